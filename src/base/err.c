@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the text of errors. Does not print: the mains do. */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void keep_one_line(char *text)
+{
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+}
+
+static void format_text(struct err *err, enum err_class class, const char *format, va_list args)
+{
+    err->class = class;
+    err->errnum = 0;
+    vsnprintf(err->text, sizeof err->text, format, args);
+    keep_one_line(err->text);
+}
+
+int err_set(struct err *err, enum err_class class, const char *format, ...)
+{
+    if (err == NULL)
+        return -1;
+    va_list args;
+    va_start(args, format);
+    format_text(err, class, format, args);
+    va_end(args);
+    return -1;
+}
+
+static enum err_class class_of_errno(enum err_class class, int errnum)
+{
+    switch (errnum) {
+    case ENOSPC:
+    case EDQUOT:
+    case EROFS:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return ERR_HOST;
+    default:
+        return class;
+    }
+}
+
+int err_errno(struct err *err, enum err_class class, int errnum, const char *format, ...)
+{
+    if (err == NULL)
+        return -1;
+    va_list args;
+    va_start(args, format);
+    format_text(err, class_of_errno(class, errnum), format, args);
+    va_end(args);
+    err->errnum = errnum;
+    size_t used = strlen(err->text);
+    snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(errnum));
+    return -1;
+}
+
+int err_wrap(struct err *err, const char *format, ...)
+{
+    if (err == NULL)
+        return -1;
+    char inner[ERR_TEXT_BYTES];
+    memcpy(inner, err->text, sizeof inner);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    keep_one_line(err->text);
+    size_t used = strlen(err->text);
+    snprintf(err->text + used, sizeof err->text - used, ": %s", inner);
+    return -1;
+}
+
+enum exit_code err_exit_code(enum err_class class)
+{
+    switch (class) {
+    case ERR_NONE:
+        return EXIT_HELD;
+    case ERR_USAGE:
+    case ERR_INPUT:
+        return EXIT_USAGE;
+    case ERR_INTERNAL:
+        return EXIT_INTERNAL;
+    default:
+        return EXIT_UNMEASURED;
+    }
+}

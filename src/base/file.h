@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files and folders: whole reads with a ceiling, writes that are all or nothing, trees made
+ * and removed without following links, locks that die with their process, SHA-256. */
+#ifndef RATCHET_BASE_FILE_H
+#define RATCHET_BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { FILE_PATH_BYTES = 4096, FILE_SHA256_BYTES = 65 /* hex digits and NUL */ };
+
+/* Append the whole file to `out`. A file longer than out's ceiling is ERR_LIMIT, a missing
+ * one ERR_NOT_FOUND, a directory or device ERR_INPUT. */
+MUST_CHECK int file_read(const char *path, struct buf *out, struct err *err);
+
+/* Read a descriptor to its end into `out`; `name` is for the message. */
+MUST_CHECK int file_read_fd(int fd, const char *name, struct buf *out, struct err *err);
+
+/* Write a temporary file beside `path`, sync it, rename it over `path`: readers see the old
+ * bytes or the new ones, never half. On failure nothing is left behind. */
+MUST_CHECK int file_write(const char *path, const void *bytes, size_t len, mode_t mode,
+                          struct err *err);
+
+MUST_CHECK int file_append(const char *path, const void *bytes, size_t len, struct err *err);
+
+/* A copy with bytes of its own (never a hard link or a reflink of the same inode). */
+MUST_CHECK int file_copy(const char *from, const char *to, mode_t mode, struct err *err);
+
+/* `mkdir -p`, every new folder with `mode`. */
+MUST_CHECK int file_mkdirs(const char *path, mode_t mode, struct err *err);
+
+/* Remove a tree without following links; a path that does not exist is no error. */
+MUST_CHECK int file_remove_tree(const char *path, struct err *err);
+
+/* Give a tree to another user, links themselves included and never followed. */
+MUST_CHECK int file_chown_tree(const char *path, uid_t uid, gid_t gid, struct err *err);
+
+/* Bytes of all regular files below `path`. */
+MUST_CHECK int file_tree_bytes(const char *path, unsigned long long *bytes, struct err *err);
+
+/* Take an exclusive lock on `path` (created 0600 where absent). Returns a descriptor to
+ * close for unlocking; the kernel drops the lock when the process dies. With `wait` false a
+ * lock held by somebody else is ERR_CONFLICT. */
+MUST_CHECK int file_lock(const char *path, bool wait, int *fd, struct err *err);
+
+void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES]);
+MUST_CHECK int file_sha256_path(const char *path, char out[FILE_SHA256_BYTES], struct err *err);
+
+/* snprintf into a path buffer; too long is ERR_LIMIT. */
+MUST_CHECK int file_path(char out[FILE_PATH_BYTES], struct err *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* cleanup helper: closes *fd unless it is negative. */
+void file_close(int *fd);
+#define FD_AUTO __attribute__((cleanup(file_close))) int
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only user of libgit2. No git program, hook, filter, alternate, include or host
+ * configuration is ever consulted; trees are walked and capped before they are written out;
+ * links and submodules are never followed. Knows nothing of kernels or baselines.
+ *
+ * A commit is named by 40 lower-case hex digits everywhere. */
+#ifndef RATCHET_BASE_GIT_H
+#define RATCHET_BASE_GIT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { GIT_SHA_BYTES = 41 };
+#define GIT_ZERO_SHA "0000000000000000000000000000000000000000"
+
+struct git_repo;
+
+/* Where a repository is and how to speak to it. */
+struct git_remote_spec {
+    const char *url;      /* https://…, http://127.0.0.1…, or a local path */
+    const char *token;    /* password of user x-access-token; NULL: none */
+    unsigned timeout_ms;  /* of one fetch or push; it runs in a child that is killed */
+    unsigned long long max_bytes; /* received by one fetch */
+};
+
+bool git_is_sha(const char *text); /* exactly 40 lower-case hex digits */
+
+/* Open the bare repository at `path`, creating it if it is not there. */
+MUST_CHECK int git_open(const char *path, struct git_repo **repo, struct err *err);
+void git_close(struct git_repo **repo);
+#define GIT_AUTO __attribute__((cleanup(git_close))) struct git_repo
+
+/* Fetch one ref (`refs/heads/main`, `refs/pull/7/head`) or one commit by SHA into the
+ * repository; *sha is what it was. A ref the other side lacks is ERR_NOT_FOUND, refused
+ * credentials ERR_AUTH. Objects are kept alive under refs/ratchet/. */
+MUST_CHECK int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
+                         const char *what, char sha[GIT_SHA_BYTES], struct err *err);
+
+/* The full SHA of a commit named by a SHA, a prefix, a branch, a tag or HEAD of this (local)
+ * repository. */
+MUST_CHECK int git_resolve(struct git_repo *repo, const char *name, char sha[GIT_SHA_BYTES],
+                           struct err *err);
+
+struct git_commit {
+    char sha[GIT_SHA_BYTES];
+    char tree[GIT_SHA_BYTES];
+    char parents[2][GIT_SHA_BYTES]; /* the first two; "" where there is none */
+    unsigned parent_count;
+    long long time;                 /* committer's, UTC epoch seconds */
+    char author[128];               /* name, control characters replaced */
+    char subject[256];              /* first line, likewise */
+};
+MUST_CHECK int git_read_commit(struct git_repo *repo, const char *sha, struct git_commit *out,
+                               struct err *err);
+
+/* The bytes of a regular file in a commit; no such path is ERR_NOT_FOUND, a link or folder
+ * ERR_INPUT, longer than out->max ERR_LIMIT. */
+MUST_CHECK int git_read_file(struct git_repo *repo, const char *sha, const char *path,
+                             struct buf *out, struct err *err);
+
+/* SHA of the subtree at `path` (the whole tree for ""), as a key for caches. */
+MUST_CHECK int git_tree_id(struct git_repo *repo, const char *sha, const char *path,
+                           char out[GIT_SHA_BYTES], struct err *err);
+
+/* Do the trees of two commits differ below any of the `count` paths (files or folders)?
+ * `first`, if not NULL, gets the first path that differs. */
+MUST_CHECK int git_differs(struct git_repo *repo, const char *old_sha, const char *new_sha,
+                           const char *const *paths, size_t count, bool *differs,
+                           char first[256], struct err *err);
+
+/* Is `ancestor` the same as `descendant`, or reachable from it? */
+MUST_CHECK int git_is_ancestor(struct git_repo *repo, const char *ancestor,
+                               const char *descendant, bool *yes, struct err *err);
+
+/* A merge commit of `theirs` into `ours` (first parent), made here with a fixed author and
+ * the time of `theirs`, so the same two commits give the same SHA. A conflict is
+ * ERR_CONFLICT, and the text names the first conflicting path. */
+MUST_CHECK int git_merge(struct git_repo *repo, const char *ours, const char *theirs,
+                         char sha[GIT_SHA_BYTES], struct err *err);
+
+struct git_tree_limits {
+    unsigned long long bytes; /* of all files together */
+    unsigned long long entries;
+    unsigned depth;
+};
+/* Write a commit's tree into the empty or absent folder `path`. Links become plain files
+ * holding the target's text, submodules empty folders, no filter runs. */
+MUST_CHECK int git_checkout(struct git_repo *repo, const char *sha, const char *path,
+                            const struct git_tree_limits *limits, struct err *err);
+
+struct git_change {
+    const char *path;  /* inside the tree, no leading slash */
+    const void *bytes;
+    size_t len;
+};
+/* A commit on top of `parent` with files added or replaced. Moves no ref. */
+MUST_CHECK int git_commit_files(struct git_repo *repo, const char *parent,
+                                const struct git_change *changes, size_t count,
+                                const char *name, const char *email, const char *message,
+                                char sha[GIT_SHA_BYTES], struct err *err);
+
+/* Push a commit to a ref, fast-forward only: the ref must still be at `expected` (or absent
+ * for GIT_ZERO_SHA). A lost race is ERR_CONFLICT; a declined update (protected branch, hook;
+ * libgit2 itself returns 0 then) or refused credentials ERR_AUTH with the server's own words.
+ * A ref is also looked at again after the push: success means it was seen there. */
+MUST_CHECK int git_push(struct git_repo *repo, const struct git_remote_spec *remote,
+                        const char *sha, const char *ref, const char *expected,
+                        struct err *err);
+
+/* Read text in git-config syntax (comments, [section "sub"], key = value). `include` and
+ * `includeIf` are refused. `each` gets lower-case `section`, `subsection` ("" where there is
+ * none; case kept), lower-case `key`, and `value` ("true" for a bare key); it returns 0, or
+ * -1 with err set, which ends the reading. */
+MUST_CHECK int git_read_config(const char *text, size_t len, const char *name,
+                               int (*each)(void *context, const char *section,
+                                           const char *subsection, const char *key,
+                                           const char *value, struct err *err),
+                               void *context, struct err *err);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only user of libcurl. One request at a time, blocking, with a deadline; certificates
+ * checked; http and https only; no redirect followed to another scheme, host or port with
+ * the token. Retries are the caller's: it knows what may be repeated. */
+#ifndef RATCHET_BASE_HTTP_H
+#define RATCHET_BASE_HTTP_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+
+enum { HTTP_HEADER_BYTES = 1024 };
+
+struct http_request {
+    const char *method;      /* "GET", "POST", "PATCH", "PUT", "DELETE" */
+    const char *url;
+    const char *accept;      /* NULL: none sent */
+    const char *token;       /* sent as `Authorization: Bearer`; NULL: none; never logged */
+    const char *const *headers; /* more header lines, NULL-terminated; may be NULL */
+    const char *body;        /* JSON; NULL: none */
+    size_t body_len;
+    unsigned timeout_ms;
+};
+
+struct http_response {
+    long status;             /* HTTP status */
+    char link_next[HTTP_HEADER_BYTES]; /* target of Link rel="next", or "" */
+    long retry_after_s;      /* -1: not given */
+    long rate_remaining;     /* -1: not given */
+    long long rate_reset;    /* UTC epoch seconds, -1: not given */
+    char content_type[128];
+    struct buf body;         /* caller sets body.max by http_response_init; frees */
+};
+
+void http_response_init(struct http_response *response, size_t body_max);
+void http_response_free(struct http_response *response);
+
+/* Any HTTP answer is success here, whatever its status. No answer is ERR_HOST (or
+ * ERR_TIMEOUT), a body beyond body.max ERR_LIMIT; texts name method and URL, no token. */
+MUST_CHECK int http_send(const struct http_request *request, struct http_response *response,
+                         struct err *err);
+
+/* Do the two URLs have the same scheme, host and port? */
+bool http_same_origin(const char *a, const char *b);
+
+/* Percent-encode one path segment or query value (slashes too) and append it. */
+void http_escape(struct buf *out, const char *text);
+
+#endif

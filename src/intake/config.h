@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ci/ratchet.conf, always of the BASE commit: what is guarded, how it is built, which configs
+ * are measured, and the rule. git-config syntax; unknown sections and keys are refused, and
+ * every error names file, section.key and what was expected.
+ *
+ *     [kernel]
+ *         path = kernels                 ; repeatable: what counts as touching the kernel
+ *     [rule]                             ; all optional; defaults in rule_default()
+ *         threshold = 3%
+ *         confidence = 95%
+ *         resamples = 10000
+ *         seed = 42
+ *         own-floor = 0.5%
+ *         control-floor = 0.5%
+ *         drift-margin = 2%
+ *         min-replicates = 6
+ *         look = 6                       ; repeatable, ascending; the last is the budget
+ *         unclear = fail                 ; or pass
+ *     [promotion]
+ *         gap = 10m                      ; between the two runs; s, m, h
+ *     [build "cpu"]                      ; one per device slug
+ *         command = make -C kernels cpu
+ *         output = kernels/attention_cpu.so
+ *     [bench "cpu"]                      ; optional
+ *         samples = 100                  ; per arm and replicate
+ *         target = 2ms                   ; device time of one sample (us, ms)
+ *         warmup = 5                     ; samples thrown away first
+ *         inputs = cold                  ; or warm: see design section 5
+ *     [config "b1_h4_s256_d64"]
+ *         device = cpu                   ; repeatable
+ *         batch = 1
+ *         heads = 4
+ *         heads-kv = 4                   ; default: heads
+ *         seq-q = 256
+ *         seq-k = 256                    ; default: seq-q
+ *         head-dim = 64
+ *         dtype = fp32
+ *         causal = false                 ; default
+ */
+#ifndef RATCHET_INTAKE_CONFIG_H
+#define RATCHET_INTAKE_CONFIG_H
+
+#include "base/err.h"
+#include "limits.h"
+#include "model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct recipe { /* how one device's kernel is built */
+    char command[1024]; /* for /bin/sh -c, at the top of the tree, in the build sandbox */
+    char output[256];   /* path in the tree of the library it makes */
+};
+
+struct bench_settings {
+    unsigned samples;
+    unsigned warmup;
+    double target_ns;
+    bool warm_inputs;
+};
+
+struct ratchet_config { /* for one device */
+    char paths[MODEL_PATHS_MAX][256];
+    size_t path_count;
+    struct rule rule;
+    unsigned promotion_gap_s;
+    struct recipe recipe;
+    struct bench_settings bench;
+    struct config configs[MODEL_CONFIGS_MAX];
+    size_t config_count;
+};
+
+/* Parse the text for device `slug`. No [build "slug"], no config for the device, or no
+ * kernel path is ERR_INPUT. `name` is for messages ("ci/ratchet.conf at 1a2b3c4"). */
+MUST_CHECK int config_parse(const char *text, size_t len, const char *name, const char *slug,
+                            const struct limits *limits, struct ratchet_config *out,
+                            struct err *err);
+
+#endif

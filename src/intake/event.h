@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a GitHub Actions step to a request, or to a refusal. The payload is hostile: on
+ * pull_request the workflow that hands it over belongs to the PR's author. So little is
+ * taken: which repository, which pull request, which run. */
+#ifndef RATCHET_INTAKE_EVENT_H
+#define RATCHET_INTAKE_EVENT_H
+
+#include "base/err.h"
+#include "model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct event {
+    enum job_kind kind;
+    char name[32];                         /* "pull_request", "push", "workflow_dispatch" */
+    char repository[JOB_REPOSITORY_BYTES]; /* owner/name */
+    int pr;                                /* 0 for a push */
+    char ref[JOB_REF_BYTES];               /* of a push: "refs/heads/main" */
+    char after[MODEL_SHA_BYTES];           /* of a push: the new tip */
+    char head[MODEL_SHA_BYTES];            /* of a PR: a hint, never trusted */
+    bool ignored;                          /* nothing to do: exit 0 and say `why` */
+    char why[MODEL_TEXT_BYTES];
+};
+
+/* Parse the payload of event `name`. Handled: pull_request (opened, synchronize, reopened,
+ * edited, labeled, unlabeled, ready_for_review, closed → ignored), workflow_dispatch (input
+ * `pull-request`, a positive number), push (a deleted branch, or one not `refs/heads/…`, is
+ * ignored; so is a push whose head commit is ours: its message has our `Ratchet-Promotion:`
+ * trailer). A null or missing pull_request object, other events and malformed fields are
+ * ERR_INPUT. */
+MUST_CHECK int event_parse(const char *name, const char *bytes, size_t len, struct event *out,
+                           struct err *err);
+
+/* "owner/name" with each part [A-Za-z0-9_.-]+, not "." or "..", 139 characters at most. */
+bool event_repository_ok(const char *text);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /etc/ratchet/ratchetd.conf: what the owner of this host decided. API and git addresses come
+ * from here and from nowhere else. git-config syntax, unknown keys refused.
+ *
+ *     [daemon]
+ *         state = /var/lib/ratchet
+ *         socket = /run/ratchet/ratchetd.sock
+ *         lock-dir = /run/lock
+ *         harness = /usr/local/libexec/ratchet/ratchet-bench
+ *         sandbox-user = nobody          ; when the daemon runs as root
+ *         allow-user = runner            ; repeatable: who may submit (root and own uid may)
+ *     [device "cpu"]                     ; repeatable: one lane each
+ *         threads = 2                    ; default: physical cores
+ *         cpus = 0,1                     ; pinned to these; default: not pinned
+ *     [repository "owner/name"]          ; repeatable: who may ask
+ *         api = https://api.github.com
+ *         git = https://github.com/owner/name.git
+ *         web = https://github.com/owner/name
+ *         author = github-actions[bot]   ; whose comments are ours
+ *         token = job                    ; job: brought by the step; host: from token-file
+ *         token-file = /etc/ratchet/token
+ *         branch = main                  ; the branch that is promoted
+ *     [limits]                           ; names of src/limits.h
+ */
+#ifndef RATCHET_INTAKE_HOST_H
+#define RATCHET_INTAKE_HOST_H
+
+#include "base/err.h"
+#include "limits.h"
+#include "model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum { HOST_DEVICES_MAX = 16, HOST_REPOSITORIES_MAX = 64, HOST_USERS_MAX = 16,
+       HOST_PATH_BYTES = 256, HOST_CPUS_MAX = 256 };
+
+struct host_device {
+    char slug[MODEL_NAME_BYTES];
+    unsigned threads;             /* 0: physical cores */
+    unsigned cpus[HOST_CPUS_MAX];
+    size_t cpu_count;             /* 0: not pinned */
+};
+
+struct host_repository {
+    char name[JOB_REPOSITORY_BYTES];
+    char api[HOST_PATH_BYTES];    /* without a trailing slash */
+    char git[HOST_PATH_BYTES];
+    char web[HOST_PATH_BYTES];
+    char author[64];
+    char branch[JOB_REF_BYTES];
+    bool host_token;
+    char token_file[HOST_PATH_BYTES];
+};
+
+struct host {
+    char state[HOST_PATH_BYTES];
+    char socket[HOST_PATH_BYTES];
+    char lock_dir[HOST_PATH_BYTES];
+    char harness[HOST_PATH_BYTES];
+    char sandbox_user[32];
+    uid_t sandbox_uid;            /* looked up when root; else (uid_t)-1 */
+    gid_t sandbox_gid;
+    uid_t allowed[HOST_USERS_MAX];
+    size_t allowed_count;
+    struct host_device devices[HOST_DEVICES_MAX];
+    size_t device_count;
+    struct host_repository repositories[HOST_REPOSITORIES_MAX];
+    size_t repository_count;
+    struct limits limits;
+};
+
+/* Built-in values: what `ratchet check` uses on a laptop without any file. State is below
+ * $XDG_STATE_HOME or $HOME/.local/state, one device `cpu`. */
+MUST_CHECK int host_default(struct host *out, struct err *err);
+MUST_CHECK int host_parse(const char *text, size_t len, const char *name, struct host *out,
+                          struct err *err);
+MUST_CHECK int host_load(const char *path, struct host *out, struct err *err);
+
+const struct host_repository *host_find_repository(const struct host *host, const char *name);
+const struct host_device *host_find_device(const struct host *host, const char *slug);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every ceiling of the service, in one table: its name in [limits] of ratchetd.conf, its
+ * default, its unit and what it holds back. Each is an unsigned long long, `0` is refused. */
+#ifndef RATCHET_LIMITS_H
+#define RATCHET_LIMITS_H
+
+#define LIMITS_TABLE(X)                                                                     \
+    X(event_bytes, "event-bytes", 4ull << 20, "bytes of an Actions event file")             \
+    X(config_bytes, "config-bytes", 64ull << 10, "bytes of ci/ratchet.conf")                \
+    X(baseline_bytes, "baseline-bytes", 16ull << 20, "bytes of a baseline.json")            \
+    X(samples_bytes, "samples-bytes", 64ull << 20, "bytes of a samples.json")               \
+    X(http_bytes, "http-bytes", 8ull << 20, "bytes of one answer of the API")               \
+    X(http_ms, "http-timeout-ms", 30000, "milliseconds one API request may take")           \
+    X(github_ms, "github-timeout-ms", 300000, "milliseconds of trying one API call again")  \
+    X(fetch_bytes, "fetch-bytes", 512ull << 20, "bytes received by one git fetch")          \
+    X(fetch_ms, "fetch-timeout-ms", 120000, "milliseconds of one git fetch or push")        \
+    X(tree_bytes, "tree-bytes", 256ull << 20, "bytes of a checked-out tree")                \
+    X(tree_entries, "tree-entries", 50000, "files and folders of a checked-out tree")       \
+    X(tree_depth, "tree-depth", 32, "folders within folders of a checked-out tree")         \
+    X(build_ms, "build-timeout-ms", 600000, "milliseconds of one kernel build")             \
+    X(build_memory, "build-memory", 8ull << 30, "bytes of address space of a build process") \
+    X(build_file, "build-file", 256ull << 20, "bytes of one file written by a build")       \
+    X(build_processes, "build-processes", 256, "processes of a build")                      \
+    X(kernel_bytes, "kernel-bytes", 64ull << 20, "bytes of a built kernel library")         \
+    X(log_bytes, "log-bytes", 1ull << 20, "bytes of log kept of one build or bench")        \
+    X(bench_ms, "bench-timeout-ms", 120000, "milliseconds of one replicate")                \
+    X(turn_ms, "turn-timeout-ms", 20000, "milliseconds without a word from the harness")    \
+    X(bench_memory, "bench-memory", 16ull << 30, "bytes of address space of a CPU bench")   \
+    X(bench_processes, "bench-processes", 128, "threads of a bench")                        \
+    X(queue_jobs, "queue-jobs", 64, "jobs waiting for one device")                          \
+    X(job_attempts, "job-attempts", 3, "starts of one job before it is given up")           \
+    X(clients, "clients", 64, "connections to the daemon")                                  \
+    X(message_bytes, "message-bytes", 256ull << 10, "bytes of one message on the socket")   \
+    X(token_wait_ms, "token-wait-ms", 3600000, "milliseconds a job waits for its token")    \
+    X(keep_days, "keep-days", 30, "days that finished jobs and their files are kept")       \
+    X(cache_bytes, "cache-bytes", 4ull << 30, "bytes of the build cache")                   \
+    X(configs, "configs", 64, "configs of one device in ci/ratchet.conf")                   \
+    X(replicates, "replicates", 64, "replicates of one config, marked ones included")       \
+    X(samples, "samples", 4096, "samples of one arm in one replicate")
+
+struct limits {
+#define LIMITS_FIELD(field, name, value, what) unsigned long long field;
+    LIMITS_TABLE(LIMITS_FIELD)
+#undef LIMITS_FIELD
+};
+
+static inline struct limits limits_default(void)
+{
+    return (struct limits){
+#define LIMITS_VALUE(field, name, value, what) .field = (value),
+        LIMITS_TABLE(LIMITS_VALUE)
+#undef LIMITS_VALUE
+    };
+}
+
+#endif

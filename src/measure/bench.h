@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parent's side of a measurement: starts ratchet-bench in the sandbox, draws the order of
+ * the arms and the seeds turn by turn, reads its bounded lines, watches the host's own clock,
+ * and turns one fresh process into one replicate of every config. */
+#ifndef RATCHET_MEASURE_BENCH_H
+#define RATCHET_MEASURE_BENCH_H
+
+#include "base/err.h"
+#include "limits.h"
+#include "model.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Libraries by path; one file may serve several configs. The control is given its own copy
+ * of the anchor's file by bench itself. */
+struct bench_config {
+    struct config config;
+    const char *library[ARM_COUNT]; /* absolute path; NULL: no such arm (ARM_CONTROL: ignored,
+                                       there is one exactly where there is an anchor) */
+    struct arm_info info[ARM_COUNT];
+};
+
+struct bench_request {
+    const char *device;   /* slug */
+    unsigned threads;     /* CPU; 0: physical cores */
+    const unsigned *cpus; /* CPU: pinned to these; NULL: not */
+    size_t cpu_count;
+    unsigned samples;     /* per arm */
+    unsigned warmup;      /* samples per arm thrown away first */
+    double target_ns;     /* device time of one sample */
+    bool warm_inputs;
+    const struct bench_config *configs;
+    size_t config_count;
+    const char *harness;  /* path of ratchet-bench */
+    const char *work;     /* existing folder of this job */
+    bool sandboxed;       /* false only for `ratchet bench --no-sandbox`, one's own code */
+    uid_t uid;
+    gid_t gid;
+    const struct limits *limits;
+    void (*progress)(void *context, const char *line); /* may be NULL */
+    void *context;
+};
+
+/* Fill in device, environment and one zeroed config_samples per config. */
+MUST_CHECK int bench_begin(const struct bench_request *request, struct samples *out,
+                           struct err *err);
+
+/* One fresh process: appends one replicate (perhaps marked) to each config of `samples` that
+ * `want[i]` asks for and that has no failure yet; configs with a failure are left alone. A
+ * wrong result, a crash, a hang or a lie of an arm is written down as that config's fault,
+ * failure or anchor_failure; only the host's own trouble is an error. */
+MUST_CHECK int bench_replicate(const struct bench_request *request, const bool *want,
+                               struct samples *samples, struct err *err);
+
+#endif

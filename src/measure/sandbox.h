@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bubblewrap command lines: where a stranger's code may run, and with what. No network, a
+ * read-only /usr, a private /tmp and /proc, a user that owns nothing, all namespaces new, no
+ * capabilities, killed with its parent. No sandbox, no run. */
+#ifndef RATCHET_MEASURE_SANDBOX_H
+#define RATCHET_MEASURE_SANDBOX_H
+
+#include "base/err.h"
+#include "base/proc.h"
+
+#include <sys/types.h>
+
+enum sandbox_kind {
+    SANDBOX_BUILD, /* compilers, no device: the worktree at /src is writable */
+    SANDBOX_BENCH  /* a device, no compiler: only libc's libraries and the job's own files */
+};
+
+struct sandbox_bind {
+    const char *from; /* on the host */
+    const char *to;   /* inside */
+    int writable;
+};
+
+struct sandbox {
+    enum sandbox_kind kind;
+    const char *device;                /* slug; decides which device nodes are there */
+    const struct sandbox_bind *binds;
+    size_t bind_count;
+    const char *const *argv;           /* inside, NULL-terminated */
+    const char *const *env;            /* NAME=value, NULL-terminated; PATH is set here */
+    const char *cwd;                   /* inside */
+    uid_t uid;                         /* run bwrap as this user; (uid_t)-1: ours */
+    gid_t gid;
+    struct proc_limits limits;
+};
+
+/* The process to start for a sandbox: argv owned by the caller through sandbox_free. */
+struct sandbox_command;
+MUST_CHECK int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
+                               struct proc_spec *spec, struct err *err);
+void sandbox_free(struct sandbox_command **command);
+
+/* Is there a sandbox that works here? Runs `true` in one. ERR_HOST says why not. */
+MUST_CHECK int sandbox_probe(uid_t uid, gid_t gid, struct err *err);
+
+#endif

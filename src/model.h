@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The nouns that cross a room: problem, config, rule, samples, baseline, comparison, verdict,
+ * job. Read this first. Plain data: whoever fills one in owns it, and the *_free functions
+ * (src/model.c) take what is zeroed or half-built.
+ *
+ * Units: times are nanoseconds of device time per launch, as doubles; changes and intervals
+ * are relative (0.03 is 3%), positive is slower; commits are 40 hex digits. */
+#ifndef RATCHET_MODEL_H
+#define RATCHET_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    MODEL_NAME_BYTES = 64,   /* of a config or device slug, NUL included */
+    MODEL_SHA_BYTES = 41,
+    MODEL_CODE_BYTES = 80,   /* "sha256:" and 64 hex digits */
+    MODEL_TEXT_BYTES = 512,  /* of a reason */
+    MODEL_CONFIGS_MAX = 256, /* in one file, whatever the limits say */
+    MODEL_PATHS_MAX = 32
+};
+
+/* ---- what is measured ---- */
+
+enum dtype { DTYPE_FP16, DTYPE_BF16, DTYPE_FP32, DTYPE_COUNT };
+const char *dtype_name(enum dtype dtype);               /* "fp16", "bf16", "fp32" */
+int dtype_parse(const char *name, enum dtype *out);      /* 0, or -1 */
+
+/* One attention problem: O = softmax(scale Q Kᵀ [+ causal mask]) V.
+ * q, o: [batch, heads, seq_q, head_dim]; k, v: [batch, heads_kv, seq_k, head_dim]. */
+struct problem {
+    int batch, heads, heads_kv, seq_q, seq_k, head_dim;
+    enum dtype dtype;
+    bool causal;
+};
+enum { PROBLEM_DIM_MAX = 1 << 20 }; /* of each number above */
+
+struct config {
+    char name[MODEL_NAME_BYTES]; /* letters, digits, `_`, `-`, `.` */
+    struct problem problem;
+};
+bool model_name_ok(const char *name); /* 1–63 of [A-Za-z0-9_.-], not starting with . or - */
+
+/* ---- arms ---- */
+
+enum arm { ARM_HEAD, ARM_BASE, ARM_ANCHOR, ARM_CONTROL, ARM_COUNT };
+const char *arm_name(enum arm arm); /* "head", "base", "anchor", "control" */
+
+struct arm_info {
+    bool present;
+    char commit[MODEL_SHA_BYTES]; /* "" where unknown */
+    char code[MODEL_CODE_BYTES];  /* hash of the machine code, "" where unknown */
+};
+
+/* ---- samples ---- */
+
+/* Why a replicate was marked. A marked replicate is reported and never judged. */
+enum mark {
+    MARK_THROTTLED = 1 << 0, /* thermal, hardware slowdown, power brake */
+    MARK_SHARED = 1 << 1,    /* another process was on the device */
+    MARK_STARVED = 1 << 2,   /* the host could not keep the queue full */
+    MARK_PREEMPTED = 1 << 3, /* CPU: descheduled or stolen time in too many samples */
+    MARK_CLOCK = 1 << 4,     /* the parent's clock disagrees with the sum of samples */
+    MARK_CLOCKS = 1 << 5     /* the arms ran at SM clocks more than 1% apart */
+};
+enum { MARK_BITS = 6 };
+const char *mark_name(unsigned bit); /* of a bit number: "throttled", … */
+
+struct series {
+    double *ns; /* owned */
+    size_t count;
+};
+
+struct replicate {
+    struct series arms[ARM_COUNT]; /* count 0 where the arm was not there */
+    unsigned marks;                /* enum mark, ored */
+};
+
+/* Whose fault an unmeasured config is. */
+enum fault { FAULT_NONE, FAULT_PR, FAULT_BASE, FAULT_HOST, FAULT_US };
+const char *fault_name(enum fault fault); /* "", "the PR", "the base", "the host", "us" */
+
+/* name = value facts about where something was measured, in the order they were added. */
+struct environment {
+    struct fact {
+        char *name;
+        char *value;
+    } *facts; /* owned */
+    size_t count;
+};
+int environment_set(struct environment *environment, const char *name, const char *value);
+const char *environment_get(const struct environment *environment, const char *name);
+int environment_copy(const struct environment *from, struct environment *to);
+void environment_free(struct environment *environment);
+
+struct config_samples {
+    struct config config;
+    double clock_resolution_ns;
+    struct arm_info arms[ARM_COUNT]; /* anchors can differ from config to config */
+    struct replicate *replicates;    /* owned; marked ones included */
+    size_t count;
+    size_t attempts;                 /* replicates started, failed ones included */
+    bool identical;                  /* same machine code as `identical_to`: not measured */
+    enum arm identical_to;
+    enum fault fault;                /* not FAULT_NONE: it could not be measured… */
+    char failure[MODEL_TEXT_BYTES];  /* …and why, one line */
+    bool anchor_failed;              /* the anchor cannot run: stored samples decide */
+    char anchor_failure[MODEL_TEXT_BYTES];
+    unsigned long long peak_bytes[ARM_COUNT]; /* peak memory of a launch; 0: not known */
+};
+
+struct device {
+    char slug[MODEL_NAME_BYTES]; /* "cpu", "nvidia-h200" */
+    char name[128];
+};
+
+/* samples.json, schema ratchet.samples/1. */
+struct samples {
+    struct device device;
+    struct environment environment;
+    struct config_samples *configs; /* owned */
+    size_t count;
+};
+void samples_free(struct samples *samples);
+void config_samples_free(struct config_samples *config);
+void replicate_free(struct replicate *replicate);
+/* Append a zeroed element and return it; NULL when memory ran out. */
+struct config_samples *samples_add(struct samples *samples);
+struct replicate *config_samples_add(struct config_samples *config);
+int series_add(struct series *series, double ns); /* 0, or -1 */
+
+/* ---- baseline ---- */
+
+/* One config of baseline.json: the raw samples of the anchor, and how they came to be. */
+struct baseline_config {
+    struct config config;
+    char commit[MODEL_SHA_BYTES]; /* the kernel's */
+    char code[MODEL_CODE_BYTES];
+    double clock_resolution_ns;
+    struct series *replicates;    /* owned, one series each */
+    size_t count;
+    struct environment environment;
+    char recorded[32];            /* UTC, "2026-11-21T01:10:20Z" */
+    char why[MODEL_NAME_BYTES];   /* "new", "improved", "accepted" */
+    char who[128];                /* who accepted a loss, or "" */
+};
+
+/* baseline.json, schema ratchet.baseline/1. */
+struct baseline {
+    struct device device;
+    struct baseline_config *configs; /* owned */
+    size_t count;
+};
+void baseline_free(struct baseline *baseline);
+void baseline_config_free(struct baseline_config *config);
+const struct baseline_config *baseline_find(const struct baseline *baseline, const char *name);
+
+/* ---- the rule, from ci/ratchet.conf of the base commit ---- */
+
+enum { RULE_LOOKS_MAX = 8 };
+struct rule {
+    double threshold;        /* 0.03 */
+    double confidence;       /* 0.95 */
+    unsigned resamples;      /* 10000 */
+    unsigned long long seed; /* 42 */
+    double own_floor;        /* 0.005 */
+    double control_floor;    /* 0.005: a control wholly outside is biased */
+    double drift_margin;     /* 0.02: widens the stored comparison */
+    unsigned min_replicates; /* 6 */
+    unsigned looks[RULE_LOOKS_MAX]; /* replicate counts at which the judge looks: 6, 8 … */
+    unsigned look_count;            /*   … ascending; the budget is the last look */
+    bool unclear_passes;     /* unclear = pass: exit 0 */
+};
+struct rule rule_default(void);
+
+/* ---- job ---- */
+
+enum job_kind { JOB_CHECK, JOB_PROMOTE };
+enum { JOB_REPOSITORY_BYTES = 140, JOB_KEY_BYTES = 256, JOB_REF_BYTES = 256,
+       JOB_URL_BYTES = 512 };
+
+/* One piece of work for one device. What a step may say is `repository`, `pr` and `key`; the
+ * rest is asked of GitHub or of git and pinned. */
+struct job {
+    long long id;                          /* row in the queue; 0 outside the daemon */
+    enum job_kind kind;
+    char repository[JOB_REPOSITORY_BYTES]; /* "owner/name"; "" for a local repository */
+    char device[MODEL_NAME_BYTES];
+    char key[JOB_KEY_BYTES];               /* repository id/run id/attempt/job */
+    int pr;                                /* 0: none (push, or two local commits) */
+    char base_ref[JOB_REF_BYTES];          /* "main" */
+    char head[MODEL_SHA_BYTES];            /* the PR's head; for a promotion, main's tip */
+    char base[MODEL_SHA_BYTES];            /* base tip when pinned */
+    char merge[MODEL_SHA_BYTES];           /* head merged into base: what is measured */
+    char run_url[JOB_URL_BYTES];           /* the Actions run, "" outside Actions */
+};
+
+/* ---- verdict ---- */
+
+enum verdict { VERDICT_HELD, VERDICT_IMPROVED, VERDICT_UNCLEAR, VERDICT_UNMEASURED,
+               VERDICT_REGRESSED }; /* in the order of the roll-up: the worst counts */
+const char *verdict_name(enum verdict verdict);
+
+struct interval {
+    double low, high;
+};
+
+/* What a config was judged against. */
+enum against { AGAINST_NONE, AGAINST_ANCHOR, AGAINST_BASE, AGAINST_STORED };
+const char *against_name(enum against against); /* "none", "anchor", "base", "stored" */
+
+/* A change of one arm against another: estimate and 95% interval. */
+struct change {
+    bool known;
+    double change;
+    struct interval ci;          /* plain, reported */
+    struct interval ci_decision; /* corrected, decides */
+};
+
+struct config_verdict {
+    struct config config;
+    enum verdict verdict;
+    char reason[MODEL_TEXT_BYTES]; /* one line */
+    enum fault fault;
+    enum against against;
+    struct change change;   /* head against `against` */
+    struct change own;      /* head against base */
+    struct change control;  /* control against anchor: what bias is left */
+    struct change stored;   /* head against baseline.json's samples, drift margin included */
+    double anchor_drift;    /* today's anchor against the stored one; 0 where unknown */
+    bool anchor_drift_known;
+    double median_ns[ARM_COUNT]; /* median over replicates of medians; 0 where unknown */
+    struct interval median_ci[ARM_COUNT];
+    bool effects_known;     /* the four below: over replicate medians, head and `against` */
+    double hedges_g, cliffs_delta, p_value;
+    bool ci_overlap;        /* do the two arms' median intervals overlap? */
+    size_t replicates;      /* judged */
+    size_t marked;          /* left out */
+    size_t attempts;
+    unsigned marks;         /* union of the marks seen */
+    unsigned looks;         /* how many looks the decision interval is corrected for */
+    bool wants_more;        /* unclear, and more replicates could settle it */
+};
+
+struct comparison {
+    struct device device;
+    struct config_verdict *configs; /* owned */
+    size_t count;
+    enum verdict verdict;           /* the worst */
+    char reason[MODEL_TEXT_BYTES];  /* of the worst config, or of the whole */
+    enum fault fault;
+    bool unclear_passes;
+};
+void comparison_free(struct comparison *comparison);
+/* The process exit code of a comparison (enum exit_code). */
+int comparison_exit(const struct comparison *comparison);
+
+#endif

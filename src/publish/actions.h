@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files and lines of a GitHub Actions step: job summary (1 MiB ceiling), step outputs
+ * with a random delimiter, and log lines that cannot run workflow commands. */
+#ifndef RATCHET_PUBLISH_ACTIONS_H
+#define RATCHET_PUBLISH_ACTIONS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Append to $GITHUB_STEP_SUMMARY; cut with a notice so that nothing is lost whole. */
+MUST_CHECK int actions_summary(const char *path, const char *markdown, size_t len,
+                               struct err *err);
+/* Append `name<<delimiter…` to $GITHUB_OUTPUT. */
+MUST_CHECK int actions_output(const char *path, const char *name, const char *value,
+                              struct err *err);
+/* A foreign log line made harmless: `##[` and a leading `::` broken, control characters out. */
+void actions_log_line(struct buf *out, const char *line, size_t len);
+/* `::error title=…::text` with GitHub's escapes. level: "error", "warning", "notice". */
+void actions_command(struct buf *out, const char *level, const char *title, const char *text);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls of the GitHub REST API that we make, with its rules: version header, serial
+ * writes, rate limits and `retry-after` obeyed, 403 told from a rate limit, Link followed as
+ * given but the token sent to the API's own origin only. GETs, PATCHes and PUTs are tried
+ * again on 5xx and broken connections until `github_ms` has passed; a POST only by a caller
+ * that first looks whether the last one arrived. */
+#ifndef RATCHET_PUBLISH_GITHUB_H
+#define RATCHET_PUBLISH_GITHUB_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "limits.h"
+#include "model.h"
+
+#include <stdbool.h>
+
+struct github {
+    const char *api;        /* no trailing slash */
+    const char *token;
+    const char *repository; /* owner/name */
+    const char *author;     /* login whose comments are ours */
+    const struct limits *limits;
+};
+
+struct github_pull {
+    int number;
+    bool open, merged, draft;
+    char head[MODEL_SHA_BYTES];
+    char base_ref[JOB_REF_BYTES];
+    char base_repository[JOB_REPOSITORY_BYTES];
+    char head_repository[JOB_REPOSITORY_BYTES]; /* "" for a deleted fork */
+    char author[64];
+    char labels[16][64]; /* the first 16 */
+    size_t label_count;
+};
+MUST_CHECK int github_get_pull(const struct github *github, int number,
+                               struct github_pull *out, struct err *err);
+/* Tip of a branch. */
+MUST_CHECK int github_branch_tip(const struct github *github, const char *branch,
+                                 char sha[MODEL_SHA_BYTES], struct err *err);
+
+/* state: "pending", "success", "failure", "error"; description is cut to 140 characters. */
+MUST_CHECK int github_set_status(const struct github *github, const char *sha,
+                                 const char *context, const char *state,
+                                 const char *description, const char *target_url,
+                                 struct err *err);
+
+/* One comment of ours per PR and marker: found by `marker` as its first line and by author
+ * (walking all pages), updated, or created where there is none. Should a POST's answer be
+ * lost, the pages are walked again before another. If several of ours are there, the oldest
+ * is kept. Cut to 65000 bytes is the caller's part. */
+MUST_CHECK int github_upsert_comment(const struct github *github, int pr, const char *marker,
+                                     const char *body, size_t len, char url[JOB_URL_BYTES],
+                                     struct err *err);
+
+/* The merged PR a commit on a branch came from; ERR_NOT_FOUND where there is none. */
+MUST_CHECK int github_pull_of_commit(const struct github *github, const char *sha,
+                                     struct github_pull *out, struct err *err);
+/* Who put `label` on the PR last, and may that person write to the repository? */
+MUST_CHECK int github_who_labeled(const struct github *github, int pr, const char *label,
+                                  char login[64], bool *may_write, struct err *err);
+
+/* An open PR from `branch` into `base`, made if there is none. */
+MUST_CHECK int github_open_pull(const struct github *github, const char *branch,
+                                const char *base, const char *title, const char *body,
+                                char url[JOB_URL_BYTES], struct err *err);
+
+#endif
