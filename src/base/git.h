@@ -3,7 +3,8 @@
  * configuration is ever consulted; trees are walked and capped before they are written out;
  * links and submodules are never followed. Knows nothing of kernels or baselines.
  *
- * A commit is named by 40 lower-case hex digits everywhere. */
+ * A commit is named by 40 lower-case hex digits everywhere. libgit2's own names begin with
+ * git_ too: nothing here may take one of them, or the program would replace the library's. */
 #ifndef RATCHET_BASE_GIT_H
 #define RATCHET_BASE_GIT_H
 
@@ -44,7 +45,7 @@ MUST_CHECK int git_fetch(struct git_repo *repo, const struct git_remote_spec *re
 MUST_CHECK int git_resolve(struct git_repo *repo, const char *name, char sha[GIT_SHA_BYTES],
                            struct err *err);
 
-struct git_commit {
+struct git_commit_info {
     char sha[GIT_SHA_BYTES];
     char tree[GIT_SHA_BYTES];
     char parents[2][GIT_SHA_BYTES]; /* the first two; "" where there is none */
@@ -53,8 +54,8 @@ struct git_commit {
     char author[128];               /* name, control characters replaced */
     char subject[256];              /* first line, likewise */
 };
-MUST_CHECK int git_read_commit(struct git_repo *repo, const char *sha, struct git_commit *out,
-                               struct err *err);
+MUST_CHECK int git_read_commit(struct git_repo *repo, const char *sha,
+                               struct git_commit_info *out, struct err *err);
 
 /* The bytes of a regular file in a commit; no such path is ERR_NOT_FOUND, a link or folder
  * ERR_INPUT, longer than out->max ERR_LIMIT. */
@@ -62,8 +63,8 @@ MUST_CHECK int git_read_file(struct git_repo *repo, const char *sha, const char 
                              struct buf *out, struct err *err);
 
 /* SHA of the subtree at `path` (the whole tree for ""), as a key for caches. */
-MUST_CHECK int git_tree_id(struct git_repo *repo, const char *sha, const char *path,
-                           char out[GIT_SHA_BYTES], struct err *err);
+MUST_CHECK int git_tree_sha(struct git_repo *repo, const char *sha, const char *path,
+                            char out[GIT_SHA_BYTES], struct err *err);
 
 /* Do the trees of two commits differ below any of the `count` paths (files or folders)?
  * `first`, if not NULL, gets the first path that differs. */
@@ -78,8 +79,8 @@ MUST_CHECK int git_is_ancestor(struct git_repo *repo, const char *ancestor,
 /* A merge commit of `theirs` into `ours` (first parent), made here with a fixed author and
  * the time of `theirs`, so the same two commits give the same SHA. A conflict is
  * ERR_CONFLICT, and the text names the first conflicting path. */
-MUST_CHECK int git_merge(struct git_repo *repo, const char *ours, const char *theirs,
-                         char sha[GIT_SHA_BYTES], struct err *err);
+MUST_CHECK int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
+                              char sha[GIT_SHA_BYTES], struct err *err);
 
 struct git_tree_limits {
     unsigned long long bytes; /* of all files together */
@@ -106,9 +107,9 @@ MUST_CHECK int git_commit_files(struct git_repo *repo, const char *parent,
  * for GIT_ZERO_SHA). A lost race is ERR_CONFLICT; a declined update (protected branch, hook;
  * libgit2 itself returns 0 then) or refused credentials ERR_AUTH with the server's own words.
  * A ref is also looked at again after the push: success means it was seen there. */
-MUST_CHECK int git_push(struct git_repo *repo, const struct git_remote_spec *remote,
-                        const char *sha, const char *ref, const char *expected,
-                        struct err *err);
+MUST_CHECK int git_push_commit(struct git_repo *repo, const struct git_remote_spec *remote,
+                               const char *sha, const char *ref, const char *expected,
+                               struct err *err);
 
 /* Read text in git-config syntax (comments, [section "sub"], key = value). `include` and
  * `includeIf` are refused. `each` gets lower-case `section`, `subsection` ("" where there is
