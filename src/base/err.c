@@ -14,6 +14,7 @@ static void keep_one_line(char *text)
             *c = '?';
 }
 
+__attribute__((format(printf, 3, 0)))
 static void format_text(struct err *err, enum err_class class, const char *format, va_list args)
 {
     err->class = class;

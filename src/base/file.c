@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what is done to files and folders; knows nothing of what is in them. */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void file_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int file_path(char out[FILE_PATH_BYTES], struct err *err, const char *format, ...)
+{
+    char path[FILE_PATH_BYTES];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(path, sizeof path, format, args);
+    va_end(args);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return err_set(err, ERR_LIMIT, "path `%.60s…` is longer than %d bytes", path,
+                       FILE_PATH_BYTES - 1);
+    memcpy(out, path, (size_t)length + 1);
+    return 0;
+}
+
+int file_read_fd(int fd, const char *name, struct buf *out, struct err *err)
+{
+    char chunk[1 << 16];
+    for (;;) {
+        ssize_t got = read(fd, chunk, sizeof chunk);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_errno(err, ERR_INPUT, errno, "read `%s`", name);
+        if (got == 0)
+            return 0;
+        buf_add(out, chunk, (size_t)got);
+        if (out->failed)
+            return err_set(err, ERR_LIMIT, "`%s` is longer than %zu bytes", name, out->max);
+    }
+}
+
+int file_read(const char *path, struct buf *out, struct err *err)
+{
+    /* O_NONBLOCK: opening a FIFO must not wait for a writer that never comes. */
+    FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return err_errno(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_INPUT,
+                         errno, "open `%s`", path);
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return err_errno(err, ERR_INPUT, errno, "stat `%s`", path);
+    if (!S_ISREG(info.st_mode))
+        return err_set(err, ERR_INPUT, "`%s` is not a regular file", path);
+    return file_read_fd(fd, path, out, err);
+}
+
+static int write_all(int fd, const void *bytes, size_t len)
+{
+    const char *at = bytes;
+    while (len > 0) {
+        ssize_t put = write(fd, at, len);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -1;
+        at += put;
+        len -= (size_t)put;
+    }
+    return 0;
+}
+
+/* The rename is only safe against a power cut once the folder is on disk too. */
+static void sync_folder_of(const char *path)
+{
+    char folder[FILE_PATH_BYTES];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL)
+        snprintf(folder, sizeof folder, ".");
+    else
+        slash[slash == folder] = '\0';
+    FD_AUTO fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        fsync(fd);
+}
+
+int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+    char temporary[FILE_PATH_BYTES];
+    if (file_path(temporary, err, "%s.XXXXXX", path) != 0)
+        return -1;
+    FD_AUTO fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, ERR_HOST, errno, "create `%s`", path);
+    if (write_all(fd, bytes, len) != 0 || fchmod(fd, mode) != 0 || fsync(fd) != 0 ||
+        rename(temporary, path) != 0) {
+        int problem = errno;
+        unlink(temporary);
+        return err_errno(err, ERR_HOST, problem, "write `%s`", path);
+    }
+    sync_folder_of(path);
+    return 0;
+}
+
+int file_append(const char *path, const void *bytes, size_t len, struct err *err)
+{
+    FD_AUTO fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return err_errno(err, ERR_HOST, errno, "open `%s`", path);
+    if (write_all(fd, bytes, len) != 0)
+        return err_errno(err, ERR_HOST, errno, "append to `%s`", path);
+    return 0;
+}
+
+/* Copies by read and write: copy_file_range could share blocks, and an arm's library has to
+ * be an inode and pages of its own. */
+int file_copy(const char *from, const char *to, mode_t mode, struct err *err)
+{
+    FD_AUTO in = open(from, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return err_errno(err, ERR_HOST, errno, "open `%s`", from);
+    FD_AUTO out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (out < 0)
+        return err_errno(err, ERR_HOST, errno, "create `%s`", to);
+    char chunk[1 << 16];
+    ssize_t got = 0;
+    bool ok = true;
+    while (ok && (got = read(in, chunk, sizeof chunk)) > 0)
+        ok = write_all(out, chunk, (size_t)got) == 0;
+    if (!ok || got < 0 || fchmod(out, mode) != 0) {
+        int problem = errno;
+        unlink(to);
+        return err_errno(err, ERR_HOST, problem, "copy `%s` to `%s`", from, to);
+    }
+    return 0;
+}
+
+int file_mkdirs(const char *path, mode_t mode, struct err *err)
+{
+    char partial[FILE_PATH_BYTES];
+    if (file_path(partial, err, "%s", path) != 0)
+        return -1;
+    for (char *slash = partial + 1;; slash++) {
+        if (*slash != '/' && *slash != '\0')
+            continue;
+        char kept = *slash;
+        *slash = '\0';
+        if (mkdir(partial, mode) != 0 && errno != EEXIST)
+            return err_errno(err, ERR_HOST, errno, "create folder `%s`", partial);
+        *slash = kept;
+        if (kept == '\0')
+            break;
+    }
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+        return err_set(err, ERR_HOST, "`%s` is not a folder", path);
+    return 0;
+}
+
+/* Call `visit` on everything below `fd` (taken over), children first, never through a link. */
+static int walk(int fd, unsigned depth,
+                int (*visit)(void *context, int parent, const char *name,
+                             const struct stat *info),
+                void *context)
+{
+    enum { WALK_DEPTH_MAX = 512 };
+    DIR *folder = fdopendir(fd);
+    if (folder == NULL) {
+        close(fd);
+        return -1;
+    }
+    int result = 0;
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(folder)) != NULL) {
+        const char *name = entry->d_name;
+        struct stat info;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            continue;
+        if (fstatat(dirfd(folder), name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+            result = errno == ENOENT ? 0 : -1;
+            continue;
+        }
+        if (S_ISDIR(info.st_mode)) {
+            int child = openat(dirfd(folder), name,
+                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            if (child < 0 || depth >= WALK_DEPTH_MAX) {
+                if (child >= 0)
+                    close(child);
+                result = -1;
+                continue;
+            }
+            result = walk(child, depth + 1, visit, context);
+        }
+        if (result == 0)
+            result = visit(context, dirfd(folder), name, &info);
+    }
+    int problem = errno;
+    closedir(folder);
+    errno = problem;
+    return result;
+}
+
+static int walk_path(const char *path,
+                     int (*visit)(void *context, int parent, const char *name,
+                                  const struct stat *info),
+                     void *context)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -1 : walk(fd, 0, visit, context);
+}
+
+/* Unlink what is in root/name and move its subfolders up to `root`, so that no depth of
+ * nesting, made by a stranger's build, can outgrow our stack or descriptors. */
+static int flatten(int root, const char *name, unsigned long *moved)
+{
+    fchmodat(root, name, 0700, 0); /* a folder without permissions is still ours to remove */
+    int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (folder == NULL)
+        return -1;
+    int result = 0;
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(folder)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (unlinkat(fd, entry->d_name, 0) == 0)
+            continue;
+        char up[64];
+        do {
+            snprintf(up, sizeof up, ".removed-%lu", (*moved)++);
+            result = renameat2(fd, entry->d_name, root, up, RENAME_NOREPLACE);
+        } while (result != 0 && errno == EEXIST);
+    }
+    int problem = errno;
+    closedir(folder);
+    errno = problem;
+    return result != 0 ? -1 : unlinkat(root, name, AT_REMOVEDIR);
+}
+
+static int empty_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *root = fd < 0 ? NULL : fdopendir(fd);
+    if (root == NULL)
+        return -1;
+    unsigned long moved = 0;
+    int result = 0;
+    bool found = true;
+    while (result == 0 && found) { /* until a whole pass finds nothing */
+        found = false;
+        rewinddir(root);
+        struct dirent *entry;
+        while (result == 0 && (entry = readdir(root)) != NULL) {
+            if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                continue;
+            found = true;
+            if (unlinkat(fd, entry->d_name, 0) != 0 && errno != ENOENT)
+                result = flatten(fd, entry->d_name, &moved);
+        }
+    }
+    int problem = errno;
+    closedir(root);
+    errno = problem;
+    return result;
+}
+
+int file_remove_tree(const char *path, struct err *err)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0)
+        return errno == ENOENT ? 0 : err_errno(err, ERR_HOST, errno, "stat `%s`", path);
+    if (!S_ISDIR(info.st_mode)) {
+        if (unlink(path) != 0)
+            return err_errno(err, ERR_HOST, errno, "remove `%s`", path);
+        return 0;
+    }
+    if (empty_folder(path) != 0 || rmdir(path) != 0)
+        return err_errno(err, ERR_HOST, errno, "remove `%s`", path);
+    return 0;
+}
+
+struct owner {
+    uid_t uid;
+    gid_t gid;
+};
+
+static int visit_chown(void *context, int parent, const char *name, const struct stat *info)
+{
+    (void)info;
+    const struct owner *owner = context;
+    return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
+}
+
+int file_chown_tree(const char *path, uid_t uid, gid_t gid, struct err *err)
+{
+    struct owner owner = {uid, gid};
+    if (walk_path(path, visit_chown, &owner) != 0 || lchown(path, uid, gid) != 0)
+        return err_errno(err, ERR_HOST, errno, "change the owner of `%s`", path);
+    return 0;
+}
+
+static int visit_add_bytes(void *context, int parent, const char *name,
+                           const struct stat *info)
+{
+    (void)parent;
+    (void)name;
+    unsigned long long *bytes = context;
+    if (S_ISREG(info->st_mode))
+        *bytes += (unsigned long long)info->st_size;
+    return 0;
+}
+
+int file_tree_bytes(const char *path, unsigned long long *bytes, struct err *err)
+{
+    unsigned long long sum = 0;
+    if (walk_path(path, visit_add_bytes, &sum) != 0)
+        return err_errno(err, ERR_HOST, errno, "walk `%s`", path);
+    *bytes = sum;
+    return 0;
+}
+
+int file_lock(const char *path, bool wait, int *fd, struct err *err)
+{
+    /* Not followed if it is a link: lock folders are shared by all users of the host. */
+    FD_AUTO lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock < 0)
+        return err_errno(err, ERR_HOST, errno, "open lock `%s`", path);
+    int got;
+    do {
+        got = flock(lock, LOCK_EX | (wait ? 0 : LOCK_NB));
+    } while (got != 0 && errno == EINTR);
+    if (got != 0 && errno == EWOULDBLOCK)
+        return err_set(err, ERR_CONFLICT, "lock `%s` is held by another process", path);
+    if (got != 0)
+        return err_errno(err, ERR_HOST, errno, "lock `%s`", path);
+    *fd = lock;
+    lock = -1;
+    return 0;
+}
+
+void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES])
+{
+    unsigned char digest[32] = {0};
+    unsigned int size = sizeof digest;
+    EVP_Digest(bytes, len, digest, &size, EVP_sha256(), NULL);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+int file_sha256_path(const char *path, char out[FILE_SHA256_BYTES], struct err *err)
+{
+    enum { SHA256_FILE_MAX = 1 << 30 };
+    BUF_AUTO bytes;
+    buf_init(&bytes, SHA256_FILE_MAX);
+    if (file_read(path, &bytes, err) != 0)
+        return -1;
+    file_sha256(bytes.data, bytes.len, out);
+    return 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the names and the memory of the nouns in model.h; no rule, no format. */
+#include "model.h"
+
+#include "base/err.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const dtype_names[DTYPE_COUNT] = {"fp16", "bf16", "fp32"};
+static const char *const arm_names[ARM_COUNT] = {"head", "base", "anchor", "control"};
+static const char *const mark_names[MARK_BITS] = {"throttled", "shared",     "starved",
+                                                  "preempted", "wall-clock", "unequal-clocks"};
+static const char *const fault_names[] = {"", "the PR", "the base", "the host", "us"};
+static const char *const verdict_names[] = {"held", "improved", "unclear", "unmeasured",
+                                            "regressed"};
+static const char *const against_names[] = {"none", "anchor", "base", "stored"};
+
+const char *dtype_name(enum dtype dtype)
+{
+    return dtype_names[dtype];
+}
+
+int dtype_parse(const char *name, enum dtype *out)
+{
+    for (int i = 0; i < DTYPE_COUNT; i++) {
+        if (strcmp(name, dtype_names[i]) == 0) {
+            *out = (enum dtype)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+const char *arm_name(enum arm arm)
+{
+    return arm_names[arm];
+}
+
+const char *mark_name(unsigned bit)
+{
+    return bit < MARK_BITS ? mark_names[bit] : "?";
+}
+
+const char *fault_name(enum fault fault)
+{
+    return fault_names[fault];
+}
+
+const char *verdict_name(enum verdict verdict)
+{
+    return verdict_names[verdict];
+}
+
+const char *against_name(enum against against)
+{
+    return against_names[against];
+}
+
+bool model_name_ok(const char *name)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    size_t len = strlen(name);
+    return len > 0 && len < MODEL_NAME_BYTES && strspn(name, allowed) == len &&
+           name[0] != '.' && name[0] != '-';
+}
+
+static char *copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+/* Grow an array of `count` elements by one zeroed element. */
+static void *grow(void *array, size_t count, size_t size)
+{
+    /* Doubling by counting alone: the capacity is the next power of two. */
+    if ((count & (count - 1)) == 0) {
+        size_t capacity = count == 0 ? 1 : 2 * count;
+        array = realloc(array, capacity * size);
+        if (array == NULL)
+            return NULL;
+    }
+    memset((char *)array + count * size, 0, size);
+    return array;
+}
+
+int environment_set(struct environment *environment, const char *name, const char *value)
+{
+    char *copy = copy_text(value);
+    if (copy == NULL)
+        return -1;
+    for (size_t i = 0; i < environment->count; i++) {
+        if (strcmp(environment->facts[i].name, name) == 0) {
+            free(environment->facts[i].value);
+            environment->facts[i].value = copy;
+            return 0;
+        }
+    }
+    char *key = copy_text(name);
+    struct fact *facts =
+        key == NULL ? NULL : grow(environment->facts, environment->count, sizeof *facts);
+    if (facts == NULL) {
+        free(key);
+        free(copy);
+        return -1;
+    }
+    environment->facts = facts;
+    facts[environment->count++] = (struct fact){key, copy};
+    return 0;
+}
+
+const char *environment_get(const struct environment *environment, const char *name)
+{
+    for (size_t i = 0; i < environment->count; i++)
+        if (strcmp(environment->facts[i].name, name) == 0)
+            return environment->facts[i].value;
+    return NULL;
+}
+
+int environment_copy(const struct environment *from, struct environment *to)
+{
+    for (size_t i = 0; i < from->count; i++)
+        if (environment_set(to, from->facts[i].name, from->facts[i].value) != 0)
+            return -1;
+    return 0;
+}
+
+void environment_free(struct environment *environment)
+{
+    for (size_t i = 0; i < environment->count; i++) {
+        free(environment->facts[i].name);
+        free(environment->facts[i].value);
+    }
+    free(environment->facts);
+    *environment = (struct environment){0};
+}
+
+int series_add(struct series *series, double ns)
+{
+    double *grown = grow(series->ns, series->count, sizeof *grown);
+    if (grown == NULL)
+        return -1;
+    series->ns = grown;
+    series->ns[series->count++] = ns;
+    return 0;
+}
+
+void replicate_free(struct replicate *replicate)
+{
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        free(replicate->arms[arm].ns);
+    *replicate = (struct replicate){0};
+}
+
+void config_samples_free(struct config_samples *config)
+{
+    for (size_t i = 0; i < config->count; i++)
+        replicate_free(&config->replicates[i]);
+    free(config->replicates);
+    *config = (struct config_samples){0};
+}
+
+struct replicate *config_samples_add(struct config_samples *config)
+{
+    struct replicate *grown = grow(config->replicates, config->count, sizeof *grown);
+    if (grown == NULL)
+        return NULL;
+    config->replicates = grown;
+    return &config->replicates[config->count++];
+}
+
+struct config_samples *samples_add(struct samples *samples)
+{
+    struct config_samples *grown = grow(samples->configs, samples->count, sizeof *grown);
+    if (grown == NULL)
+        return NULL;
+    samples->configs = grown;
+    return &samples->configs[samples->count++];
+}
+
+void samples_free(struct samples *samples)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        config_samples_free(&samples->configs[i]);
+    free(samples->configs);
+    environment_free(&samples->environment);
+    *samples = (struct samples){0};
+}
+
+void baseline_config_free(struct baseline_config *config)
+{
+    for (size_t i = 0; i < config->count; i++)
+        free(config->replicates[i].ns);
+    free(config->replicates);
+    environment_free(&config->environment);
+    *config = (struct baseline_config){0};
+}
+
+void baseline_free(struct baseline *baseline)
+{
+    for (size_t i = 0; i < baseline->count; i++)
+        baseline_config_free(&baseline->configs[i]);
+    free(baseline->configs);
+    *baseline = (struct baseline){0};
+}
+
+const struct baseline_config *baseline_find(const struct baseline *baseline, const char *name)
+{
+    for (size_t i = 0; i < baseline->count; i++)
+        if (strcmp(baseline->configs[i].config.name, name) == 0)
+            return &baseline->configs[i];
+    return NULL;
+}
+
+struct rule rule_default(void)
+{
+    return (struct rule){.threshold = 0.03,
+                         .confidence = 0.95,
+                         .resamples = 10000,
+                         .seed = 42,
+                         .own_floor = 0.005,
+                         .control_floor = 0.005,
+                         .drift_margin = 0.02,
+                         .min_replicates = 6,
+                         .looks = {6, 8, 16},
+                         .look_count = 3};
+}
+
+void comparison_free(struct comparison *comparison)
+{
+    free(comparison->configs);
+    *comparison = (struct comparison){0};
+}
+
+int comparison_exit(const struct comparison *comparison)
+{
+    switch (comparison->verdict) {
+    case VERDICT_HELD:
+    case VERDICT_IMPROVED:
+        return EXIT_HELD;
+    case VERDICT_REGRESSED:
+        return EXIT_REGRESSED;
+    case VERDICT_UNCLEAR:
+        return comparison->unclear_passes ? EXIT_HELD : EXIT_UNCLEAR;
+    case VERDICT_UNMEASURED:
+        break;
+    }
+    return EXIT_UNMEASURED;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/err, buf, file, json and proc: ceilings, all-or-nothing, kill timers. */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/proc.h"
+#include "tests/tap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/ratchet-test-base-XXXXXX";
+
+static void test_err(void)
+{
+    struct err err;
+    tap_case("an error is one line, wrapped outermost first");
+    OK(err_set(&err, ERR_INPUT, "key `%s`", "a\nb") == -1);
+    EQ_STR(err.text, "key `a?b`");
+    OK(err_wrap(&err, "file `%s`", "f") == -1);
+    EQ_STR(err.text, "file `f`: key `a?b`");
+    EQ_INT(err_exit_code(err.class), 64);
+    err_errno(&err, ERR_INPUT, ENOSPC, "write `x`");
+    tap_case("a full disk is the host's problem, whoever wrote");
+    EQ_INT(err.class, ERR_HOST);
+    EQ_INT(err_exit_code(err.class), EXIT_UNMEASURED);
+    EQ_STR(err.text, "write `x`: No space left on device");
+}
+
+static void test_buf(void)
+{
+    tap_case("a buffer stops at its ceiling and keeps what it had");
+    BUF_AUTO buf;
+    buf_init(&buf, 5);
+    EQ_STR(buf.data, "");
+    buf_adds(&buf, "abcd");
+    buf_adds(&buf, "ef");
+    OK(buf.failed);
+    EQ_STR(buf.data, "abcd");
+    buf_addc(&buf, 'x');
+    EQ_INT(buf.len, 4);
+    buf_clear(&buf);
+    buf_addf(&buf, "%d", 12345);
+    EQ_STR(buf.data, "12345");
+    OK(!buf.failed);
+}
+
+static void test_file(void)
+{
+    struct err err;
+    char path[FILE_PATH_BYTES], other[FILE_PATH_BYTES];
+    OK(file_path(path, &err, "%s/a/b/c", folder) == 0);
+    tap_case("folders, whole writes, copies, hashes");
+    OK(file_mkdirs(path, 0700, &err) == 0);
+    OK(file_mkdirs(path, 0700, &err) == 0);
+    OK(file_path(path, &err, "%s/a/b/c/f", folder) == 0);
+    OK(file_write(path, "hello", 5, 0640, &err) == 0);
+    OK(file_write(path, "hallo", 5, 0600, &err) == 0);
+    OK(file_append(path, "!", 1, &err) == 0);
+    BUF_AUTO text;
+    buf_init(&text, 6);
+    OK(file_read(path, &text, &err) == 0);
+    EQ_STR(text.data, "hallo!");
+    char hash[FILE_SHA256_BYTES];
+    file_sha256("abc", 3, hash); /* FIPS 180-2, appendix B.1 */
+    EQ_STR(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    OK(file_path(other, &err, "%s/copy", folder) == 0);
+    OK(file_copy(path, other, 0755, &err) == 0);
+    OK(file_copy(path, other, 0755, &err) != 0);
+    tap_case("errors say what and where");
+    buf_free(&text);
+    buf_init(&text, 3);
+    OK(file_read(path, &text, &err) == -1 && err.class == ERR_LIMIT);
+    OK(file_path(other, &err, "%s/absent", folder) == 0);
+    OK(file_read(other, &text, &err) == -1 && err.class == ERR_NOT_FOUND);
+    OK(file_read(folder, &text, &err) == -1 && err.class == ERR_INPUT);
+    HAS(err.text, "is not a regular file");
+    OK(file_write("/proc/absent/f", "x", 1, 0600, &err) == -1);
+
+    tap_case("a lock is exclusive and dies with its holder");
+    OK(file_path(other, &err, "%s/lock", folder) == 0);
+    int held = -1, second = -1;
+    OK(file_lock(other, false, &held, &err) == 0);
+    OK(file_lock(other, false, &second, &err) == -1 && err.class == ERR_CONFLICT);
+    EQ_INT(second, -1);
+    file_close(&held);
+    OK(file_lock(other, false, &second, &err) == 0);
+    file_close(&second);
+}
+
+static void test_remove(void)
+{
+    struct err err;
+    char path[FILE_PATH_BYTES], outside[FILE_PATH_BYTES];
+    tap_case("a tree is removed whatever its depth, and links are not followed");
+    OK(file_path(outside, &err, "%s/outside", folder) == 0);
+    OK(file_write(outside, "kept", 4, 0600, &err) == 0);
+    OK(file_path(path, &err, "%s/deep", folder) == 0);
+    OK(file_mkdirs(path, 0700, &err) == 0);
+    char here[FILE_PATH_BYTES];
+    OK(getcwd(here, sizeof here) != NULL);
+    bool made = chdir(path) == 0;
+    for (int i = 0; made && i < 3000; i++)
+        made = mkdir("d", 0700) == 0 && chdir("d") == 0;
+    OK(made && symlink(folder, "link") == 0);
+    OK(chdir(here) == 0);
+    OK(file_remove_tree(path, &err) == 0);
+    OK(access(path, F_OK) != 0 && access(outside, F_OK) == 0);
+    OK(file_remove_tree(path, &err) == 0);
+}
+
+static int parse(const char *text, json_t **out, struct err *err)
+{
+    return json_parse(text, strlen(text), "f.json", out, err);
+}
+
+static void test_json(void)
+{
+    struct err err;
+    JSON_AUTO *json = NULL;
+    tap_case("foreign JSON is refused with file and line");
+    OK(parse("{\"a\": 1, \"a\": 2}", &json, &err) == -1);
+    HAS(err.text, "f.json: line 1: not JSON: duplicate");
+    OK(parse("[1]", &json, &err) == -1);
+    OK(parse("{\"a\":", &json, &err) == -1);
+    OK(parse("{} x", &json, &err) == -1);
+    OK(parse("{\"a\": NaN}", &json, &err) == -1);
+    char deep[101];
+    memset(deep, '[', 100);
+    deep[100] = '\0';
+    OK(parse(deep, &json, &err) == -1);
+    HAS(err.text, "nested deeper than 32");
+    OK(json == NULL);
+
+    tap_case("a value of the wrong type names its path");
+    OK(parse("{\"c\": [{\"n\": \"x\", \"i\": 1.5, \"r\": 7, \"z\": null}]}", &json, &err) == 0);
+    struct json_at root = {.key = "f.json"};
+    json_t *list;
+    OK(json_get_array(json, "c", &root, &list, &err) == 0);
+    struct json_at in_list = {.parent = &root, .key = "c"};
+    struct json_at item = {.parent = &in_list, .index = 0};
+    const json_t *object = json_array_get(list, 0);
+    char text[8] = "kept";
+    long long number = 3;
+    OK(json_get_int(object, "i", &item, 0, 9, &number, &err) == -1);
+    EQ_STR(err.text, "f.json: c[0].i: expected a whole number");
+    OK(json_get_int(object, "r", &item, 0, 6, &number, &err) == -1);
+    EQ_INT(number, 3);
+    OK(json_get_string(object, "absent", &item, text, sizeof text, &err) == -1);
+    EQ_STR(err.text, "f.json: c[0].absent: missing, expected a string");
+    EQ_STR(text, "kept");
+    OK(json_get_string(object, "n", &item, text, sizeof text, &err) == 0);
+    EQ_STR(text, "x");
+    OK(!json_has(object, "z") && json_has(object, "r"));
+}
+
+static struct proc_spec shell(const char *script, const char *argv[4])
+{
+    argv[0] = "sh";
+    argv[1] = "-c";
+    argv[2] = script;
+    argv[3] = NULL;
+    return (struct proc_spec){.argv = argv, .stdin_fd = -1, .uid = (uid_t)-1};
+}
+
+static void test_run(void)
+{
+    struct err err;
+    struct proc_result result;
+    const char *argv[4];
+    BUF_AUTO out;
+    buf_init(&out, 4096);
+    setenv("RATCHET_TEST_SECRET", "hunter2", 1);
+    tap_case("a child has an empty environment and gives its exit code");
+    struct proc_spec spec = shell("/usr/bin/env; echo to-stderr >&2; exit 7", argv);
+    OK(proc_run(&spec, &out, &result, &err) == 0);
+    EQ_INT(result.end, PROC_EXITED);
+    EQ_INT(result.code, 7);
+    HAS(out.data, "to-stderr");
+    OK(strstr(out.data, "hunter2") == NULL);
+
+    tap_case("only three descriptors are the child's");
+    int leak = dup(0);
+    buf_clear(&out);
+    spec = shell("ls /proc/self/fd | wc -l", argv);
+    OK(proc_run(&spec, &out, &result, &err) == 0);
+    EQ_INT(atoi(out.data), 4); /* 0, 1, 2 and the folder that ls reads */
+    close(leak);
+
+    tap_case("long output keeps its head and its tail");
+    BUF_AUTO small;
+    buf_init(&small, 400);
+    spec = shell("echo first; seq 1 5000; echo last", argv);
+    OK(proc_run(&spec, &small, &result, &err) == 0);
+    OK(result.truncated && small.len < 600);
+    HAS(small.data, "first\n");
+    HAS(small.data, "last\n");
+    HAS(small.data, "bytes left out");
+
+    tap_case("a child that hangs is killed with what it started");
+    spec = shell("sleep 1000 & sleep 1000", argv);
+    spec.limits.wall_ms = 100;
+    OK(proc_run(&spec, NULL, &result, &err) == 0);
+    EQ_INT(result.end, PROC_TIMED_OUT);
+    tap_case("so is one that closed its output");
+    spec = shell("exec >&- 2>&-; exec sleep 1000", argv);
+    spec.limits.wall_ms = 100;
+    OK(proc_run(&spec, NULL, &result, &err) == 0);
+    EQ_INT(result.end, PROC_TIMED_OUT);
+    tap_case("death by signal is told");
+    spec = shell("kill -SEGV $$", argv);
+    OK(proc_run(&spec, NULL, &result, &err) == 0);
+    OK(result.end == PROC_SIGNALLED && result.code == 11);
+    tap_case("a program that is not there is the host's problem");
+    argv[0] = "no-such-program-here";
+    OK(proc_run(&spec, NULL, &result, &err) == -1 && err.class == ERR_HOST);
+    argv[0] = "/etc/hostname";
+    OK(proc_run(&spec, NULL, &result, &err) == -1);
+    HAS(err.text, "start `/etc/hostname`: ");
+}
+
+static int fail_with_conflict(void *context, struct err *err)
+{
+    return err_set(err, ERR_CONFLICT, "seen %d", *(int *)context);
+}
+
+static int hang(void *context, struct err *err)
+{
+    (void)context;
+    (void)err;
+    while (pause() != 0)
+        ;
+    return 0;
+}
+
+static int die(void *context, struct err *err)
+{
+    (void)context;
+    (void)err;
+    raise(SIGKILL);
+    return 0;
+}
+
+static void test_call(void)
+{
+    struct err err;
+    int seven = 7;
+    tap_case("a call in a child brings its error back");
+    OK(proc_call(fail_with_conflict, &seven, 10000, &err) == -1);
+    OK(err.class == ERR_CONFLICT);
+    EQ_STR(err.text, "seen 7");
+    OK(proc_call(hang, NULL, 50, &err) == -1 && err.class == ERR_TIMEOUT);
+    OK(proc_call(die, NULL, 10000, &err) == -1 && err.class == ERR_INTERNAL);
+}
+
+static void test_talk(void)
+{
+    struct err err;
+    const char *argv[4];
+    struct proc_child *child = NULL;
+    tap_case("a child is talked to line by line");
+    struct proc_spec spec =
+        shell("read a; echo got $a; echo oops >&2; head -c 9999 /dev/zero; read b", argv);
+    OK(proc_start(&spec, 100, &child, &err) == 0);
+    OK(proc_send(child, "hi\n", 3, &err) == 0);
+    BUF_AUTO line;
+    buf_init(&line, 100);
+    OK(proc_read_line(child, proc_now_ns() + 10000000000u, &line, &err) == 0);
+    EQ_STR(line.data, "got hi");
+    buf_clear(&line);
+    OK(proc_read_line(child, proc_now_ns() + 10000000000u, &line, &err) == -1);
+    EQ_INT(err.class, ERR_LIMIT);
+    EQ_STR(proc_stderr(child)->data, "oops\n");
+    struct proc_result result;
+    proc_finish(child, 10000, &result);
+    EQ_INT(result.end, PROC_EXITED);
+
+    tap_case("silence and death are told apart");
+    spec = shell("read a; exit 3", argv);
+    OK(proc_start(&spec, 100, &child, &err) == 0);
+    buf_clear(&line);
+    OK(proc_read_line(child, proc_now_ns() + 1000000, &line, &err) == -1);
+    EQ_INT(err.class, ERR_TIMEOUT);
+    OK(proc_send(child, "x\n", 2, &err) == 0);
+    OK(proc_read_line(child, 0, &line, &err) == -1);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    proc_finish(child, 10000, &result);
+    EQ_INT(result.code, 3);
+}
+
+int main(void)
+{
+    if (mkdtemp(folder) == NULL)
+        return 1;
+    test_err();
+    test_buf();
+    test_file();
+    test_remove();
+    test_json();
+    test_run();
+    test_call();
+    test_talk();
+    struct err err;
+    tap_case("clean-up");
+    OK(file_remove_tree(folder, &err) == 0);
+    return tap_done();
+}
