@@ -1,0 +1,560 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The REST API: routes, permissions, validation, paging, error bodies. A handler takes a Call
+and returns an Answer; World.lock is held around it."""
+
+import base64
+import json
+import re
+import time
+import urllib.parse
+
+from state import ROLES, SHA, GitError
+from views import Views
+
+DOCS = "https://docs.github.com/rest"
+VERSIONS = ("2022-11-28", "2026-03-10")
+
+
+class Answer(Exception):
+    """What is sent back. Also raised: a refusal ends a handler wherever it is found."""
+
+    def __init__(self, status, body=None, headers=None, raw=None):
+        super().__init__(status)
+        self.status, self.body, self.headers, self.raw = status, body, dict(headers or {}), raw
+
+
+def refusal(status, message, docs="", headers=None, **more):
+    body = {"message": message, **more, "documentation_url": DOCS + docs, "status": str(status)}
+    return Answer(status, body, headers)
+
+
+class Call:
+    """One request, and what its token may do."""
+
+    def __init__(self, world, method, target, headers, data, own_url):
+        self.world, self.method, self.headers, self.data = world, method, headers, data
+        self.path, _, query = target.partition("?")
+        self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        self.query_text = query
+        self.version = headers.get("X-GitHub-Api-Version") or VERSIONS[0]
+        api = world.settings["api_url"] or own_url
+        self.views = Views(world, api.rstrip("/"),
+                           (world.settings["web_url"] or own_url).rstrip("/"))
+        self.token = None
+        self.repo = None
+        self.template = ""
+
+    # ---- who asks ----
+
+    def authenticate(self):
+        value = self.headers.get("Authorization")
+        if value is None:
+            return
+        self.token = find_token(self.world, value)
+        if self.token is None:
+            raise refusal(401, "Bad credentials")
+
+    @property
+    def login(self):
+        return self.token["login"]
+
+    def need(self, *grants):
+        """At least one of grants ("issues=write") must be held, else GitHub's 403."""
+        if self.token is None:
+            if not self.repo.private and all(g.endswith("=read") for g in grants):
+                return
+            raise refusal(401, "Requires authentication")
+        held = self.token["permissions"]
+        for grant in grants:
+            name, _, level = grant.partition("=")
+            if held is None or held.get(name) == "write" or held.get(name) == level:
+                return
+        raise refusal(403, "Resource not accessible by integration", self.template, {
+            "X-Accepted-GitHub-Permissions": "; ".join(g.replace("=", "=") for g in grants)})
+
+    def sees(self, repo):
+        if self.token is None:
+            return not repo.private
+        only = self.token["repositories"]
+        return only is None or repo.full_name.lower() in [name.lower() for name in only]
+
+    # ---- what is asked ----
+
+    def json(self, docs):
+        try:
+            body = json.loads(self.data.decode("utf-8"), parse_constant=lambda _: 1 / 0)
+        except (ValueError, ZeroDivisionError):
+            raise refusal(400, "Problems parsing JSON", docs)
+        if not isinstance(body, dict):
+            raise refusal(400, "Body should be a JSON object", docs)
+        return body
+
+    def text(self, body, name, docs, required=True):
+        value = body.get(name)
+        if value is None and (not required or name in body):
+            if required:
+                raise refusal(422, "Invalid request.\n\nFor 'properties/%s', nil is not a string."
+                              % name, docs)
+            return None
+        if value is None:
+            raise refusal(422, 'Invalid request.\n\n"%s" wasn\'t supplied.' % name, docs)
+        if not isinstance(value, str):
+            raise refusal(422, "Invalid request.\n\nFor 'properties/%s', %s is not a string."
+                          % (name, json.dumps(value)), docs)
+        return value
+
+    def invalid(self, resource, field, code, message=None, docs=""):
+        """GitHub's 422, in either of its two shapes."""
+        if self.world.settings["errors_as_strings"]:
+            return refusal(422, "Validation Failed", docs,
+                           errors=[message or "%s is %s" % (field, code)])
+        error = {"resource": resource, "code": code, "field": field}
+        if message is not None:
+            error["message"] = message
+        return refusal(422, "Validation Failed", docs, errors=[error])
+
+    def page(self, rows, where):
+        """One page of rows; `where` is the path below /repositories/<id>."""
+        def number(name, default):
+            try:
+                return max(1, int(self.query.get(name, default)))
+            except ValueError:
+                return default
+        size, page = min(number("per_page", 30), 100), number("page", 1)
+        last = max(1, -(-len(rows) // size))
+        links = []
+        others = [(k, v) for k, v in urllib.parse.parse_qsl(self.query_text) if k != "page"]
+        for rel, there, on in (("prev", page - 1, page > 1), ("next", page + 1, page < last),
+                               ("last", last, page < last), ("first", 1, page > 1)):
+            if on:
+                query = urllib.parse.urlencode(others + [("page", there)])
+                links.append('<%s/repositories/%d%s?%s>; rel="%s"' % (
+                    self.views.api, self.repo.id, where, query, rel))
+        return Answer(200, rows[(page - 1) * size:page * size],
+                      {"Link": ", ".join(links)} if links else {})
+
+    def pull(self, number):
+        pull = self.repo.pulls.get(int(number))
+        if pull is None:
+            raise refusal(404, "Not Found", self.template)
+        return pull
+
+
+def find_token(world, value):
+    """The token of an Authorization header: Bearer, token or Basic."""
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() in ("bearer", "token"):
+        return world.tokens.get(rest.strip())
+    if scheme.lower() == "basic":
+        try:
+            return world.tokens.get(base64.b64decode(rest).decode().partition(":")[2])
+        except ValueError:
+            return None
+    return None
+
+
+# ---- handlers ----
+
+def repo_get(call):
+    call.need("metadata=read", "contents=read", "pull_requests=read")
+    return Answer(200, call.views.full_repo(call.repo))
+
+
+def comments_list(call, number):
+    call.need("issues=read", "pull_requests=read")
+    call.pull(number)
+    rows = [c for c in call.repo.comments if c["issue"] == int(number)]
+    answer = call.page(rows, "/issues/%s/comments" % number)
+    answer.body = [call.views.comment(call.repo, c) for c in answer.body]
+    return answer
+
+
+def comment_body(call, docs):
+    body = call.text(call.json(docs), "body", docs)
+    if not body.strip():
+        raise call.invalid("IssueComment", "body", "missing_field", docs=docs)
+    most = call.world.settings["comment_max"]
+    if len(body) > most:
+        raise call.invalid("IssueComment", "data", "unprocessable",
+                           "Body is too long (maximum is %d characters)" % most, docs)
+    return body
+
+
+def comments_create(call, number):
+    docs = "/issues/comments#create-an-issue-comment"
+    call.need("issues=write", "pull_requests=write")
+    pull = call.pull(number)
+    body = comment_body(call, docs)
+    if pull.locked:
+        raise refusal(403, "Unable to create comment because issue is locked.", docs)
+    view = call.views.comment(call.repo, call.world.add_comment(call.repo, int(number),
+                                                                call.login, body))
+    return Answer(201, view, {"Location": view["url"]})
+
+
+def comment_find(call, number):
+    for comment in call.repo.comments:
+        if comment["id"] == int(number):
+            return comment
+    raise refusal(404, "Not Found", "/issues/comments")
+
+
+def comment_get(call, number):
+    call.need("issues=read", "pull_requests=read")
+    return Answer(200, call.views.comment(call.repo, comment_find(call, number)))
+
+
+def comment_own(call, number):
+    """A token may change its own comments, and others' only if its owner could."""
+    call.need("issues=write", "pull_requests=write")
+    comment = comment_find(call, number)
+    role = call.repo.collaborators.get(call.login, "none")
+    if comment["user"] != call.login and ROLES[role] not in ("admin", "write"):
+        raise refusal(403, "Resource not accessible by integration", "/issues/comments", {
+            "X-Accepted-GitHub-Permissions": "issues=write; pull_requests=write"})
+    return comment
+
+
+def comment_update(call, number):
+    comment = comment_own(call, number)
+    comment["body"] = comment_body(call, "/issues/comments#update-an-issue-comment")
+    comment["updated_at"] = call.world.now()
+    return Answer(200, call.views.comment(call.repo, comment))
+
+
+def comment_delete(call, number):
+    call.repo.comments.remove(comment_own(call, number))
+    return Answer(204)
+
+
+def pulls_list(call):
+    call.need("pull_requests=read")
+    call.world.sync(call.repo)
+    state, base, head = (call.query.get(k) for k in ("state", "base", "head"))
+    rows = []
+    for pull in call.repo.pulls.values():
+        if state != "all" and pull.state != (state or "open"):
+            continue
+        if base and pull.base_ref != base:
+            continue
+        if head and ":" in head and "%s:%s" % (pull.head_owner, pull.head_ref) != head:
+            continue  # a head without an owner filters nothing, as there
+        rows.append(pull)
+    rows.sort(key=lambda p: p.number, reverse=call.query.get("direction", "desc") != "asc")
+    answer = call.page(rows, "/pulls")
+    answer.body = [call.views.pull_simple(call.repo, p, call.version) for p in answer.body]
+    return answer
+
+
+def pull_get(call, number):
+    call.need("pull_requests=read")
+    call.world.sync(call.repo)
+    pull = call.pull(number)
+    answer = Answer(200, call.views.pull(call.repo, pull, call.version))
+    pull.mergeable_unknown = max(0, pull.mergeable_unknown - 1)
+    return answer
+
+
+def pull_files(call, number):
+    call.need("pull_requests=read")
+    call.world.sync(call.repo)
+    pull = call.pull(number)
+    return call.page(call.views.files(call.repo, pull)[:3000], "/pulls/%s/files" % number)
+
+
+def pull_create(call):
+    docs = "/pulls/pulls#create-a-pull-request"
+    call.need("pull_requests=write")
+    if call.login == "github-actions[bot]" and not call.world.settings["actions_may_open_pulls"]:
+        raise refusal(403, "GitHub Actions is not permitted to create or approve pull requests.",
+                      docs)
+    body = call.json(docs)
+    title, head, base = (call.text(body, name, docs) for name in ("title", "head", "base"))
+    text = call.text(body, "body", docs, required=False)
+    branch = head.partition(":")[2] if ":" in head else head
+    git = call.repo.git
+    for field, name in (("head", branch), ("base", base)):
+        if git.commit_of("refs/heads/" + name) is None:
+            raise call.invalid("PullRequest", field, "invalid", docs=docs)
+    for pull in call.repo.pulls.values():
+        if pull.state == "open" and (pull.head_ref, pull.base_ref) == (branch, base) and \
+                pull.head_repo is call.repo:
+            raise call.invalid("PullRequest", "head", "custom",
+                               "A pull request already exists for %s:%s." % (
+                                   call.repo.owner, branch), docs)
+    if git.is_ancestor("refs/heads/" + branch, "refs/heads/" + base):
+        raise call.invalid("PullRequest", "base", "custom",
+                           "No commits between %s and %s" % (base, branch), docs)
+    pull = call.world.open_pull(call.repo, branch, base, title, call.login, text,
+                                bool(body.get("draft", False)))
+    view = call.views.pull(call.repo, pull, call.version)
+    return Answer(201, view, {"Location": view["url"]})
+
+
+def status_create(call, sha):
+    docs = "/commits/statuses#create-a-commit-status"
+    call.need("statuses=write")
+    body = call.json(docs)
+    state = call.text(body, "state", docs)
+    context = call.text(body, "context", docs, required=False) or "default"
+    description = call.text(body, "description", docs, required=False)
+    target = call.text(body, "target_url", docs, required=False)
+    full = call.repo.git.commit_of(sha) if SHA.match(sha) else None
+    if full is None:
+        raise refusal(422, "No commit found for SHA: %s" % sha, docs)
+    if state not in ("error", "failure", "pending", "success"):
+        raise call.invalid("Status", "state", "custom", "state is not included in the list", docs)
+    if description is not None and len(description) > 140:
+        raise call.invalid("Status", "description", "custom",
+                           "description is too long (maximum is 140 characters)", docs)
+    if len(context) > 255:
+        raise call.invalid("Status", "context", "custom",
+                           "context is too long (maximum is 255 characters)", docs)
+    if target and not re.match(r"https?://", target):
+        raise call.invalid("Status", "target_url", "custom",
+                           "target_url must use http(s) scheme", docs)
+    same = sum((s["sha"], s["context"]) == (full, context) for s in call.repo.statuses)
+    if same >= call.world.settings["statuses_per_context"]:
+        raise refusal(422, "Validation Failed", docs, errors=[{
+            "resource": "Status", "code": "custom",
+            "message": "This SHA and context has reached the maximum number of statuses."}])
+    status = call.world.add_status(call.repo, full, call.login, state, context, description,
+                                   target)
+    view = call.views.status(call.repo, status)
+    return Answer(201, view, {"Location": view["url"]})
+
+
+def commit_named(call, name):
+    name = urllib.parse.unquote(name)
+    sha = call.repo.git.commit_of(name if SHA.match(name) else "refs/heads/" + name)
+    if sha is None:
+        raise refusal(422, "No commit found for SHA: %s" % name, "/commits/commits")
+    return sha
+
+
+def status_combined(call, ref):
+    call.need("statuses=read")
+    return Answer(200, call.views.combined(call.repo, commit_named(call, ref)))
+
+
+def commit_pulls(call, sha):
+    """Open pull requests with the commit on them, or the merged ones that brought it."""
+    call.need("pull_requests=read", "contents=read")
+    call.world.sync(call.repo)
+    full = commit_named(call, sha)
+    git = call.repo.git
+    on_default = git.is_ancestor(full, "refs/heads/" + call.repo.default_branch)
+    rows = []
+    for pull in call.repo.pulls.values():
+        brought = full == pull.merge_commit and pull.merged
+        inside = git.is_ancestor(full, pull.head_sha) and not git.is_ancestor(full, pull.base_sha)
+        if brought or (inside and pull.merged == on_default):
+            rows.append(pull)
+    answer = call.page(rows, "/commits/%s/pulls" % full)
+    answer.body = [call.views.pull_simple(call.repo, p, call.version) for p in answer.body]
+    return answer
+
+
+def issue_events(call, number):
+    call.need("issues=read", "pull_requests=read")
+    call.pull(number)
+    rows = [e for e in call.repo.events if e["issue"] == int(number)]
+    answer = call.page(rows, "/issues/%s/events" % number)
+    answer.body = [call.views.event(call.repo, e) for e in answer.body]
+    return answer
+
+
+def ref_get(call, ref):
+    call.need("contents=read")
+    call.world.sync(call.repo)
+    ref = "refs/" + urllib.parse.unquote(ref)
+    sha = call.repo.git.refs().get(ref)
+    if sha is None:
+        raise refusal(404, "Not Found", "/git/refs#get-a-reference")
+    return Answer(200, call.views.ref(call.repo, ref, sha))
+
+
+def ref_object(call, body, docs):
+    sha = call.text(body, "sha", docs)
+    if not SHA.match(sha) or call.repo.git.commit_of(sha) is None:
+        raise refusal(422, "Object does not exist", docs)
+    return sha
+
+
+def ref_create(call):
+    docs = "/git/refs#create-a-reference"
+    call.need("contents=write")
+    body = call.json(docs)
+    ref = call.text(body, "ref", docs)
+    if not ref.startswith("refs/") or ref.count("/") < 2:
+        raise refusal(422, "Reference name must start with 'refs/' and have two slashes", docs)
+    sha = ref_object(call, body, docs)
+    if ref in call.repo.git.refs():
+        raise refusal(422, "Reference already exists", docs)
+    call.repo.git.set_ref(ref, sha)
+    view = call.views.ref(call.repo, ref, sha)
+    return Answer(201, view, {"Location": view["url"]})
+
+
+def ref_update(call, ref):
+    docs = "/git/refs#update-a-reference"
+    call.need("contents=write")
+    body = call.json(docs)
+    ref = "refs/" + urllib.parse.unquote(ref)
+    sha = ref_object(call, body, docs)
+    old = call.repo.git.refs().get(ref)
+    if old is None:
+        raise refusal(422, "Reference does not exist", docs)
+    if ref in call.repo.protected:
+        raise refusal(422, "Changes must be made through a pull request.", docs)
+    if body.get("force") is not True and not call.repo.git.is_ancestor(old, sha):
+        raise refusal(422, "Update is not a fast forward", docs)
+    call.repo.git.set_ref(ref, sha, old)
+    call.world.sync(call.repo)
+    return Answer(200, call.views.ref(call.repo, ref, sha))
+
+
+def contents_get(call, path):
+    docs = "/repos/contents#get-repository-content"
+    call.need("contents=read")
+    path = urllib.parse.unquote(path).strip("/")
+    ref = call.query.get("ref") or call.repo.default_branch
+    commit = call.repo.git.commit_of(ref) or call.repo.git.commit_of("refs/heads/" + ref)
+    if commit is None:
+        raise refusal(404, "No commit found for the ref %s" % ref, docs)
+    listed = call.repo.git.run("ls-tree", "-l", "-z", "--full-tree", commit, "--", path) \
+        if path else ""
+    rows = [tree_row(line) for line in listed.split("\0") if line]
+    entry = next((row for row in rows if row[0] == path), None)
+    if entry is None and path:
+        raise refusal(404, "Not Found", docs)
+    if not path or entry[1][1] == "tree":
+        inside = call.repo.git.run("ls-tree", "-l", "-z", "--full-tree", commit,
+                                   *([path + "/"] if path else []))
+        return Answer(200, [call.views.content(call.repo, commit, ref, *tree_row(line))
+                            for line in inside.split("\0") if line])
+    data = call.repo.git.run("cat-file", "blob", entry[1][2], binary=True)
+    if "raw" in (call.headers.get("Accept") or ""):
+        return Answer(200, None, {"Content-Type": "application/vnd.github.raw+json"}, raw=data)
+    view = call.views.content(call.repo, commit, ref, *entry)
+    text = base64.b64encode(data).decode()
+    small = len(data) <= 1 << 20
+    view.update(encoding="base64" if small else "none", content="".join(
+        text[i:i + 60] + "\n" for i in range(0, len(text), 60)) if small else "")
+    return Answer(200, view)
+
+
+def tree_row(line):
+    meta, _, path = line.partition("\t")
+    mode, kind, blob, size = meta.split()
+    return path, (mode, kind, blob, 0 if size == "-" else int(size))
+
+
+def permission_get(call, login):
+    call.need("metadata=read", "contents=read", "pull_requests=read")
+    login = urllib.parse.unquote(login)
+    user = call.world.users.get(login.lower())
+    if user is None:
+        raise refusal(404, "%s is not a user" % login, "/collaborators/collaborators"
+                      "#get-repository-permissions-for-a-user")
+    role = call.repo.collaborators.get(user["login"], "none" if call.repo.private else "read")
+    return Answer(200, call.views.permission(user["login"], role, ROLES[role]))
+
+
+REPO = [
+    ("GET", r"", repo_get),
+    ("GET", r"/issues/(\d+)/comments", comments_list),
+    ("POST", r"/issues/(\d+)/comments", comments_create),
+    ("GET", r"/issues/comments/(\d+)", comment_get),
+    ("PATCH", r"/issues/comments/(\d+)", comment_update),
+    ("DELETE", r"/issues/comments/(\d+)", comment_delete),
+    ("GET", r"/issues/(\d+)/events", issue_events),
+    ("GET", r"/pulls", pulls_list),
+    ("POST", r"/pulls", pull_create),
+    ("GET", r"/pulls/(\d+)", pull_get),
+    ("GET", r"/pulls/(\d+)/files", pull_files),
+    ("POST", r"/statuses/([^/]+)", status_create),
+    ("GET", r"/commits/(.+)/status", status_combined),
+    ("GET", r"/commits/([^/]+)/pulls", commit_pulls),
+    ("GET", r"/git/ref/(.+)", ref_get),
+    ("POST", r"/git/refs", ref_create),
+    ("PATCH", r"/git/refs/(.+)", ref_update),
+    ("GET", r"/contents/?(.*)", contents_get),
+    ("GET", r"/collaborators/([^/]+)/permission", permission_get),
+]
+
+
+def rate(world):
+    limit = world.settings["rate_limit"]
+    used = min(world.rate_used, limit)
+    return {"limit": limit, "used": used, "remaining": limit - used, "reset": world.rate_reset,
+            "resource": "core"}
+
+
+def rate_headers(world):
+    return {"X-RateLimit-" + k.capitalize(): str(v) for k, v in rate(world).items()}
+
+
+def rate_get(call):
+    core = {k: v for k, v in rate(call.world).items() if k != "resource"}
+    idle = {"limit": 30, "used": 0, "remaining": 30, "reset": call.world.rate_reset}
+    body = {"resources": {"core": core, "search": idle, "graphql": core}, "rate": core}
+    if call.version >= VERSIONS[1]:
+        del body["rate"]
+    return Answer(200, body)
+
+
+def count_request(call):
+    world = call.world
+    if time.time() >= world.rate_reset:
+        world.rate_used, world.rate_reset = 0, int(time.time()) + 3600
+    world.rate_used += 1
+    if world.rate_used > world.settings["rate_limit"]:
+        raise refusal(403, "API rate limit exceeded for installation.",
+                      "/using-the-rest-api/rate-limits-for-the-rest-api")
+
+
+def route(call):
+    if not call.headers.get("User-Agent"):
+        raise Answer(403, None, {"Content-Type": "text/html; charset=utf-8"}, raw=(
+            b"\r\nRequest forbidden by administrative rules. Please make sure your request has a"
+            b" User-Agent header.\r\n"))
+    if call.version not in VERSIONS:
+        raise refusal(400, "Unsupported 'X-GitHub-Api-Version' header: %s" % call.version)
+    call.authenticate()
+    if call.path == "/rate_limit" and call.method == "GET":
+        return rate_get(call)
+    count_request(call)
+    found = re.match(r"/repos/([^/]+/[^/]+)(/.*)?\Z", call.path)
+    by_id = re.match(r"/repositories/(\d+)(/.*)?\Z", call.path)
+    if found:
+        call.repo = call.world.find(urllib.parse.unquote(found.group(1)))
+    elif by_id:
+        call.repo = call.world.find_id(int(by_id.group(1)))
+    if call.repo is None or not call.sees(call.repo):
+        raise refusal(404, "Not Found")
+    rest = (found or by_id).group(2) or ""
+    for method, pattern, handler in REPO:
+        match = re.fullmatch(pattern, rest)
+        if match and method == call.method:
+            return handler(call, *match.groups())
+    raise refusal(404, "Not Found")
+
+
+def answer(call):
+    """The Answer to a Call, whatever happens, with the headers that GitHub always sends."""
+    try:
+        out = route(call)
+    except Answer as refused:
+        out = refused
+    except (GitError, ValueError) as broken:
+        out = refusal(500, "Server Error: %s" % broken)
+    if out.raw is None and out.body is not None:
+        out.raw = json.dumps(out.body).encode()
+        out.headers.setdefault("Content-Type", "application/json; charset=utf-8")
+    headers = {"X-GitHub-Media-Type": "github.v3; format=json",
+               "X-GitHub-Api-Version-Selected": call.version,
+               "X-GitHub-Request-Id": "%04X:%04X" % (call.world.rate_used, len(call.path)),
+               "X-Content-Type-Options": "nosniff", **rate_headers(call.world)}
+    out.headers = {**headers, **out.headers}
+    return out
