@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the way from an Actions payload to a request or a refusal. Takes a handful of typed
+ * fields and ignores the rest, since GitHub adds some every year. Decides nothing about
+ * trust: whatever is taken here may be forged, and the daemon asks GitHub again. */
+#include "intake/event.h"
+
+#include "base/git.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PULL_MAX = 0x7fffffff }; /* the largest number of a pull request */
+
+static const char repository_letters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+
+static bool repository_part_ok(const char *part, size_t len)
+{
+    return len > 0 && !(len == 1 && part[0] == '.') &&
+           !(len == 2 && part[0] == '.' && part[1] == '.');
+}
+
+bool event_repository_ok(const char *text)
+{
+    size_t owner = strspn(text, repository_letters);
+    if (text[owner] != '/')
+        return false;
+    const char *name = text + owner + 1;
+    size_t rest = strspn(name, repository_letters);
+    return name[rest] == '\0' && owner + 1 + rest < JOB_REPOSITORY_BYTES &&
+           repository_part_ok(text, owner) && repository_part_ok(name, rest);
+}
+
+static int ignore(struct event *event, const char *why)
+{
+    event->ignored = true;
+    snprintf(event->why, sizeof event->why, "%s", why);
+    return 0;
+}
+
+static int read_repository(const json_t *payload, const struct json_at *root,
+                           struct event *event, struct err *err)
+{
+    json_t *repository = NULL;
+    if (json_get_object(payload, "repository", root, &repository, err) != 0)
+        return -1;
+    struct json_at at = {.parent = root, .key = "repository"};
+    char name[JOB_REPOSITORY_BYTES] = "";
+    if (json_get_string(repository, "full_name", &at, name, sizeof name, err) != 0)
+        return -1;
+    struct json_at here = {.parent = &at, .key = "full_name"};
+    if (!event_repository_ok(name))
+        return json_error(&here, err, "expected owner/name, not `%s`", name);
+    memcpy(event->repository, name, sizeof name);
+    return 0;
+}
+
+/* ---- pull_request ---- */
+
+static const struct action {
+    const char *name;
+    const char *ignored; /* why, or NULL: it is looked at */
+} actions[] = {
+    {"opened", NULL},
+    {"synchronize", NULL},
+    {"reopened", NULL},
+    {"edited", NULL}, /* the base branch may be another one now */
+    {"labeled", NULL},
+    {"unlabeled", NULL},
+    {"ready_for_review", NULL},
+    {"closed", "the pull request is closed: a merge is looked at by the push to its branch"},
+};
+
+static int read_action(const json_t *payload, const struct json_at *root,
+                       struct event *event, struct err *err)
+{
+    char name[64] = "";
+    if (json_get_string(payload, "action", root, name, sizeof name, err) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (strcmp(name, actions[i].name) == 0)
+            return actions[i].ignored == NULL ? 0 : ignore(event, actions[i].ignored);
+    }
+    struct json_at here = {.parent = root, .key = "action"};
+    return json_error(&here, err,
+                      "`%s` is not handled; use the types opened, synchronize, reopened, "
+                      "edited, labeled, unlabeled, ready_for_review",
+                      name);
+}
+
+/* Both places name the number; where they differ, somebody wrote the payload by hand. */
+static int read_number(const json_t *payload, const json_t *pull, const struct json_at *root,
+                       const struct json_at *at, struct event *event, struct err *err)
+{
+    long long number = 0;
+    if (json_get_int(pull, "number", at, 1, PULL_MAX, &number, err) != 0)
+        return -1;
+    if (json_has(payload, "number")) {
+        long long top = 0;
+        if (json_get_int(payload, "number", root, 1, PULL_MAX, &top, err) != 0)
+            return -1;
+        struct json_at here = {.parent = at, .key = "number"};
+        if (top != number)
+            return json_error(&here, err, "is %lld, but the event's own number is %lld", number,
+                              top);
+    }
+    event->pr = (int)number;
+    return 0;
+}
+
+static int read_head(const json_t *pull, const struct json_at *at, struct event *event,
+                     struct err *err)
+{
+    if (!json_has(pull, "head"))
+        return 0;
+    json_t *head = NULL;
+    struct json_at here = {.parent = at, .key = "head"};
+    if (json_get_object(pull, "head", at, &head, err) != 0)
+        return -1;
+    if (!json_has(head, "sha"))
+        return 0;
+    char sha[MODEL_SHA_BYTES] = "";
+    if (json_get_string(head, "sha", &here, sha, sizeof sha, err) != 0)
+        return -1;
+    struct json_at place = {.parent = &here, .key = "sha"};
+    if (!git_is_sha(sha))
+        return json_error(&place, err, "expected 40 hex digits, not `%s`", sha);
+    memcpy(event->head, sha, sizeof sha);
+    return 0;
+}
+
+static int parse_pull_request(const json_t *payload, const struct json_at *root,
+                              struct event *event, struct err *err)
+{
+    event->kind = JOB_CHECK;
+    struct json_at at = {.parent = root, .key = "pull_request"};
+    if (!json_has(payload, "pull_request"))
+        return json_error(&at, err,
+                          "missing, expected an object (GitHub leaves it out for some merged "
+                          "pull requests and forks: start the workflow by hand with its number)");
+    json_t *pull = NULL;
+    if (json_get_object(payload, "pull_request", root, &pull, err) != 0 ||
+        read_action(payload, root, event, err) != 0 ||
+        read_number(payload, pull, root, &at, event, err) != 0)
+        return -1;
+    return read_head(pull, &at, event, err);
+}
+
+/* ---- workflow_dispatch ---- */
+
+/* The digits of "7" or "#7", as people type it. */
+static long long number_of_text(const char *text)
+{
+    if (*text == '#')
+        text++;
+    long long number = 0;
+    for (; *text >= '0' && *text <= '9' && number <= PULL_MAX; text++)
+        number = number * 10 + (*text - '0');
+    return *text == '\0' ? number : 0;
+}
+
+static int parse_dispatch(const json_t *payload, const struct json_at *root,
+                          struct event *event, struct err *err)
+{
+    event->kind = JOB_CHECK;
+    json_t *inputs = NULL;
+    struct json_at at = {.parent = root, .key = "inputs"};
+    struct json_at here = {.parent = &at, .key = "pull-request"};
+    if (json_has(payload, "inputs") &&
+        json_get_object(payload, "inputs", root, &inputs, err) != 0)
+        return -1;
+    if (inputs == NULL || !json_has(inputs, "pull-request"))
+        return json_error(&here, err,
+                          "missing: start the workflow with the input `pull-request`, the "
+                          "number of the pull request to measure");
+    const json_t *value = json_object_get(inputs, "pull-request");
+    long long number = json_is_integer(value)  ? json_integer_value(value)
+                       : json_is_string(value) ? number_of_text(json_string_value(value))
+                                               : 0;
+    if (number < 1 || number > PULL_MAX)
+        return json_error(&here, err, "expected the number of a pull request%s%.40s%s",
+                          json_is_string(value) ? ", not `" : "",
+                          json_is_string(value) ? json_string_value(value) : "",
+                          json_is_string(value) ? "`" : "");
+    event->pr = (int)number;
+    return 0;
+}
+
+/* ---- push ---- */
+
+static const char trailer[] = "Ratchet-Promotion:";
+
+/* Is there a line in the message's last paragraph that starts with our trailer? */
+static bool has_trailer(const char *message)
+{
+    bool found = false;
+    for (const char *line = message; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        if (len == 0 || (len == 1 && line[0] == '\r')) {
+            const char *rest = line + strspn(line, "\r\n");
+            if (*rest != '\0')
+                found = false; /* that was not the last paragraph */
+        } else if (strncmp(line, trailer, sizeof trailer - 1) == 0) {
+            found = true;
+        }
+        line += len + (line[len] == '\n');
+    }
+    return found;
+}
+
+/* Every path of head_commit.`key` below baselines/? A key that is not there names none. */
+static bool only_baselines(const json_t *commit, const char *key)
+{
+    static const char folder[] = "baselines/";
+    const json_t *paths = json_object_get(commit, key);
+    for (size_t i = 0; i < json_array_size(paths); i++) {
+        const char *path = json_string_value(json_array_get(paths, i));
+        if (path == NULL || strncmp(path, folder, sizeof folder - 1) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* A squash merge carries the words of the pull request's author: the trailer alone must not
+ * keep a commit that changes more than baselines from being looked at. */
+static bool is_promotion(const json_t *payload)
+{
+    const json_t *commit = json_object_get(payload, "head_commit");
+    const char *message = json_string_value(json_object_get(commit, "message"));
+    return message != NULL && has_trailer(message) && only_baselines(commit, "added") &&
+           only_baselines(commit, "modified") && only_baselines(commit, "removed");
+}
+
+static int parse_push(const json_t *payload, const struct json_at *root, struct event *event,
+                      struct err *err)
+{
+    event->kind = JOB_PROMOTE;
+    char ref[JOB_REF_BYTES] = "", after[MODEL_SHA_BYTES] = "";
+    bool deleted = false;
+    if (json_get_string(payload, "ref", root, ref, sizeof ref, err) != 0 ||
+        json_get_string(payload, "after", root, after, sizeof after, err) != 0)
+        return -1;
+    if (json_has(payload, "deleted") &&
+        json_get_bool(payload, "deleted", root, &deleted, err) != 0)
+        return -1;
+    struct json_at here = {.parent = root, .key = "after"};
+    if (!git_is_sha(after))
+        return json_error(&here, err, "expected 40 hex digits, not `%s`", after);
+    memcpy(event->ref, ref, sizeof ref);
+    if (deleted || strcmp(after, GIT_ZERO_SHA) == 0)
+        return ignore(event, "the push deleted a branch");
+    memcpy(event->after, after, sizeof after);
+    if (strncmp(ref, "refs/heads/", 11) != 0)
+        return ignore(event, "the push is not to a branch");
+    if (is_promotion(payload))
+        return ignore(event, "the push is a promotion of ours");
+    return 0;
+}
+
+/* ---- all ---- */
+
+static const struct kind {
+    const char *name;
+    int (*parse)(const json_t *, const struct json_at *, struct event *, struct err *);
+} kinds[] = {
+    {"pull_request", parse_pull_request},
+    {"workflow_dispatch", parse_dispatch},
+    {"push", parse_push},
+};
+
+int event_parse(const char *name, const char *bytes, size_t len, struct event *out,
+                struct err *err)
+{
+    const struct kind *kind = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(name, kinds[i].name) == 0)
+            kind = &kinds[i];
+    if (kind == NULL)
+        return err_set(err, ERR_INPUT,
+                       "event `%.40s` is not handled; expected pull_request, "
+                       "workflow_dispatch or push",
+                       name);
+    char title[64];
+    snprintf(title, sizeof title, "%s event", kind->name);
+    JSON_AUTO *payload = NULL;
+    if (json_parse(bytes, len, title, &payload, err) != 0)
+        return -1;
+    struct event event = {0};
+    struct json_at root = {.key = title};
+    snprintf(event.name, sizeof event.name, "%s", kind->name);
+    if (read_repository(payload, &root, &event, err) != 0 ||
+        kind->parse(payload, &root, &event, err) != 0)
+        return -1;
+    *out = event;
+    return 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Actions payloads: what is taken from them, what is refused and in which words. */
+#include "intake/event.h"
+
+#include "tests/tap.h"
+#include "tests/unit/mutate.h"
+
+#include <stdlib.h>
+
+#define SHA "1a2b3c4d5e6f708192a3b4c5d6e7f80912345678"
+#define REPOSITORY "\"repository\":{\"id\":7,\"full_name\":\"acme/kernels\"}"
+
+static const char pull[] =
+    "{\"action\":\"synchronize\",\"number\":12,\"before\":\"x\",\"pull_request\":{\"number\":12,"
+    "\"state\":\"open\",\"title\":\"::error::hi\",\"head\":{\"label\":\"a:b\",\"sha\":\"" SHA
+    "\",\"repo\":null},\"labels\":[]}," REPOSITORY ",\"sender\":{\"login\":\"mallory\"}}";
+static const char dispatch[] =
+    "{\"inputs\":{\"pull-request\":\"12\"},\"ref\":\"refs/heads/main\"," REPOSITORY "}";
+static const char push[] =
+    "{\"ref\":\"refs/heads/main\",\"before\":\"" SHA "\",\"after\":\"" SHA
+    "\",\"deleted\":false,\"head_commit\":{\"message\":\"faster\",\"added\":[],\"modified\":"
+    "[\"kernels/a.c\"],\"removed\":[]}," REPOSITORY "}";
+
+static struct event event;
+static struct err err;
+
+static int parse(const char *name, const char *text)
+{
+    event = (struct event){0};
+    err = (struct err){0};
+    return event_parse(name, text, strlen(text), &event, &err);
+}
+
+static void refused(const char *name, const char *text, const char *message)
+{
+    event.pr = 77;
+    err = (struct err){0};
+    OK(event_parse(name, text, strlen(text), &event, &err) == -1);
+    EQ_STR(err.text, message);
+    EQ_INT(err.class, ERR_INPUT);
+    EQ_INT(event.pr, 77); /* untouched */
+}
+
+static void test_pull_request(void)
+{
+    tap_case("a pull request");
+    OK(parse("pull_request", pull) == 0);
+    EQ_STR(event.name, "pull_request");
+    EQ_STR(event.repository, "acme/kernels");
+    EQ_INT(event.kind, JOB_CHECK);
+    EQ_INT(event.pr, 12);
+    EQ_STR(event.head, SHA);
+    OK(!event.ignored);
+
+    tap_case("its actions");
+    static const char *const taken[] = {"opened", "synchronize", "reopened", "edited", "labeled",
+                                        "unlabeled", "ready_for_review", "closed"};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "{\"action\":\"%s\",\"pull_request\":{\"number\":3},%s}",
+                 taken[i], REPOSITORY);
+        OK(parse("pull_request", text) == 0 && event.pr == 3);
+        OK(event.ignored == (strcmp(taken[i], "closed") == 0));
+        OK(event.ignored == (event.why[0] != '\0'));
+    }
+    refused("pull_request",
+            "{\"action\":\"assigned\",\"pull_request\":{\"number\":3}," REPOSITORY "}",
+            "pull_request event: action: `assigned` is not handled; use the types opened, "
+            "synchronize, reopened, edited, labeled, unlabeled, ready_for_review");
+
+    tap_case("pull requests that are not right");
+    static const char hint[] =
+        "pull_request event: pull_request: missing, expected an object (GitHub leaves it out "
+        "for some merged pull requests and forks: start the workflow by hand with its number)";
+    refused("pull_request", "{\"action\":\"opened\"," REPOSITORY "}", hint);
+    refused("pull_request", "{\"action\":\"opened\",\"pull_request\":null," REPOSITORY "}", hint);
+    refused("pull_request", "{\"action\":\"opened\",\"pull_request\":[]," REPOSITORY "}",
+            "pull_request event: pull_request: expected an object");
+    refused("pull_request", "{\"pull_request\":{\"number\":3}," REPOSITORY "}",
+            "pull_request event: action: missing, expected a string");
+    refused("pull_request",
+            "{\"action\":\"opened\",\"pull_request\":{\"number\":\"3\"}," REPOSITORY "}",
+            "pull_request event: pull_request.number: expected a whole number");
+    refused("pull_request",
+            "{\"action\":\"opened\",\"pull_request\":{\"number\":-3}," REPOSITORY "}",
+            "pull_request event: pull_request.number: expected a whole number from 1 to "
+            "2147483647");
+    refused("pull_request",
+            "{\"action\":\"opened\",\"number\":4,\"pull_request\":{\"number\":3}," REPOSITORY "}",
+            "pull_request event: pull_request.number: is 3, but the event's own number is 4");
+    refused("pull_request",
+            "{\"action\":\"opened\",\"pull_request\":{\"number\":3,\"head\":{\"sha\":\"main\"}},"
+            REPOSITORY "}",
+            "pull_request event: pull_request.head.sha: expected 40 hex digits, not `main`");
+    refused("pull_request",
+            "{\"action\":\"opened\",\"number\":3,\"number\":4,\"pull_request\":{\"number\":3},"
+            REPOSITORY "}",
+            "pull_request event: line 1: not JSON: duplicate object key near '\"number\"'");
+}
+
+static void test_repository(void)
+{
+    tap_case("repositories");
+    refused("push", "{}", "push event: repository: missing, expected an object");
+    refused("push", "{\"repository\":{\"full_name\":\"../etc\"}}",
+            "push event: repository.full_name: expected owner/name, not `../etc`");
+    refused("push", "{\"repository\":{\"full_name\":7}}",
+            "push event: repository.full_name: expected a string");
+    OK(event_repository_ok("a/b") && event_repository_ok("A-1/.github_x.y"));
+    static const char *const bad[] = {"",     "a",   "/b",    "a/",    "a/b/c", "../b", "a/..",
+                                      "a/.",  "a b/c", "a/b\n", "a/ü", "a//b", "a/b?c"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        OK(!event_repository_ok(bad[i]));
+    char name[200];
+    memset(name, 'a', sizeof name);
+    name[4] = '/';
+    name[139] = '\0';
+    OK(event_repository_ok(name));
+    name[139] = 'a';
+    name[140] = '\0';
+    OK(!event_repository_ok(name));
+}
+
+static void test_dispatch(void)
+{
+    tap_case("started by hand");
+    OK(parse("workflow_dispatch", dispatch) == 0);
+    EQ_INT(event.pr, 12);
+    EQ_INT(event.kind, JOB_CHECK);
+    OK(parse("workflow_dispatch", "{\"inputs\":{\"pull-request\":13}," REPOSITORY "}") == 0);
+    EQ_INT(event.pr, 13);
+    OK(parse("workflow_dispatch", "{\"inputs\":{\"pull-request\":\"#14\"}," REPOSITORY "}") == 0);
+    EQ_INT(event.pr, 14);
+    static const char missing[] =
+        "workflow_dispatch event: inputs.pull-request: missing: start the workflow with the "
+        "input `pull-request`, the number of the pull request to measure";
+    refused("workflow_dispatch", "{" REPOSITORY "}", missing);
+    refused("workflow_dispatch", "{\"inputs\":null," REPOSITORY "}", missing);
+    refused("workflow_dispatch", "{\"inputs\":{}," REPOSITORY "}", missing);
+    refused("workflow_dispatch", "{\"inputs\":{\"pull-request\":null}," REPOSITORY "}", missing);
+    static const char *const bad[] = {"", "0", "-1", "1 2", "12x", "##1", "99999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[256], message[256];
+        snprintf(text, sizeof text, "{\"inputs\":{\"pull-request\":\"%s\"},%s}", bad[i],
+                 REPOSITORY);
+        snprintf(message, sizeof message,
+                 "workflow_dispatch event: inputs.pull-request: expected the number of a pull "
+                 "request, not `%s`",
+                 bad[i]);
+        refused("workflow_dispatch", text, message);
+    }
+    refused("workflow_dispatch", "{\"inputs\":{\"pull-request\":[1]}," REPOSITORY "}",
+            "workflow_dispatch event: inputs.pull-request: expected the number of a pull request");
+    refused("workflow_dispatch", "{\"inputs\":[1]," REPOSITORY "}",
+            "workflow_dispatch event: inputs: expected an object");
+}
+
+/* A push whose head commit has this message and modified file. */
+static bool ignored_push(const char *message, const char *path)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "{\"ref\":\"refs/heads/main\",\"after\":\"%s\",\"head_commit\":{\"message\":\"%s\","
+             "\"modified\":[\"%s\"]},%s}",
+             SHA, message, path, REPOSITORY);
+    OK(parse("push", text) == 0);
+    return event.ignored;
+}
+
+static void test_push(void)
+{
+    tap_case("a push");
+    OK(parse("push", push) == 0);
+    EQ_INT(event.kind, JOB_PROMOTE);
+    EQ_STR(event.ref, "refs/heads/main");
+    EQ_STR(event.after, SHA);
+    EQ_INT(event.pr, 0);
+    OK(!event.ignored);
+    OK(parse("push", "{\"ref\":\"refs/heads/main\",\"after\":\"" SHA
+                     "\",\"head_commit\":null," REPOSITORY "}") == 0 && !event.ignored);
+
+    tap_case("a push of no concern");
+    OK(parse("push", "{\"ref\":\"refs/tags/v1\",\"after\":\"" SHA "\"," REPOSITORY "}") == 0);
+    EQ_STR(event.why, "the push is not to a branch");
+    OK(parse("push", "{\"ref\":\"refs/heads/x\",\"deleted\":true,\"after\":"
+                     "\"0000000000000000000000000000000000000000\"," REPOSITORY "}") == 0);
+    EQ_STR(event.why, "the push deleted a branch");
+    EQ_STR(event.after, "");
+
+    tap_case("our own promotion");
+    static const char file[] = "baselines/cpu/baseline.json";
+    OK(ignored_push("ratchet: promote [skip ci]\\n\\nwhy\\n\\nRatchet-Promotion: cpu", file));
+    EQ_STR(event.why, "the push is a promotion of ours");
+    OK(ignored_push("s\\r\\n\\r\\nRatchet-Promotion: cpu\\r\\nOther: x\\r\\n\\r\\n", file));
+    OK(!ignored_push("s\\n\\nRatchet-Promotion: cpu\\n\\nmore text", file));
+    OK(!ignored_push("s\\n\\nnot Ratchet-Promotion: cpu", file));
+    /* A squash merge that quotes the trailer and changes the kernel. */
+    OK(!ignored_push("s\\n\\nRatchet-Promotion: cpu", "kernels/a.c"));
+
+    tap_case("a push that is not right");
+    refused("push", "{\"after\":\"" SHA "\"," REPOSITORY "}",
+            "push event: ref: missing, expected a string");
+    refused("push", "{\"ref\":\"refs/heads/main\"," REPOSITORY "}",
+            "push event: after: missing, expected a string");
+    refused("push", "{\"ref\":\"refs/heads/main\",\"after\":\"HEAD\"," REPOSITORY "}",
+            "push event: after: expected 40 hex digits, not `HEAD`");
+    refused("push", "{\"ref\":\"refs/heads/main\",\"after\":\"" SHA "\",\"deleted\":1," REPOSITORY
+            "}", "push event: deleted: expected true or false");
+}
+
+static void test_others(void)
+{
+    tap_case("payloads that are none");
+    refused("merge_group", "{}",
+            "event `merge_group` is not handled; expected pull_request, workflow_dispatch or push");
+    refused("pull_request_target", pull,
+            "event `pull_request_target` is not handled; expected pull_request, "
+            "workflow_dispatch or push");
+    OK(parse("pull_request", "") == -1);
+    HAS(err.text, "pull_request event: line 1: not JSON");
+    OK(parse("pull_request", "null") == -1);
+    OK(parse("pull_request", "[]") == -1);
+    OK(parse("pull_request", "{}") == -1);
+    OK(event_parse("push", "{\"a\0b\":1}", 9, &event, &err) == -1);
+
+    tap_case("a huge payload");
+    size_t size = 3u << 20;
+    char *text = malloc(size);
+    if (text == NULL)
+        return;
+    int used = snprintf(text, size, "{%s,\"inputs\":{\"pull-request\":\"", REPOSITORY);
+    memset(text + used, '7', size - (size_t)used);
+    memcpy(text + size - 3, "\"}}", 3);
+    OK(event_parse("workflow_dispatch", text, size, &event, &err) == -1);
+    OK(strlen(err.text) < 300);
+    memset(text, '[', size);
+    OK(event_parse("workflow_dispatch", text, size, &event, &err) == -1);
+    free(text);
+}
+
+static void test_mutations(void)
+{
+    tap_case("four thousand broken payloads");
+    static const struct {
+        const char *name, *text;
+    } seeds[] = {{"pull_request", pull}, {"workflow_dispatch", dispatch}, {"push", push}};
+    unsigned taken = 0, wrong = 0;
+    for (unsigned i = 0; i < 4000; i++) {
+        size_t seed = i % 3;
+        char *text = malloc(4096); /* on the heap, so that reading past its end is seen */
+        if (text == NULL)
+            return;
+        size_t len = strlen(seeds[seed].text);
+        memcpy(text, seeds[seed].text, len);
+        len = mutate(text, len, 4096);
+        char *exact = malloc(len + (len == 0));
+        if (exact != NULL) {
+            memcpy(exact, text, len);
+            struct event out = {0};
+            if (event_parse(seeds[seed].name, exact, len, &out, &err) == 0) {
+                taken++;
+                wrong += !event_repository_ok(out.repository) ||
+                         (out.kind == JOB_CHECK && out.pr < 1);
+            } else {
+                wrong += err.text[0] == '\0' || strstr(err.text, seeds[seed].name) == NULL;
+            }
+        }
+        free(exact);
+        free(text);
+    }
+    EQ_INT(wrong, 0);
+    OK(taken > 100 && taken < 3900); /* both ends were reached */
+}
+
+int main(void)
+{
+    test_pull_request();
+    test_repository();
+    test_dispatch();
+    test_push();
+    test_others();
+    test_mutations();
+    return tap_done();
+}
