@@ -70,7 +70,7 @@ class Call:
             if held is None or held.get(name) == "write" or held.get(name) == level:
                 return
         raise refusal(403, "Resource not accessible by integration", self.template, {
-            "X-Accepted-GitHub-Permissions": "; ".join(g.replace("=", "=") for g in grants)})
+            "X-Accepted-GitHub-Permissions": "; ".join(grants)})
 
     def sees(self, repo):
         if self.token is None:
