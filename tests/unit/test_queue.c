@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* intake/queue: accepted once per key, states in order, nothing lost to a kill. */
+#include "base/db.h"
+#include "intake/queue.h"
+#include "tests/tap.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/ratchet-test-queue-XXXXXX";
+static char path[128];
+static struct limits limits;
+
+static struct job job_of(const char *key, const char *device, int pr)
+{
+    struct job job = {.kind = JOB_CHECK, .pr = pr};
+    snprintf(job.repository, sizeof job.repository, "owner/name");
+    snprintf(job.device, sizeof job.device, "%s", device);
+    snprintf(job.key, sizeof job.key, "%s", key);
+    snprintf(job.run_url, sizeof job.run_url, "https://example.org/runs/1");
+    return job;
+}
+
+static struct queue *open_queue(const char *name)
+{
+    struct err err = {0};
+    struct queue *queue = NULL;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (!OK(queue_open(path, &queue, &err) == 0)) {
+        printf("# %s\n", err.text);
+        exit(1);
+    }
+    return queue;
+}
+
+static long long accept(struct queue *queue, const char *key, const char *device, bool *known)
+{
+    struct err err;
+    struct job job = job_of(key, device, 7);
+    if (queue_accept(queue, &job, &limits, known, &err) < 0)
+        return err.class == ERR_LIMIT ? -2 : -1;
+    return job.id;
+}
+
+static void test_accept(void)
+{
+    struct err err;
+    bool known = true;
+    struct queue *queue = open_queue("accept");
+    tap_case("a key is accepted once");
+    long long first = accept(queue, "1/2/1/check", "cpu", &known);
+    OK(first > 0);
+    OK(!known);
+    EQ_INT(accept(queue, "1/2/1/check", "cpu", &known), first);
+    OK(known);
+    tap_case("another attempt, another device, another pull request are other jobs");
+    OK(accept(queue, "1/2/2/check", "cpu", &known) != first);
+    OK(!known);
+    OK(accept(queue, "1/2/1/check", "nvidia-l4", &known) != first);
+    OK(!known);
+    struct job other = job_of("1/2/1/check", "cpu", 8);
+    OK(queue_accept(queue, &other, &limits, &known, &err) == 0);
+    OK(!known);
+    OK(other.id != first);
+    tap_case("what was accepted comes back whole");
+    struct queue_entry entry;
+    OK(queue_get(queue, other.id, &entry, &err) == 0);
+    EQ_STR(entry.job.key, "1/2/1/check");
+    EQ_STR(entry.job.repository, "owner/name");
+    EQ_STR(entry.job.device, "cpu");
+    EQ_STR(entry.job.run_url, "https://example.org/runs/1");
+    EQ_STR(entry.job.head, "");
+    EQ_INT(entry.job.pr, 8);
+    EQ_INT(entry.job.id, other.id);
+    EQ_INT(entry.state, JOB_ACCEPTED);
+    OK(entry.accepted_s > 1700000000);
+    EQ_INT(entry.finished_s, 0);
+    tap_case("no key, no job");
+    struct job nameless = job_of("", "cpu", 1);
+    OK(queue_accept(queue, &nameless, &limits, &known, &err) < 0);
+    EQ_INT(err.class, ERR_INPUT);
+    EQ_INT(nameless.id, 0);
+    queue_close(&queue);
+    queue_close(&queue);
+}
+
+static void test_full(void)
+{
+    struct err err;
+    bool known = false;
+    struct queue *queue = open_queue("full");
+    limits.queue_jobs = 2;
+    tap_case("a full queue refuses new jobs of its device alone");
+    long long first = accept(queue, "a", "cpu", &known);
+    OK(accept(queue, "b", "cpu", &known) > 0);
+    EQ_INT(accept(queue, "c", "cpu", &known), -2);
+    EQ_INT(accept(queue, "a", "cpu", &known), first);
+    OK(known);
+    OK(accept(queue, "c", "nvidia-l4", &known) > 0);
+    tap_case("an unpublished job still counts, a finished one does not");
+    OK(queue_judged(queue, first, "held", 0, &err) == 0);
+    EQ_INT(accept(queue, "c", "cpu", &known), -2);
+    OK(queue_finish(queue, first, JOB_DONE, &err) == 0);
+    OK(accept(queue, "c", "cpu", &known) > 0);
+    limits = limits_default();
+    queue_close(&queue);
+}
+
+static enum job_state state_of(struct queue *queue, long long id)
+{
+    struct queue_entry entry = {0};
+    struct err err;
+    OK(queue_get(queue, id, &entry, &err) == 0);
+    return entry.state;
+}
+
+static void test_road(void)
+{
+    struct err err;
+    bool known = false;
+    struct queue_entry entry;
+    struct queue *queue = open_queue("road");
+    long long id = accept(queue, "a", "cpu", &known);
+    tap_case("accepted, pinned, running, judged, done");
+    OK(queue_next(queue, "cpu", JOB_ACCEPTED, 0, &entry, &err) == 0);
+    EQ_INT(entry.job.id, id);
+    OK(queue_start(queue, id, &err) < 0);
+    EQ_INT(err.class, ERR_CONFLICT);
+    HAS(err.text, "accepted");
+    snprintf(entry.job.head, sizeof entry.job.head, "%040d", 1);
+    snprintf(entry.job.base, sizeof entry.job.base, "%040d", 2);
+    snprintf(entry.job.merge, sizeof entry.job.merge, "%040d", 3);
+    snprintf(entry.job.base_ref, sizeof entry.job.base_ref, "main");
+    OK(queue_pin(queue, &entry.job, &err) == 0);
+    OK(queue_next(queue, "cpu", JOB_ACCEPTED, 0, &entry, &err) < 0);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    OK(queue_next(queue, "cpu", JOB_PINNED, 0, &entry, &err) == 0);
+    EQ_STR(entry.job.base_ref, "main");
+    EQ_INT(entry.job.merge[39], '3');
+    OK(queue_start(queue, id, &err) == 0);
+    EQ_INT(state_of(queue, id), JOB_RUNNING);
+    OK(queue_finish(queue, id, JOB_DONE, &err) < 0);
+    OK(queue_judged(queue, id, "regressed", 1, &err) == 0);
+    OK(queue_judged(queue, id, "held", 0, &err) < 0);
+    OK(queue_pin(queue, &entry.job, &err) < 0);
+    OK(queue_next(queue, "cpu", JOB_JUDGED, 0, &entry, &err) == 0);
+    EQ_STR(entry.verdict, "regressed");
+    EQ_INT(entry.exit_code, 1);
+    EQ_INT(entry.attempts, 1);
+    OK(queue_finish(queue, id, JOB_RUNNING, &err) < 0);
+    EQ_INT(err.class, ERR_INTERNAL);
+    OK(queue_finish(queue, id, JOB_DONE, &err) == 0);
+    OK(queue_finish(queue, id, JOB_CANCELLED, &err) < 0);
+    OK(queue_get(queue, id, &entry, &err) == 0);
+    OK(entry.finished_s >= entry.accepted_s);
+    OK(queue_start(queue, 4711, &err) < 0);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    queue_close(&queue);
+}
+
+static void test_order(void)
+{
+    struct err err;
+    bool known = false;
+    struct queue_entry list[4];
+    size_t count = 99;
+    struct queue *queue = open_queue("order");
+    tap_case("oldest first, one lane per device, ids skipped as asked");
+    long long one = accept(queue, "a", "cpu", &known);
+    long long gpu = accept(queue, "b", "nvidia-l4", &known);
+    long long two = accept(queue, "c", "cpu", &known);
+    OK(queue_next(queue, "cpu", JOB_ACCEPTED, 0, &list[0], &err) == 0);
+    EQ_INT(list[0].job.id, one);
+    OK(queue_next(queue, "cpu", JOB_ACCEPTED, one, &list[0], &err) == 0);
+    EQ_INT(list[0].job.id, two);
+    OK(queue_next(queue, "cpu", JOB_ACCEPTED, two, &list[0], &err) < 0);
+    OK(queue_next(queue, "nvidia-l4", JOB_ACCEPTED, 0, &list[0], &err) == 0);
+    EQ_INT(list[0].job.id, gpu);
+    tap_case("the list is newest first and stops where asked");
+    OK(queue_list(queue, 4, list, &count, &err) == 0);
+    EQ_INT(count, 3);
+    EQ_INT(list[0].job.id, two);
+    EQ_INT(list[2].job.id, one);
+    OK(queue_list(queue, 2, list, &count, &err) == 0);
+    EQ_INT(count, 2);
+    OK(queue_list(queue, 0, list, &count, &err) == 0);
+    EQ_INT(count, 0);
+    tap_case("a cancelled job is not taken");
+    OK(queue_finish(queue, one, JOB_CANCELLED, &err) == 0);
+    OK(queue_next(queue, "cpu", JOB_ACCEPTED, 0, &list[0], &err) == 0);
+    EQ_INT(list[0].job.id, two);
+    queue_close(&queue);
+}
+
+static void test_recover(void)
+{
+    struct err err;
+    bool known = false;
+    struct queue_entry entry;
+    struct queue *queue = open_queue("recover");
+    tap_case("a job that ran when the daemon died is taken again, and its starts are counted");
+    long long id = accept(queue, "a", "cpu", &known);
+    struct job job = job_of("a", "cpu", 7);
+    job.id = id;
+    OK(queue_pin(queue, &job, &err) == 0);
+    for (unsigned start = 1; start <= 3; start++) {
+        OK(queue_start(queue, id, &err) == 0);
+        queue_close(&queue);
+        queue = open_queue("recover");
+        OK(queue_recover(queue, &err) == 0);
+        OK(queue_next(queue, "cpu", JOB_PINNED, 0, &entry, &err) == 0);
+        EQ_INT(entry.attempts, start);
+    }
+    tap_case("recovery leaves the others alone");
+    long long waiting = accept(queue, "b", "cpu", &known);
+    OK(queue_judged(queue, id, "unmeasured", 3, &err) == 0);
+    OK(queue_recover(queue, &err) == 0);
+    EQ_INT(state_of(queue, id), JOB_JUDGED);
+    EQ_INT(state_of(queue, waiting), JOB_ACCEPTED);
+    queue_close(&queue);
+}
+
+struct collected {
+    long long ids[8];
+    size_t count;
+    long long fail_at;
+};
+
+static int collect(void *context, long long id)
+{
+    struct collected *collected = context;
+    if (id == collected->fail_at)
+        return -1;
+    collected->ids[collected->count++] = id;
+    return 0;
+}
+
+static void test_collect(void)
+{
+    struct err err;
+    bool known = false;
+    struct queue *queue = open_queue("collect");
+    long long ids[4];
+    const char *const keys[] = {"a", "b", "c", "d"};
+    for (int i = 0; i < 4; i++)
+        ids[i] = accept(queue, keys[i], "cpu", &known);
+    OK(queue_finish(queue, ids[0], JOB_CANCELLED, &err) == 0);
+    OK(queue_judged(queue, ids[2], "held", 0, &err) == 0);
+    OK(queue_finish(queue, ids[2], JOB_DONE, &err) == 0);
+    OK(queue_judged(queue, ids[3], "held", 0, &err) == 0);
+    struct collected collected = {0};
+    long long future = 1ll << 40;
+    tap_case("nothing is old enough");
+    OK(queue_collect(queue, 1000, collect, &collected, &err) == 0);
+    EQ_INT(collected.count, 0);
+    tap_case("a folder that could not be removed keeps its row");
+    collected.fail_at = ids[2];
+    OK(queue_collect(queue, future, collect, &collected, &err) < 0);
+    EQ_INT(collected.count, 1);
+    struct queue_entry entry;
+    OK(queue_get(queue, ids[0], &entry, &err) < 0);
+    OK(queue_get(queue, ids[2], &entry, &err) == 0);
+    tap_case("finished jobs go, the others stay");
+    collected = (struct collected){0};
+    OK(queue_collect(queue, future, collect, &collected, &err) == 0);
+    EQ_INT(collected.count, 1);
+    EQ_INT(collected.ids[0], ids[2]);
+    EQ_INT(state_of(queue, ids[1]), JOB_ACCEPTED);
+    EQ_INT(state_of(queue, ids[3]), JOB_JUDGED);
+    tap_case("an id is never given twice");
+    OK(queue_judged(queue, ids[1], "held", 0, &err) == 0);
+    OK(queue_finish(queue, ids[1], JOB_DONE, &err) == 0);
+    OK(queue_finish(queue, ids[3], JOB_DONE, &err) == 0);
+    OK(queue_collect(queue, future, collect, &collected, &err) == 0);
+    OK(accept(queue, "a", "cpu", &known) > ids[3]);
+    OK(!known);
+    queue_close(&queue);
+}
+
+/* What the killed child reports after each call that returned: it is on disk then. */
+struct note {
+    long long id;
+    enum job_state state;
+};
+
+/* Accept and move jobs for ever, each step reported; the parent kills us somewhere. */
+static void work_until_killed(const char *file, int round, int fd)
+{
+    struct err err;
+    struct queue *queue = NULL;
+    if (queue_open(file, &queue, &err) < 0)
+        _exit(1);
+    struct limits many = limits_default();
+    many.queue_jobs = 1000000;
+    for (int i = 0;; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%d/%d", round, i);
+        struct job job = job_of(key, "cpu", 7);
+        bool known = false;
+        for (int step = JOB_ACCEPTED; step <= JOB_DONE; step++) {
+            int failed = step == JOB_ACCEPTED ? queue_accept(queue, &job, &many, &known, &err)
+                         : step == JOB_PINNED ? queue_pin(queue, &job, &err)
+                         : step == JOB_RUNNING ? queue_start(queue, job.id, &err)
+                         : step == JOB_JUDGED ? queue_judged(queue, job.id, "held", 0, &err)
+                                              : queue_finish(queue, job.id, JOB_DONE, &err);
+            struct note note = {.id = job.id, .state = (enum job_state)step};
+            if (failed != 0 || write(fd, &note, sizeof note) != (ssize_t)sizeof note)
+                _exit(1);
+        }
+    }
+}
+
+/* The last thing said before the kill must be there, or the one step that was under way. */
+static void check_after_kill(const char *name, struct note last, long long known_id)
+{
+    struct err err;
+    struct queue_entry entry;
+    size_t count = 0;
+    struct queue *queue = open_queue(name);
+    OK(queue_get(queue, last.id, &entry, &err) == 0);
+    OK(entry.state == last.state || entry.state == last.state + 1);
+    EQ_INT(entry.attempts, entry.state >= JOB_RUNNING ? 1 : 0);
+    OK(queue_list(queue, 1, &entry, &count, &err) == 0);
+    OK(entry.job.id == last.id || (last.state == JOB_DONE && entry.job.id == last.id + 1));
+    if (known_id != 0)
+        EQ_INT(state_of(queue, known_id), JOB_DONE);
+    queue_close(&queue);
+}
+
+static void test_killed(void)
+{
+    long long finished = 0;
+    tap_case("killed at any moment: what was said to be done is done");
+    for (int round = 0; round < 12; round++) {
+        int fds[2];
+        OK(pipe(fds) == 0);
+        snprintf(path, sizeof path, "%s/killed", folder);
+        pid_t child = fork();
+        if (child == 0) {
+            close(fds[0]);
+            work_until_killed(path, round, fds[1]);
+        }
+        close(fds[1]);
+        struct note last = {0};
+        struct note note;
+        for (int steps = 3 + round; steps > 0; steps--) {
+            OK(read(fds[0], &note, sizeof note) == (ssize_t)sizeof note);
+            last = note;
+        }
+        kill(child, SIGKILL);
+        OK(waitpid(child, NULL, 0) == child);
+        while (read(fds[0], &note, sizeof note) == (ssize_t)sizeof note)
+            last = note; /* what it still got done before the kill reached it */
+        close(fds[0]);
+        check_after_kill("killed", last, finished);
+        if (last.state == JOB_DONE)
+            finished = last.id;
+    }
+}
+
+static void test_refused_file(void)
+{
+    struct err err;
+    struct queue *queue = NULL;
+    struct db *db = NULL;
+    tap_case("a database of a later version is refused by name");
+    snprintf(path, sizeof path, "%s/later", folder);
+    OK(db_open(path, "CREATE TABLE job (id INTEGER);", 2, &db, &err) == 0);
+    db_close(&db);
+    OK(queue_open(path, &queue, &err) < 0);
+    OK(queue == NULL);
+    EQ_INT(err.class, ERR_INPUT);
+    HAS(err.text, "/later");
+    tap_case("states have names, also one that does not exist");
+    EQ_STR(job_state_name(JOB_CANCELLED), "cancelled");
+    EQ_STR(job_state_name((enum job_state)77), "?");
+}
+
+int main(void)
+{
+    limits = limits_default();
+    if (mkdtemp(folder) == NULL)
+        return 99;
+    test_accept();
+    test_full();
+    test_road();
+    test_order();
+    test_recover();
+    test_collect();
+    test_killed();
+    test_refused_file();
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    OK(system(command) == 0);
+    return tap_done();
+}
