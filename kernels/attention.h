@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel ABI: what a shared library must export so that Ratchet can verify and time it.
- * Public; C, C++ and nvcc; knows nothing of the service and includes nothing of it.
+/* The kernel ABI: what a shared library must export so that Ratchet can verify and time
+ * it. Public; C, C++ and nvcc; knows nothing of the service and includes nothing of it.
  *
  * The problem is scaled dot-product attention, forward only:
  *
- *     out = softmax(scale * Q K^T + mask) V          lse = log(sum(exp(scale * Q K^T + mask)))
+ *     out = softmax(scale Q K^T + mask) V       lse = log(sum(exp(scale Q K^T + mask)))
  *
  *     q, out   [batch, heads,    seq_q, head_dim]    storage type `dtype`
  *     k, v     [batch, heads_kv, seq_k, head_dim]    storage type `dtype`
  *     lse      [batch, heads,    seq_q]              always float, natural logarithm
  *
- * all contiguous, the last index fastest. Query head h reads K/V head h / (heads / heads_kv).
- * With `causal`, key j is visible to query i iff  j <= i + seq_k - seq_q: the mask is aligned
- * to the bottom right corner, as in FlashAttention-2. Where seq_k < seq_q the first queries
- * see no key at all: their `out` is 0 in every element and their lse is -infinity.
+ * all contiguous, the last index fastest. Query head h reads head h / (heads / heads_kv)
+ * of K and V. With `causal`, key j is visible to query i iff  j <= i + seq_k - seq_q: the
+ * mask is aligned to the bottom right corner, as in FlashAttention-2. Where seq_k < seq_q
+ * the first queries see no key at all: their `out` is 0 in every element and their lse is
+ * -infinity.
  *
  * A library exports one function, attention_kernel, and nothing else: build it with
  * -fvisibility=hidden -fno-gnu-unique and define the function with ATTENTION_EXPORT. */
@@ -30,8 +31,8 @@ extern "C" {
 /* Grows when a field or a promise below changes; a loader refuses any other number. */
 #define ATTENTION_ABI 1u
 
-/* Every buffer handed to forward (q, k, v, out, lse, workspace) starts at a multiple of this
- * many bytes. Nothing is promised about what lies behind a buffer's end. */
+/* Every buffer handed to forward (q, k, v, out, lse, workspace) starts at a multiple of
+ * this many bytes. Nothing is promised about what lies behind a buffer's end. */
 #define ATTENTION_ALIGNMENT 256u
 
 #define ATTENTION_EXPORT __attribute__((visibility("default")))
@@ -44,15 +45,15 @@ enum attention_dtype {
 };
 
 enum attention_device {
-    ATTENTION_CPU = 0, /* buffers are host memory, stream is struct attention_cpu_stream * */
-    ATTENTION_CUDA = 1 /* buffers are device memory, stream is a cudaStream_t (CUstream) */
+    ATTENTION_CPU = 0, /* host memory; stream is a struct attention_cpu_stream * */
+    ATTENTION_CUDA = 1 /* device memory; stream is a cudaStream_t (CUstream) */
 };
 
 /* What forward returns; any value but 0 is a failure and is reported with its number. */
 enum attention_error {
     ATTENTION_OK = 0,
     ATTENTION_UNSUPPORTED = 1, /* supports() says no to this problem */
-    ATTENTION_INVALID = 2,     /* an argument is wrong, such as NULL where there must be data */
+    ATTENTION_INVALID = 2,     /* an argument is wrong: NULL for data, 0 threads */
     ATTENTION_LAUNCH = 3       /* the device or system refused to run it */
 };
 
@@ -70,18 +71,19 @@ struct attention_problem {
     int32_t reserved[3]; /* 0 */
 };
 
-/* What `stream` points to on the CPU. NULL means one thread. The calling thread does a share
- * of the work itself, where it stands; threads - 1 helpers are started for one call and have
- * ended when it returns. Helper t (1 <= t < threads) is pinned to logical processor cpus[t]
- * where the system allows that; cpus[0] is for the caller to pin itself. */
+/* What `stream` points to on the CPU. NULL means one thread. The calling thread does a
+ * share of the work itself, where it stands; threads - 1 helpers are started for one call
+ * and have ended when it returns. Helper t (1 <= t < threads) is pinned to logical
+ * processor cpus[t] where the system allows that; cpus[0] is for the caller to pin
+ * itself. */
 struct attention_cpu_stream {
     int32_t threads;     /* at least 1 */
     const int32_t *cpus; /* `threads` numbers, or NULL: not pinned */
 };
 
 /* The table. It and the strings in it belong to the library, are never written, and live
- * until the library is unloaded. All functions may be called from several threads at once,
- * as long as no two calls of forward share an out, lse or workspace buffer. */
+ * until the library is unloaded. All functions may be called from several threads at
+ * once, as long as no two calls of forward share an out, lse or workspace buffer. */
 struct attention_kernel {
     uint32_t abi;     /* ATTENTION_ABI */
     uint32_t device;  /* enum attention_device */
@@ -90,19 +92,19 @@ struct attention_kernel {
     /* Can forward do this problem? 1 or 0. Touches no device. */
     int (*supports)(const struct attention_problem *problem);
 
-    /* Bytes of scratch memory that forward needs; 0 for none, or for an unsupported problem.
-     * Its contents mean nothing before and after a call. */
+    /* Bytes of scratch memory that forward needs; 0 for none, or for an unsupported
+     * problem. Its contents mean nothing before and after a call. */
     size_t (*workspace_bytes)(const struct attention_problem *problem);
 
-    /* Compute every element of `out`, and of `lse` unless it is NULL. `workspace` may be NULL
-     * where workspace_bytes is 0. The inputs are not written and overlap no output. q, k, v
-     * hold finite numbers whose scaled scores are finite in float; anything else gives an
-     * unspecified result but stays within the buffers.
+    /* Compute every element of `out`, and of `lse` unless it is NULL. `workspace` may be
+     * NULL where workspace_bytes is 0. The inputs are not written and overlap no output.
+     * q, k, v hold finite numbers whose scaled scores are finite in float; anything else
+     * gives an unspecified result but stays within the buffers.
      *
-     * CUDA: enqueues on `stream` and returns. It allocates nothing, does not synchronise, and
-     * can be captured into a graph: the same arguments may be replayed many times.
-     * CPU: has finished when it returns. Allocates nothing the caller must free, leaves no
-     * thread behind, and gives the same bits for any number of threads. */
+     * CUDA: enqueues on `stream` and returns. It allocates nothing, does not synchronise,
+     * and can be captured into a graph: the same arguments may be replayed many times.
+     * CPU: has finished when it returns. Allocates nothing the caller must free, leaves
+     * no thread behind, and gives the same bits for any number of threads. */
     int (*forward)(const struct attention_problem *problem, const void *q, const void *k,
                    const void *v, void *out, float *lse, void *workspace, void *stream);
 };
@@ -121,45 +123,49 @@ static inline double attention_roundoff(int dtype)
                                      : 1.0 / 16777216.0; /* 2^-24 */
 }
 
-/* Roundings of float arithmetic, in units of the quantity they act on: 32 for the exponential,
- * the division and blocked sums; seq_k / 16 for a long serial sum (its worst case is seq_k,
- * its usual size the root of that); 8 per unit of score, because an error of the exponent's
- * argument, which grows with the terms of q.k, is a relative error of the weight. */
+/* Roundings of float arithmetic, in units of the quantity they act on: 32 for the
+ * exponential, the division and blocked sums; seq_k / 16 for a long serial sum (its worst
+ * case is seq_k, its usual size the root of that); 8 per unit of score, because an error
+ * of the exponent's argument, which grows with the terms of q.k, is a relative error of
+ * the weight. */
 static inline double attention_float_error(int seq_k, double score)
 {
     return (32.0 + (double)seq_k / 16.0 + 8.0 * score) / 16777216.0;
 }
 
-/* Largest allowed |out - reference| of one element of out, compared as !(error <= tolerance)
- * so that NaN fails. With p_j the weights of the row and v_j the values of that column, all
- * in fp64 from the very inputs the kernel got (already rounded to dtype):
+/* Largest allowed |out - reference| of one element of out, to be refused with
+ * !(error <= tolerance), so that NaN fails. With p_j the weights of the row and v_j the
+ * values of that column, all in fp64 from the very inputs the kernel got (already rounded
+ * to dtype):
  *
  *     reference  sum p_j v_j
  *     spread     sqrt(sum (p_j v_j)^2)
  *     mass       sum p_j |v_j|
  *     score      the largest over visible j of |scale| * sum_e |q_e k_je|
  *
- * Three terms. Storing the result rounds it once: u |reference|. Kernels on tensor cores also
- * round every weight to the storage type: independent errors, each at most u p_j |v_j| and
- * about 0.4 of that in the root mean square, so their sum has a standard deviation of 0.4 u
- * spread; the allowance of 4 is ten of those (or six where scale * q is rounded as well). It
- * is taken from the root of squares and not from u mass, since that bound grows past the
- * weight of a key: this way one key left out of n with values of unit size, an error near
- * |v| / n, is seen up to some thousand keys even in bf16. Last, float arithmetic. The
- * smallest term is for results that are subnormal in fp16. A row without visible keys has
- * reference = spread = mass = 0 and must be 0 exactly: the caller checks that by itself. */
+ * Three terms. Storing the result rounds it once: u |reference|. Kernels on tensor cores
+ * also round every weight to the storage type: independent errors, each at most u p_j
+ * |v_j| and about 0.4 of that in the root mean square, so their sum has a standard
+ * deviation of 0.4 u spread; the allowance of 4 is ten of those (or six where scale * q
+ * is rounded as well). It is taken from the root of squares and not from u mass, since
+ * that bound grows past the weight of a key: this way one key left out of n with values
+ * of unit size, an error near |v| / n, is seen up to some thousand keys even in bf16.
+ * Last, float arithmetic. The smallest term is for results that are subnormal in fp16. A
+ * row without visible keys has reference = spread = mass = 0 and must be 0 exactly: the
+ * caller checks that by itself. */
 static inline double attention_tolerance(int dtype, int seq_k, double reference,
                                          double spread, double mass, double score)
 {
     double roundoff = attention_roundoff(dtype);
     double size = reference < 0.0 ? -reference : reference;
     double tiny = dtype == ATTENTION_FP16 ? 1.0 / 33554432.0 : 1e-38; /* 2^-25 */
-    return roundoff * (size + 4.0 * spread) + attention_float_error(seq_k, score) * mass + tiny;
+    return roundoff * (size + 4.0 * spread) + attention_float_error(seq_k, score) * mass +
+           tiny;
 }
 
-/* The same for an element of lse, which is kept in float throughout: its own rounding, the
- * arithmetic above, and u where scale * q is rounded to a narrow storage type. -infinity must
- * be met exactly. */
+/* The same for an element of lse, which is kept in float throughout: its own rounding,
+ * the arithmetic above, and u where scale * q is rounded to a narrow storage type.
+ * -infinity must be met exactly. */
 static inline double attention_lse_tolerance(int dtype, int seq_k, double reference,
                                              double score)
 {
