@@ -13,7 +13,7 @@
  *         own-floor = 0.5%
  *         control-floor = 0.5%
  *         drift-margin = 2%
- *         min-replicates = 6
+ *         min-replicates = 6             ; at least 6: below, the interval covers too little
  *         look = 6                       ; repeatable, ascending; the last is the budget
  *         unclear = fail                 ; or pass
  *     [promotion]
@@ -71,7 +71,7 @@ struct ratchet_config { /* for one device */
 };
 
 /* Parse the text for device `slug`. No [build "slug"], no config for the device, or no
- * kernel path is ERR_INPUT. `name` is for messages ("ci/ratchet.conf at 1a2b3c4"). */
+ * kernel path is ERR_INPUT; so is a config or [bench] for a device that no [build] is for. `name` is for messages ("ci/ratchet.conf at 1a2b3c4"). */
 MUST_CHECK int config_parse(const char *text, size_t len, const char *name, const char *slug,
                             const struct limits *limits, struct ratchet_config *out,
                             struct err *err);

@@ -9,13 +9,13 @@
  *         harness = /usr/local/libexec/ratchet/ratchet-bench
  *         sandbox-user = nobody          ; when the daemon runs as root
  *         allow-user = runner            ; repeatable: who may submit (root and own uid may)
- *     [device "cpu"]                     ; repeatable: one lane each
+ *     [device "cpu"]                     ; repeatable: one lane each; none: `cpu` alone
  *         threads = 2                    ; default: physical cores
- *         cpus = 0,1                     ; pinned to these; default: not pinned
+ *         cpus = 0,1                     ; or 0-3,8: pinned to these; default: not pinned
  *     [repository "owner/name"]          ; repeatable: who may ask
- *         api = https://api.github.com
- *         git = https://github.com/owner/name.git
- *         web = https://github.com/owner/name
+ *         api = https://api.github.com   ; http for 127.0.0.1, localhost and [::1] only
+ *         git = https://github.com/owner/name.git  ; or file:///…, or an absolute path
+ *         web = https://github.com/owner/name      ; default: git without .git
  *         author = github-actions[bot]   ; whose comments are ours
  *         token = job                    ; job: brought by the step; host: from token-file
  *         token-file = /etc/ratchet/token
@@ -34,7 +34,7 @@
 #include <sys/types.h>
 
 enum { HOST_DEVICES_MAX = 16, HOST_REPOSITORIES_MAX = 64, HOST_USERS_MAX = 16,
-       HOST_PATH_BYTES = 256, HOST_CPUS_MAX = 256 };
+       HOST_PATH_BYTES = 256, HOST_CPUS_MAX = 256, HOST_TOKEN_BYTES = 256 };
 
 struct host_device {
     char slug[MODEL_NAME_BYTES];
@@ -76,8 +76,15 @@ struct host {
 MUST_CHECK int host_default(struct host *out, struct err *err);
 MUST_CHECK int host_parse(const char *text, size_t len, const char *name, struct host *out,
                           struct err *err);
+/* A file that everyone may write is refused: it says where tokens go. */
 MUST_CHECK int host_load(const char *path, struct host *out, struct err *err);
 
+/* The token in token-file, without its line end; wiping `out` is the caller's part. Refused
+ * unless the file is closed to everyone but owner and group. */
+MUST_CHECK int host_read_token(const struct host_repository *repository,
+                               char out[HOST_TOKEN_BYTES], struct err *err);
+
+/* Names of repositories are compared as GitHub does, without regard to case. */
 const struct host_repository *host_find_repository(const struct host *host, const char *name);
 const struct host_device *host_find_device(const struct host *host, const char *slug);
 

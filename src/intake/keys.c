@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the walk over a configuration file by a table. Does not know what a key means. */
+#include "intake/keys.h"
+
+#include "base/buf.h"
+#include "base/git.h"
+#include "intake/values.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WHERE_BYTES = 512, LIST_BYTES = 900, SUBSECTION_BYTES = 256 };
+
+struct reading {
+    const struct keys_table *table;
+    const char *name;
+    int (*open)(void *context, unsigned section, const char *subsection,
+                struct keys_target *out, struct err *err);
+    void *context;
+};
+
+/* "a, b, c" of what is allowed, for a message. */
+static void list_sections(const struct keys_table *table, struct buf *out)
+{
+    for (size_t i = 0; i < table->section_count; i++)
+        buf_addf(out, "%s%s", i == 0 ? "" : ", ", table->sections[i].name);
+}
+
+static void list_keys(const struct keys_table *table, unsigned section, struct buf *out)
+{
+    for (size_t i = 0; i < table->key_count; i++)
+        if (table->keys[i].section == section)
+            buf_addf(out, "%s%s", out->len == 0 ? "" : ", ", table->keys[i].name);
+}
+
+static int open_section(const struct reading *reading, const char *section,
+                        const char *subsection, unsigned *index, struct keys_target *out,
+                        struct err *err)
+{
+    const struct keys_table *table = reading->table;
+    unsigned i = 0;
+    while (i < table->section_count && strcmp(table->sections[i].name, section) != 0)
+        i++;
+    if (i == table->section_count) {
+        BUF_AUTO list;
+        buf_init(&list, LIST_BYTES);
+        list_sections(table, &list);
+        return err_set(err, ERR_INPUT, "%s: unknown section `%.60s`; allowed: %s",
+                       reading->name, section, list.data);
+    }
+    const char *of = table->sections[i].of;
+    if (of == NULL && subsection[0] != '\0')
+        return err_set(err, ERR_INPUT, "%s: [%s \"%.60s\"]: expected [%s] alone",
+                       reading->name, section, subsection, section);
+    if (of != NULL && subsection[0] == '\0')
+        return err_set(err, ERR_INPUT, "%s: [%s]: expected a %s, as in [%s \"%s\"]",
+                       reading->name, section, of, section, of);
+    *index = i;
+    return reading->open(reading->context, i, subsection, out, err);
+}
+
+static int read_entry(void *context, const char *section, const char *subsection,
+                      const char *name, const char *value, struct err *err)
+{
+    const struct reading *reading = context;
+    const struct keys_table *table = reading->table;
+    struct keys_target target = {0};
+    unsigned index = 0;
+    if (open_section(reading, section, subsection, &index, &target, err) != 0)
+        return -1;
+    char where[WHERE_BYTES];
+    snprintf(where, sizeof where, "%.200s: %s%s%.63s.%.63s", reading->name, section,
+             subsection[0] == '\0' ? "" : ".", subsection, name);
+    for (size_t i = 0; i < table->key_count; i++) {
+        const struct key *key = &table->keys[i];
+        if (key->section != index || strcmp(key->name, name) != 0)
+            continue;
+        uint64_t bit = UINT64_C(1) << i;
+        if (!key->repeat && (*target.seen & bit) != 0)
+            return err_set(err, ERR_INPUT, "%s: stands twice, expected once", where);
+        *target.seen |= bit;
+        return key->read(target.target, key, value, where, err);
+    }
+    BUF_AUTO list;
+    buf_init(&list, LIST_BYTES);
+    list_keys(table, index, &list);
+    return err_set(err, ERR_INPUT, "%s: unknown key; allowed in [%s]: %s", where, section,
+                   list.data);
+}
+
+/* ---- section headers ----
+ * libgit2 tells of keys only: a section without any, such as a bare [device "cpu"], would be
+ * lost without a word. The text is known to parse by now, so this can be simple. */
+
+/* `section "sub"` behind a `[`; false where it is neither. */
+static bool read_header(const char *at, const char *end, char section[64],
+                        char subsection[SUBSECTION_BYTES])
+{
+    size_t len = 0;
+    section[0] = subsection[0] = '\0';
+    for (; at < end && (isalnum((unsigned char)*at) || *at == '-' || *at == '.'); at++) {
+        if (len + 1 >= 64)
+            return false;
+        section[len++] = (char)tolower((unsigned char)*at);
+    }
+    section[len] = '\0';
+    char *dot = strchr(section, '.'); /* the old way of writing [section "sub"] */
+    if (dot != NULL) {
+        *dot = '\0';
+        memcpy(subsection, dot + 1, strlen(dot + 1) + 1);
+    }
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    if (at == end || *at != '"')
+        return len > 0;
+    len = 0;
+    for (at++; at < end && *at != '"'; at++) {
+        if (*at == '\\' && at + 1 < end)
+            at++;
+        if (len + 1 >= SUBSECTION_BYTES)
+            return false;
+        subsection[len++] = *at;
+    }
+    subsection[len] = '\0';
+    return true;
+}
+
+static int open_headers(const struct reading *reading, const char *text, size_t len,
+                        struct err *err)
+{
+    const char *end = text + len;
+    bool continued = false; /* the line before ended in a backslash */
+    for (const char *line = text; line < end;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        if (stop == NULL)
+            stop = end;
+        const char *at = line;
+        while (at < stop && isspace((unsigned char)*at))
+            at++;
+        char section[64], subsection[SUBSECTION_BYTES];
+        struct keys_target target = {0};
+        unsigned index = 0;
+        if (!continued && at < stop && *at == '[' &&
+            read_header(at + 1, stop, section, subsection) &&
+            open_section(reading, section, subsection, &index, &target, err) != 0)
+            return -1;
+        const char *last = stop > line && stop[-1] == '\r' ? stop - 1 : stop;
+        continued = last > line && last[-1] == '\\';
+        line = stop < end ? stop + 1 : end;
+    }
+    return 0;
+}
+
+int keys_read(const struct keys_table *table, const char *text, size_t len, const char *name,
+              int (*open)(void *context, unsigned section, const char *subsection,
+                          struct keys_target *out, struct err *err),
+              void *context, struct err *err)
+{
+    struct reading reading = {table, name, open, context};
+    if (git_read_config(text, len, name, read_entry, &reading, err) != 0)
+        return -1;
+    return open_headers(&reading, text, len, err);
+}
+
+int keys_require(const struct keys_table *table, unsigned section, const char *subsection,
+                 uint64_t seen, const char *name, struct err *err)
+{
+    for (size_t i = 0; i < table->key_count; i++) {
+        const struct key *key = &table->keys[i];
+        if (key->section == section && key->required && (seen & (UINT64_C(1) << i)) == 0)
+            return err_set(err, ERR_INPUT, "%s: %s%s%.63s.%s: missing", name,
+                           table->sections[section].name, subsection[0] == '\0' ? "" : ".",
+                           subsection, key->name);
+    }
+    return 0;
+}
+
+/* ---- readers ---- */
+
+int key_text(void *target, const struct key *key, const char *value, const char *where,
+             struct err *err)
+{
+    size_t len = strlen(value);
+    if (len == 0 || len >= key->size)
+        return err_set(err, ERR_INPUT, "%s: expected text of 1 to %zu bytes", where,
+                       key->size - 1);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
+            return err_set(err, ERR_INPUT, "%s: expected one line without control characters",
+                           where);
+    memcpy((char *)target + key->offset, value, len + 1);
+    return 0;
+}
+
+int key_unsigned(void *target, const struct key *key, const char *value, const char *where,
+                 struct err *err)
+{
+    long long number = 0;
+    if (value_int(value, (long long)key->min, (long long)key->max, where, &number, err) != 0)
+        return -1;
+    unsigned out = (unsigned)number;
+    memcpy((char *)target + key->offset, &out, sizeof out);
+    return 0;
+}
+
+int key_ratio(void *target, const struct key *key, const char *value, const char *where,
+              struct err *err)
+{
+    double out = 0;
+    if (value_ratio(value, key->min, key->max, where, &out, err) != 0)
+        return -1;
+    memcpy((char *)target + key->offset, &out, sizeof out);
+    return 0;
+}
+
+int key_duration(void *target, const struct key *key, const char *value, const char *where,
+                 struct err *err)
+{
+    double out = 0;
+    if (value_duration_ns(value, key->min, key->max, where, &out, err) != 0)
+        return -1;
+    memcpy((char *)target + key->offset, &out, sizeof out);
+    return 0;
+}
+
+int key_seconds(void *target, const struct key *key, const char *value, const char *where,
+                struct err *err)
+{
+    double ns = 0;
+    if (value_duration_ns(value, key->min, key->max, where, &ns, err) != 0)
+        return -1;
+    unsigned out = (unsigned)(ns / 1e9 + 0.5);
+    memcpy((char *)target + key->offset, &out, sizeof out);
+    return 0;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ratchetd.conf: defaults, addresses, users, limits, tokens. */
+#include "intake/host.h"
+
+#include "tests/tap.h"
+#include "tests/unit/mutate.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME "ratchetd.conf"
+
+static const char whole[] =
+    "[daemon]\nstate = /srv/state\nsocket = /run/r.sock\nlock-dir = /run/locks\n"
+    "harness = /opt/ratchet-bench\nsandbox-user = nobody\nallow-user = root\n"
+    "allow-user = daemon\n"
+    "[device \"cpu\"]\nthreads = 2\ncpus = 0-2,8\n"
+    "[device \"nvidia-l4\"]\n"
+    "[repository \"Acme/Kernels\"]\napi = https://api.github.com\n"
+    "git = https://github.com/Acme/Kernels.git\n"
+    "[repository \"acme/other\"]\napi = http://127.0.0.1:8080/api/v3\ngit = /srv/git/o.git\n"
+    "web = https://ghe.example/acme/other\nauthor = ratchet[bot]\nbranch = trunk\n"
+    "token = host\ntoken-file = /etc/ratchet/token\n"
+    "[limits]\nbuild-timeout-ms = 1000\nlog-bytes = 64k\n";
+
+static struct host host;
+static struct err err;
+
+static int parse(const char *text)
+{
+    host = (struct host){.device_count = 77};
+    err = (struct err){0};
+    return host_parse(text, strlen(text), NAME, &host, &err);
+}
+
+static void refused(const char *text, const char *message)
+{
+    OK(parse(text) == -1);
+    EQ_STR(err.text, message);
+    EQ_INT(err.class, ERR_INPUT);
+    EQ_INT(host.device_count, 77); /* untouched */
+}
+
+static void test_whole(void)
+{
+    tap_case("every key");
+    OK(parse(whole) == 0);
+    EQ_STR(err.text, "");
+    EQ_STR(host.state, "/srv/state");
+    EQ_STR(host.socket, "/run/r.sock");
+    EQ_STR(host.lock_dir, "/run/locks");
+    EQ_STR(host.harness, "/opt/ratchet-bench");
+    EQ_INT(host.allowed_count, 2);
+    EQ_INT(host.allowed[0], 0);
+    EQ_INT(host.device_count, 2);
+    const struct host_device *cpu = host_find_device(&host, "cpu");
+    OK(cpu != NULL && cpu->threads == 2 && cpu->cpu_count == 4 && cpu->cpus[3] == 8);
+    OK(host_find_device(&host, "nvidia-l4") != NULL); /* a section without a key counts */
+    OK(host_find_device(&host, "nvidia-h200") == NULL);
+    const struct host_repository *first = host_find_repository(&host, "acme/kernels");
+    OK(first != NULL && strcmp(first->name, "Acme/Kernels") == 0);
+    EQ_STR(first->web, "https://github.com/Acme/Kernels");
+    EQ_STR(first->author, "github-actions[bot]");
+    EQ_STR(first->branch, "main");
+    OK(!first->host_token);
+    const struct host_repository *second = host_find_repository(&host, "acme/other");
+    OK(second != NULL && second->host_token && strcmp(second->branch, "trunk") == 0);
+    EQ_STR(second->git, "/srv/git/o.git");
+    OK(host_find_repository(&host, "acme/kernel") == NULL);
+    EQ_INT(host.limits.build_ms, 1000);
+    EQ_INT(host.limits.log_bytes, 65536);
+    EQ_INT(host.limits.clients, limits_default().clients);
+
+    tap_case("an empty file");
+    OK(parse("") == 0);
+    EQ_INT(host.device_count, 1);
+    EQ_STR(host.devices[0].slug, "cpu");
+    EQ_STR(host.state, "/var/lib/ratchet");
+    EQ_STR(host.lock_dir, "/run/lock");
+    EQ_INT(host.repository_count, 0);
+}
+
+static void test_default(void)
+{
+    tap_case("built-in values");
+    setenv("XDG_STATE_HOME", "/home/a/state", 1);
+    OK(host_default(&host, &err) == 0);
+    EQ_STR(host.state, "/home/a/state/ratchet");
+    EQ_STR(host.harness, "");
+    setenv("XDG_STATE_HOME", "relative", 1);
+    setenv("HOME", "/home/b", 1);
+    OK(host_default(&host, &err) == 0);
+    EQ_STR(host.state, "/home/b/.local/state/ratchet");
+    unsetenv("HOME");
+    OK(host_default(&host, &err) == -1);
+    EQ_INT(err.class, ERR_HOST);
+    OK(parse("") == 0); /* a file does without HOME, as systemd does */
+    struct passwd *nobody = getpwnam("nobody");
+    OK(host.sandbox_uid == (geteuid() == 0 && nobody != NULL ? nobody->pw_uid : (uid_t)-1));
+}
+
+static void url_refused(const char *key, const char *value, const char *problem)
+{
+    char text[1024];
+    const char *good = strcmp(key, "api") == 0 ? "git = /x" : "api = https://a.example";
+    snprintf(text, sizeof text, "[repository \"a/b\"]\n%s\n%s = \"%s\"\n", good, key, value);
+    OK(parse(text) == -1);
+    HAS(err.text, problem);
+    char where[64];
+    snprintf(where, sizeof where, NAME ": repository.a/b.%s: ", key);
+    HAS(err.text, where);
+}
+
+static void test_addresses(void)
+{
+    tap_case("addresses that are right");
+    static const char *const good[] = {
+        "https://api.github.com", "https://ghe.example:8443/api/v3", "http://127.0.0.1:80",
+        "http://localhost:4010", "http://[::1]:4010/x", "https://[2001:db8::1]/api"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "[repository \"a/b\"]\napi = %s\ngit = %s\n", good[i],
+                 good[i]);
+        OK(parse(text) == 0);
+        EQ_STR(err.text, "");
+    }
+    OK(parse("[repository \"a/b\"]\napi = https://x\ngit = file:///srv/x.git\n") == 0);
+    EQ_STR(host.repositories[0].web, "");
+
+    tap_case("addresses that are not");
+    static const char *const keys[] = {"api", "git"};
+    for (size_t i = 0; i < 2; i++) {
+        url_refused(keys[i], "http://api.github.com", "http is for 127.0.0.1");
+        url_refused(keys[i], "http://127.0.0.1.evil.example", "http is for 127.0.0.1");
+        url_refused(keys[i], "http://localhost.evil", "http is for 127.0.0.1");
+        url_refused(keys[i], "https://x.example/", "without a slash at its end");
+        url_refused(keys[i], "https://u:secret@x.example", "without a user or password");
+        OK(strstr(err.text, "secret") == NULL);
+        url_refused(keys[i], "https://x.example/?a=b", "a plain address");
+        url_refused(keys[i], "https://x.example#a", "a plain address");
+        url_refused(keys[i], "https://x.example/a/../b", "a plain address");
+        url_refused(keys[i], "https://x\\n.example", "without control characters");
+        url_refused(keys[i], "https://", "an address without a slash");
+        url_refused(keys[i], "https://x:0", "a host name");
+        url_refused(keys[i], "https://x:99999", "a host name");
+        url_refused(keys[i], "https://x:", "a host name");
+        url_refused(keys[i], "https://[::1", "a host name");
+        url_refused(keys[i], "https://[::1]x", "a host name");
+        url_refused(keys[i], "https://ex_ample", "a host name");
+    }
+    url_refused("api", "ftp://x.example", "starts with https://");
+    url_refused("api", "/srv/x", "starts with https://");
+    url_refused("git", "ssh://git@x.example/a", "starts with https://");
+    url_refused("git", "git@github.com:a/b.git", "file:///");
+    url_refused("git", "relative/path", "file:///");
+    url_refused("git", "/srv/../etc", "an absolute path");
+    url_refused("git", "file://host/x", "an absolute path");
+}
+
+static void test_refusals(void)
+{
+    tap_case("unknown, repeated and missing");
+    refused("[demon]\n",
+            NAME ": unknown section `demon`; allowed: daemon, device, repository, limits");
+    refused("[daemon]\nstat = /x\n", NAME ": daemon.stat: unknown key; allowed in [daemon]: "
+                                          "state, socket, lock-dir, harness, sandbox-user, "
+                                          "allow-user");
+    refused("[daemon]\nstate = /x\nstate = /y\n",
+            NAME ": daemon.state: stands twice, expected once");
+    refused("[repository \"a/b\"]\n", NAME ": repository.a/b.api: missing");
+    refused("[repository \"a/b\"]\napi = https://x\n", NAME ": repository.a/b.git: missing");
+    refused("[repository \"ab\"]\n", NAME ": [repository \"ab\"]: expected owner/name");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\n[repository \"A/B\"]\ngit = /y\n",
+            NAME ": repository.A/B.git: stands twice, expected once");
+    refused("[device \"a b\"]\nthreads = 1\n",
+            NAME ": [device \"a b\"]: expected a device such as cpu or nvidia-l4");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken = host\n",
+            NAME ": repository.a/b.token-file: missing, and `token = host` needs it");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken-file = /t\n",
+            NAME ": repository.a/b.token-file: is of no use without `token = host`");
+    refused("[repository \"a/b\"]\ntoken = both\n",
+            NAME ": repository.a/b.token: expected `job` or `host`, not `both`");
+    refused("[repository \"a/b\"]\nbranch = refs/heads/main\n",
+            NAME ": repository.a/b.branch: expected the name of a branch, not `refs/heads/main`");
+
+    tap_case("values");
+    refused("[daemon]\nstate = var\n",
+            NAME ": daemon.state: expected an absolute path without `..` of at most 255 bytes, "
+                 "not `var`");
+    refused("[daemon]\nstate = /a/../b\n",
+            NAME ": daemon.state: expected an absolute path without `..` of at most 255 bytes, "
+                 "not `/a/../b`");
+    refused("[daemon]\nallow-user = no-such-user-here\n",
+            NAME ": daemon.allow-user: there is no user `no-such-user-here` on this host");
+    refused("[device \"cpu\"]\nthreads = 0\n",
+            NAME ": device.cpu.threads: expected a whole number from 1 to 1024, not `0`");
+    refused("[device \"cpu\"]\ncpus = 0,1,0\n",
+            NAME ": device.cpu.cpus: processor 0 stands twice");
+    refused("[device \"cpu\"]\ncpus = 3-1\n",
+            NAME ": device.cpu.cpus: expected a whole number from 3 to 1023, not `1`");
+    OK(parse("[device \"cpu\"]\ncpus = 0,,1\n") == -1);
+    OK(parse("[device \"cpu\"]\ncpus = 0-1023\n") == -1);
+    HAS(err.text, "more than 256 processors");
+    if (geteuid() == 0) {
+        refused("[daemon]\nsandbox-user = root\n",
+                NAME ": daemon.sandbox-user: expected a user without rights, not `root`");
+        refused("[daemon]\nsandbox-user = no-such-user-here\n",
+                NAME ": daemon.sandbox-user: there is no user `no-such-user-here` on this host");
+    }
+
+    tap_case("limits");
+    refused("[limits]\nclients = 0\n",
+            NAME ": limits.clients: expected a number from 1 to 1000000, not `0`");
+    refused("[limits]\nhttp-timeout-ms = 99999999999\n",
+            NAME ": limits.http-timeout-ms: expected a number from 1 to 604800000, not "
+                 "`99999999999`");
+    refused("[limits]\nconfigs = 257\n",
+            NAME ": limits.configs: expected a number from 1 to 256, not `257`");
+    OK(parse("[limits]\ncache-byte = 1\n") == -1);
+#define EVERY(field, word, value, what) HAS(err.text, word);
+    LIMITS_TABLE(EVERY)
+#undef EVERY
+    OK(parse("[limits]\nfetch-bytes = 1g\n") == 0 && host.limits.fetch_bytes == 1u << 30);
+}
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return;
+    fputs(text, file);
+    fclose(file);
+    chmod(path, mode);
+}
+
+static void test_files(void)
+{
+    char folder[] = "/tmp/test_host.XXXXXX", path[64];
+    if (mkdtemp(folder) == NULL) {
+        tap_skip("no folder below /tmp");
+        return;
+    }
+    snprintf(path, sizeof path, "%s/conf", folder);
+
+    tap_case("files");
+    OK(host_load(path, &host, &err) == -1);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    write_file(path, whole, 0644);
+    OK(host_load(path, &host, &err) == 0 && host.device_count == 2);
+    chmod(path, 0646);
+    OK(host_load(path, &host, &err) == -1);
+    HAS(err.text, "may be written by everyone");
+    OK(host_load(folder, &host, &err) == -1);
+    HAS(err.text, "is not a regular file");
+    static char big[100000];
+    memset(big, '\n', sizeof big - 1);
+    write_file(path, big, 0644);
+    OK(host_load(path, &host, &err) == -1);
+    EQ_INT(err.class, ERR_LIMIT);
+
+    tap_case("tokens");
+    struct host_repository repository = {.name = "a/b", .host_token = true};
+    snprintf(repository.token_file, sizeof repository.token_file, "%s", path);
+    char token[HOST_TOKEN_BYTES] = "before";
+    write_file(path, "ghs_Secret\n", 0600);
+    OK(host_read_token(&repository, token, &err) == 0);
+    EQ_STR(token, "ghs_Secret");
+    chmod(path, 0640);
+    OK(host_read_token(&repository, token, &err) == 0);
+    chmod(path, 0644);
+    OK(host_read_token(&repository, token, &err) == -1);
+    HAS(err.text, "is open to everyone");
+    OK(strstr(err.text, "Secret") == NULL);
+    write_file(path, "\n", 0600);
+    OK(host_read_token(&repository, token, &err) == -1);
+    HAS(err.text, "holds no token");
+    write_file(path, "Secret1\nSecret2\n", 0600);
+    OK(host_read_token(&repository, token, &err) == -1);
+    HAS(err.text, "more than one token");
+    OK(strstr(err.text, "Secret") == NULL);
+    big[255] = '\0';
+    memset(big, 'x', 255);
+    write_file(path, big, 0600);
+    OK(host_read_token(&repository, token, &err) == 0 && strlen(token) == 255);
+    big[255] = 'x';
+    big[256] = '\0';
+    write_file(path, big, 0600);
+    OK(host_read_token(&repository, token, &err) == -1);
+    EQ_INT(err.class, ERR_LIMIT);
+    repository.host_token = false;
+    OK(host_read_token(&repository, token, &err) == -1);
+    repository.host_token = true;
+    unlink(path);
+    OK(host_read_token(&repository, token, &err) == -1);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    rmdir(folder);
+}
+
+static void test_mutations(void)
+{
+    tap_case("three thousand broken files");
+    unsigned taken = 0, wrong = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        static char text[8192];
+        size_t len = strlen(whole);
+        memcpy(text, whole, len);
+        len = mutate(text, len, sizeof text);
+        char *exact = malloc(len + (len == 0));
+        if (exact == NULL)
+            return;
+        memcpy(exact, text, len);
+        err = (struct err){0};
+        if (host_parse(exact, len, NAME, &host, &err) == 0) {
+            taken++;
+            for (size_t k = 0; k < host.repository_count; k++)
+                wrong += strncmp(host.repositories[k].api, "http", 4) != 0 ||
+                         strchr(host.repositories[k].api, '@') != NULL;
+        } else {
+            wrong += strncmp(err.text, NAME, strlen(NAME)) != 0;
+        }
+        free(exact);
+    }
+    EQ_INT(wrong, 0);
+    OK(taken > 100 && taken < 2900); /* both ends were reached */
+}
+
+int main(void)
+{
+    test_whole();
+    test_default();
+    test_addresses();
+    test_refusals();
+    test_files();
+    test_mutations();
+    return tap_done();
+}
