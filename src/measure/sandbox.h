@@ -12,7 +12,7 @@
 
 enum sandbox_kind {
     SANDBOX_BUILD, /* compilers, no device: the worktree at /src is writable */
-    SANDBOX_BENCH  /* a device, no compiler: only libc's libraries and the job's own files */
+    SANDBOX_BENCH  /* a device, no compiler: shared libraries and the job's own files */
 };
 
 struct sandbox_bind {
@@ -29,7 +29,9 @@ struct sandbox {
     const char *const *argv;           /* inside, NULL-terminated */
     const char *const *env;            /* NAME=value, NULL-terminated; PATH is set here */
     const char *cwd;                   /* inside */
-    uid_t uid;                         /* run bwrap as this user; (uid_t)-1: ours */
+    uid_t uid;                         /* run bwrap as this user; (uid_t)-1: ours. Root
+                                          should give one: Linux bounds no fork bomb of
+                                          the real root, whatever namespace it is in */
     gid_t gid;
     struct proc_limits limits;
 };
@@ -39,6 +41,11 @@ struct sandbox_command;
 MUST_CHECK int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
                                struct proc_spec *spec, struct err *err);
 void sandbox_free(struct sandbox_command **command);
+
+/* The sandbox did not start, `said` is what came out of it: ERR_HOST with what to do.
+ * Returns -1. (A job can end with any exit code: only a line that it prints first of all
+ * tells a caller that there was a sandbox.) */
+int sandbox_refused(const char *said, struct err *err);
 
 /* Is there a sandbox that works here? Runs `true` in one. ERR_HOST says why not. */
 MUST_CHECK int sandbox_probe(uid_t uid, gid_t gid, struct err *err);

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the bubblewrap command line: what a stranger's code sees, as tables that end up in
+ * one argument vector, and what to say when there is no sandbox. Does not start jobs
+ * (base/proc does) and knows neither builds nor benches beyond the two kinds. */
+#include "measure/sandbox.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* Bytes of each of /tmp, HOME and /dev/shm: they live in memory. */
+#define SANDBOX_TMP_BYTES "536870912"
+/* Where the program that lowers the limits is found inside. */
+#define SANDBOX_PRLIMIT "/run/prlimit"
+
+enum { SANDBOX_WORDS_MAX = 4096, SANDBOX_OPEN_FILES = 4096 };
+
+/* A growing, NULL-terminated vector of strings of its own. */
+struct words {
+    char **items;
+    size_t count, cap;
+    bool failed;
+};
+
+struct sandbox_command {
+    struct words words;
+};
+
+static void words_add(struct words *words, const char *word)
+{
+    if (words->failed)
+        return;
+    if (words->count + 2 > words->cap) {
+        size_t cap = words->cap == 0 ? 128 : words->cap * 2;
+        char **items =
+            cap > SANDBOX_WORDS_MAX ? NULL : realloc(words->items, cap * sizeof *items);
+        if (items == NULL) {
+            words->failed = true;
+            return;
+        }
+        words->items = items;
+        words->cap = cap;
+    }
+    char *copy = strdup(word);
+    if (copy == NULL) {
+        words->failed = true;
+        return;
+    }
+    words->items[words->count++] = copy;
+    words->items[words->count] = NULL;
+}
+
+static void words_add3(struct words *words, const char *a, const char *b, const char *c)
+{
+    words_add(words, a);
+    words_add(words, b);
+    words_add(words, c);
+}
+
+static void words_add_all(struct words *words, const char *const *more)
+{
+    for (; *more != NULL; more++)
+        words_add(words, *more);
+}
+
+void sandbox_free(struct sandbox_command **command)
+{
+    if (*command == NULL)
+        return;
+    for (size_t i = 0; i < (*command)->words.count; i++)
+        free((*command)->words.items[i]);
+    free((*command)->words.items);
+    free(*command);
+    *command = NULL;
+}
+
+/* ---- the host's programs ---- */
+
+/* Look a program up on PATH, as the daemon's own environment has it. */
+static bool find_program(const char *name, char out[FILE_PATH_BYTES])
+{
+    const char *path = getenv("PATH");
+    if (path == NULL)
+        path = "/usr/bin:/bin";
+    while (*path != '\0') {
+        size_t len = strcspn(path, ":");
+        if (len > 0 && path[0] == '/' &&
+            file_path(out, NULL, "%.*s/%s", (int)len, path, name) == 0 &&
+            access(out, X_OK) == 0)
+            return true;
+        path += len + (path[len] == ':');
+    }
+    return false;
+}
+
+/* Options that not every bubblewrap has. Debian 12 and Ubuntu 24.04 have both. */
+struct features {
+    bool asked;
+    bool disable_userns;
+    bool size;
+};
+
+static int read_features(const char *bwrap, struct features *features, struct err *err)
+{
+    struct buf help __attribute__((cleanup(buf_free)));
+    buf_init(&help, 64 << 10);
+    const char *const argv[] = {bwrap, "--help", NULL};
+    struct proc_spec spec = {.argv = argv,
+                             .stdin_fd = -1,
+                             .uid = (uid_t)-1,
+                             .gid = (gid_t)-1,
+                             .limits = {.wall_ms = 20000}};
+    struct proc_result result;
+    if (proc_run(&spec, &help, &result, err) < 0)
+        return -1;
+    if (strstr(help.data, "--unshare-all") == NULL)
+        return err_set(err, ERR_HOST,
+                       "`%s` is not bubblewrap: it has no `--unshare-all`", bwrap);
+    features->disable_userns = strstr(help.data, "--disable-userns") != NULL;
+    features->size = strstr(help.data, "--size") != NULL;
+    features->asked = true;
+    return 0;
+}
+
+static int bwrap_features(const char *bwrap, struct features *out, struct err *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct features known;
+    pthread_mutex_lock(&lock);
+    int rc = known.asked ? 0 : read_features(bwrap, &known, err);
+    if (rc == 0)
+        *out = known;
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+/* ---- what is inside ---- */
+
+/* Namespaces, identity and life time. The uid inside is only a label: files get the uid
+ * of whoever runs bwrap. A terminal is not kept (TIOCSTI), capabilities neither. */
+static const char *const args_always[] = {
+    "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
+    "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000",
+    "--hostname", "ratchet", "--clearenv", NULL};
+
+/* Host paths that appear at the same place, read-only: a folder or file is bound, a link
+ * is made again, what the host lacks is left out. */
+static const char *const root_build[] = {
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/libx32", "/lib64",
+    "/etc/alternatives", "/etc/ld.so.cache", NULL};
+
+/* No /usr/bin, /usr/lib/gcc or /usr/libexec: shared libraries and the loader alone. */
+static const char *const root_bench[] = {
+#if defined(__x86_64__)
+    "/usr/lib/x86_64-linux-gnu",
+#elif defined(__aarch64__)
+    "/usr/lib/aarch64-linux-gnu", "/usr/lib/ld-linux-aarch64.so.1",
+#endif
+    "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", NULL};
+
+static const char *const env_always[][2] = {
+    {"PATH", "/usr/local/cuda/bin:/usr/bin:/bin"},
+    {"HOME", "/home"},
+    {"LANG", "C.UTF-8"},
+    {"SOURCE_DATE_EPOCH", "315532800"}, /* 1980: the oldest date every format can hold */
+};
+
+/* What a bench needs on top, by the front of the device's slug. Patterns, so that a node
+ * that is not there is left out: -tools from driver 570 on, -caps only with MIG. A CUDA
+ * process reserves far more address space than it uses: RLIMIT_AS would only break it. */
+static const struct device_needs {
+    const char *prefix;
+    const char *nodes[6];
+    const char *folders[3];
+    bool sys;
+    bool address_space_unlimited;
+} device_table[] = {
+    {"nvidia-",
+     {"/dev/nvidiactl", "/dev/nvidia[0-9]*", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
+      "/dev/nvidia-caps/nvidia-cap*", NULL},
+     {"/usr/local/cuda/lib64", NULL},
+     true, true},
+};
+
+static const struct device_needs *needs_of(const struct sandbox *sandbox)
+{
+    if (sandbox->kind != SANDBOX_BENCH || sandbox->device == NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof device_table / sizeof *device_table; i++) {
+        const char *prefix = device_table[i].prefix;
+        if (strncmp(sandbox->device, prefix, strlen(prefix)) == 0)
+            return &device_table[i];
+    }
+    return NULL;
+}
+
+static void add_host_path(struct words *words, const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return;
+    if (!S_ISLNK(st.st_mode)) {
+        words_add3(words, "--ro-bind", path, path);
+        return;
+    }
+    char target[FILE_PATH_BYTES];
+    ssize_t len = readlink(path, target, sizeof target - 1);
+    if (len <= 0)
+        return;
+    target[len] = '\0';
+    words_add3(words, "--symlink", target, path);
+}
+
+/* /usr/local/cuda may be a link out of /usr: then what it leads to is bound as well. */
+static void add_cuda_elsewhere(struct words *words)
+{
+    char real[FILE_PATH_BYTES];
+    if (realpath("/usr/local/cuda", real) != NULL && strncmp(real, "/usr/", 5) != 0)
+        words_add3(words, "--ro-bind", real, real);
+}
+
+static void add_root(struct words *words, enum sandbox_kind kind)
+{
+    const char *const *paths = kind == SANDBOX_BUILD ? root_build : root_bench;
+    for (; *paths != NULL; paths++)
+        add_host_path(words, *paths);
+    if (kind == SANDBOX_BUILD)
+        add_cuda_elsewhere(words);
+    words_add3(words, "--proc", "/proc", "--dev");
+    words_add(words, "/dev");
+}
+
+static void add_device(struct words *words, const struct device_needs *needs)
+{
+    for (size_t i = 0; needs->nodes[i] != NULL; i++) {
+        glob_t found;
+        if (glob(needs->nodes[i], GLOB_NOSORT, NULL, &found) != 0)
+            continue;
+        for (size_t j = 0; j < found.gl_pathc; j++)
+            words_add3(words, "--dev-bind", found.gl_pathv[j], found.gl_pathv[j]);
+        globfree(&found);
+    }
+    for (size_t i = 0; needs->folders[i] != NULL; i++) {
+        char real[FILE_PATH_BYTES];
+        if (realpath(needs->folders[i], real) != NULL)
+            words_add3(words, "--ro-bind", real, needs->folders[i]);
+    }
+    if (needs->sys)
+        words_add3(words, "--ro-bind", "/sys", "/sys");
+}
+
+static void add_tmpfs(struct words *words, const struct features *features)
+{
+    static const char *const places[] = {"/tmp", "/home", "/dev/shm"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (features->size) {
+            words_add(words, "--size");
+            words_add(words, SANDBOX_TMP_BYTES);
+        }
+        words_add(words, "--tmpfs");
+        words_add(words, places[i]);
+    }
+}
+
+static int add_environment(struct words *words, const char *const *env, struct err *err)
+{
+    for (size_t i = 0; i < sizeof env_always / sizeof *env_always; i++)
+        words_add3(words, "--setenv", env_always[i][0], env_always[i][1]);
+    for (; env != NULL && *env != NULL; env++) {
+        const char *equals = strchr(*env, '=');
+        if (equals == NULL || equals == *env)
+            return err_set(err, ERR_INTERNAL,
+                           "sandbox environment: `%s` is not NAME=value", *env);
+        char *name = strndup(*env, (size_t)(equals - *env));
+        if (name == NULL)
+            words->failed = true;
+        else
+            words_add3(words, "--setenv", name, equals + 1);
+        free(name);
+    }
+    return 0;
+}
+
+/* ---- who runs it, and can they reach the files? ---- */
+
+static bool changes_user(const struct sandbox *sandbox)
+{
+    return sandbox->uid != (uid_t)-1 && sandbox->uid != geteuid();
+}
+
+/* May this user, with no other groups, pass through the folder? Where an access list says
+ * more than the mode bits do, bubblewrap finds out. */
+static bool may_search(const char *folder, uid_t uid, gid_t gid)
+{
+    struct stat st;
+    if (stat(folder, &st) < 0)
+        return false;
+    mode_t bit = st.st_uid == uid ? S_IXUSR : st.st_gid == gid ? S_IXGRP : S_IXOTH;
+    return (st.st_mode & bit) != 0 ||
+           getxattr(folder, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+static int refuse_unreachable(const char *path, uid_t uid, struct err *err)
+{
+    char name[64];
+    char bytes[4096];
+    struct passwd entry, *found = NULL;
+    if (getpwuid_r(uid, &entry, bytes, sizeof bytes, &found) != 0 || found == NULL)
+        snprintf(name, sizeof name, "%lu", (unsigned long)uid);
+    else
+        snprintf(name, sizeof name, "%s", found->pw_name);
+    return err_set(err, ERR_HOST,
+                   "user %s cannot reach `%s`; put [daemon] state elsewhere", name, path);
+}
+
+static int check_reach(const char *from, uid_t uid, gid_t gid, struct err *err)
+{
+    char real[FILE_PATH_BYTES];
+    if (realpath(from, real) == NULL)
+        return err_errno(err, ERR_HOST, errno, "sandbox: `%s`", from);
+    struct stat st;
+    if (stat(real, &st) < 0)
+        return err_errno(err, ERR_HOST, errno, "sandbox: `%s`", from);
+    size_t len = strlen(real);
+    for (size_t i = 1; i <= len; i++) {
+        if (real[i] != '/' && !(i == len && S_ISDIR(st.st_mode)))
+            continue;
+        char kept = real[i];
+        real[i] = '\0';
+        if (!may_search(real, uid, gid))
+            return refuse_unreachable(real, uid, err);
+        real[i] = kept;
+    }
+    return 0;
+}
+
+static int check_user(const struct sandbox *sandbox, struct err *err)
+{
+    if (!changes_user(sandbox))
+        return 0;
+    if (geteuid() != 0)
+        return err_set(err, ERR_HOST,
+                       "only root can start a sandbox as user %lu; we are user %lu",
+                       (unsigned long)sandbox->uid, (unsigned long)geteuid());
+    for (size_t i = 0; i < sandbox->bind_count && sandbox->uid != 0; i++)
+        if (check_reach(sandbox->binds[i].from, sandbox->uid, sandbox->gid, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* ---- the command ---- */
+
+/* The number of processes is limited inside, in the new user namespace, where only the
+ * job's own count: set outside it would count every process of this user on the host, and
+ * a desktop's browser alone would stop a build. (Linux never counts the real root's.) */
+static void add_limits(struct words *words, const struct sandbox *sandbox)
+{
+    if (sandbox->limits.processes == 0)
+        return;
+    char text[32];
+    snprintf(text, sizeof text, "--nproc=%u", sandbox->limits.processes);
+    words_add3(words, SANDBOX_PRLIMIT, text, "--");
+}
+
+static int add_all(struct words *words, const struct sandbox *sandbox, const char *bwrap,
+                   const char *prlimit, struct err *err)
+{
+    struct features features = {0};
+    if (bwrap_features(bwrap, &features, err) < 0)
+        return -1;
+    words_add(words, bwrap);
+    words_add_all(words, args_always);
+    if (features.disable_userns)
+        words_add(words, "--disable-userns");
+    add_root(words, sandbox->kind);
+    const struct device_needs *needs = needs_of(sandbox);
+    if (needs != NULL)
+        add_device(words, needs);
+    add_tmpfs(words, &features);
+    words_add3(words, "--ro-bind", prlimit, SANDBOX_PRLIMIT);
+    for (size_t i = 0; i < sandbox->bind_count; i++)
+        words_add3(words, sandbox->binds[i].writable ? "--bind" : "--ro-bind",
+                   sandbox->binds[i].from, sandbox->binds[i].to);
+    /* Last, when every mount point is there: both are tmpfs of the user's own. */
+    words_add3(words, "--remount-ro", "/dev", "--remount-ro");
+    words_add(words, "/");
+    if (add_environment(words, sandbox->env, err) < 0)
+        return -1;
+    words_add3(words, "--chdir", sandbox->cwd == NULL ? "/" : sandbox->cwd, "--");
+    add_limits(words, sandbox);
+    words_add_all(words, sandbox->argv);
+    if (words->failed)
+        return err_set(err, ERR_HOST, "sandbox: out of memory, or more than %d arguments",
+                       (int)SANDBOX_WORDS_MAX);
+    return 0;
+}
+
+static int find_tools(char bwrap[FILE_PATH_BYTES], char prlimit[FILE_PATH_BYTES],
+                      struct err *err)
+{
+    if (!find_program("bwrap", bwrap))
+        return err_set(err, ERR_HOST,
+                       "no sandbox: `bwrap` is not on PATH; install bubblewrap");
+    if (!find_program("prlimit", prlimit))
+        return err_set(err, ERR_HOST,
+                       "no sandbox: `prlimit` is not on PATH; install util-linux");
+    return 0;
+}
+
+int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
+                    struct proc_spec *spec, struct err *err)
+{
+    static const char *const no_environment[] = {NULL};
+    char bwrap[FILE_PATH_BYTES], prlimit[FILE_PATH_BYTES];
+    if (find_tools(bwrap, prlimit, err) < 0 || check_user(sandbox, err) < 0)
+        return -1;
+    struct sandbox_command *command __attribute__((cleanup(sandbox_free))) =
+        calloc(1, sizeof *command);
+    if (command == NULL)
+        return err_set(err, ERR_HOST, "sandbox: out of memory");
+    if (add_all(&command->words, sandbox, bwrap, prlimit, err) < 0)
+        return -1;
+
+    bool other = changes_user(sandbox);
+    const struct device_needs *needs = needs_of(sandbox);
+    *spec = (struct proc_spec){
+        .argv = (const char *const *)command->words.items,
+        .envp = no_environment,
+        .stdin_fd = -1,
+        .uid = other ? sandbox->uid : (uid_t)-1,
+        .gid = other ? sandbox->gid : (gid_t)-1,
+        .limits = sandbox->limits,
+    };
+    spec->limits.processes = 0; /* prlimit does it inside */
+    if (needs != NULL && needs->address_space_unlimited)
+        spec->limits.memory_bytes = 0;
+    if (spec->limits.open_files == 0)
+        spec->limits.open_files = SANDBOX_OPEN_FILES;
+    *out = command;
+    command = NULL;
+    return 0;
+}
+
+/* ---- when it does not start ---- */
+
+/* Settings of the kernel that forbid user namespaces, and what to do about each. */
+static const struct obstacle {
+    const char *file;
+    const char *bad;
+    const char *advice;
+} obstacles[] = {
+    {"/proc/sys/user/max_user_namespaces", "0",
+     "set sysctl user.max_user_namespaces above 0"},
+    {"/proc/sys/kernel/unprivileged_userns_clone", "0",
+     "set sysctl kernel.unprivileged_userns_clone=1"},
+    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
+     "AppArmor keeps user namespaces from bwrap, as on Ubuntu 24.04: give /usr/bin/bwrap "
+     "a profile that allows `userns`, or set sysctl "
+     "kernel.apparmor_restrict_unprivileged_userns=0"},
+};
+
+static bool file_says(const char *path, const char *value)
+{
+    struct buf text __attribute__((cleanup(buf_free)));
+    buf_init(&text, 64);
+    if (file_read(path, &text, NULL) < 0)
+        return false;
+    text.data[strcspn(text.data, "\n")] = '\0';
+    return strcmp(text.data, value) == 0;
+}
+
+static const char *advice_for(const char *line)
+{
+    static const char *const signs[] = {"namespace",     "uid map", "gid map",
+                                        "not permitted", "denied",  "No space left"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        if (strstr(line, signs[i]) == NULL)
+            continue;
+        for (size_t j = 0; j < sizeof obstacles / sizeof *obstacles; j++)
+            if (file_says(obstacles[j].file, obstacles[j].bad))
+                return obstacles[j].advice;
+        return "user namespaces are refused here; in a container they must be allowed "
+               "from outside";
+    }
+    return "run `ratchet doctor` on this host";
+}
+
+int sandbox_refused(const char *said, struct err *err)
+{
+    const char *start = strstr(said, "bwrap: ");
+    if (start == NULL)
+        start = said;
+    char line[256];
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(start, "\n"), start);
+    return err_set(err, ERR_HOST, "the sandbox does not start: %s; %s",
+                   line[0] == '\0' ? "it said nothing" : line, advice_for(line));
+}
+
+/* ---- the probe ---- */
+
+enum { PROBE_NETWORK = 43, PROBE_WRITABLE = 44, PROBE_HOST = 45, PROBE_FINE = 47 };
+
+/* Shell built-ins only. The last exit status has to come through all of bwrap. */
+static const char probe_script[] =
+    "echo started\n"
+    "while read -r name rest; do\n"
+    "  case $name in lo:*|face*|Inter*) ;; *) exit 43 ;; esac\n"
+    "done </proc/net/dev\n"
+    "usr=rw\n"
+    "while read -r from at type how rest; do\n"
+    "  case $at:$how in /usr:ro|/usr:ro,*) usr=ro ;; esac\n"
+    "done </proc/mounts\n"
+    "[ $usr = ro ] || exit 44\n"
+    "(: >/.probe) 2>/dev/null && exit 44\n"
+    "[ -e /etc/passwd ] && exit 45\n"
+    "exit 47\n";
+
+static int probe_verdict(const struct proc_result *result, const struct buf *said,
+                         struct err *err)
+{
+    if (strncmp(said->data, "started\n", 8) != 0)
+        return sandbox_refused(said->data, err);
+    int code = result->end == PROC_EXITED ? result->code : -1;
+    if (code == PROBE_FINE)
+        return 0;
+    if (code == PROBE_NETWORK)
+        return err_set(err, ERR_HOST, "the sandbox leaks: a network interface is inside");
+    if (code == PROBE_WRITABLE)
+        return err_set(err, ERR_HOST, "the sandbox leaks: /usr or / is writable inside");
+    if (code == PROBE_HOST)
+        return err_set(err, ERR_HOST, "the sandbox leaks: the host's /etc is inside");
+    char how[128];
+    proc_describe(result, how, sizeof how);
+    return err_set(err, ERR_HOST,
+                   "the sandbox loses exit statuses: expected exit code %d, got %s",
+                   PROBE_FINE, how);
+}
+
+int sandbox_probe(uid_t uid, gid_t gid, struct err *err)
+{
+    const char *const argv[] = {"/bin/sh", "-c", probe_script, NULL};
+    struct sandbox sandbox = {.kind = SANDBOX_BUILD,
+                              .device = "cpu",
+                              .argv = argv,
+                              .cwd = "/",
+                              .uid = uid,
+                              .gid = gid,
+                              .limits = {.wall_ms = 20000, .processes = 64}};
+    struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
+    struct proc_spec spec;
+    if (sandbox_command(&sandbox, &command, &spec, err) < 0)
+        return -1;
+    struct buf said __attribute__((cleanup(buf_free)));
+    buf_init(&said, 16 << 10);
+    struct proc_result result;
+    if (proc_run(&spec, &said, &result, err) < 0)
+        return -1;
+    return probe_verdict(&result, &said, err);
+}
