@@ -35,6 +35,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+sys.dont_write_bytecode = True  # the source tree may be read-only, and is not ours to fill
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(os.environ.get("top_srcdir") or os.path.join(HERE, "..", ".."))
 STANDIN = os.path.join(TOP, "tests", "github", "standin.py")
@@ -155,6 +156,15 @@ def write(path, data, mode=None):
 def read(path):
     with open(path, "rb") as source:
         return source.read().decode(errors="replace")
+
+
+def driver(name):
+    """A test program of tests/unit that `make check` builds; top_builddir says where."""
+    built = os.environ.get("top_builddir", "")
+    path = os.path.join(os.path.abspath(built), "tests", "unit", name)
+    if not built or not os.access(path, os.X_OK):
+        raise Skip("no %s: top_builddir is %r" % (name, built))
+    return path
 
 
 def program(name):
@@ -297,7 +307,7 @@ class Standin:
     def __init__(self, repository=None, **repo):
         self.root = temp_dir()
         self.log = os.path.join(self.root, "requests.jsonl")
-        self.process = start([sys.executable, STANDIN, "--root", os.path.join(self.root, "git"),
+        self.process = start([sys.executable, "-B", STANDIN, "--root", os.path.join(self.root, "git"),
                               "--log", self.log, "--owned"], stdout=subprocess.PIPE)
         line = self.process.stdout.readline().decode()
         if not line.startswith("listening "):

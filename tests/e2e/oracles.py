@@ -28,7 +28,7 @@ def folder():
     return cache
 
 
-def node(script, *args, seconds=120, **env):
+def node(script, *args, data=None, env=None):
     """Run an ES module of tests/oracles on the packages; lib.Result."""
     cache = folder()
     # Modules are found from where a script lies, so a copy is put beside the packages.
@@ -40,8 +40,7 @@ def node(script, *args, seconds=120, **env):
             with open(os.path.join(source, name), "rb") as text:
                 lib.write(os.path.join(scripts, name), text.read())
     return lib.run(["node", "--import", os.path.join(scripts, "register.mjs"),
-                    os.path.join(scripts, script), *args], env=lib.clean_env(env),
-                   seconds=seconds)
+                    os.path.join(scripts, script), *args], env=lib.clean_env(env), data=data)
 
 
 class Prism:

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The workflows in .github/workflows: GitHub's own parser finds nothing wrong with them, and they
+keep the rules that it does not know: actions pinned by commit, least permissions, no expression
+inside a script, and scripts that do nothing but call `ratchet` or ci/."""
+
+import glob
+import json
+import os
+import re
+
+import lib
+import oracles
+from lib import eq, has, lacks, ok
+
+FOLDER = os.path.join(lib.TOP, ".github", "workflows")
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}\Z")
+CALLS = re.compile(r"(exec |sudo )?(ratchet|(\./)?ci/[\w.-]+)( [\w./=:\"$ {}@+-]*)?\Z")
+# The most that any job of a file may hold.
+MAY = {
+    "ci.yml": {"contents": "read"},
+    "ratchet.yml": {"contents": "write", "pull-requests": "write", "statuses": "write"},
+}
+
+
+def parsed(*files):
+    result = oracles.node("workflows.mjs", *files)
+    if result.code != 0:
+        raise RuntimeError(str(result))
+    return json.loads(result.out)
+
+
+def steps(workflow):
+    for name, job in workflow.get("jobs", {}).items():
+        for number, step in enumerate(job.get("steps", [])):
+            yield "%s, step %d" % (name, number + 1), step
+
+
+def faults(name, workflow):
+    """What our own rules find wrong, as a list of sentences."""
+    found = []
+    if "permissions" not in workflow:
+        found.append("no permissions at the top")
+    for where, permissions in [("top", workflow.get("permissions"))] + [
+            (job, content.get("permissions")) for job, content in workflow["jobs"].items()]:
+        if isinstance(permissions, str):
+            found.append("%s: permissions: %s" % (where, permissions))
+            continue
+        for scope, level in (permissions or {}).items():
+            most = MAY.get(name, {}).get(scope, "none")
+            if level != most and level not in ("read", "none"):
+                found.append("%s: %s: %s" % (where, scope, level))
+    top = workflow.get("permissions")
+    if isinstance(top, dict) and "write" in top.values():
+        found.append("a write permission for all jobs")
+    for job, content in workflow["jobs"].items():
+        if "timeout-minutes" not in content and "uses" not in content:
+            found.append("%s: no timeout-minutes" % job)
+    for where, step in steps(workflow):
+        uses = step.get("uses")
+        if uses is not None and not uses.startswith("./") and not PINNED.match(uses):
+            found.append("%s: %s is not pinned by commit" % (where, uses))
+        if uses and uses.startswith("actions/checkout@") and \
+                (step.get("with") or {}).get("persist-credentials") is not False:
+            found.append("%s: checkout leaves the token behind" % where)
+        for line in (step.get("run") or "").splitlines():
+            if "${{" in line:
+                found.append("%s: an expression inside a script: %s" % (where, line))
+            elif line.strip() and not CALLS.match(line.strip()):
+                found.append("%s: more than a call of ratchet or ci/: %s" % (where, line))
+    return found
+
+
+def github_has_nothing_to_say():
+    """GitHub's own parser has nothing to say"""
+    files = sorted(glob.glob(os.path.join(FOLDER, "*.yml")))
+    eq([os.path.basename(f) for f in files], ["ci.yml", "ratchet.yml"], "the two workflows")
+    for one in parsed(*files) if files else []:
+        eq(one["diagnostics"], [], os.path.basename(one["file"]))
+
+
+def our_rules():
+    """Our own rules hold"""
+    files = sorted(glob.glob(os.path.join(FOLDER, "*.yml")))
+    for one in parsed(*files) if files else []:
+        name = os.path.basename(one["file"])
+        eq(faults(name, one["workflow"]), [], name)
+        ok([s for _, s in steps(one["workflow"]) if s.get("run")], name + " runs something")
+
+
+def ratchet_yml():
+    """ratchet.yml is called when it should be"""
+    file = os.path.join(FOLDER, "ratchet.yml")
+    ok(os.path.exists(file), "ratchet.yml is there")
+    if not os.path.exists(file):
+        return
+    workflow = parsed(file)[0]["workflow"]
+    on = workflow["on"]
+    eq(sorted(on), ["pull_request", "push", "workflow_dispatch"], "its events")
+    types = set(on["pull_request"]["types"])
+    ok({"opened", "synchronize", "reopened", "edited", "labeled"} <= types, "types", types)
+    ok(not {"paths", "paths-ignore"} & set(on["pull_request"]),
+       "no path filter: a required check would wait for ever")
+    eq(on["push"]["branches"], ["main"], "pushes to main")
+    inputs = on["workflow_dispatch"]["inputs"]
+    ok("pull-request" in inputs, "a dispatch takes a pull request number")
+    text = lib.read(file)
+    lacks(text, "pull_request_target", "not the dangerous trigger")
+    has(text, "retention-days: 30", "artifacts are kept 30 days")
+    ok("concurrency" in workflow or any("concurrency" in j for j in workflow["jobs"].values()),
+       "one run per pull request")
+
+
+def the_checks_can_fail():
+    """A bad workflow is found out"""
+    bad = lib.write(os.path.join(lib.temp_dir(), "bad.yml"), """\
+on:
+  pull_request:
+    types: [opened]
+permissions: write-all
+concurency: x
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    permissions: {contents: write}
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo "${{ github.event.pull_request.title }}"
+      - run: |
+          make
+      - run: ${{ github.event.pull_request.head.shaa }}
+""")
+    one = parsed(bad)[0]
+    said = json.dumps(one["diagnostics"])
+    has(said, "concurency", "GitHub's parser knows the keys")
+    has(said, "shaa", "and its contexts")
+    found = "\n".join(faults("bad.yml", one["workflow"]))
+    for part in ("write-all", "contents: write", "not pinned", "leaves the token", "timeout",
+                 "expression inside", ": make"):
+        has(found, part, "our rules find `%s`" % part)
+
+
+lib.main(github_has_nothing_to_say, our_rules, ratchet_yml, the_checks_can_fail)
