@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts libgit2 and turns its codes into our errors. What is in a tree is git_tree.c's,
- * configuration text git_config.c's, the network git_push.c's. */
+/* Starts libgit2, opens repositories, reads and merges commits, and turns libgit2's codes
+ * into our errors. Trees are git_tree.c's, folders on disk git_checkout.c's, configuration
+ * text git_config.c's, the network git_remote.c's, git_fetch.c's and git_push.c's. */
 #include "base/git_internal.h"
 
+#include "base/file.h"
+#include "base/proc.h"
+
+#include <errno.h>
+#include <git2/sys/repository.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MERGE_MS = 120000, SHARE_BYTES = 4096 };
+
+/* ---- the library ---- */
 
 /* Shutting down after a second init only takes back the count, so no state of our own says
  * whether it already runs. The first init is never undone: it lives as long as we do. */
@@ -63,8 +78,368 @@ int gitlib_error(struct err *err, int code, const char *format, ...)
     return err_set(err, class_of_code(code), "%s: %s", what, gitlib_words());
 }
 
+/* ---- names ---- */
+
 bool git_is_sha(const char *text)
 {
     return text != NULL && strspn(text, "0123456789abcdef") == GIT_SHA_BYTES - 1 &&
            text[GIT_SHA_BYTES - 1] == '\0';
+}
+
+int gitlib_oid(const char *sha, git_oid *oid, struct err *err)
+{
+    if (!git_is_sha(sha) || git_oid_fromstr(oid, sha) < 0)
+        return err_set(err, ERR_INPUT, "`%.60s` is not a commit's 40 hex digits",
+                       sha == NULL ? "" : sha);
+    return 0;
+}
+
+int gitlib_commit(struct git_repo *repo, const char *sha, git_commit **commit, struct err *err)
+{
+    git_oid oid;
+    git_repository *lib;
+    if (gitlib_oid(sha, &oid, err) < 0 || gitlib_repo(repo, &lib, err) < 0)
+        return -1;
+    git_error_clear();
+    int code = git_commit_lookup(commit, lib, &oid);
+    if (code == GIT_ENOTFOUND)
+        return err_set(err, ERR_NOT_FOUND, "no commit %s in %s", sha, repo->path);
+    return code < 0 ? gitlib_error(err, code, "cannot read commit %s", sha) : 0;
+}
+
+/* ---- repositories ---- */
+
+/* libgit2 would follow alternates to objects that nobody here has bounded or checked. */
+static int refuse_alternates(git_repository *lib, const char *path, struct err *err)
+{
+    char file[FILE_PATH_BYTES];
+    if (file_path(file, err, "%sobjects/info/alternates", git_repository_commondir(lib)) < 0)
+        return -1;
+    if (access(file, F_OK) == 0)
+        return err_set(err, ERR_INPUT, "%s borrows objects (objects/info/alternates), which "
+                       "is not followed: run `git repack -ad` there and remove that file",
+                       path);
+    return 0;
+}
+
+int gitlib_open(const char *path, git_repository **lib, struct err *err)
+{
+    LIB_AUTO(repository) *opened = NULL;
+    LIB_AUTO(config) *nothing = NULL;
+    git_error_clear();
+    int code = git_repository_open_ext(&opened, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+    if (code == GIT_ENOTFOUND)
+        return err_set(err, ERR_NOT_FOUND, "%s is not a git repository", path);
+    if (code < 0)
+        return gitlib_error(err, code, "cannot open repository %s", path);
+    if (refuse_alternates(opened, path, err) < 0)
+        return -1;
+    /* A repository's own configuration (proxies, rewritten URLs, merge drivers) counts no
+     * more than the host's. */
+    if ((code = git_config_new(&nothing)) < 0 ||
+        (code = git_repository_set_config(opened, nothing)) < 0)
+        return gitlib_error(err, code, "cannot open repository %s", path);
+    *lib = opened;
+    opened = NULL;
+    return 0;
+}
+
+int gitlib_repo(struct git_repo *repo, git_repository **lib, struct err *err)
+{
+    if (repo->lib == NULL && gitlib_open(repo->path, &repo->lib, err) < 0)
+        return -1;
+    *lib = repo->lib;
+    return 0;
+}
+
+/* Made beside its place and renamed into it, so that a half-made one is never found there.
+ * Somebody else may have been faster: theirs is as good. */
+static int create(const char *path, struct err *err)
+{
+    char temporary[FILE_PATH_BYTES];
+    if (file_path(temporary, err, "%s.new-XXXXXX", path) < 0)
+        return -1;
+    if (mkdtemp(temporary) == NULL)
+        return err_errno(err, ERR_HOST, errno, "cannot create repository %s", path);
+    LIB_AUTO(repository) *made = NULL;
+    git_repository_init_options options = {
+        .version = GIT_REPOSITORY_INIT_OPTIONS_VERSION,
+        .flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_NO_REINIT,
+        .initial_head = "main",
+    };
+    git_error_clear();
+    int code = git_repository_init_ext(&made, temporary, &options);
+    if (code == 0 && (rename(temporary, path) == 0 || errno == ENOTEMPTY || errno == EEXIST)) {
+        return access(temporary, F_OK) == 0 ? file_remove_tree(temporary, err) : 0;
+    }
+    if (code < 0)
+        gitlib_error(err, code, "cannot create repository %s", path);
+    else
+        err_errno(err, ERR_HOST, errno, "cannot create repository %s", path);
+    int ignored = file_remove_tree(temporary, NULL);
+    (void)ignored;
+    return -1;
+}
+
+int git_open(const char *path, struct git_repo **repo, struct err *err)
+{
+    if (gitlib_start(err) < 0)
+        return -1;
+    git_repository *lib = NULL;
+    struct err why = {0};
+    if (gitlib_open(path, &lib, &why) < 0) {
+        /* A folder with something else in it makes the rename fail, and the second look at
+         * it says so. */
+        if (why.class != ERR_NOT_FOUND) {
+            if (err != NULL)
+                *err = why;
+            return -1;
+        }
+        if (create(path, err) < 0 || gitlib_open(path, &lib, err) < 0)
+            return -1;
+    }
+    struct git_repo *opened = calloc(1, sizeof *opened);
+    char *real = realpath(path, NULL);
+    if (opened == NULL || real == NULL) {
+        free(opened);
+        free(real);
+        git_repository_free(lib);
+        return err_errno(err, ERR_HOST, errno, "cannot open repository %s", path);
+    }
+    *opened = (struct git_repo){.path = real, .lib = lib};
+    *repo = opened;
+    return 0;
+}
+
+void git_close(struct git_repo **repo)
+{
+    if (*repo == NULL)
+        return;
+    git_repository_free((*repo)->lib);
+    free((*repo)->path);
+    free(*repo);
+    *repo = NULL;
+}
+
+/* ---- work in a child ---- */
+
+struct call {
+    int (*function)(void *, struct err *);
+    void *context;
+};
+
+#ifdef __has_feature
+#define GIT_HAS_FEATURE(name) __has_feature(name)
+#else
+#define GIT_HAS_FEATURE(name) 0
+#endif
+
+/* A few kilobytes on the wire can be objects of gigabytes. RLIMIT_DATA counts what is
+ * allocated and not the packs that are mapped. The sanitizers' own memory would pass it. */
+static int limit_memory(struct err *err)
+{
+#if defined(__SANITIZE_ADDRESS__) || GIT_HAS_FEATURE(address_sanitizer)
+    (void)err;
+#else
+    struct rlimit limit = {.rlim_cur = 4ull << 30, .rlim_max = 4ull << 30};
+    if (setrlimit(RLIMIT_DATA, &limit) != 0)
+        return err_errno(err, ERR_HOST, errno, "cannot limit memory");
+#endif
+    return 0;
+}
+
+static int limited(void *context, struct err *err)
+{
+    const struct call *call = context;
+    return limit_memory(err) < 0 ? -1 : call->function(call->context, err);
+}
+
+int gitlib_call(struct git_repo *repo, int (*function)(void *, struct err *), void *context,
+                unsigned wall_ms, struct err *err)
+{
+    git_repository_free(repo->lib);
+    repo->lib = NULL;
+    struct call call = {.function = function, .context = context};
+    return proc_call(limited, &call, wall_ms, err);
+}
+
+char *gitlib_share(struct err *err)
+{
+    void *page = mmap(NULL, SHARE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                      -1, 0);
+    if (page == MAP_FAILED) {
+        err_errno(err, ERR_HOST, errno, "cannot share memory with a child");
+        return NULL;
+    }
+    return page;
+}
+
+void gitlib_unshare(char **page)
+{
+    if (*page != NULL)
+        munmap(*page, SHARE_BYTES);
+}
+
+/* ---- commits ---- */
+
+int git_resolve(struct git_repo *repo, const char *name, char sha[GIT_SHA_BYTES],
+                struct err *err)
+{
+    git_repository *lib;
+    if (gitlib_repo(repo, &lib, err) < 0)
+        return -1;
+    LIB_AUTO(object) *found = NULL;
+    LIB_AUTO(object) *commit = NULL;
+    git_error_clear();
+    int code = git_revparse_single(&found, lib, name);
+    if (code == GIT_ENOTFOUND)
+        return err_set(err, ERR_NOT_FOUND, "no commit `%s` in %s", name, repo->path);
+    if (code == 0)
+        code = git_object_peel(&commit, found, GIT_OBJECT_COMMIT);
+    if (code < 0)
+        return gitlib_error(err, code, "`%s` in %s names no commit", name, repo->path);
+    git_oid_tostr(sha, GIT_SHA_BYTES, git_object_id(commit));
+    return 0;
+}
+
+/* The first line of foreign text, cut between characters, controls replaced. */
+static void copy_line(char *out, size_t size, const char *text)
+{
+    size_t len = strcspn(text, "\n");
+    if (len >= size) {
+        len = size - 1;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+            len--;
+    }
+    for (size_t i = 0; i < len; i++)
+        out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    out[len] = '\0';
+}
+
+int git_read_commit(struct git_repo *repo, const char *sha, struct git_commit_info *out,
+                    struct err *err)
+{
+    LIB_AUTO(commit) *commit = NULL;
+    if (gitlib_commit(repo, sha, &commit, err) < 0)
+        return -1;
+    *out = (struct git_commit_info){.parent_count = git_commit_parentcount(commit),
+                                    .time = git_commit_time(commit)};
+    git_oid_tostr(out->sha, GIT_SHA_BYTES, git_commit_id(commit));
+    git_oid_tostr(out->tree, GIT_SHA_BYTES, git_commit_tree_id(commit));
+    for (unsigned i = 0; i < 2 && i < out->parent_count; i++)
+        git_oid_tostr(out->parents[i], GIT_SHA_BYTES, git_commit_parent_id(commit, i));
+    const git_signature *author = git_commit_author(commit);
+    copy_line(out->author, sizeof out->author, author == NULL ? "" : author->name);
+    const char *message = git_commit_message(commit);
+    copy_line(out->subject, sizeof out->subject, message == NULL ? "" : message);
+    return 0;
+}
+
+int git_is_ancestor(struct git_repo *repo, const char *ancestor, const char *descendant,
+                    bool *yes, struct err *err)
+{
+    LIB_AUTO(commit) *old = NULL;
+    LIB_AUTO(commit) *new = NULL;
+    if (gitlib_commit(repo, ancestor, &old, err) < 0 ||
+        gitlib_commit(repo, descendant, &new, err) < 0)
+        return -1;
+    if (strcmp(ancestor, descendant) == 0) {
+        *yes = true;
+        return 0;
+    }
+    git_error_clear();
+    int code = git_graph_descendant_of(repo->lib, git_commit_id(new), git_commit_id(old));
+    if (code < 0)
+        return gitlib_error(err, code, "cannot follow the history of %s", descendant);
+    *yes = code == 1;
+    return 0;
+}
+
+/* ---- merges ---- */
+
+struct merge {
+    const char *path;
+    const char *ours, *theirs;
+    char *sha; /* in memory shared with the child */
+};
+
+static int name_conflict(git_index *index, const struct merge *merge, struct err *err)
+{
+    LIB_AUTO(index_conflict_iterator) *conflicts = NULL;
+    const git_index_entry *sides[3] = {NULL, NULL, NULL};
+    int code = git_index_conflict_iterator_new(&conflicts, index);
+    if (code == 0)
+        code = git_index_conflict_next(&sides[0], &sides[1], &sides[2], conflicts);
+    const char *path = "?";
+    for (int i = 0; code == 0 && i < 3; i++)
+        if (sides[i] != NULL)
+            path = sides[i]->path;
+    return err_set(err, ERR_CONFLICT, "%.10s does not merge into %.10s: conflict in `%s`",
+                   merge->theirs, merge->ours, path);
+}
+
+static int write_merge(git_repository *lib, const struct merge *merge, git_index *index,
+                       git_commit *ours, git_commit *theirs, struct err *err)
+{
+    LIB_AUTO(tree) *tree = NULL;
+    LIB_AUTO(signature) *who = NULL;
+    git_oid tree_id, commit_id;
+    char message[128];
+    snprintf(message, sizeof message, "Merge %s into %s\n", merge->theirs, merge->ours);
+    const git_commit *parents[] = {ours, theirs};
+    int code = git_index_write_tree_to(&tree_id, index, lib);
+    if (code == 0)
+        code = git_tree_lookup(&tree, lib, &tree_id);
+    if (code == 0)
+        code = git_signature_new(&who, "ratchet", "ratchet@localhost", git_commit_time(theirs),
+                                 0);
+    if (code == 0)
+        code = git_commit_create(&commit_id, lib, NULL, who, who, NULL, message, tree, 2,
+                                 parents);
+    if (code < 0)
+        return gitlib_error(err, code, "cannot write the merge of %s into %s", merge->theirs,
+                            merge->ours);
+    git_oid_tostr(merge->sha, GIT_SHA_BYTES, &commit_id);
+    return 0;
+}
+
+static int merge_in_child(void *context, struct err *err)
+{
+    const struct merge *merge = context;
+    LIB_AUTO(repository) *lib = NULL;
+    LIB_AUTO(commit) *ours = NULL;
+    LIB_AUTO(commit) *theirs = NULL;
+    LIB_AUTO(index) *index = NULL;
+    git_oid ours_id, theirs_id;
+    if (gitlib_open(merge->path, &lib, err) < 0 ||
+        gitlib_oid(merge->ours, &ours_id, err) < 0 ||
+        gitlib_oid(merge->theirs, &theirs_id, err) < 0)
+        return -1;
+    git_error_clear();
+    int code = git_commit_lookup(&ours, lib, &ours_id);
+    if (code == 0)
+        code = git_commit_lookup(&theirs, lib, &theirs_id);
+    git_merge_options options = {.version = GIT_MERGE_OPTIONS_VERSION,
+                                 .flags = GIT_MERGE_FIND_RENAMES};
+    if (code == 0)
+        code = git_merge_commits(&index, lib, ours, theirs, &options);
+    if (code < 0)
+        return gitlib_error(err, code, "cannot merge %s into %s", merge->theirs, merge->ours);
+    if (git_index_has_conflicts(index))
+        return name_conflict(index, merge, err);
+    return write_merge(lib, merge, index, ours, theirs, err);
+}
+
+/* In a child: a pull request can make libgit2 load and compare files of any size. */
+int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
+                   char sha[GIT_SHA_BYTES], struct err *err)
+{
+    SHARED_AUTO *page = gitlib_share(err);
+    if (page == NULL)
+        return -1;
+    struct merge merge = {.path = repo->path, .ours = ours, .theirs = theirs, .sha = page};
+    if (gitlib_call(repo, merge_in_child, &merge, MERGE_MS, err) < 0)
+        return -1;
+    memcpy(sha, page, GIT_SHA_BYTES);
+    return 0;
 }
