@@ -192,7 +192,7 @@ static const struct engine portable_engine = {"portable", portable_score, portab
 AVX2_INLINE void avx2_rows(int rows, int depth, const float *a, ptrdiff_t row,
                            ptrdiff_t step, const lanes *b, const float *factor, lanes *c)
 {
-    __m256 sums[MICRO][2];
+    __m256 sums[MICRO > 4 ? MICRO : 4][2];
     for (int r = 0; r < rows; r++)
         for (int n = 0; n < 2; n++)
             sums[r][n] = factor == NULL ? _mm256_setzero_ps()
