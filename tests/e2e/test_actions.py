@@ -98,13 +98,13 @@ def summaries():
     drive("summary", path, data="one\n")
     drive("summary", path, data="two\n")
     eq([x for x in lib.read(path).split("\n") if x], ["one", "two"], "added to")
-    drive("summary", path, data="é" * SUMMARY_MAX)
+    drive("summary", path, data="é line\n" * (SUMMARY_MAX // 6))
     ok(os.path.getsize(path) <= SUMMARY_MAX, "below the ceiling", os.path.getsize(path))
     text = lib.read(path)
     ok(text.startswith("one\n"), "what was there stays")
-    has(text, "é" * 1000, "a good part of it is there")
+    ok(text.count("é line\n") > 100000, "most of it is there")
     lacks(text, "\ufffd", "no character is cut in two")
-    has(text[-300:].lower(), re.compile(r"cut|left out|truncated|too long"), "and it says so")
+    has(text[:300] + text[-300:], re.compile(r"cut|left out|truncated|too long"), "and it says so")
 
 
 # How a runner finds commands in a line of the log: it trims every Unicode space.

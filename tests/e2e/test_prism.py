@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every request our client makes, and every answer the stand-in gives it, judged by GitHub's own
+description of its API: Prism stands between the two and refuses what it does not allow. First
+each call of publish/github.h alone, then whole runs of `ratchet check`."""
+
+import json
+import os
+
+import lib
+import oracles
+from lib import BOT, TOKEN, eq, has, ok
+
+REPOSITORY = "octo/kernels"
+MARKER = "<!-- ratchet:v1 device=cpu -->"
+
+
+def scene():
+    standin = lib.Standin(REPOSITORY)
+    standin.on("collaborators", alice="write")
+    repo = lib.Repo()
+    standin.base = repo.commit({"kernels/a.c": "int a;\n"}, "first")
+    standin.head = repo.commit({"kernels/a.c": "int b;\n"}, "second", branch="topic/x",
+                               onto="main")
+    repo.commit({"c": "c\n"}, "third", branch="ratchet/cpu", onto="main")
+    repo.push(standin.git_url, "main", "topic/x", "ratchet/cpu")
+    standin.on("pulls", head="topic/x", user="alice")
+    prism = oracles.Prism(standin.url)
+    standin.post("settings", api_url=prism.url)
+    return standin, prism
+
+
+def call(prism, *args):
+    """One verb of tests/unit/github_driver through the proxy."""
+    result = lib.run([lib.driver("github_driver"), prism.url, REPOSITORY, BOT, *args],
+                     env=lib.clean_env({"RATCHET_TOKEN": TOKEN, "GITHUB_MS": "5000"}))
+    if result.code != 0:
+        raise RuntimeError(str(result))
+    return json.loads(result.out)
+
+
+def checked(standin, prism, what, *args, good=True):
+    mark, since = prism.mark(), standin.requests()[-1]["id"]
+    said = call(prism, *args)
+    eq((said["ok"], said.get("error")) if good else said["ok"], (True, None) if good else False,
+       what)
+    ok(prism.passed(mark) > 0, what + ": reached the stand-in")
+    eq(prism.violations(mark), [], what + ": no violation from either side")
+    for request in standin.requests(since=since):
+        if "settled" in request["path"]:
+            continue
+        headers = request["headers"]
+        eq((headers.get("X-GitHub-Api-Version"), headers.get("Authorization")),
+           ("2022-11-28", "Bearer <%s>" % BOT), what + ": version and token")
+        ok(headers.get("User-Agent", "").startswith("ratchet"), what + ": says who it is",
+           headers.get("User-Agent"))
+        has(headers.get("Accept", ""), "application/vnd.github+json", what + ": media type")
+        ok("leaked" not in request, what + ": the token is nowhere else")
+    return said
+
+
+def each_call():
+    """Each call of the client"""
+    lib.driver("github_driver")
+    s, prism = scene()
+    body = lib.write(os.path.join(lib.temp_dir(), "body"), MARKER + "\n**held** ↓ é\n")
+    said = checked(s, prism, "get a pull request", "get-pull", "1")
+    eq((said["head"], said["open"], said["author"]), (s.head, True, "alice"), "its head")
+    checked(s, prism, "a pull request that is not there", "get-pull", "99", good=False)
+    eq(checked(s, prism, "tip of a branch", "branch-tip", "main")["sha"], s.base, "main")
+    eq(checked(s, prism, "tip of a branch with a slash", "branch-tip", "topic/x")["sha"], s.head,
+       "topic/x")
+    checked(s, prism, "a branch that is not there", "branch-tip", "none", good=False)
+    for state, url in (("pending", ""), ("failure", "https://github.example/runs/1")):
+        checked(s, prism, "status " + state, "set-status", s.head, "ratchet/cpu", state,
+                "d" * 200, url)
+    eq([x["state"] for x in s.statuses(s.head)], ["pending", "failure"], "both are there")
+    s.on("comments", issue=1, user="zoe", body="comment {i}", count=250)
+    checked(s, prism, "a new comment after 250 others", "upsert", "1", MARKER, body)
+    lib.write(body, MARKER + "\n**regressed**\n")
+    checked(s, prism, "the same comment again", "upsert", "1", MARKER, body)
+    eq([c["body"] for c in s.comments() if c["user"] == BOT], [MARKER + "\n**regressed**\n"],
+       "one comment, updated")
+    s.on("pulls/1/label", name="ratchet:accept-loss", by="alice")
+    said = checked(s, prism, "who labelled", "who-labeled", "1", "ratchet:accept-loss")
+    eq((said["login"], said["may_write"]), ("alice", True), "alice, who may write")
+    said = checked(s, prism, "open a pull request", "open-pull", "ratchet/cpu", "main", "title",
+                   "words")
+    again = checked(s, prism, "the same again", "open-pull", "ratchet/cpu", "main", "title",
+                    "words")
+    eq(again["url"], said["url"], "is the same one")
+    sha = s.on("pulls/1/merge", user="alice")["sha"]
+    said = checked(s, prism, "the pull request of a commit", "pull-of-commit", sha)
+    eq((said["number"], said["merged"]), (1, True), "found")
+
+
+lib.main(each_call)
