@@ -7,15 +7,18 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Append to $GITHUB_STEP_SUMMARY; cut with a notice so that nothing is lost whole. */
+/* Append to $GITHUB_STEP_SUMMARY; what does not fit is cut at a line, with a notice in front,
+ * since the runner drops a file that is too long as a whole. */
 MUST_CHECK int actions_summary(const char *path, const char *markdown, size_t len,
                                struct err *err);
-/* Append `name<<delimiter…` to $GITHUB_OUTPUT. */
+/* Append `name<<delimiter…` to $GITHUB_OUTPUT; the delimiter is random. */
 MUST_CHECK int actions_output(const char *path, const char *name, const char *value,
                               struct err *err);
-/* A foreign log line made harmless: `##[` and a leading `::` broken, control characters out. */
+/* Append a foreign log line made harmless, and a newline: `##[` and a leading `::` broken,
+ * control characters and terminal sequences out. */
 void actions_log_line(struct buf *out, const char *line, size_t len);
-/* `::error title=…::text` with GitHub's escapes. level: "error", "warning", "notice". */
+/* Append `::error title=…::text` with GitHub's escapes, and a newline. level: "error",
+ * "warning", "notice"; title may be NULL. */
 void actions_command(struct buf *out, const char *level, const char *title, const char *text);
 
 #endif
