@@ -306,6 +306,16 @@ int queue_start(struct queue *queue, long long id, struct err *err)
     return check_moved(queue, id, "started", err);
 }
 
+int queue_rest(struct queue *queue, long long id, bool planned, struct err *err)
+{
+    if (db_run(queue->db, err,
+               "UPDATE job SET state = 'pinned', attempts = attempts - ?"
+               " WHERE id = ? AND state = 'running'",
+               "ii", (long long)planned, id) < 0)
+        return -1;
+    return check_moved(queue, id, "rested", err);
+}
+
 int queue_judged(struct queue *queue, long long id, const char *verdict, int exit_code,
                  struct err *err)
 {

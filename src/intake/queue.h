@@ -46,6 +46,9 @@ MUST_CHECK int queue_get(struct queue *queue, long long id, struct queue_entry *
                          struct err *err);
 MUST_CHECK int queue_pin(struct queue *queue, const struct job *job, struct err *err);
 MUST_CHECK int queue_start(struct queue *queue, long long id, struct err *err); /* attempts+1 */
+/* Running goes back to pinned. A rest that was planned (between the two runs of a promotion)
+ * does not count as a start. */
+MUST_CHECK int queue_rest(struct queue *queue, long long id, bool planned, struct err *err);
 MUST_CHECK int queue_judged(struct queue *queue, long long id, const char *verdict,
                             int exit_code, struct err *err);
 MUST_CHECK int queue_finish(struct queue *queue, long long id, enum job_state state,

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet check`: the road in this process, for two commits of a local repository or for
+ * one pull request of a configured one. */
+#include "cli/cli.h"
+
+#include "intake/event.h"
+#include "intake/values.h"
+#include "judge/verdict.h"
+#include "pipeline.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct check_options {
+    const char *repo, *base, *head, *device, *config, *repository, *pr, *output;
+    bool json, quiet;
+};
+
+static int local_job(const struct check_options *options, char path[FILE_PATH_BYTES],
+                     struct job *job, struct err *err)
+{
+    if (cli_real_path(options->repo, path, err) != 0)
+        return -1;
+    return cli_resolve(path, options->base, job->base, err) != 0 ||
+                   cli_resolve(path, options->head, job->head, err) != 0
+               ? -1
+               : 0;
+}
+
+static int github_job(const struct check_options *options, struct job *job, struct err *err)
+{
+    long long number;
+    if (!event_repository_ok(options->repository))
+        return err_set(err, ERR_USAGE, "--repository: expected owner/name, not `%s`",
+                       options->repository);
+    snprintf(job->repository, sizeof job->repository, "%s", options->repository);
+    if (options->pr == NULL)
+        return err_set(err, ERR_USAGE, "--repository needs --pr NUMBER");
+    if (value_int(options->pr, 1, INT_MAX, "--pr", &number, err) != 0)
+        return -1;
+    job->pr = (int)number;
+    return 0;
+}
+
+static void print_result(const struct pipeline *pipeline, const struct check_options *options)
+{
+    BUF_AUTO text;
+    buf_init(&text, 64 << 20);
+    struct err ignored;
+    if (options->json && verdict_format_json(&pipeline->comparison, &text, &ignored) == 0) {
+        fwrite(text.data, 1, text.len, stdout);
+        return;
+    }
+    verdict_format_table(&pipeline->comparison, &text);
+    fwrite(text.data, 1, text.len, stdout);
+    printf("report: %s/report.md\n", pipeline->folder);
+}
+
+static int publish(struct pipeline *pipeline, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    struct outbox *outbox = NULL;
+    struct outbox_result result;
+    if (file_path(path, err, "%s/outbox.db", pipeline->folder) != 0 ||
+        outbox_open(path, &outbox, err) != 0)
+        return -1;
+    int sent = pipeline_publish(pipeline, outbox, &result, err);
+    outbox_close(&outbox);
+    if (sent == 0 && result.refusal[0] != '\0')
+        fprintf(stderr, "ratchet check: not posted: %s\n", result.refusal);
+    return sent;
+}
+
+static int walk(struct pipeline *pipeline, const struct check_options *options, struct err *err)
+{
+    struct err problem = {0};
+    bool github = pipeline->repository != NULL;
+    if (pipeline_pin(pipeline, &problem) != 0) {
+        pipeline_say(pipeline, "%s", problem.text);
+        pipeline_unmeasured(pipeline, FAULT_PR, &problem);
+    } else {
+        if (github && pipeline_announce(pipeline, &problem) != 0)
+            pipeline_say(pipeline, "%s", problem.text);
+        if (pipeline_check(pipeline, err) != 0)
+            return -1;
+    }
+    if (pipeline_write(pipeline, err) != 0 || (github && publish(pipeline, err) != 0))
+        return -1;
+    print_result(pipeline, options);
+    return comparison_exit(&pipeline->comparison);
+}
+
+int cli_check(int argc, char **argv, struct err *err)
+{
+    struct check_options given = {
+        .repo = ".", .base = "main", .head = "HEAD", .device = "cpu"};
+    const struct cli_option options[] = {
+        {"repo", &given.repo, NULL},     {"base", &given.base, NULL},
+        {"head", &given.head, NULL},     {"device", &given.device, NULL},
+        {"config", &given.config, NULL}, {"repository", &given.repository, NULL},
+        {"pr", &given.pr, NULL},         {"output", &given.output, NULL},
+        {"json", NULL, &given.json},     {"quiet", NULL, &given.quiet},
+        {NULL, NULL, NULL}};
+    struct host host;
+    struct job job = {.kind = JOB_CHECK};
+    struct cli_folders folders = {0};
+    struct pipeline pipeline = {0};
+    char local[FILE_PATH_BYTES];
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+        cli_host(given.config, &host, err) != 0 ||
+        (given.repository == NULL ? local_job(&given, local, &job, err)
+                                  : github_job(&given, &job, err)) != 0)
+        return -1;
+    if (!model_name_ok(given.device))
+        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given.device);
+    snprintf(job.device, sizeof job.device, "%s", given.device);
+    if (cli_folders(&host, given.output, &folders, err) != 0)
+        return -1;
+    struct pipeline_request request = {.host = &host,
+                                       .job = &job,
+                                       .local = given.repository == NULL ? local : NULL,
+                                       .token = getenv("GITHUB_TOKEN"),
+                                       .folder = folders.results,
+                                       .work = folders.scratch,
+                                       .progress = given.quiet ? NULL : cli_say};
+    int code = pipeline_open(&pipeline, &request, err) == 0 ? walk(&pipeline, &given, err) : -1;
+    pipeline_close(&pipeline);
+    cli_drop_scratch(&folders);
+    return code;
+}

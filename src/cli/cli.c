@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns options, the host's configuration and the folders of a run by hand. */
+#include "cli/cli.h"
+
+#include "base/git.h"
+#include "judge/baseline.h"
+#include "judge/samples.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOST_CONFIG "/etc/ratchet/ratchetd.conf"
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+static const struct cli_option *find_option(const struct cli_option *options, const char *word,
+                                            size_t len)
+{
+    for (; options->name != NULL; options++)
+        if (strlen(options->name) == len && strncmp(options->name, word, len) == 0)
+            return options;
+    return NULL;
+}
+
+int cli_options(int argc, char **argv, const struct cli_option *options, const char **operands,
+                size_t max, size_t *count, struct err *err)
+{
+    size_t found = 0;
+    bool only_operands = false;
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (!only_operands && strcmp(word, "--") == 0) {
+            only_operands = true;
+            continue;
+        }
+        if (only_operands || strncmp(word, "--", 2) != 0) {
+            if (found == max)
+                return err_set(err, ERR_USAGE, "unexpected argument `%s`", word);
+            operands[found++] = word;
+            continue;
+        }
+        size_t len = strcspn(word + 2, "=");
+        const struct cli_option *option = find_option(options, word + 2, len);
+        if (option == NULL)
+            return err_set(err, ERR_USAGE, "unknown option `%s`", word);
+        const char *value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
+        if (option->flag != NULL && value == NULL) {
+            *option->flag = true;
+            continue;
+        }
+        if (option->flag != NULL)
+            return err_set(err, ERR_USAGE, "option `--%s` takes no value", option->name);
+        if (value == NULL && ++i < argc)
+            value = argv[i];
+        if (value == NULL)
+            return err_set(err, ERR_USAGE, "option `--%s` needs a value", option->name);
+        *option->value = value;
+    }
+    if (count != NULL)
+        *count = found;
+    else if (found > 0)
+        return err_set(err, ERR_USAGE, "unexpected argument `%s`", operands[0]);
+    return 0;
+}
+
+int cli_find_harness(struct host *host, struct err *err)
+{
+    if (host->harness[0] != '\0')
+        return 0;
+    char self[FILE_PATH_BYTES] = "";
+    char beside[FILE_PATH_BYTES];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *slash = len > 0 ? strrchr(self, '/') : NULL;
+    const char *found = LIBEXECDIR "/ratchet-bench";
+    if (slash != NULL) {
+        *slash = '\0';
+        if (file_path(beside, err, "%s/ratchet-bench", self) != 0)
+            return -1;
+        if (access(beside, X_OK) == 0)
+            found = beside;
+    }
+    if (strlen(found) >= sizeof host->harness)
+        return err_set(err, ERR_HOST, "path of ratchet-bench is longer than %zu bytes: `%s`",
+                       sizeof host->harness - 1, found);
+    memcpy(host->harness, found, strlen(found) + 1);
+    return 0;
+}
+
+int cli_host(const char *path, struct host *host, struct err *err)
+{
+    if (path == NULL && access(HOST_CONFIG, R_OK) == 0)
+        path = HOST_CONFIG;
+    if ((path == NULL ? host_default(host, err) : host_load(path, host, err)) != 0)
+        return -1;
+    return cli_find_harness(host, err);
+}
+
+/* Looked at first: git_open would make a repository where there is none. */
+int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct err *err)
+{
+    char inside[FILE_PATH_BYTES], bare[FILE_PATH_BYTES];
+    char *real __attribute__((cleanup(free_text))) = realpath(path, NULL);
+    if (real == NULL || file_path(inside, err, "%s/.git", real) != 0 ||
+        file_path(bare, err, "%s/objects", real) != 0 ||
+        (access(inside, F_OK) != 0 && access(bare, F_OK) != 0))
+        return err_set(err, ERR_USAGE, "`%s` is not a git repository", path);
+    return file_path(out, err, "%s", real);
+}
+
+int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
+                struct err *err)
+{
+    GIT_AUTO *repo = NULL;
+    if (git_open(path, &repo, err) != 0)
+        return -1;
+    if (git_resolve(repo, revision, sha, err) == 0)
+        return 0;
+    err->class = ERR_USAGE; /* a name on the command line */
+    return err_wrap(err, "`%s`", path);
+}
+
+int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,
+                struct err *err)
+{
+    char name[FILE_PATH_BYTES];
+    if (file_mkdirs(host->state, 0711, err) != 0 ||
+        file_path(name, err, "%s/work/run-%ld-%lld", host->state, (long)getpid(),
+                  (long long)time(NULL)) != 0 ||
+        file_path(folders->scratch, err, "%s", name) != 0 ||
+        file_mkdirs(folders->scratch, 0711, err) != 0)
+        return -1;
+    if (output != NULL) {
+        if (file_mkdirs(output, 0755, err) != 0)
+            return -1;
+        return file_path(folders->results, err, "%s", output);
+    }
+    if (file_path(folders->results, err, "%s/runs/%ld-%lld", host->state, (long)getpid(),
+                  (long long)time(NULL)) != 0)
+        return -1;
+    return file_mkdirs(folders->results, 0700, err);
+}
+
+void cli_drop_scratch(struct cli_folders *folders)
+{
+    struct err err;
+    if (folders->scratch[0] != '\0' && file_remove_tree(folders->scratch, &err) != 0)
+        fprintf(stderr, "ratchet: %s\n", err.text);
+}
+
+int cli_read_samples(const char *path, const struct limits *limits, struct samples *out,
+                     struct err *err)
+{
+    BUF_AUTO text;
+    buf_init(&text, limits->samples_bytes);
+    if (file_read(path, &text, err) != 0) {
+        err->class = ERR_INPUT; /* a file named on the command line that is not there */
+        return -1;
+    }
+    return samples_parse(text.data, text.len, path, limits, out, err);
+}
+
+int cli_read_baseline(const char *path, const struct limits *limits, struct baseline *out,
+                      struct err *err)
+{
+    BUF_AUTO text;
+    buf_init(&text, limits->baseline_bytes);
+    if (file_read(path, &text, err) != 0) {
+        err->class = ERR_INPUT;
+        return -1;
+    }
+    return baseline_parse(text.data, text.len, path, limits, out, err);
+}
+
+void cli_say(void *context, const char *line)
+{
+    (void)context;
+    fprintf(stderr, "ratchet: %s\n", line);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the subcommands of `ratchet` share. Each is a function of its own file that takes its
+ * own arguments (argv[0] is the subcommand) and returns the exit code; errors go up as `err`
+ * and are printed once, by main. */
+#ifndef RATCHET_CLI_CLI_H
+#define RATCHET_CLI_CLI_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "intake/host.h"
+#include "model.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+
+/* A command's exit code, or -1 with err set. */
+int cli_check(int argc, char **argv, struct err *err);
+int cli_submit(int argc, char **argv, struct err *err);
+int cli_bench(int argc, char **argv, struct err *err);
+int cli_compare(int argc, char **argv, struct err *err);
+int cli_report(int argc, char **argv, struct err *err);
+int cli_post(int argc, char **argv, struct err *err);
+int cli_promote(int argc, char **argv, struct err *err);
+int cli_verify(int argc, char **argv, struct err *err);
+int cli_doctor(int argc, char **argv, struct err *err);
+int cli_status(int argc, char **argv, struct err *err);
+int cli_history(int argc, char **argv, struct err *err);
+
+/* One option: `--name VALUE` into `value`, or `--name` into `flag`. */
+struct cli_option {
+    const char *name;
+    const char **value;
+    bool *flag;
+};
+
+/* Parse options up to a NULL name; what is left goes to operands[max]. Unknown options,
+ * missing values and too many operands are ERR_USAGE. */
+MUST_CHECK int cli_options(int argc, char **argv, const struct cli_option *options,
+                           const char **operands, size_t max, size_t *count, struct err *err);
+
+/* The host's configuration: `path`, or /etc/ratchet/ratchetd.conf if it can be read and
+ * `path` is NULL, or the built-in one. The harness is found beside this program, or where it
+ * was installed, unless configured. */
+MUST_CHECK int cli_host(const char *path, struct host *host, struct err *err);
+MUST_CHECK int cli_find_harness(struct host *host, struct err *err);
+
+/* The absolute path of a git repository that exists. */
+MUST_CHECK int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct err *err);
+/* The SHA of a revision of it. */
+MUST_CHECK int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
+                           struct err *err);
+
+/* Folders of one run: results (`output`, or a fresh one below the state folder) and a fresh
+ * scratch folder that cli_drop_scratch removes. */
+struct cli_folders {
+    char results[FILE_PATH_BYTES];
+    char scratch[FILE_PATH_BYTES];
+};
+MUST_CHECK int cli_folders(const struct host *host, const char *output,
+                           struct cli_folders *folders, struct err *err);
+void cli_drop_scratch(struct cli_folders *folders);
+
+MUST_CHECK int cli_read_samples(const char *path, const struct limits *limits,
+                                struct samples *out, struct err *err);
+MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
+                                 struct baseline *out, struct err *err);
+
+/* A line of progress on stderr; `context` is not used. */
+void cli_say(void *context, const char *line);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet compare` and `ratchet report`: the judge and the report alone, on files. */
+#include "cli/cli.h"
+
+#include "intake/config.h"
+#include "judge/compare.h"
+#include "judge/verdict.h"
+#include "publish/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OUTPUT_MAX = 64 << 20 };
+
+/* The rule of a ci/ratchet.conf, or the default one. */
+static int read_rule(const char *path, const char *slug, struct rule *rule, struct err *err)
+{
+    *rule = rule_default();
+    if (path == NULL)
+        return 0;
+    struct limits limits = limits_default();
+    struct ratchet_config *config = malloc(sizeof *config);
+    BUF_AUTO text;
+    buf_init(&text, limits.config_bytes);
+    int result = config == NULL ? err_set(err, ERR_HOST, "out of memory")
+                 : file_read(path, &text, err) != 0
+                     ? (err->class = ERR_INPUT, -1)
+                     : config_parse(text.data, text.len, path, slug, &limits, config, err);
+    if (result == 0)
+        *rule = config->rule;
+    free(config);
+    return result;
+}
+
+int cli_compare(int argc, char **argv, struct err *err)
+{
+    const char *baseline_path = NULL, *rules = NULL, *path = NULL;
+    bool json = false;
+    size_t count;
+    const struct cli_option options[] = {{"baseline", &baseline_path, NULL},
+                                         {"rules", &rules, NULL},
+                                         {"json", NULL, &json},
+                                         {NULL, NULL, NULL}};
+    if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
+        return -1;
+    if (count != 1)
+        return err_set(err, ERR_USAGE, "expected one samples.json");
+    struct limits limits = limits_default();
+    struct samples samples __attribute__((cleanup(samples_free))) = {0};
+    struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
+    struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+    struct rule rule;
+    BUF_AUTO text;
+    buf_init(&text, OUTPUT_MAX);
+    if (cli_read_samples(path, &limits, &samples, err) != 0 ||
+        (baseline_path != NULL &&
+         cli_read_baseline(baseline_path, &limits, &baseline, err) != 0) ||
+        read_rule(rules, samples.device.slug, &rule, err) != 0 ||
+        compare_samples(&samples, baseline_path == NULL ? NULL : &baseline, &rule, &comparison,
+                        err) != 0)
+        return -1;
+    if (!json)
+        verdict_format_table(&comparison, &text);
+    else if (verdict_format_json(&comparison, &text, err) != 0)
+        return -1;
+    fwrite(text.data, 1, text.len, stdout);
+    return comparison_exit(&comparison);
+}
+
+int cli_report(int argc, char **argv, struct err *err)
+{
+    const char *samples_path = NULL, *baseline_path = NULL, *path = NULL;
+    size_t count;
+    const struct cli_option options[] = {{"samples", &samples_path, NULL},
+                                         {"baseline", &baseline_path, NULL},
+                                         {NULL, NULL, NULL}};
+    if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
+        return -1;
+    if (count != 1)
+        return err_set(err, ERR_USAGE, "expected one verdict.json");
+    struct limits limits = limits_default();
+    struct samples samples __attribute__((cleanup(samples_free))) = {0};
+    struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
+    struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+    BUF_AUTO text;
+    BUF_AUTO markdown;
+    buf_init(&text, limits.samples_bytes);
+    buf_init(&markdown, REPORT_MAX_BYTES);
+    if (file_read(path, &text, err) != 0) {
+        err->class = ERR_INPUT;
+        return -1;
+    }
+    if (verdict_parse_json(text.data, text.len, path, &comparison, err) != 0 ||
+        (samples_path != NULL && cli_read_samples(samples_path, &limits, &samples, err) != 0) ||
+        (baseline_path != NULL &&
+         cli_read_baseline(baseline_path, &limits, &baseline, err) != 0))
+        return -1;
+    struct job job = {0};
+    memcpy(job.device, comparison.device.slug, sizeof job.device);
+    struct report report = {.job = &job,
+                            .comparison = &comparison,
+                            .samples = samples_path == NULL ? NULL : &samples,
+                            .baseline = baseline_path == NULL ? NULL : &baseline};
+    if (report_markdown(&report, &markdown, err) != 0)
+        return -1;
+    fwrite(markdown.data, 1, markdown.len, stdout);
+    return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet post`: one report into one pull request, for those who measured elsewhere. */
+#include "cli/cli.h"
+
+#include "intake/values.h"
+#include "publish/github.h"
+#include "publish/report.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cli_post(int argc, char **argv, struct err *err)
+{
+    const char *config = NULL, *name = NULL, *pr = NULL, *device = "cpu", *path = NULL;
+    size_t count;
+    const struct cli_option options[] = {{"config", &config, NULL},
+                                         {"repository", &name, NULL},
+                                         {"pr", &pr, NULL},
+                                         {"device", &device, NULL},
+                                         {NULL, NULL, NULL}};
+    long long number;
+    struct host host;
+    if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
+        return -1;
+    if (count != 1 || name == NULL || pr == NULL)
+        return err_set(err, ERR_USAGE, "expected --repository, --pr and one report.md");
+    if (!model_name_ok(device))
+        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", device);
+    if (value_int(pr, 1, INT_MAX, "--pr", &number, err) != 0 ||
+        cli_host(config, &host, err) != 0)
+        return -1;
+    const struct host_repository *repository = host_find_repository(&host, name);
+    if (repository == NULL)
+        return err_set(err, ERR_INPUT, "repository `%s` is not configured on this host", name);
+    char token[256] = "", marker[128], url[JOB_URL_BYTES];
+    const char *given = getenv("GITHUB_TOKEN");
+    if (repository->host_token) {
+        if (host_read_token(repository, token, err) != 0)
+            return -1;
+    } else if (given != NULL) {
+        snprintf(token, sizeof token, "%s", given);
+    }
+    BUF_AUTO text;
+    BUF_AUTO body;
+    buf_init(&text, REPORT_MAX_BYTES - sizeof marker);
+    buf_init(&body, REPORT_MAX_BYTES);
+    if (file_read(path, &text, err) != 0)
+        return -1;
+    report_marker(device, marker);
+    if (strncmp(text.data, marker, strlen(marker)) != 0)
+        buf_addf(&body, "%s\n", marker);
+    buf_add(&body, text.data, text.len);
+    struct github github = {.api = repository->api,
+                            .token = token,
+                            .repository = repository->name,
+                            .author = repository->author,
+                            .limits = &host.limits};
+    if (github_upsert_comment(&github, (int)number, marker, body.data, body.len, url, err) != 0)
+        return -1;
+    printf("%s\n", url);
+    return 0;
+}

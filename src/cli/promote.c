@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet promote`: promotion in this process, for those who run no daemon, and the place
+ * where a person accepts a loss by name. */
+#include "cli/cli.h"
+
+#include "pipeline.h"
+#include "judge/verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int parse_accept(const char *names, const char *by, struct promotion_accept *accept,
+                        struct err *err)
+{
+    if ((names == NULL) != (by == NULL))
+        return err_set(err, ERR_USAGE, "--accept and --by go together");
+    if (names == NULL)
+        return 0;
+    snprintf(accept->who, sizeof accept->who, "%s", by);
+    for (const char *name = names; *name != '\0';) {
+        size_t len = strcspn(name, ",");
+        if (len == 0 || len >= MODEL_NAME_BYTES || accept->count == MODEL_CONFIGS_MAX)
+            return err_set(err, ERR_USAGE, "--accept: expected config names with commas");
+        memcpy(accept->configs[accept->count], name, len);
+        accept->configs[accept->count++][len] = '\0';
+        name += len + (name[len] == ',');
+    }
+    return 0;
+}
+
+/* One walk; *wait_s says when the second run is due. */
+static int walk(const struct pipeline_request *request, const struct promotion_accept *accept,
+                unsigned *wait_s, struct err *err)
+{
+    struct pipeline pipeline = {0};
+    struct err problem = {0};
+    int result = -1;
+    if (pipeline_open(&pipeline, request, err) == 0) {
+        if (pipeline_pin(&pipeline, &problem) != 0)
+            pipeline_unmeasured(&pipeline, FAULT_HOST, &problem);
+        else if (pipeline_promote(&pipeline, accept, wait_s, err) != 0)
+            goto done; /* a defect of ours: nothing to report on */
+        result = *wait_s > 0 ? 0 : pipeline_write(&pipeline, err);
+        if (result == 0 && *wait_s == 0) {
+            BUF_AUTO text;
+            buf_init(&text, 16 << 20);
+            verdict_format_table(&pipeline.comparison, &text);
+            fwrite(text.data, 1, text.len, stdout);
+            for (size_t i = 0; i < pipeline.note_count; i++)
+                printf("%s\n", pipeline.notes[i]);
+            result = comparison_exit(&pipeline.comparison);
+        }
+    }
+done:
+    pipeline_close(&pipeline);
+    return result;
+}
+
+int cli_promote(int argc, char **argv, struct err *err)
+{
+    const char *config = NULL, *repository = NULL, *device = "cpu", *names = NULL, *by = NULL,
+               *output = NULL;
+    const struct cli_option options[] = {
+        {"config", &config, NULL}, {"repository", &repository, NULL}, {"device", &device, NULL},
+        {"accept", &names, NULL},  {"by", &by, NULL},                 {"output", &output, NULL},
+        {NULL, NULL, NULL}};
+    struct host host;
+    static struct promotion_accept accept;
+    struct cli_folders folders = {0};
+    struct job job = {.kind = JOB_PROMOTE};
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+        parse_accept(names, by, &accept, err) != 0 || cli_host(config, &host, err) != 0)
+        return -1;
+    if (repository == NULL || !model_name_ok(device))
+        return err_set(err, ERR_USAGE, "expected --repository OWNER/NAME and --device SLUG");
+    const struct host_repository *known = host_find_repository(&host, repository);
+    if (known == NULL)
+        return err_set(err, ERR_INPUT, "repository `%s` is not configured on this host",
+                       repository);
+    memcpy(job.repository, known->name, sizeof job.repository);
+    memcpy(job.base_ref, known->branch, sizeof job.base_ref);
+    snprintf(job.device, sizeof job.device, "%s", device);
+    if (cli_folders(&host, output, &folders, err) != 0)
+        return -1;
+    struct pipeline_request request = {.host = &host,
+                                       .job = &job,
+                                       .token = getenv("GITHUB_TOKEN"),
+                                       .folder = folders.results,
+                                       .work = folders.scratch,
+                                       .progress = cli_say};
+    unsigned wait_s = 0;
+    int code = walk(&request, accept.count > 0 ? &accept : NULL, &wait_s, err);
+    while (code == 0 && wait_s > 0) {
+        sleep(wait_s);
+        wait_s = 0;
+        code = walk(&request, accept.count > 0 ? &accept : NULL, &wait_s, err);
+    }
+    cli_drop_scratch(&folders);
+    return code;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet status`: the daemon's newest jobs. */
+#include "cli/cli.h"
+
+#include "daemon/client.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *text_of(const json_t *message, const char *key)
+{
+    const char *text = json_string_value(json_object_get(message, key));
+    return text == NULL ? "" : text;
+}
+
+static void print_job(const json_t *message)
+{
+    char when[32] = "";
+    time_t accepted = (time_t)json_integer_value(json_object_get(message, "accepted"));
+    struct tm utc;
+    gmtime_r(&accepted, &utc);
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &utc);
+    printf("%6lld  %s  %-9s %-10s %-8s %s #%lld on %s\n",
+           (long long)json_integer_value(json_object_get(message, "id")), when,
+           text_of(message, "state"), text_of(message, "verdict"), text_of(message, "kind"),
+           text_of(message, "repository"),
+           (long long)json_integer_value(json_object_get(message, "pr")),
+           text_of(message, "device"));
+}
+
+int cli_status(int argc, char **argv, struct err *err)
+{
+    const char *config = NULL, *socket = NULL;
+    const struct cli_option options[] = {
+        {"config", &config, NULL}, {"socket", &socket, NULL}, {NULL, NULL, NULL}};
+    struct host host;
+    struct client_connection connection = {.fd = -1};
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+        cli_host(config, &host, err) != 0 ||
+        client_connect(socket == NULL ? host.socket : socket, &connection, err) != 0)
+        return -1;
+    int result = client_send(&connection, json_pack("{s:s}", "type", "status"), err);
+    bool more = result == 0;
+    while (more) {
+        JSON_AUTO *message = NULL;
+        result = client_receive(&connection, &message, err);
+        const char *type = text_of(message, "type");
+        more = result == 0 && strcmp(type, "job") == 0;
+        if (more)
+            print_job(message);
+        else if (result == 0 && strcmp(type, "error") == 0)
+            result = err_set(err, ERR_AUTH, "%s", text_of(message, "text"));
+    }
+    client_close(&connection);
+    return result;
+}

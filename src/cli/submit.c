@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet submit`: what the Actions step runs. Reads the event, hands it to ratchetd, prints
+ * the progress, and leaves summary, outputs and artifacts behind. A daemon that goes away is
+ * waited for: it forgets nothing, and the same key finds the same job. */
+#include "cli/cli.h"
+
+#include "daemon/client.h"
+#include "daemon/message.h"
+#include "intake/event.h"
+#include "intake/values.h"
+#include "publish/actions.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WAIT_DEFAULT_S = 600, FILES_MAX_BYTES = 96 << 20 };
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+struct submit {
+    const char *socket, *device, *artifacts;
+    struct event event;
+    struct buf report; /* report.md, as it comes in pieces */
+    int exit_code;
+    bool ended;
+};
+
+static const char *from_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value == NULL ? "" : value;
+}
+
+static int read_event(struct event *event, struct err *err)
+{
+    struct limits limits = limits_default();
+    BUF_AUTO text;
+    buf_init(&text, limits.event_bytes);
+    const char *path = from_environment("GITHUB_EVENT_PATH");
+    const char *name = from_environment("GITHUB_EVENT_NAME");
+    if (name[0] == '\0' || path[0] == '\0')
+        return err_set(err, ERR_USAGE,
+                       "GITHUB_EVENT_NAME and GITHUB_EVENT_PATH are not set: run this in a "
+                       "GitHub Actions step, or use `ratchet check`");
+    if (file_read(path, &text, err) != 0) {
+        err->class = ERR_INPUT;
+        return err_wrap(err, "event");
+    }
+    return event_parse(name, text.data, text.len, event, err);
+}
+
+/* ---- messages ---- */
+
+static int add_text(json_t *message, const char *key, const char *value, struct err *err)
+{
+    if (value[0] == '\0')
+        return 0;
+    if (json_object_set_new(message, key, json_string(value)) != 0)
+        return err_set(err, ERR_INPUT, "%s: expected UTF-8", key);
+    return 0;
+}
+
+static int send_submit(const struct submit *submit, struct client_connection *connection,
+                       struct err *err)
+{
+    const struct event *event = &submit->event;
+    JSON_AUTO *message = json_pack(
+        "{s:s, s:i, s:s, s:s, s:i, s:s}", "type", "submit", "version", MESSAGE_VERSION, "kind",
+        event->kind == JOB_PROMOTE ? "promote" : "check", "repository", event->repository, "pr",
+        event->pr, "device", submit->device);
+    if (message == NULL)
+        return err_set(err, ERR_INPUT, "the event's fields do not make a message");
+    static const struct {
+        const char *key, *variable;
+    } fields[] = {
+        {"run", "GITHUB_RUN_ID"},
+        {"attempt", "GITHUB_RUN_ATTEMPT"},
+        {"job", "GITHUB_JOB"},
+        {"repository_id", "GITHUB_REPOSITORY_ID"},
+        {"api", "GITHUB_API_URL"},
+        {"token", "GITHUB_TOKEN"},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (add_text(message, fields[i].key, from_environment(fields[i].variable), err) != 0)
+            return -1;
+    return client_send(connection, json_incref(message), err);
+}
+
+static const char *text_of(const json_t *message, const char *key)
+{
+    const char *text = json_string_value(json_object_get(message, key));
+    return text == NULL ? "" : text;
+}
+
+static void print_foreign(const char *text)
+{
+    BUF_AUTO line;
+    buf_init(&line, 16 << 10);
+    actions_log_line(&line, text, strlen(text));
+    printf("%s\n", line.data);
+    fflush(stdout);
+}
+
+/* A piece of a result file: the first one makes the file anew. */
+static int on_file(struct submit *submit, const json_t *message, char last[32], struct err *err)
+{
+    static const char *const names[] = {"report.md", "verdict.json", "samples.json", "log"};
+    const char *name = text_of(message, "name"), *data = text_of(message, "data");
+    bool known = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        known = known || strcmp(names[i], name) == 0;
+    if (!known)
+        return err_set(err, ERR_INPUT, "ratchetd sent a file `%s`", name);
+    bool first = strcmp(last, name) != 0;
+    snprintf(last, 32, "%s", name);
+    if (strcmp(name, "report.md") == 0) {
+        if (first)
+            buf_clear(&submit->report);
+        buf_adds(&submit->report, data);
+    }
+    if (submit->artifacts == NULL)
+        return 0;
+    char path[FILE_PATH_BYTES];
+    if (file_path(path, err, "%s/%s", submit->artifacts, name) != 0)
+        return -1;
+    return first ? file_write(path, data, strlen(data), 0644, err)
+                 : file_append(path, data, strlen(data), err);
+}
+
+static int write_actions(const struct submit *submit, const json_t *result, struct err *err)
+{
+    const char *summary = from_environment("GITHUB_STEP_SUMMARY");
+    const char *output = from_environment("GITHUB_OUTPUT");
+    if (summary[0] != '\0' &&
+        actions_summary(summary, submit->report.data, submit->report.len, err) != 0)
+        return -1;
+    if (output[0] == '\0')
+        return 0;
+    static const char *const names[] = {"verdict", "reason", "comment"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (actions_output(output, names[i], text_of(result, names[i]), err) != 0)
+            return -1;
+    return 0;
+}
+
+static int on_result(struct submit *submit, const json_t *message, struct err *err)
+{
+    const char *verdict = text_of(message, "verdict");
+    submit->exit_code = (int)json_integer_value(json_object_get(message, "exit"));
+    submit->ended = true;
+    BUF_AUTO line;
+    buf_init(&line, 16 << 10);
+    const char *level = submit->exit_code == EXIT_HELD ? "notice" : "error";
+    char title[64];
+    snprintf(title, sizeof title, "Ratchet: %.32s", verdict);
+    actions_command(&line, level, title, text_of(message, "reason"));
+    printf("%s\n", line.data);
+    return write_actions(submit, message, err);
+}
+
+static int on_message(struct submit *submit, const json_t *message, char last[32],
+                      struct err *err)
+{
+    const char *type = text_of(message, "type");
+    if (strcmp(type, "log") == 0) {
+        print_foreign(text_of(message, "text"));
+        return 0;
+    }
+    if (strcmp(type, "accepted") == 0) {
+        printf("job %lld is %s\n", json_integer_value(json_object_get(message, "job")),
+               text_of(message, "state"));
+        return 0;
+    }
+    if (strcmp(type, "file") == 0)
+        return on_file(submit, message, last, err);
+    if (strcmp(type, "result") == 0)
+        return on_result(submit, message, err);
+    if (strcmp(type, "error") != 0)
+        return 0; /* a newer daemon may say more */
+    submit->exit_code = (int)json_integer_value(json_object_get(message, "exit"));
+    submit->ended = true;
+    BUF_AUTO line;
+    buf_init(&line, 16 << 10);
+    actions_command(&line, "error", "Ratchet", text_of(message, "text"));
+    printf("%s\n", line.data);
+    fprintf(stderr, "ratchet submit: %s\n", text_of(message, "text"));
+    return 0;
+}
+
+/* ---- the connection ---- */
+
+/* One connection, until the result or its loss (ERR_NOT_FOUND). */
+static int talk(struct submit *submit, struct err *err)
+{
+    struct client_connection connection = {.fd = -1};
+    char last[32] = "";
+    bool cancelled = false;
+    if (client_connect(submit->socket, &connection, err) != 0)
+        return -1;
+    int result = send_submit(submit, &connection, err);
+    while (result == 0 && !submit->ended) {
+        JSON_AUTO *message = NULL;
+        if (interrupted && !cancelled) {
+            cancelled = true;
+            result = client_send(&connection, json_pack("{s:s}", "type", "cancel"), err);
+            continue;
+        }
+        result = client_receive(&connection, &message, err);
+        if (result != 0 && err->class == ERR_TIMEOUT && interrupted && !cancelled)
+            result = 0; /* the signal woke us: cancel on the next turn */
+        else if (result == 0)
+            result = on_message(submit, message, last, err);
+    }
+    client_close(&connection);
+    return result;
+}
+
+static int talk_until_ended(struct submit *submit, unsigned wait_s, struct err *err)
+{
+    time_t lost = time(NULL);
+    bool told = false;
+    for (;;) {
+        time_t begin = time(NULL);
+        int result = talk(submit, err);
+        if (submit->ended)
+            return result == 0 ? submit->exit_code : -1;
+        if (result == 0 || err->class != ERR_NOT_FOUND || interrupted)
+            return result == 0 ? err_set(err, ERR_INTERNAL, "no result") : -1;
+        if (time(NULL) - begin > 1)
+            lost = time(NULL), told = false; /* we were connected until now */
+        if (difftime(time(NULL), lost) >= wait_s)
+            return err_wrap(err, "gave up after %u s", wait_s);
+        if (!told)
+            printf("waiting for ratchetd: %s\n", err->text);
+        told = true;
+        fflush(stdout);
+        sleep(1);
+    }
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: read() ends */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int cli_submit(int argc, char **argv, struct err *err)
+{
+    const char *config = NULL, *socket = NULL, *wait = NULL;
+    struct submit submit = {.device = "cpu"};
+    const struct cli_option options[] = {{"config", &config, NULL},
+                                         {"socket", &socket, NULL},
+                                         {"device", &submit.device, NULL},
+                                         {"artifacts", &submit.artifacts, NULL},
+                                         {"wait", &wait, NULL},
+                                         {NULL, NULL, NULL}};
+    struct host host;
+    long long wait_s = WAIT_DEFAULT_S;
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+        (wait != NULL && value_int(wait, 0, 86400, "--wait", &wait_s, err) != 0))
+        return -1;
+    if (socket == NULL) {
+        if (cli_host(config, &host, err) != 0)
+            return -1;
+        socket = host.socket;
+    }
+    submit.socket = socket;
+    if (read_event(&submit.event, err) != 0)
+        return -1;
+    if (submit.event.ignored) {
+        print_foreign(submit.event.why);
+        return EXIT_HELD;
+    }
+    if (submit.artifacts != NULL && file_mkdirs(submit.artifacts, 0755, err) != 0)
+        return -1;
+    catch_signals();
+    buf_init(&submit.report, FILES_MAX_BYTES);
+    int code = talk_until_ended(&submit, (unsigned)wait_s, err);
+    buf_free(&submit.report);
+    return code;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's worker processes: one lane per device for measuring, and one clerk for what
+ * only talks to GitHub and git. A lane has one process at a time or none. */
+#ifndef RATCHET_DAEMON_LANES_H
+#define RATCHET_DAEMON_LANES_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "daemon/work.h"
+#include "intake/host.h"
+
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { LANES_MAX = HOST_DEVICES_MAX + 1 };
+
+struct lane {
+    const char *device; /* slug; NULL: the clerk */
+    pid_t pid;          /* 0: idle */
+    long long job;
+    int fd;             /* progress pipe, -1 when idle */
+    struct buf line;    /* of the pipe, not yet ended by a newline */
+    unsigned later_s;   /* what its `later` line asked for */
+};
+
+struct lanes {
+    const struct host *host;
+    struct lane lane[LANES_MAX]; /* lane[0] is the clerk */
+    size_t count;
+};
+
+void lanes_init(struct lanes *lanes, const struct host *host);
+
+/* Fork a process that takes the job one step further. */
+MUST_CHECK int lanes_start(struct lanes *lanes, struct lane *lane, long long job,
+                           const char *token, struct err *err);
+
+/* Read what the lane's pipe has; `each` gets whole lines. False at the pipe's end: then
+ * lanes_reap tells how the process ended. */
+bool lanes_read(struct lane *lane, void (*each)(void *context, long long job, const char *line),
+                void *context);
+enum work_end lanes_reap(struct lane *lane);
+
+/* Kill the process of a job, if one runs, and what it started. */
+void lanes_kill(struct lanes *lanes, long long job);
+void lanes_kill_all(struct lanes *lanes);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ratchetd and its clients say to each other: one JSON object a line over a Unix stream
+ * socket, each with "type". Version 1, sent by the client in its first message.
+ *
+ *     client                                    daemon
+ *     submit  version, kind, repository, pr,    accepted  job, state, known
+ *             device, run, attempt, job,        log       text (one line)
+ *             repository_id, api, token         file      name, data (a piece; in order)
+ *     cancel                                    result    exit, verdict, reason, comment
+ *     status                                    job       id, state, … (one per job), then end
+ *                                               error     text, exit; the connection ends
+ *
+ * A token travels in `submit` only and is wiped from the buffers that carried it. */
+#ifndef RATCHET_DAEMON_MESSAGE_H
+#define RATCHET_DAEMON_MESSAGE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+
+enum { MESSAGE_VERSION = 1, MESSAGE_PIECE_BYTES = 32 << 10, MESSAGE_TOKEN_BYTES = 256 };
+
+/* Append the object and a newline; takes over `json`. NULL (out of memory) is an error. */
+MUST_CHECK int message_add(struct buf *out, json_t *json, struct err *err);
+
+/* {"type": "error", …}; cannot fail but by leaving `out` as it was. */
+void message_add_error(struct buf *out, const struct err *problem);
+
+/* A whole file as `file` messages; bytes that are not UTF-8 are replaced by `?`. */
+MUST_CHECK int message_add_file(struct buf *out, const char *name, const char *bytes,
+                                size_t len, struct err *err);
+
+/* Take the first line out of `in`: 1 and *out (owned by the caller), 0 where there is no
+ * whole line yet, -1. `who` is for the message. The bytes taken are wiped. */
+MUST_CHECK int message_take(struct buf *in, const char *who, json_t **out, struct err *err);
+
+#endif

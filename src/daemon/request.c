@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the check of every field of a submit. The workflow that sends it may be a stranger's:
+ * it names a repository and a pull request, and that is all it decides. */
+#include "daemon/request.h"
+
+#include "intake/event.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool request_user_ok(const struct host *host, uid_t uid)
+{
+    if (uid == 0 || uid == geteuid())
+        return true;
+    for (size_t i = 0; i < host->allowed_count; i++)
+        if (host->allowed[i] == uid)
+            return true;
+    return false;
+}
+
+static const struct json_at at = {.key = "submit"};
+
+/* A piece of the job's key: names and numbers, nothing that could separate. */
+static int get_piece(const json_t *message, const char *key, char *out, size_t size,
+                     struct err *err)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    if (json_get_string(message, key, &at, out, size, err) != 0)
+        return -1;
+    struct json_at here = {.parent = &at, .key = key};
+    if (strspn(out, allowed) != strlen(out))
+        return json_error(&here, err, "expected letters, digits, `_`, `-`, `.`, not `%s`", out);
+    return 0;
+}
+
+static int parse_key(const struct host_repository *repository, const json_t *message,
+                     struct job *job, struct err *err)
+{
+    char repository_id[24], run[24], attempt[12], name[100];
+    if (get_piece(message, "repository_id", repository_id, sizeof repository_id, err) != 0 ||
+        get_piece(message, "run", run, sizeof run, err) != 0 ||
+        get_piece(message, "attempt", attempt, sizeof attempt, err) != 0 ||
+        get_piece(message, "job", name, sizeof name, err) != 0)
+        return -1;
+    snprintf(job->key, sizeof job->key, "%s/%s/%s/%s", repository_id, run, attempt, name);
+    if (strspn(run, "0123456789") == strlen(run))
+        snprintf(job->run_url, sizeof job->run_url, "%s/actions/runs/%s", repository->web, run);
+    return 0;
+}
+
+static int parse_kind(const struct host_repository *repository, const json_t *message,
+                      struct job *job, struct err *err)
+{
+    char kind[16];
+    long long pr = 0;
+    if (json_get_string(message, "kind", &at, kind, sizeof kind, err) != 0)
+        return -1;
+    if (strcmp(kind, "promote") == 0) {
+        job->kind = JOB_PROMOTE;
+        memcpy(job->base_ref, repository->branch, sizeof job->base_ref);
+        return 0;
+    }
+    if (strcmp(kind, "check") != 0)
+        return err_set(err, ERR_INPUT, "submit: kind: expected `check` or `promote`, not `%s`",
+                       kind);
+    if (json_get_int(message, "pr", &at, 1, INT_MAX, &pr, err) != 0)
+        return -1;
+    job->kind = JOB_CHECK;
+    job->pr = (int)pr;
+    return 0;
+}
+
+/* A step can set GITHUB_API_URL to any address; a daemon that believed it would send its
+ * token there. So the address is compared, and never used. */
+static int check_api(const struct host_repository *repository, const json_t *message,
+                     struct err *err)
+{
+    char api[HOST_PATH_BYTES];
+    if (!json_has(message, "api"))
+        return 0;
+    if (json_get_string(message, "api", &at, api, sizeof api, err) != 0)
+        return -1;
+    size_t len = strlen(api);
+    while (len > 0 && api[len - 1] == '/')
+        api[--len] = '\0';
+    if (strcmp(api, repository->api) != 0)
+        return err_set(err, ERR_INPUT,
+                       "the step names API `%s`, this host knows `%s` for `%s`: refused", api,
+                       repository->api, repository->name);
+    return 0;
+}
+
+static int get_token(const struct host_repository *repository, const json_t *message,
+                     char token[MESSAGE_TOKEN_BYTES], struct err *err)
+{
+    token[0] = '\0';
+    if (repository->host_token)
+        return 0;
+    if (!json_has(message, "token"))
+        return err_set(err, ERR_INPUT, "submit: `%s` needs the job's token (GITHUB_TOKEN)",
+                       repository->name);
+    return json_get_string(message, "token", &at, token, MESSAGE_TOKEN_BYTES, err);
+}
+
+int request_parse(const struct host *host, const json_t *message, struct job *out,
+                  char token[MESSAGE_TOKEN_BYTES], struct err *err)
+{
+    struct job job = {0};
+    long long version;
+    if (json_get_int(message, "version", &at, 0, INT_MAX, &version, err) != 0)
+        return -1;
+    if (version != MESSAGE_VERSION)
+        return err_set(err, ERR_INPUT, "the client speaks version %lld, this daemon %d", version,
+                       MESSAGE_VERSION);
+    if (json_get_string(message, "repository", &at, job.repository, sizeof job.repository,
+                        err) != 0 ||
+        get_piece(message, "device", job.device, sizeof job.device, err) != 0)
+        return -1;
+    const struct host_repository *repository =
+        event_repository_ok(job.repository) ? host_find_repository(host, job.repository) : NULL;
+    if (repository == NULL)
+        return err_set(err, ERR_INPUT, "repository `%s` is not allowed on this host",
+                       job.repository);
+    if (host_find_device(host, job.device) == NULL)
+        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host", job.device);
+    if (check_api(repository, message, err) != 0 ||
+        parse_kind(repository, message, &job, err) != 0 ||
+        parse_key(repository, message, &job, err) != 0 ||
+        get_token(repository, message, token, err) != 0)
+        return -1;
+    *out = job;
+    return 0;
+}

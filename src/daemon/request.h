@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client may ask: the gate between a stranger's step and the queue. */
+#ifndef RATCHET_DAEMON_REQUEST_H
+#define RATCHET_DAEMON_REQUEST_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "daemon/message.h"
+#include "intake/host.h"
+#include "model.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* root, the daemon's own user, and daemon.allow-user. */
+bool request_user_ok(const struct host *host, uid_t uid);
+
+/* A `submit` message into a job that is allowed here and the token it brought ("" where the
+ * host keeps one). Refused: a repository or device that is not configured, another API
+ * address than the host's, a key or number that is malformed, no token where one is needed. */
+MUST_CHECK int request_parse(const struct host *host, const json_t *message, struct job *job,
+                             char token[MESSAGE_TOKEN_BYTES], struct err *err);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the order in which a job's progress is made durable. The road itself is pipeline.c. */
+#include "daemon/work.h"
+
+#include "base/file.h"
+#include "intake/queue.h"
+#include "judge/verdict.h"
+#include "pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PUBLISH_RETRY_S = 60 };
+
+struct step {
+    const struct host *host;
+    struct queue *queue;
+    struct queue_entry entry;
+    struct pipeline pipeline;
+    int fd; /* progress */
+};
+
+int work_folder(const struct host *host, long long job, char *out, struct err *err)
+{
+    return file_path(out, err, "%s/jobs/%lld", host->state, job);
+}
+
+int work_scratch(const struct host *host, long long job, char *out, struct err *err)
+{
+    return file_path(out, err, "%s/work/%lld", host->state, job);
+}
+
+int work_queue_path(const struct host *host, char *out, struct err *err)
+{
+    return file_path(out, err, "%s/queue.db", host->state);
+}
+
+/* One line on the pipe; the daemon splits at newlines. */
+static void say(void *context, const char *line)
+{
+    const struct step *step = context;
+    char text[MODEL_TEXT_BYTES + 1];
+    int len = snprintf(text, sizeof text - 1, "%s", line);
+    size_t used = len < 0 ? 0 : strlen(text);
+    text[used] = '\n';
+    ssize_t ignored = write(step->fd, text, used + 1);
+    (void)ignored;
+}
+
+static enum work_end fail(struct step *step, const struct err *err)
+{
+    say(step, err->text);
+    return WORK_FAILED;
+}
+
+static enum work_end later(struct step *step, unsigned seconds)
+{
+    char line[64];
+    snprintf(line, sizeof line, "later %u", seconds);
+    say(step, line);
+    return WORK_LATER;
+}
+
+/* The scratch folder is for strangers' code: the sandbox's user passes through, no more. */
+static int open_pipeline(struct step *step, const char *token, struct err *err)
+{
+    const struct host *host = step->host;
+    long long id = step->entry.job.id;
+    char folder[FILE_PATH_BYTES], scratch[FILE_PATH_BYTES];
+    if (work_folder(host, id, folder, err) != 0 || file_mkdirs(folder, 0700, err) != 0 ||
+        work_scratch(host, id, scratch, err) != 0 || file_remove_tree(scratch, err) != 0 ||
+        file_mkdirs(scratch, 0711, err) != 0)
+        return -1;
+    struct pipeline_request request = {.host = host,
+                                       .job = &step->entry.job,
+                                       .token = token,
+                                       .folder = folder,
+                                       .work = scratch,
+                                       .progress = say,
+                                       .context = step};
+    return pipeline_open(&step->pipeline, &request, err);
+}
+
+static int judged(struct step *step, struct err *err)
+{
+    const struct comparison *comparison = &step->pipeline.comparison;
+    if (pipeline_write(&step->pipeline, err) != 0)
+        return -1;
+    return queue_judged(step->queue, step->entry.job.id, verdict_name(comparison->verdict),
+                        comparison_exit(comparison), err);
+}
+
+/* ---- pin ---- */
+
+static enum work_end pin(struct step *step)
+{
+    struct err err = {0}, problem = {0};
+    struct pipeline *pipeline = &step->pipeline;
+    if (pipeline_pin(pipeline, &problem) != 0) {
+        say(step, problem.text);
+        pipeline_unmeasured(pipeline, FAULT_PR, &problem);
+        return judged(step, &err) == 0 ? WORK_DONE : fail(step, &err);
+    }
+    if (queue_pin(step->queue, &pipeline->job, &err) != 0)
+        return fail(step, &err);
+    if (pipeline->job.kind == JOB_CHECK && pipeline_announce(pipeline, &problem) != 0)
+        say(step, problem.text); /* a status that cannot be set is no reason not to measure */
+    return WORK_DONE;
+}
+
+/* ---- run ---- */
+
+static int given_up(struct step *step, struct err *err)
+{
+    struct err problem;
+    err_set(&problem, ERR_INTERNAL, "started %u times and never ended; see the daemon's log",
+            step->entry.attempts);
+    pipeline_unmeasured(&step->pipeline, FAULT_US, &problem);
+    return judged(step, err);
+}
+
+/* Keeps only what publishing needs; a checkout and its libraries are of no use any more. */
+static void drop_scratch(struct step *step)
+{
+    struct err err;
+    char scratch[FILE_PATH_BYTES];
+    if (work_scratch(step->host, step->entry.job.id, scratch, &err) != 0 ||
+        file_remove_tree(scratch, &err) != 0)
+        say(step, err.text);
+}
+
+static enum work_end run(struct step *step)
+{
+    struct err err = {0};
+    struct pipeline *pipeline = &step->pipeline;
+    long long id = step->entry.job.id;
+    if (step->entry.attempts >= step->host->limits.job_attempts)
+        return given_up(step, &err) == 0 ? WORK_DONE : fail(step, &err);
+    if (queue_start(step->queue, id, &err) != 0)
+        return fail(step, &err);
+    unsigned wait_s = 0;
+    struct err problem = {0};
+    if (pipeline_pin(pipeline, &problem) != 0)
+        pipeline_unmeasured(pipeline, FAULT_PR, &problem);
+    else if (pipeline->job.kind == JOB_PROMOTE
+                 ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
+                 : pipeline_check(pipeline, &err) != 0)
+        return fail(step, &err);
+    drop_scratch(step);
+    if (wait_s > 0)
+        return queue_rest(step->queue, id, true, &err) == 0 ? later(step, wait_s) : fail(step, &err);
+    return judged(step, &err) == 0 ? WORK_DONE : fail(step, &err);
+}
+
+/* ---- publish ---- */
+
+static int load_verdict(struct step *step, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    BUF_AUTO text;
+    buf_init(&text, step->host->limits.samples_bytes);
+    if (file_path(path, err, "%s/verdict.json", step->pipeline.folder) != 0 ||
+        file_read(path, &text, err) != 0)
+        return -1;
+    return verdict_parse_json(text.data, text.len, path, &step->pipeline.comparison, err);
+}
+
+static int write_comment_url(struct step *step, const char *url, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    if (file_path(path, err, "%s/comment", step->pipeline.folder) != 0)
+        return -1;
+    return file_write(path, url, strlen(url), 0600, err);
+}
+
+static enum work_end publish(struct step *step)
+{
+    struct err err = {0};
+    struct outbox *outbox = NULL;
+    struct outbox_result result = {0};
+    char path[FILE_PATH_BYTES];
+    if (step->entry.job.kind == JOB_PROMOTE)
+        return queue_finish(step->queue, step->entry.job.id, JOB_DONE, &err) == 0
+                   ? WORK_DONE
+                   : fail(step, &err);
+    if (file_path(path, &err, "%s/outbox.db", step->host->state) != 0 ||
+        load_verdict(step, &err) != 0 || outbox_open(path, &outbox, &err) != 0)
+        return fail(step, &err);
+    int sent = pipeline_publish(&step->pipeline, outbox, &result, &err);
+    outbox_close(&outbox);
+    if (sent != 0)
+        return fail(step, &err);
+    if (result.refusal[0] != '\0')
+        say(step, result.refusal);
+    if (result.comment_url[0] != '\0' && write_comment_url(step, result.comment_url, &err) != 0)
+        return fail(step, &err);
+    if (result.waiting > 0)
+        return later(step, PUBLISH_RETRY_S);
+    return queue_finish(step->queue, step->entry.job.id, JOB_DONE, &err) == 0
+               ? WORK_DONE
+               : fail(step, &err);
+}
+
+/* ---- the step ---- */
+
+enum work_end work_step(const struct host *host, long long job, const char *token, int fd)
+{
+    struct err err = {0};
+    struct step step = {.host = host, .fd = fd};
+    char path[FILE_PATH_BYTES];
+    if (work_queue_path(host, path, &err) != 0 || queue_open(path, &step.queue, &err) != 0 ||
+        queue_get(step.queue, job, &step.entry, &err) != 0 ||
+        open_pipeline(&step, token, &err) != 0) {
+        queue_close(&step.queue);
+        return fail(&step, &err);
+    }
+    enum work_end end = WORK_FAILED;
+    switch (step.entry.state) {
+    case JOB_ACCEPTED:
+        end = pin(&step);
+        break;
+    case JOB_PINNED:
+        end = run(&step);
+        break;
+    case JOB_JUDGED:
+        end = publish(&step);
+        break;
+    case JOB_RUNNING:
+    case JOB_DONE:
+    case JOB_CANCELLED:
+        err_set(&err, ERR_INTERNAL, "job %lld is %s: no step to take", job,
+                job_state_name(step.entry.state));
+        end = fail(&step, &err);
+        break;
+    }
+    pipeline_close(&step.pipeline);
+    queue_close(&step.queue);
+    return end;
+}

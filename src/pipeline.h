@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The road a job takes, in order. The only place that knows all rooms: what one room made is
+ * handed to the next here, as a noun of model.h.
+ *
+ *     pin       which commits, asked of GitHub and of git             (network, token)
+ *     check     config → baseline → touched? → build → bench → judge  (network: anchors)
+ *     promote   the same on main's tip, twice, then what moves         (network, token)
+ *     publish   comment and status, through the outbox                (network, token)
+ *
+ * `ratchet check` walks it in one process; ratchetd walks it in a child per job. */
+#ifndef RATCHET_PIPELINE_H
+#define RATCHET_PIPELINE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/git.h"
+#include "intake/config.h"
+#include "intake/host.h"
+#include "judge/baseline.h"
+#include "model.h"
+#include "publish/github.h"
+#include "publish/outbox.h"
+
+#include <stdbool.h>
+
+enum { PIPELINE_NOTES_MAX = MODEL_CONFIGS_MAX + 16 };
+
+struct pipeline_request {
+    const struct host *host;
+    const struct job *job;     /* copied */
+    const char *local;         /* path of a local repository: no GitHub; else NULL */
+    const char *token;         /* NULL: none */
+    const char *folder;        /* existing folder for what stays: samples, verdict, report, log */
+    const char *work;          /* existing empty folder for what goes; see sandbox_uid */
+    void (*progress)(void *context, const char *line); /* one line of text, may be NULL */
+    void *context;
+};
+
+struct pipeline {
+    const struct host *host;
+    const struct host_device *device;
+    const struct host_repository *repository; /* NULL: a local one */
+    char token[256];
+    struct job job;
+    char folder[FILE_PATH_BYTES], work[FILE_PATH_BYTES];
+    void (*progress)(void *context, const char *line);
+    void *context;
+
+    struct git_repo *repo;
+    struct git_remote_spec remote;
+    struct github github;
+
+    bool has_config;
+    struct ratchet_config config;
+    bool has_baseline;
+    struct baseline baseline;
+    struct samples samples;
+    struct comparison comparison;
+    struct buf log;            /* of the build that failed, else of the last */
+    char notes[PIPELINE_NOTES_MAX][MODEL_TEXT_BYTES];
+    size_t note_count;
+    double build_s, bench_s;   /* where the time went */
+    unsigned builds, cached;
+};
+
+/* Finds the repository and device in the host's configuration and opens the bare cache of
+ * the repository. A repository that is not configured is ERR_INPUT. */
+MUST_CHECK int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *request,
+                             struct err *err);
+void pipeline_close(struct pipeline *pipeline);
+
+/* Fill in the job's commits. A fork, a closed pull request or one of another repository is
+ * ERR_INPUT, a merge conflict ERR_CONFLICT. For a job that is pinned already this only makes
+ * sure that its commits are here. */
+MUST_CHECK int pipeline_pin(struct pipeline *pipeline, struct err *err);
+
+/* From pinned commits to pipeline->comparison. Whatever goes wrong becomes an unmeasured
+ * verdict that says whose fault it is; an error is returned for defects of ours only. */
+MUST_CHECK int pipeline_check(struct pipeline *pipeline, struct err *err);
+
+/* Make an unmeasured verdict of an error; its class says whose fault it is, and `input` whose
+ * a malformed or forbidden input is at this stage. */
+void pipeline_unmeasured(struct pipeline *pipeline, enum fault input,
+                         const struct err *problem);
+
+/* Promotion of main's tip. The two runs lie `gap` apart: when the second is not due yet, the
+ * first is kept in the folder, *wait_s says how long, and the call is to be made again. */
+struct promotion_accept {
+    char configs[MODEL_CONFIGS_MAX][MODEL_NAME_BYTES];
+    size_t count;
+    char who[64];
+};
+MUST_CHECK int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *accept,
+                                unsigned *wait_s, struct err *err);
+
+/* Write samples.json, verdict.json and report.md into the folder. */
+MUST_CHECK int pipeline_write(struct pipeline *pipeline, struct err *err);
+
+/* Tell GitHub at once that the check is on its way (status `pending`). */
+MUST_CHECK int pipeline_announce(struct pipeline *pipeline, struct err *err);
+
+/* Put comment and status into the outbox and send them. Trouble with GitHub is in `result`. */
+MUST_CHECK int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
+                                struct outbox_result *result, struct err *err);
+
+/* ---- between the files of the pipeline ---- */
+
+void pipeline_say(struct pipeline *pipeline, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void pipeline_note(struct pipeline *pipeline, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ci/ratchet.conf and baselines/<device>/baseline.json of a commit. */
+MUST_CHECK int pipeline_read_rules(struct pipeline *pipeline, const char *commit,
+                                   struct err *err);
+
+/* Build the arms and measure `head` against the anchors (and against job.base where
+ * `with_base`) until every config is settled or the budget is spent. */
+MUST_CHECK int pipeline_measure(struct pipeline *pipeline, const char *head, bool with_base,
+                                struct err *err);
+
+#endif

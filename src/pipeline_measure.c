@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From commits to a comparison: which arms each config has, their libraries, and replicates
+ * until the judge has seen enough. */
+#include "pipeline.h"
+
+#include "base/proc.h"
+#include "judge/compare.h"
+#include "judge/verdict.h"
+#include "measure/bench.h"
+#include "measure/build.h"
+#include "measure/checkout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One commit's library in this job; a commit is built once, whatever arms it serves. */
+struct library {
+    char commit[MODEL_SHA_BYTES];
+    struct build_result result;
+};
+
+struct arms {
+    struct library *libraries; /* owned; room for every config's anchor, head and base */
+    size_t count;
+    const struct library *head, *base;   /* base NULL: no such arm */
+    const struct library *anchor[MODEL_CONFIGS_MAX]; /* NULL: none */
+    char anchor_failure[MODEL_CONFIGS_MAX][MODEL_TEXT_BYTES]; /* "" where it is fine */
+};
+
+static void arms_free(struct arms **arms)
+{
+    if (*arms != NULL)
+        free((*arms)->libraries);
+    free(*arms);
+}
+
+/* ---- build ---- */
+
+static bool may_store(struct pipeline *pipeline, const char *commit)
+{
+    const struct job *job = &pipeline->job;
+    bool ancestor = false;
+    struct err ignored;
+    if (pipeline->repository != NULL &&
+        strcmp(job->base_ref, pipeline->repository->branch) != 0)
+        return false; /* only commits on main may enter the cache */
+    return git_is_ancestor(pipeline->repo, commit, job->base, &ancestor, &ignored) == 0 &&
+           ancestor;
+}
+
+static int build(struct pipeline *pipeline, struct arms *arms, const char *commit,
+                 const char *role, const struct library **out, struct err *err)
+{
+    for (size_t i = 0; i < arms->count; i++) {
+        if (strcmp(arms->libraries[i].commit, commit) == 0) {
+            *out = &arms->libraries[i];
+            return 0;
+        }
+    }
+    char cache[FILE_PATH_BYTES];
+    if (file_path(cache, err, "%s/cache", pipeline->host->state) != 0 ||
+        file_mkdirs(cache, 0700, err) != 0)
+        return -1;
+    struct build_request request = {.repo = pipeline->repo,
+                                    .commit = commit,
+                                    .command = pipeline->config.recipe.command,
+                                    .output = pipeline->config.recipe.output,
+                                    .device = pipeline->job.device,
+                                    .work = pipeline->work,
+                                    .cache = cache,
+                                    .may_store = may_store(pipeline, commit),
+                                    .uid = pipeline->host->sandbox_uid,
+                                    .gid = pipeline->host->sandbox_gid,
+                                    .limits = &pipeline->host->limits};
+    struct library *library = &arms->libraries[arms->count];
+    snprintf(library->commit, sizeof library->commit, "%s", commit);
+    buf_clear(&pipeline->log);
+    if (build_kernel(&request, &library->result, &pipeline->log, err) != 0)
+        return err_wrap(err, "build %s %.10s", role, commit);
+    pipeline->builds++;
+    pipeline->cached += library->result.cached;
+    pipeline->build_s += library->result.seconds;
+    pipeline_say(pipeline, "build %s %.10s: %s, %.1f s", role, commit,
+                 !library->result.built   ? library->result.failure
+                 : library->result.cached ? "from the cache"
+                                          : "done",
+                 library->result.seconds);
+    if (library->result.built)
+        buf_clear(&pipeline->log); /* kept only of a build that failed */
+    arms->count++;
+    *out = library;
+    return 0;
+}
+
+/* A config's anchor is the commit that baseline.json records for it; a config without one is
+ * compared with base. */
+static int build_anchor(struct pipeline *pipeline, struct arms *arms, size_t index,
+                        struct err *err)
+{
+    const struct config *config = &pipeline->config.configs[index];
+    const struct baseline_config *entry =
+        pipeline->has_baseline ? baseline_find(&pipeline->baseline, config->name) : NULL;
+    if (entry == NULL ||
+        memcmp(&entry->config.problem, &config->problem, sizeof config->problem) != 0) {
+        arms->anchor[index] = arms->base;
+        return 0;
+    }
+    struct err problem = {0};
+    if (checkout_need(pipeline->repo, &pipeline->remote, entry->commit, &problem) != 0) {
+        if (problem.class != ERR_NOT_FOUND) {
+            *err = problem;
+            return err_wrap(err, "fetch anchor %.10s", entry->commit);
+        }
+        snprintf(arms->anchor_failure[index], MODEL_TEXT_BYTES,
+                 "anchor %.10s is not in the repository any more", entry->commit);
+        return 0;
+    }
+    const struct library *library;
+    if (build(pipeline, arms, entry->commit, "anchor", &library, err) != 0)
+        return -1;
+    if (library->result.built)
+        arms->anchor[index] = library;
+    else
+        snprintf(arms->anchor_failure[index], MODEL_TEXT_BYTES, "anchor %.10s: %.400s",
+                 entry->commit, library->result.failure);
+    return 0;
+}
+
+static int unbuilt(struct pipeline *pipeline, const struct library *library, enum fault fault)
+{
+    char reason[MODEL_TEXT_BYTES];
+    snprintf(reason, sizeof reason, "%.10s: %.480s", library->commit, library->result.failure);
+    verdict_whole(&pipeline->comparison, &pipeline->samples.device, VERDICT_UNMEASURED, fault,
+                  reason);
+    return 0;
+}
+
+/* 1: all there is to build is built; 0: the verdict stands already; -1: error. */
+static int build_arms(struct pipeline *pipeline, struct arms *arms, const char *head,
+                      bool with_base, struct err *err)
+{
+    enum fault fault = with_base ? FAULT_PR : FAULT_BASE;
+    if (build(pipeline, arms, head, "head", &arms->head, err) != 0)
+        return -1;
+    if (!arms->head->result.built)
+        return unbuilt(pipeline, arms->head, fault);
+    if (with_base && build(pipeline, arms, pipeline->job.base, "base", &arms->base, err) != 0)
+        return -1;
+    if (with_base && !arms->base->result.built)
+        return unbuilt(pipeline, arms->base, FAULT_BASE);
+    for (size_t i = 0; i < pipeline->config.config_count; i++)
+        if (build_anchor(pipeline, arms, i, err) != 0)
+            return -1;
+    buf_clear(&pipeline->log); /* an anchor's trouble is a line, not a log */
+    return 1;
+}
+
+/* ---- bench ---- */
+
+static void set_arm(struct bench_config *bench, enum arm arm, const struct library *library)
+{
+    if (library == NULL)
+        return;
+    bench->library[arm] = library->result.library;
+    bench->info[arm].present = true;
+    snprintf(bench->info[arm].commit, sizeof bench->info[arm].commit, "%s", library->commit);
+    snprintf(bench->info[arm].code, sizeof bench->info[arm].code, "%s", library->result.code);
+}
+
+static bool same_code(const struct library *a, const struct library *b)
+{
+    return a != NULL && b != NULL && strcmp(a->result.code, b->result.code) == 0;
+}
+
+/* Where base runs the anchor's own machine code, a base arm would measure the anchor a third
+ * time: the change against the anchor is the PR's own contribution then. */
+static void set_arms(const struct pipeline *pipeline, const struct arms *arms,
+                     struct bench_config *benches)
+{
+    for (size_t i = 0; i < pipeline->config.config_count; i++) {
+        benches[i].config = pipeline->config.configs[i];
+        set_arm(&benches[i], ARM_HEAD, arms->head);
+        set_arm(&benches[i], ARM_ANCHOR, arms->anchor[i]);
+        if (!same_code(arms->base, arms->anchor[i]))
+            set_arm(&benches[i], ARM_BASE, arms->base);
+    }
+}
+
+/* What is known before anything runs: identical machine code, and anchors that are gone. */
+static void set_known(struct samples *samples, const struct arms *arms,
+                      const struct bench_config *benches)
+{
+    for (size_t i = 0; i < samples->count; i++) {
+        struct config_samples *config = &samples->configs[i];
+        memcpy(config->arms, benches[i].info, sizeof config->arms);
+        config->arms[ARM_CONTROL] = config->arms[ARM_ANCHOR];
+        if (same_code(arms->head, arms->anchor[i])) {
+            config->identical = true;
+            config->identical_to = ARM_ANCHOR;
+        } else if (same_code(arms->head, arms->base)) {
+            config->identical = true;
+            config->identical_to = ARM_BASE;
+        }
+        config->anchor_failed = arms->anchor_failure[i][0] != '\0';
+        memcpy(config->anchor_failure, arms->anchor_failure[i], MODEL_TEXT_BYTES);
+    }
+}
+
+static size_t unmarked(const struct config_samples *config)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->count; i++)
+        count += config->replicates[i].marks == 0;
+    return count;
+}
+
+/* Marked replicates are taken again, up to as many again as were planned. */
+static size_t attempts_max(const struct pipeline *pipeline)
+{
+    const struct rule *rule = &pipeline->config.rule;
+    size_t planned = rule->looks[rule->look_count - 1];
+    size_t limit = pipeline->host->limits.replicates;
+    return 2 * planned < limit ? 2 * planned : limit;
+}
+
+static bool choose(const struct pipeline *pipeline, size_t target, const bool *open, bool *want)
+{
+    bool any = false;
+    for (size_t i = 0; i < pipeline->samples.count; i++) {
+        const struct config_samples *config = &pipeline->samples.configs[i];
+        want[i] = open[i] && !config->identical && config->fault == FAULT_NONE &&
+                  unmarked(config) < target && config->attempts < attempts_max(pipeline);
+        any = any || want[i];
+    }
+    return any;
+}
+
+static int compare(struct pipeline *pipeline, struct err *err)
+{
+    comparison_free(&pipeline->comparison);
+    return compare_samples(&pipeline->samples,
+                           pipeline->has_baseline ? &pipeline->baseline : NULL,
+                           &pipeline->config.rule, &pipeline->comparison, err);
+}
+
+/* Look, and go on with the configs that more replicates could settle. */
+static int look_until_settled(struct pipeline *pipeline, const struct bench_request *request,
+                              struct err *err)
+{
+    const struct rule *rule = &pipeline->config.rule;
+    bool open[MODEL_CONFIGS_MAX], want[MODEL_CONFIGS_MAX];
+    memset(open, true, sizeof open);
+    for (unsigned look = 0; look < rule->look_count; look++) {
+        while (choose(pipeline, rule->looks[look], open, want))
+            if (bench_replicate(request, want, &pipeline->samples, err) != 0)
+                return -1;
+        if (compare(pipeline, err) != 0)
+            return -1;
+        bool any = false;
+        for (size_t i = 0; i < pipeline->comparison.count; i++) {
+            open[i] = pipeline->comparison.configs[i].wants_more;
+            any = any || open[i];
+        }
+        pipeline_say(pipeline, "after %u replicates: %s", rule->looks[look],
+                     pipeline->comparison.reason);
+        if (!any)
+            break;
+    }
+    return 0;
+}
+
+static int lock_device(struct pipeline *pipeline, int *lock, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    if (file_path(path, err, "%s/ratchet-%s.lock", pipeline->host->lock_dir,
+                  pipeline->job.device) != 0)
+        return -1;
+    if (file_lock(path, false, lock, err) == 0)
+        return 0;
+    if (err->class != ERR_CONFLICT)
+        return -1;
+    pipeline_say(pipeline, "waiting for the device: %s", err->text);
+    return file_lock(path, true, lock, err);
+}
+
+static void bench_says(void *context, const char *line)
+{
+    pipeline_say(context, "%s", line);
+}
+
+static int bench(struct pipeline *pipeline, const struct arms *arms,
+                 struct bench_config *benches, struct err *err)
+{
+    const struct host_device *device = pipeline->device;
+    const struct bench_settings *settings = &pipeline->config.bench;
+    struct bench_request request = {.device = device->slug,
+                                    .threads = device->threads,
+                                    .cpus = device->cpu_count > 0 ? device->cpus : NULL,
+                                    .cpu_count = device->cpu_count,
+                                    .samples = settings->samples,
+                                    .warmup = settings->warmup,
+                                    .target_ns = settings->target_ns,
+                                    .warm_inputs = settings->warm_inputs,
+                                    .configs = benches,
+                                    .config_count = pipeline->config.config_count,
+                                    .harness = pipeline->host->harness,
+                                    .work = pipeline->work,
+                                    .sandboxed = true,
+                                    .uid = pipeline->host->sandbox_uid,
+                                    .gid = pipeline->host->sandbox_gid,
+                                    .limits = &pipeline->host->limits,
+                                    .progress = bench_says,
+                                    .context = pipeline};
+    samples_free(&pipeline->samples);
+    if (bench_begin(&request, &pipeline->samples, err) != 0)
+        return -1;
+    char toolchain[256];
+    if (build_toolchain(device->slug, toolchain, sizeof toolchain, err) != 0)
+        return -1;
+    if (environment_set(&pipeline->samples.environment, "compiler", toolchain) != 0 ||
+        environment_set(&pipeline->samples.environment, "build",
+                        pipeline->config.recipe.command) != 0)
+        return err_set(err, ERR_HOST, "out of memory for the environment");
+    set_known(&pipeline->samples, arms, benches);
+    FD_AUTO lock = -1;
+    if (lock_device(pipeline, &lock, err) != 0)
+        return -1;
+    uint64_t begin = proc_now_ns();
+    int result = look_until_settled(pipeline, &request, err);
+    pipeline->bench_s += (double)(proc_now_ns() - begin) / 1e9;
+    return result;
+}
+
+static void note_missing_baseline(struct pipeline *pipeline, bool with_base)
+{
+    if (!with_base)
+        return;
+    if (!pipeline->has_baseline)
+        pipeline_note(pipeline,
+                      "No baseline for %s yet: compared with the base commit. The first merge "
+                      "to main records it.",
+                      pipeline->job.device);
+}
+
+int pipeline_measure(struct pipeline *pipeline, const char *head, bool with_base,
+                     struct err *err)
+{
+    struct arms *arms __attribute__((cleanup(arms_free))) = calloc(1, sizeof *arms);
+    struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
+    if (arms != NULL)
+        arms->libraries = calloc(pipeline->config.config_count + 2, sizeof *arms->libraries);
+    if (arms == NULL || arms->libraries == NULL)
+        return err_set(err, ERR_HOST, "out of memory for the arms");
+    note_missing_baseline(pipeline, with_base);
+    int built = build_arms(pipeline, arms, head, with_base, err);
+    if (built <= 0)
+        return built;
+    set_arms(pipeline, arms, benches);
+    return bench(pipeline, arms, benches, err);
+}

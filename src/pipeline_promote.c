@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promotion: main's own tip, measured in two runs some minutes apart, and one commit if
+ * anything moves. Nothing a pull request measured is ever used here. */
+#include "pipeline.h"
+
+#include "judge/compare.h"
+#include "judge/samples.h"
+#include "judge/verdict.h"
+#include "publish/promote.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define ACCEPT_LABEL "ratchet:accept-loss"
+enum { RACES_MAX = 5 };
+
+/* Both runs, and what they say against the baseline of the tip that is decided from. */
+struct runs {
+    struct samples first;
+    struct comparison first_verdict;
+};
+
+static void runs_free(struct runs *runs)
+{
+    samples_free(&runs->first);
+    comparison_free(&runs->first_verdict);
+}
+
+static int first_path(const struct pipeline *pipeline, char out[FILE_PATH_BYTES],
+                      struct err *err)
+{
+    return file_path(out, err, "%s/samples-1.json", pipeline->folder);
+}
+
+/* The first run, if it was kept and is of this very tip. */
+static bool load_first(struct pipeline *pipeline, struct samples *out, time_t *when)
+{
+    char path[FILE_PATH_BYTES];
+    struct err ignored;
+    struct stat info;
+    BUF_AUTO text;
+    buf_init(&text, pipeline->host->limits.samples_bytes);
+    if (first_path(pipeline, path, &ignored) != 0 || stat(path, &info) != 0 ||
+        file_read(path, &text, &ignored) != 0 ||
+        samples_parse(text.data, text.len, path, &pipeline->host->limits, out, &ignored) != 0)
+        return false;
+    *when = info.st_mtime;
+    if (out->count > 0 &&
+        strcmp(out->configs[0].arms[ARM_HEAD].commit, pipeline->job.head) == 0)
+        return true;
+    samples_free(out);
+    return false;
+}
+
+static int keep_first(struct pipeline *pipeline, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    BUF_AUTO text;
+    buf_init(&text, pipeline->host->limits.samples_bytes);
+    if (first_path(pipeline, path, err) != 0 ||
+        samples_format(&pipeline->samples, &text, err) != 0)
+        return -1;
+    return file_write(path, text.data, text.len, 0644, err);
+}
+
+/* ---- who accepted a loss ---- */
+
+/* The merged pull request carries the label, put there by somebody who may write. */
+static bool accepted_by_label(struct pipeline *pipeline, char who[64])
+{
+    struct github_pull pull;
+    struct err problem = {0};
+    if (pipeline->repository == NULL)
+        return false;
+    if (github_pull_of_commit(&pipeline->github, pipeline->job.head, &pull, &problem) != 0) {
+        if (problem.class != ERR_NOT_FOUND)
+            pipeline_note(pipeline, "Labels could not be read: %s", problem.text);
+        return false;
+    }
+    bool labeled = false, may_write = false;
+    for (size_t i = 0; i < pull.label_count; i++)
+        labeled = labeled || strcmp(pull.labels[i], ACCEPT_LABEL) == 0;
+    if (!labeled)
+        return false;
+    if (github_who_labeled(&pipeline->github, pull.number, ACCEPT_LABEL, who, &may_write,
+                           &problem) != 0) {
+        pipeline_note(pipeline, "Who put the label %s on #%d could not be read: %s",
+                      ACCEPT_LABEL, pull.number, problem.text);
+        return false;
+    }
+    if (!may_write)
+        pipeline_note(pipeline, "The label %s on #%d was put there by %s, who may not write here",
+                      ACCEPT_LABEL, pull.number, who);
+    return may_write;
+}
+
+/* With the label, every config that is slower than its anchor by more than the threshold;
+ * losses that were accepted by name on the command line come before that. */
+static void find_accepted(struct pipeline *pipeline, struct promotion_accept *accept)
+{
+    const struct comparison *comparison = &pipeline->comparison;
+    if (accept->count > 0 || comparison->verdict != VERDICT_REGRESSED ||
+        !accepted_by_label(pipeline, accept->who))
+        return;
+    for (size_t i = 0; i < comparison->count; i++)
+        if (comparison->configs[i].verdict == VERDICT_REGRESSED)
+            memcpy(accept->configs[accept->count++], comparison->configs[i].config.name,
+                   MODEL_NAME_BYTES);
+}
+
+/* ---- decide and push ---- */
+
+static bool could_move(const struct pipeline *pipeline, const struct promotion_accept *accept)
+{
+    if (accept->count > 0)
+        return true;
+    for (size_t i = 0; i < pipeline->comparison.count; i++) {
+        const struct config_verdict *verdict = &pipeline->comparison.configs[i];
+        const struct baseline_config *entry =
+            pipeline->has_baseline
+                ? baseline_find(&pipeline->baseline, verdict->config.name)
+                : NULL;
+        if (verdict->verdict == VERDICT_IMPROVED || entry == NULL ||
+            memcmp(&entry->config.problem, &verdict->config.problem,
+                   sizeof entry->config.problem) != 0)
+            return true;
+    }
+    return false;
+}
+
+static void utc_now(char out[32])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* "baselines: nvidia-l4: a improved, b new", and a line of reason for each config. */
+static void write_message(const struct pipeline *pipeline, const struct promotion_move *moves,
+                          size_t count, struct buf *out)
+{
+    buf_addf(out, "baselines: %s:", pipeline->job.device);
+    const char *comma = "";
+    size_t shown = 0, moved = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (moves[i].why[0] == '\0')
+            continue;
+        moved++;
+        if (shown == 3)
+            continue;
+        buf_addf(out, "%s %s %s", comma, moves[i].name, moves[i].why);
+        comma = ",";
+        shown++;
+    }
+    if (moved > shown)
+        buf_addf(out, ", %zu more", moved - shown);
+    buf_adds(out, "\n\n");
+    for (size_t i = 0; i < count; i++)
+        buf_addf(out, "%s: %s\n", moves[i].name, moves[i].reason);
+    buf_addf(out, "\nMeasured on %s.\n", pipeline->job.head);
+}
+
+static void say_moves(struct pipeline *pipeline, const struct promotion_move *moves,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pipeline_note(pipeline, "%s %s: %s", moves[i].name,
+                      moves[i].why[0] == '\0' ? "stays" : moves[i].why, moves[i].reason);
+}
+
+static void say_end(struct pipeline *pipeline, const struct promote_result *result)
+{
+    if (result->end == PROMOTED)
+        pipeline_note(pipeline, "Baseline promoted: commit %s on %s.", result->commit,
+                      pipeline->job.base_ref);
+    else
+        pipeline_note(pipeline, "%s declined the push (%s): the promotion stands on branch %s%s%s.",
+                      pipeline->job.base_ref, result->declined, result->branch,
+                      result->pull_url[0] != '\0' ? ", pull request " : "", result->pull_url);
+    pipeline_say(pipeline, "%s", pipeline->notes[pipeline->note_count - 1]);
+}
+
+/* Decide from the tip that was fetched last, and push. */
+static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
+                           const struct promotion_accept *accept, enum promote_end *end,
+                           struct err *err)
+{
+    static struct promotion_move moves[MODEL_CONFIGS_MAX];
+    size_t move_count = 0, moved = 0;
+    char now[32], path[FILE_PATH_BYTES];
+    utc_now(now);
+    const char *accepted[MODEL_CONFIGS_MAX];
+    for (size_t i = 0; i < accept->count; i++)
+        accepted[i] = accept->configs[i];
+    struct promotion_request request = {
+        .old = pipeline->has_baseline ? &pipeline->baseline : NULL,
+        .first = &runs->first,
+        .second = &pipeline->samples,
+        .first_verdict = &runs->first_verdict,
+        .second_verdict = &pipeline->comparison,
+        .accepted = accepted,
+        .accepted_count = accept->count,
+        .who = accept->who,
+        .commit = pipeline->job.head,
+        .now = now};
+    struct baseline next __attribute__((cleanup(baseline_free))) = {0};
+    BUF_AUTO json;
+    BUF_AUTO message;
+    buf_init(&json, pipeline->host->limits.baseline_bytes);
+    buf_init(&message, 64 << 10);
+    if (baseline_promote(&request, &next, moves, &move_count, &moved, err) != 0)
+        return -1;
+    *end = PROMOTED;
+    if (moved == 0) {
+        say_moves(pipeline, moves, move_count);
+        return 0;
+    }
+    if (baseline_format(&next, &json, err) != 0 ||
+        file_path(path, err, "baselines/%s/baseline.json", pipeline->job.device) != 0)
+        return -1;
+    write_message(pipeline, moves, move_count, &message);
+    struct promote_request push = {
+        .repo = pipeline->repo,
+        .remote = &pipeline->remote,
+        .github = pipeline->repository == NULL ? NULL : &pipeline->github,
+        .branch = pipeline->job.base_ref,
+        .tip = pipeline->job.base,
+        .path = path,
+        .bytes = json.data,
+        .len = json.len,
+        .device = pipeline->job.device,
+        .message = message.data};
+    struct promote_result result = {0};
+    if (promote_push(&push, &result, err) != 0)
+        return -1;
+    *end = result.end;
+    if (result.end == PROMOTE_RACE)
+        return 0;
+    say_moves(pipeline, moves, move_count);
+    say_end(pipeline, &result);
+    return 0;
+}
+
+/* Main moved while we measured. If its kernel, rules and device are as before, what we have
+ * measured is still main's kernel: decide again from the new tip. */
+static int follow_main(struct pipeline *pipeline, bool *same, struct err *err)
+{
+    const char *paths[MODEL_PATHS_MAX + 1] = {"ci/ratchet.conf"};
+    for (size_t i = 0; i < pipeline->config.path_count; i++)
+        paths[i + 1] = pipeline->config.paths[i];
+    char ref[JOB_REF_BYTES + 16], tip[GIT_SHA_BYTES], first[256];
+    snprintf(ref, sizeof ref, "refs/heads/%s", pipeline->job.base_ref);
+    bool differs;
+    if (git_fetch(pipeline->repo, &pipeline->remote, ref, tip, err) != 0 ||
+        git_differs(pipeline->repo, pipeline->job.head, tip, paths,
+                    pipeline->config.path_count + 1, &differs, first, err) != 0)
+        return -1;
+    *same = !differs;
+    if (differs) {
+        pipeline_note(pipeline, "Main moved on to %.10s, which changes %s: its own push decides.",
+                      tip, first);
+        return 0;
+    }
+    memcpy(pipeline->job.base, tip, sizeof pipeline->job.base);
+    return pipeline_read_rules(pipeline, tip, err);
+}
+
+static int settle(struct pipeline *pipeline, struct runs *runs,
+                  const struct promotion_accept *accept, struct err *err)
+{
+    const struct rule *rule = &pipeline->config.rule;
+    for (int race = 0; race < RACES_MAX; race++) {
+        const struct baseline *baseline =
+            pipeline->has_baseline ? &pipeline->baseline : NULL;
+        comparison_free(&runs->first_verdict);
+        comparison_free(&pipeline->comparison);
+        enum promote_end end;
+        if (compare_samples(&runs->first, baseline, rule, &runs->first_verdict, err) != 0 ||
+            compare_samples(&pipeline->samples, baseline, rule, &pipeline->comparison, err) !=
+                0 ||
+            decide_and_push(pipeline, runs, accept, &end, err) != 0)
+            return -1;
+        bool same = false;
+        if (end != PROMOTE_RACE)
+            return 0;
+        if (follow_main(pipeline, &same, err) != 0)
+            return -1;
+        if (!same)
+            return 0;
+    }
+    return err_set(err, ERR_HOST, "main moved %d times while the baseline was pushed", RACES_MAX);
+}
+
+static unsigned seconds_left(const struct pipeline *pipeline, time_t since)
+{
+    double passed = difftime(time(NULL), since);
+    double gap = pipeline->config.promotion_gap_s;
+    return passed >= gap ? 0 : (unsigned)(gap - (passed > 0 ? passed : 0)) + 1;
+}
+
+static int promote(struct pipeline *pipeline, const struct promotion_accept *given,
+                   unsigned *wait_s, struct err *err)
+{
+    struct runs runs __attribute__((cleanup(runs_free))) = {0};
+    struct promotion_accept accept = {0};
+    time_t when;
+    if (given != NULL)
+        accept = *given;
+    if (pipeline_read_rules(pipeline, pipeline->job.head, err) != 0)
+        return -1;
+    if (!load_first(pipeline, &runs.first, &when)) {
+        if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)
+            return -1;
+        find_accepted(pipeline, &accept);
+        if (pipeline->samples.count == 0 || !could_move(pipeline, &accept))
+            return 0; /* nothing measured, or nothing to move: one run tells */
+        if (keep_first(pipeline, err) != 0)
+            return -1;
+        *wait_s = seconds_left(pipeline, time(NULL));
+        if (*wait_s > 0)
+            return 0;
+        runs.first = pipeline->samples;
+        pipeline->samples = (struct samples){.device = runs.first.device};
+    } else if ((*wait_s = seconds_left(pipeline, when)) > 0) {
+        return 0;
+    }
+    if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)
+        return -1;
+    find_accepted(pipeline, &accept);
+    if (pipeline->samples.count == 0)
+        return 0; /* it could not be built: the verdict says so */
+    return settle(pipeline, &runs, &accept, err);
+}
+
+int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *accept,
+                     unsigned *wait_s, struct err *err)
+{
+    struct err problem = {0};
+    *wait_s = 0;
+    if (promote(pipeline, accept, wait_s, &problem) != 0) {
+        if (problem.class == ERR_NONE)
+            return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
+        pipeline_unmeasured(pipeline, FAULT_BASE, &problem);
+    }
+    if (*wait_s > 0)
+        pipeline_say(pipeline, "second run in %u s", *wait_s);
+    return 0;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: a table of subcommands. Every stage of the road also runs alone here, on
+ * files. One line on stderr for an error; the exit code is the verdict's. */
+#include "cli/cli.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv, struct err *err);
+    const char *arguments;
+    const char *does;
+} commands[] = {
+    {"check", cli_check, "[--repo DIR] [--base REV] [--head REV] | --repository O/R --pr N",
+     "the whole road, here and now, for two commits or one pull request"},
+    {"submit", cli_submit, "[--socket S] [--device D] [--artifacts DIR]",
+     "the Actions step: hand the job to ratchetd and wait for the verdict"},
+    {"bench", cli_bench, "[--repo DIR] [--head REV] [--device D] [--output FILE]",
+     "build and time the kernel of one commit; writes samples.json"},
+    {"verify", cli_verify, "[--repo DIR] [--head REV] [--device D]",
+     "build the kernel of one commit and check its results against fp64"},
+    {"compare", cli_compare, "[--baseline FILE] [--rules FILE] [--json] SAMPLES",
+     "the judge alone, on files"},
+    {"report", cli_report, "[--samples FILE] [--baseline FILE] VERDICT",
+     "the Markdown of a verdict.json"},
+    {"post", cli_post, "--repository O/R --pr N --device D REPORT",
+     "put a report into the comment of a pull request"},
+    {"promote", cli_promote, "--repository O/R [--accept CONFIG --by NAME]",
+     "measure main's tip and move the baseline if it earned it"},
+    {"history", cli_history, "[--repo DIR] [--device D]",
+     "how the baseline moved, commit by commit"},
+    {"status", cli_status, "[--socket S]", "what ratchetd is doing"},
+    {"doctor", cli_doctor, "[--config FILE]", "try everything this host needs, by doing it"},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static void usage(FILE *out)
+{
+    fprintf(out, "usage: ratchet COMMAND [OPTIONS]\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-8s %s\n           %s\n", commands[i].name, commands[i].does,
+                commands[i].arguments);
+    fprintf(out, "\nMost commands take --config FILE (ratchetd.conf) and --device SLUG.\n"
+                 "Exit codes: 0 held or improved, 1 regressed, 2 unclear, 3 unmeasured,\n"
+                 "64 usage or malformed input, 70 internal. Manual: man ratchet\n");
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "C");
+    signal(SIGPIPE, SIG_IGN);
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        usage(stdout);
+        return 0;
+    }
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        printf("ratchet %s\n", RATCHET_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; argc >= 2 && i < COMMAND_COUNT; i++) {
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        struct err err = {0};
+        int code = commands[i].run(argc - 1, argv + 1, &err);
+        if (code < 0)
+            fprintf(stderr, "ratchet %s: %s\n", commands[i].name, err.text);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            fprintf(stderr, "ratchet %s: write to standard output failed\n", commands[i].name);
+            return EXIT_UNMEASURED;
+        }
+        return code < 0 ? (int)err_exit_code(err.class) : code;
+    }
+    if (argc >= 2)
+        fprintf(stderr, "ratchet: unknown command `%s`\n", argv[1]);
+    usage(stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's main: options, configuration, socket, signals. What it serves is
+ * daemon/server.c; it logs to stderr, which systemd keeps. */
+#include "base/file.h"
+#include "cli/cli.h"
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { SYSTEMD_FIRST_FD = 3, LISTEN_BACKLOG = 64 };
+
+/* A socket that systemd holds for us (sd_listen_fds(3)), or -1. */
+static int inherited_socket(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    char own[24];
+    snprintf(own, sizeof own, "%ld", (long)getpid());
+    if (pid == NULL || count == NULL || strcmp(pid, own) != 0 || strcmp(count, "1") != 0)
+        return -1;
+    return SYSTEMD_FIRST_FD;
+}
+
+/* The lock was taken: a socket file that is there belongs to a daemon that died. */
+static int make_socket(const struct host *host, int *out, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(host->socket) >= sizeof address.sun_path)
+        return err_set(err, ERR_INPUT, "daemon.socket: `%s` is longer than %zu bytes",
+                       host->socket, sizeof address.sun_path - 1);
+    memcpy(address.sun_path, host->socket, strlen(host->socket));
+    FD_AUTO fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_errno(err, ERR_HOST, errno, "open a socket");
+    unlink(host->socket);
+    /* Anybody may connect; who may ask is decided by the peer's user (daemon.allow-user). */
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
+        chmod(host->socket, 0666) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
+        return err_errno(err, ERR_HOST, errno, "listen on `%s`", host->socket);
+    *out = fd;
+    fd = -1;
+    return 0;
+}
+
+static int open_state(const struct host *host, int *lock, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    if (file_mkdirs(host->state, 0711, err) != 0 ||
+        file_path(path, err, "%s/ratchetd.lock", host->state) != 0)
+        return -1;
+    if (file_lock(path, false, lock, err) == 0)
+        return 0;
+    return err_wrap(err, "is another ratchetd running on this state folder?");
+}
+
+static int run(const char *config, struct err *err)
+{
+    static struct host host;
+    FD_AUTO lock = -1;
+    sigset_t handled;
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGTERM);
+    sigaddset(&handled, SIGINT);
+    sigaddset(&handled, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &handled, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0); /* tokens are in our memory: no core, no ptrace */
+    umask(022);
+    if (cli_host(config, &host, err) != 0 || open_state(&host, &lock, err) != 0)
+        return -1;
+    int fd = inherited_socket();
+    if (fd < 0 && make_socket(&host, &fd, err) != 0)
+        return -1;
+    fprintf(stderr, "ratchetd: %zu devices, %zu repositories, listening on %s\n",
+            host.device_count, host.repository_count, host.socket);
+    return server_run(&host, fd, err);
+}
+
+int main(int argc, char **argv)
+{
+    const char *config = NULL;
+    bool version = false;
+    const struct cli_option options[] = {
+        {"config", &config, NULL}, {"version", NULL, &version}, {NULL, NULL, NULL}};
+    struct err err = {0};
+    setlocale(LC_ALL, "C");
+    if (cli_options(argc, argv, options, NULL, 0, NULL, &err) == 0 && version) {
+        printf("ratchetd %s\n", RATCHET_VERSION);
+        return 0;
+    }
+    if (err.class == ERR_NONE && run(config, &err) == 0)
+        return 0;
+    fprintf(stderr, "ratchetd: %s\n", err.text);
+    return (int)err_exit_code(err.class);
+}
