@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The CPU as a device: anonymous memory, memcpy, and the raw monotonic clock around calls
+ * that have finished when they return. Preemption is read from getrusage, which counts for
+ * every thread the kernel used, ended ones included. */
+#include "harness/device.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+struct device {
+    struct attention_cpu_stream stream;
+    int32_t cpus[]; /* stream.cpus points here where there is one for every thread */
+};
+
+/* With a processor for every thread the caller takes the first and the library pins its
+ * helpers to the others; with fewer, all share the set. */
+static int pin(const struct device_options *options, struct err *err)
+{
+    size_t count = options->cpu_count;
+    size_t threads = (size_t)options->threads;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (size_t i = 0; i < (count >= threads ? 1 : count); i++) {
+        if (options->cpus[i] < 0 || options->cpus[i] >= CPU_SETSIZE)
+            return err_set(err, ERR_INPUT, "cannot pin to cpu %d", (int)options->cpus[i]);
+        CPU_SET((size_t)options->cpus[i], &set);
+    }
+    if (sched_setaffinity(0, sizeof set, &set) != 0)
+        return err_errno(err, ERR_HOST, errno, "pin to cpu %d", (int)options->cpus[0]);
+    return 0;
+}
+
+static int cpu_open(const struct device_options *options, struct device **out, struct err *err)
+{
+    size_t threads = (size_t)options->threads;
+    struct device *device = calloc(1, sizeof *device + threads * sizeof device->cpus[0]);
+    if (device == NULL)
+        return err_set(err, ERR_HOST, "no memory for the device");
+    device->stream.threads = options->threads;
+    if (options->cpu_count > 0 && pin(options, err) != 0) {
+        free(device);
+        return -1;
+    }
+    if (options->cpu_count >= threads) {
+        memcpy(device->cpus, options->cpus, threads * sizeof device->cpus[0]);
+        device->stream.cpus = device->cpus;
+    }
+    *out = device;
+    return 0;
+}
+
+static void cpu_close(struct device *device)
+{
+    free(device);
+}
+
+static int cpu_allocate(struct device *device, size_t bytes, void **out, struct err *err)
+{
+    (void)device;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED)
+        return err_errno(err, ERR_HOST, errno, "allocate %zu bytes", bytes);
+    memset(memory, 0, bytes); /* a page only read before is the shared zero page */
+    *out = memory;
+    return 0;
+}
+
+static void cpu_release(struct device *device, void *memory, size_t bytes)
+{
+    (void)device;
+    munmap(memory, bytes);
+}
+
+static int cpu_protect(struct device *device, void *memory, size_t bytes, bool read_only,
+                       struct err *err)
+{
+    (void)device;
+    if (mprotect(memory, bytes, read_only ? PROT_READ : PROT_READ | PROT_WRITE) != 0)
+        return err_errno(err, ERR_HOST, errno, "protect %zu bytes", bytes);
+    return 0;
+}
+
+static int cpu_copy(struct device *device, void *to, const void *from, size_t bytes,
+                    struct err *err)
+{
+    (void)device;
+    (void)err;
+    memcpy(to, from, bytes);
+    return 0;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static unsigned long long involuntary_switches(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (unsigned long long)usage.ru_nivcsw;
+}
+
+static int cpu_sample(struct device *device, const struct device_work *work, size_t first,
+                      unsigned long launches, struct device_sample *out, struct err *err)
+{
+    (void)err;
+    const struct device_inputs *sets = work->sets;
+    size_t set = first;
+    int error = 0;
+    /* On a busy machine this gives the rest of our slice away and comes back with a whole
+     * one, so that a short sample seldom meets the end of a slice; else it costs 0.3 us. */
+    sched_yield();
+    unsigned long long switches = involuntary_switches();
+    uint64_t start = now_ns();
+    for (unsigned long i = 0; i < launches; i++) {
+        int result = work->kernel->forward(work->problem, sets[set].q, sets[set].k,
+                                           sets[set].v, work->out, work->lse,
+                                           work->workspace, &device->stream);
+        if (error == 0)
+            error = result;
+        if (++set == work->set_count)
+            set = 0;
+    }
+    uint64_t end = now_ns();
+    *out = (struct device_sample){
+        .total_ns = end - start,
+        .switches = involuntary_switches() - switches,
+        .error = error,
+    };
+    return 0;
+}
+
+const struct device_ops device_cpu = {
+    .name = "cpu",
+    .abi = ATTENTION_CPU,
+    .open = cpu_open,
+    .close = cpu_close,
+    .allocate = cpu_allocate,
+    .release = cpu_release,
+    .protect = cpu_protect,
+    .write = cpu_copy,
+    .read = cpu_copy,
+    .sample = cpu_sample,
+};

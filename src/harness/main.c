@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ratchet-bench: loads kernel libraries and times and verifies them, as its parent says over
+ * the protocol of wire.h. Installed with the service, never built from a pull request. It
+ * holds no secret and trusts nothing it loads. */
+#include "harness/commands.h"
+#include "harness/device.h"
+#include "harness/voice.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static const struct device_ops *const devices[] = {&device_cpu};
+
+static const struct device_ops *find_device(const char *name)
+{
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
+        if (strcmp(devices[i]->name, name) == 0)
+            return devices[i];
+    return NULL;
+}
+
+static int serve(const struct device_ops *ops, struct err *err)
+{
+    struct harness *harness;
+    if (harness_open(ops, &harness, err) != 0)
+        return -1;
+    voice_say("ratchet-bench %d %s", WIRE_VERSION, ops->name);
+    voice_flush();
+    char line[WIRE_LINE_BYTES];
+    int heard;
+    while ((heard = voice_hear(line, err)) == 1)
+        if (!harness_obey(harness, line))
+            break;
+    harness_close(harness);
+    return heard < 0 ? -1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+    const struct device_ops *ops = argc == 2 ? find_device(argv[1]) : NULL;
+    if (ops == NULL) {
+        fprintf(stderr, "ratchet-bench: usage: ratchet-bench DEVICE, run by ratchet;"
+                        " DEVICE is cpu\n");
+        return EXIT_USAGE;
+    }
+    const struct rlimit none = {0, 0}; /* a crash of a kernel leaves no core file */
+    setrlimit(RLIMIT_CORE, &none);
+    if (voice_open(&err) != 0 || serve(ops, &err) != 0) {
+        fprintf(stderr, "ratchet-bench: %s\n", err.text);
+        return (int)err_exit_code(err.class);
+    }
+    return EXIT_HELD;
+}

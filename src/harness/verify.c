@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the reference and the comparison. Every comparison is written so that NaN fails. */
+#include "harness/verify.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct verifier {
+    const struct attention_problem *problem;
+    struct verify_reference reference;
+    bool loaded;       /* `keys` and `values` hold head `head` of `seed` and `kind` */
+    size_t head;       /* over batch * heads_kv */
+    uint64_t seed;
+    enum inputs_kind kind;
+    float *query;      /* head_dim */
+    float *keys;       /* seq_k * head_dim */
+    float *values;
+    double *weights;   /* seq_k: scores, then weights */
+    double *spread;    /* head_dim */
+    double *mass;
+};
+
+void verify_poison(float *elements, size_t count)
+{
+    const uint32_t poison = VERIFY_POISON;
+    for (size_t i = 0; i < count; i++)
+        memcpy(&elements[i], &poison, sizeof poison);
+}
+
+bool verify_is_poison(float element)
+{
+    uint32_t bits;
+    memcpy(&bits, &element, sizeof bits);
+    return bits == VERIFY_POISON;
+}
+
+void verifier_close(struct verifier *verifier)
+{
+    if (verifier == NULL)
+        return;
+    free(verifier->reference.out);
+    free(verifier->reference.tolerance);
+    free(verifier->query);
+    free(verifier->keys);
+    free(verifier->values);
+    free(verifier->weights);
+    free(verifier->spread);
+    free(verifier->mass);
+    free(verifier);
+}
+
+int verifier_open(const struct attention_problem *problem, struct verifier **out,
+                  struct err *err)
+{
+    struct verifier *verifier = calloc(1, sizeof *verifier);
+    if (verifier == NULL)
+        return err_set(err, ERR_HOST, "no memory for the reference");
+    size_t dim = (size_t)problem->head_dim;
+    size_t seq = (size_t)problem->seq_k;
+    verifier->problem = problem;
+    verifier->reference.out = calloc(dim, sizeof(double));
+    verifier->reference.tolerance = calloc(dim, sizeof(double));
+    verifier->query = calloc(dim, sizeof(float));
+    verifier->keys = calloc(seq * dim, sizeof(float));
+    verifier->values = calloc(seq * dim, sizeof(float));
+    verifier->weights = calloc(seq, sizeof(double));
+    verifier->spread = calloc(dim, sizeof(double));
+    verifier->mass = calloc(dim, sizeof(double));
+    if (verifier->reference.out == NULL || verifier->reference.tolerance == NULL ||
+        verifier->query == NULL || verifier->keys == NULL || verifier->values == NULL ||
+        verifier->weights == NULL || verifier->spread == NULL || verifier->mass == NULL) {
+        verifier_close(verifier);
+        return err_set(err, ERR_HOST, "no memory for the reference");
+    }
+    *out = verifier;
+    return 0;
+}
+
+static void load_head(struct verifier *verifier, const struct inputs *inputs, size_t head)
+{
+    if (verifier->loaded && verifier->head == head && verifier->seed == inputs->seed &&
+        verifier->kind == inputs->kind)
+        return;
+    size_t dim = (size_t)verifier->problem->head_dim;
+    size_t seq = (size_t)verifier->problem->seq_k;
+    for (size_t j = 0; j < seq; j++) {
+        inputs_row(inputs, INPUTS_K, head * seq + j, verifier->keys + j * dim);
+        inputs_row(inputs, INPUTS_V, head * seq + j, verifier->values + j * dim);
+    }
+    verifier->loaded = true;
+    verifier->head = head;
+    verifier->seed = inputs->seed;
+    verifier->kind = inputs->kind;
+}
+
+/* Keys that query i sees: the mask is aligned to the bottom right corner. */
+static size_t visible_keys(const struct attention_problem *problem, size_t i)
+{
+    if (!problem->causal)
+        return (size_t)problem->seq_k;
+    long long seen = (long long)i + problem->seq_k - problem->seq_q + 1;
+    return seen > 0 ? (size_t)seen : 0;
+}
+
+/* Scores into `weights`; the largest sum of |terms| of a score is returned. */
+static double scores(struct verifier *verifier, size_t visible, double *highest)
+{
+    const struct attention_problem *problem = verifier->problem;
+    size_t dim = (size_t)problem->head_dim;
+    double scale = problem->scale != 0.0F ? (double)problem->scale : 1.0 / sqrt((double)dim);
+    double top = -INFINITY;
+    double largest = 0.0;
+    for (size_t j = 0; j < visible; j++) {
+        const float *key = verifier->keys + j * dim;
+        double dot = 0.0;
+        double terms = 0.0;
+        for (size_t e = 0; e < dim; e++) {
+            double term = (double)verifier->query[e] * (double)key[e];
+            dot += term;
+            terms += fabs(term);
+        }
+        verifier->weights[j] = scale * dot;
+        top = fmax(top, scale * dot);
+        largest = fmax(largest, fabs(scale) * terms);
+    }
+    *highest = top;
+    return largest;
+}
+
+static void mix_values(struct verifier *verifier, size_t visible, double sum)
+{
+    size_t dim = (size_t)verifier->problem->head_dim;
+    double *out = verifier->reference.out;
+    for (size_t j = 0; j < visible; j++) {
+        const float *value = verifier->values + j * dim;
+        double weight = verifier->weights[j] / sum;
+        for (size_t e = 0; e < dim; e++) {
+            double term = weight * (double)value[e];
+            out[e] += term;
+            verifier->spread[e] += term * term;
+            verifier->mass[e] += fabs(term);
+        }
+    }
+}
+
+const struct verify_reference *verifier_reference(struct verifier *verifier,
+                                                  const struct inputs *inputs, size_t row)
+{
+    const struct attention_problem *problem = verifier->problem;
+    struct verify_reference *reference = &verifier->reference;
+    size_t dim = (size_t)problem->head_dim;
+    size_t seq_q = (size_t)problem->seq_q;
+    size_t heads = (size_t)problem->heads;
+    size_t group = heads / (size_t)problem->heads_kv;
+    size_t head = row / seq_q; /* over batch * heads */
+    size_t visible = visible_keys(problem, row % seq_q);
+    memset(reference->out, 0, dim * sizeof(double));
+    memset(reference->tolerance, 0, dim * sizeof(double));
+    memset(verifier->spread, 0, dim * sizeof(double));
+    memset(verifier->mass, 0, dim * sizeof(double));
+    reference->masked = visible == 0;
+    reference->lse = -INFINITY;
+    reference->lse_tolerance = 0.0;
+    if (reference->masked)
+        return reference;
+
+    load_head(verifier, inputs,
+              head / heads * (size_t)problem->heads_kv + head % heads / group);
+    inputs_row(inputs, INPUTS_Q, row, verifier->query);
+    double highest;
+    double score = scores(verifier, visible, &highest);
+    double sum = 0.0;
+    for (size_t j = 0; j < visible; j++) {
+        verifier->weights[j] = exp(verifier->weights[j] - highest);
+        sum += verifier->weights[j];
+    }
+    mix_values(verifier, visible, sum);
+    reference->lse = highest + log(sum);
+    reference->lse_tolerance = attention_lse_tolerance(problem->dtype, problem->seq_k,
+                                                       reference->lse, score);
+    for (size_t e = 0; e < dim; e++)
+        reference->tolerance[e] =
+            attention_tolerance(problem->dtype, problem->seq_k, reference->out[e],
+                                sqrt(verifier->spread[e]), verifier->mass[e], score);
+    return reference;
+}
+
+/* "batch 0 head 3 row 17" */
+static void name_row(const struct attention_problem *problem, size_t row, char out[96])
+{
+    size_t seq = (size_t)problem->seq_q;
+    size_t heads = (size_t)problem->heads;
+    snprintf(out, 96, "batch %zu head %zu row %zu", row / seq / heads, row / seq % heads,
+             row % seq);
+}
+
+static bool close_enough(double got, double want, double tolerance, double *worst)
+{
+    if (got == want)
+        return true;
+    double error = fabs(got - want);
+    if (!(error <= tolerance))
+        return false;
+    *worst = fmax(*worst, error / tolerance);
+    return true;
+}
+
+bool verify_row(const struct attention_problem *problem,
+                const struct verify_reference *reference, size_t row, const float *out,
+                float lse, double *worst, char *text, size_t size)
+{
+    char where[96];
+    name_row(problem, row, where);
+    for (size_t e = 0; e < (size_t)problem->head_dim; e++) {
+        if (close_enough((double)out[e], reference->out[e], reference->tolerance[e], worst))
+            continue;
+        if (verify_is_poison(out[e]))
+            snprintf(text, size, "out at %s column %zu was not written", where, e);
+        else
+            snprintf(text, size, "out at %s column %zu is %.9g, expected %.9g within %.3g",
+                     where, e, (double)out[e], reference->out[e], reference->tolerance[e]);
+        return false;
+    }
+    if (close_enough((double)lse, reference->lse, reference->lse_tolerance, worst))
+        return true;
+    if (verify_is_poison(lse))
+        snprintf(text, size, "lse at %s was not written", where);
+    else
+        snprintf(text, size, "lse at %s is %.9g, expected %.9g within %.3g", where,
+                 (double)lse, reference->lse, reference->lse_tolerance);
+    return false;
+}
+
+static bool whole_row(const struct attention_problem *problem, size_t row, const float *out,
+                      float lse, double bound, char *text, size_t size)
+{
+    char where[96];
+    for (size_t e = 0; e < (size_t)problem->head_dim; e++) {
+        if (fabs((double)out[e]) <= bound)
+            continue;
+        name_row(problem, row, where);
+        if (verify_is_poison(out[e]))
+            snprintf(text, size, "out at %s column %zu was not written", where, e);
+        else
+            snprintf(text, size, "out at %s column %zu is %.9g, and no |v| is above %.9g",
+                     where, e, (double)out[e], bound);
+        return false;
+    }
+    bool masked = visible_keys(problem, row % (size_t)problem->seq_q) == 0;
+    if (masked ? (double)lse == -INFINITY : isfinite(lse))
+        return true;
+    name_row(problem, row, where);
+    if (verify_is_poison(lse))
+        snprintf(text, size, "lse at %s was not written", where);
+    else
+        snprintf(text, size, "lse at %s is %.9g, expected %s", where, (double)lse,
+                 masked ? "-infinity" : "a finite number");
+    return false;
+}
+
+bool verify_whole(const struct attention_problem *problem, const float *out, const float *lse,
+                  double largest, char *text, size_t size)
+{
+    size_t rows = inputs_rows(problem, INPUTS_Q);
+    size_t dim = (size_t)problem->head_dim;
+    double bound = 1.01 * largest; /* room for rounding; the rows drawn are held to more */
+    for (size_t row = 0; row < rows; row++)
+        if (!whole_row(problem, row, out + row * dim, lse[row], bound, text, size))
+            return false;
+    return true;
+}

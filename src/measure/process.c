@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the folder of copies, the slots, and the steps from a config to its replicate. Head
+ * always comes last within a step: when it fails there, the others have just passed. */
+#include "measure/process.h"
+
+#include "base/file.h"
+#include "measure/session.h"
+#include "measure/turns.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+enum { VERIFY_ROWS = 256 };
+
+static const enum arm step_order[ARM_COUNT] = {ARM_ANCHOR, ARM_CONTROL, ARM_BASE, ARM_HEAD};
+
+struct slot {
+    const char *path;
+    enum arm arm;
+    bool loaded;
+};
+
+struct process {
+    const struct bench_request *request;
+    const struct machine *machine;
+    unsigned threads;
+    struct process_config *configs;
+    size_t count;
+    struct slot slots[WIRE_SLOTS_MAX];
+    size_t slot_count;
+    char folder[FILE_PATH_BYTES];
+    struct session *session;
+};
+
+int process_random(uint64_t *out, struct err *err)
+{
+    if (getrandom(out, sizeof *out, 0) != (ssize_t)sizeof *out)
+        return err_errno(err, ERR_HOST, errno, "getrandom");
+    return 0;
+}
+
+unsigned process_threads(const struct bench_request *request, const struct machine *machine)
+{
+    unsigned threads = request->threads != 0 ? request->threads : machine->cores;
+    return threads < WIRE_THREADS_MAX ? threads : WIRE_THREADS_MAX;
+}
+
+/* ---- folder and slots ---- */
+
+static const char *library_of(const struct process_config *config, enum arm arm)
+{
+    return config->bench->library[arm == ARM_CONTROL ? ARM_ANCHOR : arm];
+}
+
+/* The slot of an arm's library; an arm never shares a copy with another arm. */
+static int slot_of(const struct process *process, const struct process_config *config,
+                   enum arm arm)
+{
+    for (size_t i = 0; config->arms[arm] && i < process->slot_count; i++)
+        if (process->slots[i].arm == arm &&
+            strcmp(process->slots[i].path, library_of(config, arm)) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* Slots for all arms of a config, or none: then it waits for another process. */
+static bool take_slots(struct process *process, const struct process_config *config)
+{
+    size_t before = process->slot_count;
+    for (int i = 0; i < ARM_COUNT; i++) {
+        enum arm arm = step_order[i];
+        if (!config->arms[arm] || slot_of(process, config, arm) >= 0)
+            continue;
+        if (process->slot_count == WIRE_SLOTS_MAX) {
+            process->slot_count = before;
+            return false;
+        }
+        process->slots[process->slot_count++] =
+            (struct slot){.path = library_of(config, arm), .arm = arm};
+    }
+    return true;
+}
+
+static int make_folder(struct process *process, struct err *err)
+{
+    uint64_t name;
+    char path[FILE_PATH_BYTES];
+    if (process_random(&name, err) != 0 ||
+        file_path(path, err, "%s/bench-%016llx", process->request->work,
+                  (unsigned long long)name) != 0 ||
+        file_mkdirs(path, 0755, err) != 0)
+        return -1;
+    memcpy(process->folder, path, sizeof path);
+    if (chmod(path, 0755) != 0) /* whatever our umask is: the sandbox's user must read it */
+        return err_errno(err, ERR_HOST, errno, "chmod `%s`", path);
+    if (file_path(path, err, "%s/%s", process->folder, SESSION_PROGRAM) != 0 ||
+        file_copy(process->request->harness, path, 0755, err) != 0)
+        return -1;
+    for (size_t i = 0; i < process->slot_count; i++)
+        if (file_path(path, err, "%s/lib-%02zu.so", process->folder, i) != 0 ||
+            file_copy(process->slots[i].path, path, 0755, err) != 0)
+            return -1;
+    return 0;
+}
+
+/* ---- what went wrong, and with whom ---- */
+
+static enum trouble_kind kind_of_loss(enum loss loss)
+{
+    static const enum trouble_kind kinds[] = {
+        [LOSS_NONE] = TROUBLE_HOST,    [LOSS_CRASH] = TROUBLE_CRASH,
+        [LOSS_KILLED] = TROUBLE_CRASH, [LOSS_HANG] = TROUBLE_HANG,
+        [LOSS_GARBLED] = TROUBLE_GARBLED};
+    return kinds[loss];
+}
+
+static void set_trouble(struct trouble *trouble, enum trouble_kind kind, bool whole,
+                        const char *stage, const char *text)
+{
+    if (trouble->kind != TROUBLE_NONE)
+        return; /* the first is the cause */
+    trouble->kind = kind;
+    trouble->whole = whole;
+    snprintf(trouble->text, sizeof trouble->text, "%.400s%.100s", text, stage);
+}
+
+/* Write down that a step ended otherwise than it should. `arm` ARM_COUNT: no arm was at work,
+ * so a death is the host's; but words out of place are a library's, and of those only the
+ * pull request's is nobody's yet. */
+static void note(struct process *process, struct process_config *config, enum talk talk,
+                 enum arm arm, const struct line *line, const char *stage)
+{
+    if (talk == TALK_WRONG && line->arm < ARM_COUNT && config->arms[line->arm]) {
+        char text[WIRE_TEXT_BYTES + 32];
+        snprintf(text, sizeof text, "wrong result: %s", line->text);
+        set_trouble(&config->trouble[line->arm], TROUBLE_WRONG, false, stage, text);
+        return;
+    }
+    if (talk == TALK_FAILED) {
+        set_trouble(&config->trouble[ARM_COUNT], TROUBLE_HOST, false, stage, line->text);
+        return;
+    }
+    enum loss loss = session_loss(process->session);
+    const char *text = session_text(process->session);
+    if (talk == TALK_WRONG || (loss == LOSS_GARBLED && arm == ARM_COUNT)) {
+        bool head = config->arms[ARM_HEAD];
+        set_trouble(&config->trouble[head ? ARM_HEAD : ARM_COUNT], TROUBLE_GARBLED, head,
+                    stage, talk == TALK_WRONG ? "a wrong result of an arm that is not there"
+                                              : text);
+        return;
+    }
+    if (arm == ARM_COUNT)
+        set_trouble(&config->trouble[ARM_COUNT], TROUBLE_HOST, false, stage, text);
+    else
+        set_trouble(&config->trouble[arm], kind_of_loss(loss), arm == ARM_HEAD, stage, text);
+}
+
+/* One command about one arm (or none) and its one answer; trouble is noted. */
+static enum talk ask(struct process *process, struct process_config *config, enum arm arm,
+                     enum line_kind want, struct line *line, const char *stage,
+                     const char *format, ...) __attribute__((format(printf, 7, 8)));
+static enum talk ask(struct process *process, struct process_config *config, enum arm arm,
+                     enum line_kind want, struct line *line, const char *stage,
+                     const char *format, ...)
+{
+    char command[WIRE_LINE_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    enum talk talk = session_send(process->session, "%s", command);
+    if (talk == TALK_OK)
+        talk = session_hear(process->session, want, arm, line);
+    if (talk != TALK_OK)
+        note(process, config, talk, arm, line, stage);
+    return talk;
+}
+
+static bool troubled(const struct process_config *config)
+{
+    for (int arm = 0; arm <= ARM_COUNT; arm++)
+        if (config->trouble[arm].kind != TROUBLE_NONE)
+            return true;
+    return false;
+}
+
+/* ---- the steps of a process ---- */
+
+static int open_device(struct process *process, struct err *err)
+{
+    const struct bench_request *request = process->request;
+    char cpus[WIRE_CPUS_MAX * 7 + 1] = "";
+    size_t used = 0;
+    if (request->cpus != NULL && request->cpu_count > WIRE_CPUS_MAX)
+        return err_set(err, ERR_INPUT, "%zu cpus to pin to, at most %d are possible",
+                       request->cpu_count, WIRE_CPUS_MAX);
+    for (size_t i = 0; request->cpus != NULL && i < request->cpu_count; i++)
+        used += (size_t)snprintf(cpus + used, sizeof cpus - used, " %u",
+                                 request->cpus[i] % 100000);
+    /* The harness gives up by itself a little before we do: it can say how far it came. */
+    unsigned long long turn_ms = request->limits->turn_ms;
+    struct line line;
+    enum talk talk = session_send(process->session, "open %u %llu%s", process->threads,
+                                  turn_ms - turn_ms / 10, cpus);
+    if (talk == TALK_OK)
+        talk = session_hear(process->session, LINE_OPENED, ARM_COUNT, &line);
+    if (talk == TALK_OK)
+        return 0;
+    return err_set(err, ERR_HOST, "open the device: %s",
+                   talk == TALK_FAILED ? line.text : session_text(process->session));
+}
+
+/* A library that does not load is the trouble of every config that uses it. */
+static bool load_slot(struct process *process, size_t i)
+{
+    struct slot *slot = &process->slots[i];
+    struct line line;
+    enum talk talk = session_send(process->session, "load %zu lib-%02zu.so", i, i);
+    if (talk == TALK_OK)
+        talk = session_hear(process->session, LINE_LOADED, ARM_COUNT, &line);
+    slot->loaded = talk == TALK_OK && line.numbers[0] == i;
+    if (slot->loaded)
+        return true;
+    enum trouble_kind kind = talk == TALK_LOST ? kind_of_loss(session_loss(process->session))
+                                               : TROUBLE_REFUSED;
+    const char *text = talk == TALK_LOST     ? session_text(process->session)
+                       : talk == TALK_FAILED ? line.text
+                                             : "answered for another slot";
+    for (size_t c = 0; c < process->count; c++) {
+        struct process_config *config = &process->configs[c];
+        if (slot_of(process, config, slot->arm) != (int)i)
+            continue;
+        config->started = true;
+        set_trouble(&config->trouble[slot->arm], kind, true,
+                    talk == TALK_LOST ? " while it was loaded" : "", text);
+    }
+    return talk != TALK_LOST;
+}
+
+/* Anchors first: a library loaded early could pass for one that is loaded later. */
+static bool load_all(struct process *process)
+{
+    for (int order = 0; order < ARM_COUNT; order++)
+        for (size_t i = 0; i < process->slot_count; i++)
+            if (process->slots[i].arm == step_order[order] && !load_slot(process, i))
+                return false;
+    return true;
+}
+
+/* ---- the steps of a config ---- */
+
+static enum talk configure(struct process *process, struct process_config *config)
+{
+    const struct problem *p = &config->bench->config.problem;
+    char slots[ARM_COUNT][12];
+    struct line line;
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        int slot = slot_of(process, config, (enum arm)arm);
+        snprintf(slots[arm], sizeof slots[arm], slot < 0 ? "-" : "%d", slot);
+    }
+    return ask(process, config, ARM_COUNT, LINE_CONFIGURED, &line, "",
+               "config %d %d %d %d %d %d %s %d %s %s %s %s", p->batch, p->heads, p->heads_kv,
+               p->seq_q, p->seq_k, p->head_dim, dtype_name(p->dtype), p->causal ? 1 : 0,
+               slots[ARM_HEAD], slots[ARM_BASE], slots[ARM_ANCHOR], slots[ARM_CONTROL]);
+}
+
+/* Do one thing with every arm in turn; a wrong arm does not keep the others from being
+ * looked at, a lost process does. True when all are fine. */
+static bool each_arm(struct process *process, struct process_config *config, const char *stage,
+                     enum talk (*step)(struct process *process, struct process_config *config,
+                                       enum arm arm, const char *stage))
+{
+    for (int i = 0; i < ARM_COUNT; i++)
+        if (config->arms[step_order[i]] &&
+            step(process, config, step_order[i], stage) == TALK_LOST)
+            return false;
+    return !troubled(config);
+}
+
+static enum talk prepare(struct process *process, struct process_config *config, enum arm arm,
+                         const char *stage)
+{
+    struct line line;
+    enum talk talk = ask(process, config, arm, LINE_PREPARED, &line, stage, "prepare %s",
+                         arm_name(arm));
+    if (talk == TALK_OK)
+        config->peak_bytes[arm] = line.numbers[0];
+    return talk;
+}
+
+static enum talk verify(struct process *process, struct process_config *config, enum arm arm,
+                        const char *stage)
+{
+    struct line line;
+    uint64_t seeds[2];
+    if (process_random(&seeds[0], NULL) != 0)
+        return TALK_LOST;
+    enum talk talk = ask(process, config, arm, LINE_RAN, &line, stage, "forward %s %llu",
+                         arm_name(arm), (unsigned long long)seeds[0]);
+    if (talk != TALK_OK)
+        return talk;
+    /* Drawn only now that the output stands. */
+    if (process_random(&seeds[1], NULL) != 0)
+        return TALK_LOST;
+    return ask(process, config, arm, LINE_RIGHT, &line, stage, "rows %s %llu %d",
+               arm_name(arm), (unsigned long long)seeds[1], VERIFY_ROWS);
+}
+
+static bool allocate(struct process *process, struct process_config *config)
+{
+    char ignored[256];
+    struct line line;
+    unsigned long long rotation = machine_rotation(
+        process->machine, process->threads, process->request->warm_inputs, ignored,
+        sizeof ignored);
+    if (ask(process, config, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu",
+            rotation) != TALK_OK)
+        return false;
+    const struct problem *p = &config->bench->config.problem;
+    unsigned long long rows = (unsigned long long)p->batch * (unsigned)p->heads *
+                              (unsigned)p->seq_q;
+    unsigned long long outputs = rows * ((unsigned)p->head_dim + 1u) * sizeof(float);
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        if (config->arms[arm])
+            config->peak_bytes[arm] += line.numbers[1] + outputs;
+    return true;
+}
+
+/* Operations of the two matrix products; a causal mask leaves some out. */
+static double operations(const struct problem *p)
+{
+    double pairs = 0.0;
+    for (int i = 0; i < p->seq_q; i++) {
+        double seen = (double)i + p->seq_k - p->seq_q + 1.0;
+        pairs += p->causal ? fmax(seen, 0.0) : (double)p->seq_k;
+    }
+    return 4.0 * p->batch * p->heads * p->head_dim * pairs;
+}
+
+static int time_arms(struct process *process, struct process_config *config,
+                     struct replicate *replicate, struct err *err)
+{
+    struct turns turns = {
+        .session = process->session,
+        .request = process->request,
+        .witness = witness_of(process->request->device),
+        .floor_ns = operations(&config->bench->config.problem) /
+                    machine_peak_ops_per_ns(process->threads),
+    };
+    for (int i = 0; i < ARM_COUNT; i++)
+        if (config->arms[step_order[i]])
+            turns.arms[turns.arm_count++] = step_order[i];
+    struct line line;
+    uint64_t seed;
+    if (process_random(&seed, err) != 0)
+        return -1;
+    if (ask(process, config, ARM_COUNT, LINE_FILLED, &line, "", "fill %llu",
+            (unsigned long long)seed) != TALK_OK ||
+        ask(process, config, turns.arms[0], LINE_CALIBRATED, &line, " while it was calibrated",
+            "calibrate %s %.0f", arm_name(turns.arms[0]), process->request->target_ns) !=
+            TALK_OK)
+        return 0;
+    turns.launches = line.numbers[0] > 0 ? line.numbers[0] : 1;
+    struct turns_end end;
+    if (turns_take(&turns, replicate, &end, err) == 0)
+        return 0;
+    if (end.lie)
+        set_trouble(&config->trouble[end.arm < ARM_COUNT         ? end.arm
+                                     : config->arms[ARM_HEAD] ? ARM_HEAD
+                                                              : ARM_COUNT],
+                    TROUBLE_LIE, false, "", end.text);
+    else if (end.talk != TALK_OK)
+        note(process, config, end.talk, end.arm, &end.line, " while it was timed");
+    else
+        return -1;
+    return 0;
+}
+
+/* All steps of one config. The process may be lost afterwards. */
+static int run_config(struct process *process, struct process_config *config, struct err *err)
+{
+    struct line line;
+    struct replicate replicate = {0};
+    int rc = 0;
+    config->started = true;
+    if (configure(process, config) != TALK_OK)
+        return 0;
+    if (each_arm(process, config, "", prepare) && allocate(process, config) &&
+        each_arm(process, config, "", verify)) {
+        rc = time_arms(process, config, &replicate, err);
+        if (rc == 0 && !troubled(config) &&
+            each_arm(process, config, " (after timing)", verify)) {
+            config->replicate = replicate;
+            config->done = true;
+            replicate = (struct replicate){0};
+        }
+    }
+    replicate_free(&replicate);
+    if (rc == 0 && session_loss(process->session) == LOSS_NONE &&
+        ask(process, config, ARM_COUNT, LINE_RELEASED, &line, "", "release") != TALK_OK &&
+        config->done) {
+        replicate_free(&config->replicate);
+        config->done = false;
+    }
+    return rc;
+}
+
+static int run_configs(struct process *process, struct err *err)
+{
+    size_t order[MODEL_CONFIGS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < process->count; i++) {
+        /* A config whose library was refused has its trouble already. */
+        if (process->configs[i].started && !troubled(&process->configs[i]))
+            order[count++] = i;
+    }
+    for (; count > 0; count--) {
+        uint64_t bits;
+        if (process_random(&bits, err) != 0)
+            return -1;
+        size_t pick = (size_t)(bits % count);
+        size_t chosen = order[pick];
+        order[pick] = order[count - 1];
+        if (session_loss(process->session) != LOSS_NONE) {
+            process->configs[chosen].started = false; /* another process will */
+            continue;
+        }
+        if (run_config(process, &process->configs[chosen], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int run_all(struct process *process, struct err *err)
+{
+    if (make_folder(process, err) != 0)
+        return -1;
+    size_t configs = 0;
+    for (size_t i = 0; i < process->count; i++)
+        configs += process->configs[i].started;
+    if (session_start(process->request, process->folder,
+                      process->request->limits->bench_ms * configs, &process->session,
+                      err) != 0)
+        return -1;
+    if (open_device(process, err) != 0)
+        return -1;
+    if (load_all(process))
+        return run_configs(process, err);
+    for (size_t i = 0; i < process->count; i++)
+        if (!troubled(&process->configs[i]))
+            process->configs[i].started = false;
+    return 0;
+}
+
+int process_run(const struct bench_request *request, const struct machine *machine,
+                struct process_config *configs, size_t count, struct err *err)
+{
+    struct process process = {
+        .request = request,
+        .machine = machine,
+        .threads = process_threads(request, machine),
+        .configs = configs,
+        .count = count,
+    };
+    for (size_t i = 0; i < count; i++)
+        configs[i].started = take_slots(&process, &configs[i]);
+    int rc = run_all(&process, err);
+    session_end(process.session);
+    struct err ignored;
+    if (process.folder[0] != '\0' &&
+        file_remove_tree(process.folder, rc == 0 ? err : &ignored) != 0)
+        rc = -1;
+    return rc;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the harness process. Every line from it is a stranger's: bounded, parsed, and taken
+ * only as the answer to the command that is open. */
+#include "measure/session.h"
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "measure/sandbox.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUIT_MS = 2000, STDERR_BYTES = 16 << 10 };
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+struct session {
+    struct proc_child *child;
+    struct sandbox_command *command;
+    unsigned long long turn_ms;
+    uint64_t deadline_ns; /* of the whole conversation */
+    enum loss loss;
+    char text[MODEL_TEXT_BYTES];
+};
+
+enum loss session_loss(const struct session *session)
+{
+    return session->loss;
+}
+
+const char *session_text(const struct session *session)
+{
+    return session->text;
+}
+
+static void signal_text(char *text, size_t size, int number)
+{
+    const char *name = sigabbrev_np(number);
+    snprintf(text, size, "crashed: signal %d (SIG%s)", number, name == NULL ? "?" : name);
+}
+
+static enum talk lose(struct session *session, enum loss loss, const char *text)
+{
+    session->loss = loss;
+    snprintf(session->text, sizeof session->text, "%.500s", text);
+    proc_finish(session->child, 0, NULL);
+    session->child = NULL;
+    return TALK_LOST;
+}
+
+static enum talk lose_to_signal(struct session *session, int number)
+{
+    char text[128];
+    if (number == SIGALRM) {
+        snprintf(text, sizeof text, "gave no answer within %llu ms", session->turn_ms);
+        return lose(session, LOSS_HANG, text);
+    }
+    signal_text(text, sizeof text, number);
+    bool outside = number == SIGKILL || number == SIGTERM || number == SIGINT;
+    return lose(session, outside ? LOSS_KILLED : LOSS_CRASH, text);
+}
+
+/* Its output ended: wait for the exit status, which a sandbox passes on as 128 + signal. */
+static enum talk lose_to_exit(struct session *session)
+{
+    struct proc_result result = {0};
+    proc_finish(session->child, QUIT_MS, &result);
+    session->child = NULL;
+    if (result.end == PROC_SIGNALLED)
+        return lose_to_signal(session, result.code);
+    if (result.end == PROC_EXITED && result.code > 128 && result.code <= 128 + 64)
+        return lose_to_signal(session, result.code - 128);
+    if (result.end == PROC_TIMED_OUT)
+        return lose(session, LOSS_GARBLED, "closed its output and went on");
+    char text[64];
+    snprintf(text, sizeof text, "ended by itself: exit code %d", result.code);
+    return lose(session, LOSS_CRASH, text);
+}
+
+enum talk session_send(struct session *session, const char *format, ...)
+{
+    char line[WIRE_LINE_BYTES];
+    if (session->loss != LOSS_NONE)
+        return TALK_LOST;
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(line, sizeof line - 1, format, args);
+    va_end(args);
+    if (length < 0 || (size_t)length >= sizeof line - 1)
+        return lose(session, LOSS_KILLED, "a command of ours was too long");
+    line[length] = '\n';
+    struct err err = {0};
+    if (proc_send(session->child, line, (size_t)length + 1, &err) == 0)
+        return TALK_OK;
+    return lose_to_exit(session);
+}
+
+static enum talk read_one(struct session *session, struct line *line)
+{
+    BUF_AUTO text;
+    buf_init(&text, WIRE_LINE_BYTES - 1);
+    struct err err = {0};
+    uint64_t deadline = proc_now_ns() + session->turn_ms * 1000000u;
+    bool over = deadline > session->deadline_ns;
+    if (over)
+        deadline = session->deadline_ns;
+    if (proc_read_line(session->child, deadline, &text, &err) != 0) {
+        if (err.class == ERR_NOT_FOUND)
+            return lose_to_exit(session);
+        if (err.class != ERR_TIMEOUT)
+            return lose(session, LOSS_GARBLED, err.text);
+        char why[128];
+        snprintf(why, sizeof why, "gave no answer within %llu ms", session->turn_ms);
+        return lose(session, LOSS_HANG, over ? "was not done when its time was up" : why);
+    }
+    if (line_parse(text.data, text.len, line, &err) != 0)
+        return lose(session, LOSS_GARBLED, err.text);
+    return TALK_OK;
+}
+
+enum talk session_hear(struct session *session, enum line_kind want, enum arm arm,
+                       struct line *line)
+{
+    if (session->loss != LOSS_NONE)
+        return TALK_LOST;
+    if (read_one(session, line) != TALK_OK)
+        return TALK_LOST;
+    if (line->kind == LINE_DIED)
+        return lose_to_signal(session, (int)line->numbers[0]);
+    if (line->kind == LINE_FAILED || (line->kind == LINE_REFUSED && want == LINE_LOADED))
+        return TALK_FAILED;
+    bool about = arm == ARM_COUNT || line->arm == arm;
+    if (line->kind == want && about)
+        return TALK_OK;
+    if (line->kind == LINE_WRONG && about)
+        return TALK_WRONG;
+    char text[128];
+    snprintf(text, sizeof text, "answered `%s` where `%s` was due", line_kind_name(line->kind),
+             line_kind_name(want));
+    return lose(session, LOSS_GARBLED, text);
+}
+
+/* ---- start and end ---- */
+
+static struct proc_limits limits_of(const struct bench_request *request)
+{
+    return (struct proc_limits){
+        /* a sanitised harness reserves terabytes of address space */
+        .memory_bytes = SANITIZED ? 0 : request->limits->bench_memory,
+        .file_bytes = 1,
+        .processes = (unsigned)request->limits->bench_processes,
+    };
+}
+
+static int start_sandboxed(struct session *session, const struct bench_request *request,
+                           const char *folder, struct err *err)
+{
+    const struct sandbox_bind bind = {.from = folder, .to = "/bench", .writable = 0};
+    const char *const argv[] = {"/bench/" SESSION_PROGRAM, "cpu", NULL};
+    const struct sandbox sandbox = {
+        .kind = SANDBOX_BENCH,
+        .device = request->device,
+        .binds = &bind,
+        .bind_count = 1,
+        .argv = argv,
+        .cwd = "/bench",
+        .uid = request->uid,
+        .gid = request->gid,
+        .limits = limits_of(request),
+    };
+    struct proc_spec spec;
+    if (sandbox_command(&sandbox, &session->command, &spec, err) != 0)
+        return -1;
+    return proc_start(&spec, STDERR_BYTES, &session->child, err);
+}
+
+static int start_bare(struct session *session, const struct bench_request *request,
+                      const char *folder, struct err *err)
+{
+    char program[FILE_PATH_BYTES];
+    if (file_path(program, err, "%s/%s", folder, SESSION_PROGRAM) != 0)
+        return -1;
+    const char *const argv[] = {program, "cpu", NULL};
+    struct proc_spec spec = {
+        .argv = argv,
+        .cwd = folder,
+        .stdin_fd = -1,
+        .uid = (uid_t)-1,
+        .gid = (gid_t)-1,
+        .limits = limits_of(request),
+    };
+    spec.limits.processes = 0; /* would count every process of this user */
+    return proc_start(&spec, STDERR_BYTES, &session->child, err);
+}
+
+/* The first line tells that the sandbox and the harness stand; nothing foreign runs yet. */
+static int greet(struct session *session, const struct bench_request *request, struct err *err)
+{
+    BUF_AUTO text;
+    buf_init(&text, WIRE_LINE_BYTES - 1);
+    struct line line;
+    struct err why = {0};
+    uint64_t deadline = proc_now_ns() + session->turn_ms * 1000000u;
+    if (proc_read_line(session->child, deadline, &text, &why) != 0) {
+        const char *said = proc_stderr(session->child)->data;
+        if (request->sandboxed && strstr(said, "bwrap: ") != NULL)
+            return sandbox_refused(said, err);
+        return err_set(err, ERR_HOST, "%s does not start: %s%s%.*s", request->harness,
+                       why.text, said[0] == '\0' ? "" : ": ", (int)strcspn(said, "\n"), said);
+    }
+    if (line_parse(text.data, text.len, &line, err) != 0)
+        return err_wrap(err, "%s", request->harness);
+    if (line.kind != LINE_HELLO || line.numbers[0] != WIRE_VERSION)
+        return err_set(err, ERR_HOST, "%s speaks another protocol: `%s`, expected version %d",
+                       request->harness, text.data, WIRE_VERSION);
+    return 0;
+}
+
+int session_start(const struct bench_request *request, const char *folder, uint64_t wall_ms,
+                  struct session **out, struct err *err)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a session");
+    session->turn_ms = request->limits->turn_ms;
+    session->deadline_ns = proc_now_ns() + wall_ms * 1000000u;
+    if ((request->sandboxed ? start_sandboxed(session, request, folder, err)
+                            : start_bare(session, request, folder, err)) != 0 ||
+        greet(session, request, err) != 0) {
+        session_end(session);
+        return -1;
+    }
+    *out = session;
+    return 0;
+}
+
+void session_end(struct session *session)
+{
+    if (session == NULL)
+        return;
+    if (session->child != NULL) {
+        bool quits = session->loss == LOSS_NONE &&
+                     proc_send(session->child, "quit\n", 5, NULL) == 0;
+        proc_finish(session->child, quits ? QUIT_MS : 0, NULL);
+    }
+    sandbox_free(&session->command);
+    free(session);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the order of the arms and what makes a turn count. A turn is whole or nothing: where
+ * one sample was disturbed, all arms are taken again, so that arms stay comparable. */
+#include "measure/turns.h"
+
+#include "base/proc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TURN_BUDGET = 3,     /* turns taken at most, for each one planned */
+    AUDIT_SAMPLES = 8,   /* of one arm alone, in one audit turn */
+    AUDIT_REFERENCE = 3, /* audits of the first arm, whose least overhead is the measure */
+    AUDIT_TRIES = 12     /* audits of another arm before it is believed to be off */
+};
+
+/* One turn as it was answered. */
+struct turn {
+    enum arm order[WIRE_TURN_ARMS_MAX];
+    size_t count;
+    unsigned long long total_ns[WIRE_TURN_ARMS_MAX]; /* in that order */
+    unsigned long long sum_ns;
+    unsigned long long wall_ns; /* by our clock, from the command to `done` */
+    unsigned marks;
+};
+
+static void shuffle(struct turn *turn, uint64_t bits)
+{
+    for (size_t i = turn->count; i > 1; i--) {
+        size_t j = (size_t)(bits % i); /* i is at most 4: the bias is below 2^-60 */
+        bits /= i;
+        enum arm arm = turn->order[i - 1];
+        turn->order[i - 1] = turn->order[j];
+        turn->order[j] = arm;
+    }
+}
+
+static enum talk send_turn(const struct turns *turns, const struct turn *turn, uint64_t seed)
+{
+    char names[WIRE_TURN_ARMS_MAX * 8 + 1];
+    size_t used = 0;
+    for (size_t i = 0; i < turn->count; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s",
+                                 arm_name(turn->order[i]));
+    return session_send(turns->session, "turn %llu %llu%s", (unsigned long long)seed,
+                        turns->launches, names);
+}
+
+/* Hear the samples of a turn and its `done`. */
+static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct turns_end *end)
+{
+    turn->sum_ns = 0;
+    for (size_t i = 0; i < turn->count; i++) {
+        end->arm = turn->order[i];
+        enum talk talk = session_hear(turns->session, LINE_SAMPLE, end->arm, &end->line);
+        if (talk != TALK_OK)
+            return talk;
+        turn->total_ns[i] = end->line.numbers[0];
+        turn->sum_ns += end->line.numbers[0];
+        turn->marks |= end->line.numbers[1] > 0 ? MARK_PREEMPTED : 0;
+    }
+    end->arm = ARM_COUNT;
+    enum talk talk = session_hear(turns->session, LINE_DONE, ARM_COUNT, &end->line);
+    if (talk == TALK_WRONG)
+        end->arm = end->line.arm;
+    return talk;
+}
+
+static int lie(struct turns_end *end, enum arm arm, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static int lie(struct turns_end *end, enum arm arm, const char *format, ...)
+{
+    end->talk = TALK_OK;
+    end->arm = arm;
+    end->lie = true;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(end->text, sizeof end->text, format, args);
+    va_end(args);
+    return -1;
+}
+
+/* A sample below the floor, or more time claimed than passed. Both clocks are the same one,
+ * and each sample lies within the turn: there is no tolerance to give but for rounding. */
+static int check_claims(const struct turns *turns, const struct turn *turn,
+                        struct turns_end *end)
+{
+    for (size_t i = 0; i < turn->count; i++) {
+        double ns = (double)turn->total_ns[i] / (double)turns->launches;
+        if (ns < turns->floor_ns)
+            return lie(end, turn->order[i],
+                       "implausible: %.4g ns a launch, and this device needs %.4g ns at"
+                       " least", ns, turns->floor_ns);
+    }
+    if (turn->sum_ns > turn->wall_ns)
+        return lie(end, ARM_COUNT,
+                   "implausible: the samples of a turn claim %.6g ms, and %.6g ms passed",
+                   (double)turn->sum_ns / 1e6, (double)turn->wall_ns / 1e6);
+    return 0;
+}
+
+static int take_turn(const struct turns *turns, struct turn *turn, struct turns_end *end,
+                     struct err *err)
+{
+    uint64_t seed;
+    if (process_random(&seed, err) != 0)
+        return -1;
+    struct witness_state state = {0};
+    if (turns->witness != NULL)
+        turns->witness->begin(&state);
+    turn->marks = 0;
+    uint64_t start = proc_now_ns();
+    end->arm = turn->order[0];
+    end->talk = send_turn(turns, turn, seed);
+    if (end->talk == TALK_OK)
+        end->talk = hear_turn(turns, turn, end);
+    turn->wall_ns = proc_now_ns() - start;
+    if (end->talk != TALK_OK)
+        return -1;
+    if (turns->witness != NULL)
+        turn->marks |= turns->witness->end(&state);
+    return check_claims(turns, turn, end);
+}
+
+/* Wildly more time passed than the samples account for. What is not timed in a turn is the
+ * check of one row, pipes, and on a busy machine the slices of others. */
+static bool off_clock(const struct turn *turn, unsigned long long least_rest_ns)
+{
+    unsigned long long rest = turn->wall_ns - turn->sum_ns;
+    return rest > 2 * turn->sum_ns + 2 * least_rest_ns + 50000000u;
+}
+
+static int keep_turn(const struct turns *turns, const struct turn *turn,
+                     struct replicate *replicate, struct err *err)
+{
+    for (size_t i = 0; i < turn->count; i++)
+        if (series_add(&replicate->arms[turn->order[i]],
+                       (double)turn->total_ns[i] / (double)turns->launches) != 0)
+            return err_set(err, ERR_HOST, "out of memory for samples");
+    return 0;
+}
+
+/* Where too few turns stayed clean, the spoiled ones are shown as well, under their marks. */
+static int keep_spoiled(struct replicate *replicate, const struct replicate *spoiled,
+                        struct err *err)
+{
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        for (size_t i = 0; i < spoiled->arms[arm].count; i++)
+            if (series_add(&replicate->arms[arm], spoiled->arms[arm].ns[i]) != 0)
+                return err_set(err, ERR_HOST, "out of memory for samples");
+    replicate->marks |= spoiled->marks;
+    return 0;
+}
+
+static int take_planned(const struct turns *turns, struct replicate *replicate,
+                        struct replicate *spoiled, struct turns_end *end, struct err *err)
+{
+    const struct bench_request *request = turns->request;
+    unsigned long long least_rest = UINT64_MAX / 8;
+    unsigned clean = 0;
+    unsigned budget = TURN_BUDGET * request->samples;
+    for (unsigned i = 0; i < request->warmup + budget && clean < request->samples; i++) {
+        struct turn turn = {.count = turns->arm_count};
+        uint64_t bits;
+        if (process_random(&bits, err) != 0)
+            return -1;
+        memcpy(turn.order, turns->arms, turns->arm_count * sizeof turn.order[0]);
+        shuffle(&turn, bits);
+        if (take_turn(turns, &turn, end, err) != 0)
+            return -1;
+        if (turn.wall_ns - turn.sum_ns < least_rest)
+            least_rest = turn.wall_ns - turn.sum_ns;
+        if (i < request->warmup)
+            continue;
+        turn.marks |= off_clock(&turn, least_rest) ? MARK_CLOCK : 0;
+        if (keep_turn(turns, &turn, turn.marks == 0 ? replicate : spoiled, err) != 0)
+            return -1;
+        spoiled->marks |= turn.marks;
+        clean += turn.marks == 0;
+    }
+    /* Half of the turns clean still give a sound median; spoiled turns never enter it. */
+    if (2 * clean >= request->samples)
+        return 0;
+    return keep_spoiled(replicate, spoiled, err);
+}
+
+/* One arm alone, several samples: what of the wall clock its samples leave unexplained. */
+static int audit(const struct turns *turns, enum arm arm, struct turn *turn,
+                 unsigned long long *rest_ns, struct turns_end *end, struct err *err)
+{
+    turn->count = AUDIT_SAMPLES;
+    for (size_t i = 0; i < turn->count; i++)
+        turn->order[i] = arm;
+    if (take_turn(turns, turn, end, err) != 0)
+        return -1;
+    *rest_ns = turn->wall_ns - turn->sum_ns;
+    return 0;
+}
+
+/* A library that makes the harness report 20% less than passed cannot make our clock go
+ * slower: alone, its turns leave more of the wall clock unexplained than the first arm's do.
+ * The least of several counts, since whatever disturbs a turn only adds. */
+static int audit_all(const struct turns *turns, struct replicate *replicate,
+                     struct turns_end *end, struct err *err)
+{
+    unsigned long long reference = UINT64_MAX;
+    struct turn turn = {0};
+    unsigned long long rest;
+    for (int i = 0; i < AUDIT_REFERENCE && turns->arm_count > 1; i++) {
+        if (audit(turns, turns->arms[0], &turn, &rest, end, err) != 0)
+            return -1;
+        reference = rest < reference ? rest : reference;
+    }
+    for (size_t i = 1; i < turns->arm_count; i++) {
+        bool fine = false;
+        for (int tries = 0; tries < AUDIT_TRIES && !fine; tries++) {
+            if (audit(turns, turns->arms[i], &turn, &rest, end, err) != 0)
+                return -1;
+            fine = rest <= reference + turn.sum_ns / 10 + 1000000u;
+        }
+        if (!fine)
+            replicate->marks |= MARK_CLOCK;
+    }
+    return 0;
+}
+
+int turns_take(const struct turns *turns, struct replicate *replicate, struct turns_end *end,
+               struct err *err)
+{
+    struct replicate spoiled = {0};
+    *end = (struct turns_end){.arm = ARM_COUNT};
+    int rc = take_planned(turns, replicate, &spoiled, end, err);
+    if (rc == 0)
+        rc = audit_all(turns, replicate, end, err);
+    replicate_free(&spoiled);
+    return rc;
+}

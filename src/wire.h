@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The line protocol between the service (measure/) and the program that runs kernels
+ * (harness/, ratchet-bench): every line, its fields and its bounds. Owns no code.
+ *
+ * The parent writes commands to the harness's stdin and reads answers from its stdout. A line
+ * is printable ASCII, words separated by single spaces, at most WIRE_LINE_BYTES - 1 bytes
+ * before its newline. Numbers are decimal, without sign or leading zeros, at most 2^53. TEXT
+ * is the rest of a line, at most WIRE_TEXT_BYTES - 1 bytes. ARM is a name of enum arm.
+ *
+ * One command at a time: the parent sends nothing until the answer is complete, and each
+ * command but `turn` runs code of at most one library. So whoever dies, hangs or lies is
+ * known from the command that is open; in a turn, from the samples that came before.
+ *
+ * The harness starts by itself with
+ *     ratchet-bench VERSION DEVICE            VERSION is WIRE_VERSION, DEVICE such as cpu
+ *
+ * command                                     answer
+ *     open THREADS WATCHDOG_MS [CPU]...           opened
+ *     load SLOT FILE                              loaded SLOT NAME      NAME is the kernel's
+ *                                                 refused SLOT TEXT
+ *     config B H HKV SQ SK D DTYPE CAUSAL         configured
+ *            HEAD BASE ANCHOR CONTROL                 (slots; `-`: no such arm)
+ *     prepare ARM                                 prepared ARM WORKSPACE_BYTES
+ *     allocate ROTATION_BYTES                     allocated SETS SET_BYTES
+ *     forward ARM SEED                            ran ARM
+ *     rows ARM SEED COUNT                         right ARM ROWS WORST
+ *     fill SEED                                   filled
+ *     calibrate ARM TARGET_NS                     calibrated ARM LAUNCHES
+ *     turn SEED LAUNCHES ARM...                   sample ARM TOTAL_NS SWITCHES, one per ARM
+ *                                                     in that order, then: done
+ *     release                                     released
+ *     quit                                        (exits 0)
+ *
+ * In place of any answer may come
+ *     wrong ARM TEXT     this arm gave a wrong result or refused; the process goes on and
+ *                        the next command may come (in a turn, the turn is over)
+ *     failed TEXT        the harness cannot do it: no memory, a command out of place; the
+ *                        process goes on
+ *     died SIGNAL        last words: a signal ended the process, SIGALRM when a command
+ *                        took longer than WATCHDOG_MS; nothing follows
+ *
+ * open       Threads given to every kernel; with CPUs named, the process runs on these only.
+ * load       FILE is a plain name in the working folder. Slots are 0 to WIRE_SLOTS_MAX - 1.
+ * config     Sets the problem and what each arm runs; `release` undoes it.
+ * prepare    Asks the library whether it supports the problem and how much scratch it needs.
+ * allocate   Buffers that all arms share: as many input sets as fill ROTATION_BYTES, 1 where
+ *            it is 0 (warm inputs), else from 2 to WIRE_SETS_MAX; one out, lse, workspace.
+ * forward    Fresh inputs from SEED, some rows extreme; outputs poisoned; one launch; then
+ *            every element is checked for being written and within the range of v.
+ * rows       COUNT rows of that output drawn from SEED, or all where there are not more,
+ *            compared in fp64. SEED is made only now, so nobody knew the rows before. WORST
+ *            is the largest error, in millionths of its tolerance.
+ * fill       Inputs for timing, the same for all arms.
+ * turn       LAUNCHES launches of each arm in the order given, all starting at the same input
+ *            set, drawn from SEED. TOTAL_NS is their device time together, SWITCHES the
+ *            involuntary context switches of the process meanwhile. One row of each sample,
+ *            drawn from SEED, was poisoned before and is compared in fp64 afterwards. */
+#ifndef RATCHET_WIRE_H
+#define RATCHET_WIRE_H
+
+enum {
+    WIRE_VERSION = 1,
+    WIRE_LINE_BYTES = 1024,
+    WIRE_TEXT_BYTES = 400,
+    WIRE_NAME_BYTES = 64,    /* FILE, NAME, DEVICE, NUL included: letters, digits, `_-.` */
+    WIRE_WORDS_MAX = 160,
+    WIRE_SLOTS_MAX = 64,
+    WIRE_CPUS_MAX = 128,
+    WIRE_THREADS_MAX = 1024,
+    WIRE_SETS_MAX = 64,
+    WIRE_ROWS_MAX = 4096,
+    WIRE_TURN_ARMS_MAX = 64, /* an arm may come several times in one turn */
+    WIRE_LAUNCHES_MAX = 1000000
+};
+
+#define WIRE_NUMBER_MAX 9007199254740992ull /* 2^53 */
+#define WIRE_KERNEL_SYMBOL "attention_kernel"
+
+#endif
