@@ -6,8 +6,8 @@
 
 #include "base/file.h"
 #include "tests/tap.h"
+#include "tests/unit/jobs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,10 +18,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534, MIB = 1 << 20 };
+enum { MIB = 1 << 20 };
 
 static char temp[64];
 static char source[128]; /* bound to /src, writable */
@@ -76,25 +75,6 @@ static const char inside_source[] =
 
 /* ---- helpers ---- */
 
-static bool run_host(const char *const *argv)
-{
-    const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
-    struct proc_spec spec = {.argv = argv,
-                             .envp = env,
-                             .stdin_fd = -1,
-                             .uid = (uid_t)-1,
-                             .gid = (gid_t)-1,
-                             .limits = {.wall_ms = 60000}};
-    struct proc_result result;
-    BUF_AUTO said;
-    buf_init(&said, MIB);
-    if (proc_run(&spec, &said, &result, NULL) == 0 && result.end == PROC_EXITED &&
-        result.code == 0)
-        return true;
-    printf("# %s: %s\n", argv[0], said.data);
-    return false;
-}
-
 static bool set_up(void)
 {
     strcpy(temp, "/tmp/ratchet-sandbox-XXXXXX");
@@ -109,7 +89,7 @@ static bool set_up(void)
         (job_uid != (uid_t)-1 && chown(source, job_uid, job_gid) < 0) ||
         file_write(code, inside_source, strlen(inside_source), 0644, NULL) < 0)
         return false;
-    return run_host(compile);
+    return jobs_run_host(compile, NULL, NULL);
 }
 
 struct run {
@@ -169,40 +149,6 @@ static struct run shell(const char *script)
     run_sandbox(SANDBOX_BENCH, (const char *const[]){"/inside", __VA_ARGS__, NULL},      \
                 limits)
 #define NO_LIMITS ((struct proc_limits){0})
-
-/* Is there a process whose command line contains `mark`? */
-static bool running(const char *mark)
-{
-    bool found = false;
-    DIR *proc = opendir("/proc");
-    for (struct dirent *entry;
-         !found && proc != NULL && (entry = readdir(proc)) != NULL;) {
-        char path[300], line[4096] = "";
-        if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
-            atoi(entry->d_name) == getpid())
-            continue;
-        snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t got = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
-        if (fd >= 0)
-            close(fd);
-        found = got > 0 && memmem(line, (size_t)got, mark, strlen(mark)) != NULL;
-    }
-    if (proc != NULL)
-        closedir(proc);
-    return found;
-}
-
-/* Gone within ten seconds: the kernel takes a namespace down after bwrap has ended. */
-static bool gone(const char *mark)
-{
-    for (int i = 0; i < 500; i++) {
-        if (!running(mark))
-            return true;
-        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-    }
-    return false;
-}
 
 /* ---- cases ---- */
 
@@ -352,7 +298,7 @@ static void test_network(void)
     char port[16];
     snprintf(port, sizeof port, "%d", ntohs(at.sin_port));
     const char *const outside[] = {inside, "connect", port, NULL};
-    OK(run_host(outside)); /* the check itself can succeed */
+    OK(jobs_run_host(outside, NULL, NULL)); /* the check itself can succeed */
     RUN_AUTO run = BENCH(NO_LIMITS, "connect", port);
     EQ_INT(run.result.code, 9);
     RUN_AUTO devices = shell("tail -n +3 /proc/net/dev | grep -vc ' lo:'");
@@ -534,7 +480,7 @@ static void test_orphans(void)
              "setsid sleep %s >/dev/null 2>&1 </dev/null & sleep 0.1; exit 3", mark);
     RUN_AUTO orphan = shell(script);
     EQ_INT(orphan.result.code, 3);
-    OK(gone(mark));
+    OK(jobs_gone(mark));
 
     tap_case("a timeout kills everything");
     snprintf(mark, sizeof mark, "300.2%d", (int)getpid());
@@ -543,7 +489,7 @@ static void test_orphans(void)
     RUN_AUTO timeout = shell_limited(script, (struct proc_limits){.wall_ms = 1500});
     EQ_INT(timeout.result.end, PROC_TIMED_OUT);
     HAS(timeout.said.data, "begun");
-    OK(gone(mark));
+    OK(jobs_gone(mark));
 }
 
 static void test_users(void)
@@ -558,8 +504,8 @@ static void test_users(void)
                               .argv = argv,
                               .binds = &bind,
                               .bind_count = 1,
-                              .uid = NOBODY,
-                              .gid = NOBODY};
+                              .uid = JOBS_NOBODY,
+                              .gid = JOBS_NOBODY};
     struct sandbox_command *command = NULL;
     struct proc_spec spec;
     struct err err = {0};
@@ -590,34 +536,6 @@ static void test_users(void)
     OK(command == NULL);
 }
 
-/* As root: once more, as a plain user from the start. */
-static void test_as_plain_user(void)
-{
-    tap_case("all of this as a plain user");
-    char self[128];
-    snprintf(self, sizeof self, "%s/test_sandbox", temp);
-    if (!OK(file_copy("/proc/self/exe", self, 0755, NULL) == 0))
-        return;
-    const char *const argv[] = {
-        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", self, NULL};
-    const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
-    struct proc_spec spec = {.argv = argv,
-                             .envp = env,
-                             .stdin_fd = -1,
-                             .uid = (uid_t)-1,
-                             .gid = (gid_t)-1,
-                             .limits = {.wall_ms = 300000}};
-    struct proc_result result = {0};
-    BUF_AUTO said;
-    buf_init(&said, MIB);
-    OK(proc_run(&spec, &said, &result, NULL) == 0);
-    EQ_INT(result.end, PROC_EXITED);
-    EQ_INT(result.code, 0);
-    HAS(said.data, "\n1..");
-    for (char *line = strtok(said.data, "\n"); line != NULL; line = strtok(NULL, "\n"))
-        printf("#   %s\n", line);
-}
-
 int main(void)
 {
     tap_case("the sandbox");
@@ -627,7 +545,7 @@ int main(void)
     }
     setenv("GITHUB_TOKEN", "ghs_secret", 1);
     if (geteuid() == 0)
-        job_uid = job_gid = NOBODY;
+        job_uid = job_gid = JOBS_NOBODY;
     if (!OK(set_up()))
         return tap_done();
     test_not_bubblewrap();
@@ -645,7 +563,7 @@ int main(void)
     test_orphans();
     test_users();
     if (geteuid() == 0)
-        test_as_plain_user();
+        jobs_again_as_nobody(temp);
     struct err err = {0};
     if (!OK(file_remove_tree(temp, &err) == 0))
         printf("# %s\n", err.text);

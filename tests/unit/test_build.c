@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Builds with the real git, bwrap and compiler: what becomes a library, what is a failure
+ * of the build and what of the host, what the cache gives back, and that nothing is left
+ * behind. As root the builds run as user 65534, and the whole test runs once more as that
+ * user. */
+#include "measure/build.h"
+
+#include "base/file.h"
+#include "tests/tap.h"
+#include "tests/unit/jobs.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static char temp[64];
+static char work[128], cache[128];
+static char good[GIT_SHA_BYTES], same_tree[GIT_SHA_BYTES], other_tree[GIT_SHA_BYTES];
+static struct git_repo *repo;
+static struct limits limits;
+static uid_t job_uid = (uid_t)-1;
+static gid_t job_gid = (gid_t)-1;
+
+#define OUTPUT "kernels/k.so"
+#define COMPILE "gcc -O2 -shared -fPIC -fvisibility=hidden -o kernels/k.so kernels/k.c"
+
+static const char kernel_source[] =
+    "#define EXPORT __attribute__((visibility(\"default\")))\n"
+    "EXPORT const void *attention_kernel(void);\n"
+    "EXPORT const void *attention_kernel(void) { static const int table = 7;\n"
+    "    return &table; }\n"
+    "#ifdef TWO\nEXPORT int another(void); int another(void) { return 1; }\n#endif\n";
+
+/* ---- a repository to build from ---- */
+
+static bool git(const char *a, const char *b, const char *c, const char *d)
+{
+    char tree[128];
+    snprintf(tree, sizeof tree, "%s/tree", temp);
+    const char *const argv[] = {
+        "git", "-c", "user.name=t", "-c", "user.email=t@example.org", a, b, c, d, NULL};
+    return jobs_run_host(argv, tree, NULL);
+}
+
+static bool put(const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/tree/%s", temp, name);
+    return file_write(path, text, strlen(text), 0644, NULL) == 0;
+}
+
+static bool commit(const char *option, char sha[GIT_SHA_BYTES])
+{
+    char tree[128];
+    snprintf(tree, sizeof tree, "%s/tree", temp);
+    const char *const argv[] = {"git", "rev-parse", "HEAD", NULL};
+    BUF_AUTO out;
+    buf_init(&out, 256);
+    if (!git("add", ".", NULL, NULL) || !git("commit", "-qm", "x", option) ||
+        !jobs_run_host(argv, tree, &out) || out.len != GIT_SHA_BYTES)
+        return false;
+    memcpy(sha, out.data, GIT_SHA_BYTES - 1);
+    sha[GIT_SHA_BYTES - 1] = '\0';
+    return true;
+}
+
+static bool set_up(void)
+{
+    char path[256];
+    strcpy(temp, "/tmp/ratchet-build-XXXXXX");
+    if (mkdtemp(temp) == NULL || chmod(temp, 0755) < 0)
+        return false;
+    snprintf(work, sizeof work, "%s/work", temp);
+    snprintf(cache, sizeof cache, "%s/state/cache", temp);
+    snprintf(path, sizeof path, "%s/tree/kernels", temp);
+    return mkdir(work, 0755) == 0 && file_mkdirs(path, 0755, NULL) == 0 &&
+           git("init", "-q", NULL, NULL) && put("kernels/k.c", kernel_source) &&
+           commit(NULL, good) && commit("--allow-empty", same_tree) &&
+           put("README", "changed\n") && commit(NULL, other_tree);
+}
+
+static bool open_repo(void)
+{
+    char tree[128], bare[128];
+    snprintf(tree, sizeof tree, "%s/tree", temp);
+    snprintf(bare, sizeof bare, "%s/repo.git", temp);
+    const char *const argv[] = {"git", "clone", "-q", "--bare", tree, bare, NULL};
+    struct err err = {0};
+    if (!jobs_run_host(argv, NULL, NULL))
+        return false;
+    if (git_open(bare, &repo, &err) == 0)
+        return true;
+    printf("# %s\n", err.text);
+    return false;
+}
+
+/* ---- one build ---- */
+
+struct built {
+    struct build_result result;
+    struct buf log;
+    struct err err;
+    int rc;
+};
+
+static void built_free(struct built *built)
+{
+    buf_free(&built->log);
+}
+#define BUILT_AUTO __attribute__((cleanup(built_free))) struct built
+
+static struct build_request request_for(const char *command)
+{
+    return (struct build_request){.repo = repo,
+                                  .commit = good,
+                                  .command = command,
+                                  .output = OUTPUT,
+                                  .device = "cpu",
+                                  .work = work,
+                                  .uid = job_uid,
+                                  .gid = job_gid,
+                                  .limits = &limits};
+}
+
+static struct built build(const struct build_request *request)
+{
+    struct built built = {0};
+    buf_init(&built.log, 4 << 20);
+    snprintf(built.result.failure, sizeof built.result.failure, "untouched");
+    built.rc = build_kernel(request, &built.result, &built.log, &built.err);
+    if (built.rc < 0)
+        printf("# %s\n", built.err.text);
+    return built;
+}
+
+static struct built build_command(const char *command)
+{
+    struct build_request request = request_for(command);
+    return build(&request);
+}
+
+/* The number of files and folders below `path`; -1 where it is not there. */
+static int count_below(const char *path)
+{
+    const char *const argv[] = {"find", path, "-mindepth", "1", NULL};
+    BUF_AUTO out;
+    buf_init(&out, 1 << 20);
+    if (access(path, F_OK) < 0 || !jobs_run_host(argv, NULL, &out))
+        return -1;
+    int lines = 0;
+    for (const char *at = out.data; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    return lines;
+}
+
+/* Take away what a build left, and say whether it was what it should be: a folder with
+ * the library, or nothing. */
+static void only_library_left(const struct built *built)
+{
+    EQ_INT(count_below(work), built->result.built ? 2 : 0);
+    OK(file_remove_tree(work, NULL) == 0 && mkdir(work, 0755) == 0);
+}
+
+static void fails(const char *command, const char *failure)
+{
+    tap_case(command);
+    BUILT_AUTO built = build_command(command);
+    EQ_INT(built.rc, 0);
+    OK(!built.result.built);
+    EQ_STR(built.result.failure, failure);
+    EQ_STR(built.result.library, "");
+    only_library_left(&built);
+}
+
+/* ---- cases ---- */
+
+static void test_good(void)
+{
+    tap_case("a build that works");
+    BUILT_AUTO built = build_command("echo $RATCHET_DEVICE; pwd; " COMPILE);
+    EQ_INT(built.rc, 0);
+    OK(built.result.built && !built.result.cached);
+    EQ_STR(built.result.failure, "");
+    OK(built.result.seconds > 0);
+    OK(strncmp(built.result.library, work, strlen(work)) == 0);
+    OK(strncmp(built.result.code, "sha256:", 7) == 0);
+    HAS(built.log.data, "$ echo $RATCHET_DEVICE; pwd; gcc");
+    HAS(built.log.data, "\ncpu\n/src\n");
+    struct stat st = {0};
+    OK(stat(built.result.library, &st) == 0 && S_ISREG(st.st_mode));
+    EQ_INT(st.st_mode & 07777, 0755);
+    EQ_INT(st.st_uid, geteuid());
+    only_library_left(&built);
+
+    tap_case("nothing of our environment is in a build");
+    BUILT_AUTO env = build_command("env; false");
+    HAS(env.log.data, "RATCHET_DEVICE=cpu\n");
+#if defined(__x86_64__)
+    HAS(env.log.data, "RATCHET_ARCH=x86-64-v3\n");
+#endif
+    OK(strstr(env.log.data, "ghs_secret") == NULL);
+
+    tap_case("a device's architecture is known to its recipe");
+    struct build_request request = request_for("echo arch:$RATCHET_ARCH.; false");
+    static const char *const pairs[][2] = {
+        {"nvidia-l4", "arch:sm_89."},   {"nvidia-l40s", "arch:sm_89."},
+        {"nvidia-h200", "arch:sm_90."}, {"nvidia-a100-sxm4-80gb", "arch:sm_80."},
+        {"nvidia-l400", "arch:."},      {"other", "arch:."}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        request.device = pairs[i][0];
+        BUILT_AUTO arch = build(&request);
+        HAS(arch.log.data, pairs[i][1]);
+    }
+}
+
+static void test_failures(void)
+{
+    fails("exit 2", "build failed: exit code 2");
+    fails("kill -9 $$", "build failed: exit code 137");
+    fails("true", "build made no `kernels/k.so`");
+    fails("rm -r kernels", "build made no `kernels/k.so`");
+    fails("ln -s /etc/hostname kernels/k.so", "`kernels/k.so` is not a regular file");
+    fails("ln -s k.c kernels/k.so", "`kernels/k.so` is not a regular file");
+    fails(COMPILE " && mv kernels real && ln -s real kernels",
+          "`kernels/k.so` is not a regular file");
+    fails("rm -r kernels; ln -s /etc kernels", "`kernels/k.so` is not a regular file");
+    fails("rm -r kernels; echo > kernels", "`kernels/k.so` is not a regular file");
+    fails("mkfifo kernels/k.so", "`kernels/k.so` is not a regular file");
+    fails("mkdir kernels/k.so", "`kernels/k.so` is not a regular file");
+    if (access("/usr/bin/python3", X_OK) == 0)
+        fails("/usr/bin/python3 -c 'from socket import *; "
+              "socket(AF_UNIX).bind(\"kernels/k.so\")'",
+              "`kernels/k.so` is not a regular file");
+    if (geteuid() != 0)
+        fails(COMPILE " && chmod 0 kernels/k.so",
+              "`kernels/k.so` cannot be read: permission denied");
+    limits.kernel_bytes = 100000;
+    fails("head -c 100001 /dev/zero > kernels/k.so",
+          "`kernels/k.so` is larger than 100000 bytes");
+    limits = limits_default();
+    limits.build_ms = 1500;
+    fails("echo begun; sleep 300", "build timed out after 1.5 s");
+    limits = limits_default();
+    limits.build_file = 1 << 20;
+    fails("head -c 2000000 /dev/zero > big", "build failed: exit code 153");
+    limits = limits_default();
+}
+
+static void test_bad_library(void)
+{
+    tap_case("what is no library is the build's failure, with the recipe's path");
+    BUILT_AUTO text = build_command("echo hello > kernels/k.so");
+    EQ_INT(text.rc, 0);
+    OK(!text.result.built);
+    HAS(text.result.failure, OUTPUT);
+    OK(strstr(text.result.failure, work) == NULL);
+    only_library_left(&text);
+    BUILT_AUTO empty = build_command(": > kernels/k.so");
+    OK(empty.rc == 0 && !empty.result.built);
+
+    tap_case("a library that exports more is refused by name");
+    BUILT_AUTO two = build_command(COMPILE " -DTWO");
+    EQ_INT(two.rc, 0);
+    OK(!two.result.built);
+    HAS(two.result.failure, "another");
+    only_library_left(&two);
+}
+
+static void test_tree_limits(void)
+{
+    tap_case("a tree that is too large is the build's failure");
+    limits.tree_bytes = 10;
+    BUILT_AUTO built = build_command("true");
+    limits = limits_default();
+    EQ_INT(built.rc, 0);
+    OK(!built.result.built);
+    OK(built.result.failure[0] != '\0');
+    only_library_left(&built);
+
+    tap_case("an output outside the tree is refused before anything runs");
+    static const char *const bad[] = {"",     "/etc/x", "../x", "a/../../x",
+                                      "a//b", "a/.",    "a/"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct build_request request = request_for("true");
+        request.output = bad[i];
+        BUILT_AUTO refused = build(&request);
+        OK(refused.rc < 0);
+        EQ_INT(refused.err.class, ERR_INPUT);
+        EQ_STR(refused.result.failure, "untouched");
+    }
+    EQ_INT(count_below(work), 0);
+}
+
+static void test_log(void)
+{
+    tap_case("a huge log keeps its head and its tail");
+    limits.log_bytes = 64 << 10;
+    BUILT_AUTO built = build_command("yes line | head -c 20000000; echo the end; exit 4");
+    limits = limits_default();
+    EQ_STR(built.result.failure, "build failed: exit code 4");
+    OK(strncmp(built.log.data, "$ yes line", 10) == 0);
+    HAS(built.log.data, "left out");
+    HAS(built.log.data, "the end\n");
+    OK(built.log.len < (64 << 10) + 1024);
+}
+
+static void test_leftovers(void)
+{
+    char command[512], mark[64];
+    tap_case("what a build leaves running dies, its folders go");
+    snprintf(mark, sizeof mark, "300.3%d", (int)getpid());
+    snprintf(
+        command, sizeof command,
+        "setsid sleep %s >/dev/null 2>&1 & "
+        "(setsid sh -c 'i=0; while :; do i=$((i+1)); echo > new.$i; done' %s) & " COMPILE,
+        mark, mark);
+    BUILT_AUTO built = build_command(command);
+    OK(built.rc == 0 && built.result.built);
+    only_library_left(&built);
+    OK(jobs_gone(mark));
+
+    tap_case("folders that may not be entered go too");
+    BUILT_AUTO locked = build_command(COMPILE " && mkdir -p a && echo > a/x && chmod 0 a "
+                                              "&& chmod 0555 kernels .");
+    OK(locked.rc == 0 && locked.result.built);
+    only_library_left(&locked);
+
+    tap_case("a timeout takes everything with it");
+    snprintf(mark, sizeof mark, "300.4%d", (int)getpid());
+    snprintf(command, sizeof command, "trap '' TERM; setsid sleep %s & sleep %s", mark,
+             mark);
+    limits.build_ms = 1500;
+    BUILT_AUTO late = build_command(command);
+    limits = limits_default();
+    EQ_STR(late.result.failure, "build timed out after 1.5 s");
+    only_library_left(&late);
+    OK(jobs_gone(mark));
+}
+
+static void test_host_trouble(void)
+{
+    tap_case("no sandbox is the host's trouble, not the build's");
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", temp, 1);
+    BUILT_AUTO none = build_command(COMPILE);
+    setenv("PATH", path, 1);
+    free(path);
+    OK(none.rc < 0);
+    EQ_INT(none.err.class, ERR_HOST);
+    HAS(none.err.text, "bubblewrap");
+    EQ_STR(none.result.failure, "untouched");
+    EQ_INT(count_below(work), 0);
+
+    tap_case("a commit that is not there");
+    struct build_request request = request_for("true");
+    request.commit = "00000000000000000000000000000000000000ab";
+    BUILT_AUTO missing = build(&request);
+    OK(missing.rc < 0);
+    EQ_INT(missing.err.class, ERR_NOT_FOUND);
+    EQ_INT(count_below(work), 0);
+    request.commit = "main";
+    BUILT_AUTO name = build(&request);
+    EQ_INT(name.err.class, ERR_INTERNAL);
+
+    if (geteuid() != 0)
+        return;
+    tap_case("a state folder that the user cannot reach");
+    char hidden[160], below[192];
+    snprintf(hidden, sizeof hidden, "%s/hidden", temp);
+    snprintf(below, sizeof below, "%s/work", hidden);
+    OK(mkdir(hidden, 0700) == 0 && mkdir(below, 0755) == 0);
+    request = request_for("true");
+    request.work = below;
+    BUILT_AUTO unreachable = build(&request);
+    EQ_INT(unreachable.err.class, ERR_HOST);
+    HAS(unreachable.err.text, "user nobody cannot reach `");
+    EQ_INT(count_below(below), 0);
+}
+
+/* ---- a host in trouble, in namespaces of our own ---- */
+
+static bool write_text(const char *path, const char *text)
+{
+    FD_AUTO fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* A user namespace of our own, with ourselves as its root. */
+static bool enter_namespaces(int flags)
+{
+    char users[64], groups[64];
+    snprintf(users, sizeof users, "0 %lu 1", (unsigned long)geteuid());
+    snprintf(groups, sizeof groups, "0 %lu 1", (unsigned long)getegid());
+    job_uid = (uid_t)-1;
+    job_gid = (gid_t)-1;
+    return unshare(CLONE_NEWUSER | flags) == 0 &&
+           write_text("/proc/self/uid_map", users) &&
+           write_text("/proc/self/setgroups", "deny") &&
+           write_text("/proc/self/gid_map", groups);
+}
+
+static int no_namespaces_child(const char *command)
+{
+    if (!enter_namespaces(0) || !write_text("/proc/sys/user/max_user_namespaces", "0"))
+        return 77;
+    BUILT_AUTO built = build_command(command);
+    bool ok = built.rc < 0 && built.err.class == ERR_HOST &&
+              strstr(built.err.text, "the sandbox does not start: bwrap: ") != NULL &&
+              count_below(work) == 0;
+    fflush(stdout);
+    return ok ? 0 : 1;
+}
+
+static int full_disk_child(const char *command)
+{
+    if (!enter_namespaces(CLONE_NEWNS) ||
+        mount("small", work, "tmpfs", 0, "size=1200k") < 0)
+        return 77;
+    BUILT_AUTO built = build_command(command);
+    bool ok = built.rc < 0 && built.err.class == ERR_HOST &&
+              strcasestr(built.err.text, "no space left") != NULL &&
+              count_below(work) == 0;
+    if (!ok)
+        printf("# rc %d class %d `%s` log `%s` left %d\n", built.rc, built.err.class,
+               built.result.failure, built.log.data, count_below(work));
+    fflush(stdout);
+    return ok ? 0 : 1;
+}
+
+/* Run a check in a child that can take its namespaces to pieces. */
+static void in_child(int (*check)(const char *command), const char *command)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(check(command));
+    int status = 0;
+    waitpid(pid, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        tap_skip("NOT TESTED: no user namespace of our own to try it in");
+    else
+        OK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void test_namespaces(void)
+{
+    tap_case("a full disk under a build's own files is the host's trouble");
+    in_child(full_disk_child, "head -c 4000000 /dev/zero > big");
+    tap_case("a full disk under our copy of the output is, too");
+    in_child(full_disk_child, "head -c 800000 /dev/urandom > kernels/k.so");
+    tap_case("a sandbox that does not start is the host's trouble");
+    in_child(no_namespaces_child, COMPILE);
+}
+
+/* ---- the cache ---- */
+
+static struct built build_cached(const char *commit_sha, const char *command,
+                                 bool may_store)
+{
+    struct build_request request = request_for(command);
+    request.commit = commit_sha;
+    request.cache = cache;
+    request.may_store = may_store;
+    return build(&request);
+}
+
+/* The one entry of the cache. */
+static void entry_path(const char *file, char out[512])
+{
+    const char *const argv[] = {"find", cache, "-mindepth", "1", "-maxdepth", "1", NULL};
+    BUF_AUTO found;
+    buf_init(&found, 4096);
+    OK(jobs_run_host(argv, NULL, &found));
+    snprintf(out, 512, "%.*s%s", (int)strcspn(found.data, "\n"), found.data, file);
+}
+
+static void test_cache(void)
+{
+    tap_case("what is not on main never enters the cache");
+    BUILT_AUTO pr = build_cached(good, COMPILE, false);
+    OK(pr.result.built && !pr.result.cached);
+    EQ_INT(count_below(cache), -1);
+
+    tap_case("a failed build never enters the cache");
+    BUILT_AUTO failed = build_cached(good, "false", true);
+    OK(failed.rc == 0 && !failed.result.built);
+    EQ_INT(count_below(cache), -1);
+
+    tap_case("a build of main does");
+    BUILT_AUTO stored = build_cached(good, COMPILE, true);
+    OK(stored.result.built && !stored.result.cached);
+    EQ_INT(count_below(cache), 3); /* the entry, the library, its SHA-256 */
+
+    tap_case("and is used for the same tree under another commit");
+    BUILT_AUTO hit = build_cached(same_tree, COMPILE, false);
+    OK(hit.rc == 0 && hit.result.built && hit.result.cached);
+    EQ_STR(hit.result.code, stored.result.code);
+    HAS(hit.log.data, "is used");
+    OK(strncmp(hit.result.library, work, strlen(work)) == 0);
+    struct stat st = {0};
+    OK(stat(hit.result.library, &st) == 0);
+    EQ_INT(st.st_mode & 07777, 0755);
+    EQ_INT(st.st_nlink, 1);
+    char one[FILE_SHA256_BYTES], two[FILE_SHA256_BYTES];
+    OK(file_sha256_path(stored.result.library, one, NULL) == 0 &&
+       file_sha256_path(hit.result.library, two, NULL) == 0);
+    EQ_STR(one, two);
+
+    tap_case("another tree, command, output or device is another entry");
+    BUILT_AUTO tree = build_cached(other_tree, COMPILE, false);
+    OK(tree.result.built && !tree.result.cached);
+    BUILT_AUTO command = build_cached(good, COMPILE " ", false);
+    OK(command.result.built && !command.result.cached);
+    struct build_request request = request_for(COMPILE);
+    request.cache = cache;
+    request.output = "kernels/other.so";
+    BUILT_AUTO output = build(&request);
+    OK(output.rc == 0 && !output.result.built && !output.result.cached);
+    request.output = OUTPUT;
+    request.device = "cpu-2";
+    BUILT_AUTO device = build(&request);
+    OK(device.result.built && !device.result.cached);
+    EQ_INT(count_below(cache), 3);
+}
+
+static void test_cache_damage(void)
+{
+    char path[512];
+    tap_case("a damaged entry is built again, not used");
+    entry_path("/kernel.so", path);
+    OK(file_append(path, "x", 1, NULL) == 0);
+    BUILT_AUTO rebuilt = build_cached(good, COMPILE, true);
+    OK(rebuilt.result.built && !rebuilt.result.cached);
+    HAS(rebuilt.log.data, "damaged");
+    BUILT_AUTO again = build_cached(good, COMPILE, true);
+    OK(again.result.built && again.result.cached);
+
+    tap_case("nor is half an entry");
+    entry_path("/sha256", path);
+    OK(unlink(path) == 0);
+    BUILT_AUTO half = build_cached(good, COMPILE, true);
+    OK(half.result.built && !half.result.cached);
+    entry_path("/kernel.so", path);
+    OK(unlink(path) == 0);
+    BUILT_AUTO other = build_cached(good, COMPILE, false);
+    OK(other.result.built && !other.result.cached);
+    EQ_INT(count_below(cache), 0);
+
+    tap_case("a cache that cannot be written costs nothing but a line");
+    struct build_request request = request_for(COMPILE);
+    request.cache = "/proc/cache";
+    request.may_store = true;
+    BUILT_AUTO refused = build(&request);
+    OK(refused.rc == 0 && refused.result.built);
+    HAS(refused.log.data, "build cache: not stored: ");
+}
+
+static void set_age(const char *path, long seconds)
+{
+    struct timespec times[2];
+    clock_gettime(CLOCK_REALTIME, &times[0]);
+    times[0].tv_sec -= seconds;
+    times[1] = times[0];
+    OK(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+static void make_entry(const char *name, size_t bytes, long age)
+{
+    char folder[512], path[600];
+    snprintf(folder, sizeof folder, "%s/%s", cache, name);
+    snprintf(path, sizeof path, "%s/kernel.so", folder);
+    char *zeros = calloc(1, bytes + 1);
+    OK(zeros != NULL && file_mkdirs(folder, 0700, NULL) == 0 &&
+       file_write(path, zeros, bytes, 0644, NULL) == 0);
+    free(zeros);
+    set_age(folder, age);
+}
+
+static bool has_entry(const char *name)
+{
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/%s", cache, name);
+    return access(folder, F_OK) == 0;
+}
+
+static void test_collect(void)
+{
+    char a[65], b[65], c[65];
+    memset(a, 'a', 64);
+    memset(b, 'b', 64);
+    memset(c, 'c', 64);
+    a[64] = b[64] = c[64] = '\0';
+    OK(file_remove_tree(cache, NULL) == 0);
+
+    tap_case("no cache, nothing to collect");
+    OK(build_cache_collect(cache, 0, NULL) == 0);
+
+    tap_case("the least recently used entries go, until the rest fits");
+    make_entry(a, 1000, 30);
+    make_entry(b, 1000, 300);
+    make_entry(c, 1000, 3);
+    make_entry("tmp-fresh", 1000, 3);
+    make_entry("tmp-stale", 1000, 3 * 24 * 3600);
+    OK(build_cache_collect(cache, 3000, NULL) == 0);
+    OK(has_entry(a) && has_entry(b) && has_entry(c));
+    OK(has_entry("tmp-fresh") && !has_entry("tmp-stale"));
+    OK(build_cache_collect(cache, 2999, NULL) == 0);
+    OK(has_entry(a) && !has_entry(b) && has_entry(c));
+    OK(build_cache_collect(cache, 999, NULL) == 0);
+    OK(!has_entry(a) && !has_entry(c));
+
+    tap_case("a use makes an entry young");
+    OK(file_remove_tree(cache, NULL) == 0);
+    BUILT_AUTO stored = build_cached(good, COMPILE, true);
+    OK(stored.result.built && !stored.result.cached);
+    char path[512];
+    entry_path("", path);
+    set_age(path, 1000);
+    make_entry(a, 1, 100);
+    BUILT_AUTO used = build_cached(good, COMPILE, false);
+    OK(used.result.cached);
+    unsigned long long bytes = 0;
+    OK(file_tree_bytes(path, &bytes, NULL) == 0);
+    OK(build_cache_collect(cache, bytes, NULL) == 0);
+    OK(access(path, F_OK) == 0 && !has_entry(a));
+}
+
+static void test_toolchain(void)
+{
+    char first[512] = "", second[512] = "", cuda[512] = "";
+    struct err err = {0};
+    tap_case("the toolchain is named");
+    OK(build_toolchain("cpu", first, sizeof first, NULL) == 0);
+    HAS(first, "gcc");
+    OK(strchr(first, '\n') == NULL);
+    OK(strstr(first, "nvcc") == NULL);
+    printf("# %s\n", first);
+    OK(build_toolchain("cpu", second, sizeof second, NULL) == 0);
+    EQ_STR(second, first);
+    OK(build_toolchain("cpu", second, 4, &err) < 0);
+    EQ_INT(err.class, ERR_LIMIT);
+    EQ_STR(second, first);
+    tap_case("nvcc belongs to it where the device is NVIDIA's");
+    if (build_toolchain("nvidia-l4", cuda, sizeof cuda, &err) == 0)
+        HAS(cuda, "; nvcc ");
+    else
+        HAS(err.text, "no nvcc in the build sandbox");
+    printf("# %s\n", cuda);
+}
+
+int main(void)
+{
+    tap_case("builds");
+    if (access("/usr/bin/bwrap", X_OK) < 0) {
+        tap_skip("NO BUILD IS TESTED: bubblewrap is not installed");
+        return tap_done();
+    }
+    setenv("GITHUB_TOKEN", "ghs_secret", 1);
+    limits = limits_default();
+    if (geteuid() == 0)
+        job_uid = job_gid = JOBS_NOBODY;
+    if (!OK(set_up()) || !OK(open_repo()))
+        return tap_done();
+    test_good();
+    OK(file_remove_tree(work, NULL) == 0 && mkdir(work, 0755) == 0);
+    test_failures();
+    test_bad_library();
+    OK(file_remove_tree(work, NULL) == 0 && mkdir(work, 0755) == 0);
+    test_tree_limits();
+    test_log();
+    test_leftovers();
+    test_host_trouble();
+    test_namespaces();
+    test_cache();
+    test_cache_damage();
+    test_collect();
+    test_toolchain();
+    git_close(&repo);
+    if (geteuid() == 0)
+        jobs_again_as_nobody(temp);
+    struct err err = {0};
+    if (!OK(file_remove_tree(temp, &err) == 0))
+        printf("# %s\n", err.text);
+    return tap_done();
+}
