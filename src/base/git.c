@@ -107,6 +107,20 @@ int gitlib_commit(struct git_repo *repo, const char *sha, git_commit **commit, s
     return code < 0 ? gitlib_error(err, code, "cannot read commit %s", sha) : 0;
 }
 
+/* A ref that says so already, or that another process is just writing, says the same: its
+ * name is its value. */
+int gitlib_keep(git_repository *lib, const git_oid *oid, struct err *err)
+{
+    LIB_AUTO(reference) *ref = NULL;
+    char name[sizeof "refs/ratchet/" + GIT_SHA_BYTES] = "refs/ratchet/";
+    git_oid_tostr(name + strlen(name), GIT_SHA_BYTES, oid);
+    git_error_clear();
+    int code = git_reference_create(&ref, lib, name, oid, 0, NULL);
+    if (code < 0 && code != GIT_EEXISTS && code != GIT_ELOCKED)
+        return gitlib_error(err, code, "cannot keep %s", name);
+    return 0;
+}
+
 /* ---- repositories ---- */
 
 /* libgit2 would follow alternates to objects that nobody here has bounded or checked. */

@@ -73,6 +73,10 @@ MUST_CHECK int gitlib_commit(struct git_repo *repo, const char *sha, git_commit 
 MUST_CHECK int gitlib_root(struct git_repo *repo, const char *sha, git_tree **tree,
                            struct err *err);
 
+/* Name a commit under refs/ratchet/, so that it is kept, the next fetch says that we have it,
+ * and a push can name it: libgit2 1.5 pushes refs only. */
+MUST_CHECK int gitlib_keep(git_repository *lib, const git_oid *oid, struct err *err);
+
 /* May this be the name of a file or folder that we write? Not `.git` and what some file
  * systems take for it, `.`, `..`, and nothing with slashes or control characters. */
 bool gitlib_name_ok(const char *name);

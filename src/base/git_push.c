@@ -105,7 +105,8 @@ static int note_status(const char *ref, const char *status, void *payload)
 static int upload(struct attempt *attempt, git_remote *remote)
 {
     char refspec[512];
-    snprintf(refspec, sizeof refspec, "%s:%s", attempt->push->sha, attempt->push->ref);
+    snprintf(refspec, sizeof refspec, "refs/ratchet/%s:%s", attempt->push->sha,
+             attempt->push->ref);
     char *refspecs[] = {refspec};
     git_strarray list = {.strings = refspecs, .count = 1};
     git_push_options options = {
@@ -207,8 +208,8 @@ static int push_remote(const struct push *push, struct err *err)
     if (!explained)
         gitlib_remote_error(&attempt.session, code, "push to", &why);
     git_remote_disconnect(remote);
-    char now[GIT_SHA_BYTES];
-    if (look_again(lib, push, now, err) < 0)
+    char now[GIT_SHA_BYTES] = "";
+    if (look_again(lib, push, now, err) < 0 && explained)
         return err_wrap(err, "after the push");
     if (explained || strcmp(now, push->sha) == 0)
         return judge(&attempt, code, now, err);
@@ -235,7 +236,8 @@ static int check_push(struct git_repo *repo, const struct push *push, struct err
     if (strlen(push->ref) > 400 || git_reference_name_is_valid(&valid, push->ref) < 0 ||
         !valid || strncmp(push->ref, "refs/", 5) != 0)
         return err_set(err, ERR_INPUT, "`%.100s` is not a ref to push to", push->ref);
-    if (gitlib_commit(repo, push->sha, &commit, err) < 0)
+    if (gitlib_commit(repo, push->sha, &commit, err) < 0 ||
+        gitlib_keep(repo->lib, git_commit_id(commit), err) < 0)
         return -1;
     if (strcmp(push->expected, GIT_ZERO_SHA) == 0)
         return 0;

@@ -141,6 +141,7 @@ int gitlib_connect(git_repository *lib, struct gitlib_session *session,
         .version = GIT_REMOTE_CONNECT_OPTIONS_VERSION,
         .callbacks = gitlib_callbacks(session),
         .proxy_opts = {.version = GIT_PROXY_OPTIONS_VERSION, .type = GIT_PROXY_NONE},
+        /* To libgit2 1.5 this means none to another host, and none that drops TLS. */
         .follow_redirects = GIT_REMOTE_REDIRECT_NONE,
     };
     git_error_clear();
