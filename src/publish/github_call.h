@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call of the GitHub REST API with its manners: headers, waiting as it asks, trying again
+ * within a budget of time, errors in its own words. Shared by the github_*.c files alone. */
+#ifndef RATCHET_PUBLISH_GITHUB_CALL_H
+#define RATCHET_PUBLISH_GITHUB_CALL_H
+
+#include "base/buf.h"
+#include "base/http.h"
+#include "base/json.h"
+#include "publish/github.h"
+
+#include <stdbool.h>
+
+/* Time for one public function of github.h, however many requests it takes. */
+struct github_budget {
+    long long until_ms; /* monotonic */
+    unsigned pauses;
+};
+struct github_budget github_budget(const struct github *github);
+
+struct github_request {
+    const char *method;
+    const char *url;
+    const json_t *body; /* NULL: none */
+    bool once; /* must not be carried out twice: never sent again unless surely not done */
+};
+
+struct github_answer {
+    json_t *json; /* owned */
+    char next[HTTP_HEADER_BYTES]; /* the next page, or "" */
+};
+void github_answer_free(struct github_answer *answer);
+#define GITHUB_ANSWER_AUTO __attribute__((cleanup(github_answer_free))) struct github_answer
+
+/* A 2xx answer is 0. On failure *lost (may be NULL) tells whether a request sent `once` may
+ * have been carried out although no answer came. `err` must not be NULL. */
+MUST_CHECK int github_call(const struct github *github, struct github_budget *budget,
+                           const struct github_request *request, struct github_answer *answer,
+                           bool *lost, struct err *err);
+
+/* Sleep before another try, longer each time; -1 with `err` wrapped when the budget would be
+ * passed. */
+MUST_CHECK int github_pause(struct github_budget *budget, struct err *err);
+
+/* Every element of a list, page after page. `each` returns 0 to go on, 1 to stop, or -1. */
+MUST_CHECK int github_walk(const struct github *github, struct github_budget *budget,
+                           const char *url,
+                           int (*each)(void *context, const json_t *item, struct err *err),
+                           void *context, struct err *err);
+
+/* `api/repos/owner/name` into `out`; a repository that is not two plain names is ERR_INPUT. */
+MUST_CHECK int github_url(const struct github *github, struct buf *out, struct err *err);
+
+/* A string member, NULL where it is missing or of another type. Borrowed. */
+const char *github_text(const json_t *object, const char *key);
+/* object[key].member likewise, for `user` and `head.repo`, which may be null. */
+const char *github_text_of(const json_t *object, const char *key, const char *member);
+/* The member html_url if it is a plain web address that fits, else "". `url` may be NULL. */
+void github_html_url(const json_t *object, char url[JOB_URL_BYTES]);
+
+#endif

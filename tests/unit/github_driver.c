@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* publish/github and publish/outbox from the command line, for tests/e2e/test_github.py.
+ *
+ *     github_driver API REPOSITORY AUTHOR VERB ARGUMENT…
+ *
+ * The token is in $RATCHET_TOKEN; $GITHUB_MS, $HTTP_MS and $HTTP_BYTES replace limits. Prints
+ * one JSON object: {"ok": true, …} or {"ok": false, "class": "auth", "error": "…"}. */
+#include "base/file.h"
+#include "base/json.h"
+#include "publish/github.h"
+#include "publish/outbox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct limits limits;
+static struct github github;
+
+static const char *const class_names[] = {
+    [ERR_NONE] = "none",           [ERR_USAGE] = "usage",       [ERR_INPUT] = "input",
+    [ERR_HOST] = "host",           [ERR_AUTH] = "auth",         [ERR_NOT_FOUND] = "not-found",
+    [ERR_CONFLICT] = "conflict",   [ERR_TIMEOUT] = "timeout",   [ERR_LIMIT] = "limit",
+    [ERR_INTERNAL] = "internal",
+};
+
+static void set_text(json_t *out, const char *key, const char *text)
+{
+    bool failed = false;
+    json_put(out, key, json_string(text), &failed);
+    if (failed)
+        json_put(out, key, json_string("(not UTF-8)"), &failed);
+}
+
+static void set_int(json_t *out, const char *key, long long value)
+{
+    bool failed = false;
+    json_put(out, key, json_integer(value), &failed);
+}
+
+static void set_bool(json_t *out, const char *key, bool value)
+{
+    bool failed = false;
+    json_put(out, key, json_boolean(value), &failed);
+}
+
+static int number(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
+static void show_pull(json_t *out, const struct github_pull *pull)
+{
+    bool failed = false;
+    json_t *labels = json_array();
+    for (size_t i = 0; i < pull->label_count; i++)
+        json_push(labels, json_string(pull->labels[i]), &failed);
+    set_int(out, "number", pull->number);
+    set_bool(out, "open", pull->open);
+    set_bool(out, "merged", pull->merged);
+    set_bool(out, "draft", pull->draft);
+    set_text(out, "head", pull->head);
+    set_text(out, "base_ref", pull->base_ref);
+    set_text(out, "base_repository", pull->base_repository);
+    set_text(out, "head_repository", pull->head_repository);
+    set_text(out, "author", pull->author);
+    json_put(out, "labels", labels, &failed);
+}
+
+static int do_get_pull(char **args, json_t *out, struct err *err)
+{
+    struct github_pull pull;
+    if (github_get_pull(&github, number(args[0]), &pull, err) < 0)
+        return -1;
+    show_pull(out, &pull);
+    return 0;
+}
+
+static int do_pull_of_commit(char **args, json_t *out, struct err *err)
+{
+    struct github_pull pull;
+    if (github_pull_of_commit(&github, args[0], &pull, err) < 0)
+        return -1;
+    show_pull(out, &pull);
+    return 0;
+}
+
+static int do_branch_tip(char **args, json_t *out, struct err *err)
+{
+    char sha[MODEL_SHA_BYTES] = "untouched";
+    int result = github_branch_tip(&github, args[0], sha, err);
+    set_text(out, "sha", sha);
+    return result;
+}
+
+static int do_set_status(char **args, json_t *out, struct err *err)
+{
+    (void)out;
+    return github_set_status(&github, args[0], args[1], args[2], args[3],
+                             args[4][0] == '\0' ? NULL : args[4], err);
+}
+
+static int do_upsert(char **args, json_t *out, struct err *err)
+{
+    BUF_AUTO body;
+    buf_init(&body, 1 << 20);
+    char url[JOB_URL_BYTES] = "untouched";
+    if (file_read(args[2], &body, err) < 0)
+        return -1;
+    int result = github_upsert_comment(&github, number(args[0]), args[1], body.data, body.len,
+                                       url, err);
+    set_text(out, "url", url);
+    return result;
+}
+
+static int do_who_labeled(char **args, json_t *out, struct err *err)
+{
+    char login[64] = "untouched";
+    bool may_write = false;
+    int result = github_who_labeled(&github, number(args[0]), args[1], login, &may_write, err);
+    set_text(out, "login", login);
+    set_bool(out, "may_write", may_write);
+    return result;
+}
+
+static int do_open_pull(char **args, json_t *out, struct err *err)
+{
+    char url[JOB_URL_BYTES] = "untouched";
+    int result = github_open_pull(&github, args[0], args[1], args[2], args[3], url, err);
+    set_text(out, "url", url);
+    return result;
+}
+
+/* ---- the outbox: args[0] is its file, args[1] the job ---- */
+
+static int do_put_comment(struct outbox *outbox, char **args, json_t *out, struct err *err)
+{
+    (void)out;
+    BUF_AUTO body;
+    buf_init(&body, 1 << 20);
+    if (file_read(args[4], &body, err) < 0)
+        return -1;
+    return outbox_put_comment(outbox, number(args[1]), github.repository, number(args[2]),
+                              args[3], body.data, body.len, err);
+}
+
+static int do_put_status(struct outbox *outbox, char **args, json_t *out, struct err *err)
+{
+    (void)out;
+    return outbox_put_status(outbox, number(args[1]), github.repository, args[2], args[3],
+                             args[4], args[5], args[6][0] == '\0' ? NULL : args[6], err);
+}
+
+static int do_send(struct outbox *outbox, char **args, json_t *out, struct err *err)
+{
+    struct outbox_result result;
+    if (outbox_send(outbox, number(args[1]), &github, &result, err) < 0)
+        return -1;
+    set_int(out, "sent", result.sent);
+    set_int(out, "refused", result.refused);
+    set_int(out, "waiting", result.waiting);
+    set_text(out, "refusal", result.refusal);
+    set_text(out, "comment_url", result.comment_url);
+    return 0;
+}
+
+static int do_waiting(struct outbox *outbox, char **args, json_t *out, struct err *err)
+{
+    bool waiting = false;
+    int result = outbox_waiting(outbox, number(args[1]), &waiting, err);
+    set_bool(out, "waiting", waiting);
+    return result;
+}
+
+static const struct verb {
+    const char *name;
+    int count;
+    int (*run)(char **args, json_t *out, struct err *err);
+    int (*run_box)(struct outbox *outbox, char **args, json_t *out, struct err *err);
+} verbs[] = {
+    {"get-pull", 1, do_get_pull, NULL},
+    {"pull-of-commit", 1, do_pull_of_commit, NULL},
+    {"branch-tip", 1, do_branch_tip, NULL},
+    {"set-status", 5, do_set_status, NULL},
+    {"upsert", 3, do_upsert, NULL},
+    {"who-labeled", 2, do_who_labeled, NULL},
+    {"open-pull", 4, do_open_pull, NULL},
+    {"put-comment", 5, NULL, do_put_comment},
+    {"put-status", 7, NULL, do_put_status},
+    {"send", 2, NULL, do_send},
+    {"waiting", 2, NULL, do_waiting},
+};
+
+static int run_verb(const struct verb *verb, char **args, json_t *out, struct err *err)
+{
+    if (verb->run != NULL)
+        return verb->run(args, out, err);
+    struct outbox *outbox = NULL;
+    if (outbox_open(args[0], &outbox, err) < 0)
+        return -1;
+    int result = verb->run_box(outbox, args, out, err);
+    outbox_close(&outbox);
+    return result;
+}
+
+static void limit_from(const char *name, unsigned long long *limit)
+{
+    const char *text = getenv(name);
+    if (text != NULL)
+        *limit = strtoull(text, NULL, 10);
+}
+
+int main(int argc, char **argv)
+{
+    const struct verb *verb = NULL;
+    for (size_t i = 0; argc > 4 && i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(verbs[i].name, argv[4]) == 0 && verbs[i].count == argc - 5)
+            verb = &verbs[i];
+    if (verb == NULL) {
+        fprintf(stderr, "usage: github_driver API REPOSITORY AUTHOR VERB ARGUMENT…\n");
+        return 64;
+    }
+    limits = limits_default();
+    limit_from("GITHUB_MS", &limits.github_ms);
+    limit_from("HTTP_MS", &limits.http_ms);
+    limit_from("HTTP_BYTES", &limits.http_bytes);
+    github = (struct github){.api = argv[1],
+                             .repository = argv[2],
+                             .author = argv[3],
+                             .token = getenv("RATCHET_TOKEN"),
+                             .limits = &limits};
+    JSON_AUTO *out = json_object();
+    struct err err = {0};
+    int result = run_verb(verb, argv + 5, out, &err);
+    set_bool(out, "ok", result == 0);
+    set_text(out, "class", class_names[result == 0 ? ERR_NONE : err.class]);
+    if (result < 0)
+        set_text(out, "error", err.text);
+    BUF_AUTO text;
+    buf_init(&text, 1 << 20);
+    if (json_print(out, 0, &text, &err) < 0)
+        return 70;
+    printf("%s\n", text.data);
+    return 0;
+}
