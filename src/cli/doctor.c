@@ -53,7 +53,7 @@ static int try_lock(const struct host *host, const char *slug, struct err *err)
 
 static int try_harness(const struct host *host, char *version, size_t size, struct err *err)
 {
-    const char *argv[] = {host->harness, "--version", NULL};
+    const char *argv[] = {host->harness, "cpu", NULL}; /* greets, and ends with its input */
     struct proc_spec spec = {.argv = argv, .stdin_fd = -1, .uid = (uid_t)-1,
                              .limits = {.wall_ms = 10000}};
     struct proc_result result;
@@ -62,7 +62,7 @@ static int try_harness(const struct host *host, char *version, size_t size, stru
     if (proc_run(&spec, &out, &result, err) != 0)
         return -1;
     if (result.end != PROC_EXITED || result.code != 0)
-        return err_set(err, ERR_HOST, "`%s --version` did not exit with 0", host->harness);
+        return err_set(err, ERR_HOST, "`%s cpu` did not exit with 0", host->harness);
     snprintf(version, size, "%.*s", (int)strcspn(out.data, "\n"), out.data);
     return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 
-#include <attention.h>
+#include "attention.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

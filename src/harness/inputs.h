@@ -4,7 +4,7 @@
 #ifndef RATCHET_HARNESS_INPUTS_H
 #define RATCHET_HARNESS_INPUTS_H
 
-#include <attention.h>
+#include "attention.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "wire.h"
 
-#include <attention.h>
+#include "attention.h"
 
 struct library {
     void *handle;                   /* NULL: the slot is empty */

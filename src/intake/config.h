@@ -41,7 +41,7 @@
 #define RATCHET_INTAKE_CONFIG_H
 
 #include "base/err.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 #include <stdbool.h>

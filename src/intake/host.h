@@ -20,13 +20,13 @@
  *         token = job                    ; job: brought by the step; host: from token-file
  *         token-file = /etc/ratchet/token
  *         branch = main                  ; the branch that is promoted
- *     [limits]                           ; names of src/limits.h
+ *     [limits]                           ; names of src/limit.h
  */
 #ifndef RATCHET_INTAKE_HOST_H
 #define RATCHET_INTAKE_HOST_H
 
 #include "base/err.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 #include <stdbool.h>

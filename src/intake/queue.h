@@ -9,7 +9,7 @@
 #define RATCHET_INTAKE_QUEUE_H
 
 #include "base/err.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 #include <stdbool.h>

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 MUST_CHECK int baseline_parse(const char *bytes, size_t len, const char *name,

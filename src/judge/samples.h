@@ -2,15 +2,25 @@
 /* samples.json (schema ratchet.samples/1), both ways, bytes only. The text is the contract of
  * design section 9; a reader needs schema, device, and of each config name, unit ("ns"),
  * problem and replicates with `head`. Unknown keys are ignored; a value of the wrong type, a
- * sample that is not a finite number > 0, a duplicate name, another schema or more than the
- * caps are ERR_INPUT with the path of the key. Where all configs have the same arms they
- * stand once at the top, else in each config as well. */
+ * sample that is not a finite number > 0, a mark or an arm's commit we do not understand, a
+ * duplicate name, another schema or more than the caps are ERR_INPUT with the path of the
+ * key. Where all configs have the same arms they stand once at the top, else in each config,
+ * which then counts. Arrays may be empty: "no samples" is for the judge to say.
+ *
+ * Beside the keys of the design a config may have
+ *     "arms": {…}               as at the top, for this config alone
+ *     "attempts": 9             replicates started; the number of replicates where absent
+ *     "identical": "anchor"     the arm whose machine code is the head's: not measured
+ *     "fault": "the PR", "failure": "wrong result: …"    it could not be measured
+ *     "anchor_failure": "…"     the anchor cannot run
+ *     "peak_bytes": {"head": 1048576}
+ * and a replicate any of the marks of model.h. */
 #ifndef RATCHET_JUDGE_SAMPLES_H
 #define RATCHET_JUDGE_SAMPLES_H
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 MUST_CHECK int samples_parse(const char *bytes, size_t len, const char *name,

@@ -6,7 +6,7 @@
 #define RATCHET_MEASURE_BENCH_H
 
 #include "base/err.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 #include <stdbool.h>

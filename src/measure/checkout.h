@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/git.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 /* Bring the PR's head and its base's tip into `repo` and find what is to be measured:

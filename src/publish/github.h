@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "limits.h"
+#include "limit.h"
 #include "model.h"
 
 #include <stdbool.h>

@@ -9,7 +9,7 @@
  *     git_driver pin REPO URL PR BASE HEAD
  *     git_driver promote REPO URL BRANCH TIP PATH TEXT [API OWNER/NAME] */
 #include "base/git.h"
-#include "limits.h"
+#include "limit.h"
 #include "measure/checkout.h"
 #include "publish/promote.h"
 

@@ -4,7 +4,7 @@
 #include "measure/checkout.h"
 
 #include "gitbox.h"
-#include "tap.h"
+#include "tests/tap.h"
 
 static struct git_repo *repo;
 static struct git_remote_spec upstream;

@@ -2,7 +2,7 @@
 /* Repositories on disk: opening, fetching and pushing between folders, reading, comparing,
  * merging, committing. Hostile trees are test_git_checkout.c's, HTTP test_git_http.py's. */
 #include "gitbox.h"
-#include "tap.h"
+#include "tests/tap.h"
 
 static struct git_repo *repo;
 static struct git_remote_spec upstream;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trees that were made to hurt whoever writes them to disk, and an honest one. */
 #include "gitbox.h"
-#include "tap.h"
+#include "tests/tap.h"
 
 #include <sys/stat.h>
 

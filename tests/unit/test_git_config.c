@@ -3,7 +3,7 @@
 #include "base/git.h"
 
 #include "base/buf.h"
-#include "tap.h"
+#include "tests/tap.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
  * test_kernel_portable.c can run the same checks without AVX2. */
 #include "attention_cpu.c"
 
-#include "tap.h"
+#include "tests/tap.h"
 
 #include <dirent.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every ceiling of the service, in one table: its name in [limits] of ratchetd.conf, its
  * default, its unit and what it holds back. Each is an unsigned long long, `0` is refused. */
-#ifndef RATCHET_LIMITS_H
-#define RATCHET_LIMITS_H
+#ifndef RATCHET_LIMIT_H
+#define RATCHET_LIMIT_H
 
 #define LIMITS_TABLE(X)                                                                     \
     X(event_bytes, "event-bytes", 4ull << 20, "bytes of an Actions event file")             \
