@@ -222,11 +222,22 @@ static int walk_path(const char *path,
     return fd < 0 ? -1 : walk(fd, 0, visit, context);
 }
 
+/* A folder without permissions is still ours to remove. Through a descriptor: fchmodat would
+ * follow a link that a dying build puts in the folder's place. */
+static void unlock(int parent, const char *name)
+{
+    char self[64];
+    FD_AUTO fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    if (fd >= 0 && chmod(self, 0700) != 0)
+        return; /* the removal itself will say what is wrong */
+}
+
 /* Unlink what is in root/name and move its subfolders up to `root`, so that no depth of
  * nesting, made by a stranger's build, can outgrow our stack or descriptors. */
 static int flatten(int root, const char *name, unsigned long *moved)
 {
-    fchmodat(root, name, 0700, 0); /* a folder without permissions is still ours to remove */
+    unlock(root, name);
     int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (folder == NULL)
@@ -238,6 +249,7 @@ static int flatten(int root, const char *name, unsigned long *moved)
             continue;
         if (unlinkat(fd, entry->d_name, 0) == 0)
             continue;
+        unlock(fd, entry->d_name); /* `..` changes: moving a folder writes to it */
         char up[64];
         do {
             snprintf(up, sizeof up, ".removed-%lu", (*moved)++);
