@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the end-to-end tests of the road share: a sample repository with a small kernel and a
+ci/ratchet.conf that is measured in a second, a host configuration, and the ways to ask for a
+check: the command, or the daemon through `ratchet submit`.
+
+The kernels (tests/e2e/kernels) differ by factors, and the rule's threshold here is 30%, so that a
+busy machine changes no verdict; the rule's own figures are proven elsewhere."""
+
+import json
+import os
+import signal
+
+import lib
+
+KERNELS = os.path.join(lib.HERE, "kernels")
+REPOSITORY = "octo/kernels"
+MARKER = "<!-- ratchet:v1 device=cpu -->"
+
+CONF = """\
+[kernel]
+    path = kernels
+[rule]
+    threshold = %(threshold)s
+    own-floor = 5%%
+    control-floor = 25%%
+    resamples = 1000
+    min-replicates = 6
+    look = 6
+    look = 8
+[promotion]
+    gap = %(gap)s
+[build "cpu"]
+    command = cc -O2 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -o kernels/attention.so \
+kernels/attention.c -lm
+    output = kernels/attention.so
+[bench "cpu"]
+    samples = 12
+    target = 200us
+    warmup = 2
+    inputs = warm
+"""
+SMALL = """\
+[config "%s"]
+    device = cpu
+    batch = 1
+    heads = 1
+    seq-q = %d
+    head-dim = 32
+    dtype = fp32
+"""
+
+
+def conf(configs=(("small", 48),), threshold="30%", gap="0s", more=""):
+    return (CONF % {"threshold": threshold, "gap": gap} + more +
+            "".join(SMALL % one for one in configs))
+
+
+def kernel(name, comment=""):
+    return lib.read(os.path.join(KERNELS, name + ".c")) + comment
+
+
+def tree(name="right", **more):
+    """The files of a sample repository whose kernel is kernels/<name>.c."""
+    return {
+        "kernels/attention.h": lib.read(os.path.join(lib.TOP, "kernels", "attention.h")),
+        "kernels/simple.h": lib.read(os.path.join(KERNELS, "simple.h")),
+        "kernels/attention.c": kernel(name),
+        "ci/ratchet.conf": conf(**more),
+        "README": "a sample\n"}
+
+
+def branch(repo, name, files, onto="main"):
+    """A branch with one commit; `files` may be the name of a kernel."""
+    if isinstance(files, str):
+        files = {"kernels/attention.c": kernel(files)}
+    return repo.commit(files, "change: " + name, branch=name, onto=onto)
+
+
+class Result:
+    """Exit code and output of a run, and verdict.json where it was asked for."""
+
+    def __init__(self, run, folder=None):
+        self.code, self.out, self.err = run.code, run.out, run.err
+        self.text = str(run)
+        self.folder = folder
+
+    def file(self, name):
+        return lib.read(os.path.join(self.folder, name))
+
+    @property
+    def verdict(self):
+        return json.loads(self.file("verdict.json"))
+
+    def config(self, name="small"):
+        return next(c for c in self.verdict["configs"] if c["name"] == name)
+
+    def brief(self):
+        """(exit code, verdict) for comparison."""
+        return self.code, self.verdict["verdict"]
+
+
+class Host:
+    """A host: its folders and ratchetd.conf. `standin` is the GitHub it knows, if any."""
+
+    def __init__(self, standin=None, limits=None, api=None, token=None):
+        self.folder = lib.temp_dir()
+        os.chmod(self.folder, 0o755)
+        self.state = os.path.join(self.folder, "state")
+        self.socket = os.path.join(self.folder, "sock")
+        self.config = os.path.join(self.folder, "ratchetd.conf")
+        self.standin = standin
+        lines = ["[daemon]", "state = " + self.state, "socket = " + self.socket,
+                 "lock-dir = " + self.folder, "harness = " + lib.program("RATCHET_BENCH"),
+                 '[device "cpu"]', "threads = 1"]
+        if standin is not None:
+            lines += ['[repository "%s"]' % standin.repository, "api = " + (api or standin.url),
+                      "git = " + standin.git_url, "web = https://github.example/octo/kernels",
+                      "author = " + lib.BOT]
+            if token is not None:
+                lines += ["token = host", "token-file = " + lib.write(
+                    os.path.join(self.folder, "token"), token + "\n", 0o600)]
+        if limits:
+            lines += ["[limits]"] + ["%s = %d" % pair for pair in limits.items()]
+        lib.write(self.config, "\n".join(lines) + "\n")
+        self.runs = 0
+
+    def output(self):
+        self.runs += 1
+        return os.path.join(self.folder, "out-%d" % self.runs)
+
+    def env(self, more=None, token=lib.TOKEN):
+        return lib.clean_env({"GITHUB_TOKEN": token, **(more or {})}, home=self.folder)
+
+    def ratchet(self, *args, env=None, token=lib.TOKEN, folder=None, seconds=lib.DEADLINE):
+        run = lib.run([lib.program("RATCHET"), *map(str, args)], env=self.env(env, token),
+                      cwd=self.folder, seconds=seconds)
+        return Result(run, folder)
+
+    def check(self, repo, head, base="main", *args, **more):
+        """`ratchet check` of two commits of a local repository."""
+        folder = self.output()
+        return self.ratchet("check", "--config", self.config, "--repo", repo.path, "--base", base,
+                            "--head", head, "--device", "cpu", "--output", folder, *args,
+                            folder=folder, **more)
+
+    def check_pull(self, number, *args, **more):
+        """`ratchet check` of a pull request."""
+        folder = self.output()
+        return self.ratchet("check", "--config", self.config, "--repository",
+                            self.standin.repository, "--pr", number, "--output", folder, *args,
+                            folder=folder, **more)
+
+    def promote(self, *args, **more):
+        folder = self.output()
+        return self.ratchet("promote", "--config", self.config, "--repository",
+                            self.standin.repository, "--output", folder, *args, folder=folder,
+                            **more)
+
+    # ---- the daemon ----
+
+    def daemon(self):
+        return lib.Daemon(self.config, self.socket)
+
+    def step(self, event, payload, run=1, attempt=1, token=lib.TOKEN, **env):
+        """The environment of an Actions step, and the places it writes to."""
+        folder = os.path.join(self.folder, "step-%s-%d-%d" % (event, run, attempt))
+        path = lib.write(os.path.join(folder, "event.json"), payload if isinstance(payload, str)
+                         else json.dumps(payload))
+        return Step(self, folder, {
+            "GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": path, "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": self.standin.repository, "GITHUB_JOB": "check",
+            "GITHUB_REPOSITORY_ID": str(self.standin.made["id"]), "GITHUB_RUN_ID": str(run),
+            "GITHUB_RUN_ATTEMPT": str(attempt), "GITHUB_API_URL": self.standin.url,
+            "GITHUB_STEP_SUMMARY": lib.write(os.path.join(folder, "summary"), ""),
+            "GITHUB_OUTPUT": lib.write(os.path.join(folder, "output"), ""),
+            "GITHUB_TOKEN": token, **env})
+
+
+class Step:
+    """One step of a workflow that runs `ratchet submit`."""
+
+    def __init__(self, host, folder, env):
+        self.host, self.folder = host, folder
+        self.env = lib.clean_env(env, home=folder)
+        self.artifacts = os.path.join(folder, "artifacts")
+        self.argv = [lib.program("RATCHET"), "submit", "--socket", host.socket, "--device", "cpu",
+                     "--artifacts", self.artifacts]
+        self.process = None
+
+    def start(self, *args):
+        """In the background; `finish` waits for it."""
+        out = open(os.path.join(self.folder, "log"), "wb")
+        with out:
+            self.process = lib.start(self.argv + list(args), env=self.env, cwd=self.folder,
+                                     stdin=lib.subprocess.DEVNULL, stdout=out,
+                                     stderr=lib.subprocess.STDOUT)
+        return self
+
+    def log(self):
+        return lib.read(os.path.join(self.folder, "log"))
+
+    def finish(self, seconds=lib.DEADLINE):
+        try:
+            code = self.process.wait(seconds)
+        except lib.subprocess.TimeoutExpired:
+            lib.kill(self.process)
+            raise RuntimeError("submit did not end:\n" + self.log())
+        return Result(lib.Result(self.argv, code, self.log(), ""), self.artifacts)
+
+    def run(self, *args, seconds=lib.DEADLINE):
+        return self.start(*args).finish(seconds)
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+
+    def file(self, name):
+        return lib.read(os.path.join(self.folder, name))
+
+
+def github(name="right", **more):
+    """A stand-in whose repository has the sample tree on main."""
+    standin = lib.Standin(REPOSITORY)
+    repo = lib.Repo()
+    repo.commit(tree(name, **more), "the kernel")
+    repo.push(standin.git_url, "main")
+    standin.repo = repo
+    standin.on("collaborators", alice="write", zoe="read")
+    return standin
+
+
+def pull(standin, name, files, onto="main", **more):
+    """Push a branch and open a pull request from it: (number, head)."""
+    head = branch(standin.repo, name, files, onto)
+    standin.repo.push(standin.git_url, "+" + name)
+    opened = standin.on("pulls", head=name, title="change: " + name, user="alice", **more)
+    return opened["number"], head
+
+
+def pull_event(standin, number, action="opened"):
+    """The payload of a pull_request event, as GitHub would make it."""
+    view = standin.api("GET", "/repos/%s/pulls/%d" % (REPOSITORY, number), token=lib.TOKEN).json
+    return {"action": action, "number": number, "pull_request": view,
+            "repository": view["base"]["repo"], "sender": view["user"]}
+
+
+def ours(standin, number):
+    """Bodies of our comments on a pull request."""
+    return [c["body"] for c in standin.comments(number) if c["user"] == lib.BOT]
+
+
+def status(standin, sha):
+    """States of ratchet/cpu on a commit, oldest first."""
+    return [s["state"] for s in standin.statuses(sha) if s["context"] == "ratchet/cpu"]

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`ratchet check` on a local repository: each verdict with its exit code and words, and each way
+in which a pull request, its base or the host can make a measurement impossible."""
+
+import json
+import os
+import re
+
+import lib
+import scene
+from lib import eq, has, lacks, ok
+
+
+def one_line(result, *parts):
+    """The error is one line on stderr and names the thing."""
+    lines = [l for l in result.err.splitlines() if l.startswith("ratchet check: ")]
+    eq(len(lines), 1, "one line of error")
+    for part in parts:
+        has(lines[0] if lines else "", part, "it names `%s`" % part)
+
+
+def sample(**more):
+    repo = lib.Repo()
+    repo.commit(scene.tree(**more), "the kernel")
+    return repo
+
+
+def verdicts():
+    """Each verdict, from the code of two commits"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "slow", "slow")
+    scene.branch(repo, "comment", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})
+    scene.branch(repo, "refactored", "refactored")
+    scene.branch(repo, "docs", {"README": "other words\n"})
+    slow = host.check(repo, "slow")
+    eq(slow.brief(), (1, "regressed"), "twice the work")
+    ok(slow.config()["change"] > 0.3, "a change in the right direction", slow.config())
+    low, high = slow.config()["ci"]
+    ok(low <= slow.config()["change"] <= high, "inside its interval")
+    ok(slow.config()["replicates"] >= 6, "at least six replicates")
+    eq(json.loads(slow.file("samples.json"))["schema"], "ratchet.samples/1", "samples are kept")
+    has(slow.file("report.md"), scene.MARKER, "and a report")
+    same = host.check(repo, "comment")
+    eq(same.brief(), (0, "held"), "another comment")
+    has(json.dumps(same.verdict), "identical machine code", "why")
+    again = host.check(repo, "refactored")
+    eq(again.brief(), (0, "held"), "other code, the same speed")
+    ok(again.config()["replicates"] >= 6, "was measured")
+    docs = host.check(repo, "docs")
+    eq(docs.brief(), (0, "held"), "nothing of the kernel")
+    has(json.dumps(docs.verdict), "kernel not touched", "why")
+    scene.branch(repo, "back", "right", onto="slow")
+    back = host.check(repo, "back", "slow")
+    eq(back.brief(), (0, "improved"), "and the other way round")
+    ok(back.config()["change"] < -0.3, "a negative change", back.config())
+
+
+def json_and_text():
+    """--json prints the verdict and nothing else; without it a table"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow", "main", "--json")
+    printed = json.loads(result.out)
+    eq(printed["schema"], "ratchet.verdict/1", "schema")
+    eq(printed, result.verdict, "what the file says")
+    eq(sorted({"name", "verdict", "reason", "against", "change", "ci", "ci_decision",
+               "replicates"} - set(printed["configs"][0])), [], "the keys people script against")
+    table = host.check(repo, "slow").out
+    has(table, "small", "the table names the config")
+    has(table, "regressed", "and its verdict")
+
+
+def faults_of_the_pull_request():
+    """A pull request that cannot be measured says why, and whose fault it is"""
+    host, repo = scene.Host(limits={"turn-timeout-ms": 2000}), sample()
+    for name, words in (("wrong", "wrong result"), ("nan", "wrong result"),
+                        ("crash", re.compile("SIGSEGV|signal 11")),
+                        ("hang", re.compile("time|hang|no answer|silent")),
+                        ("broken", re.compile("build|compile|exit code"))):
+        scene.branch(repo, name, name)
+        result = host.check(repo, name)
+        eq(result.brief(), (3, "unmeasured"), name)
+        text = json.dumps(result.verdict)
+        has(text, words, name + ": why")
+        has(text, "the PR", name + ": whose fault")
+        has(result.file("report.md"), scene.MARKER, name + ": a report all the same")
+    report = result.file("report.md")
+    has(report, "undeclared_factor", "the build log is in the report")
+    fences = re.findall(r"^(`{3,}|~{3,})", report, re.M)
+    ok(fences and len(fences[0]) > 3, "in a fence that its text cannot close", fences)
+    scene.branch(repo, "other-symbol", {"kernels/attention.c": scene.kernel("right") +
+                 '__attribute__((visibility("default"))) int intruder;\n'})
+    result = host.check(repo, "other-symbol")
+    eq(result.brief(), (3, "unmeasured"), "a library that exports more")
+    has(json.dumps(result.verdict), "intruder", "it names the symbol")
+    scene.branch(repo, "gone", {"kernels/attention.c": None})
+    eq(host.check(repo, "gone").brief(), (3, "unmeasured"), "no kernel at all")
+
+
+def faults_of_the_base():
+    """A base that cannot be measured is not the pull request's fault"""
+    host = scene.Host()
+    repo = lib.Repo()
+    repo.commit(scene.tree("broken"), "a kernel that does not compile")
+    scene.branch(repo, "mended", "right")
+    result = host.check(repo, "mended")
+    eq(result.brief(), (3, "unmeasured"), "base does not build")
+    has(json.dumps(result.verdict), "the base", "whose fault")
+    for what, text, words in (
+            ("an unknown key", scene.conf() + "[rule]\n    treshold = 3%\n", "treshold"),
+            ("an unknown section", scene.conf() + "[rules]\n    threshold = 3%\n", "rules"),
+            ("a number that is none", scene.conf(threshold="much"), "threshold"),
+            ("an include", scene.conf() + "[include]\n    path = /etc/passwd\n", "include"),
+            ("no configuration", None, "ci/ratchet.conf")):
+        repo = sample()
+        repo.commit({"ci/ratchet.conf": text}, "rules")
+        scene.branch(repo, "slow", "slow")
+        result = host.check(repo, "slow")
+        eq(result.brief(), (3, "unmeasured"), what)
+        text = json.dumps(result.verdict)
+        has(text, words, what + ": named")
+        has(text, "ci/ratchet.conf", what + ": in which file")
+
+
+def rules_come_from_the_base():
+    """A pull request cannot loosen the rule it is judged by"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "sly", {"kernels/attention.c": scene.kernel("slow"),
+                               "ci/ratchet.conf": scene.conf(threshold="50%").replace(
+                                   "kernels/attention.c -lm", "README"),
+                               "baselines/cpu/baseline.json": "{}"})
+    result = host.check(repo, "sly")
+    eq(result.brief(), (1, "regressed"), "judged by base's rule, built by base's recipe")
+    has(result.file("report.md"), "ratchet.conf", "and the report says that the edit is ignored")
+
+
+def many_configs():
+    """Over configs the worst counts, and each is named"""
+    host = scene.Host()
+    repo = sample(configs=(("one", 32), ("two", 48)))
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow")
+    eq(result.brief(), (1, "regressed"), "both are slow")
+    eq(sorted(c["name"] for c in result.verdict["configs"]), ["one", "two"], "both are there")
+
+
+def usage():
+    """A wrong command line is one line and 64"""
+    host, repo = scene.Host(), sample()
+    for what, args, words in (
+            ("unknown option", ["--bse", "main"], "--bse"),
+            ("no such revision", ["--repo", repo.path, "--base", "none"], "none"),
+            ("no such folder", ["--repo", "/nonexistent"], "/nonexistent"),
+            ("device", ["--repo", repo.path, "--device", "../x"], "../x"),
+            ("option without a value", ["--repo"], "--repo"),
+            ("repository without a number", ["--repository", "o/r"], "--pr"),
+            ("host configuration that is not there", ["--config", "/nonexistent.conf"],
+             "/nonexistent.conf")):
+        result = host.ratchet("check", *args)
+        eq(result.code, 64, what)
+        one_line(result, words)
+        eq(result.out, "", what + ": nothing on stdout")
+    for what, line, word in (("unknown key", "[daemon]\nsocet = /x\n", "socet"),
+                             ("unknown limit", "[limits]\nbuild-timeout = 3\n", "build-timeout"),
+                             ("plain http elsewhere", '[repository "o/r"]\n'
+                              "api = http://api.example.org\ngit = /x\n", "https")):
+        bad = lib.write(os.path.join(host.folder, "bad.conf"), line)
+        result = host.ratchet("check", "--config", bad, "--repo", repo.path)
+        eq(result.code, 64, what)
+        one_line(result, word, "bad.conf")
+
+
+def conflict():
+    """Two commits that do not merge"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "ours", {"kernels/attention.c": "ours\n"})
+    scene.branch(repo, "theirs", {"kernels/attention.c": "theirs\n"})
+    result = host.check(repo, "theirs", "ours")
+    eq(result.brief(), (3, "unmeasured"), "unmeasured")
+    text = json.dumps(result.verdict)
+    has(text, "kernels/attention.c", "it names the file")
+    has(text, "the PR", "whose fault")
+
+
+def no_sandbox():
+    """No sandbox, no run"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "slow", "slow")
+    tools = lib.temp_dir()  # a PATH without bwrap
+    for name in ("sh", "cc", "git"):
+        os.symlink("/usr/bin/" + name, os.path.join(tools, name))
+    result = host.check(repo, "slow", env={"PATH": tools})
+    eq(result.brief(), (3, "unmeasured"), "unmeasured")
+    text = json.dumps(result.verdict)
+    has(text, re.compile("bwrap|bubblewrap"), "it names what is missing")
+    has(text, "the host", "whose fault")
+
+
+def limits():
+    """Builds and files have ceilings"""
+    repo = sample()
+    scene.branch(repo, "noisy", {"kernels/attention.c": ("#warning " + "flood " * 99 + "\n") *
+                                 1500 + "#error the last line\n"})
+    scene.branch(repo, "big", {"kernels/attention.c": scene.kernel("right") +
+                               "static const char ballast[40 << 20] = {1};\n"
+                               "__attribute__((used)) static const char *keep = ballast;\n"})
+    result = scene.Host().check(repo, "noisy")
+    eq(result.brief(), (3, "unmeasured"), "a build with a very long log")
+    ok(len(result.file("report.md").encode()) <= 65000, "the report stays postable")
+    has(result.file("report.md"), "the last line", "and has the end of it")
+    result = scene.Host(limits={"kernel-bytes": 1 << 20}).check(repo, "big")
+    eq(result.brief(), (3, "unmeasured"), "a library that is too large")
+    endless = lib.Repo()
+    endless.commit(dict(scene.tree(), **{"ci/ratchet.conf": scene.conf().replace(
+        "-lm", "-lm && sleep 1000")}), "a build without end")
+    scene.branch(endless, "slow", "slow")
+    result = scene.Host(limits={"build-timeout-ms": 3000}).check(endless, "slow")
+    eq(result.brief(), (3, "unmeasured"), "a build that takes too long")
+    has(json.dumps(result.verdict), re.compile("killed|time"), "it says so")
+    result = scene.Host(limits={"tree-bytes": 1000}).check(repo, "big")
+    eq(result.brief(), (3, "unmeasured"), "a tree that is too large")
+    result = scene.Host(limits={"config-bytes": 100}).check(repo, "big")
+    eq(result.brief(), (3, "unmeasured"), "rules that are too long")
+
+
+def nothing_is_left():
+    """Nothing of a run is left in the working folders"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "crash", "crash")
+    host.check(repo, "crash")
+    eq(os.listdir(os.path.join(host.state, "work")), [], "no scratch folder is left")
+    eq(repo.git("status", "--porcelain"), "", "the repository is as it was")
+    lacks(repo.git("for-each-ref", "--format=%(refname)"), "ratchet", "nor has it new refs")
+
+
+lib.main(verdicts, json_and_text, faults_of_the_pull_request, faults_of_the_base,
+         rules_come_from_the_base, many_configs, usage, conflict, no_sandbox, limits,
+         nothing_is_left)
