@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`ratchet check --repository` against the stand-in: the pull request is found, measured and told
+the truth in one comment and one status, whatever GitHub does meanwhile."""
+
+import json
+import os
+import re
+
+import lib
+import oracles
+import scene
+from lib import BOT, TOKEN, eq, has, lacks, ok
+
+
+def words():
+    """Comment and status say the verdict"""
+    s = scene.github()
+    host = scene.Host(s)
+    for name, files, code, verdict, state in (
+            ("slow", "slow", 1, "regressed", "failure"),
+            ("docs", {"README": "other words\n"}, 0, "held", "success"),
+            ("wrong", "wrong", 3, "unmeasured", "error")):
+        number, head = scene.pull(s, name, files)
+        result = host.check_pull(number)
+        eq(result.brief(), (code, verdict), name)
+        comments = scene.ours(s, number)
+        eq(len(comments), 1, name + ": one comment")
+        eq(comments[0].splitlines()[0], scene.MARKER, name + ": its first line marks it as ours")
+        has(comments[0], verdict, name + ": it says the verdict")
+        has(comments[0], head[:7], name + ": and of which commit")
+        eq(scene.status(s, head), ["pending", state], name + ": pending, then " + state)
+        final = s.statuses(head)[-1]
+        has(final["description"], verdict, name + ": the status says it too")
+        eq(comments[0].strip(), result.file("report.md").strip(), name + ": the report is posted")
+    leaks = [r["path"] for r in s.requests() if "leaked" in r]
+    eq(leaks, [], "the token was in no wrong place")
+    asked = {r["login"] for r in s.requests()}
+    eq(asked - {BOT, None}, set(), "and no request was somebody else's")
+    lacks(json.dumps(s.requests()), '"login": null, "headers": {"Authorization"',
+          "no token that is not known")
+
+
+def same_comment():
+    """A second push updates the same comment, among 250 others"""
+    s = scene.github()
+    host = scene.Host(s)
+    number, _ = scene.pull(s, "topic", {"README": "one\n"})
+    s.on("comments", issue=number, user="zoe", body=scene.MARKER + "\nplanted {i}", count=120)
+    host.check_pull(number)
+    s.on("comments", issue=number, user="zoe", body="word {i}", count=130)
+    first = [c for c in s.comments(number) if c["user"] == BOT]
+    eq(len(first), 1, "one comment, after 120 that carry a planted marker")
+    head = scene.branch(s.repo, "topic", "slow")
+    s.repo.push(s.git_url, "+topic")
+    eq(host.check_pull(number).brief(), (1, "regressed"), "the second push")
+    second = [c for c in s.comments(number) if c["user"] == BOT]
+    eq([c["id"] for c in second], [c["id"] for c in first], "the same comment")
+    has(second[0]["body"], "regressed", "says the new verdict")
+    has(second[0]["body"], head[:7], "of the new head")
+    lacks(second[0]["body"], "planted", "nobody else's words")
+    ok(len(s.requests("GET", r"page=3")) > 0, "found on the third page")
+    eq(len(s.comments(number)), 251, "nothing else was touched")
+
+
+def what_is_measured():
+    """What is measured is the merge into the base of now, whatever GitHub's test merge says"""
+    for mode in ("fresh", "stale", "absent"):
+        s = scene.github()
+        host = scene.Host(s)
+        number, head = scene.pull(s, "slow", "slow")
+        s.on("", merge_refs=mode)
+        s.on("commit", branch="main", files={"elsewhere": "x"}, message="main moves on")
+        result = host.check_pull(number)
+        eq(result.brief(), (1, "regressed"), mode + ": measured")
+        main = s.state()["refs"]["refs/heads/main"]
+        has(result.file("report.md"), main[:7], mode + ": against the tip of main")
+
+
+def refused():
+    """What may not run here does not run, and says so"""
+    s = scene.github()
+    host = scene.Host(s)
+    ran = "kernels/attention.c"
+    s.post("repos", full_name="mallory/kernels", source=s.made["path"])
+    s.control("POST", "repos/mallory/kernels/commit", {
+        "branch": "evil", "parent": "main", "files": {ran: scene.kernel("slow")}, "message": "x"})
+    number = s.on("pulls", head="evil", head_repo="mallory/kernels", user="mallory")["number"]
+    result = host.check_pull(number)
+    eq(result.brief(), (3, "unmeasured"), "from a fork")
+    has(json.dumps(result.verdict), "fork", "it says so")
+    s.on("pulls/%d" % number, head_repo=None)
+    eq(host.check_pull(number).brief(), (3, "unmeasured"), "from a fork that is gone")
+    closed, _ = scene.pull(s, "closed", "slow")
+    s.on("pulls/%d" % closed, state="closed")
+    eq(host.check_pull(closed).brief(), (3, "unmeasured"), "closed")
+    conflict, _ = scene.pull(s, "conflict", {ran: "theirs\n"})
+    s.on("commit", branch="main", files={ran: scene.kernel("refactored")}, message="ours")
+    result = host.check_pull(conflict)
+    eq(result.brief(), (3, "unmeasured"), "a conflict")
+    has(json.dumps(result.verdict), ran, "it names the file")
+    has(scene.ours(s, conflict)[0], "attention.c", "in the comment too")
+    result = host.ratchet("check", "--config", host.config, "--repository", "octo/other", "--pr", 1)
+    ok(result.code in (3, 64), "a repository that is not allowed", result.text)
+    has(result.err, "octo/other", "it names it")
+    result = host.check_pull(99)
+    ok(result.code in (3, 64), "a pull request that is not there", result.text)
+    has(result.err, "99", "it names it")
+    lacks(json.dumps([r["path"] for r in s.requests()]), "mallory", "the fork was never asked")
+
+
+def no_permission():
+    """Without the permission to post, exit code and files still carry the verdict"""
+    s = scene.github()
+    s.post("tokens", token="may-only-read", login=BOT,
+           permissions={"contents": "read", "pull_requests": "read", "metadata": "read"})
+    host = scene.Host(s)
+    number, head = scene.pull(s, "slow", "slow")
+    result = host.check_pull(number, token="may-only-read")
+    eq(result.brief(), (1, "regressed"), "the verdict")
+    has(result.err, "not accessible", "stderr says what GitHub said")
+    eq((scene.ours(s, number), scene.status(s, head)), ([], []), "nothing was posted")
+    lacks(result.text, "may-only-read", "and the token is in no message")
+    result = host.check_pull(number, token="wrong")
+    eq(result.code, 3, "a token that GitHub does not know: unmeasured")
+    has(result.err, re.compile("401|Bad credentials"), "it says why")
+
+
+def trouble_with_github():
+    """Lost answers and errors of GitHub's are outlived, with one comment in the end"""
+    for what, fault in (
+            ("lost answer", {"action": "drop", "after": True}),
+            ("lost request", {"action": "drop"}),
+            ("502 after doing it", {"action": "answer", "status": 502, "body": "<html>",
+                                    "after": True}),
+            ("503", {"action": "answer", "status": 503, "body": "{}"}),
+            ("truncated", {"action": "truncate", "bytes": 20}),
+            ("rate limit", {"action": "answer", "status": 403, "headers": {"Retry-After": "1"},
+                            "body": {"message": "You have exceeded a secondary rate limit."}})):
+        s = scene.github()
+        host = scene.Host(s)
+        number, head = scene.pull(s, "docs", {"README": "x\n"})
+        s.fault("/comments$", method="POST", **fault)
+        result = host.check_pull(number)
+        eq(result.brief(), (0, "held"), what)
+        eq(len(scene.ours(s, number)), 1, what + ": exactly one comment")
+        eq(scene.status(s, head)[-1], "success", what + ": and the status")
+    host = scene.Host(scene.github(), api="http://127.0.0.1:1", limits={"github-timeout-ms": 500})
+    result = host.check_pull(1)
+    eq(result.code, 3, "GitHub that is not there: unmeasured")
+    has(result.err, "127.0.0.1:1", "it names the address")
+
+
+def moved_on():
+    """A head that moves while it is measured: no comment about the old one"""
+    s = scene.github()
+    host = scene.Host(s)
+    number, old = scene.pull(s, "slow", "slow")
+    hold = s.fault("git-upload-pack", "hold", method="POST")
+    folder = host.output()
+    run = lib.start([lib.program("RATCHET"), "check", "--config", host.config, "--repository",
+                     scene.REPOSITORY, "--pr", str(number), "--output", folder], env=host.env(),
+                    cwd=host.folder, stdout=lib.subprocess.DEVNULL,
+                    stderr=lib.subprocess.DEVNULL)
+    s.await_fault(hold)
+    scene.branch(s.repo, "slow", {"README": "never mind\n"}, onto="main")
+    s.repo.push(s.git_url, "+slow")
+    s.release(hold)
+    eq(run.wait(lib.DEADLINE), 1, "the old head is judged")
+    eq(scene.ours(s, number), [], "no comment about it")
+    eq(scene.status(s, old)[-1:], ["failure"], "its status stands on its own commit")
+
+
+def through_prism():
+    """Whole runs with GitHub's own description between: no violation from either side"""
+    oracles.folder()
+    s = scene.github()
+    prism = oracles.Prism(s.url)
+    s.post("settings", api_url=prism.url)
+    host = scene.Host(s, api=prism.url)
+    number, head = scene.pull(s, "slow", "slow")
+    other, _ = scene.pull(s, "docs", {"README": "x\n"})
+    s.on("comments", issue=number, user="zoe", body="word {i}", count=130)
+    mark = prism.mark()
+    eq(host.check_pull(number).brief(), (1, "regressed"), "a check")
+    eq(host.check_pull(number).brief(), (1, "regressed"), "and again")
+    eq(host.check_pull(other).brief(), (0, "held"), "another")
+    ok(prism.passed(mark) > 10, "went through the proxy")
+    eq(prism.violations(mark), [], "without a violation")
+    eq(len(scene.ours(s, number)), 1, "one comment")
+
+
+lib.main(words, same_comment, what_is_measured, refused, no_permission, trouble_with_github,
+         moved_on, through_prism)
