@@ -18,23 +18,24 @@ MUST_CHECK int baseline_format(const struct baseline *baseline, struct buf *out,
 /* What a promotion may move: both runs say improved, or the config is new and both runs
  * measured it, or it is named in `accepted` and was measured. */
 struct promotion_request {
-    const struct baseline *old;        /* NULL: none yet */
+    const struct baseline *old;           /* NULL: none yet */
     const struct samples *first, *second; /* the two runs, head = main's tip */
     const struct comparison *first_verdict, *second_verdict;
-    const char *const *accepted;       /* config names whose loss `who` accepted */
+    const char *const *accepted; /* config names whose loss `who` accepted */
     size_t accepted_count;
     const char *who;
-    const char *commit;                /* main's tip */
-    const char *now;                   /* "2026-11-21T01:10:20Z": the judge has no clock */
+    const char *commit; /* main's tip */
+    const char *now;    /* "2026-11-21T01:10:20Z": the judge has no clock */
 };
 struct promotion_move {
     char name[MODEL_NAME_BYTES];
-    char why[MODEL_NAME_BYTES];        /* "new", "improved", "accepted", or "" for stays */
-    char reason[MODEL_TEXT_BYTES];     /* one line, for people */
+    char why[MODEL_NAME_BYTES];    /* "new", "improved", "accepted", or "" for stays */
+    char reason[MODEL_TEXT_BYTES]; /* one line, for people */
 };
 /* The new baseline (all configs that stay, and those that move with the second run's
  * replicates, both runs' where unmarked), and one line per config. `moved` counts moves. */
-MUST_CHECK int baseline_promote(const struct promotion_request *request, struct baseline *out,
+MUST_CHECK int baseline_promote(const struct promotion_request *request,
+                                struct baseline *out,
                                 struct promotion_move moves[MODEL_CONFIGS_MAX],
                                 size_t *move_count, size_t *moved, struct err *err);
 

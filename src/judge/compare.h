@@ -7,17 +7,17 @@
 #include "base/err.h"
 #include "model.h"
 
-/* `baseline` may be NULL. It is called again after each further look (6, 8, … replicates) with
- * all replicates so far; the decision intervals are always corrected for all of
- * rule->look_count looks, also for a file that is judged once, so that which look it was makes
- * no difference. A config of another device's baseline is not compared. Every config of
- * `samples` gets a verdict; that there is none is unmeasured, not an error.
+/* `baseline` may be NULL. It is called again after each further look (6, 8, … replicates)
+ * with all replicates so far; the decision intervals are always corrected for all of
+ * rule->look_count looks, also for a file that is judged once, so that which look it was
+ * makes no difference. A config of another device's baseline is not compared. Every
+ * config of `samples` gets a verdict; that there is none is unmeasured, not an error.
  *
- * Bonferroni for the configs counts those that have samples. `ci_decision` of a config is the
- * interval that decided: the one corrected for looks and configs where the one corrected for
- * looks alone lies wholly beyond a line, else the latter. */
-MUST_CHECK int compare_samples(const struct samples *samples, const struct baseline *baseline,
-                               const struct rule *rule, struct comparison *out,
-                               struct err *err);
+ * Bonferroni for the configs counts those that have samples. `ci_decision` of a config is
+ * the interval that decided: the one corrected for looks and configs where the one
+ * corrected for looks alone lies wholly beyond a line, else the latter. */
+MUST_CHECK int compare_samples(const struct samples *samples,
+                               const struct baseline *baseline, const struct rule *rule,
+                               struct comparison *out, struct err *err);
 
 #endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the step from samples to logs of ratios and back to relative changes. */
+#include "judge/change.h"
+
+#include "judge/num.h"
+#include "judge/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void free_numbers(double **numbers)
+{
+    free(*numbers);
+}
+#define NUMBERS_AUTO __attribute__((cleanup(free_numbers))) double
+
+/* Zero is no error: it gives one number that nobody uses. */
+static double *numbers_new(size_t count)
+{
+    return calloc(count + 1, sizeof(double));
+}
+
+static int no_memory(struct err *err)
+{
+    return err_set(err, ERR_HOST, "judge: out of memory");
+}
+
+/* ---- medians ---- */
+
+/* The median of a series, 0 for an empty one; `scratch` holds a copy. */
+static double series_median(const struct series *series, double *scratch)
+{
+    if (series->count == 0)
+        return 0;
+    memcpy(scratch, series->ns, series->count * sizeof *scratch);
+    return stats_median(scratch, series->count);
+}
+
+int medians_of(const struct config_samples *config, struct medians *out, struct err *err)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < config->count; i++)
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            if (config->replicates[i].arms[arm].count > longest)
+                longest = config->replicates[i].arms[arm].count;
+    NUMBERS_AUTO *scratch = numbers_new(longest);
+    struct medians medians = {calloc(config->count + 1, sizeof *medians.rows), 0};
+    if (scratch == NULL || medians.rows == NULL) {
+        medians_free(&medians);
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < config->count; i++) {
+        const struct replicate *replicate = &config->replicates[i];
+        if (replicate->marks != 0 || replicate->arms[ARM_HEAD].count == 0)
+            continue;
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            medians.rows[medians.count][arm] =
+                series_median(&replicate->arms[arm], scratch);
+        medians.count++;
+    }
+    *out = medians;
+    return 0;
+}
+
+int medians_stored(const struct baseline_config *config, double **out, struct err *err)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < config->count; i++)
+        if (config->replicates[i].count > longest)
+            longest = config->replicates[i].count;
+    NUMBERS_AUTO *scratch = numbers_new(longest);
+    NUMBERS_AUTO *stored = numbers_new(config->count);
+    if (scratch == NULL || stored == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < config->count; i++)
+        stored[i] = series_median(&config->replicates[i], scratch);
+    *out = stored;
+    stored = NULL;
+    return 0;
+}
+
+void medians_free(struct medians *medians)
+{
+    free(medians->rows);
+    *medians = (struct medians){0};
+}
+
+size_t medians_column(const struct medians *medians, enum arm arm, enum arm other,
+                      double *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < medians->count; i++)
+        if (medians->rows[i][arm] > 0 && medians->rows[i][other] > 0)
+            out[count++] = medians->rows[i][arm];
+    return count;
+}
+
+/* ---- changes ---- */
+
+static double relative(double log_ratio)
+{
+    return num_exp(log_ratio) - 1;
+}
+
+/* Back from logs, then at least half a tick and the margin on either side. */
+static struct interval finish(struct interval logs, double change, double half_tick,
+                              double margin)
+{
+    struct interval interval = {relative(logs.low), relative(logs.high)};
+    if (interval.low > change - half_tick)
+        interval.low = change - half_tick;
+    if (interval.high < change + half_tick)
+        interval.high = change + half_tick;
+    interval.low -= margin;
+    interval.high += margin;
+    return interval;
+}
+
+static int estimate_from(struct sample a, struct sample b, double tick, double margin,
+                         const struct levels *levels, struct estimate *out,
+                         struct err *err)
+{
+    struct bootstrap_result result;
+    if (bootstrap_mean(a, b, &levels->bootstrap, &result, err) != 0)
+        return -1;
+    double confidence = levels->bootstrap.confidence;
+    double half_tick = num_mul(0.5, tick);
+    double change = relative(result.estimate);
+    struct interval looks = bootstrap_stretch(&result, confidence, levels->looks);
+    struct interval claims = bootstrap_stretch(&result, confidence, levels->claims);
+    out->change =
+        (struct change){.known = true,
+                        .change = change,
+                        .ci = finish(result.plain, change, half_tick, margin),
+                        .ci_decision = finish(looks, change, half_tick, margin)};
+    out->claim = finish(claims, change, half_tick, margin);
+    out->replicates = a.count;
+    return 0;
+}
+
+int change_between(const struct medians *medians, enum arm arm, enum arm other,
+                   double tick_ns, const struct levels *levels, struct estimate *out,
+                   struct err *err)
+{
+    NUMBERS_AUTO *logs = numbers_new(medians->count);
+    NUMBERS_AUTO *others = numbers_new(medians->count);
+    if (logs == NULL || others == NULL)
+        return no_memory(err);
+    size_t count = medians_column(medians, arm, other, logs);
+    medians_column(medians, other, arm, others);
+    *out = (struct estimate){.replicates = count};
+    if (count < 2)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        logs[i] = num_log(logs[i] / others[i]);
+    double tick = tick_ns / stats_median(others, count);
+    return estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0,
+                         levels, out, err);
+}
+
+int change_stored(const struct medians *medians, const double *stored, size_t count,
+                  double tick_ns, double margin, const struct levels *levels,
+                  struct estimate *out, struct err *err)
+{
+    NUMBERS_AUTO *head = numbers_new(medians->count);
+    NUMBERS_AUTO *base = numbers_new(count);
+    if (head == NULL || base == NULL)
+        return no_memory(err);
+    size_t head_count = medians_column(medians, ARM_HEAD, ARM_HEAD, head);
+    *out = (struct estimate){.replicates = head_count};
+    if (head_count < 2 || count < 2)
+        return 0;
+    memcpy(base, stored, count * sizeof *base);
+    double tick = tick_ns / stats_median(base, count);
+    for (size_t i = 0; i < head_count; i++)
+        head[i] = num_log(head[i]);
+    for (size_t i = 0; i < count; i++)
+        base[i] = num_log(base[i]);
+    return estimate_from((struct sample){head, head_count}, (struct sample){base, count},
+                         tick, margin, levels, out, err);
+}
+
+static double mean_log(const double *values, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += num_log(values[i]);
+    return sum / (double)count;
+}
+
+double change_of_means(const double *a, size_t n, const double *b, size_t m)
+{
+    return relative(mean_log(a, n) - mean_log(b, m));
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One arm against another, or against stored samples: from raw replicates to a relative
+ * change with its intervals. Positive is slower, everywhere: change = this / that − 1.
+ * Decides nothing; that is judge/compare's. */
+#ifndef RATCHET_JUDGE_CHANGE_H
+#define RATCHET_JUDGE_CHANGE_H
+
+#include "base/err.h"
+#include "judge/bootstrap.h"
+#include "model.h"
+
+#include <stddef.h>
+
+/* The median of each arm in each unmarked replicate, ns: rows[i][arm], 0 where that
+ * replicate has no samples of the arm. */
+struct medians {
+    double (*rows)[ARM_COUNT]; /* owned */
+    size_t count;
+};
+MUST_CHECK int medians_of(const struct config_samples *config, struct medians *out,
+                          struct err *err);
+/* Medians of a baseline's replicates; the caller frees *out. */
+MUST_CHECK int medians_stored(const struct baseline_config *config, double **out,
+                              struct err *err);
+void medians_free(struct medians *medians);
+
+/* Copy the medians of `arm` from the rows that have both `arm` and `other` (or `arm`
+ * alone, when they are the same) into `out`, which has room for medians->count. Returns
+ * how many. */
+size_t medians_column(const struct medians *medians, enum arm arm, enum arm other,
+                      double *out);
+
+/* How intervals are taken. */
+struct levels {
+    struct bootstrap bootstrap;
+    double looks; /* Bonferroni divisor of the looks alone */
+    double
+        claims; /* … and of looks times configs, where regressed or improved is claimed */
+};
+
+struct estimate {
+    struct change change;  /* ci_decision is corrected for the looks */
+    struct interval claim; /* corrected for looks and configs */
+    size_t replicates;     /* that went in */
+};
+
+/* The mean over replicates of ln(median arm / median other), from rows that have both.
+ * Fewer than two rows leave `known` false. No interval is narrower than one tick of the
+ * clock, `tick_ns`, half of it on either side of the estimate. */
+MUST_CHECK int change_between(const struct medians *medians, enum arm arm, enum arm other,
+                              double tick_ns, const struct levels *levels,
+                              struct estimate *out, struct err *err);
+
+/* Head against stored medians, unpaired, every interval widened by `margin` on both
+ * sides. */
+MUST_CHECK int change_stored(const struct medians *medians, const double *stored,
+                             size_t count, double tick_ns, double margin,
+                             const struct levels *levels, struct estimate *out,
+                             struct err *err);
+
+/* exp(mean ln a − mean ln b) − 1 of two groups of medians, counts ≥ 1. */
+double change_of_means(const double *a, size_t n, const double *b, size_t m);
+
+#endif

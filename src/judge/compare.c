@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the rule: which line decides, on which side it lies, and the words for it. The
+ * numbers come from judge/change and judge/stats. */
+#include "judge/compare.h"
+
+#include "judge/change.h"
+#include "judge/nouns.h"
+#include "judge/stats.h"
+#include "judge/verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Samples whose file does not name the clock's tick are taken to be whole nanoseconds. */
+static const double tick_unknown_ns = 1;
+
+/* One config on its way to a verdict. */
+struct judged {
+    const struct rule *rule;
+    const struct levels *levels;
+    const struct config_samples *samples;
+    const struct baseline *baseline;             /* NULL: none */
+    const struct baseline_config *stored_config; /* NULL: none that can be compared */
+    bool other_device;                           /* the baseline is another device's */
+    bool other_problem; /* … or its config is another problem */
+    const char *device;
+    struct medians medians;
+    double *stored_medians; /* owned; NULL without stored_config */
+    struct estimate anchor, base, control, stored;
+    struct config_verdict *out;
+};
+
+static void free_judged(struct judged *judged)
+{
+    medians_free(&judged->medians);
+    free(judged->stored_medians);
+}
+
+/* ---- words ---- */
+
+__attribute__((format(printf, 2, 3))) static void add_reason(struct config_verdict *out,
+                                                             const char *format, ...)
+{
+    size_t used = strlen(out->reason);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out->reason + used, sizeof out->reason - used, format, args);
+    va_end(args);
+}
+
+enum { CHANGE_TEXT_BYTES = 64 };
+
+/* "+3.77% [+3.55%, +3.98%]" */
+static const char *change_text(char out[CHANGE_TEXT_BYTES], double change,
+                               struct interval interval)
+{
+    snprintf(out, CHANGE_TEXT_BYTES, "%+.2f%% [%+.2f%%, %+.2f%%]", 100 * change,
+             100 * interval.low, 100 * interval.high);
+    return out;
+}
+
+static void marks_text(unsigned marks, char *out, size_t size)
+{
+    out[0] = '\0';
+    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
+        size_t used = strlen(out);
+        if ((marks & 1u << bit) != 0)
+            snprintf(out + used, size - used, "%s%s", used != 0 ? ", " : "",
+                     mark_name(bit));
+    }
+}
+
+static void unmeasured(struct config_verdict *out, enum fault fault)
+{
+    out->verdict = VERDICT_UNMEASURED;
+    out->fault = fault;
+    out->change = (struct change){0};
+    out->wants_more = false;
+}
+
+/* ---- the two intervals ---- */
+
+/* The budget is the last look. */
+static bool budget_left(const struct judged *judged)
+{
+    const struct rule *rule = judged->rule;
+    return rule->look_count > 0 &&
+           judged->medians.count < rule->looks[rule->look_count - 1];
+}
+
+/* Pick the interval that decides and put it where it is reported. */
+static struct change with_decision(const struct estimate *estimate, double threshold)
+{
+    struct change change = estimate->change;
+    if (change.ci_decision.low > threshold || change.ci_decision.high < -threshold)
+        change.ci_decision = estimate->claim;
+    return change;
+}
+
+/* ---- what there is to see, whatever the verdict ---- */
+
+static void describe_arms(struct judged *judged, double *column)
+{
+    struct config_verdict *out = judged->out;
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        size_t count =
+            medians_column(&judged->medians, (enum arm)arm, (enum arm)arm, column);
+        if (count == 0)
+            continue;
+        out->median_ci[arm] =
+            stats_median_interval(column, count, judged->rule->confidence);
+        out->median_ns[arm] = stats_median(column, count);
+    }
+}
+
+static bool overlap(struct interval a, struct interval b)
+{
+    return a.low <= b.high && b.low <= a.high;
+}
+
+/* Effects of head against `arm`, or against the stored medians. */
+static void describe_effects(struct judged *judged, enum against against, double *head,
+                             double *other)
+{
+    struct config_verdict *out = judged->out;
+    size_t n;
+    size_t m;
+    if (against == AGAINST_STORED) {
+        n = medians_column(&judged->medians, ARM_HEAD, ARM_HEAD, head);
+        m = judged->stored_config->count;
+        memcpy(other, judged->stored_medians, m * sizeof *other);
+    } else {
+        enum arm arm = against == AGAINST_ANCHOR ? ARM_ANCHOR : ARM_BASE;
+        n = medians_column(&judged->medians, ARM_HEAD, arm, head);
+        m = medians_column(&judged->medians, arm, ARM_HEAD, other);
+    }
+    if (n < 2 || m < 2)
+        return;
+    out->effects_known = true;
+    out->hedges_g = stats_hedges_g(head, n, other, m);
+    out->cliffs_delta = stats_cliffs_delta(head, n, other, m);
+    out->p_value = stats_mann_whitney_p(head, n, other, m);
+    double confidence = judged->rule->confidence;
+    out->ci_overlap = overlap(stats_median_interval(head, n, confidence),
+                              stats_median_interval(other, m, confidence));
+}
+
+static void describe_drift(struct judged *judged, double *column)
+{
+    if (judged->stored_config == NULL)
+        return;
+    size_t count = medians_column(&judged->medians, ARM_ANCHOR, ARM_ANCHOR, column);
+    if (count == 0)
+        return;
+    judged->out->anchor_drift = change_of_means(column, count, judged->stored_medians,
+                                                judged->stored_config->count);
+    judged->out->anchor_drift_known = true;
+}
+
+/* Every line there is: head against anchor, base and stored, control against anchor. */
+static int draw_lines(struct judged *judged, struct err *err)
+{
+    const struct levels *levels = judged->levels;
+    double tick = judged->samples->clock_resolution_ns;
+    if (!(tick > 0))
+        tick = tick_unknown_ns;
+    if (change_between(&judged->medians, ARM_HEAD, ARM_ANCHOR, tick, levels,
+                       &judged->anchor, err) != 0 ||
+        change_between(&judged->medians, ARM_HEAD, ARM_BASE, tick, levels, &judged->base,
+                       err) != 0 ||
+        change_between(&judged->medians, ARM_CONTROL, ARM_ANCHOR, tick, levels,
+                       &judged->control, err) != 0)
+        return -1;
+    if (judged->stored_config == NULL)
+        return 0;
+    if (judged->stored_config->clock_resolution_ns > tick)
+        tick = judged->stored_config->clock_resolution_ns;
+    if (medians_stored(judged->stored_config, &judged->stored_medians, err) != 0)
+        return -1;
+    return change_stored(&judged->medians, judged->stored_medians,
+                         judged->stored_config->count, tick, judged->rule->drift_margin,
+                         levels, &judged->stored, err);
+}
+
+static void free_numbers(double **numbers)
+{
+    free(*numbers);
+}
+
+static int describe(struct judged *judged, enum against against, struct err *err)
+{
+    size_t room = judged->medians.count + 1;
+    if (judged->stored_config != NULL && judged->stored_config->count > room)
+        room = judged->stored_config->count;
+    __attribute__((cleanup(free_numbers))) double *one = calloc(room, sizeof *one);
+    __attribute__((cleanup(free_numbers))) double *other = calloc(room, sizeof *other);
+    if (one == NULL || other == NULL)
+        return err_set(err, ERR_HOST, "judge: out of memory");
+    struct config_verdict *out = judged->out;
+    double threshold = judged->rule->threshold;
+    out->own = judged->base.change;
+    if (judged->base.change.ci_decision.low > judged->rule->own_floor)
+        out->own.ci_decision = judged->base.claim;
+    out->control = judged->control.change;
+    out->stored = with_decision(&judged->stored, threshold);
+    describe_arms(judged, one);
+    describe_drift(judged, one);
+    if (against != AGAINST_NONE)
+        describe_effects(judged, against, one, other);
+    return 0;
+}
+
+/* ---- the rule ---- */
+
+static const char *const against_words[] = {"nothing", "the anchor", "base",
+                                            "the stored samples"};
+
+/* Where a baseline was given and is no help, why. */
+static const char *baseline_note(const struct judged *judged, char *out, size_t size)
+{
+    if (judged->other_device)
+        snprintf(out, size, "the baseline is of device `%s`, the samples are of `%s`",
+                 judged->baseline->device.slug, judged->device);
+    else if (judged->other_problem)
+        snprintf(out, size, "the baseline's `%s` is another problem",
+                 judged->samples->config.name);
+    else
+        snprintf(out, size, "no baseline for this config yet");
+    return out;
+}
+
+/* What decides, or NONE with the reason why nothing can. */
+static enum against choose(struct judged *judged)
+{
+    const struct config_samples *samples = judged->samples;
+    struct config_verdict *out = judged->out;
+    char note[256];
+    if (!samples->anchor_failed && judged->anchor.replicates > 0)
+        return AGAINST_ANCHOR;
+    if (judged->stored_config != NULL)
+        return AGAINST_STORED;
+    if (samples->anchor_failed) {
+        unmeasured(out, FAULT_BASE);
+        add_reason(out, "the anchor cannot run (%.200s) and %s", samples->anchor_failure,
+                   judged->other_device || judged->other_problem
+                       ? baseline_note(judged, note, sizeof note)
+                       : "there are no stored samples");
+        return AGAINST_NONE;
+    }
+    if (judged->base.replicates > 0)
+        return AGAINST_BASE;
+    unmeasured(out, judged->other_device ? FAULT_HOST : FAULT_BASE);
+    if (judged->other_device || judged->other_problem)
+        add_reason(out, "nothing to compare against: %s",
+                   baseline_note(judged, note, sizeof note));
+    else
+        add_reason(out, "nothing to compare against: no anchor, no base, no baseline");
+    return AGAINST_NONE;
+}
+
+/* False, with the verdict set, when too few replicates are left to judge. */
+static bool enough(struct judged *judged, enum against against, size_t count)
+{
+    struct config_verdict *out = judged->out;
+    size_t least = judged->rule->min_replicates;
+    if (least < 2)
+        least = 2;
+    if (against == AGAINST_STORED && judged->stored_config->count < least) {
+        unmeasured(out, FAULT_BASE);
+        add_reason(out, "the baseline has %zu of at least %zu replicates",
+                   judged->stored_config->count, least);
+        return false;
+    }
+    if (count >= least)
+        return true;
+    if (out->marked == 0) {
+        unmeasured(out, FAULT_US);
+        add_reason(out, "%zu of at least %zu replicates", count, least);
+    } else {
+        char marks[128];
+        marks_text(out->marks, marks, sizeof marks);
+        out->verdict = VERDICT_UNCLEAR;
+        out->fault = FAULT_HOST;
+        add_reason(out, "%zu of at least %zu replicates; %zu more were marked (%s)",
+                   count, least, out->marked, marks);
+    }
+    out->wants_more = budget_left(judged);
+    return false;
+}
+
+/* The anchor against its own copy must read nothing. */
+static bool control_sound(struct judged *judged)
+{
+    const struct change *control = &judged->control.change;
+    double floor = judged->rule->control_floor;
+    if (!control->known ||
+        (control->ci_decision.low <= floor && control->ci_decision.high >= -floor))
+        return true;
+    char text[CHANGE_TEXT_BYTES];
+    unmeasured(judged->out, FAULT_HOST);
+    add_reason(judged->out, "control biased: the anchor's own copy reads %s against it",
+               change_text(text, control->change, control->ci_decision));
+    return false;
+}
+
+/* The change is wholly above the line: is it this change's doing? */
+static void judge_slower(struct judged *judged, enum against against, bool more)
+{
+    struct config_verdict *out = judged->out;
+    const struct estimate *own = &judged->base;
+    double floor = judged->rule->own_floor;
+    char text[CHANGE_TEXT_BYTES];
+    if (against == AGAINST_BASE || own->replicates == 0 ||
+        (own->change.known && own->claim.low > floor)) {
+        out->verdict = VERDICT_REGRESSED;
+        if (against != AGAINST_BASE && own->replicates != 0)
+            add_reason(out, ", and %s against base",
+                       change_text(text, own->change.change, own->claim));
+        return;
+    }
+    if (!own->change.known) {
+        out->verdict = VERDICT_UNCLEAR;
+        out->wants_more = more;
+        add_reason(out,
+                   ", but one replicate with base does not say whether base is, too");
+        return;
+    }
+    change_text(text, own->change.change, own->claim);
+    if (more && own->change.change > floor) { /* more replicates may show that it adds */
+        out->verdict = VERDICT_UNCLEAR;
+        out->wants_more = true;
+        add_reason(out, ", but %s against base is not wholly above %+g%%", text,
+                   100 * floor);
+        return;
+    }
+    out->verdict = VERDICT_HELD;
+    add_reason(out, "; already lost on main: %s against base is not wholly above %+g%%",
+               text, 100 * floor);
+}
+
+static void judge_line(struct judged *judged, enum against against,
+                       const struct estimate *estimate)
+{
+    struct config_verdict *out = judged->out;
+    double line = judged->rule->threshold;
+    double percent = 100 * line;
+    bool more = budget_left(judged);
+    struct interval looks = estimate->change.ci_decision;
+    char text[CHANGE_TEXT_BYTES];
+    add_reason(out, "%s against %s",
+               change_text(text, out->change.change, out->change.ci_decision),
+               against_words[against]);
+    if (estimate->claim.low > line) {
+        add_reason(out, " is wholly above %+g%%", percent);
+        judge_slower(judged, against, more);
+    } else if (estimate->claim.high < -line) {
+        out->verdict = VERDICT_IMPROVED;
+        add_reason(out, " is wholly below %+g%%", -percent);
+    } else if (looks.low > -line && looks.high < line) {
+        out->verdict = VERDICT_HELD;
+        add_reason(out, " is wholly inside ±%g%%", percent);
+    } else {
+        out->verdict = VERDICT_UNCLEAR;
+        out->wants_more = more;
+        struct interval decided = out->change.ci_decision;
+        bool both = decided.low <= -line && decided.high >= line;
+        if (both)
+            add_reason(out, " straddles both lines, ±%g%%", percent);
+        else
+            add_reason(out, " straddles %+g%%",
+                       decided.high >= line ? percent : -percent);
+        if (!more)
+            add_reason(out, "; the budget of replicates is used up");
+    }
+}
+
+/* What a reader must know besides. */
+static void add_notes(struct judged *judged, enum against against)
+{
+    struct config_verdict *out = judged->out;
+    char note[256];
+    if (against == AGAINST_STORED && judged->samples->anchor_failed)
+        add_reason(out, "; the anchor cannot run: %.200s",
+                   judged->samples->anchor_failure);
+    if (against == AGAINST_BASE)
+        add_reason(out, "; %s", baseline_note(judged, note, sizeof note));
+    if (against == AGAINST_ANCHOR && judged->other_device)
+        add_reason(out, "; stored samples not compared: %s",
+                   baseline_note(judged, note, sizeof note));
+}
+
+static int judge_measured(struct judged *judged, struct err *err)
+{
+    struct config_verdict *out = judged->out;
+    if (medians_of(judged->samples, &judged->medians, err) != 0 ||
+        draw_lines(judged, err) != 0)
+        return -1;
+    enum against against = choose(judged);
+    if (describe(judged, against, err) != 0)
+        return -1;
+    if (against == AGAINST_NONE)
+        return 0;
+    const struct estimate *estimate = against == AGAINST_ANCHOR ? &judged->anchor
+                                      : against == AGAINST_BASE ? &judged->base
+                                                                : &judged->stored;
+    out->against = against;
+    out->replicates = estimate->replicates;
+    out->change = with_decision(estimate, judged->rule->threshold);
+    if (enough(judged, against, estimate->replicates) && control_sound(judged)) {
+        judge_line(judged, against, estimate);
+        add_notes(judged, against);
+    }
+    return 0;
+}
+
+/* Verdicts that need no arithmetic; true when one was given. */
+static bool judge_unmeasured(struct judged *judged)
+{
+    const struct config_samples *samples = judged->samples;
+    struct config_verdict *out = judged->out;
+    size_t with_head = 0;
+    size_t usable = 0;
+    for (size_t i = 0; i < samples->count; i++) {
+        const struct replicate *replicate = &samples->replicates[i];
+        with_head += replicate->arms[ARM_HEAD].count != 0;
+        usable += replicate->arms[ARM_HEAD].count != 0 && replicate->marks == 0;
+        out->marked += replicate->marks != 0;
+        out->marks |= replicate->marks;
+    }
+    if (samples->fault != FAULT_NONE) {
+        unmeasured(out, samples->fault);
+        add_reason(out, "%s",
+                   samples->failure[0] != '\0' ? samples->failure : "not said why");
+        return true;
+    }
+    if (samples->identical) {
+        out->verdict = VERDICT_HELD;
+        out->against = samples->identical_to == ARM_BASE ? AGAINST_BASE : AGAINST_ANCHOR;
+        add_reason(out, "identical machine code");
+        return true;
+    }
+    if (with_head == 0) {
+        unmeasured(out, FAULT_US);
+        add_reason(out, "no samples");
+        return true;
+    }
+    if (usable == 0) {
+        char marks[128];
+        marks_text(out->marks, marks, sizeof marks);
+        out->verdict = VERDICT_UNCLEAR;
+        out->fault = FAULT_HOST;
+        out->wants_more = true;
+        add_reason(out, "every replicate was marked (%s)", marks);
+        return true;
+    }
+    return false;
+}
+
+static int judge_config(const struct samples *samples, size_t at,
+                        const struct baseline *baseline, const struct rule *rule,
+                        const struct levels *levels, struct config_verdict *out,
+                        struct err *err)
+{
+    const struct config_samples *config = &samples->configs[at];
+    __attribute__((cleanup(free_judged))) struct judged judged = {
+        .rule = rule,
+        .levels = levels,
+        .samples = config,
+        .baseline = baseline,
+        .device = samples->device.slug,
+        .out = out,
+    };
+    if (baseline != NULL && strcmp(baseline->device.slug, samples->device.slug) != 0) {
+        judged.other_device = true;
+    } else if (baseline != NULL) {
+        judged.stored_config = baseline_find(baseline, config->config.name);
+        if (judged.stored_config != NULL &&
+            !nouns_same_problem(&judged.stored_config->config.problem,
+                                &config->config.problem)) {
+            judged.other_problem = true;
+            judged.stored_config = NULL;
+        }
+    }
+    *out = (struct config_verdict){.config = config->config,
+                                   .attempts = config->attempts,
+                                   .looks = rule->look_count};
+    return judge_unmeasured(&judged) ? 0 : judge_measured(&judged, err);
+}
+
+/* Configs that have something to be called regressed or improved for. */
+static size_t claims_of(const struct samples *samples)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < samples->count; i++)
+        count += samples->configs[i].fault == FAULT_NONE &&
+                 !samples->configs[i].identical && samples->configs[i].count != 0;
+    return count > 0 ? count : 1;
+}
+
+/* `unclear = pass` lets a doubt pass, not a config of which nothing could be judged. */
+static bool unclear_passes(const struct rule *rule, const struct comparison *comparison)
+{
+    for (size_t i = 0; i < comparison->count; i++)
+        if (comparison->configs[i].verdict == VERDICT_UNCLEAR &&
+            comparison->configs[i].replicates == 0)
+            return false;
+    return rule->unclear_passes;
+}
+
+int compare_samples(const struct samples *samples, const struct baseline *baseline,
+                    const struct rule *rule, struct comparison *out, struct err *err)
+{
+    unsigned looks = rule->look_count > 0 ? rule->look_count : 1;
+    const struct levels levels = {
+        .bootstrap = {.resamples = rule->resamples,
+                      .seed = rule->seed,
+                      .confidence = rule->confidence},
+        .looks = looks,
+        .claims = (double)looks * (double)claims_of(samples),
+    };
+    __attribute__((cleanup(comparison_free))) struct comparison comparison = {
+        .device = samples->device,
+        .configs = calloc(samples->count + 1, sizeof *comparison.configs),
+    };
+    if (comparison.configs == NULL)
+        return err_set(err, ERR_HOST, "judge: out of memory");
+    for (size_t i = 0; i < samples->count; i++) {
+        struct config_verdict *config = &comparison.configs[comparison.count++];
+        if (judge_config(samples, i, baseline, rule, &levels, config, err) != 0)
+            return err_wrap(err, "config `%s`", samples->configs[i].config.name);
+    }
+    comparison.unclear_passes = unclear_passes(rule, &comparison);
+    verdict_roll_up(&comparison);
+    *out = comparison;
+    comparison = (struct comparison){0};
+    return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns how a string and a number look in our files; knows no schema. */
+#include "judge/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes of the well-formed UTF-8 sequence at `s` (Unicode 15, table 3-7), or 0. */
+static size_t sequence_bytes(const unsigned char *s)
+{
+    if (s[0] < 0x80)
+        return 1;
+    size_t bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < bytes; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0; /* also the end of the string */
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool surrogate = s[0] == 0xed && s[1] > 0x9f;
+    bool beyond = s[0] == 0xf4 && s[1] > 0x8f;
+    return overlong || surrogate || beyond ? 0 : bytes;
+}
+
+void text_string(struct buf *out, const char *text)
+{
+    buf_addc(out, '"');
+    const unsigned char *s = (const unsigned char *)text;
+    while (*s != '\0') {
+        size_t bytes = sequence_bytes(s);
+        if (bytes == 0 || *s < 0x20 || *s == 0x7f)
+            buf_addc(out, '?');
+        else if (*s == '"' || *s == '\\')
+            buf_addf(out, "\\%c", *s);
+        else
+            buf_add(out, s, bytes);
+        s += bytes == 0 ? 1 : bytes;
+    }
+    buf_addc(out, '"');
+}
+
+/* printf and strtod of the C library round correctly, and our programs never leave the C
+ * locale, so the text is the same everywhere. */
+void text_number(struct buf *out, double number)
+{
+    if (!isfinite(number)) {
+        buf_adds(out, "null");
+        return;
+    }
+    char digits[40];
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, number == 0 ? 0.0 : number);
+        if (strtod(digits, NULL) == number)
+            break;
+    }
+    buf_adds(out, digits);
+}

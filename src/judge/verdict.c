@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the roll-up and the two texts of a comparison. Computes nothing. */
+#include "judge/verdict.h"
+
+#include "judge/nouns.h"
+#include "judge/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char schema[] = "ratchet.verdict/1";
+static const unsigned long long verdict_bytes_max = 16ull << 20;
+
+/* ---- roll-up ---- */
+
+static void set_text(char out[MODEL_TEXT_BYTES], const char *text)
+{
+    snprintf(out, MODEL_TEXT_BYTES, "%s", text);
+}
+
+void verdict_roll_up(struct comparison *comparison)
+{
+    if (comparison->count == 0) {
+        comparison->verdict = VERDICT_UNMEASURED;
+        comparison->fault = FAULT_US;
+        set_text(comparison->reason, "no configs: nothing was measured");
+        return;
+    }
+    const struct config_verdict *worst = &comparison->configs[0];
+    bool one_reason = true;
+    for (size_t i = 1; i < comparison->count; i++) {
+        const struct config_verdict *config = &comparison->configs[i];
+        one_reason = one_reason && strcmp(config->reason, worst->reason) == 0;
+        if (config->verdict > worst->verdict)
+            worst = config;
+    }
+    comparison->verdict = worst->verdict;
+    comparison->fault = worst->fault;
+    if (one_reason)
+        set_text(comparison->reason, worst->reason);
+    else
+        snprintf(comparison->reason, sizeof comparison->reason, "%s: %.440s",
+                 worst->config.name, worst->reason);
+}
+
+void verdict_whole(struct comparison *out, const struct device *device,
+                   enum verdict verdict, enum fault fault, const char *reason)
+{
+    *out = (struct comparison){.device = *device, .verdict = verdict, .fault = fault};
+    set_text(out->reason, reason);
+}
+
+/* ---- JSON, writing ---- */
+
+static void put_interval(struct buf *out, struct interval interval)
+{
+    buf_addc(out, '[');
+    text_number(out, interval.low);
+    buf_adds(out, ", ");
+    text_number(out, interval.high);
+    buf_addc(out, ']');
+}
+
+/* `"change": …, "ci": …, "ci_decision": …`, nulls where it is not known. */
+static void put_change(struct buf *out, const struct change *change)
+{
+    if (!change->known) {
+        buf_adds(out, "\"change\": null, \"ci\": null, \"ci_decision\": null");
+        return;
+    }
+    buf_adds(out, "\"change\": ");
+    text_number(out, change->change);
+    buf_adds(out, ", \"ci\": ");
+    put_interval(out, change->ci);
+    buf_adds(out, ", \"ci_decision\": ");
+    put_interval(out, change->ci_decision);
+}
+
+static void put_line(struct buf *out, const char *key, const struct change *change)
+{
+    buf_addf(out, ",\n      \"%s\": ", key);
+    if (!change->known) {
+        buf_adds(out, "null");
+        return;
+    }
+    buf_addc(out, '{');
+    put_change(out, change);
+    buf_addc(out, '}');
+}
+
+static void put_fault(struct buf *out, enum fault fault)
+{
+    if (fault == FAULT_NONE)
+        buf_adds(out, "null");
+    else
+        text_string(out, fault_name(fault));
+}
+
+static void put_medians(struct buf *out, const struct config_verdict *config)
+{
+    buf_adds(out, ",\n      \"medians\": {");
+    const char *before = "";
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        if (!(config->median_ns[arm] > 0))
+            continue;
+        buf_addf(out, "%s\"%s\": {\"ns\": ", before, arm_name((enum arm)arm));
+        text_number(out, config->median_ns[arm]);
+        buf_adds(out, ", \"ci\": ");
+        put_interval(out, config->median_ci[arm]);
+        buf_addc(out, '}');
+        before = ", ";
+    }
+    buf_addc(out, '}');
+}
+
+static void put_effects(struct buf *out, const struct config_verdict *config)
+{
+    buf_adds(out, ",\n      \"effects\": ");
+    if (!config->effects_known) {
+        buf_adds(out, "null");
+        return;
+    }
+    buf_adds(out, "{\"hedges_g\": ");
+    text_number(out, config->hedges_g);
+    buf_adds(out, ", \"cliffs_delta\": ");
+    text_number(out, config->cliffs_delta);
+    buf_adds(out, ", \"p\": ");
+    text_number(out, config->p_value);
+    buf_addf(out, ", \"ci_overlap\": %s}", config->ci_overlap ? "true" : "false");
+}
+
+static void put_counts(struct buf *out, const struct config_verdict *config)
+{
+    buf_addf(out, ",\n      \"marked\": %zu, \"marks\": [", config->marked);
+    const char *before = "";
+    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
+        if ((config->marks & 1u << bit) == 0)
+            continue;
+        buf_addf(out, "%s\"%s\"", before, mark_name(bit));
+        before = ", ";
+    }
+    buf_addf(out, "], \"attempts\": %zu, \"looks\": %u, \"wants_more\": %s",
+             config->attempts, config->looks, config->wants_more ? "true" : "false");
+}
+
+static void put_config(struct buf *out, const struct config_verdict *config)
+{
+    buf_adds(out, "    {\n      \"name\": ");
+    text_string(out, config->config.name);
+    buf_addf(out,
+             ", \"verdict\": \"%s\",\n      \"reason\": ", verdict_name(config->verdict));
+    text_string(out, config->reason);
+    buf_addf(out, ",\n      \"against\": \"%s\", ", against_name(config->against));
+    put_change(out, &config->change);
+    buf_addf(out, ", \"replicates\": %zu", config->replicates);
+    put_line(out, "own", &config->own);
+    put_line(out, "control", &config->control);
+    put_line(out, "stored", &config->stored);
+    buf_adds(out, ",\n      \"anchor_drift\": ");
+    text_number(out, config->anchor_drift_known ? config->anchor_drift : (double)NAN);
+    put_medians(out, config);
+    put_effects(out, config);
+    put_counts(out, config);
+    buf_adds(out, ", \"fault\": ");
+    put_fault(out, config->fault);
+    if (config->config.problem.batch != 0) {
+        buf_adds(out, ",\n      \"unit\": \"ns\", ");
+        nouns_put_problem(out, &config->config.problem);
+    }
+    buf_adds(out, "\n    }");
+}
+
+int verdict_format_json(const struct comparison *comparison, struct buf *out,
+                        struct err *err)
+{
+    buf_addf(out,
+             "{\n  \"schema\": \"%s\",\n  \"verdict\": \"%s\",\n  \"reason\": ", schema,
+             verdict_name(comparison->verdict));
+    text_string(out, comparison->reason);
+    buf_adds(out, ",\n  \"fault\": ");
+    put_fault(out, comparison->fault);
+    buf_adds(out, ",\n  ");
+    nouns_put_device(out, &comparison->device);
+    buf_addf(out, ",\n  \"exit\": %d, \"unclear_passes\": %s,\n  \"configs\": [",
+             comparison_exit(comparison), comparison->unclear_passes ? "true" : "false");
+    for (size_t i = 0; i < comparison->count; i++) {
+        buf_adds(out, i == 0 ? "\n" : ",\n");
+        put_config(out, &comparison->configs[i]);
+    }
+    buf_adds(out, comparison->count != 0 ? "\n  ]\n}\n" : "]\n}\n");
+    if (out->failed)
+        return err_set(err, ERR_LIMIT, "verdict: the text is longer than %zu bytes",
+                       out->max);
+    return 0;
+}
+
+/* ---- JSON, reading ---- */
+
+/* The index of a required word among `count` that `name_of` gives. */
+static int get_word(const json_t *object, const char *key, const struct json_at *at,
+                    const char *(*name_of)(int), int count, int *out, struct err *err)
+{
+    char word[MODEL_NAME_BYTES];
+    if (json_get_string(object, key, at, word, sizeof word, err) != 0)
+        return -1;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(word, name_of(i)) == 0) {
+            *out = i;
+            return 0;
+        }
+    }
+    struct json_at here = {.parent = at, .key = key};
+    return json_error(&here, err, "`%s` is not known", word);
+}
+
+static const char *verdict_word(int i)
+{
+    return verdict_name((enum verdict)i);
+}
+
+static const char *against_word(int i)
+{
+    return against_name((enum against)i);
+}
+
+static const char *fault_word(int i)
+{
+    return fault_name((enum fault)i);
+}
+
+static const char *mark_word(int i)
+{
+    return mark_name((unsigned)i);
+}
+
+static int get_fault(const json_t *object, const struct json_at *at, enum fault *out,
+                     struct err *err)
+{
+    int fault = FAULT_NONE;
+    if (json_has(object, "fault") &&
+        get_word(object, "fault", at, fault_word, FAULT_US + 1, &fault, err) != 0)
+        return -1;
+    *out = (enum fault)fault;
+    return 0;
+}
+
+static int get_interval(const json_t *object, const char *key, const struct json_at *at,
+                        struct interval *out, struct err *err)
+{
+    json_t *pair;
+    if (json_get_array(object, key, at, &pair, err) != 0)
+        return -1;
+    const json_t *low = json_array_get(pair, 0);
+    const json_t *high = json_array_get(pair, 1);
+    struct json_at here = {.parent = at, .key = key};
+    if (json_array_size(pair) != 2 || !json_is_number(low) || !json_is_number(high) ||
+        json_number_value(low) > json_number_value(high))
+        return json_error(&here, err, "expected two numbers, the lower first");
+    *out = (struct interval){json_number_value(low), json_number_value(high)};
+    return 0;
+}
+
+static int get_change(const json_t *object, const struct json_at *at, struct change *out,
+                      struct err *err)
+{
+    if (!json_has(object, "change"))
+        return 0;
+    if (json_get_number(object, "change", at, -1e15, 1e15, &out->change, err) != 0 ||
+        get_interval(object, "ci", at, &out->ci, err) != 0 ||
+        get_interval(object, "ci_decision", at, &out->ci_decision, err) != 0)
+        return -1;
+    out->known = true;
+    return 0;
+}
+
+static int get_line(const json_t *object, const char *key, const struct json_at *at,
+                    struct change *out, struct err *err)
+{
+    json_t *line;
+    struct json_at here = {.parent = at, .key = key};
+    if (!json_has(object, key))
+        return 0;
+    if (json_get_object(object, key, at, &line, err) != 0)
+        return -1;
+    return get_change(line, &here, out, err);
+}
+
+static int get_medians(const json_t *object, const struct json_at *at,
+                       struct config_verdict *out, struct err *err)
+{
+    json_t *medians;
+    if (!json_has(object, "medians"))
+        return 0;
+    if (json_get_object(object, "medians", at, &medians, err) != 0)
+        return -1;
+    struct json_at here = {.parent = at, .key = "medians"};
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        const char *name = arm_name((enum arm)arm);
+        json_t *median;
+        struct json_at arm_at = {.parent = &here, .key = name};
+        if (!json_has(medians, name))
+            continue;
+        if (json_get_object(medians, name, &here, &median, err) != 0 ||
+            json_get_number(median, "ns", &arm_at, 0, 1e15, &out->median_ns[arm], err) !=
+                0 ||
+            get_interval(median, "ci", &arm_at, &out->median_ci[arm], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int get_effects(const json_t *object, const struct json_at *at,
+                       struct config_verdict *out, struct err *err)
+{
+    json_t *effects;
+    if (!json_has(object, "effects"))
+        return 0;
+    struct json_at here = {.parent = at, .key = "effects"};
+    if (json_get_object(object, "effects", at, &effects, err) != 0 ||
+        json_get_number(effects, "cliffs_delta", &here, -1, 1, &out->cliffs_delta, err) !=
+            0 ||
+        json_get_number(effects, "p", &here, 0, 1, &out->p_value, err) != 0 ||
+        json_get_bool(effects, "ci_overlap", &here, &out->ci_overlap, err) != 0)
+        return -1;
+    if (!json_has(effects, "hedges_g")) /* infinite: two groups without any scatter */
+        out->hedges_g = out->cliffs_delta < 0 ? -INFINITY : INFINITY;
+    else if (json_get_number(effects, "hedges_g", &here, -1e300, 1e300, &out->hedges_g,
+                             err) != 0)
+        return -1;
+    out->effects_known = true;
+    return 0;
+}
+
+static int get_count(const json_t *object, const char *key, const struct json_at *at,
+                     size_t *out, struct err *err)
+{
+    long long count = 0;
+    if (json_has(object, key) &&
+        json_get_int(object, key, at, 0, 1 << 20, &count, err) != 0)
+        return -1;
+    *out = (size_t)count;
+    return 0;
+}
+
+static int get_marks(const json_t *object, const struct json_at *at, unsigned *out,
+                     struct err *err)
+{
+    json_t *marks;
+    if (!json_has(object, "marks"))
+        return 0;
+    if (json_get_array(object, "marks", at, &marks, err) != 0)
+        return -1;
+    struct json_at here = {.parent = at, .key = "marks"};
+    for (size_t i = 0; i < json_array_size(marks); i++) {
+        const char *name = json_string_value(json_array_get(marks, i));
+        struct json_at item = {.parent = &here, .index = i};
+        int bit = 0;
+        while (bit < MARK_BITS && (name == NULL || strcmp(name, mark_word(bit)) != 0))
+            bit++;
+        if (bit == MARK_BITS)
+            return json_error(&item, err, "not a mark of this version");
+        *out |= 1u << bit;
+    }
+    return 0;
+}
+
+static int get_identity(const json_t *object, const struct json_at *at,
+                        struct config_verdict *out, struct err *err)
+{
+    double resolution;
+    if (json_has(object, "problem"))
+        return nouns_get_config(object, at, &out->config, &resolution, err);
+    struct json_at name = {.parent = at, .key = "name"};
+    if (json_get_string(object, "name", at, out->config.name, sizeof out->config.name,
+                        err) != 0)
+        return -1;
+    if (!model_name_ok(out->config.name))
+        return json_error(&name, err, "expected letters, digits, `_`, `-` and `.`");
+    return 0;
+}
+
+static int get_config(const json_t *object, const struct json_at *at,
+                      struct config_verdict *out, struct err *err)
+{
+    int verdict = 0;
+    int against = 0;
+    size_t looks;
+    if (!json_is_object(object))
+        return json_error(at, err, "expected an object");
+    if (get_identity(object, at, out, err) != 0 ||
+        get_word(object, "verdict", at, verdict_word, VERDICT_REGRESSED + 1, &verdict,
+                 err) != 0 ||
+        nouns_get_text(object, "reason", at, out->reason, sizeof out->reason, err) != 0 ||
+        get_word(object, "against", at, against_word, AGAINST_STORED + 1, &against,
+                 err) != 0 ||
+        get_change(object, at, &out->change, err) != 0 ||
+        get_line(object, "own", at, &out->own, err) != 0 ||
+        get_line(object, "control", at, &out->control, err) != 0 ||
+        get_line(object, "stored", at, &out->stored, err) != 0 ||
+        get_medians(object, at, out, err) != 0 ||
+        get_effects(object, at, out, err) != 0 ||
+        get_count(object, "replicates", at, &out->replicates, err) != 0 ||
+        get_count(object, "marked", at, &out->marked, err) != 0 ||
+        get_count(object, "attempts", at, &out->attempts, err) != 0 ||
+        get_count(object, "looks", at, &looks, err) != 0 ||
+        get_marks(object, at, &out->marks, err) != 0 ||
+        get_fault(object, at, &out->fault, err) != 0)
+        return -1;
+    out->verdict = (enum verdict)verdict;
+    out->against = (enum against)against;
+    out->looks = (unsigned)looks;
+    out->anchor_drift_known = json_has(object, "anchor_drift");
+    if (out->anchor_drift_known && json_get_number(object, "anchor_drift", at, -1, 1e15,
+                                                   &out->anchor_drift, err) != 0)
+        return -1;
+    if (json_has(object, "wants_more") &&
+        json_get_bool(object, "wants_more", at, &out->wants_more, err) != 0)
+        return -1;
+    return 0;
+}
+
+static int get_configs(const json_t *root, const struct json_at *at,
+                       struct comparison *out, struct err *err)
+{
+    json_t *array;
+    if (json_get_array(root, "configs", at, &array, err) != 0)
+        return -1;
+    struct json_at here = {.parent = at, .key = "configs"};
+    size_t count = json_array_size(array);
+    if (count > MODEL_CONFIGS_MAX)
+        return json_error(&here, err, "%zu configs, expected at most %d", count,
+                          MODEL_CONFIGS_MAX);
+    out->configs = calloc(count + 1, sizeof *out->configs);
+    if (out->configs == NULL)
+        return err_set(err, ERR_HOST, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct json_at item = {.parent = &here, .index = i};
+        if (get_config(json_array_get(array, i), &item, &out->configs[out->count++],
+                       err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int verdict_parse_json(const char *bytes, size_t len, const char *name,
+                       struct comparison *out, struct err *err)
+{
+    const struct json_at at = {.key = name};
+    JSON_AUTO *root = NULL;
+    if (nouns_open(bytes, len, verdict_bytes_max, &at, schema, &root, err) != 0)
+        return -1;
+    __attribute__((cleanup(comparison_free))) struct comparison read = {0};
+    int verdict = 0;
+    if (nouns_get_device(root, &at, &read.device, err) != 0 ||
+        get_word(root, "verdict", &at, verdict_word, VERDICT_REGRESSED + 1, &verdict,
+                 err) != 0 ||
+        nouns_get_text(root, "reason", &at, read.reason, sizeof read.reason, err) != 0 ||
+        get_fault(root, &at, &read.fault, err) != 0 ||
+        get_configs(root, &at, &read, err) != 0)
+        return -1;
+    if (json_has(root, "unclear_passes") &&
+        json_get_bool(root, "unclear_passes", &at, &read.unclear_passes, err) != 0)
+        return -1;
+    read.verdict = (enum verdict)verdict;
+    *out = read;
+    read = (struct comparison){0};
+    return 0;
+}
+
+/* ---- table ---- */
+
+/* A failure's words may come from a hostile program: nothing a terminal would obey. */
+static void put_plain(struct buf *out, const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
+        if (*c < 0x20 || *c == 0x7f || c1)
+            buf_addc(out, '?');
+        else
+            buf_addc(out, (char)*c);
+        c += c1;
+    }
+}
+
+static void table_row(const struct config_verdict *config, int width, struct buf *out)
+{
+    char change[64] = "-";
+    if (config->change.known)
+        snprintf(change, sizeof change, "%+.2f%% [%+.2f%%, %+.2f%%]",
+                 100 * config->change.change, 100 * config->change.ci.low,
+                 100 * config->change.ci.high);
+    char marked[40] = "";
+    if (config->marked != 0)
+        snprintf(marked, sizeof marked, " (%zu marked)", config->marked);
+    buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %zu%s\n", width, config->config.name,
+             verdict_name(config->verdict), change, against_name(config->against),
+             config->replicates, marked);
+    buf_adds(out, "    ");
+    put_plain(out, config->reason);
+    if (config->fault != FAULT_NONE)
+        buf_addf(out, " (fault: %s)", fault_name(config->fault));
+    buf_addc(out, '\n');
+}
+
+void verdict_format_table(const struct comparison *comparison, struct buf *out)
+{
+    size_t width = strlen("config");
+    for (size_t i = 0; i < comparison->count; i++)
+        if (strlen(comparison->configs[i].config.name) > width)
+            width = strlen(comparison->configs[i].config.name);
+    if (comparison->count != 0)
+        buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %s\n", (int)width, "config", "verdict",
+                 "change [95% interval]", "against", "replicates");
+    for (size_t i = 0; i < comparison->count; i++)
+        table_row(&comparison->configs[i], (int)width, out);
+    buf_addf(out, "%s on ", verdict_name(comparison->verdict));
+    put_plain(out, comparison->device.name[0] != '\0' ? comparison->device.name
+                                                      : comparison->device.slug);
+    buf_adds(out, ": ");
+    put_plain(out, comparison->reason);
+    buf_addc(out, '\n');
+}
