@@ -50,13 +50,14 @@ static enum err_class class_of(int code)
 static int fail(const struct db *db, int code, struct err *err)
 {
     return err_set(err, class_of(code), "database `%s`: %s", db->path,
-                   db->handle == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(db->handle));
+                   db->handle == NULL ? sqlite3_errstr(code)
+                                      : sqlite3_errmsg(db->handle));
 }
 
 /* ---- open and close ---- */
 
-/* SQLite would create the file under the umask; ours may name private repositories. Only a
- * file that is not there yet is opened here: closing a descriptor of one that another
+/* SQLite would create the file under the umask; ours may name private repositories. Only
+ * a file that is not there yet is opened here: closing a descriptor of one that another
  * connection of this process has open would drop that connection's locks. */
 static int create_private(const char *path, struct err *err)
 {
@@ -87,8 +88,8 @@ static int query_int(struct db *db, const char *sql, long long *out, struct err 
     return 0;
 }
 
-/* Two processes that open a new file at the same time want its exclusive lock for the switch
- * to WAL, and SQLite's busy handler is not asked where that could deadlock. */
+/* Two processes that open a new file at the same time want its exclusive lock for the
+ * switch to WAL, and SQLite's busy handler is not asked where that could deadlock. */
 static int switch_to_wal(struct db *db, struct err *err)
 {
     for (int waited_ms = 0;; waited_ms += 10) {
@@ -101,9 +102,10 @@ static int switch_to_wal(struct db *db, struct err *err)
     }
 }
 
-/* The schema and its version go in together or not at all, so a file whose creator was killed
- * is either empty or whole. */
-static int check_or_create(struct db *db, const char *schema, int version, struct err *err)
+/* The schema and its version go in together or not at all, so a file whose creator was
+ * killed is either empty or whole. */
+static int check_or_create(struct db *db, const char *schema, int version,
+                           struct err *err)
 {
     long long there = 0;
     long long tables = 0;
@@ -114,8 +116,8 @@ static int check_or_create(struct db *db, const char *schema, int version, struc
         return 0;
     if (there != 0 || tables != 0)
         return err_set(err, ERR_INPUT,
-                       "database `%s`: has schema version %lld, this program needs %d", db->path,
-                       there, version);
+                       "database `%s`: has schema version %lld, this program needs %d",
+                       db->path, there, version);
     char pragma[64];
     sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version = %d", version);
     if (db_exec(db, schema, err) < 0 || db_exec(db, pragma, err) < 0)
@@ -155,7 +157,8 @@ static int set_up(struct db *db, const char *schema, int version, struct err *er
     return db_commit(db, err);
 }
 
-int db_open(const char *path, const char *schema, int version, struct db **out, struct err *err)
+int db_open(const char *path, const char *schema, int version, struct db **out,
+            struct err *err)
 {
     if (create_private(path, err) < 0)
         return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns every call of libcurl: one exchange with its ceilings, what is read from the headers,
- * redirects, and where the token may go. Knows nothing of GitHub and tries nothing again. */
+/* Owns every call of libcurl: one exchange with its ceilings, what is read from the
+ * headers, redirects, and where the token may go. Knows nothing of GitHub and tries
+ * nothing again. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -27,7 +28,7 @@ struct exchange {
     struct http_response *response;
     size_t header_bytes;
     bool headers_too_long;
-    bool link_too_long; /* the next page cannot be named: worse than an error if ignored */
+    bool link_too_long; /* the next page cannot be named: bad if taken for the last */
 };
 
 void http_response_init(struct http_response *response, size_t body_max)
@@ -46,8 +47,10 @@ void http_response_free(struct http_response *response)
 static void clear_response(struct http_response *response)
 {
     buf_clear(&response->body);
-    *response = (struct http_response){
-        .retry_after_s = -1, .rate_remaining = -1, .rate_reset = -1, .body = response->body};
+    *response = (struct http_response){.retry_after_s = -1,
+                                       .rate_remaining = -1,
+                                       .rate_reset = -1,
+                                       .body = response->body};
 }
 
 /* ---- headers ---- */
@@ -129,10 +132,11 @@ static bool link_param(const char **cursor, const char *end)
             at++;
     }
     *cursor = skip_spaces(at, end);
-    return name_len == 3 && strncasecmp(name, "rel", 3) == 0 && has_word(value, value_len, "next");
+    return name_len == 3 && strncasecmp(name, "rel", 3) == 0
+           && has_word(value, value_len, "next");
 }
 
-/* `<url>; rel="next", <url>; rel="last"`: commas and semicolons may stand inside <> and "". */
+/* `<url>; rel="next", <url>; rel="last"`; , and ; may stand inside <> and "". */
 static void read_link(struct exchange *exchange, const char *at, const char *end)
 {
     char *out = exchange->response->link_next;
@@ -148,7 +152,8 @@ static void read_link(struct exchange *exchange, const char *at, const char *end
             if (link_param(&at, end))
                 next = true;
         }
-        if (next && !copy_part(out, HTTP_HEADER_BYTES, open + 1, (size_t)(close - open - 1)))
+        if (next
+            && !copy_part(out, HTTP_HEADER_BYTES, open + 1, (size_t)(close - open - 1)))
             exchange->link_too_long = true;
         while (at < end && *at != ',')
             at++;
@@ -235,14 +240,16 @@ static bool origin_of(const char *text, struct origin *out)
            && curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) == CURLUE_OK
            && url_part(url, CURLUPART_SCHEME, 0, out->scheme, sizeof out->scheme)
            && url_part(url, CURLUPART_HOST, 0, out->host, sizeof out->host)
-           && url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, out->port, sizeof out->port)
+           && url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, out->port,
+                       sizeof out->port)
            && (strcmp(out->scheme, "https") == 0 || strcmp(out->scheme, "http") == 0);
 }
 
 bool http_same_origin(const char *a, const char *b)
 {
     struct origin of_a, of_b;
-    return origin_of(a, &of_a) && origin_of(b, &of_b) && strcmp(of_a.scheme, of_b.scheme) == 0
+    return origin_of(a, &of_a) && origin_of(b, &of_b)
+           && strcmp(of_a.scheme, of_b.scheme) == 0
            && strcasecmp(of_a.host, of_b.host) == 0 && strcmp(of_a.port, of_b.port) == 0;
 }
 
@@ -274,7 +281,8 @@ static void free_lines(struct curl_slist **lines)
 }
 
 /* Sticks once failed: *failed is looked at after the last line. */
-static void add_line(struct curl_slist **lines, const char *name, const char *value, bool *failed)
+static void add_line(struct curl_slist **lines, const char *name, const char *value,
+                     bool *failed)
 {
     BUF_AUTO line;
     buf_init(&line, 16 << 10);
@@ -292,8 +300,8 @@ static void add_line(struct curl_slist **lines, const char *name, const char *va
         *lines = longer;
 }
 
-static struct curl_slist *request_lines(const struct http_request *request, const char *token,
-                                        bool *failed)
+static struct curl_slist *request_lines(const struct http_request *request,
+                                        const char *token, bool *failed)
 {
     struct curl_slist *lines = NULL;
     add_line(&lines, "Expect:", "", failed); /* curl would wait a second for a 100 */
@@ -318,8 +326,8 @@ static void set_options(CURL *curl, const struct http_request *request, const ch
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    /* The curl tool reads this variable, the library does not; an Enterprise server with a
-     * certificate of its own needs it. */
+    /* The curl tool reads this variable, the library does not; an Enterprise server with
+     * a certificate of its own needs it. */
     const char *certificates = getenv("SSL_CERT_FILE");
     if (certificates != NULL && certificates[0] != '\0')
         curl_easy_setopt(curl, CURLOPT_CAINFO, certificates);
@@ -330,7 +338,8 @@ static void set_options(CURL *curl, const struct http_request *request, const ch
     curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "ratchet/" PACKAGE_VERSION);
     if (request->body != NULL) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)request->body_len);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
     }
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
@@ -371,23 +380,24 @@ static int explain(CURLcode code, const char *detail, const struct exchange *exc
 {
     const char *method = request->method;
     if (exchange->headers_too_long)
-        return err_set(err, ERR_LIMIT, "%s %.300s: headers are longer than %d bytes", method, url,
-                       HEADERS_MAX_BYTES);
+        return err_set(err, ERR_LIMIT, "%s %.300s: headers are longer than %d bytes",
+                       method, url, HEADERS_MAX_BYTES);
     if (exchange->response->body.failed)
-        return err_set(err, ERR_LIMIT, "%s %.300s: answer is longer than %zu bytes", method, url,
-                       exchange->response->body.max);
+        return err_set(err, ERR_LIMIT, "%s %.300s: answer is longer than %zu bytes",
+                       method, url, exchange->response->body.max);
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return err_set(err, ERR_TIMEOUT, "%s %.300s: no whole answer within %u ms", method, url,
-                       request->timeout_ms);
+        return err_set(err, ERR_TIMEOUT, "%s %.300s: no whole answer within %u ms",
+                       method, url, request->timeout_ms);
     return err_set(err, code == CURLE_OUT_OF_MEMORY ? ERR_INTERNAL : ERR_HOST,
                    "%s %.300s: %s: %s", method, url, trouble_of(code),
                    detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
 /* `redirect` gets where the answer sends us, or "". */
-static int exchange_once(const struct http_request *request, const char *url, const char *token,
-                         long timeout_ms, struct http_response *response,
-                         char redirect[URL_MAX_BYTES + 1], struct err *err)
+static int exchange_once(const struct http_request *request, const char *url,
+                         const char *token, long timeout_ms,
+                         struct http_response *response, char redirect[URL_MAX_BYTES + 1],
+                         struct err *err)
 {
     __attribute__((cleanup(free_easy))) CURL *curl = curl_easy_init();
     bool failed = false;
@@ -397,7 +407,7 @@ static int exchange_once(const struct http_request *request, const char *url, co
         return err_set(err, ERR_HOST, "%s %.300s: out of memory", request->method, url);
     if (failed)
         return err_set(err, ERR_INPUT,
-                       "%s %.300s: a header or the token is too long or has control characters",
+                       "%s %.300s: a header or the token is too long or not plain text",
                        request->method, url);
     struct exchange exchange = {.response = response};
     char detail[CURL_ERROR_SIZE] = "";
@@ -409,12 +419,14 @@ static int exchange_once(const struct http_request *request, const char *url, co
     if (code != CURLE_OK)
         return explain(code, detail, &exchange, request, url, err);
     if (exchange.link_too_long)
-        return err_set(err, ERR_LIMIT, "%s %.300s: link to the next page is longer than %d bytes",
+        return err_set(err, ERR_LIMIT,
+                       "%s %.300s: link to the next page is longer than %d bytes",
                        request->method, url, HTTP_HEADER_BYTES - 1);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
     char *location = NULL;
     redirect[0] = '\0';
-    if (curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location) == CURLE_OK && location != NULL)
+    if (curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location) == CURLE_OK
+        && location != NULL)
         copy_part(redirect, URL_MAX_BYTES + 1, location, strlen(location));
     return 0;
 }
@@ -442,21 +454,22 @@ int http_send(const struct http_request *request, struct http_response *response
                        URL_MAX_BYTES);
     for (int redirects = 0;; redirects++) {
         struct origin origin;
-        if (!origin_of(url, &origin)) /* with an `@` it may hold a password: not repeated */
+        if (!origin_of(url, &origin)) /* with an `@` it may hold a password */
             return err_set(err, ERR_INPUT, "%s: not a plain http or https url: `%.300s`",
                            request->method, strchr(url, '@') == NULL ? url : "…@…");
         long long left_ms = deadline_ms - now_ms();
         if (left_ms <= 0)
             return err_set(err, ERR_TIMEOUT, "%s %.300s: no whole answer within %u ms",
                            request->method, url, request->timeout_ms);
-        if (exchange_once(request, url, token, (long)left_ms, response, redirect, err) < 0)
+        if (exchange_once(request, url, token, (long)left_ms, response, redirect, err)
+            < 0)
             return -1;
         if (!is_redirect(response->status) || redirect[0] == '\0'
             || strcmp(request->method, "GET") != 0)
             return 0;
         if (redirects == REDIRECTS_MAX)
-            return err_set(err, ERR_HOST, "GET %.300s: more than %d redirects", request->url,
-                           REDIRECTS_MAX);
+            return err_set(err, ERR_HOST, "GET %.300s: more than %d redirects",
+                           request->url, REDIRECTS_MAX);
         /* Once away from home the token stays behind, also for a redirect back. */
         if (!http_same_origin(redirect, request->url))
             token = NULL;

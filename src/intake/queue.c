@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the table of jobs and which state may follow which. Every change is one transaction,
- * on disk before the call returns. Does not know how a job is done, and holds no token. */
+/* Owns the table of jobs and which state may follow which. Every change is one
+ * transaction, on disk before the call returns. Does not know how a job is done, and
+ * holds no token. */
 #include "intake/queue.h"
 
 #include "base/db.h"
@@ -12,9 +13,9 @@
 
 enum { SCHEMA_VERSION = 1 };
 
-/* AUTOINCREMENT: folders are named after ids, so an id is never given twice. The key alone
- * does not make a job: the legs of a matrix over devices share it, and a step could name the
- * key of a run that is not its own. */
+/* AUTOINCREMENT: folders are named after ids, so an id is never given twice. The key
+ * alone does not make a job: the legs of a matrix over devices share it, and a step could
+ * name the key of a run that is not its own. */
 static const char schema[] =
     "CREATE TABLE job ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -38,9 +39,9 @@ static const char schema[] =
     " UNIQUE (key, repository, device, kind, pr));"
     "CREATE INDEX job_lane ON job (device, state, id);";
 
-#define ENTRY_COLUMNS                                                                       \
-    "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url, state,"   \
-    " attempts, exit_code, verdict, accepted_s, finished_s"
+#define ENTRY_COLUMNS                                                                  \
+    "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"     \
+    " state, attempts, exit_code, verdict, accepted_s, finished_s"
 
 struct queue {
     struct db *db;
@@ -81,18 +82,21 @@ void queue_close(struct queue **queue)
 
 /* ---- reading ---- */
 
-static int copy_text(struct db_stmt *stmt, int column, char *out, size_t size, struct err *err)
+static int copy_text(struct db_stmt *stmt, int column, char *out, size_t size,
+                     struct err *err)
 {
     const char *text = db_text(stmt, column);
     size_t length = strlen(text);
     if (length >= size)
-        return err_set(err, ERR_INPUT, "queue: job %lld: column %d is longer than %zu bytes",
+        return err_set(err, ERR_INPUT,
+                       "queue: job %lld: column %d is longer than %zu bytes",
                        db_int(stmt, 0), column, size - 1);
     memcpy(out, text, length + 1);
     return 0;
 }
 
-static int read_state(struct db_stmt *stmt, int column, enum job_state *out, struct err *err)
+static int read_state(struct db_stmt *stmt, int column, enum job_state *out,
+                      struct err *err)
 {
     const char *name = db_text(stmt, column);
     for (unsigned i = 0; i < STATE_COUNT; i++) {
@@ -101,7 +105,8 @@ static int read_state(struct db_stmt *stmt, int column, enum job_state *out, str
             return 0;
         }
     }
-    return err_set(err, ERR_INPUT, "queue: job %lld: unknown state `%s`", db_int(stmt, 0), name);
+    return err_set(err, ERR_INPUT, "queue: job %lld: unknown state `%s`", db_int(stmt, 0),
+                   name);
 }
 
 /* A row selected by ENTRY_COLUMNS. */
@@ -122,10 +127,14 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         char *text;
         size_t size;
     } texts[] = {
-        {2, job->repository, sizeof job->repository}, {3, job->device, sizeof job->device},
-        {4, job->key, sizeof job->key},               {6, job->base_ref, sizeof job->base_ref},
-        {7, job->head, sizeof job->head},             {8, job->base, sizeof job->base},
-        {9, job->merge, sizeof job->merge},           {10, job->run_url, sizeof job->run_url},
+        {2, job->repository, sizeof job->repository},
+        {3, job->device, sizeof job->device},
+        {4, job->key, sizeof job->key},
+        {6, job->base_ref, sizeof job->base_ref},
+        {7, job->head, sizeof job->head},
+        {8, job->base, sizeof job->base},
+        {9, job->merge, sizeof job->merge},
+        {10, job->run_url, sizeof job->run_url},
         {14, entry.verdict, sizeof entry.verdict},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -137,29 +146,32 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
     return 0;
 }
 
-int queue_next(struct queue *queue, const char *device, enum job_state state, long long after,
-               struct queue_entry *out, struct err *err)
+int queue_next(struct queue *queue, const char *device, enum job_state state,
+               long long after, struct queue_entry *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(queue->db, &stmt, err,
-                   "SELECT " ENTRY_COLUMNS " FROM job WHERE device = ? AND state = ? AND id > ?"
+                   "SELECT " ENTRY_COLUMNS
+                   " FROM job WHERE device = ? AND state = ? AND id > ?"
                    " ORDER BY id LIMIT 1",
-                   "tti", device, job_state_name(state), after) < 0)
+                   "tti", device, job_state_name(state), after)
+        < 0)
         return -1;
     int row = db_step(stmt, err);
     if (row < 0)
         return -1;
     if (row == 0)
-        return err_set(err, ERR_NOT_FOUND, "queue: no %s job for %s", job_state_name(state),
-                       device);
+        return err_set(err, ERR_NOT_FOUND, "queue: no %s job for %s",
+                       job_state_name(state), device);
     return read_entry(stmt, out, err);
 }
 
 int queue_get(struct queue *queue, long long id, struct queue_entry *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(queue->db, &stmt, err, "SELECT " ENTRY_COLUMNS " FROM job WHERE id = ?", "i",
-                   id) < 0)
+    if (db_prepare(queue->db, &stmt, err,
+                   "SELECT " ENTRY_COLUMNS " FROM job WHERE id = ?", "i", id)
+        < 0)
         return -1;
     int row = db_step(stmt, err);
     if (row < 0)
@@ -191,7 +203,8 @@ int queue_list(struct queue *queue, size_t max, struct queue_entry *out, size_t 
 
 /* ---- accepting ---- */
 
-static int find_same(struct queue *queue, const struct job *job, long long *id, struct err *err)
+static int find_same(struct queue *queue, const struct job *job, long long *id,
+                     struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(queue->db, &stmt, err,
@@ -206,8 +219,8 @@ static int find_same(struct queue *queue, const struct job *job, long long *id, 
     return row;
 }
 
-static int check_room(struct queue *queue, const struct job *job, const struct limits *limits,
-                      struct err *err)
+static int check_room(struct queue *queue, const struct job *job,
+                      const struct limits *limits, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(queue->db, &stmt, err,
@@ -224,8 +237,9 @@ static int check_room(struct queue *queue, const struct job *job, const struct l
 }
 
 /* Inside a transaction. */
-static int accept_job(struct queue *queue, const struct job *job, const struct limits *limits,
-                      long long *id, bool *known, struct err *err)
+static int accept_job(struct queue *queue, const struct job *job,
+                      const struct limits *limits, long long *id, bool *known,
+                      struct err *err)
 {
     int found = find_same(queue, job, id, err);
     if (found != 0) {
@@ -235,19 +249,21 @@ static int accept_job(struct queue *queue, const struct job *job, const struct l
     if (check_room(queue, job, limits, err) < 0)
         return -1;
     if (db_run(queue->db, err,
-               "INSERT INTO job (kind, repository, device, key, pr, base_ref, head, base, merge,"
-               " run_url, state, accepted_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
-               "itttittttti", (long long)job->kind, job->repository, job->device, job->key,
-               (long long)job->pr, job->base_ref, job->head, job->base, job->merge,
-               job->run_url, (long long)time(NULL)) < 0)
+               "INSERT INTO job (kind, repository, device, key, pr, base_ref, head,"
+               " base, merge, run_url, state, accepted_s)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
+               "itttittttti", (long long)job->kind, job->repository, job->device,
+               job->key, (long long)job->pr, job->base_ref, job->head, job->base,
+               job->merge, job->run_url, (long long)time(NULL))
+        < 0)
         return -1;
     *id = db_last_id(queue->db);
     *known = false;
     return 0;
 }
 
-int queue_accept(struct queue *queue, struct job *job, const struct limits *limits, bool *known,
-                 struct err *err)
+int queue_accept(struct queue *queue, struct job *job, const struct limits *limits,
+                 bool *known, struct err *err)
 {
     if (job->key[0] == '\0' || job->device[0] == '\0')
         return err_set(err, ERR_INPUT, "queue: a job needs a key and a device");
@@ -270,11 +286,13 @@ int queue_accept(struct queue *queue, struct job *job, const struct limits *limi
 
 int queue_recover(struct queue *queue, struct err *err)
 {
-    return db_run(queue->db, err, "UPDATE job SET state = 'pinned' WHERE state = 'running'", "");
+    return db_run(queue->db, err,
+                  "UPDATE job SET state = 'pinned' WHERE state = 'running'", "");
 }
 
-/* Of an UPDATE that names the states it may leave: nothing changed means another state. */
-static int check_moved(struct queue *queue, long long id, const char *what, struct err *err)
+/* Of an UPDATE that names the states it may leave: no change means another state. */
+static int check_moved(struct queue *queue, long long id, const char *what,
+                       struct err *err)
 {
     if (db_changes(queue->db) == 1)
         return 0;
@@ -289,9 +307,10 @@ static int check_moved(struct queue *queue, long long id, const char *what, stru
 int queue_pin(struct queue *queue, const struct job *job, struct err *err)
 {
     if (db_run(queue->db, err,
-               "UPDATE job SET state = 'pinned', base_ref = ?, head = ?, base = ?, merge = ?"
-               " WHERE id = ? AND state IN ('accepted', 'pinned')",
-               "tttti", job->base_ref, job->head, job->base, job->merge, job->id) < 0)
+               "UPDATE job SET state = 'pinned', base_ref = ?, head = ?, base = ?,"
+               " merge = ? WHERE id = ? AND state IN ('accepted', 'pinned')",
+               "tttti", job->base_ref, job->head, job->base, job->merge, job->id)
+        < 0)
         return -1;
     return check_moved(queue, job->id, "pinned", err);
 }
@@ -336,11 +355,12 @@ int queue_finish(struct queue *queue, long long id, enum job_state state, struct
     if (state != JOB_DONE && state != JOB_CANCELLED)
         return err_set(err, ERR_INTERNAL, "queue: `%s` is not the end of a job",
                        job_state_name(state));
-    const char *sql =
-        state == JOB_DONE
-            ? "UPDATE job SET state = 'done', finished_s = ? WHERE id = ? AND state = 'judged'"
-            : "UPDATE job SET state = 'cancelled', finished_s = ? WHERE id = ?"
-              " AND state IN ('accepted', 'pinned', 'running', 'judged')";
+    const char *sql = state == JOB_DONE
+                          ? "UPDATE job SET state = 'done', finished_s = ?"
+                            " WHERE id = ? AND state = 'judged'"
+                          : "UPDATE job SET state = 'cancelled', finished_s = ?"
+                            " WHERE id = ?"
+                            " AND state IN ('accepted', 'pinned', 'running', 'judged')";
     if (db_run(queue->db, err, sql, "ii", (long long)time(NULL), id) < 0)
         return -1;
     return check_moved(queue, id, job_state_name(state), err);
@@ -362,9 +382,10 @@ static int next_finished(struct queue *queue, long long before_s, long long *id,
     return row;
 }
 
-/* The folder goes before the row: killed between the two, the next collection does it again. */
+/* The folder goes before the row: killed between the two, it is done again. */
 int queue_collect(struct queue *queue, long long before_s,
-                  int (*each)(void *context, long long id), void *context, struct err *err)
+                  int (*each)(void *context, long long id), void *context,
+                  struct err *err)
 {
     for (long long id = 0;;) {
         int row = next_finished(queue, before_s, &id, err);

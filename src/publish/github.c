@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the endpoints for pull requests, branches, statuses and labels: what is asked, what of
- * the answer is believed. How a call is made is github_call's, comments are github_comment's. */
+/* Owns the endpoints for pull requests, branches, statuses and labels: what is asked,
+ * what of the answer is believed. How a call is made is github_call's, comments are
+ * github_comment's. */
 #include "publish/github.h"
 
 #include "publish/github_call.h"
@@ -26,7 +27,8 @@ static int get_object(const struct github *github, struct github_budget *budget,
 
 static int url_too_long(const struct buf *url, struct err *err)
 {
-    return err_set(err, ERR_INPUT, "url `%.200s…` is longer than %d bytes", url->data, URL_BYTES);
+    return err_set(err, ERR_INPUT, "url `%.200s…` is longer than %d bytes", url->data,
+                   URL_BYTES);
 }
 
 static int get_sha(const json_t *object, const char *key, const struct json_at *at,
@@ -53,8 +55,8 @@ static void copy_optional(char *out, size_t size, const char *text)
 
 /* ---- pull requests ---- */
 
-/* Deleted forks have no head.repo, deleted accounts no user. A label too long for our table is
- * left out: cut short it could look like another. */
+/* Deleted forks have no head.repo, deleted accounts no user. A label too long for our
+ * table is left out: cut short it could look like another. */
 static void read_optional(const json_t *json, struct github_pull *out)
 {
     const json_t *head = json_object_get(json, "head");
@@ -91,7 +93,9 @@ static int read_pull(const json_t *json, const char *name, struct github_pull *o
         || json_get_object(json, "head", &root, &head, err) < 0
         || get_sha(head, "sha", &at_head, pull.head, err) < 0
         || json_get_object(json, "base", &root, &base, err) < 0
-        || json_get_string(base, "ref", &at_base, pull.base_ref, sizeof pull.base_ref, err) < 0
+        || json_get_string(base, "ref", &at_base, pull.base_ref, sizeof pull.base_ref,
+                           err)
+               < 0
         || json_get_object(base, "repo", &at_base, &repo, err) < 0
         || json_get_string(repo, "full_name", &at_repo, pull.base_repository,
                            sizeof pull.base_repository, err)
@@ -101,7 +105,8 @@ static int read_pull(const json_t *json, const char *name, struct github_pull *o
     pull.open = strcmp(state, "open") == 0;
     pull.draft = json_is_true(json_object_get(json, "draft"));
     /* In a list there is only the time of the merge. */
-    pull.merged = json_is_true(json_object_get(json, "merged")) || json_has(json, "merged_at");
+    pull.merged = json_is_true(json_object_get(json, "merged"))
+                  || json_has(json, "merged_at");
     read_optional(json, &pull);
     *out = pull;
     return 0;
@@ -124,7 +129,8 @@ int github_get_pull(const struct github *github, int number, struct github_pull 
         || read_pull(answer.json, url.data, &pull, err) < 0)
         return -1;
     if (pull.number != number)
-        return err_set(err, ERR_INPUT, "GET %s: the answer is about #%d", url.data, pull.number);
+        return err_set(err, ERR_INPUT, "GET %s: the answer is about #%d", url.data,
+                       pull.number);
     *out = pull;
     return 0;
 }
@@ -157,8 +163,8 @@ static int look_for_origin(void *context, const json_t *item, struct err *err)
     return exact ? 1 : 0;
 }
 
-int github_pull_of_commit(const struct github *github, const char *sha, struct github_pull *out,
-                          struct err *err)
+int github_pull_of_commit(const struct github *github, const char *sha,
+                          struct github_pull *out, struct err *err)
 {
     struct err own;
     err = err == NULL ? &own : err;
@@ -177,16 +183,16 @@ int github_pull_of_commit(const struct github *github, const char *sha, struct g
         return -1;
     }
     if (!search.found)
-        return err_set(err, ERR_NOT_FOUND, "commit %.12s of %s: no merged pull request", sha,
-                       github->repository);
+        return err_set(err, ERR_NOT_FOUND, "commit %.12s of %s: no merged pull request",
+                       sha, github->repository);
     *out = search.pull;
     return 0;
 }
 
 /* ---- branches and statuses ---- */
 
-int github_branch_tip(const struct github *github, const char *branch, char sha[MODEL_SHA_BYTES],
-                      struct err *err)
+int github_branch_tip(const struct github *github, const char *branch,
+                      char sha[MODEL_SHA_BYTES], struct err *err)
 {
     struct err own;
     err = err == NULL ? &own : err;
@@ -228,8 +234,8 @@ static size_t utf8_length(const unsigned char *text)
 }
 
 /* At most 140 characters, whole ones, on one line. Characters beyond the BMP count twice:
- * which way GitHub counts them is not written down. What cannot be UTF-8 becomes `?`, because
- * a text that an error was cut short in is still worth saying. */
+ * which way GitHub counts them is not written down. What cannot be UTF-8 becomes `?`,
+ * because a text that an error was cut short in is still worth saying. */
 static void cut_description(const char *text, struct buf *out)
 {
     size_t units = 0;
@@ -252,8 +258,8 @@ static void cut_description(const char *text, struct buf *out)
     }
 }
 
-static json_t *status_body(const char *context, const char *state, const char *description,
-                           const char *target_url)
+static json_t *status_body(const char *context, const char *state,
+                           const char *description, const char *target_url)
 {
     BUF_AUTO text;
     buf_init(&text, 1024);
@@ -264,7 +270,8 @@ static json_t *status_body(const char *context, const char *state, const char *d
     json_put(json, "context", json_string(context), &failed);
     json_put(json, "description", json_stringn(text.data, text.len), &failed);
     if (target_url != NULL
-        && (strncmp(target_url, "https://", 8) == 0 || strncmp(target_url, "http://", 7) == 0))
+        && (strncmp(target_url, "https://", 8) == 0
+            || strncmp(target_url, "http://", 7) == 0))
         json_put(json, "target_url", json_string(target_url), &failed);
     if (failed)
         json_free(&json);
@@ -287,7 +294,8 @@ int github_set_status(const struct github *github, const char *sha, const char *
     buf_addf(&url, "/statuses/%.40s", sha);
     JSON_AUTO *body = status_body(context, state, description, target_url);
     if (body == NULL)
-        return err_set(err, ERR_INPUT, "status `%.100s`: not UTF-8, or out of memory", context);
+        return err_set(err, ERR_INPUT, "status `%.100s`: not UTF-8, or out of memory",
+                       context);
     struct github_request request = {.method = "POST", .url = url.data, .body = body};
     GITHUB_ANSWER_AUTO answer = {0};
     return github_call(github, &budget, &request, &answer, NULL, err);
@@ -346,8 +354,8 @@ static int ask_permission(const struct github *github, struct github_budget *bud
     return 0;
 }
 
-int github_who_labeled(const struct github *github, int pr, const char *label, char login[64],
-                       bool *may_write, struct err *err)
+int github_who_labeled(const struct github *github, int pr, const char *label,
+                       char login[64], bool *may_write, struct err *err)
 {
     struct err own;
     err = err == NULL ? &own : err;
@@ -361,8 +369,8 @@ int github_who_labeled(const struct github *github, int pr, const char *label, c
     if (github_walk(github, &budget, url.data, look_at_event, &search, err) < 0)
         return -1;
     if (!search.on || search.login[0] == '\0' || strspn(search.login, ".") != 0)
-        return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it", pr,
-                       github->repository, label);
+        return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it",
+                       pr, github->repository, label);
     bool may = false;
     if (ask_permission(github, &budget, search.login, &may, err) < 0)
         return -1;
@@ -448,8 +456,8 @@ int github_open_pull(const struct github *github, const char *branch, const char
     json_put(json, "base", json_string(base), &failed);
     json_put(json, "body", json_string(body), &failed);
     if (failed)
-        return err_set(err, ERR_INPUT, "pull request from `%.100s`: its text is not UTF-8",
-                       branch);
+        return err_set(err, ERR_INPUT,
+                       "pull request from `%.100s`: its text is not UTF-8", branch);
     struct pull_search search = {
         .repository = github->repository, .branch = branch, .base = base};
     for (;;) {

@@ -38,7 +38,8 @@ struct github_budget github_budget(const struct github *github)
 {
     unsigned long long ms = github->limits->github_ms;
     unsigned long long most = 24ull * 3600 * 1000;
-    return (struct github_budget){.until_ms = now_ms() + (long long)(ms < most ? ms : most)};
+    ms = ms < most ? ms : most;
+    return (struct github_budget){.until_ms = now_ms() + (long long)ms};
 }
 
 static int pause_for(struct github_budget *budget, long long ms, struct err *err)
@@ -47,7 +48,8 @@ static int pause_for(struct github_budget *budget, long long ms, struct err *err
     if (now_ms() + ms >= budget->until_ms) {
         if (err->class != ERR_TIMEOUT)
             err->class = ERR_HOST;
-        return err_wrap(err, "gave up, the next try would be in %lld s", (ms + 999) / 1000);
+        return err_wrap(err, "gave up, the next try would be in %lld s",
+                        (ms + 999) / 1000);
     }
     struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     while (nanosleep(&left, &left) < 0 && errno == EINTR)
@@ -66,13 +68,14 @@ int github_pause(struct github_budget *budget, struct err *err)
     return pause_for(budget, backoff_ms(budget, BACKOFF_MS), err);
 }
 
-/* How long the answer asks us to wait. A server that always says 0 must not be hammered. */
-static long long wait_ms(const struct http_response *response, const struct github_budget *budget,
-                         bool limited)
+/* How long the answer asks us to wait. One that always says 0 must not be hammered. */
+static long long wait_ms(const struct http_response *response,
+                         const struct github_budget *budget, bool limited)
 {
     long long least = 100ll * (budget->pauses < 50 ? budget->pauses : 50);
     if (response->retry_after_s >= 0) {
-        long long asked = response->retry_after_s < 86400 ? response->retry_after_s : 86400;
+        long long asked = response->retry_after_s < 86400 ? response->retry_after_s
+                                                          : 86400;
         return asked * 1000 > least ? asked * 1000 : least;
     }
     if (limited && response->rate_remaining == 0 && response->rate_reset >= 0) {
@@ -89,8 +92,8 @@ void github_answer_free(struct github_answer *answer)
     json_free(&answer->json);
 }
 
-/* Lists have an array at the top, so base/json's parser is not the one to ask. A NUL escaped
- * in somebody's comment must not hide the other comments of its page from us. */
+/* Lists have an array at the top, so base/json's parser is not the one to ask. A NUL
+ * escaped in somebody's comment must not hide the other comments of its page from us. */
 static json_t *parse_body(const struct http_response *response)
 {
     return json_loadb(response->body.data, response->body.len,
@@ -124,7 +127,7 @@ void github_html_url(const json_t *object, char url[JOB_URL_BYTES])
     memcpy(url, text, strlen(text) + 1);
 }
 
-/* One element of `errors`: a string, or an object with a message or resource, field, code. */
+/* One element of `errors`: a string, or an object with a message or field and code. */
 static void add_problem(struct buf *out, const json_t *problem)
 {
     const char *text = json_is_string(problem) ? json_string_value(problem)
@@ -140,7 +143,7 @@ static void add_problem(struct buf *out, const json_t *problem)
                  code == NULL ? "refused" : code);
 }
 
-/* GitHub's own words into `out`; edge servers answer in HTML, of which only the type is said. */
+/* GitHub's own words into `out`; of an edge server's HTML only the type is said. */
 static void read_message(const struct http_response *response, struct buf *out)
 {
     JSON_AUTO *json = parse_body(response);
@@ -183,8 +186,8 @@ static enum err_class class_of(long status)
 
 /* What a whole HTTP answer means. `json` is set where it is DONE. */
 static enum outcome judge(const struct github_request *request,
-                          const struct http_response *response, json_t **json, bool *limited,
-                          struct err *err)
+                          const struct http_response *response, json_t **json,
+                          bool *limited, struct err *err)
 {
     long status = response->status;
     if (status >= 200 && status < 300) {
@@ -199,16 +202,18 @@ static enum outcome judge(const struct github_request *request,
     buf_init(&message, 1024);
     read_message(response, &message);
     *limited = is_rate_limit(response, message.data);
-    err_set(err, *limited ? ERR_HOST : class_of(status), "%s %.200s: %ld: %s", request->method,
-            request->url, status, message.data);
+    err_set(err, *limited ? ERR_HOST : class_of(status), "%s %.200s: %ld: %s",
+            request->method, request->url, status, message.data);
     if (*limited)
         return POSTPONED;
     return status >= 500 || status == 408 ? BROKEN : REFUSED;
 }
 
-static enum outcome send_once(const struct github *github, const struct github_budget *budget,
-                              const struct github_request *request, const struct buf *body,
-                              struct http_response *response, struct err *err)
+static enum outcome send_once(const struct github *github,
+                              const struct github_budget *budget,
+                              const struct github_request *request,
+                              const struct buf *body, struct http_response *response,
+                              struct err *err)
 {
     long long left_ms = budget->until_ms - now_ms();
     unsigned long long most = github->limits->http_ms < 3600000 ? github->limits->http_ms
@@ -240,8 +245,8 @@ static void free_response(struct http_response *response)
 }
 
 int github_call(const struct github *github, struct github_budget *budget,
-                const struct github_request *request, struct github_answer *answer, bool *lost,
-                struct err *err)
+                const struct github_request *request, struct github_answer *answer,
+                bool *lost, struct err *err)
 {
     BUF_AUTO body;
     buf_init(&body, REQUEST_MAX_BYTES);
@@ -267,14 +272,16 @@ int github_call(const struct github *github, struct github_budget *budget,
                 *lost = true;
             return -1;
         }
-        if (outcome == REFUSED || pause_for(budget, wait_ms(&response, budget, limited), err) < 0)
+        if (outcome == REFUSED
+            || pause_for(budget, wait_ms(&response, budget, limited), err) < 0)
             return -1;
     }
 }
 
-int github_walk(const struct github *github, struct github_budget *budget, const char *url,
-                int (*each)(void *context, const json_t *item, struct err *err), void *context,
-                struct err *err)
+int github_walk(const struct github *github, struct github_budget *budget,
+                const char *url,
+                int (*each)(void *context, const json_t *item, struct err *err),
+                void *context, struct err *err)
 {
     char here[HTTP_HEADER_BYTES];
     if (strlen(url) >= sizeof here)
@@ -306,7 +313,8 @@ static bool is_plain_name(const char *text, size_t len)
     if (len == 0 || (len <= 2 && strncmp(text, "..", len) == 0))
         return false;
     for (size_t i = 0; i < len; i++)
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", text[i])
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-",
+                   text[i])
             == NULL)
             return false;
     return true;

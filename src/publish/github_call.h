@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call of the GitHub REST API with its manners: headers, waiting as it asks, trying again
- * within a budget of time, errors in its own words. Shared by the github_*.c files alone. */
+/* One call of the GitHub REST API with its manners: headers, waiting as it asks, trying
+ * again within a budget of time, errors in its own words. Shared by the github_*.c files
+ * alone. */
 #ifndef RATCHET_PUBLISH_GITHUB_CALL_H
 #define RATCHET_PUBLISH_GITHUB_CALL_H
 
@@ -22,7 +23,7 @@ struct github_request {
     const char *method;
     const char *url;
     const json_t *body; /* NULL: none */
-    bool once; /* must not be carried out twice: never sent again unless surely not done */
+    bool once; /* not to be carried out twice: sent again only if surely not done */
 };
 
 struct github_answer {
@@ -30,32 +31,34 @@ struct github_answer {
     char next[HTTP_HEADER_BYTES]; /* the next page, or "" */
 };
 void github_answer_free(struct github_answer *answer);
-#define GITHUB_ANSWER_AUTO __attribute__((cleanup(github_answer_free))) struct github_answer
+#define GITHUB_ANSWER_AUTO \
+    __attribute__((cleanup(github_answer_free))) struct github_answer
 
-/* A 2xx answer is 0. On failure *lost (may be NULL) tells whether a request sent `once` may
- * have been carried out although no answer came. `err` must not be NULL. */
+/* A 2xx answer is 0. On failure *lost (may be NULL) tells whether a request sent `once`
+ * may have been carried out although no answer came. `err` must not be NULL. */
 MUST_CHECK int github_call(const struct github *github, struct github_budget *budget,
-                           const struct github_request *request, struct github_answer *answer,
-                           bool *lost, struct err *err);
+                           const struct github_request *request,
+                           struct github_answer *answer, bool *lost, struct err *err);
 
-/* Sleep before another try, longer each time; -1 with `err` wrapped when the budget would be
- * passed. */
+/* Sleep before another try, longer each time; -1 with `err` wrapped when the budget would
+ * be passed. */
 MUST_CHECK int github_pause(struct github_budget *budget, struct err *err);
 
-/* Every element of a list, page after page. `each` returns 0 to go on, 1 to stop, or -1. */
+/* Every element of a list, page after page. `each` returns 0: go on, 1: stop, or -1. */
 MUST_CHECK int github_walk(const struct github *github, struct github_budget *budget,
                            const char *url,
-                           int (*each)(void *context, const json_t *item, struct err *err),
+                           int (*each)(void *context, const json_t *item,
+                                       struct err *err),
                            void *context, struct err *err);
 
-/* `api/repos/owner/name` into `out`; a repository that is not two plain names is ERR_INPUT. */
+/* `api/repos/owner/name` into `out`; what is not two plain names is ERR_INPUT. */
 MUST_CHECK int github_url(const struct github *github, struct buf *out, struct err *err);
 
 /* A string member, NULL where it is missing or of another type. Borrowed. */
 const char *github_text(const json_t *object, const char *key);
 /* object[key].member likewise, for `user` and `head.repo`, which may be null. */
 const char *github_text_of(const json_t *object, const char *key, const char *member);
-/* The member html_url if it is a plain web address that fits, else "". `url` may be NULL. */
+/* The member html_url if it is a plain web address that fits, else "". */
 void github_html_url(const json_t *object, char url[JOB_URL_BYTES]);
 
 #endif

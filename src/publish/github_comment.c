@@ -45,8 +45,8 @@ static int look_at(void *context, const json_t *item, struct err *err)
     return 0;
 }
 
-/* 100 comments of the greatest length do not fit in the ceiling on one answer; a stranger who
- * writes them must not silence us. */
+/* 100 comments of the greatest length do not fit in the ceiling on one answer; a stranger
+ * who writes them must not silence us. */
 static int find_ours(const struct github *github, struct github_budget *budget,
                      const char *list_url, struct search *search, struct err *err)
 {
@@ -71,7 +71,8 @@ static int send_body(const struct github *github, struct github_budget *budget,
     bool failed = json == NULL;
     json_put(json, "body", json_stringn(body->data, body->len), &failed);
     if (failed)
-        return err_set(err, ERR_INPUT, "%s %.200s: the comment is not UTF-8", method, url);
+        return err_set(err, ERR_INPUT, "%s %.200s: the comment is not UTF-8", method,
+                       url);
     struct github_request request = {
         .method = method, .url = url, .body = json, .once = strcmp(method, "POST") == 0};
     GITHUB_ANSWER_AUTO answer = {0};
@@ -107,7 +108,8 @@ static int upsert(const struct github *github, const char *list_url, const char 
         if (search.id != 0) {
             if (patch(github, &budget, search.id, body, url, err) == 0)
                 return 0;
-            /* Deleted since we looked. Not found for ever means that we may not change it. */
+            /* Deleted since we looked. Not found for ever means that we may not change
+             * it. */
             if (err->class != ERR_NOT_FOUND || ++vanished == 2)
                 return -1;
             continue;
@@ -138,8 +140,9 @@ int github_upsert_comment(const struct github *github, int pr, const char *marke
         buf_addf(&text, "%s\n", marker); /* or the next call would not find it */
     buf_add(&text, body, len);
     if (list_url.failed || text.failed)
-        return err_set(err, ERR_INPUT, "comment on #%d of %.150s: address or text is too long",
-                       pr, github->repository);
+        return err_set(err, ERR_INPUT,
+                       "comment on #%d of %.150s: address or text is too long", pr,
+                       github->repository);
     char html_url[JOB_URL_BYTES] = "";
     if (upsert(github, list_url.data, marker, &text, html_url, err) < 0)
         return -1;

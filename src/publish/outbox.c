@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the messages that GitHub has not taken yet: stored before the first try, removed after
- * the last. Killed between a try and the removal, the same message is sent again, which both
- * kinds bear. Does not know what they say. */
+/* Owns the messages that GitHub has not taken yet: stored before the first try, removed
+ * after the last. Killed between a try and the removal, the same message is sent again,
+ * which both kinds bear. Does not know what they say. */
 #include "publish/outbox.h"
 
 #include "base/db.h"
@@ -12,9 +12,9 @@
 
 enum { SCHEMA_VERSION = 1 };
 
-/* subject: number of the PR, or SHA. slot: marker, or context. text: body, or description.
- * AUTOINCREMENT: a message that replaces another gets a new id, so the removal of the one that
- * was just sent cannot hit it. */
+/* subject: number of the PR, or SHA. slot: marker, or context. text: body, or
+ * description. AUTOINCREMENT: a message that replaces another gets a new id, so the
+ * removal of the one that was just sent cannot hit it. */
 static const char schema[] =
     "CREATE TABLE message ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -75,21 +75,23 @@ void outbox_close(struct outbox **outbox)
 
 /* ---- putting in ---- */
 
-/* Inside a transaction. An older job's word on the same comment or status is outdated: sent
- * late, after an outage, it would overwrite this one. */
+/* Inside a transaction. An older job's word on the same comment or status is outdated:
+ * sent late, after an outage, it would overwrite this one. */
 static int replace(struct outbox *outbox, const struct message *message, struct err *err)
 {
     if (db_run(outbox->db, err,
                "DELETE FROM message WHERE kind = ? AND repository = ? AND subject = ?"
                " AND slot = ? AND job < ?",
-               "tttti", message->kind, message->repository, message->subject, message->slot,
-               message->job) < 0)
+               "tttti", message->kind, message->repository, message->subject,
+               message->slot, message->job)
+        < 0)
         return -1;
     return db_run(outbox->db, err,
-                  "INSERT OR REPLACE INTO message (job, kind, repository, subject, slot, text,"
-                  " state, url) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                  "ittttttt", message->job, message->kind, message->repository, message->subject,
-                  message->slot, message->text, message->state, message->url);
+                  "INSERT OR REPLACE INTO message (job, kind, repository, subject, slot,"
+                  " text, state, url) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                  "ittttttt", message->job, message->kind, message->repository,
+                  message->subject, message->slot, message->text, message->state,
+                  message->url);
 }
 
 static int put(struct outbox *outbox, const struct message *message, struct err *err)
@@ -103,8 +105,9 @@ static int put(struct outbox *outbox, const struct message *message, struct err 
     return db_commit(outbox->db, err);
 }
 
-int outbox_put_comment(struct outbox *outbox, long long job, const char *repository, int pr,
-                       const char *marker, const char *body, size_t len, struct err *err)
+int outbox_put_comment(struct outbox *outbox, long long job, const char *repository,
+                       int pr, const char *marker, const char *body, size_t len,
+                       struct err *err)
 {
     if (memchr(body, '\0', len) != NULL)
         return err_set(err, ERR_INPUT, "comment of job %lld: has a NUL byte", job);
@@ -139,8 +142,9 @@ int outbox_put_status(struct outbox *outbox, long long job, const char *reposito
 int outbox_waiting(struct outbox *outbox, long long job, bool *waiting, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(outbox->db, &stmt, err, "SELECT count(*) FROM message WHERE job = ?", "i",
-                   job) < 0
+    if (db_prepare(outbox->db, &stmt, err, "SELECT count(*) FROM message WHERE job = ?",
+                   "i", job)
+            < 0
         || db_step(stmt, err) < 0)
         return -1;
     *waiting = db_int(stmt, 0) > 0;
@@ -149,10 +153,10 @@ int outbox_waiting(struct outbox *outbox, long long job, bool *waiting, struct e
 
 /* ---- sending ---- */
 
-/* 1: *out is the job's message of that kind, 0: none waits, -1. The texts are copied, for no
- * statement shall stay open while the network is waited for. */
-static int take(struct outbox *outbox, long long job, const char *kind, struct message *out,
-                struct err *err)
+/* 1: *out is the job's message of that kind, 0: none waits, -1. The texts are copied, for
+ * no statement shall stay open while the network is waited for. */
+static int take(struct outbox *outbox, long long job, const char *kind,
+                struct message *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(outbox->db, &stmt, err,
@@ -179,30 +183,32 @@ static int take(struct outbox *outbox, long long job, const char *kind, struct m
     return 1;
 }
 
-/* The message is gone and, were it the comment, the status knows its address; or neither. */
+/* The message is gone and the status knows the comment's address, or neither. */
 static int forget(struct outbox *outbox, const struct message *message, const char *url,
-                          struct err *err)
+                  struct err *err)
 {
     if (db_begin(outbox->db, err) < 0)
         return -1;
     if (db_run(outbox->db, err, "DELETE FROM message WHERE id = ?", "i", message->id) < 0
         || db_run(outbox->db, err,
-                  "UPDATE message SET url = ? WHERE job = ? AND kind = 'status' AND url = ''",
-                  "ti", url, message->job) < 0) {
+                  "UPDATE message SET url = ?"
+                  " WHERE job = ? AND kind = 'status' AND url = ''",
+                  "ti", url, message->job)
+               < 0) {
         db_rollback(outbox->db);
         return -1;
     }
     return db_commit(outbox->db, err);
 }
 
-/* `github` with its token is one repository's: nobody else's message may go out with it. */
+/* `github` and its token are one repository's: no other's message goes out with it. */
 static int check_repository(const struct message *message, const struct github *github,
                             struct err *err)
 {
     if (strcmp(message->repository, github->repository) == 0)
         return 0;
-    return err_set(err, ERR_INTERNAL, "outbox: job %lld is of %s, not of %s", message->job,
-                   message->repository, github->repository);
+    return err_set(err, ERR_INTERNAL, "outbox: job %lld is of %s, not of %s",
+                   message->job, message->repository, github->repository);
 }
 
 /* Unreachable, rate-limited, too slow, overtaken: later it may go through. */
@@ -214,8 +220,8 @@ static bool may_pass(enum err_class class)
 /* Settle what became of a message: `sent` is the result of the call, `trouble` its error.
  * `url` is the comment's, "" for a status. */
 static int settle(struct outbox *outbox, const struct message *message, int sent,
-                  const struct err *trouble, const char *url, struct outbox_result *result,
-                  struct err *err)
+                  const struct err *trouble, const char *url,
+                  struct outbox_result *result, struct err *err)
 {
     if (sent < 0)
         snprintf(result->refusal, sizeof result->refusal, "%.*s",
@@ -242,8 +248,9 @@ static int send_comment(struct outbox *outbox, long long job, const struct githu
         return -1;
     struct err trouble = {0};
     char url[JOB_URL_BYTES] = "";
-    int sent = github_upsert_comment(github, (int)strtol(message.subject, NULL, 10), message.slot, message.text,
-                                     strlen(message.text), url, &trouble);
+    int sent = github_upsert_comment(github, (int)strtol(message.subject, NULL, 10),
+                                     message.slot, message.text, strlen(message.text),
+                                     url, &trouble);
     if (sent == 0)
         memcpy(result->comment_url, url, sizeof url);
     return settle(outbox, &message, sent, &trouble, url, result, err);
@@ -268,8 +275,8 @@ static int send_status(struct outbox *outbox, long long job, const struct github
     }
     struct err trouble = {0};
     int sent = github_set_status(&here, message.subject, message.slot, message.state,
-                                 message.text, message.url[0] == '\0' ? NULL : message.url,
-                                 &trouble);
+                                 message.text,
+                                 message.url[0] == '\0' ? NULL : message.url, &trouble);
     return settle(outbox, &message, sent, &trouble, "", result, err);
 }
 

@@ -12,8 +12,7 @@ import subprocess
 import threading
 
 import lib
-import oracles
-from lib import BOT, TOKEN, eq, has, lacks, ok
+from lib import BOT, eq, has, lacks, ok
 
 MARKER = "<!-- ratchet:v1 device=cpu -->"
 COMMENTS = r"/issues/1/comments"
@@ -621,30 +620,7 @@ def outbox_killed():
         has(last["target_url"], "#issuecomment-", "with its link, learnt before the kill")
 
 
-def as_github_describes():
-    """GitHub's own description finds no fault in any request"""
-    s = scene()
-    prism = oracles.Prism(s.url)
-    s.post("settings", api_url=prism.url)
-    s.on("comments", issue=1, user="zoe", body="comment {i}", count=130)
-    s.on("collaborators", alice="write")
-    s.on("pulls/1/label", name="accept-loss", by="alice")
-    s.on("commit", branch="ratchet/base", parent="main", files={"b.json": "{}\n"}, message="b")
-    mark = prism.mark()
-    for call in (("get-pull", 1), ("branch-tip", "ratchet/base"), ("pull-of-commit", s.head),
-                 ("set-status", s.head, "ratchet/cpu", "pending", "", ""),
-                 ("set-status", s.head, "ratchet/cpu", "failure", "x" * 200, "https://x.example/"),
-                 ("upsert", 1, MARKER, text(s, body("ä 😀"))),
-                 ("upsert", 1, MARKER, text(s, body("other words")) ),
-                 ("who-labeled", 1, "accept-loss"),
-                 ("open-pull", "ratchet/base", "main", "title", "body")):
-        got = drive(s, *call, api=prism.url)
-        ok(got["ok"] or got["class"] == "not-found", call[0], got)
-    eq(prism.violations(mark), [], "no violation")
-    ok(prism.passed(mark) >= 14, "all of them went through the proxy")
-
-
 lib.main(one_comment_of_ours, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
          crowded_out, refused, rate_limited, troubled, token_stays, certificates, pulls,
          branches_and_origins, statuses, labels, opening, outbox_sends, outbox_refused,
-         outbox_waits, outbox_killed, as_github_describes)
+         outbox_waits, outbox_killed)

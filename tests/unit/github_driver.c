@@ -3,8 +3,10 @@
  *
  *     github_driver API REPOSITORY AUTHOR VERB ARGUMENT…
  *
- * The token is in $RATCHET_TOKEN; $GITHUB_MS, $HTTP_MS and $HTTP_BYTES replace limits. Prints
- * one JSON object: {"ok": true, …} or {"ok": false, "class": "auth", "error": "…"}. */
+ * The token is in $RATCHET_TOKEN; $GITHUB_MS, $HTTP_MS and $HTTP_BYTES replace limits.
+ * Prints one JSON object:
+ *
+ *     {"ok": true, …}    {"ok": false, "class": "auth", "error": "…"} */
 #include "base/file.h"
 #include "base/json.h"
 #include "publish/github.h"
@@ -18,9 +20,9 @@ static struct limits limits;
 static struct github github;
 
 static const char *const class_names[] = {
-    [ERR_NONE] = "none",           [ERR_USAGE] = "usage",       [ERR_INPUT] = "input",
-    [ERR_HOST] = "host",           [ERR_AUTH] = "auth",         [ERR_NOT_FOUND] = "not-found",
-    [ERR_CONFLICT] = "conflict",   [ERR_TIMEOUT] = "timeout",   [ERR_LIMIT] = "limit",
+    [ERR_NONE] = "none",         [ERR_USAGE] = "usage",     [ERR_INPUT] = "input",
+    [ERR_HOST] = "host",         [ERR_AUTH] = "auth",       [ERR_NOT_FOUND] = "not-found",
+    [ERR_CONFLICT] = "conflict", [ERR_TIMEOUT] = "timeout", [ERR_LIMIT] = "limit",
     [ERR_INTERNAL] = "internal",
 };
 
@@ -107,8 +109,8 @@ static int do_upsert(char **args, json_t *out, struct err *err)
     char url[JOB_URL_BYTES] = "untouched";
     if (file_read(args[2], &body, err) < 0)
         return -1;
-    int result = github_upsert_comment(&github, number(args[0]), args[1], body.data, body.len,
-                                       url, err);
+    int result = github_upsert_comment(&github, number(args[0]), args[1], body.data,
+                                       body.len, url, err);
     set_text(out, "url", url);
     return result;
 }
@@ -117,7 +119,8 @@ static int do_who_labeled(char **args, json_t *out, struct err *err)
 {
     char login[64] = "untouched";
     bool may_write = false;
-    int result = github_who_labeled(&github, number(args[0]), args[1], login, &may_write, err);
+    int result = github_who_labeled(&github, number(args[0]), args[1], login, &may_write,
+                                    err);
     set_text(out, "login", login);
     set_bool(out, "may_write", may_write);
     return result;
@@ -133,7 +136,8 @@ static int do_open_pull(char **args, json_t *out, struct err *err)
 
 /* ---- the outbox: args[0] is its file, args[1] the job ---- */
 
-static int do_put_comment(struct outbox *outbox, char **args, json_t *out, struct err *err)
+static int do_put_comment(struct outbox *outbox, char **args, json_t *out,
+                          struct err *err)
 {
     (void)out;
     BUF_AUTO body;

@@ -53,7 +53,8 @@ static void test_values(void)
     struct stat st;
     OK(stat(path_of("a"), &st) == 0);
     EQ_INT(st.st_mode & 0777, 0600);
-    OK(db_run(db, &err, "INSERT INTO t VALUES (?, ?, ?)", "itr", 7ll << 40, "ä';--", 0.5) == 0);
+    OK(db_run(db, &err, "INSERT INTO t VALUES (?, ?, ?)", "itr", 7ll << 40, "ä';--", 0.5)
+       == 0);
     EQ_INT(db_last_id(db), 7ll << 40);
     EQ_INT(db_changes(db), 1);
     OK(db_run(db, &err, "INSERT INTO t (b) VALUES (?)", "t", (const char *)NULL) == 0);
@@ -125,7 +126,8 @@ static void test_refused(void)
     tap_case("another schema version");
     check_refused("a", 2, "version 1");
     tap_case("not a database");
-    write_file(path_of("text"), "[daemon]\nthis is some configuration file, not a database\n");
+    write_file(path_of("text"),
+               "[daemon]\nthis is some configuration file, not a database\n");
     check_refused("text", 1, "not a database");
     tap_case("somebody else's database");
     OK(db_open(path_of("other"), "CREATE TABLE x (y);", 0, &db, &err) == 0);
@@ -162,7 +164,8 @@ static void test_empty(void)
     db_close(&db);
 
     tap_case("a bad schema leaves nothing half");
-    OK(db_open(path_of("half"), "CREATE TABLE v (a); CREATE TABLE v (a);", 1, &db, &err) < 0);
+    OK(db_open(path_of("half"), "CREATE TABLE v (a); CREATE TABLE v (a);", 1, &db, &err)
+       < 0);
     OK(db_open(path_of("half"), schema, 1, &db, &err) == 0);
     EQ_INT(count(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'v'"), 0);
     db_close(&db);
@@ -190,7 +193,7 @@ static void test_fork(void)
     db_close(&db);
 }
 
-/* The child is killed when it has told us that its transaction is open and has written. */
+/* The child is killed once it said that its transaction is open and has written. */
 static void test_killed(void)
 {
     struct err err;
@@ -204,7 +207,8 @@ static void test_killed(void)
     pid_t child = fork();
     if (child == 0) {
         bool ok = db_open(path_of("killed"), schema, 1, &db, &err) == 0
-                  && db_exec(db, "PRAGMA cache_size = 2", &err) == 0 && db_begin(db, &err) == 0;
+                  && db_exec(db, "PRAGMA cache_size = 2", &err) == 0
+                  && db_begin(db, &err) == 0;
         for (long long i = 2; ok && i < 5000; i++)
             ok = db_run(db, &err, "INSERT INTO u VALUES (?)", "i", i) == 0;
         if (write(pipe_fds[1], ok ? "1" : "0", 1) == 1)

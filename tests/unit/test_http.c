@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/http against servers of our own on the loopback interface that send exact bytes. */
+/* base/http against servers of our own on loopback that send exact bytes. */
 #include "base/http.h"
 #include "tests/tap.h"
 
@@ -15,7 +15,11 @@
 
 /* ---- a server: one reply per connection, in order ---- */
 
-enum then { THEN_CLOSE, THEN_HANG, THEN_REPEAT /* the last bytes, until nobody listens */ };
+enum then {
+    THEN_CLOSE,
+    THEN_HANG,
+    THEN_REPEAT /* the last bytes, until nobody listens */
+};
 
 struct reply {
     const char *bytes;
@@ -271,7 +275,9 @@ static void test_garbage(void)
         {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", .then = THEN_HANG},
         {.bytes = ""},
         {.bytes = "220 mail.example.org ESMTP\r\n"},
-        {.bytes = "HTTP/1.1 200 OK\r\n", .then = THEN_REPEAT, .repeated = "X-More: of it\r\n"},
+        {.bytes = "HTTP/1.1 200 OK\r\n",
+         .then = THEN_REPEAT,
+         .repeated = "X-More: of it\r\n"},
     };
     struct server server;
     struct http_response response;
@@ -304,10 +310,11 @@ static void test_garbage(void)
 static void redirect_to(char out[512], long status, const struct server *server,
                         const char *path)
 {
-    snprintf(out, 512,
-             "HTTP/1.1 %ld Moved\r\nLocation: http://127.0.0.1:%d%s\r\nContent-Length: 4\r\n"
-             "Link: <http://x>; rel=next\r\n\r\nmove",
-             status, server->port, path);
+    snprintf(
+        out, 512,
+        "HTTP/1.1 %ld Moved\r\nLocation: http://127.0.0.1:%d%s\r\nContent-Length: 4\r\n"
+        "Link: <http://x>; rel=next\r\n\r\nmove",
+        status, server->port, path);
 }
 
 static void test_redirects(void)
@@ -326,11 +333,13 @@ static void test_redirects(void)
     redirect_to(to_back, 302, &home, "/back");
     redirect_to(loop, 308, &home, "/loop");
     const struct reply at_home[] = {
-        {.bytes = to_two}, {.bytes = done},
+        {.bytes = to_two},  {.bytes = done},
         {.bytes = to_away}, {.bytes = done},
-        {.bytes = loop}, {.bytes = loop}, {.bytes = loop}, {.bytes = loop},
+        {.bytes = loop},    {.bytes = loop},
+        {.bytes = loop},    {.bytes = loop},
         {.bytes = to_two},
-        {.bytes = "HTTP/1.1 302 Found\r\nLocation: /relative\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes =
+             "HTTP/1.1 302 Found\r\nLocation: /relative\r\nContent-Length: 0\r\n\r\n"},
         {.bytes = done},
         {.bytes = "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n"
                   "Content-Length: 0\r\n\r\n"},
@@ -421,13 +430,16 @@ static void test_links(void)
     http_response_init(&response, 1000);
     for (size_t i = 0; i < COUNT; i++)
         snprintf(bytes[i], sizeof bytes[i],
-                 "HTTP/1.1 200 OK\r\nLink: %s\r\nContent-Length: 0\r\n\r\n", cases[i].header);
+                 "HTTP/1.1 200 OK\r\nLink: %s\r\nContent-Length: 0\r\n\r\n",
+                 cases[i].header);
     snprintf(bytes[COUNT], sizeof bytes[0],
-             "HTTP/1.1 200 OK\r\nLink: <http://x/%01100d>; rel=next\r\nContent-Length: 0\r\n\r\n",
+             "HTTP/1.1 200 OK\r\nLink: <http://x/%01100d>; rel=next\r\n"
+             "Content-Length: 0\r\n\r\n",
              7);
-    snprintf(bytes[COUNT + 1], sizeof bytes[0],
-             "HTTP/1.1 103 Early\r\nLink: <http://x/early>; rel=next\r\nRetry-After: 9\r\n\r\n"
-             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Ratelimit-Remaining: many\r\n\r\n");
+    snprintf(
+        bytes[COUNT + 1], sizeof bytes[0],
+        "HTTP/1.1 103 Early\r\nLink: <http://x/early>; rel=next\r\nRetry-After: 9\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Ratelimit-Remaining: many\r\n\r\n");
     snprintf(bytes[COUNT + 2], sizeof bytes[0],
              "HTTP/1.1 503 Later\r\nRetry-After: Fri, 01 Jan 2100 00:00:00 GMT\r\n"
              "X-Ratelimit-Reset: 99999999999999999999999\r\nContent-Length: 0\r\n\r\n");
@@ -465,8 +477,15 @@ static void test_links(void)
 static void test_urls(void)
 {
     static const char *const bad[] = {
-        "", "file:///etc/passwd", "ftp://127.0.0.1/x", "/relative", "http//x", "gopher://x/",
-        "http://user:hunter2@127.0.0.1/", "http://hunter2@127.0.0.1/", "http://127.0.0.1:99999/",
+        "",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "/relative",
+        "http//x",
+        "gopher://x/",
+        "http://user:hunter2@127.0.0.1/",
+        "http://hunter2@127.0.0.1/",
+        "http://127.0.0.1:99999/",
         "http://127.0.0.1/a b",
     };
     struct http_response response;
@@ -483,8 +502,10 @@ static void test_urls(void)
     EQ_INT(err.class, ERR_INPUT);
 
     tap_case("a token that would start another header");
-    struct http_request request = {.method = "GET", .url = "http://127.0.0.1:1/",
-                                   .token = "abc\r\nX-Evil: 1", .timeout_ms = PATIENCE_MS};
+    struct http_request request = {.method = "GET",
+                                   .url = "http://127.0.0.1:1/",
+                                   .token = "abc\r\nX-Evil: 1",
+                                   .timeout_ms = PATIENCE_MS};
     OK(http_send(&request, &response, &err) < 0);
     EQ_INT(err.class, ERR_INPUT);
     OK(strstr(err.text, "abc") == NULL);

@@ -35,7 +35,8 @@ static struct queue *open_queue(const char *name)
     return queue;
 }
 
-static long long accept(struct queue *queue, const char *key, const char *device, bool *known)
+static long long accept(struct queue *queue, const char *key, const char *device,
+                        bool *known)
 {
     struct err err;
     struct job job = job_of(key, device, 7);
@@ -200,7 +201,7 @@ static void test_recover(void)
     bool known = false;
     struct queue_entry entry;
     struct queue *queue = open_queue("recover");
-    tap_case("a job that ran when the daemon died is taken again, and its starts are counted");
+    tap_case("a job that ran when the daemon died is taken again, its starts counted");
     long long id = accept(queue, "a", "cpu", &known);
     struct job job = job_of("a", "cpu", 7);
     job.id = id;
@@ -212,6 +213,15 @@ static void test_recover(void)
         OK(queue_recover(queue, &err) == 0);
         OK(queue_next(queue, "cpu", JOB_PINNED, 0, &entry, &err) == 0);
         EQ_INT(entry.attempts, start);
+    }
+    tap_case("a planned rest is not counted as a start, another is");
+    OK(queue_rest(queue, id, true, &err) < 0);
+    EQ_INT(err.class, ERR_CONFLICT);
+    for (unsigned planned = 0; planned < 2; planned++) {
+        OK(queue_start(queue, id, &err) == 0);
+        OK(queue_rest(queue, id, planned == 1, &err) == 0);
+        OK(queue_next(queue, "cpu", JOB_PINNED, 0, &entry, &err) == 0);
+        EQ_INT(entry.attempts, 4);
     }
     tap_case("recovery leaves the others alone");
     long long waiting = accept(queue, "b", "cpu", &known);
@@ -285,6 +295,25 @@ struct note {
     enum job_state state;
 };
 
+static int take_step(struct queue *queue, enum job_state to, struct job *job,
+                     const struct limits *many)
+{
+    struct err err;
+    bool known = false;
+    switch (to) {
+    case JOB_ACCEPTED:
+        return queue_accept(queue, job, many, &known, &err);
+    case JOB_PINNED:
+        return queue_pin(queue, job, &err);
+    case JOB_RUNNING:
+        return queue_start(queue, job->id, &err);
+    case JOB_JUDGED:
+        return queue_judged(queue, job->id, "held", 0, &err);
+    default:
+        return queue_finish(queue, job->id, JOB_DONE, &err);
+    }
+}
+
 /* Accept and move jobs for ever, each step reported; the parent kills us somewhere. */
 static void work_until_killed(const char *file, int round, int fd)
 {
@@ -298,13 +327,8 @@ static void work_until_killed(const char *file, int round, int fd)
         char key[32];
         snprintf(key, sizeof key, "%d/%d", round, i);
         struct job job = job_of(key, "cpu", 7);
-        bool known = false;
         for (int step = JOB_ACCEPTED; step <= JOB_DONE; step++) {
-            int failed = step == JOB_ACCEPTED ? queue_accept(queue, &job, &many, &known, &err)
-                         : step == JOB_PINNED ? queue_pin(queue, &job, &err)
-                         : step == JOB_RUNNING ? queue_start(queue, job.id, &err)
-                         : step == JOB_JUDGED ? queue_judged(queue, job.id, "held", 0, &err)
-                                              : queue_finish(queue, job.id, JOB_DONE, &err);
+            int failed = take_step(queue, (enum job_state)step, &job, &many);
             struct note note = {.id = job.id, .state = (enum job_state)step};
             if (failed != 0 || write(fd, &note, sizeof note) != (ssize_t)sizeof note)
                 _exit(1);
@@ -312,7 +336,7 @@ static void work_until_killed(const char *file, int round, int fd)
     }
 }
 
-/* The last thing said before the kill must be there, or the one step that was under way. */
+/* The last thing said before the kill must be there, or the step under way then. */
 static void check_after_kill(const char *name, struct note last, long long known_id)
 {
     struct err err;
@@ -323,7 +347,8 @@ static void check_after_kill(const char *name, struct note last, long long known
     OK(entry.state == last.state || entry.state == last.state + 1);
     EQ_INT(entry.attempts, entry.state >= JOB_RUNNING ? 1 : 0);
     OK(queue_list(queue, 1, &entry, &count, &err) == 0);
-    OK(entry.job.id == last.id || (last.state == JOB_DONE && entry.job.id == last.id + 1));
+    OK(entry.job.id == last.id
+       || (last.state == JOB_DONE && entry.job.id == last.id + 1));
     if (known_id != 0)
         EQ_INT(state_of(queue, known_id), JOB_DONE);
     queue_close(&queue);
