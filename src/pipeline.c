@@ -95,7 +95,8 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
                                   .job = *request->job,
                                   .progress = request->progress,
                                   .context = request->context};
-    buf_init(&pipeline->log, request->host->limits.log_bytes);
+    /* A capped log has a line more, which says how much was left out. */
+    buf_init(&pipeline->log, request->host->limits.log_bytes + MODEL_TEXT_BYTES);
     if (file_path(pipeline->folder, err, "%s", request->folder) != 0 ||
         file_path(pipeline->work, err, "%s", request->work) != 0)
         return -1;
@@ -160,19 +161,30 @@ static int pin_branch(struct pipeline *pipeline, struct err *err)
     return 0;
 }
 
+/* Bring base and head here. A merge is made again from them: the same two commits give the
+ * same one. */
+static int need_commits(struct pipeline *pipeline, struct err *err)
+{
+    const char *const commits[] = {pipeline->job.base, pipeline->job.head};
+    for (size_t i = 0; i < 2; i++)
+        if (checkout_need(pipeline->repo, &pipeline->remote, commits[i], err) != 0)
+            return -1;
+    return 0;
+}
+
 int pipeline_pin(struct pipeline *pipeline, struct err *err)
 {
+    static const struct git_remote_spec here = {.url = NULL};
     struct job *job = &pipeline->job;
     if (job->kind == JOB_PROMOTE)
         return pin_branch(pipeline, err);
     if (job->merge[0] != '\0')
-        return checkout_need(pipeline->repo, &pipeline->remote, job->head, err) == 0 &&
-                       checkout_need(pipeline->repo, &pipeline->remote, job->base, err) == 0
-                   ? 0
-                   : -1;
+        return need_commits(pipeline, err);
     if (job->pr > 0 && ask_github(pipeline, err) != 0)
         return -1;
-    if (checkout_pin(pipeline->repo, &pipeline->remote, job, err) != 0)
+    if (job->pr == 0 && need_commits(pipeline, err) != 0)
+        return -1;
+    if (checkout_pin(pipeline->repo, job->pr == 0 ? &here : &pipeline->remote, job, err) != 0)
         return -1;
     pipeline_say(pipeline, "head %.*s into base %.*s: measuring %.*s", SHORT_SHA, job->head,
                  SHORT_SHA, job->base, SHORT_SHA, job->merge);

@@ -3,9 +3,13 @@
  * daemon/server.c; it logs to stderr, which systemd keeps. */
 #include "base/file.h"
 #include "cli/cli.h"
+#include "daemon/message.h"
 #include "daemon/server.h"
+#include "daemon/work.h"
+#include "intake/values.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,23 +86,44 @@ static int run(const char *config, struct err *err)
         return -1;
     fprintf(stderr, "ratchetd: %zu devices, %zu repositories, listening on %s\n",
             host.device_count, host.repository_count, host.socket);
-    return server_run(&host, fd, err);
+    return server_run(&host, config, fd, err);
+}
+
+/* `--step JOB`, as the daemon starts it: the token on stdin, progress on stdout. */
+static int step(const char *config, const char *job, struct err *err)
+{
+    static struct host host;
+    long long id;
+    BUF_AUTO token;
+    buf_init(&token, MESSAGE_TOKEN_BYTES);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+    umask(022);
+    if (value_int(job, 1, LLONG_MAX, "--step", &id, err) != 0 ||
+        cli_host(config, &host, err) != 0 || file_read_fd(0, "the token", &token, err) != 0)
+        return -1;
+    return (int)work_step(&host, id, token.data, 1);
 }
 
 int main(int argc, char **argv)
 {
-    const char *config = NULL;
+    const char *config = NULL, *job = NULL;
     bool version = false;
-    const struct cli_option options[] = {
-        {"config", &config, NULL}, {"version", NULL, &version}, {NULL, NULL, NULL}};
+    const struct cli_option options[] = {{"config", &config, NULL},
+                                         {"step", &job, NULL},
+                                         {"version", NULL, &version},
+                                         {NULL, NULL, NULL}};
     struct err err = {0};
     setlocale(LC_ALL, "C");
     if (cli_options(argc, argv, options, NULL, 0, NULL, &err) == 0 && version) {
         printf("ratchetd %s\n", RATCHET_VERSION);
         return 0;
     }
-    if (err.class == ERR_NONE && run(config, &err) == 0)
-        return 0;
+    int end = err.class != ERR_NONE ? -1
+              : job != NULL         ? step(config, job, &err)
+                                    : run(config, &err);
+    if (end >= 0)
+        return end;
     fprintf(stderr, "ratchetd: %s\n", err.text);
     return (int)err_exit_code(err.class);
 }

@@ -97,8 +97,11 @@ int cli_host(const char *path, struct host *host, struct err *err)
 {
     if (path == NULL && access(HOST_CONFIG, R_OK) == 0)
         path = HOST_CONFIG;
-    if ((path == NULL ? host_default(host, err) : host_load(path, host, err)) != 0)
+    if ((path == NULL ? host_default(host, err) : host_load(path, host, err)) != 0) {
+        if (err->class == ERR_NOT_FOUND)
+            err->class = ERR_USAGE; /* a file named on the command line */
         return -1;
+    }
     return cli_find_harness(host, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +17,9 @@
 
 enum { LINE_MAX_BYTES = 4096 };
 
-void lanes_init(struct lanes *lanes, const struct host *host)
+void lanes_init(struct lanes *lanes, const struct host *host, const char *config)
 {
-    *lanes = (struct lanes){.host = host, .count = host->device_count + 1};
+    *lanes = (struct lanes){.config = config, .count = host->device_count + 1};
     for (size_t i = 0; i < lanes->count; i++) {
         struct lane *lane = &lanes->lane[i];
         lane->device = i == 0 ? NULL : host->devices[i - 1].slug;
@@ -27,47 +28,66 @@ void lanes_init(struct lanes *lanes, const struct host *host)
     }
 }
 
-/* The child keeps the pipe and nothing else of the daemon's: a client's socket left open
- * here would hide from the client that the daemon closed it. */
-static _Noreturn void work(const struct host *host, long long job, const char *token, int fd,
-                           pid_t parent)
+/* The child's side, up to its exec: it keeps the two pipes and nothing else of the daemon's.
+ * A new program and not only a new process, because SQLite must not be carried over a fork. */
+static _Noreturn void become_step(const char *config, const char *job, int token, int progress,
+                                  pid_t parent)
 {
-    enum { PROGRESS_FD = 3 };
     sigset_t none;
     sigemptyset(&none);
     setpgid(0, 0);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
-        dup2(fd, PROGRESS_FD) != PROGRESS_FD || close_range(PROGRESS_FD + 1, ~0u, 0) != 0 ||
-        fcntl(PROGRESS_FD, F_SETFD, FD_CLOEXEC) != 0 ||
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || dup2(token, 0) != 0 ||
+        dup2(progress, 1) != 1 || close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) != 0 ||
         sigprocmask(SIG_SETMASK, &none, NULL) != 0)
         _exit(WORK_FAILED);
-    signal(SIGPIPE, SIG_IGN);
-    exit(work_step(host, job, token, PROGRESS_FD));
+    if (config == NULL)
+        execl("/proc/self/exe", "ratchetd", "--step", job, (char *)NULL);
+    else
+        execl("/proc/self/exe", "ratchetd", "--config", config, "--step", job, (char *)NULL);
+    _exit(WORK_FAILED);
+}
+
+static int make_pipes(int token[2], int progress[2], struct err *err)
+{
+    if (pipe2(token, O_CLOEXEC) != 0)
+        return err_errno(err, ERR_HOST, errno, "create a pipe");
+    if (pipe2(progress, O_CLOEXEC) == 0)
+        return 0;
+    int problem = errno;
+    close(token[0]);
+    close(token[1]);
+    return err_errno(err, ERR_HOST, problem, "create a pipe");
 }
 
 int lanes_start(struct lanes *lanes, struct lane *lane, long long job, const char *token,
                 struct err *err)
 {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0)
-        return err_errno(err, ERR_HOST, errno, "create a pipe");
+    int tokens[2], lines[2];
+    char name[32];
+    snprintf(name, sizeof name, "%lld", job);
+    if (make_pipes(tokens, lines, err) != 0)
+        return -1;
     fflush(NULL);
     pid_t parent = getpid();
     pid_t pid = fork();
+    int problem = errno;
+    if (pid == 0)
+        become_step(lanes->config, name, tokens[0], lines[1], parent);
+    /* Into the pipe's buffer: no reader is needed yet, and SIGPIPE is ignored. */
+    ssize_t put = token == NULL ? 0 : write(tokens[1], token, strlen(token));
+    (void)put; /* a step that is gone already says so by its end */
+    close(tokens[0]);
+    close(tokens[1]);
+    close(lines[1]);
     if (pid < 0) {
-        int problem = errno;
-        close(fds[0]);
-        close(fds[1]);
+        close(lines[0]);
         return err_errno(err, ERR_HOST, problem, "fork for job %lld", job);
     }
-    if (pid == 0)
-        work(lanes->host, job, token, fds[1], parent);
     setpgid(pid, pid);
-    close(fds[1]);
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    fcntl(lines[0], F_SETFL, O_NONBLOCK);
     lane->pid = pid;
     lane->job = job;
-    lane->fd = fds[0];
+    lane->fd = lines[0];
     lane->later_s = 0;
     buf_clear(&lane->line);
     return 0;

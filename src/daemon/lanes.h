@@ -25,14 +25,15 @@ struct lane {
 };
 
 struct lanes {
-    const struct host *host;
+    const char *config; /* ratchetd.conf, for the steps' own reading; may be NULL */
     struct lane lane[LANES_MAX]; /* lane[0] is the clerk */
     size_t count;
 };
 
-void lanes_init(struct lanes *lanes, const struct host *host);
+void lanes_init(struct lanes *lanes, const struct host *host, const char *config);
 
-/* Fork a process that takes the job one step further. */
+/* Start `ratchetd --step JOB`, which takes the job one step further. The token goes through a
+ * pipe, never through arguments or environment. */
 MUST_CHECK int lanes_start(struct lanes *lanes, struct lane *lane, long long job,
                            const char *token, struct err *err);
 

@@ -628,7 +628,7 @@ static int serve(struct server *server, struct err *err)
     return 0;
 }
 
-int server_run(const struct host *host, int listen_fd, struct err *err)
+int server_run(const struct host *host, const char *config, int listen_fd, struct err *err)
 {
     struct server *server = calloc(1, sizeof *server);
     if (server == NULL) {
@@ -640,7 +640,7 @@ int server_run(const struct host *host, int listen_fd, struct err *err)
     server->signal_fd = -1;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         server->clients[i].fd = -1;
-    lanes_init(&server->lanes, host);
+    lanes_init(&server->lanes, host, config);
     int result = open_server(server, err) == 0 ? serve(server, err) : -1;
     lanes_kill_all(&server->lanes);
     for (size_t i = 0; i < CLIENTS_MAX; i++)

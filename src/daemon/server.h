@@ -8,7 +8,8 @@
 #include "intake/host.h"
 
 /* Serve on `listen_fd` (taken over) until SIGTERM or SIGINT, which must be blocked, as must
- * SIGCHLD. Jobs in the middle of a step are killed then and taken again by the next start. */
-MUST_CHECK int server_run(const struct host *host, int listen_fd, struct err *err);
+ * SIGCHLD. `config` is where `host` was read from. Jobs in the middle of a step are killed then and taken again by the next start. */
+MUST_CHECK int server_run(const struct host *host, const char *config, int listen_fd,
+                          struct err *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One step of one job, in a process of its own: the daemon forks, the child does this and
+/* One step of one job, in a process of its own (`ratchetd --step JOB`): it does this and
  * exits. Everything that must survive is in the queue, the outbox and the job's folder before
  * the child ends, so it can be killed at any line and the step be taken again.
  *

@@ -285,7 +285,8 @@ static int run_recipe(const struct build_request *request, const char *source,
     buf_init(&said, limits->log_bytes);
     if (proc_run(&spec, &said, end, err) < 0)
         return -1;
-    if (strncmp(said.data, "$ ", 2) != 0 && strstr(said.data, "\n$ ") == NULL)
+    if (end->end != PROC_TIMED_OUT && strncmp(said.data, "$ ", 2) != 0 &&
+        strstr(said.data, "\n$ ") == NULL)
         return sandbox_refused(said.data, err);
     buf_add(log, said.data, said.len);
     return 0;
