@@ -7,9 +7,10 @@
 #include "base/err.h"
 #include "model.h"
 
-/* "sha256:…" over the host's code, read-only and data sections, relocations and dynamic
- * symbols (names, not file offsets), build ids, notes, comments and debug sections left out.
- * ELF64 little-endian shared objects only; a malformed file is ERR_INPUT. */
+/* "sha256:…" over what the loader maps: code, constants, data, relocations and dynamic
+ * symbols. Build ids, comments, debug sections and symbol tables are left out, and so is
+ * every place of the file that only they decide. ELF64 little-endian shared objects only; a
+ * malformed file is ERR_INPUT. */
 MUST_CHECK int code_hash(const char *path, char out[MODEL_CODE_BYTES], struct err *err);
 
 /* Does the library export exactly `attention_kernel` and no unique symbol? ERR_INPUT names
