@@ -8,6 +8,7 @@ import json
 import os
 import re
 
+import actions
 import lib
 import oracles
 from lib import eq, has, lacks, ok
@@ -44,50 +45,19 @@ def commands():
         ok(got.endswith("\n") and "\n" not in got[:-1], "is one line")
 
 
-def runner_reads(text):
-    """The outputs a runner finds in a GITHUB_OUTPUT file; ValueError where its step fails."""
-    values, lines, at = {}, text.split("\n"), 0
-    if lines.pop() != "":
-        raise ValueError("no newline at the end")
-    while at < len(lines):
-        line = lines[at]
-        at += 1
-        if not line:
-            continue
-        equals, arrows = line.find("="), line.find("<<")
-        if equals >= 0 and (arrows < 0 or equals < arrows):
-            values[line[:equals]] = line[equals + 1:]
-            continue
-        if arrows < 0:
-            raise ValueError("no delimiter in %r" % line)
-        name, delimiter = line[:arrows], line[arrows + 2:]
-        if not name or not delimiter:
-            raise ValueError("empty name or delimiter")
-        value = []
-        while True:
-            if at == len(lines):
-                raise ValueError("%r is never closed" % delimiter)
-            at += 1
-            if lines[at - 1] == delimiter:
-                break
-            value.append(lines[at - 1])
-        values[name] = "\n".join(value)
-    return values
-
-
 def outputs():
     """Outputs come back unchanged, whatever they hold"""
     path = os.path.join(lib.temp_dir(), "output")
     names = ["v%d" % i for i in range(len(HOSTILE))]
     for name, value in zip(names, HOSTILE):
         drive("output", path, name, data=value)
-    eq(runner_reads(lib.read(path)), dict(zip(names, HOSTILE)), "all of them, from one file")
+    eq(actions.runner_reads(lib.read(path)), dict(zip(names, HOSTILE)), "all of them, from one file")
     delimiters = re.findall(r"^v\d+<<(.*)$", lib.read(path), re.M)
     eq(len(set(delimiters)), len(HOSTILE), "no delimiter is used twice")
     ok(all(len(d) >= 32 for d in delimiters), "nor can one be guessed", delimiters[:1])
     asked = [{"output": n, "value": v} for n, v in zip(names, HOSTILE)]
     for name, value, want in zip(names, HOSTILE, reference(asked)):
-        eq(runner_reads(want), {name: value}, "GitHub's library agrees on %r" % value)
+        eq(actions.runner_reads(want), {name: value}, "GitHub's library agrees on %r" % value)
     bad = lib.run([lib.driver("actions_driver"), "output", path, "a=b\nc"], data="x")
     ok(bad.code != 0, "a name that would be another output is refused")
 
