@@ -57,6 +57,13 @@ const char *against_name(enum against against)
     return against_names[against];
 }
 
+bool problem_equal(const struct problem *a, const struct problem *b)
+{
+    return a->batch == b->batch && a->heads == b->heads && a->heads_kv == b->heads_kv &&
+           a->seq_q == b->seq_q && a->seq_k == b->seq_k && a->head_dim == b->head_dim &&
+           a->dtype == b->dtype && a->causal == b->causal;
+}
+
 bool model_name_ok(const char *name)
 {
     static const char allowed[] =

@@ -33,6 +33,7 @@ struct problem {
     enum dtype dtype;
     bool causal;
 };
+bool problem_equal(const struct problem *a, const struct problem *b);
 enum { PROBLEM_DIM_MAX = 1 << 20 }; /* of each number above */
 
 struct config {

@@ -101,8 +101,7 @@ static int build_anchor(struct pipeline *pipeline, struct arms *arms, size_t ind
     const struct config *config = &pipeline->config.configs[index];
     const struct baseline_config *entry =
         pipeline->has_baseline ? baseline_find(&pipeline->baseline, config->name) : NULL;
-    if (entry == NULL ||
-        memcmp(&entry->config.problem, &config->problem, sizeof config->problem) != 0) {
+    if (entry == NULL || !problem_equal(&entry->config.problem, &config->problem)) {
         arms->anchor[index] = arms->base;
         return 0;
     }

@@ -123,8 +123,7 @@ static bool could_move(const struct pipeline *pipeline, const struct promotion_a
                 ? baseline_find(&pipeline->baseline, verdict->config.name)
                 : NULL;
         if (verdict->verdict == VERDICT_IMPROVED || entry == NULL ||
-            memcmp(&entry->config.problem, &verdict->config.problem,
-                   sizeof entry->config.problem) != 0)
+            !problem_equal(&entry->config.problem, &verdict->config.problem))
             return true;
     }
     return false;

@@ -23,15 +23,14 @@ static void format_text(struct err *err, enum err_class class, const char *forma
     keep_one_line(err->text);
 }
 
-int err_set(struct err *err, enum err_class class, const char *format, ...)
+void err_write(struct err *err, enum err_class class, const char *format, ...)
 {
     if (err == NULL)
-        return -1;
+        return;
     va_list args;
     va_start(args, format);
     format_text(err, class, format, args);
     va_end(args);
-    return -1;
 }
 
 static enum err_class class_of_errno(enum err_class class, int errnum)
@@ -49,10 +48,10 @@ static enum err_class class_of_errno(enum err_class class, int errnum)
     }
 }
 
-int err_errno(struct err *err, enum err_class class, int errnum, const char *format, ...)
+void err_write_errno(struct err *err, enum err_class class, int errnum, const char *format, ...)
 {
     if (err == NULL)
-        return -1;
+        return;
     va_list args;
     va_start(args, format);
     format_text(err, class_of_errno(class, errnum), format, args);
@@ -60,13 +59,12 @@ int err_errno(struct err *err, enum err_class class, int errnum, const char *for
     err->errnum = errnum;
     size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(errnum));
-    return -1;
 }
 
-int err_wrap(struct err *err, const char *format, ...)
+void err_write_context(struct err *err, const char *format, ...)
 {
     if (err == NULL)
-        return -1;
+        return;
     char inner[ERR_TEXT_BYTES];
     memcpy(inner, err->text, sizeof inner);
     va_list args;
@@ -76,7 +74,6 @@ int err_wrap(struct err *err, const char *format, ...)
     keep_one_line(err->text);
     size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof err->text - used, ": %s", inner);
-    return -1;
 }
 
 enum exit_code err_exit_code(enum err_class class)

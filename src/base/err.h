@@ -44,18 +44,28 @@ enum exit_code {
     EXIT_INTERNAL = 70
 };
 
-/* Fill in `err` and return -1, so that `return err_set(...)` is the whole error path.
- * Control characters in the formatted text are replaced by `?`: it must stay one line. */
-int err_set(struct err *err, enum err_class class, const char *format, ...)
+/* Fill in `err` and give -1, so that `return err_set(...)` is the whole error path. Control
+ * characters in the formatted text are replaced by `?`: it must stay one line.
+ * (Macros, so that compilers and analysers see that the value is always -1.) */
+#define err_set(...) (err_write(__VA_ARGS__), err_failed())
+void err_write(struct err *err, enum err_class class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The same with `: strerror(errnum)` appended. ENOSPC, EDQUOT and the like become ERR_HOST
  * whatever `class` says, since no input is at fault for a full disk. */
-int err_errno(struct err *err, enum err_class class, int errnum, const char *format, ...)
+#define err_errno(...) (err_write_errno(__VA_ARGS__), err_failed())
+void err_write_errno(struct err *err, enum err_class class, int errnum, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Put `context: ` in front of an error that is on its way out. Returns -1. */
-int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Put `context: ` in front of an error that is on its way out. */
+#define err_wrap(...) (err_write_context(__VA_ARGS__), err_failed())
+void err_write_context(struct err *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static inline int err_failed(void)
+{
+    return -1;
+}
 
 /* The exit code a command ends with for an error of this class. */
 enum exit_code err_exit_code(enum err_class class);

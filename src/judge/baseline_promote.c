@@ -103,7 +103,7 @@ static bool measured(const struct candidate *candidate, struct promotion_move *m
         say(move, "stays: the two runs measured different machine code");
         return false;
     }
-    if (!nouns_same_problem(&first->config.problem, &second->config.problem)) {
+    if (!problem_equal(&first->config.problem, &second->config.problem)) {
         say(move, "stays: the two runs measured different problems");
         return false;
     }
@@ -143,7 +143,7 @@ static bool decide(const struct promotion_request *request,
     if (candidate->old == NULL) {
         why = "new";
         say(move, "new: recorded for the first time");
-    } else if (!nouns_same_problem(&candidate->old->config.problem,
+    } else if (!problem_equal(&candidate->old->config.problem,
                                    &candidate->runs[1]->config.problem)) {
         why = "new";
         say(move, "new: the name stood for another problem before");
@@ -208,8 +208,8 @@ static int new_row(const struct promotion_request *request,
                    const struct candidate *candidate, const struct promotion_move *move,
                    struct baseline *out)
 {
-    const struct config_samples *second = candidate->runs[1];
-    struct baseline_config *row = add_row(out);
+    const struct config_samples *first = candidate->runs[0], *second = candidate->runs[1];
+    struct baseline_config *row = first == NULL || second == NULL ? NULL : add_row(out);
     if (row == NULL)
         return -1;
     row->config = second->config;
@@ -222,8 +222,8 @@ static int new_row(const struct promotion_request *request,
         snprintf(row->who, sizeof row->who, "%s", request->who);
     if (environment_copy(&request->second->environment, &row->environment) != 0)
         return -1;
-    row->replicates = calloc(usable_count(candidate->runs[0]) + usable_count(second),
-                             sizeof *row->replicates);
+    row->replicates =
+        calloc(usable_count(first) + usable_count(second) + 1, sizeof *row->replicates);
     if (row->replicates == NULL)
         return -1;
     for (int run = 0; run < 2; run++)

@@ -477,7 +477,7 @@ static int judge_config(const struct samples *samples, size_t at,
     } else if (baseline != NULL) {
         judged.stored_config = baseline_find(baseline, config->config.name);
         if (judged.stored_config != NULL &&
-            !nouns_same_problem(&judged.stored_config->config.problem,
+            !problem_equal(&judged.stored_config->config.problem,
                                 &config->config.problem)) {
             judged.other_problem = true;
             judged.stored_config = NULL;

@@ -228,10 +228,3 @@ void nouns_put_series(struct buf *out, const struct series *series)
     }
     buf_addc(out, ']');
 }
-
-bool nouns_same_problem(const struct problem *a, const struct problem *b)
-{
-    return a->batch == b->batch && a->heads == b->heads && a->heads_kv == b->heads_kv &&
-           a->seq_q == b->seq_q && a->seq_k == b->seq_k && a->head_dim == b->head_dim &&
-           a->dtype == b->dtype && a->causal == b->causal;
-}

@@ -45,6 +45,4 @@ void nouns_put_environment(struct buf *out, const struct environment *environmen
 void nouns_put_problem(struct buf *out, const struct problem *problem);
 void nouns_put_series(struct buf *out, const struct series *series); /* the array alone */
 
-bool nouns_same_problem(const struct problem *a, const struct problem *b);
-
 #endif
