@@ -182,6 +182,25 @@ static void say_end(struct pipeline *pipeline, const struct promote_result *resu
     pipeline_say(pipeline, "%s", pipeline->notes[pipeline->note_count - 1]);
 }
 
+/* What moved is settled: a config recorded for the first time had nothing to be compared
+ * with, and an accepted loss is no regression any more. */
+static void settle_verdicts(struct comparison *comparison, const struct promotion_move *moves,
+                            size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t c = 0; c < comparison->count; c++) {
+            struct config_verdict *verdict = &comparison->configs[c];
+            if (moves[i].why[0] == '\0' || strcmp(moves[i].name, verdict->config.name) != 0 ||
+                verdict->verdict == VERDICT_IMPROVED)
+                continue;
+            verdict->verdict = VERDICT_HELD;
+            verdict->fault = FAULT_NONE;
+            snprintf(verdict->reason, sizeof verdict->reason, "%s", moves[i].reason);
+        }
+    }
+    verdict_roll_up(comparison);
+}
+
 /* Decide from the tip that was fetched last, and push. */
 static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
                            const struct promotion_accept *accept, enum promote_end *end,
@@ -240,6 +259,7 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
         return 0;
     say_moves(pipeline, moves, move_count);
     say_end(pipeline, &result);
+    settle_verdicts(&pipeline->comparison, moves, move_count);
     return 0;
 }
 

@@ -3,8 +3,8 @@
  * where a person accepts a loss by name. */
 #include "cli/cli.h"
 
-#include "pipeline.h"
 #include "judge/verdict.h"
+#include "pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,32 +30,32 @@ static int parse_accept(const char *names, const char *by, struct promotion_acce
     return 0;
 }
 
+static int print_result(struct pipeline *pipeline, struct err *err)
+{
+    BUF_AUTO text;
+    buf_init(&text, 16 << 20);
+    if (pipeline_write(pipeline, err) != 0)
+        return -1;
+    verdict_format_table(&pipeline->comparison, &text);
+    fwrite(text.data, 1, text.len, stdout);
+    for (size_t i = 0; i < pipeline->note_count; i++)
+        printf("%s\n", pipeline->notes[i]);
+    return comparison_exit(&pipeline->comparison);
+}
+
 /* One walk; *wait_s says when the second run is due. */
 static int walk(const struct pipeline_request *request, const struct promotion_accept *accept,
                 unsigned *wait_s, struct err *err)
 {
-    struct pipeline pipeline = {0};
+    struct pipeline pipeline __attribute__((cleanup(pipeline_close))) = {0};
     struct err problem = {0};
-    int result = -1;
-    if (pipeline_open(&pipeline, request, err) == 0) {
-        if (pipeline_pin(&pipeline, &problem) != 0)
-            pipeline_unmeasured(&pipeline, FAULT_HOST, &problem);
-        else if (pipeline_promote(&pipeline, accept, wait_s, err) != 0)
-            goto done; /* a defect of ours: nothing to report on */
-        result = *wait_s > 0 ? 0 : pipeline_write(&pipeline, err);
-        if (result == 0 && *wait_s == 0) {
-            BUF_AUTO text;
-            buf_init(&text, 16 << 20);
-            verdict_format_table(&pipeline.comparison, &text);
-            fwrite(text.data, 1, text.len, stdout);
-            for (size_t i = 0; i < pipeline.note_count; i++)
-                printf("%s\n", pipeline.notes[i]);
-            result = comparison_exit(&pipeline.comparison);
-        }
-    }
-done:
-    pipeline_close(&pipeline);
-    return result;
+    if (pipeline_open(&pipeline, request, err) != 0)
+        return -1;
+    if (pipeline_pin(&pipeline, &problem) != 0)
+        pipeline_unmeasured(&pipeline, FAULT_HOST, &problem);
+    else if (pipeline_promote(&pipeline, accept, wait_s, err) != 0)
+        return -1;
+    return *wait_s > 0 ? 0 : print_result(&pipeline, err);
 }
 
 int cli_promote(int argc, char **argv, struct err *err)

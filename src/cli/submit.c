@@ -108,7 +108,7 @@ static void print_foreign(const char *text)
     BUF_AUTO line;
     buf_init(&line, 16 << 10);
     actions_log_line(&line, text, strlen(text));
-    printf("%s\n", line.data);
+    fputs(line.data, stdout);
     fflush(stdout);
 }
 
@@ -165,7 +165,7 @@ static int on_result(struct submit *submit, const json_t *message, struct err *e
     char title[64];
     snprintf(title, sizeof title, "Ratchet: %.32s", verdict);
     actions_command(&line, level, title, text_of(message, "reason"));
-    printf("%s\n", line.data);
+    fputs(line.data, stdout);
     return write_actions(submit, message, err);
 }
 
@@ -193,7 +193,7 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
     BUF_AUTO line;
     buf_init(&line, 16 << 10);
     actions_command(&line, "error", "Ratchet", text_of(message, "text"));
-    printf("%s\n", line.data);
+    fputs(line.data, stdout);
     fprintf(stderr, "ratchet submit: %s\n", text_of(message, "text"));
     return 0;
 }
