@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rooms of src are trust boundaries: none includes another's headers, base knows nothing of
+the domain, the one user of each library is the only one, and files have a size a reader can hold."""
+
+import os
+import re
+
+import lib
+from lib import eq, ok
+
+SRC = os.path.join(lib.TOP, "src")
+ROOMS = ["intake", "measure", "harness", "judge", "publish"]
+SHARED = {"model.h", "limit.h", "wire.h"}
+ONLY = {"git2": "base/git", "curl/": "base/http", "sqlite3": "base/db", "jansson": "base/json",
+        "openssl/": "base/file"}
+
+
+def sources():
+    for folder, _, names in os.walk(SRC):
+        for name in sorted(names):
+            if name.endswith((".c", ".h")) and name != "config.h":
+                path = os.path.join(folder, name)
+                yield os.path.relpath(path, SRC), lib.read(path)
+
+
+def includes(text):
+    return re.findall(r'^\s*#\s*include\s+["<]([^">]+)[">]', text, re.M)
+
+
+def rooms_are_closed():
+    """No room includes another"""
+    seen = 0
+    for path, text in sources():
+        room = path.split("/")[0] if "/" in path else None
+        if room not in ROOMS + ["base"]:
+            continue
+        seen += 1
+        allowed = {room} if room == "base" else {room, "base"}
+        wrong = [name for name in includes(text) if "/" in name
+                 and os.path.isdir(os.path.join(SRC, name.split("/")[0]))
+                 and name.split("/")[0] not in allowed]
+        wrong += [name for name in includes(text) if room == "base" and name in SHARED]
+        if wrong:
+            ok(False, "%s includes %s" % (path, ", ".join(wrong)))
+    ok(seen > 50, "all %d files of the rooms were read" % seen)
+
+
+def one_user_each():
+    """Each foreign library has one user"""
+    for library, user in ONLY.items():
+        users = {path for path, text in sources()
+                 if any(name.startswith(library) for name in includes(text))}
+        ok(users, "%s is used" % library)
+        eq(sorted(p for p in users if not p.startswith(user)), [], "%s only in %s" % (library, user))
+
+
+def no_attic():
+    """No utils.c, and no file that outgrew its job"""
+    for path, text in sources():
+        if re.search(r"util", path) or text.count("\n") > 700:
+            ok(False, "%s: %d lines" % (path, text.count("\n")))
+        if not text.startswith("/* SPDX-License-Identifier: Apache-2.0 */\n/*"):
+            ok(False, "%s opens with its licence and what it owns" % path)
+    ok(True, "every file was looked at")
+
+
+lib.main(rooms_are_closed, one_user_each, no_attic)
