@@ -29,15 +29,41 @@ static void tell(struct doctor *doctor, bool needed, int result, const char *wha
     doctor->failed += needed && result != 0;
 }
 
-/* The sandbox's user has to get through to the scratch folder, not only we. */
+/* A folder of ours inside a sandbox: its user has to get through to it, not only we. */
+static int enter_sandbox(const struct host *host, const char *folder, struct err *err)
+{
+    const struct sandbox_bind binds[] = {{.from = folder, .to = "/job"}};
+    const char *const argv[] = {"/bin/true", NULL}, *const env[] = {NULL};
+    const struct sandbox sandbox = {.kind = SANDBOX_BUILD,
+                                    .device = "cpu",
+                                    .binds = binds,
+                                    .bind_count = 1,
+                                    .argv = argv,
+                                    .env = env,
+                                    .cwd = "/",
+                                    .uid = host->sandbox_uid,
+                                    .gid = host->sandbox_gid};
+    struct sandbox_command *command = NULL;
+    struct proc_spec spec;
+    int result = sandbox_command(&sandbox, &command, &spec, err);
+    sandbox_free(&command);
+    return result;
+}
+
 static int try_state(const struct host *host, struct err *err)
 {
     char path[FILE_PATH_BYTES];
     if (file_mkdirs(host->state, 0711, err) != 0 ||
         file_path(path, err, "%s/doctor-%ld", host->state, (long)getpid()) != 0 ||
-        file_write(path, "x", 1, 0600, err) != 0)
+        file_mkdirs(path, 0711, err) != 0)
         return -1;
-    return file_remove_tree(path, err);
+    int result = enter_sandbox(host, path, err);
+    struct err problem;
+    if (file_remove_tree(path, &problem) != 0 && result == 0) {
+        *err = problem;
+        return -1;
+    }
+    return result;
 }
 
 static int try_lock(const struct host *host, const char *slug, struct err *err)

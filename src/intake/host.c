@@ -469,8 +469,10 @@ int host_default(struct host *out, struct err *err)
     const char *folder = getenv("XDG_STATE_HOME");
     const char *below = "";
     if (folder == NULL || folder[0] != '/') { /* the specification: a relative one is void */
-        folder = getenv("HOME");
-        below = "/.local/state";
+        /* Root's own folder is closed to the sandbox's user, who has to pass through. */
+        bool root = geteuid() == 0;
+        folder = root ? "/var/lib" : getenv("HOME");
+        below = root ? "" : "/.local/state";
     }
     if (folder == NULL || folder[0] != '/')
         return err_set(err, ERR_HOST, "neither XDG_STATE_HOME nor HOME names a folder: say "

@@ -72,7 +72,7 @@ struct host {
 };
 
 /* Built-in values: what `ratchet check` uses on a laptop without any file. State is below
- * $XDG_STATE_HOME or $HOME/.local/state, one device `cpu`. */
+ * $XDG_STATE_HOME, or else $HOME/.local/state (root: /var/lib), one device `cpu`. */
 MUST_CHECK int host_default(struct host *out, struct err *err);
 MUST_CHECK int host_parse(const char *text, size_t len, const char *name, struct host *out,
                           struct err *err);
