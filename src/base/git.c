@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starts libgit2, opens repositories, reads and merges commits, and turns libgit2's codes
- * into our errors. Trees are git_tree.c's, folders on disk git_checkout.c's, configuration
- * text git_config.c's, the network git_remote.c's, git_fetch.c's and git_push.c's. */
+ * into our errors. Trees are git_tree.c's, folders on disk git_checkout.c's,
+ * configuration text git_config.c's, the network git_remote.c's, git_fetch.c's and
+ * git_push.c's. */
 #include "base/git_internal.h"
 
 #include "base/file.h"
 #include "base/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <git2/sys/repository.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,14 +19,16 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MERGE_MS = 120000, SHARE_BYTES = 4096 };
+enum { MERGE_MS = 120000, SHARE_BYTES = 4096, STALE_S = 6 * 3600 };
 
 /* ---- the library ---- */
 
-/* Shutting down after a second init only takes back the count, so no state of our own says
- * whether it already runs. The first init is never undone: it lives as long as we do. */
+/* Shutting down after a second init only takes back the count, so no state of our own
+ * says whether it already runs. The first init is never undone: it lives as long as we
+ * do. */
 int gitlib_start(struct err *err)
 {
     int count = git_libgit2_init();
@@ -45,7 +50,8 @@ int gitlib_start(struct err *err)
 const char *gitlib_words(void)
 {
     const git_error *last = git_error_last();
-    return last == NULL || last->message == NULL ? "libgit2 gave no reason" : last->message;
+    return last == NULL || last->message == NULL ? "libgit2 gave no reason"
+                                                 : last->message;
 }
 
 static enum err_class class_of_code(int code)
@@ -54,13 +60,13 @@ static enum err_class class_of_code(int code)
         int code;
         enum err_class class;
     } table[] = {
-        {GIT_ENOTFOUND, ERR_NOT_FOUND},   {GIT_EAUTH, ERR_AUTH},
-        {GIT_EAMBIGUOUS, ERR_INPUT},      {GIT_EINVALIDSPEC, ERR_INPUT},
-        {GIT_EINVALID, ERR_INPUT},        {GIT_EOWNER, ERR_HOST},
-        {GIT_ECONFLICT, ERR_CONFLICT},    {GIT_EMERGECONFLICT, ERR_CONFLICT},
-        {GIT_EMODIFIED, ERR_CONFLICT},    {GIT_ENONFASTFORWARD, ERR_CONFLICT},
-        {GIT_ELOCKED, ERR_CONFLICT},      {GIT_ECERTIFICATE, ERR_HOST},
-        {GIT_EPEEL, ERR_INPUT},           {GIT_EMISMATCH, ERR_INPUT},
+        {GIT_ENOTFOUND, ERR_NOT_FOUND}, {GIT_EAUTH, ERR_AUTH},
+        {GIT_EAMBIGUOUS, ERR_INPUT},    {GIT_EINVALIDSPEC, ERR_INPUT},
+        {GIT_EINVALID, ERR_INPUT},      {GIT_EOWNER, ERR_HOST},
+        {GIT_ECONFLICT, ERR_CONFLICT},  {GIT_EMERGECONFLICT, ERR_CONFLICT},
+        {GIT_EMODIFIED, ERR_CONFLICT},  {GIT_ENONFASTFORWARD, ERR_CONFLICT},
+        {GIT_ELOCKED, ERR_CONFLICT},    {GIT_ECERTIFICATE, ERR_HOST},
+        {GIT_EPEEL, ERR_INPUT},         {GIT_EMISMATCH, ERR_INPUT},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].code == code)
@@ -94,7 +100,8 @@ int gitlib_oid(const char *sha, git_oid *oid, struct err *err)
     return 0;
 }
 
-int gitlib_commit(struct git_repo *repo, const char *sha, git_commit **commit, struct err *err)
+int gitlib_commit(struct git_repo *repo, const char *sha, git_commit **commit,
+                  struct err *err)
 {
     git_oid oid;
     git_repository *lib;
@@ -127,10 +134,12 @@ int gitlib_keep(git_repository *lib, const git_oid *oid, struct err *err)
 static int refuse_alternates(git_repository *lib, const char *path, struct err *err)
 {
     char file[FILE_PATH_BYTES];
-    if (file_path(file, err, "%sobjects/info/alternates", git_repository_commondir(lib)) < 0)
+    const char *folder = git_repository_commondir(lib);
+    if (file_path(file, err, "%sobjects/info/alternates", folder) < 0)
         return -1;
     if (access(file, F_OK) == 0)
-        return err_set(err, ERR_INPUT, "%s borrows objects (objects/info/alternates), which "
+        return err_set(err, ERR_INPUT,
+                       "%s borrows objects (objects/info/alternates), which "
                        "is not followed: run `git repack -ad` there and remove that file",
                        path);
     return 0;
@@ -141,7 +150,8 @@ int gitlib_open(const char *path, git_repository **lib, struct err *err)
     LIB_AUTO(repository) *opened = NULL;
     LIB_AUTO(config) *nothing = NULL;
     git_error_clear();
-    int code = git_repository_open_ext(&opened, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+    int code = git_repository_open_ext(&opened, path, GIT_REPOSITORY_OPEN_NO_SEARCH,
+                                       NULL);
     if (code == GIT_ENOTFOUND)
         return err_set(err, ERR_NOT_FOUND, "%s is not a git repository", path);
     if (code < 0)
@@ -166,8 +176,8 @@ int gitlib_repo(struct git_repo *repo, git_repository **lib, struct err *err)
     return 0;
 }
 
-/* Made beside its place and renamed into it, so that a half-made one is never found there.
- * Somebody else may have been faster: theirs is as good. */
+/* Made beside its place and renamed into it, so that a half-made one is never found
+ * there. Somebody else may have been faster: theirs is as good. */
 static int create(const char *path, struct err *err)
 {
     char temporary[FILE_PATH_BYTES];
@@ -183,9 +193,9 @@ static int create(const char *path, struct err *err)
     };
     git_error_clear();
     int code = git_repository_init_ext(&made, temporary, &options);
-    if (code == 0 && (rename(temporary, path) == 0 || errno == ENOTEMPTY || errno == EEXIST)) {
+    if (code == 0 &&
+        (rename(temporary, path) == 0 || errno == ENOTEMPTY || errno == EEXIST))
         return access(temporary, F_OK) == 0 ? file_remove_tree(temporary, err) : 0;
-    }
     if (code < 0)
         gitlib_error(err, code, "cannot create repository %s", path);
     else
@@ -195,6 +205,27 @@ static int create(const char *path, struct err *err)
     return -1;
 }
 
+/* A killed fetch leaves libgit2's temporary file behind, up to a whole pack. Hours
+ * later it cannot be anybody's who still writes. What cannot be removed costs room and
+ * no more. */
+static void sweep(git_repository *lib, const char *folder)
+{
+    char path[FILE_PATH_BYTES];
+    if (file_path(path, NULL, "%s%s", git_repository_commondir(lib), folder) < 0)
+        return;
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return;
+    const struct dirent *entry;
+    struct stat info;
+    while ((entry = readdir(dir)) != NULL)
+        if (strstr(entry->d_name, "_git2_") != NULL &&
+            fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(info.st_mode) && info.st_mtime < time(NULL) - STALE_S)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+}
+
 int git_open(const char *path, struct git_repo **repo, struct err *err)
 {
     if (gitlib_start(err) < 0)
@@ -202,8 +233,8 @@ int git_open(const char *path, struct git_repo **repo, struct err *err)
     git_repository *lib = NULL;
     struct err why = {0};
     if (gitlib_open(path, &lib, &why) < 0) {
-        /* A folder with something else in it makes the rename fail, and the second look at
-         * it says so. */
+        /* A folder with something else in it makes the rename fail, and the second look
+         * at it says so. */
         if (why.class != ERR_NOT_FOUND) {
             if (err != NULL)
                 *err = why;
@@ -219,6 +250,10 @@ int git_open(const char *path, struct git_repo **repo, struct err *err)
         free(real);
         git_repository_free(lib);
         return err_errno(err, ERR_HOST, errno, "cannot open repository %s", path);
+    }
+    if (git_repository_is_bare(lib)) { /* ours, not somebody's work */
+        sweep(lib, "objects");
+        sweep(lib, "objects/pack");
     }
     *opened = (struct git_repo){.path = real, .lib = lib};
     *repo = opened;
@@ -249,7 +284,8 @@ struct call {
 #endif
 
 /* A few kilobytes on the wire can be objects of gigabytes. RLIMIT_DATA counts what is
- * allocated and not the packs that are mapped. The sanitizers' own memory would pass it. */
+ * allocated and not the packs that are mapped. The sanitizers' own memory would pass
+ * it. */
 static int limit_memory(struct err *err)
 {
 #if defined(__SANITIZE_ADDRESS__) || GIT_HAS_FEATURE(address_sanitizer)
@@ -268,8 +304,8 @@ static int limited(void *context, struct err *err)
     return limit_memory(err) < 0 ? -1 : call->function(call->context, err);
 }
 
-int gitlib_call(struct git_repo *repo, int (*function)(void *, struct err *), void *context,
-                unsigned wall_ms, struct err *err)
+int gitlib_call(struct git_repo *repo, int (*function)(void *, struct err *),
+                void *context, unsigned wall_ms, struct err *err)
 {
     git_repository_free(repo->lib);
     repo->lib = NULL;
@@ -279,8 +315,8 @@ int gitlib_call(struct git_repo *repo, int (*function)(void *, struct err *), vo
 
 char *gitlib_share(struct err *err)
 {
-    void *page = mmap(NULL, SHARE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                      -1, 0);
+    void *page = mmap(NULL, SHARE_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
         err_errno(err, ERR_HOST, errno, "cannot share memory with a child");
         return NULL;
@@ -405,14 +441,14 @@ static int write_merge(git_repository *lib, const struct merge *merge, git_index
     if (code == 0)
         code = git_tree_lookup(&tree, lib, &tree_id);
     if (code == 0)
-        code = git_signature_new(&who, "ratchet", "ratchet@localhost", git_commit_time(theirs),
-                                 0);
+        code = git_signature_new(&who, "ratchet", "ratchet@localhost",
+                                 git_commit_time(theirs), 0);
     if (code == 0)
         code = git_commit_create(&commit_id, lib, NULL, who, who, NULL, message, tree, 2,
                                  parents);
     if (code < 0)
-        return gitlib_error(err, code, "cannot write the merge of %s into %s", merge->theirs,
-                            merge->ours);
+        return gitlib_error(err, code, "cannot write the merge of %s into %s",
+                            merge->theirs, merge->ours);
     git_oid_tostr(merge->sha, GIT_SHA_BYTES, &commit_id);
     return 0;
 }
@@ -438,7 +474,8 @@ static int merge_in_child(void *context, struct err *err)
     if (code == 0)
         code = git_merge_commits(&index, lib, ours, theirs, &options);
     if (code < 0)
-        return gitlib_error(err, code, "cannot merge %s into %s", merge->theirs, merge->ours);
+        return gitlib_error(err, code, "cannot merge %s into %s", merge->theirs,
+                            merge->ours);
     if (git_index_has_conflicts(index))
         return name_conflict(index, merge, err);
     return write_merge(lib, merge, index, ours, theirs, err);
@@ -451,7 +488,8 @@ int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
     SHARED_AUTO *page = gitlib_share(err);
     if (page == NULL)
         return -1;
-    struct merge merge = {.path = repo->path, .ours = ours, .theirs = theirs, .sha = page};
+    struct merge merge = {
+        .path = repo->path, .ours = ours, .theirs = theirs, .sha = page};
     if (gitlib_call(repo, merge_in_child, &merge, MERGE_MS, err) < 0)
         return -1;
     memcpy(sha, page, GIT_SHA_BYTES);

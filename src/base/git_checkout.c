@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the tree of a commit, which a stranger made, to disk. The whole tree is walked and
- * checked before the first file is made; files are made with openat below a folder that we
- * hold open, never over something that is there, and links become plain files, so no name in
- * the tree can lead out of that folder. */
+/* Writes the tree of a commit, which a stranger made, to disk. The whole tree is walked
+ * and checked before the first file is made; files are made with openat below a folder
+ * that we hold open, never over something that is there, and links become plain files, so
+ * no name in the tree can lead out of that folder. */
 #include "base/git_internal.h"
 
 #include "base/file.h"
@@ -30,12 +30,13 @@ struct walk {
 static size_t enter(struct walk *walk, const char *name)
 {
     size_t used = strlen(walk->path);
-    snprintf(walk->path + used, sizeof walk->path - used, "%s%s", used > 0 ? "/" : "", name);
+    snprintf(walk->path + used, sizeof walk->path - used, "%s%s", used > 0 ? "/" : "",
+             name);
     return used;
 }
 
-static int object_size(struct walk *walk, const git_oid *oid, git_object_t want, size_t *size,
-                       struct err *err)
+static int object_size(struct walk *walk, const git_oid *oid, git_object_t want,
+                       size_t *size, struct err *err)
 {
     git_object_t type;
     git_error_clear();
@@ -48,7 +49,8 @@ static int object_size(struct walk *walk, const git_oid *oid, git_object_t want,
 }
 
 /* Parsing a tree takes memory for each entry, so its size is looked at before. */
-static int open_tree(struct walk *walk, const git_oid *oid, git_tree **tree, struct err *err)
+static int open_tree(struct walk *walk, const git_oid *oid, git_tree **tree,
+                     struct err *err)
 {
     size_t size;
     if (object_size(walk, oid, GIT_OBJECT_TREE, &size, err) < 0)
@@ -63,7 +65,8 @@ static int open_tree(struct walk *walk, const git_oid *oid, git_tree **tree, str
 
 /* ---- first pass: look ---- */
 
-static int check_tree(struct walk *walk, const git_oid *oid, unsigned depth, struct err *err);
+static int check_tree(struct walk *walk, const git_oid *oid, unsigned depth,
+                      struct err *err);
 
 static int check_blob(struct walk *walk, const git_oid *oid, struct err *err)
 {
@@ -71,7 +74,8 @@ static int check_blob(struct walk *walk, const git_oid *oid, struct err *err)
     if (object_size(walk, oid, GIT_OBJECT_BLOB, &size, err) < 0)
         return -1;
     if (size > walk->limits->bytes - walk->bytes)
-        return err_set(err, ERR_LIMIT, "the tree has more than %llu bytes, `%s` passes that",
+        return err_set(err, ERR_LIMIT,
+                       "the tree has more than %llu bytes, `%s` passes that",
                        walk->limits->bytes, walk->path);
     walk->bytes += size;
     return 0;
@@ -81,7 +85,8 @@ static int check_entry(struct walk *walk, const git_tree_entry *entry, unsigned 
                        struct err *err)
 {
     if (!gitlib_name_ok(git_tree_entry_name(entry)))
-        return err_set(err, ERR_INPUT, "the tree holds a forbidden name `%s`", walk->path);
+        return err_set(err, ERR_INPUT, "the tree holds a forbidden name `%s`",
+                       walk->path);
     if (++walk->entries > walk->limits->entries)
         return err_set(err, ERR_LIMIT, "the tree has more than %llu entries",
                        walk->limits->entries);
@@ -100,11 +105,13 @@ static int check_entry(struct walk *walk, const git_tree_entry *entry, unsigned 
 }
 
 /* `depth` counts folders within folders: 0 at the root. */
-static int check_tree(struct walk *walk, const git_oid *oid, unsigned depth, struct err *err)
+static int check_tree(struct walk *walk, const git_oid *oid, unsigned depth,
+                      struct err *err)
 {
     if (depth > walk->limits->depth || depth > DEPTH_CEILING)
-        return err_set(err, ERR_LIMIT, "the tree is more than %u folders deep at `%.100s`",
-                       depth - 1, walk->path);
+        return err_set(err, ERR_LIMIT,
+                       "the tree is more than %u folders deep at `%.100s`", depth - 1,
+                       walk->path);
     LIB_AUTO(tree) *tree = NULL;
     if (open_tree(walk, oid, &tree, err) < 0)
         return -1;
@@ -135,8 +142,8 @@ static int write_blob(struct walk *walk, int folder, const char *name, const git
     int code = git_blob_lookup(&blob, walk->lib, oid);
     if (code < 0)
         return gitlib_error(err, code, "cannot read `%s`", walk->path);
-    FD_AUTO fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                        mode);
+    FD_AUTO fd = openat(folder, name,
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return made_twice(walk, "create", err);
     const char *at = git_blob_rawcontent(blob);
@@ -157,8 +164,8 @@ static int write_blob(struct walk *walk, int folder, const char *name, const git
 
 static int write_tree(struct walk *walk, int folder, const git_oid *oid, struct err *err);
 
-static int write_folder(struct walk *walk, int folder, const char *name, const git_oid *oid,
-                        struct err *err)
+static int write_folder(struct walk *walk, int folder, const char *name,
+                        const git_oid *oid, struct err *err)
 {
     if (mkdirat(folder, name, 0700) != 0)
         return made_twice(walk, "create folder", err);
@@ -200,7 +207,8 @@ static int write_tree(struct walk *walk, int folder, const git_oid *oid, struct 
     return 0;
 }
 
-/* Take back what a failed write left. The names were checked: each is directly below path. */
+/* Take back what a failed write left. The names were checked: each is directly below
+ * path. */
 static void undo(const char *path, const git_tree *root, bool made)
 {
     int ignored = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads text in git-config syntax through libgit2's parser. Text in memory only: no file of
- * the host is opened, no include followed. What the keys mean is the caller's. */
+/* Reads text in git-config syntax through libgit2's parser. Text in memory only: no file
+ * of the host is opened, no include followed. What the keys mean is the caller's. */
 #include "base/git_internal.h"
 
 #include "base/file.h"
@@ -15,13 +15,15 @@
 #include <unistd.h>
 
 struct entry_sink {
-    int (*each)(void *, const char *, const char *, const char *, const char *, struct err *);
+    int (*each)(void *, const char *, const char *, const char *, const char *,
+                struct err *);
     void *context;
     const char *name;
 };
 
-/* An include makes libgit2 open another file while it parses, so it has to be seen before.
- * Refusing it in comments and values too keeps this test simpler than the syntax. */
+/* An include makes libgit2 open another file while it parses, so it has to be seen
+ * before. Refusing it in comments and values too keeps this test simpler than the
+ * syntax. */
 static bool has_include(const char *text, size_t len)
 {
     static const char word[] = "include";
@@ -31,7 +33,8 @@ static bool has_include(const char *text, size_t len)
         size_t at = i + 1;
         while (at < len && isspace((unsigned char)text[at]))
             at++;
-        if (len - at >= sizeof word - 1 && strncasecmp(text + at, word, sizeof word - 1) == 0)
+        if (len - at >= sizeof word - 1 &&
+            strncasecmp(text + at, word, sizeof word - 1) == 0)
             return true;
     }
     return false;
@@ -51,8 +54,8 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-/* libgit2 says "failed to parse config file: WHAT (in /proc/self/fd/4:3, column 7)". What the
- * reader needs of that is our name for the text, the line and WHAT. */
+/* libgit2 says "failed to parse config file: WHAT (in /proc/self/fd/4:3, column 7)". What
+ * the reader needs of that is our name for the text, the line and WHAT. */
 static int parse_error(const char *name, struct err *err)
 {
     char what[512];
@@ -66,7 +69,8 @@ static int parse_error(const char *name, struct err *err)
     const char *start = what;
     if (strncmp(start, preamble, sizeof preamble - 1) == 0)
         start += sizeof preamble - 1;
-    return err_set(err, ERR_INPUT, "%s:%lu: %s", name, strtoul(line + 1, NULL, 10), start);
+    return err_set(err, ERR_INPUT, "%s:%lu: %s", name, strtoul(line + 1, NULL, 10),
+                   start);
 }
 
 static void free_text(char **text)
@@ -114,16 +118,19 @@ static int open_text(const char *text, size_t len, const char *name, int *fd,
         return err_errno(err, ERR_HOST, errno, "%s: cannot hold it in memory", name);
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", *fd);
-    /* An empty file stands for a missing one too, so a host without /proc must be told. */
+    /* An empty file stands for a missing one too, so a host without /proc must be
+     * told. */
     if (access(path, R_OK) < 0)
-        return err_errno(err, ERR_HOST, errno, "%s: cannot read it back from %s", name, path);
+        return err_errno(err, ERR_HOST, errno, "%s: cannot read it back from %s", name,
+                         path);
     git_error_clear();
     return git_config_open_ondisk(config, path) < 0 ? parse_error(name, err) : 0;
 }
 
 int git_read_config(const char *text, size_t len, const char *name,
-                    int (*each)(void *context, const char *section, const char *subsection,
-                                const char *key, const char *value, struct err *err),
+                    int (*each)(void *context, const char *section,
+                                const char *subsection, const char *key,
+                                const char *value, struct err *err),
                     void *context, struct err *err)
 {
     if (memchr(text, '\0', len) != NULL)

@@ -54,7 +54,8 @@ static int fetch_local(const struct fetch *fetch, struct err *err)
     LIB_AUTO(repository) *to = NULL;
     git_oid oid;
     if (gitlib_open(gitlib_local_path(fetch->spec->url), &from, err) < 0 ||
-        gitlib_open(fetch->path, &to, err) < 0 || find_local(fetch, from, &oid, err) < 0 ||
+        gitlib_open(fetch->path, &to, err) < 0 ||
+        find_local(fetch, from, &oid, err) < 0 ||
         gitlib_copy(from, to, &oid, fetch->spec->max_bytes, err) < 0)
         return -1;
     git_oid_tostr(fetch->sha, GIT_SHA_BYTES, &oid);
@@ -80,9 +81,9 @@ static int download(const struct fetch *fetch, struct gitlib_session *session,
     session->asked = false;
     git_error_clear();
     int code = git_remote_download(remote, &list, &options);
-    /* A server answers `not our ref` to a SHA that it does not serve. libgit2 1.5 skips that
-     * line and meets the end of an answer that is whole as HTTP; a broken connection has other
-     * codes. */
+    /* A server answers `not our ref` to a SHA that it does not serve. libgit2 1.5 skips
+     * that line and meets the end of an answer that is whole as HTTP; a broken connection
+     * has other codes. */
     if (code == GIT_EEOF && git_is_sha(fetch->what))
         return no_such_ref(fetch, err);
     return code < 0 ? gitlib_remote_error(session, code, "fetch from", err) : 0;
@@ -120,14 +121,14 @@ static int fetch_in_child(void *context, struct err *err)
 
 /* ---- the parent ---- */
 
-int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote, const char *what,
-              char sha[GIT_SHA_BYTES], struct err *err)
+int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
+              const char *what, char sha[GIT_SHA_BYTES], struct err *err)
 {
     int valid = 0;
     if (gitlib_check_remote(remote, err) < 0)
         return -1;
-    if (!git_is_sha(what) && (strlen(what) > 400 || git_reference_name_is_valid(&valid, what) ||
-                              !valid))
+    if (!git_is_sha(what) &&
+        (strlen(what) > 400 || git_reference_name_is_valid(&valid, what) || !valid))
         return err_set(err, ERR_INPUT, "`%.100s` is neither a ref nor a commit", what);
     SHARED_AUTO *page = gitlib_share(err);
     if (page == NULL)
@@ -145,7 +146,8 @@ int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote, const
     git_error_clear();
     int code = git_object_lookup(&object, lib, &oid, GIT_OBJECT_ANY);
     if (code == GIT_ENOTFOUND)
-        return err_set(err, ERR_NOT_FOUND, "fetch `%s`: %s did not send it", what, remote->url);
+        return err_set(err, ERR_NOT_FOUND, "fetch `%s`: %s did not send it", what,
+                       remote->url);
     if (code == 0)
         code = git_object_peel(&commit, object, GIT_OBJECT_COMMIT);
     if (code < 0)

@@ -14,10 +14,10 @@ struct git_repo {
 
 /* LIB_AUTO(tree) *tree = NULL; frees it at the end of the block. */
 #define LIB_AUTO(type) __attribute__((cleanup(gitlib_drop_##type))) git_##type
-#define GITLIB_DROP(type)                                                                   \
-    static inline void gitlib_drop_##type(git_##type **thing)                               \
-    {                                                                                       \
-        git_##type##_free(*thing);                                                          \
+#define GITLIB_DROP(type) \
+    static inline void gitlib_drop_##type(git_##type **thing) \
+    { \
+        git_##type##_free(*thing); \
     }
 GITLIB_DROP(blob)
 GITLIB_DROP(commit)
@@ -46,23 +46,26 @@ MUST_CHECK int gitlib_start(struct err *err);
  * git_error_clear() was called before the call that failed. */
 const char *gitlib_words(void);
 
-/* The error path of a libgit2 call: maps its code to a class, adds its words. Returns -1. */
+/* The error path of a libgit2 call: maps its code to a class, adds its words. Returns
+ * -1. */
 int gitlib_error(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Open an existing repository, bare or not, and close its configuration to later look-ups. */
+/* Open an existing repository, bare or not, and close its configuration to later
+ * look-ups. */
 MUST_CHECK int gitlib_open(const char *path, git_repository **lib, struct err *err);
 
 /* The open repository; borrowed until the next gitlib_call. */
 MUST_CHECK int gitlib_repo(struct git_repo *repo, git_repository **lib, struct err *err);
 
-/* Run `function` in a child with a kill timer and a ceiling on memory. The child must open
- * the repository by its path: the parent's handle is closed meanwhile, since libgit2 keeps
- * descriptors of packs and would not see packs that the child adds. */
+/* Run `function` in a child with a kill timer and a ceiling on memory. The child must
+ * open the repository by its path: the parent's handle is closed meanwhile, since libgit2
+ * keeps descriptors of packs and would not see packs that the child adds. */
 MUST_CHECK int gitlib_call(struct git_repo *repo, int (*function)(void *, struct err *),
                            void *context, unsigned wall_ms, struct err *err);
 
-/* A zeroed page that a child's answer can be written to, NULL with err set; and its end. */
+/* A zeroed page that a child's answer can be written to, NULL with err set; and its
+ * end. */
 char *gitlib_share(struct err *err);
 void gitlib_unshare(char **page);
 #define SHARED_AUTO __attribute__((cleanup(gitlib_unshare))) char
@@ -73,16 +76,16 @@ MUST_CHECK int gitlib_commit(struct git_repo *repo, const char *sha, git_commit 
 MUST_CHECK int gitlib_root(struct git_repo *repo, const char *sha, git_tree **tree,
                            struct err *err);
 
-/* Name a commit under refs/ratchet/, so that it is kept, the next fetch says that we have it,
- * and a push can name it: libgit2 1.5 pushes refs only. */
+/* Name a commit under refs/ratchet/, so that it is kept, the next fetch says that we have
+ * it, and a push can name it: libgit2 1.5 pushes refs only. */
 MUST_CHECK int gitlib_keep(git_repository *lib, const git_oid *oid, struct err *err);
 
 /* May this be the name of a file or folder that we write? Not `.git` and what some file
  * systems take for it, `.`, `..`, and nothing with slashes or control characters. */
 bool gitlib_name_ok(const char *name);
 
-/* Make a local repository `to` hold the commit `want` of `from` with all its history, as one
- * pack of at most `max_bytes`. */
+/* Make a local repository `to` hold the commit `want` of `from` with all its history, as
+ * one pack of at most `max_bytes`. */
 MUST_CHECK int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,
                            unsigned long long max_bytes, struct err *err);
 
@@ -91,8 +94,8 @@ MUST_CHECK int gitlib_copy(git_repository *from, git_repository *to, const git_o
 /* The folder that a `/…` or `file:///…` URL names, or NULL for one of the network. */
 const char *gitlib_local_path(const char *url);
 
-/* Refuses URLs of other schemes, with credentials or strange characters, and sending a token
- * in clear text to another machine. */
+/* Refuses URLs of other schemes, with credentials or strange characters, and sending a
+ * token in clear text to another machine. */
 MUST_CHECK int gitlib_check_remote(const struct git_remote_spec *remote, struct err *err);
 
 /* One conversation with a remote and why our callbacks broke it off. */
@@ -103,19 +106,21 @@ struct gitlib_session {
     bool too_much;       /* max_bytes was passed */
     struct buf sideband; /* what the server's hooks print */
 };
-void gitlib_session_init(struct gitlib_session *session, const struct git_remote_spec *spec);
+void gitlib_session_init(struct gitlib_session *session,
+                         const struct git_remote_spec *spec);
 void gitlib_session_free(struct gitlib_session *session);
 #define SESSION_AUTO __attribute__((cleanup(gitlib_session_free))) struct gitlib_session
 
 /* Callbacks, and connection options that follow no redirect and no proxy. */
 git_remote_callbacks gitlib_callbacks(struct gitlib_session *session);
 MUST_CHECK int gitlib_connect(git_repository *lib, struct gitlib_session *session,
-                              git_direction direction, git_remote **remote, struct err *err);
+                              git_direction direction, git_remote **remote,
+                              struct err *err);
 /* What a failed network call means. Returns -1. */
 int gitlib_remote_error(const struct gitlib_session *session, int code, const char *doing,
                         struct err *err);
 /* Look a ref up among those a connected remote advertised; found or not. */
-MUST_CHECK int gitlib_advertised(git_remote *remote, const char *ref, bool *found, git_oid *oid,
-                                 struct err *err);
+MUST_CHECK int gitlib_advertised(git_remote *remote, const char *ref, bool *found,
+                                 git_oid *oid, struct err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pushes one commit to one ref as a compare-and-swap, and believes only what the other side
- * shows afterwards: libgit2 returns 0 for a push that was declined, and an answer can get
- * lost on its way. */
+/* Pushes one commit to one ref as a compare-and-swap, and believes only what the other
+ * side shows afterwards: libgit2 returns 0 for a push that was declined, and an answer
+ * can get lost on its way. */
 #include "base/git_internal.h"
 
 #include <stdio.h>
@@ -17,8 +17,8 @@ struct push {
 struct attempt {
     struct gitlib_session session; /* first: gitlib's callbacks take its address */
     const struct push *push;
-    bool moved;                    /* the ref was not at `expected` */
-    char status[256];              /* the server's word on the ref, "" where it took it */
+    bool moved;       /* the ref was not at `expected` */
+    char status[256]; /* the server's word on the ref, "" where it took it */
 };
 
 static void free_attempt(struct attempt *attempt)
@@ -28,8 +28,8 @@ static void free_attempt(struct attempt *attempt)
 
 static int lost_race(const struct push *push, const char *now, struct err *err)
 {
-    return err_set(err, ERR_CONFLICT, "`%s` at %s is at %s, not at %s any more", push->ref,
-                   push->spec->url, now, push->expected);
+    return err_set(err, ERR_CONFLICT, "`%s` at %s is at %s, not at %s any more",
+                   push->ref, push->spec->url, now, push->expected);
 }
 
 /* ---- to a folder of this host ---- */
@@ -52,7 +52,8 @@ static int swap_local(const struct push *push, git_repository *to, const git_oid
         return 0;
     if (code != GIT_EMODIFIED && code != GIT_EEXISTS && code != GIT_ENOTFOUND &&
         code != GIT_ELOCKED)
-        return gitlib_error(err, code, "cannot write `%s` at %s", push->ref, push->spec->url);
+        return gitlib_error(err, code, "cannot write `%s` at %s", push->ref,
+                            push->spec->url);
     if (there)
         git_oid_tostr(text, sizeof text, &now);
     return lost_race(push, text, err);
@@ -65,10 +66,12 @@ static int push_local(const struct push *push, struct err *err)
     git_oid oid, expected;
     if (gitlib_open(push->path, &from, err) < 0 ||
         gitlib_open(gitlib_local_path(push->spec->url), &to, err) < 0 ||
-        gitlib_oid(push->sha, &oid, err) < 0 || gitlib_oid(push->expected, &expected, err) < 0)
+        gitlib_oid(push->sha, &oid, err) < 0 ||
+        gitlib_oid(push->expected, &expected, err) < 0)
         return -1;
     if (!git_repository_is_bare(to))
-        return err_set(err, ERR_INPUT, "%s has a working tree, which a push would not update",
+        return err_set(err, ERR_INPUT,
+                       "%s has a working tree, which a push would not update",
                        push->spec->url);
     if (gitlib_copy(from, to, &oid, ~0ull, err) < 0)
         return -1;
@@ -77,7 +80,8 @@ static int push_local(const struct push *push, struct err *err)
 
 /* ---- to the network ---- */
 
-/* What libgit2 will name as the old value, and the server holds us to: it has to be ours. */
+/* What libgit2 will name as the old value, and the server holds us to: it has to be
+ * ours. */
 static int check_expected(const git_push_update **updates, size_t count, void *payload)
 {
     struct attempt *attempt = payload;
@@ -123,7 +127,8 @@ static int upload(struct attempt *attempt, git_remote *remote)
     return git_remote_upload(remote, &list, &options);
 }
 
-/* The server's own words: its status for the ref, and the lines that its hooks printed. */
+/* The server's own words: its status for the ref, and the lines that its hooks
+ * printed. */
 static void server_words(const struct attempt *attempt, char *out, size_t size)
 {
     size_t used = (size_t)snprintf(out, size, "%s", attempt->status);
@@ -145,8 +150,8 @@ static void server_words(const struct attempt *attempt, char *out, size_t size)
 }
 
 /* A fresh conversation: where is the ref now? */
-static int look_again(git_repository *lib, const struct push *push, char now[GIT_SHA_BYTES],
-                      struct err *err)
+static int look_again(git_repository *lib, const struct push *push,
+                      char now[GIT_SHA_BYTES], struct err *err)
 {
     SESSION_AUTO session;
     gitlib_session_init(&session, push->spec);
@@ -163,25 +168,27 @@ static int look_again(git_repository *lib, const struct push *push, char now[GIT
     return 0;
 }
 
-/* Two pushes at the same instant: the loser finds the ref locked, perhaps still unmoved. */
+/* Two pushes at the same instant: the loser finds the ref locked, perhaps still
+ * unmoved. */
 static bool says_locked(const char *status)
 {
     static const char *const words[] = {"failed to update ref", "cannot lock ref",
-                                        "failed to lock", "fetch first", "non-fast-forward",
-                                        "stale info"};
+                                        "failed to lock",       "fetch first",
+                                        "non-fast-forward",     "stale info"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(status, words[i]) != NULL)
             return true;
     return false;
 }
 
-static int judge(const struct attempt *attempt, int code, const char *now, struct err *err)
+static int judge(const struct attempt *attempt, int code, const char *now,
+                 struct err *err)
 {
     const struct push *push = attempt->push;
     if (strcmp(now, push->sha) == 0)
         return 0;
-    if (attempt->moved || code == GIT_ENONFASTFORWARD || strcmp(now, push->expected) != 0 ||
-        says_locked(attempt->status))
+    if (attempt->moved || code == GIT_ENONFASTFORWARD ||
+        strcmp(now, push->expected) != 0 || says_locked(attempt->status))
         return lost_race(push, now, err);
     if (attempt->status[0] != '\0') {
         char words[ERR_TEXT_BYTES];
@@ -189,8 +196,8 @@ static int judge(const struct attempt *attempt, int code, const char *now, struc
         return err_set(err, ERR_AUTH, "%s declined `%s`: %s", push->spec->url, push->ref,
                        words);
     }
-    return err_set(err, ERR_HOST, "%s took the push, but `%s` is not there", push->spec->url,
-                   push->ref);
+    return err_set(err, ERR_HOST, "%s took the push, but `%s` is not there",
+                   push->spec->url, push->ref);
 }
 
 static int push_remote(const struct push *push, struct err *err)
@@ -250,7 +257,8 @@ static int check_push(struct git_repo *repo, const struct push *push, struct err
 }
 
 int git_push_commit(struct git_repo *repo, const struct git_remote_spec *remote,
-                    const char *sha, const char *ref, const char *expected, struct err *err)
+                    const char *sha, const char *ref, const char *expected,
+                    struct err *err)
 {
     struct push push = {
         .path = repo->path, .spec = remote, .sha = sha, .ref = ref, .expected = expected};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One conversation with a remote: which addresses are spoken to, credentials, ceilings, and
- * what a failure means. libgit2 1.5 has no time-outs: every function here that talks is
- * called in a child that is killed. Copies between local repositories are here too. */
+/* One conversation with a remote: which addresses are spoken to, credentials, ceilings,
+ * and what a failure means. libgit2 1.5 has no time-outs: every function here that talks
+ * is called in a child that is killed. Copies between local repositories are here too. */
 #include "base/git_internal.h"
 
 #include "base/file.h"
@@ -48,13 +48,16 @@ int gitlib_check_remote(const struct git_remote_spec *remote, struct err *err)
     bool local = gitlib_local_path(url) != NULL;
     for (const char *c = url; *c != '\0'; c++)
         if (iscntrl((unsigned char)*c) || (!local && (unsigned char)*c <= ' '))
-            return err_set(err, ERR_INPUT, "strange character in git address `%.200s`", url);
+            return err_set(err, ERR_INPUT, "strange character in git address `%.200s`",
+                           url);
     if (local)
         return 0;
     bool secure = strncmp(url, "https://", 8) == 0;
     if (!secure && strncmp(url, "http://", 7) != 0)
-        return err_set(err, ERR_INPUT, "git address `%.200s` is neither https://, http:// nor "
-                       "an absolute path", url);
+        return err_set(err, ERR_INPUT,
+                       "git address `%.200s` is neither https://, http:// nor "
+                       "an absolute path",
+                       url);
     const char *host = url + (secure ? 8 : 7);
     /* No text of this address: what stands before the @ may be a password. */
     if (memchr(host, '@', strcspn(host, "/?#")) != NULL)
@@ -62,14 +65,17 @@ int gitlib_check_remote(const struct git_remote_spec *remote, struct err *err)
     if (host_length(host) == 0)
         return err_set(err, ERR_INPUT, "git address `%.200s` names no host", url);
     if (!secure && remote->token != NULL && !is_loopback(host))
-        return err_set(err, ERR_INPUT, "the token is not sent unencrypted to `%.200s`: use "
-                       "https://", url);
+        return err_set(err, ERR_INPUT,
+                       "the token is not sent unencrypted to `%.200s`: use "
+                       "https://",
+                       url);
     return 0;
 }
 
 /* ---- sessions ---- */
 
-void gitlib_session_init(struct gitlib_session *session, const struct git_remote_spec *spec)
+void gitlib_session_init(struct gitlib_session *session,
+                         const struct git_remote_spec *spec)
 {
     *session = (struct gitlib_session){.spec = spec};
     buf_init(&session->sideband, SIDEBAND_BYTES);
@@ -80,7 +86,8 @@ void gitlib_session_free(struct gitlib_session *session)
     buf_free(&session->sideband);
 }
 
-/* Called anew after each refusal, for ever: the second call is the answer to the first. */
+/* Called anew after each refusal, for ever: the second call is the answer to the
+ * first. */
 static int give_credentials(git_credential **out, const char *url, const char *user,
                             unsigned types, void *payload)
 {
@@ -93,7 +100,8 @@ static int give_credentials(git_credential **out, const char *url, const char *u
         return GIT_EUSER;
     }
     session->asked = true;
-    return git_credential_userpass_plaintext_new(out, "x-access-token", session->spec->token);
+    return git_credential_userpass_plaintext_new(out, "x-access-token",
+                                                 session->spec->token);
 }
 
 static int count_bytes(const git_indexer_progress *progress, void *payload)
@@ -130,7 +138,8 @@ int gitlib_connect(git_repository *lib, struct gitlib_session *session,
     git_remote_create_options create = {
         .version = GIT_REMOTE_CREATE_OPTIONS_VERSION,
         .repository = lib,
-        .flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF | GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC,
+        .flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF |
+                 GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC,
     };
     LIB_AUTO(remote) *made = NULL;
     git_error_clear();
@@ -154,7 +163,8 @@ int gitlib_connect(git_repository *lib, struct gitlib_session *session,
     return 0;
 }
 
-/* libgit2 has one code, -1, for most of what a server answers; the rest is in its words. */
+/* libgit2 has one code, -1, for most of what a server answers; the rest is in its
+ * words. */
 static enum err_class class_of_words(const char *words, int code)
 {
     static const struct {
@@ -168,7 +178,9 @@ static enum err_class class_of_words(const char *words, int code)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strstr(words, table[i].words) != NULL)
             return table[i].class;
-    return code == GIT_EAUTH ? ERR_AUTH : code == GIT_ENONFASTFORWARD ? ERR_CONFLICT : ERR_HOST;
+    return code == GIT_EAUTH             ? ERR_AUTH
+           : code == GIT_ENONFASTFORWARD ? ERR_CONFLICT
+                                         : ERR_HOST;
 }
 
 int gitlib_remote_error(const struct gitlib_session *session, int code, const char *doing,
@@ -177,14 +189,16 @@ int gitlib_remote_error(const struct gitlib_session *session, int code, const ch
     const char *url = session->spec->url;
     if (session->refused)
         return err_set(err, ERR_AUTH, "cannot %s %s: %s", doing, url,
-                       session->spec->token == NULL ? "credentials are asked for and none are "
-                                                      "configured"
-                                                    : "the credentials were refused");
+                       session->spec->token == NULL
+                           ? "credentials are asked for and none are "
+                             "configured"
+                           : "the credentials were refused");
     if (session->too_much)
-        return err_set(err, ERR_LIMIT, "cannot %s %s: more than %llu bytes came", doing, url,
-                       session->spec->max_bytes);
+        return err_set(err, ERR_LIMIT, "cannot %s %s: more than %llu bytes came", doing,
+                       url, session->spec->max_bytes);
     const char *words = gitlib_words();
-    return err_set(err, class_of_words(words, code), "cannot %s %s: %s", doing, url, words);
+    return err_set(err, class_of_words(words, code), "cannot %s %s: %s", doing, url,
+                   words);
 }
 
 int gitlib_advertised(git_remote *remote, const char *ref, bool *found, git_oid *oid,
@@ -195,7 +209,8 @@ int gitlib_advertised(git_remote *remote, const char *ref, bool *found, git_oid 
     git_error_clear();
     int code = git_remote_ls(&heads, &count, remote);
     if (code < 0)
-        return gitlib_error(err, code, "cannot list the refs of %s", git_remote_url(remote));
+        return gitlib_error(err, code, "cannot list the refs of %s",
+                            git_remote_url(remote));
     *found = false;
     for (size_t i = 0; i < count && !*found; i++) {
         if (strcmp(heads[i]->name, ref) != 0)
@@ -221,8 +236,9 @@ static int copy_chunk(void *bytes, size_t len, void *payload)
     struct copy *copy = payload;
     copy->bytes += len;
     copy->too_much = copy->bytes > copy->max_bytes;
-    return copy->too_much ? GIT_EUSER
-                          : git_indexer_append(copy->indexer, bytes, len, &copy->progress);
+    return copy->too_much
+               ? GIT_EUSER
+               : git_indexer_append(copy->indexer, bytes, len, &copy->progress);
 }
 
 static int copy_pack(git_packbuilder *pack, const char *folder, struct copy *copy)

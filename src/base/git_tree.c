@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks into the trees of commits, compares them, and builds new ones with files replaced.
- * Nothing here touches a working folder: that is git_checkout.c. */
+/* Looks into the trees of commits, compares them, and builds new ones with files
+ * replaced. Nothing here touches a working folder: that is git_checkout.c. */
 #include "base/git_internal.h"
 
 #include <stdio.h>
@@ -21,8 +21,9 @@ bool gitlib_name_ok(const char *name)
     for (const char *c = name; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '/' || *c == '\\')
             return false;
-    /* Windows and macOS take trailing dots and spaces, and other cases, for the same name. A
-     * name that is nothing else needs no caring about: it is `.` or `..` or harmless. */
+    /* Windows and macOS take trailing dots and spaces, and other cases, for the same
+     * name. A name that is nothing else needs no caring about: it is `.` or `..` or
+     * harmless. */
     size_t kept = len;
     while (kept > 1 && (name[kept - 1] == '.' || name[kept - 1] == ' '))
         kept--;
@@ -110,8 +111,8 @@ static int read_blob(git_repository *lib, const git_oid *oid, const char *path,
     return out->failed ? err_set(err, ERR_HOST, "out of memory for `%s`", path) : 0;
 }
 
-int git_read_file(struct git_repo *repo, const char *sha, const char *path, struct buf *out,
-                  struct err *err)
+int git_read_file(struct git_repo *repo, const char *sha, const char *path,
+                  struct buf *out, struct err *err)
 {
     LIB_AUTO(tree) *root = NULL;
     LIB_AUTO(tree_entry) *entry = NULL;
@@ -122,7 +123,8 @@ int git_read_file(struct git_repo *repo, const char *sha, const char *path, stru
         return -1;
     git_filemode_t mode = git_tree_entry_filemode(entry);
     if (mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE)
-        return err_set(err, ERR_INPUT, "`%s` in commit %s is not a regular file", path, sha);
+        return err_set(err, ERR_INPUT, "`%s` in commit %s is not a regular file", path,
+                       sha);
     return read_blob(repo->lib, git_tree_entry_id(entry), path, out, err);
 }
 
@@ -140,7 +142,8 @@ int git_tree_sha(struct git_repo *repo, const char *sha, const char *path,
         if (need_entry(root, sha, clean, &entry, err) < 0)
             return -1;
         if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
-            return err_set(err, ERR_INPUT, "`%s` in commit %s is not a folder", path, sha);
+            return err_set(err, ERR_INPUT, "`%s` in commit %s is not a folder", path,
+                           sha);
         oid = git_tree_entry_id(entry);
     }
     git_oid_tostr(out, GIT_SHA_BYTES, oid);
@@ -168,9 +171,11 @@ static const git_tree_entry *first_unlike(const git_tree *tree, const git_tree *
     return NULL;
 }
 
-/* Two trees that differ: append the path of a file in which they do, as far as it fits. */
-static int name_difference(git_repository *lib, const git_oid *old_id, const git_oid *new_id,
-                           unsigned depth, char *first, size_t size, struct err *err)
+/* Two trees that differ: append the path of a file in which they do, as far as it
+ * fits. */
+static int name_difference(git_repository *lib, const git_oid *old_id,
+                           const git_oid *new_id, unsigned depth, char *first,
+                           size_t size, struct err *err)
 {
     LIB_AUTO(tree) *old_tree = NULL;
     LIB_AUTO(tree) *new_tree = NULL;
@@ -196,8 +201,8 @@ static int name_difference(git_repository *lib, const git_oid *old_id, const git
         git_tree_entry_type(then) != GIT_OBJECT_TREE ||
         git_tree_entry_type(now) != GIT_OBJECT_TREE)
         return 0;
-    return name_difference(lib, git_tree_entry_id(then), git_tree_entry_id(now), depth - 1,
-                           first, size, err);
+    return name_difference(lib, git_tree_entry_id(then), git_tree_entry_id(now),
+                           depth - 1, first, size, err);
 }
 
 static bool is_folder(const git_tree_entry *entry)
@@ -207,8 +212,8 @@ static bool is_folder(const git_tree_entry *entry)
 
 /* Does one path differ? `name` (256 bytes) gets where. */
 static int path_differs(git_repository *lib, const git_tree *old_root,
-                        const git_tree *new_root, const char *path, bool *differs, char *name,
-                        struct err *err)
+                        const git_tree *new_root, const char *path, bool *differs,
+                        char *name, struct err *err)
 {
     LIB_AUTO(tree_entry) *then = NULL;
     LIB_AUTO(tree_entry) *now = NULL;
@@ -274,11 +279,12 @@ static void free_updates(git_tree_update **updates)
     free(*updates);
 }
 
-static int write_tree(git_repository *lib, git_tree *parent, const struct git_change *changes,
-                      size_t count, git_oid *tree, struct err *err)
+static int write_tree(git_repository *lib, git_tree *parent,
+                      const struct git_change *changes, size_t count, git_oid *tree,
+                      struct err *err)
 {
-    __attribute__((cleanup(free_updates))) git_tree_update *updates =
-        calloc(count + 1, sizeof *updates);
+    __attribute__((cleanup(free_updates)))
+    git_tree_update *updates = calloc(count + 1, sizeof *updates);
     if (updates == NULL)
         return err_set(err, ERR_HOST, "out of memory for a commit of %zu files", count);
     git_error_clear();
@@ -318,8 +324,8 @@ int git_commit_files(struct git_repo *repo, const char *parent,
     if (code == 0)
         code = git_signature_new(&who, name, email, time(NULL), 0);
     if (code == 0)
-        code = git_commit_create(&commit_id, repo->lib, NULL, who, who, NULL, message, tree, 1,
-                                 parents);
+        code = git_commit_create(&commit_id, repo->lib, NULL, who, who, NULL, message,
+                                 tree, 1, parents);
     if (code < 0)
         return gitlib_error(err, code, "cannot commit on top of %s", parent);
     git_oid_tostr(sha, GIT_SHA_BYTES, &commit_id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decides which commits a job measures, and puts their trees on disk. How a fetch, a merge or
- * a safe write is done is base/git's. */
+/* Decides which commits a job measures, and puts their trees on disk. How a fetch, a
+ * merge or a safe write is done is base/git's. */
 #include "measure/checkout.h"
 
 #include <stdio.h>
@@ -11,8 +11,8 @@ static bool has_remote(const struct git_remote_spec *remote)
     return remote != NULL && remote->url != NULL;
 }
 
-int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote, const char *sha,
-                  struct err *err)
+int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote,
+                  const char *sha, struct err *err)
 {
     struct git_commit_info info;
     struct err why = {0};
@@ -27,8 +27,8 @@ int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote, c
     return git_fetch(repo, remote, sha, got, err);
 }
 
-/* GitHub serves any commit that a ref of its own reaches, so the head comes by SHA even when
- * the branch has moved on; other servers may want a ref to be named. */
+/* GitHub serves any commit that a ref of its own reaches, so the head comes by SHA even
+ * when the branch has moved on; other servers may want a ref to be named. */
 static int need_head(struct git_repo *repo, const struct git_remote_spec *remote,
                      const struct job *job, struct err *err)
 {
@@ -47,12 +47,12 @@ static int need_head(struct git_repo *repo, const struct git_remote_spec *remote
     struct git_commit_info info;
     if (git_read_commit(repo, job->head, &info, NULL) == 0)
         return 0;
-    return err_set(err, ERR_CONFLICT, "pull request %d moved from %s to %s", job->pr, job->head,
-                   now);
+    return err_set(err, ERR_CONFLICT, "pull request %d moved from %s to %s", job->pr,
+                   job->head, now);
 }
 
-/* The merge that GitHub made, if it is the one we want; *found says so. It lags behind both
- * sides, and is missing where there is a conflict. */
+/* The merge that GitHub made, if it is the one we want; *found says so. It lags behind
+ * both sides, and is missing where there is a conflict. */
 static int find_merge(struct git_repo *repo, const struct git_remote_spec *remote,
                       const struct job *job, bool *found, char sha[GIT_SHA_BYTES],
                       struct err *err)
@@ -96,8 +96,8 @@ static int pin_merge(struct git_repo *repo, const struct git_remote_spec *remote
     return found ? 0 : git_make_merge(repo, job->base, job->head, sha, err);
 }
 
-int checkout_pin(struct git_repo *repo, const struct git_remote_spec *remote, struct job *job,
-                 struct err *err)
+int checkout_pin(struct git_repo *repo, const struct git_remote_spec *remote,
+                 struct job *job, struct err *err)
 {
     struct job pinned = *job;
     if (has_remote(remote)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns how a new baseline reaches main: the commit, its message, the push, and the branch that
- * stands in where main is protected. What is in the file was decided elsewhere. */
+/* Owns how a new baseline reaches main: the commit, its message, the push, and the branch
+ * that stands in where main is protected. What is in the file was decided elsewhere. */
 #include "publish/promote.h"
 
 #include <stdio.h>
@@ -10,10 +10,10 @@ enum { MESSAGE_BYTES = 65536, TIP_DIGITS = 7 };
 static const char author_name[] = "ratchet";
 static const char author_email[] = "ratchet@localhost";
 
-/* The subject with `[skip ci]` where asked, the body, and the trailer in a paragraph of its
- * own, as `git interpret-trailers` reads it. */
-static int write_message(const struct promote_request *request, bool skip_ci, struct buf *out,
-                         struct err *err)
+/* The subject with `[skip ci]` where asked, the body, and the trailer in a paragraph of
+ * its own, as `git interpret-trailers` reads it. */
+static int write_message(const struct promote_request *request, bool skip_ci,
+                         struct buf *out, struct err *err)
 {
     const char *message = request->message;
     size_t len = strlen(message);
@@ -26,13 +26,13 @@ static int write_message(const struct promote_request *request, bool skip_ci, st
     buf_adds(out, skip_ci ? " [skip ci]" : "");
     buf_add(out, message + subject, len - subject);
     buf_addf(out, "\n\nRatchet-Promotion: %s\n", request->device);
-    return out->failed ? err_set(err, ERR_LIMIT, "commit message beyond %d bytes",
-                                 MESSAGE_BYTES)
-                       : 0;
+    return out->failed
+               ? err_set(err, ERR_LIMIT, "commit message beyond %d bytes", MESSAGE_BYTES)
+               : 0;
 }
 
-static int make_commit(const struct promote_request *request, const char *parent, bool skip_ci,
-                       char sha[GIT_SHA_BYTES], struct err *err)
+static int make_commit(const struct promote_request *request, const char *parent,
+                       bool skip_ci, char sha[GIT_SHA_BYTES], struct err *err)
 {
     BUF_AUTO message;
     buf_init(&message, MESSAGE_BYTES);
@@ -74,8 +74,8 @@ static int reuse_branch(const struct promote_request *request, const char *ref,
         git_is_ancestor(request->repo, request->tip, there, &stands, err) < 0)
         return -1;
     if (!stands)
-        return err_set(err, ERR_CONFLICT, "`%s` is taken by %s, which is not from %s", ref,
-                       there, request->tip);
+        return err_set(err, ERR_CONFLICT, "`%s` is taken by %s, which is not from %s",
+                       ref, there, request->tip);
     if (has_file(request, there, &same, err) < 0)
         return -1;
     if (same) {
@@ -87,12 +87,12 @@ static int reuse_branch(const struct promote_request *request, const char *ref,
     return git_push_commit(request->repo, request->remote, sha, ref, there, err);
 }
 
-static int push_branch(const struct promote_request *request, struct promote_result *result,
-                       struct err *err)
+static int push_branch(const struct promote_request *request,
+                       struct promote_result *result, struct err *err)
 {
     char ref[sizeof "refs/heads/" + JOB_REF_BYTES];
-    snprintf(result->branch, sizeof result->branch, "ratchet/promote-%s-%.*s", request->device,
-             TIP_DIGITS, request->tip);
+    snprintf(result->branch, sizeof result->branch, "ratchet/promote-%s-%.*s",
+             request->device, TIP_DIGITS, request->tip);
     snprintf(ref, sizeof ref, "refs/heads/%s", result->branch);
     struct err why = {0};
     /* No [skip ci] here: the pull request is to be checked like any other. */
@@ -109,20 +109,24 @@ static int push_branch(const struct promote_request *request, struct promote_res
 }
 
 /* A pull request is a courtesy: where it cannot be opened, the branch still stands. */
-static void open_pull(const struct promote_request *request, struct promote_result *result)
+static void open_pull(const struct promote_request *request,
+                      struct promote_result *result)
 {
     char title[256];
     size_t subject = strcspn(request->message, "\n");
-    snprintf(title, sizeof title, "%.*s", subject > 250 ? 250 : (int)subject, request->message);
+    snprintf(title, sizeof title, "%.*s", subject > 250 ? 250 : (int)subject,
+             request->message);
     BUF_AUTO body;
     buf_init(&body, MESSAGE_BYTES);
     const char *rest = request->message + subject;
     rest += strspn(rest, "\n");
-    buf_addf(&body, "%s%s`%s` does not take pushes, so this promotion waits here to be merged.\n",
-             rest, *rest == '\0' ? "" : "\n\n", request->branch);
+    buf_addf(
+        &body,
+        "%s%s`%s` does not take pushes, so this promotion waits here to be merged.\n",
+        rest, *rest == '\0' ? "" : "\n\n", request->branch);
     struct err why = {0};
-    if (github_open_pull(request->github, result->branch, request->branch, title, body.data,
-                         result->pull_url, &why) == 0)
+    if (github_open_pull(request->github, result->branch, request->branch, title,
+                         body.data, result->pull_url, &why) == 0)
         return;
     result->pull_url[0] = '\0';
     size_t used = strlen(result->declined);
@@ -155,8 +159,8 @@ int promote_push(const struct promote_request *request, struct promote_result *r
     if (make_commit(request, request->tip, true, out.commit, err) < 0)
         return -1;
     struct err why = {0};
-    if (git_push_commit(request->repo, request->remote, out.commit, ref, request->tip, &why) <
-        0) {
+    if (git_push_commit(request->repo, request->remote, out.commit, ref, request->tip,
+                        &why) < 0) {
         if (why.class == ERR_AUTH)
             return fall_back(request, &why, result, err);
         if (why.class != ERR_CONFLICT) {

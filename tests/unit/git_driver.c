@@ -23,8 +23,8 @@ static unsigned long long number(const char *name, unsigned long long otherwise)
     return text == NULL ? otherwise : strtoull(text, NULL, 10);
 }
 
-static int do_fetch(struct git_repo *repo, const struct git_remote_spec *remote, char **args,
-                    int count, struct err *err)
+static int do_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
+                    char **args, int count, struct err *err)
 {
     char sha[GIT_SHA_BYTES];
     (void)count;
@@ -34,28 +34,29 @@ static int do_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
     return 0;
 }
 
-static int do_push(struct git_repo *repo, const struct git_remote_spec *remote, char **args,
-                   int count, struct err *err)
+static int do_push(struct git_repo *repo, const struct git_remote_spec *remote,
+                   char **args, int count, struct err *err)
 {
     (void)count;
     return git_push_commit(repo, remote, args[0], args[1], args[2], err);
 }
 
-static int do_commit(struct git_repo *repo, const struct git_remote_spec *remote, char **args,
-                     int count, struct err *err)
+static int do_commit(struct git_repo *repo, const struct git_remote_spec *remote,
+                     char **args, int count, struct err *err)
 {
     char sha[GIT_SHA_BYTES];
-    struct git_change change = {.path = args[0], .bytes = args[1], .len = strlen(args[1])};
+    struct git_change change = {
+        .path = args[0], .bytes = args[1], .len = strlen(args[1])};
     (void)count;
-    if (git_commit_files(repo, remote->url, &change, 1, "driver", "driver@localhost", "driver\n",
-                         sha, err) < 0)
+    if (git_commit_files(repo, remote->url, &change, 1, "driver", "driver@localhost",
+                         "driver\n", sha, err) < 0)
         return -1;
     puts(sha);
     return 0;
 }
 
-static int do_pin(struct git_repo *repo, const struct git_remote_spec *remote, char **args,
-                  int count, struct err *err)
+static int do_pin(struct git_repo *repo, const struct git_remote_spec *remote,
+                  char **args, int count, struct err *err)
 {
     struct job job = {.pr = (int)strtol(args[0], NULL, 10)};
     (void)count;
@@ -67,13 +68,16 @@ static int do_pin(struct git_repo *repo, const struct git_remote_spec *remote, c
     return 0;
 }
 
-static int do_promote(struct git_repo *repo, const struct git_remote_spec *remote, char **args,
-                      int count, struct err *err)
+static int do_promote(struct git_repo *repo, const struct git_remote_spec *remote,
+                      char **args, int count, struct err *err)
 {
     static const char *const ends[] = {"promoted", "branch", "race"};
     struct limits limits = limits_default();
-    struct github github = {.api = args[4], .token = getenv("TOKEN"), .limits = &limits,
-                            .repository = count > 5 ? args[5] : "", .author = "bot"};
+    struct github github = {.api = args[4],
+                            .token = getenv("TOKEN"),
+                            .limits = &limits,
+                            .repository = count > 5 ? args[5] : "",
+                            .author = "bot"};
     struct promote_request request = {
         .repo = repo,
         .remote = remote,
@@ -107,8 +111,9 @@ static const struct {
 
 static const char *class_name(enum err_class class)
 {
-    static const char *const names[] = {"none",      "usage",    "input",   "host",  "auth",
-                                        "not found", "conflict", "timeout", "limit", "internal"};
+    static const char *const names[] = {"none",  "usage",     "input",    "host",
+                                        "auth",  "not found", "conflict", "timeout",
+                                        "limit", "internal"};
     return names[class];
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A temporary folder in which the git command makes repositories for tests of our own code.
- * HOME there holds a configuration that would spoil every test if it were read. */
+/* A temporary folder in which the git command makes repositories for tests of our own
+ * code. HOME there holds a configuration that would spoil every test if it were read. */
 #ifndef RATCHET_TESTS_GITBOX_H
 #define RATCHET_TESTS_GITBOX_H
 
@@ -102,7 +102,8 @@ static inline struct git_remote_spec box_remote(const char *path)
     static int next;
     char *url = urls[next = (next + 1) % 8];
     snprintf(url, sizeof urls[0], "%s/%s", box, path);
-    return (struct git_remote_spec){.url = url, .timeout_ms = 60000, .max_bytes = 64 << 20};
+    return (struct git_remote_spec){
+        .url = url, .timeout_ms = 60000, .max_bytes = 64 << 20};
 }
 
 #endif

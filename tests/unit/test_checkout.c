@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which commits are measured: the merge that the other side made if it is the right one, ours
- * if not, and what happens when things moved. */
+/* Which commits are measured: the merge that the other side made if it is the right one,
+ * ours if not, and what happens when things moved. */
 #include "measure/checkout.h"
 
 #include "gitbox.h"
@@ -17,19 +17,20 @@ static const char *sha_of(const char *name)
 /* main: first - second; pull 7: first - seven; pull 8 clashes with second. */
 static void make_upstream(void)
 {
-    box_run("git init -q -b main work; cd work; echo 1 > a; echo 1 > b; git add -A;"
-            "git commit -qm first; git checkout -q -b seven; echo 7 > b; git commit -qam seven;"
-            "git checkout -q -b eight main; echo 8 > a; git commit -qam eight;"
-            "git checkout -q main; echo 2 > a; git commit -qam second;"
-            "git checkout -q -b merged main~1; git merge -q --no-edit main;"
-            "git checkout -q -b good main; git merge -q --no-ff --no-edit -m good seven;"
-            "git checkout -q -b swapped seven; git merge -q --no-edit -m swapped main;"
-            "git checkout -q -b stale main~1; git merge -q --no-ff --no-edit -m stale seven;"
-            "git checkout -q -b three main; git commit -q --allow-empty -m x;"
-            "git checkout -q main; cd ..; git init -q --bare -b main upstream.git; cd work;"
-            "git push -q ../upstream.git main seven:refs/pull/7/head eight:refs/pull/8/head;"
-            "git update-ref refs/heads/octopus $(echo o | git commit-tree good^{tree} -p main "
-            "-p seven -p eight)");
+    box_run(
+        "git init -q -b main work; cd work; echo 1 > a; echo 1 > b; git add -A;"
+        "git commit -qm first; git checkout -q -b seven; echo 7 > b; git commit -qam seven;"
+        "git checkout -q -b eight main; echo 8 > a; git commit -qam eight;"
+        "git checkout -q main; echo 2 > a; git commit -qam second;"
+        "git checkout -q -b merged main~1; git merge -q --no-edit main;"
+        "git checkout -q -b good main; git merge -q --no-ff --no-edit -m good seven;"
+        "git checkout -q -b swapped seven; git merge -q --no-edit -m swapped main;"
+        "git checkout -q -b stale main~1; git merge -q --no-ff --no-edit -m stale seven;"
+        "git checkout -q -b three main; git commit -q --allow-empty -m x;"
+        "git checkout -q main; cd ..; git init -q --bare -b main upstream.git; cd work;"
+        "git push -q ../upstream.git main seven:refs/pull/7/head eight:refs/pull/8/head;"
+        "git update-ref refs/heads/octopus $(echo o | git commit-tree good^{tree} -p main "
+        "-p seven -p eight)");
 }
 
 static int pin(int pr, const char *head, struct job *job, struct err *err)
@@ -58,7 +59,8 @@ static void test_merge_ref(void)
     EQ_STR(info.parents[1], sha_of("seven"));
     EQ_STR(info.tree, box_line("git -C work rev-parse good^{tree}"));
 
-    static const char *const wrong[] = {"swapped", "stale", "octopus", "main", "seven", "three"};
+    static const char *const wrong[] = {"swapped", "stale", "octopus",
+                                        "main",    "seven", "three"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         tap_case(wrong[i]);
         set_merge_ref(wrong[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Repositories on disk: opening, fetching and pushing between folders, reading, comparing,
- * merging, committing. Hostile trees are test_git_checkout.c's, HTTP test_git_http.py's. */
+/* Repositories on disk: opening, fetching and pushing between folders, reading,
+ * comparing, merging, committing. Hostile trees are test_git_checkout.c's, HTTP
+ * test_git_http.py's. */
 #include "gitbox.h"
 #include "tests/tap.h"
 
@@ -12,17 +13,18 @@ static struct git_remote_spec upstream;
  *   clash: first - clash (same file)    pull 7's head = side, tag v1 = first */
 static void make_upstream(void)
 {
-    box_run("git init -q -b main work; cd work; mkdir -p kernels/deep baselines;"
-            "printf 'one\\n' > kernels/a.cu; printf '#!/bin/sh\\n' > kernels/deep/run;"
-            "chmod +x kernels/deep/run; ln -s /etc/passwd kernels/link; echo x > README;"
-            "git add -A; git commit -q -m first; git tag -a v1 -m v1;"
-            "git checkout -q -b side; echo other > kernels/b.cu; git add -A;"
-            "GIT_COMMITTER_DATE='1700000500 +0200' git commit -q -m \"$(printf 'aside\\tü\\n\\nbody')\";"
-            "git checkout -q -b clash main; echo zwei > kernels/a.cu; git commit -qam clash;"
-            "git checkout -q main; echo two > kernels/a.cu; git commit -qam second;"
-            "git checkout -q --orphan lone; git commit -qm lone; git checkout -q main;"
-            "cd ..; git init -q --bare -b main upstream.git; cd work;"
-            "git push -q ../upstream.git main side clash v1 side:refs/pull/7/head");
+    box_run(
+        "git init -q -b main work; cd work; mkdir -p kernels/deep baselines;"
+        "printf 'one\\n' > kernels/a.cu; printf '#!/bin/sh\\n' > kernels/deep/run;"
+        "chmod +x kernels/deep/run; ln -s /etc/passwd kernels/link; echo x > README;"
+        "git add -A; git commit -q -m first; git tag -a v1 -m v1;"
+        "git checkout -q -b side; echo other > kernels/b.cu; git add -A;"
+        "GIT_COMMITTER_DATE='1700000500 +0200' git commit -q -m \"$(printf 'aside\\tü\\n\\nbody')\";"
+        "git checkout -q -b clash main; echo zwei > kernels/a.cu; git commit -qam clash;"
+        "git checkout -q main; echo two > kernels/a.cu; git commit -qam second;"
+        "git checkout -q --orphan lone; git commit -qm lone; git checkout -q main;"
+        "cd ..; git init -q --bare -b main upstream.git; cd work;"
+        "git push -q ../upstream.git main side clash v1 side:refs/pull/7/head");
 }
 
 static const char *sha_of(const char *name)
@@ -57,6 +59,16 @@ static void test_open(void)
     OK(git_open("cache.git", &repo, &err) == 0);
     EQ_STR(box_line("git -C cache.git rev-parse --is-bare-repository"), "true");
     EQ_STR(box_line("ls -d *.new-* 2>/dev/null | wc -l"), "0");
+
+    tap_case("what a killed fetch left is swept away, what may be in use is not");
+    git_close(&repo);
+    box_run(
+        "cd cache.git/objects; touch -d '1 day ago' pack/pack_git2_old tmp_object_git2_old "
+        "pack/pack-old; touch pack/pack_git2_new");
+    OK(git_open("cache.git", &repo, &err) == 0);
+    EQ_STR(box_line("cd cache.git/objects; find . -type f | sort | tr '\\n' ' '"),
+           "./pack/pack-old ./pack/pack_git2_new ");
+    box_run("rm cache.git/objects/pack/*");
 
     tap_case("what is no repository is refused and left alone");
     struct git_repo *other = NULL;
@@ -139,27 +151,39 @@ static void test_fetch_limits(void)
     OK(fetch("refs/heads/big", sha, &err) < 0);
     EQ_INT(err.class, ERR_LIMIT);
     HAS(err.text, "more than 100000 bytes");
-    EQ_STR(box_line("ls cache.git/objects/pack | grep -v '^pack-[0-9a-f]*\\.[a-z]*$' | wc -l"),
+    EQ_STR(box_line(
+               "ls cache.git/objects/pack | grep -v '^pack-[0-9a-f]*\\.[a-z]*$' | wc -l"),
            "0");
     upstream.max_bytes = 10 << 20;
     EQ_INT(fetch("refs/heads/big", sha, &err), 0);
 
     tap_case("addresses that are not spoken to");
-    static const char *const urls[] = {
-        "ssh://git@example.org/x", "git@example.org:x",     "git://example.org/x",
-        "ext::sh -c id",           "relative/path",         "",
-        "https://u:p@example.org", "https://",              "http:///x",
-        "https://exam ple.org/x",  "https://h/\nHost: x",   "ftp://example.org/x",
-        "file://host/x",           "HTTPS://example.org/x", "http://[::1"};
+    static const char *const urls[] = {"ssh://git@example.org/x",
+                                       "git@example.org:x",
+                                       "git://example.org/x",
+                                       "ext::sh -c id",
+                                       "relative/path",
+                                       "",
+                                       "https://u:p@example.org",
+                                       "https://",
+                                       "http:///x",
+                                       "https://exam ple.org/x",
+                                       "https://h/\nHost: x",
+                                       "ftp://example.org/x",
+                                       "file://host/x",
+                                       "HTTPS://example.org/x",
+                                       "http://[::1"};
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
-        struct git_remote_spec spec = {.url = urls[i], .timeout_ms = 2000, .max_bytes = 1000};
+        struct git_remote_spec spec = {
+            .url = urls[i], .timeout_ms = 2000, .max_bytes = 1000};
         OK(git_fetch(repo, &spec, "refs/heads/main", sha, &err) < 0);
         if (i < 14 && !EQ_INT(err.class, ERR_INPUT))
             printf("# %s: %s\n", urls[i], err.text);
         OK(strstr(err.text, "u:p") == NULL);
     }
     tap_case("a token is not sent in clear text to another machine");
-    static const char *const open_urls[] = {"http://example.org/x", "http://127.0.0.1.example.org",
+    static const char *const open_urls[] = {"http://example.org/x",
+                                            "http://127.0.0.1.example.org",
                                             "http://localhost.example.org/x"};
     for (size_t i = 0; i < sizeof open_urls / sizeof *open_urls; i++) {
         struct git_remote_spec spec = {
@@ -201,12 +225,14 @@ static void test_commits(void)
     struct git_repo *work = NULL;
     char sha[GIT_SHA_BYTES];
     EQ_INT(git_open("work", &work, &err), 0);
-    static const char *const names[] = {"main", "v1", "HEAD", "refs/heads/side", "HEAD~1"};
+    static const char *const names[] = {"main", "v1", "HEAD", "refs/heads/side",
+                                        "HEAD~1"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         EQ_INT(git_resolve(work, names[i], sha, &err), 0);
         EQ_STR(sha, sha_of(names[i]));
     }
-    EQ_INT(git_resolve(work, box_line("git -C work rev-parse --short=9 side"), sha, &err), 0);
+    EQ_INT(git_resolve(work, box_line("git -C work rev-parse --short=9 side"), sha, &err),
+           0);
     EQ_STR(sha, sha_of("side"));
     OK(git_resolve(work, "nothing", sha, &err) < 0);
     EQ_INT(err.class, ERR_NOT_FOUND);
@@ -218,12 +244,16 @@ static void test_commits(void)
     static const struct {
         const char *old, *new;
         bool yes;
-    } pairs[] = {{"v1", "main", true},    {"main", "v1", false}, {"main", "main", true},
-                 {"side", "main", false}, {"lone", "main", false}};
+    } pairs[] = {{"v1", "main", true},
+                 {"main", "v1", false},
+                 {"main", "main", true},
+                 {"side", "main", false},
+                 {"lone", "main", false}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         bool yes = !pairs[i].yes;
-        EQ_INT(git_is_ancestor(repo, sha_of(pairs[i].old), sha_of(pairs[i].new), &yes, &err),
-               0);
+        EQ_INT(
+            git_is_ancestor(repo, sha_of(pairs[i].old), sha_of(pairs[i].new), &yes, &err),
+            0);
         EQ_INT(yes, pairs[i].yes);
     }
     bool yes;
@@ -250,9 +280,12 @@ static void test_files(void)
     static const struct {
         const char *path;
         enum err_class class;
-    } wrong[] = {{"kernels/none", ERR_NOT_FOUND},      {"none/a.cu", ERR_NOT_FOUND},
-                 {"kernels/a.cu/deeper", ERR_NOT_FOUND}, {"kernels", ERR_INPUT},
-                 {"kernels/link", ERR_INPUT},          {"../x", ERR_NOT_FOUND},
+    } wrong[] = {{"kernels/none", ERR_NOT_FOUND},
+                 {"none/a.cu", ERR_NOT_FOUND},
+                 {"kernels/a.cu/deeper", ERR_NOT_FOUND},
+                 {"kernels", ERR_INPUT},
+                 {"kernels/link", ERR_INPUT},
+                 {"../x", ERR_NOT_FOUND},
                  {"baselines", ERR_NOT_FOUND}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         OK(git_read_file(repo, main_sha, wrong[i].path, &out, &err) < 0);
@@ -278,7 +311,8 @@ static void expect_differs(const char *old, const char *new, const char *path, b
     bool differs = !want;
     char first[256] = "?";
     const char *const paths[] = {"no/such", path};
-    EQ_INT(git_differs(repo, sha_of(old), sha_of(new), paths, 2, &differs, first, &err), 0);
+    EQ_INT(git_differs(repo, sha_of(old), sha_of(new), paths, 2, &differs, first, &err),
+           0);
     EQ_INT(differs, want);
     EQ_STR(first, where);
 }
@@ -297,10 +331,11 @@ static void test_differs(void)
     expect_differs("side", "v1", "kernels", true, "kernels/b.cu");
 
     tap_case("a mode is a difference, a file that became a folder too");
-    box_run("cd work; git checkout -q -b odd v1; chmod -x kernels/deep/run;"
-            "git commit -qam mode; git checkout -q -b odd2; git rm -q README; mkdir README;"
-            "echo 1 > README/x; git add -A; git commit -qm folder; git checkout -q main;"
-            "git push -q ../upstream.git odd odd2");
+    box_run(
+        "cd work; git checkout -q -b odd v1; chmod -x kernels/deep/run;"
+        "git commit -qam mode; git checkout -q -b odd2; git rm -q README; mkdir README;"
+        "echo 1 > README/x; git add -A; git commit -qm folder; git checkout -q main;"
+        "git push -q ../upstream.git odd odd2");
     char sha[GIT_SHA_BYTES];
     struct err err;
     EQ_INT(fetch("refs/heads/odd2", sha, &err), 0);
@@ -323,9 +358,10 @@ static void test_merge(void)
     EQ_STR(info.parents[0], sha_of("main"));
     EQ_STR(info.parents[1], sha_of("side"));
     EQ_INT(info.time, 1700000500);
-    EQ_STR(box_line("git -C cache.git show %s:kernels/a.cu %s:kernels/b.cu | tr '\\n' ' '", sha,
-                    sha),
-           "two other ");
+    EQ_STR(
+        box_line("git -C cache.git show %s:kernels/a.cu %s:kernels/b.cu | tr '\\n' ' '",
+                 sha, sha),
+        "two other ");
     EQ_STR(box_line("cd cache.git; git cat-file -p %s | sed -n 's/^committer //p'", sha),
            "ratchet <ratchet@localhost> 1700000500 +0000");
 
@@ -348,7 +384,8 @@ static void test_merge(void)
     EQ_INT(err.class, ERR_NOT_FOUND);
 }
 
-static int commit(const char *path, const char *text, char sha[GIT_SHA_BYTES], struct err *err)
+static int commit(const char *path, const char *text, char sha[GIT_SHA_BYTES],
+                  struct err *err)
 {
     struct git_change change = {.path = path, .bytes = text, .len = strlen(text)};
     return git_commit_files(repo, sha_of("main"), &change, 1, "ratchet", "r@localhost",
@@ -362,9 +399,11 @@ static void test_commit_files(void)
     struct git_commit_info info;
     tap_case("a new file in new folders, the rest untouched");
     EQ_INT(commit("baselines/cpu/baseline.json", "{}\n", sha, &err), 0);
-    EQ_STR(box_line("git -C cache.git diff-tree -r --name-status %s %s", sha_of("main"), sha),
+    EQ_STR(box_line("git -C cache.git diff-tree -r --name-status %s %s", sha_of("main"),
+                    sha),
            "A\tbaselines/cpu/baseline.json");
-    EQ_STR(box_line("git -C cache.git ls-tree -r %s baselines | cut -c1-6", sha), "100644");
+    EQ_STR(box_line("git -C cache.git ls-tree -r %s baselines | cut -c1-6", sha),
+           "100644");
     EQ_STR(box_line("git -C cache.git show %s:baselines/cpu/baseline.json", sha), "{}");
     EQ_INT(git_read_commit(repo, sha, &info, &err), 0);
     EQ_STR(info.parents[0], sha_of("main"));
@@ -373,12 +412,14 @@ static void test_commit_files(void)
 
     tap_case("a file replaced");
     EQ_INT(commit("kernels/a.cu", "three\n", sha, &err), 0);
-    EQ_STR(box_line("git -C cache.git diff-tree -r --name-status %s %s", sha_of("main"), sha),
+    EQ_STR(box_line("git -C cache.git diff-tree -r --name-status %s %s", sha_of("main"),
+                    sha),
            "M\tkernels/a.cu");
 
     tap_case("paths that cannot be");
-    static const char *const paths[] = {"",       "/x",          "x/",      "a//b",  "../x",
-                                        "a/../b", ".git/config", "a/.GIT/x", "a\nb", "./x"};
+    static const char *const paths[] = {"",     "/x",     "x/",          "a//b",
+                                        "../x", "a/../b", ".git/config", "a/.GIT/x",
+                                        "a\nb", "./x"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         OK(commit(paths[i], "x", sha, &err) < 0);
         EQ_INT(err.class, ERR_INPUT);
@@ -417,9 +458,12 @@ static void test_push(void)
     EQ_STR(box_line("git -C upstream.git rev-parse main"), sha);
 
     tap_case("a new branch, once");
-    EQ_INT(git_push_commit(repo, &upstream, later, "refs/heads/new/one", GIT_ZERO_SHA, &err), 0);
+    EQ_INT(
+        git_push_commit(repo, &upstream, later, "refs/heads/new/one", GIT_ZERO_SHA, &err),
+        0);
     EQ_STR(box_line("git -C upstream.git rev-parse new/one"), later);
-    OK(git_push_commit(repo, &upstream, sha, "refs/heads/new/one", GIT_ZERO_SHA, &err) < 0);
+    OK(git_push_commit(repo, &upstream, sha, "refs/heads/new/one", GIT_ZERO_SHA, &err) <
+       0);
     EQ_INT(err.class, ERR_CONFLICT);
 
     tap_case("the ref is gone");

@@ -7,10 +7,11 @@
 
 static struct git_repo *repo; /* work/.git itself */
 
-static const struct git_tree_limits roomy = {.bytes = 1 << 20, .entries = 1000, .depth = 32};
+static const struct git_tree_limits roomy = {
+    .bytes = 1 << 20, .entries = 1000, .depth = 32};
 
-static int checkout(const char *name, const char *path, const struct git_tree_limits *limits,
-                    struct err *err)
+static int checkout(const char *name, const char *path,
+                    const struct git_tree_limits *limits, struct err *err)
 {
     char sha[GIT_SHA_BYTES];
     *err = (struct err){0};
@@ -26,7 +27,9 @@ static size_t raw_len;
 
 static void raw_entry(const char *mode, const char *name, const char *sha)
 {
-    raw_len += (size_t)snprintf(raw + raw_len, sizeof raw - raw_len, "%s %s", mode, name) + 1;
+    raw_len += (size_t)snprintf(raw + raw_len, sizeof raw - raw_len, "%s %s", mode,
+                                name) +
+               1;
     for (int i = 0; i < 20; i++) {
         unsigned byte = 0;
         sscanf(sha + 2 * i, "%2x", &byte);
@@ -47,8 +50,8 @@ static const char *raw_tree(void)
 static void raw_commit(const char *branch)
 {
     const char *tree = raw_tree();
-    box_run("cd work; git update-ref refs/heads/%s $(echo hostile | git commit-tree %s)", branch,
-            tree);
+    box_run("cd work; git update-ref refs/heads/%s $(echo hostile | git commit-tree %s)",
+            branch, tree);
 }
 
 static const char *blob(void)
@@ -71,14 +74,15 @@ static void expect_refused(const char *what, enum err_class class, const char *w
 
 static void make_work(void)
 {
-    box_run("git init -q -b main work; cd work; mkdir -p a/b;"
-            "printf '* text eol=crlf ident filter=shout\\n' > .gitattributes;"
-            "git config filter.shout.smudge 'tr a-z A-Z'; git config core.symlinks true;"
-            "git config core.autocrlf true;"
-            "printf '$Id$\\nplain\\n' > plain; printf 'run\\n' > a/b/run; chmod +x a/b/run;"
-            "ln -s /etc/passwd a/link; : > empty; echo x > 'na me ü'; git add -A 2>/dev/null;"
-            "git update-index --add --cacheinfo 160000,$(printf '%%040d' 1),sub;"
-            "git -c core.safecrlf=false commit -q -m honest");
+    box_run(
+        "git init -q -b main work; cd work; mkdir -p a/b;"
+        "printf '* text eol=crlf ident filter=shout\\n' > .gitattributes;"
+        "git config filter.shout.smudge 'tr a-z A-Z'; git config core.symlinks true;"
+        "git config core.autocrlf true;"
+        "printf '$Id$\\nplain\\n' > plain; printf 'run\\n' > a/b/run; chmod +x a/b/run;"
+        "ln -s /etc/passwd a/link; : > empty; echo x > 'na me ü'; git add -A 2>/dev/null;"
+        "git update-index --add --cacheinfo 160000,$(printf '%%040d' 1),sub;"
+        "git -c core.safecrlf=false commit -q -m honest");
 }
 
 static void test_honest(void)
@@ -88,11 +92,13 @@ static void test_honest(void)
     umask(077);
     EQ_INT(checkout("main", "out", &roomy, &err), 0);
     umask(022);
-    EQ_STR(box_line("cd out; find . -mindepth 1 | LC_ALL=C sort | tr '\\n' ' '"),
-           "./.gitattributes ./a ./a/b ./a/b/run ./a/link ./empty ./na me ü ./plain ./sub ");
+    EQ_STR(
+        box_line("cd out; find . -mindepth 1 | LC_ALL=C sort | tr '\\n' ' '"),
+        "./.gitattributes ./a ./a/b ./a/b/run ./a/link ./empty ./na me ü ./plain ./sub ");
     EQ_STR(box_line("tr '\\n' ' ' < out/plain"), "$Id$ plain ");
-    EQ_STR(box_line("stat -c '%%a %%F' out/a/b/run out/plain out/a out/sub | tr '\\n' ' '"),
-           "755 regular file 644 regular file 755 directory 755 directory ");
+    EQ_STR(
+        box_line("stat -c '%%a %%F' out/a/b/run out/plain out/a out/sub | tr '\\n' ' '"),
+        "755 regular file 644 regular file 755 directory 755 directory ");
     EQ_STR(box_line("stat -c '%%s %%F' out/a/link"), "11 regular file");
     EQ_STR(box_line("cat out/a/link"), "/etc/passwd");
 
@@ -113,9 +119,10 @@ static void test_limits(void)
     static const struct {
         struct git_tree_limits limits;
         const char *words;
-    } tight[] = {{{.bytes = 40, .entries = 1000, .depth = 32}, "more than 40 bytes"},
-                 {{.bytes = 1 << 20, .entries = 8, .depth = 32}, "more than 8 entries"},
-                 {{.bytes = 1 << 20, .entries = 1000, .depth = 1}, "more than 1 folders deep"}};
+    } tight[] = {
+        {{.bytes = 40, .entries = 1000, .depth = 32}, "more than 40 bytes"},
+        {{.bytes = 1 << 20, .entries = 8, .depth = 32}, "more than 8 entries"},
+        {{.bytes = 1 << 20, .entries = 1000, .depth = 1}, "more than 1 folders deep"}};
     for (size_t i = 0; i < sizeof tight / sizeof *tight; i++) {
         tap_case(tight[i].words);
         OK(checkout("main", "out", &tight[i].limits, &err) == -1);
@@ -126,7 +133,8 @@ static void test_limits(void)
     tap_case("exactly at the limits");
     struct git_tree_limits exact = {.entries = 9, .depth = 2};
     exact.bytes = strtoull(
-        box_line("cd work; git ls-tree -r -l main | awk '{s += $4} END {print s}'"), NULL, 10);
+        box_line("cd work; git ls-tree -r -l main | awk '{s += $4} END {print s}'"), NULL,
+        10);
     EQ_INT(checkout("main", "out", &exact, &err), 0);
     box_run("rm -rf out");
     exact.bytes--;
@@ -138,9 +146,9 @@ static void test_limits(void)
 
 static void test_names(void)
 {
-    static const char *const names[] = {".git",  ".GIT",   ".git.", ".git ", "git~1", "GIT~1",
-                                        "..",    ".",      "a\\b",  "a\nb",  "\x1b[2J",
-                                        "a\x7f", "../../x"};
+    static const char *const names[] = {".git",    ".GIT",  ".git.",  ".git ", "git~1",
+                                        "GIT~1",   "..",    ".",      "a\\b",  "a\nb",
+                                        "\x1b[2J", "a\x7f", "../../x"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char title[64];
         snprintf(title, sizeof title, "forbidden name %zu", i);
@@ -158,8 +166,8 @@ static void test_names(void)
     }
     tap_case("names that only look strange");
     struct err err;
-    static const char *const fine[] = {"...", ".git2", ".github", ".gitmodules", "git~2", "a b",
-                                       "-rf"};
+    static const char *const fine[] = {"...",   ".git2", ".github", ".gitmodules",
+                                       "git~2", "a b",   "-rf"};
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
         raw_entry("100644", fine[i], blob());
     raw_commit("hostile");
@@ -174,7 +182,8 @@ static void test_shapes(void)
     raw_entry("100644", "passwd", blob());
     const char *inner = raw_tree();
     raw_entry("100644", "c", blob());
-    raw_entry("120000", "d", box_line("printf /tmp | git -C work hash-object -w --stdin"));
+    raw_entry("120000", "d",
+              box_line("printf /tmp | git -C work hash-object -w --stdin"));
     raw_entry("40000", "d", inner);
     raw_commit("hostile");
     expect_refused("d", ERR_INPUT, "twice");
@@ -204,8 +213,9 @@ static void test_shapes(void)
 static void test_bombs(void)
 {
     tap_case("60 MB of zeros");
-    raw_entry("100644", "zeros",
-              box_line("head -c 60000000 /dev/zero | git -C work hash-object -w --stdin"));
+    raw_entry(
+        "100644", "zeros",
+        box_line("head -c 60000000 /dev/zero | git -C work hash-object -w --stdin"));
     raw_commit("hostile");
     expect_refused("zeros", ERR_LIMIT, "more than 1048576 bytes");
 
@@ -234,9 +244,10 @@ static void test_bombs(void)
     expect_refused("deep", ERR_LIMIT, "more than 32 folders deep");
 
     tap_case("one huge tree object");
-    box_run("cd work; b=$(echo inside | git hash-object -w --stdin); for i in $(seq 12000); do"
-            " printf '100644 blob %%s\\t%%0250d\\n' $b $i; done | git mktree > ../big;"
-            "git update-ref refs/heads/hostile $(echo big | git commit-tree $(cat ../big))");
+    box_run(
+        "cd work; b=$(echo inside | git hash-object -w --stdin); for i in $(seq 12000); do"
+        " printf '100644 blob %%s\\t%%0250d\\n' $b $i; done | git mktree > ../big;"
+        "git update-ref refs/heads/hostile $(echo big | git commit-tree $(cat ../big))");
     expect_refused("big", ERR_LIMIT, "more than 1000 entries");
 }
 

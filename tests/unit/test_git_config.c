@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* git-config syntax from memory: order, names with dots, bare keys, and all that is refused. */
+/* git-config syntax from memory: order, names with dots, bare keys, and all that is
+ * refused. */
 #include "base/git.h"
 
 #include "base/buf.h"
@@ -8,8 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int note(void *context, const char *section, const char *subsection, const char *key,
-                const char *value, struct err *err)
+static int note(void *context, const char *section, const char *subsection,
+                const char *key, const char *value, struct err *err)
 {
     if (strcmp(key, "stop") == 0)
         return err_set(err, ERR_USAGE, "unknown key `%s`", key);
@@ -46,7 +47,8 @@ static void test_entries(void)
            "rule||threshold|5 # %\nrule||looks|6  8\n");
 
     tap_case("a key given many times stays many, where it stood");
-    EQ_STR(read_text("[kernel]\npath = a\nname = n\npath = b\n[x]\nk=1\n[kernel]\npath = a\n"),
+    EQ_STR(read_text(
+               "[kernel]\npath = a\nname = n\npath = b\n[x]\nk=1\n[kernel]\npath = a\n"),
            "kernel||path|a\nkernel||name|n\nkernel||path|b\nx||k|1\nkernel||path|a\n");
 
     tap_case("subsections with dots, quotes, spaces and at the ends");
@@ -87,9 +89,13 @@ static void test_includes(void)
     int fd = mkstemp(path);
     OK(fd >= 0 && write(fd, "[leaked]\nkey = 1\n", 17) == 17);
     close(fd);
-    static const char *const heads[] = {"[include]",   "[ \tinclude ]",  "[InClude]",
-                                        "[include \"x\"]", "[includeIf \"gitdir:/\"]",
-                                        "[\ninclude]", "[a]\nb = 1 [include]"};
+    static const char *const heads[] = {"[include]",
+                                        "[ \tinclude ]",
+                                        "[InClude]",
+                                        "[include \"x\"]",
+                                        "[includeIf \"gitdir:/\"]",
+                                        "[\ninclude]",
+                                        "[a]\nb = 1 [include]"};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         char title[64];
         snprintf(title, sizeof title, "include, spelling %zu", i);
