@@ -32,7 +32,7 @@ static inline void box_run(const char *format, ...)
     }
 }
 
-/* First line that a script prints; of four calls ago is overwritten. */
+/* First line that a script prints; that of eight calls ago is overwritten. */
 static inline const char *box_line(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 static inline const char *box_line(const char *format, ...)
@@ -56,10 +56,18 @@ static inline const char *box_line(const char *format, ...)
     return line;
 }
 
+/* Also at exit, so that a test that bails out leaves nothing. */
+static inline void box_close(void)
+{
+    if (box[0] != '\0' && (chdir("/") != 0 || file_remove_tree(box, NULL) != 0))
+        printf("# %s is left over\n", box);
+    box[0] = '\0';
+}
+
 static inline void box_open(void)
 {
     snprintf(box, sizeof box, "/tmp/ratchet-git-XXXXXX");
-    if (mkdtemp(box) == NULL || chdir(box) != 0)
+    if (mkdtemp(box) == NULL || chdir(box) != 0 || atexit(box_close) != 0)
         abort();
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
     setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
@@ -76,12 +84,6 @@ static inline void box_open(void)
             "[url \"http://127.0.0.1:9/\"]\\n\\tinsteadOf = http://127.0.0.1\\n"
             "[http]\\n\\tproxy = http://127.0.0.1:9/\\n"
             "[merge]\\n\\tconflictstyle = diff3\\n' | tee git/config > .gitconfig");
-}
-
-static inline void box_close(void)
-{
-    if (chdir("/") != 0 || file_remove_tree(box, NULL) != 0)
-        printf("# %s is left over\n", box);
 }
 
 /* Descriptors this process holds: the same before and after means none leaked. */
