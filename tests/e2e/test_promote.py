@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Promotion: main's baseline moves only after a push to main, only for what earned it, and never
+silently: the first record, an improvement, a refactoring, a loss, an accepted loss, a lost race, a
+protected branch."""
+
+import json
+
+import lib
+import scene
+from lib import BOT, TOKEN, eq, has, lacks, ok
+
+PATH = "baselines/cpu/baseline.json"
+TWO = (("one", 32), ("two", 48))
+
+
+def baseline(s, ref="main"):
+    """(baseline.json of a branch as an object, or None)."""
+    reply = s.api("GET", "/repos/%s/contents/%s?ref=%s" % (scene.REPOSITORY, PATH, ref),
+                  Accept="application/vnd.github.raw+json")
+    return reply.json if reply.status == 200 else None
+
+
+def recorded(s, ref="main"):
+    """{config: (commit, why)}"""
+    found = baseline(s, ref)
+    return found and {c["name"]: (c["commit"], c["why"]) for c in found["configs"]}
+
+
+def log(s, ref="main", count=1):
+    """Messages of a branch's newest commits."""
+    s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "fetch", "-q", s.git_url,
+               "+refs/heads/*:refs/remotes/origin/*")
+    return s.repo.git("log", "-%d" % count, "--format=%B", "origin/" + ref)
+
+
+def tip(s, branch="main"):
+    return s.state()["refs"]["refs/heads/" + branch]
+
+
+def merge(s, name, files, method="merge", label=None, by="alice"):
+    """Open a pull request and merge it: main's new tip. An accepted loss may be labelled."""
+    s.repo.git("checkout", "-q", "main")
+    s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "pull", "-q", s.git_url,
+               "main")
+    number, _ = scene.pull(s, name, files)
+    if label:
+        s.on("pulls/%d/label" % number, name=label, by=by)
+    return s.on("pulls/%d/merge" % number, user="alice", method=method)["sha"]
+
+
+def push_event(s, before="0" * 40):
+    view = s.api("GET", "/repos/" + scene.REPOSITORY).json
+    after = tip(s)
+    return {"ref": "refs/heads/main", "before": before, "after": after, "created": False,
+            "deleted": False, "forced": False, "base_ref": None, "repository": view,
+            "head_commit": {"id": after, "message": log(s)}, "commits": [],
+            "pusher": {"name": "alice"}, "sender": {"login": "alice"}}
+
+
+def earned(result, want, what):
+    """Promotion in two runs: told apart from a machine too busy to measure."""
+    ok(want(), what, result.text)
+
+
+def the_road_of_main():
+    """First record, improvement, refactoring, docs, loss: only what earned it moves"""
+    s = scene.github("slow")
+    host = scene.Host(s)
+    start = tip(s)
+    first = host.promote()
+    eq(recorded(s), {"small": (start, "new")}, "the first merge records it")
+    promoted = tip(s)
+    message = log(s)
+    has(message.splitlines()[0], "[skip ci]", "the commit asks for no run of its own")
+    has(message, "Ratchet-Promotion: cpu", "and is marked as ours")
+    entry = baseline(s)["configs"][0]
+    ok(len(entry["replicates"]) >= 6, "raw replicates are kept")
+    eq(baseline(s)["schema"], "ratchet.baseline/1", "schema")
+    parents = s.repo.git("rev-list", "--parents", "-1", promoted).split()[1:]
+    eq(parents, [start], "one commit on top of main")
+    changed = s.repo.git("diff", "--name-only", start, promoted)
+    eq(changed, PATH, "that changes the baseline and nothing else")
+    eq(host.promote().code, 0, "again")
+    eq(tip(s), promoted, "nothing moves twice")
+    faster = merge(s, "faster", "right")
+    result = host.promote()
+    earned(result, lambda: recorded(s) == {"small": (faster, "improved")}, "an improvement")
+    anchor = recorded(s)
+    for name, files in (("refactored", "refactored"), ("docs", {"README": "words\n"})):
+        merged = merge(s, name, files)
+        host.promote()
+        eq((recorded(s), tip(s)), (anchor, merged), name + ": the anchor stays")
+    merged = merge(s, "slower", "slow")
+    result = host.promote()
+    eq((recorded(s), tip(s)), (anchor, merged), "a loss: the anchor stays")
+    has(result.text, "regressed", "and it says so")
+    number, _ = scene.pull(s, "neutral", {"kernels/attention.c": scene.kernel("slow",
+                                                                              "/* words */\n")})
+    neutral = host.check_pull(number)
+    scene.fair(neutral, (0, "held"), "a neutral pull request is not blocked for it")
+    log(s)  # fetches
+    history = host.ratchet("history", "--repo", s.repo.path, "--head", "origin/main")
+    has(history.out, "improved", "history tells")
+
+
+def only_what_improved():
+    """Of two configs only the one that improved moves"""
+    s = scene.github("slow", configs=TWO[:1])
+    host = scene.Host(s)
+    host.promote()
+    before = recorded(s)
+    eq(list(before), ["one"], "one config at first")
+    merge(s, "more", {"ci/ratchet.conf": scene.conf(configs=TWO)})
+    host.promote()
+    after = recorded(s)
+    eq(after["one"], before["one"], "the old one stays")
+    eq(after["two"][1], "new", "the new one is recorded")
+
+
+def accepted():
+    """A loss that a person accepts by name moves the anchor; one that a stranger accepts does not"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
+    anchor = recorded(s)
+    merge(s, "slower", "slow", label="ratchet:accept-loss", by="zoe")
+    host.promote()
+    eq(recorded(s), anchor, "zoe may not write: her label counts for nothing")
+    merge(s, "words", {"kernels/attention.c": scene.kernel("slow", "/* as before */\n")},
+          label="ratchet:accept-loss", by="alice")
+    result = host.promote()
+    entry = baseline(s)["configs"][0]
+    earned(result, lambda: entry["why"] == "accepted", "alice may")
+    eq(entry.get("who"), "alice", "and is named")
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
+    merge(s, "slower", "slow")
+    result = host.promote("--accept", "small", "--by", "alice")
+    entry = baseline(s)["configs"][0]
+    earned(result, lambda: (entry["why"], entry.get("who")) == ("accepted", "alice"),
+           "by name on the command line")
+
+
+def race():
+    """Main moves while the baseline is pushed: decided again from the new tip"""
+    s = scene.github("slow")
+    host = scene.Host(s)
+    hold = s.fault("git-receive-pack$", "hold", method="POST")
+    run = lib.start([lib.program("RATCHET"), "promote", "--config", host.config, "--repository",
+                     scene.REPOSITORY, "--output", host.output()], env=host.env(),
+                    cwd=host.folder, stdout=lib.subprocess.DEVNULL,
+                    stderr=lib.subprocess.DEVNULL)
+    s.await_fault(hold)
+    other = s.on("commit", branch="main", files={"README": "moved\n"}, message="others")["sha"]
+    s.release(hold)
+    eq(run.wait(lib.DEADLINE), 0, "it ends well")
+    s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "fetch", "-q", s.git_url,
+               "main")
+    eq(s.repo.git("rev-parse", "FETCH_HEAD^"), other, "on top of what came between")
+    ok(recorded(s), "and recorded")
+    lost = [r for r in s.requests("POST", "receive-pack") if r.get("push")]
+    ok(len(lost) >= 2, "it pushed again", lost)
+    s = scene.github("slow")
+    host = scene.Host(s)
+    hold = s.fault("git-receive-pack$", "hold", method="POST")
+    run = lib.start([lib.program("RATCHET"), "promote", "--config", host.config, "--repository",
+                     scene.REPOSITORY, "--output", host.output()], env=host.env(),
+                    cwd=host.folder, stdout=lib.subprocess.DEVNULL,
+                    stderr=lib.subprocess.DEVNULL)
+    s.await_fault(hold)
+    other = s.on("commit", branch="main", files={"kernels/attention.c": scene.kernel("right")},
+                 message="another kernel")["sha"]
+    s.release(hold)
+    run.wait(lib.DEADLINE)
+    eq((tip(s), recorded(s)), (other, None), "another kernel came between: its own push decides")
+
+
+def protected():
+    """A protected main: the same commit on a branch, and a pull request for it"""
+    for kind in ("GH006", "GH013"):
+        s = scene.github("slow")
+        s.on("protect", branch="main", kind=kind)
+        host = scene.Host(s)
+        start = tip(s)
+        result = host.promote()
+        eq(tip(s), start, kind + ": main stays")
+        has(result.text, kind, "the server's words are passed on")
+        opened = [p for p in s.state()["pulls"] if p["user"] == BOT]
+        eq(len(opened), 1, "a pull request")
+        branch = opened[0]["head_ref"]
+        eq(recorded(s, branch), {"small": (start, "new")}, "with the baseline")
+        eq(opened[0]["base_ref"], "main", "into main")
+        has(result.text, "/pull/%d" % opened[0]["number"], "that is linked")
+        host.promote()
+        eq(len([p for p in s.state()["pulls"] if p["user"] == BOT]), 1, "and no second one")
+    s = scene.github("slow")
+    s.on("protect", branch="main")
+    s.post("settings", actions_may_open_pulls=False)
+    result = scene.Host(s).promote()
+    branches = [r for r in s.state()["refs"] if r.startswith("refs/heads/") and
+                r != "refs/heads/main"]
+    eq(len(branches), 1, "where pull requests may not be opened, the branch stands alone")
+    has(result.text, branches[0][len("refs/heads/"):], "and is named")
+
+
+def no_permission():
+    """A token that may not push moves nothing, and says so"""
+    s = scene.github("slow")
+    s.post("tokens", token="may-only-read", login=BOT, permissions={
+        "contents": "read", "pull_requests": "read", "metadata": "read"})
+    start = tip(s)
+    result = scene.Host(s).promote(token="may-only-read")
+    eq((tip(s), recorded(s)), (start, None), "nothing moved")
+    has(result.text, "403", "the server's answer is passed on")
+
+
+def through_the_daemon():
+    """A push to main, through ratchetd; a pull request never promotes"""
+    s = scene.github("slow", gap="1s")
+    host = scene.Host(s)
+    daemon = host.daemon()
+    number, _ = scene.pull(s, "faster", "right")
+    step = host.step("pull_request", scene.pull_event(s, number))
+    scene.fair(step.run(), (0, "improved"), "a pull request")
+    eq(recorded(s), None, "records nothing")
+    start = tip(s)
+    step = host.step("push", push_event(s), run=2)
+    result = step.run()
+    eq(result.code, 0, "a push")
+    eq(recorded(s), {"small": (start, "new")}, "promotes")
+    has(step.file("summary"), "promoted", "and the summary says so")
+    ours = host.step("push", push_event(s), run=3)
+    since = s.requests()[-1]["id"]
+    eq(ours.run().code, 0, "the push of our own commit")
+    eq(s.requests(since=since), [], "asks nobody: no loop")
+    branch = dict(push_event(s), ref="refs/heads/topic")
+    result = host.step("push", branch, run=4).run()
+    eq(result.code, 0, "a push to another branch")
+    eq(len(s.requests("POST", "receive-pack")) > 0 and recorded(s)["small"][1], "new",
+       "moves nothing")
+    gone = dict(push_event(s), deleted=True, after="0" * 40, head_commit=None)
+    eq(host.step("push", gone, run=5).run().code, 0, "a deleted branch is nothing to do")
+
+
+def killed_between_the_runs():
+    """Killed between the two runs of a promotion: the second still comes"""
+    s = scene.github("slow", gap="3s")
+    host = scene.Host(s)
+    daemon = host.daemon()
+    step = host.step("push", push_event(s)).start("--wait", "60")
+    lib.wait_for(lambda: "second run in" in step.log(), "the first run")
+    daemon.kill()
+    daemon.start()
+    result = step.finish()
+    eq(result.code, 0, "the step ends well")
+    eq(list(recorded(s) or {}), ["small"], "and it is recorded")
+    eq(log(s, count=9).count("Ratchet-Promotion:"), 1, "by one commit")
+
+
+def killed_while_pushing():
+    """Killed when the push arrived, but its answer never did: one commit"""
+    s = scene.github("slow")
+    host = scene.Host(s)
+    daemon = host.daemon()
+    hold = s.fault("git-receive-pack$", "hold", method="POST", after=True, times=0)
+    step = host.step("push", push_event(s)).start("--wait", "60")
+    s.await_fault(hold)
+    daemon.kill()
+    s.calm()
+    daemon.start()
+    eq(step.finish().code, 0, "the step ends well")
+    eq(list(recorded(s) or {}), ["small"], "it is recorded")
+    eq(log(s, count=9).count("Ratchet-Promotion:"), 1, "once")
+
+
+lib.main(the_road_of_main, only_what_improved, accepted, race, protected, no_permission,
+         through_the_daemon, killed_between_the_runs, killed_while_pushing)
