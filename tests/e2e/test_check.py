@@ -224,6 +224,34 @@ def limits():
     eq(result.brief(), (3, "unmeasured"), "rules that are too long")
 
 
+def full_disk():
+    """A disk that is full is the host's fault, and nothing half-written is left"""
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    # Whoever is no root outside must be none inside, or the sandbox's user would be looked for.
+    again = "" if os.geteuid() == 0 else "unshare -U --map-user=1000 --map-group=1000 -- "
+    probe = lib.run(unshare + ["sh", "-c", "mount -t tmpfs -o size=64k none /mnt"])
+    if probe.code != 0:
+        raise lib.Skip("no mounts of our own here: " + probe.err.strip())
+    repo = sample()
+    scene.branch(repo, "slow", "slow")
+    for size in ("32k", "96k", "160k", "224k"):  # full at one place and another
+        host = scene.Host()
+        os.makedirs(host.state)
+        folder = host.output()
+        run = lib.run(unshare + ["sh", "-c", 'mount -t tmpfs -o size=%s,mode=755 none "$0" && exec '
+                                 '%s"$@"' % (size, again), host.state, lib.program("RATCHET"),
+                                 "check", "--config", host.config, "--repo", repo.path, "--base",
+                                 "main", "--head", "slow", "--output", folder], env=host.env(),
+                      cwd=host.folder)
+        eq(run.code, 3, size + ": unmeasured")
+        has(run.out + run.err, "No space left on device", size + ": why")
+        lacks(run.out + run.err, "the PR", size + ": it is not the pull request's fault")
+        for name in os.listdir(folder) if os.path.isdir(folder) else []:
+            text = lib.read(os.path.join(folder, name))
+            whole = json.loads(text) if name.endswith(".json") else text.endswith("\n")
+            ok(whole, size + ": %s is whole" % name, text[-200:])
+
+
 def nothing_is_left():
     """Nothing of a run is left in the working folders"""
     host, repo = scene.Host(), sample()
@@ -236,4 +264,4 @@ def nothing_is_left():
 
 lib.main(verdicts, json_and_text, faults_of_the_pull_request, faults_of_the_base,
          rules_come_from_the_base, many_configs, usage, conflict, no_sandbox, limits,
-         nothing_is_left)
+         full_disk, nothing_is_left)
