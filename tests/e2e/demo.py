@@ -30,7 +30,7 @@ CONF = """\
 -o kernels/attention_cpu.so kernels/attention_cpu.c -lm
     output = kernels/attention_cpu.so
 [bench "cpu"]
-    samples = 40
+    samples = 120
     target = 700us
     warmup = 3
 [config "b1_h2_s256_d64"]
