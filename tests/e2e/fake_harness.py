@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A harness that lies: speaks the protocol of src/wire.h without loading or timing anything.
+test_harness.py has it started in place of ratchet-bench, to see what the parent believes.
+What it does wrong stands in the file `how` beside it."""
+
+import sys
+import time
+
+HOW = ""  # filled in by the test: the program is copied, and comes without arguments of ours
+
+
+def say(*words):
+    sys.stdout.write(" ".join(str(word) for word in words) + "\n")
+    sys.stdout.flush()
+
+
+def sample_ns(arm):
+    """What a sample is said to have taken; honest ones take 1 ms."""
+    start = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+    while time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) - start < 1000000:
+        pass
+    if HOW == "more" and arm == "head":
+        return 10**12
+    if HOW == "floor" and arm == "head":
+        return 10
+    if HOW == "third" and arm == "head":
+        return 333333
+    return 1000000
+
+
+def turn(words):
+    arms = words[2:]
+    for arm in arms:
+        say("sample", arm, sample_ns(arm), 1 if HOW == "preempted" else 0)
+    if HOW == "many":
+        say("sample", arms[0], 1000000, 0)
+    say("done")
+
+
+ANSWERS = {
+    "open": lambda w: say("opened"),
+    "load": lambda w: say("loaded", w[0] if HOW != "slot" else 63, "fake"),
+    "config": lambda w: say("configured"),
+    "prepare": lambda w: say("prepared", w[0], 0),
+    "allocate": lambda w: say("allocated", 2, 1024),
+    "forward": lambda w: say("ran", w[0] if HOW != "arm" else "base"),
+    "rows": lambda w: say("right", w[0], 256, 1000),
+    "fill": lambda w: say("filled"),
+    "calibrate": lambda w: say("calibrated", w[0], 1),
+    "turn": turn,
+    "release": lambda w: say("released"),
+}
+
+VERBATIM = {  # said in place of the first `forward`'s answer
+    "long": "ran " + "a" * 5000,
+    "unknown": "hello there",
+    "binary": "ran \x01\x02",
+    "empty": "",
+    "sign": "right head -1 0",
+    "endless": "x" * 100000,
+}
+
+
+def main():
+    say("ratchet-bench", 2 if HOW == "version" else 1, "cpu")
+    for line in sys.stdin:
+        word, *words = line.split()
+        if word == "quit":
+            return
+        if word == "forward" and HOW in VERBATIM:
+            say(VERBATIM[HOW])
+        if word == "forward" and HOW == "silent":
+            time.sleep(1000)
+        if word == "forward" and HOW == "gone":
+            return
+        ANSWERS[word](words)
+
+
+main()

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both ends of a measurement with real kernel libraries: which are timed, which are refused, in
+what words, and whose fault it is. Uses tests/unit/bench_driver, a program around
+measure/bench.h; in the sandbox where there is one, and without where there is none."""
+
+import json
+import math
+import os
+import statistics
+
+import lib
+from lib import case, eq, has, ok
+
+WORK = lib.temp_dir()
+KERNELS = os.path.join(lib.HERE, "kernels")
+SMALL = "1,2,1,48,64,16,0"  # batch, heads, heads_kv, seq_q, seq_k, head_dim, causal
+CAUSAL = "2,2,2,40,24,8,1"  # more queries than keys: some rows see nothing
+
+
+def sandbox_works():
+    probe = lib.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"])
+    return probe.code == 0
+
+
+try:
+    SANDBOXED = sandbox_works() and not os.environ.get("ASAN_OPTIONS")
+except FileNotFoundError:
+    SANDBOXED = False
+lib.note("measured in the sandbox" if SANDBOXED else "no sandbox here: measured without")
+
+
+def kernel(source="odd", *flags):
+    """Path of a library built from kernels/<source>.c; each file is built once."""
+    name = "-".join([source, *flags]).replace("=", "_") + ".so"
+    path = os.path.join(WORK, name)
+    if not os.path.exists(path):
+        built = lib.run(["gcc", "-O2", "-std=gnu17", "-shared", "-fPIC", "-fvisibility=hidden",
+                         "-I", os.path.join(lib.TOP, "kernels"), *["-D" + f for f in flags],
+                         "-o", path, os.path.join(KERNELS, source + ".c"), "-lm"])
+        if built.code != 0:
+            raise RuntimeError(str(built))
+    return path
+
+
+def cpu_kernel():
+    """The kernel that ships, which uses the threads it is given."""
+    path = os.path.join(WORK, "attention_cpu.so")
+    if not os.path.exists(path):
+        built = lib.run(["gcc", "-O3", "-std=gnu17", "-shared", "-fPIC", "-fvisibility=hidden",
+                         "-fno-gnu-unique", "-pthread", "-o", path,
+                         os.path.join(lib.TOP, "kernels", "attention_cpu.c"), "-lm"])
+        if built.code != 0:
+            raise RuntimeError(str(built))
+    return path
+
+
+def bench(configs=(SMALL,), harness=None, sandboxed=None, **more):
+    """One run of the driver. Arms given as head=, base=, anchor=."""
+    folder = lib.temp_dir()
+    os.chmod(folder, 0o755)
+    arms = {arm: more.pop(arm) for arm in ("head", "base", "anchor") if arm in more}
+    settings = {"target_ns": 100000, "samples": 6, "warmup": 1, "turn_ms": 20000, **more}
+    words = ["harness=" + (harness or lib.program("RATCHET_BENCH")), "work=" + folder,
+             "sandboxed=%d" % (SANDBOXED if sandboxed is None else sandboxed)]
+    words += ["%s=%s" % pair for pair in {**settings, **arms}.items()]
+    result = lib.run([lib.driver("bench_driver"), *words, *["config=" + c for c in configs]])
+    eq(os.listdir(folder), [], "nothing is left in the work folder")
+    answer = json.loads(result.out)
+    answer["code"], answer["err"] = result.code, result.err
+    return answer
+
+
+def unmeasured(answer, fault, text, what):
+    config = answer["configs"][0]
+    eq(config["fault"], fault, what + ": whose fault")
+    has(config["failure"], text, what + ": what is said")
+    eq(len(config["replicates"]), 0, what + ": nothing was timed")
+
+
+# ---- what is right is timed ----
+
+def right_kernels_are_timed():
+    good = kernel()
+    answer = bench(head=good, base=kernel("right"), anchor=kernel("refactored"), replicates=2,
+                   configs=[SMALL, CAUSAL])
+    eq(answer["code"], 0, "exit code" + answer["err"])
+    for config in answer["configs"]:
+        eq(config["fault"], "", config["name"] + " has no fault: " + config["failure"])
+        eq(len(config["replicates"]), 2, "two replicates")
+        eq(config["attempts"], 2, "two attempts")
+        ok(config["peak_bytes"] > 0, "peak memory is known")
+        for replicate in config["replicates"]:
+            counts = {arm: len(replicate[arm]) for arm in ("head", "base", "anchor", "control")}
+            eq(len(set(counts.values())), 1, "as many samples of every arm")
+            ok(counts["head"] >= 3, "at least half of the samples planned")
+            ok(all(ns > 0 for ns in replicate["head"]), "times are positive")
+    for fact in ("os", "kernel", "cpu", "cores", "threads", "inputs", "sample_target",
+                 "clock_resolution"):
+        ok(answer["environment"].get(fact), "the environment says its " + fact)
+
+
+def head_alone_is_timed():
+    """without any other arm"""
+    answer = bench(head=kernel())
+    eq(answer["configs"][0]["fault"], "", answer["configs"][0]["failure"])
+    eq(answer["configs"][0]["replicates"][0]["anchor"], [], "there is no anchor")
+
+
+def several_threads_and_pinning():
+    built = cpu_kernel()
+    answer = bench(head=built, anchor=built, threads=2, cpu=0)
+    eq(answer["code"], 0, answer["err"])
+    has(answer["environment"]["threads"], "2, pinned", "the environment says so")
+    answer = bench(head=built, threads=1, cpu=4000)
+    eq(answer["code"], 3, "a processor that is not there is the host's trouble")
+    has(answer["err"], "4000", "and is named")
+
+
+# ---- what is wrong is not ----
+
+def wrong_heads():
+    good = kernel()
+    table = [
+        (kernel("wrong"), "wrong result: "),
+        (kernel("nan"), "wrong result: out at batch 0 head 0 row 0 column 0 is nan"),
+        (kernel("odd", "ODD_NO_MAXIMUM"), "wrong result: "),
+        (kernel("odd", "ODD_UNWRITTEN"),
+         "wrong result: out at batch 0 head 0 row 47 column 15 was not written"),
+        (kernel("odd", "ODD_LSE"), "wrong result: lse at batch 0 head 0 row 24 was not written"),
+        (kernel("odd", "ODD_BEHIND"), "wrong result: out was written behind its end"),
+        (kernel("odd", "ODD_ERROR"), "wrong result: forward returned 3"),
+        (kernel("odd", "ODD_UNSUPPORTED"), "does not support this problem"),
+        (kernel("odd", "ODD_ABI=99"), "the library is for ABI 99, expected 1"),
+        (kernel("crash"), "crashed: signal 11 (SIGSEGV)"),
+        (kernel("odd", "ODD_INPUTS"), "crashed: signal 11 (SIGSEGV)"),
+        (kernel("odd", "ODD_CONSTRUCTOR"), "crashed: signal 6 (SIGABRT) while it was loaded"),
+        (kernel("odd", "ODD_EXIT"), "ended by itself: exit code 0"),
+        (kernel("odd", "ODD_FORGE"), "answered `sample`"),
+        (kernel("odd", "ODD_RANT"), "longer than"),
+        (kernel("odd", "ODD_EXPORT"), "malloc_usable_size_of_mine"),
+        (kernel("odd", "ODD_ABORT_LATE=4"), "crashed: signal 6 (SIGABRT) while it was timed"),
+        (kernel("odd", "ODD_LAZY=3"), "wrong result: while timed, out at "),
+    ]
+    for path, text in table:
+        name = os.path.basename(path)
+        case("head is " + name)
+        unmeasured(bench(head=path, base=good, anchor=good), "the PR", text, name)
+
+
+def wrong_only_later():
+    """wrong after a thousand launches: seen while it is timed, or when verified again"""
+    answer = bench(head=kernel("odd", "ODD_LATE=50"), anchor=kernel(), samples=40,
+                   target_ns=1000)
+    unmeasured(answer, "the PR", "wrong result: ", "late")
+
+
+def hanging_head():
+    answer = bench(head=kernel("hang"), base=kernel(), anchor=kernel(), turn_ms=1000,
+                   configs=[SMALL, CAUSAL])
+    unmeasured(answer, "the PR", "gave no answer within 1000 ms", "hang")
+    eq(answer["configs"][1]["fault"], "the PR", "the other config is not tried")
+
+
+def printing_head():
+    """prints protocol lines to stdout and to 0, 1 and 2: nobody hears it"""
+    answer = bench(head=kernel("odd", "ODD_PRINT"), anchor=kernel())
+    eq(answer["configs"][0]["fault"], "", answer["configs"][0]["failure"])
+    eq(len(answer["configs"][0]["replicates"]), 1, "it is timed like any other")
+
+
+# ---- whose fault ----
+
+def broken_anchor():
+    for odd in ("wrong", "crash"):
+        case("the anchor is " + odd)
+        answer = bench(head=kernel(), base=kernel("right"), anchor=kernel(odd))
+        config = answer["configs"][0]
+        eq(config["fault"], "", "the config is measured: " + config["failure"])
+        ok(config["anchor_failed"], "the anchor is known to have failed")
+        has(config["anchor_failure"], "wrong result" if odd == "wrong" else "SIGSEGV", "why")
+        eq(len(config["replicates"][0]["anchor"]), 0, "without anchor")
+        eq(len(config["replicates"][0]["control"]), 0, "and control")
+        ok(config["replicates"][0]["base"], "with base")
+
+
+def broken_base():
+    for odd, text in (("wrong", "wrong result"), ("crash", "SIGSEGV")):
+        case("base is " + odd)
+        answer = bench(head=kernel(), base=kernel(odd), anchor=kernel("right"))
+        unmeasured(answer, "the base", text, odd)
+
+
+def all_broken():
+    """every arm is wrong, or crashes: none of theirs"""
+    bad = kernel("wrong")
+    unmeasured(bench(head=bad, base=bad, anchor=bad), "us", "every arm alike", "all wrong")
+    bad = kernel("crash")
+    unmeasured(bench(head=bad, base=bad, anchor=bad), "the host", "every arm alike", "all crash")
+    unmeasured(bench(head=bad, anchor=bad), "the host", "every arm alike", "without base")
+
+
+def broken_base_and_head():
+    """head is as wrong as the base it builds on, the anchor is right"""
+    answer = bench(head=kernel("wrong"), base=kernel("nan"), anchor=kernel())
+    unmeasured(answer, "the base", "base: wrong result", "both")
+
+
+# ---- what is measured ----
+
+def ratio(config, arm, against="anchor"):
+    """exp of the mean over unmarked replicates of ln(median / median); None without any."""
+    logs = [math.log(statistics.median(r[arm]) / statistics.median(r[against]))
+            for r in config["replicates"] if not r["marks"]]
+    return math.exp(statistics.fmean(logs)) if logs else None
+
+
+def slower_is_seen():
+    """20% more work reads as about 20%, the same binary as nothing"""
+    answer = bench(head=kernel("odd", "ODD_SLOWER=20"), anchor=kernel(), base=kernel("right"),
+                   configs=["1,2,2,100,100,32,0"], samples=25, replicates=4, target_ns=300000)
+    config = answer["configs"][0]
+    eq(config["fault"], "", config["failure"])
+    control, head = ratio(config, "control"), ratio(config, "head")
+    if control is None:
+        raise lib.Skip("this machine is too busy: every replicate was marked")
+    lib.note("control %.4f, head %.4f" % (control, head))
+    ok(0.93 < control < 1.07, "the control is close to the anchor")
+    ok(1.10 < head < 1.32, "head is about 1.2 times the anchor")
+
+
+# ---- a harness that lies ----
+
+def lying(how, **more):
+    source = lib.read(os.path.join(lib.HERE, "fake_harness.py"))
+    path = lib.write(os.path.join(WORK, "fake-" + how),
+                     source.replace('HOW = ""', "HOW = %r" % how), 0o755)
+    good = kernel()
+    return bench(harness=path, sandboxed=False, head=good, anchor=good, **more)
+
+
+def the_parent_checks_the_clock():
+    answer = lying("honest")
+    config = answer["configs"][0]
+    eq(config["fault"], "", "an honest one passes: " + config["failure"])
+    eq(config["replicates"][0]["marks"], [], "without a mark")
+    unmeasured(lying("more"), "the PR", "implausible: the samples of a turn claim", "more time")
+    unmeasured(lying("floor"), "the PR", "implausible: 10 ns a launch", "below the floor")
+    eq(lying("third")["configs"][0]["replicates"][0]["marks"], ["wall-clock"],
+       "a third of the time that passed is seen from outside")
+
+
+def preempted_turns_are_taken_again():
+    replicate = lying("preempted")["configs"][0]["replicates"][0]
+    eq(replicate["marks"], ["preempted"], "marked")
+    eq(len(replicate["head"]), 18, "after three times the turns planned")
+
+
+def the_parent_reads_carefully():
+    for how, text in (("long", "longer than"), ("unknown", "unknown line"),
+                      ("binary", "printable"), ("empty", "0 bytes"), ("sign", "malformed"),
+                      ("endless", "longer than"), ("many", "answered `sample`"),
+                      ("arm", "answered `ran` where `ran` was due"),
+                      ("gone", "ended by itself")):
+        case("a harness whose answer is " + how)
+        config = lying(how)["configs"][0]
+        ok(config["fault"] != "", "is not believed")
+        has(config["failure"], text, "and why")
+        eq(config["replicates"], [], "no replicate")
+    answer = lying("silent", turn_ms=500)
+    has(answer["configs"][0]["failure"], "gave no answer within 500 ms", "silence ends")
+    answer = lying("version")
+    eq(answer["code"], 3, "another version is the host's trouble")
+    has(answer["err"], "speaks another protocol", "and said")
+
+
+lib.main(right_kernels_are_timed, head_alone_is_timed, several_threads_and_pinning, wrong_heads,
+         wrong_only_later, hanging_head, printing_head, broken_anchor, broken_base, all_broken,
+         broken_base_and_head, slower_is_seen, the_parent_checks_the_clock,
+         preempted_turns_are_taken_again, the_parent_reads_carefully)
