@@ -7,6 +7,7 @@
 #include "judge/samples.h"
 #include "judge/stats.h"
 #include "pipeline.h"
+#include "publish/figures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,19 +72,6 @@ static int override_shapes(const struct bench_options *given, struct ratchet_con
     return 0;
 }
 
-static double flops(const struct problem *p)
-{
-    double pairs = (double)p->seq_q * p->seq_k;
-    if (p->causal) { /* key j is seen by query i iff j <= i + seq_k - seq_q */
-        pairs = 0;
-        for (int i = 0; i < p->seq_q; i++) {
-            long long seen = (long long)i + p->seq_k - p->seq_q + 1;
-            pairs += seen < 0 ? 0 : seen > p->seq_k ? p->seq_k : (double)seen;
-        }
-    }
-    return 4.0 * p->batch * p->heads * pairs * p->head_dim;
-}
-
 static int print_config(const struct config_samples *config, struct err *err)
 {
     if (config->fault != FAULT_NONE) {
@@ -107,16 +95,18 @@ static int print_config(const struct config_samples *config, struct err *err)
         printf("%-28s no samples\n", config->config.name);
         return 0;
     }
+    /* Quantiles of so few processes would promise more than they hold: the range is shown. */
     double low = medians.ns[0], high = medians.ns[0];
     for (size_t i = 1; i < medians.count; i++) {
         low = medians.ns[i] < low ? medians.ns[i] : low;
         high = medians.ns[i] > high ? medians.ns[i] : high;
     }
     double median = stats_median(medians.ns, medians.count);
-    printf("%-28s %12.1f us  [%.1f, %.1f]  %8.2f GFLOP/s  %zu processes%s\n",
-           config->config.name, median / 1e3, low / 1e3, high / 1e3,
-           flops(&config->config.problem) / median, config->count,
-           marked > 0 ? ", some marked" : "");
+    char time[FIGURE_BYTES], from[FIGURE_BYTES], to[FIGURE_BYTES], rate[FIGURE_BYTES];
+    printf("%-28s %s (%s to %s), %s, %zu processes%s\n", config->config.name,
+           figure_time(time, median), figure_time(from, low), figure_time(to, high),
+           figure_rate(rate, figure_operations(&config->config.problem) / median, "FLOP/s"),
+           config->count, marked > 0 ? ", some marked" : "");
     free(medians.ns);
     return 0;
 }

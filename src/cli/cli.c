@@ -129,6 +129,16 @@ int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES
     return err_wrap(err, "`%s`", path);
 }
 
+int cli_token(const struct host_repository *repository, char token[CLI_TOKEN_BYTES],
+              struct err *err)
+{
+    const char *given = getenv("GITHUB_TOKEN");
+    if (repository->host_token)
+        return host_read_token(repository, token, err);
+    snprintf(token, CLI_TOKEN_BYTES, "%s", given == NULL ? "" : given);
+    return 0;
+}
+
 int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,
                 struct err *err)
 {

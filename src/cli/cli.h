@@ -51,6 +51,11 @@ MUST_CHECK int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct
 MUST_CHECK int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
                            struct err *err);
 
+/* The token for a repository: the host's file, or GITHUB_TOKEN; "" where there is none. */
+enum { CLI_TOKEN_BYTES = 256 };
+MUST_CHECK int cli_token(const struct host_repository *repository, char token[CLI_TOKEN_BYTES],
+                         struct err *err);
+
 /* Folders of one run: results (`output`, or a fresh one below the state folder) and a fresh
  * scratch folder that cli_drop_scratch removes. */
 struct cli_folders {

@@ -10,7 +10,6 @@
 #include "publish/github.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -96,14 +95,9 @@ static int try_harness(const struct host *host, char *version, size_t size, stru
 static int try_github(const struct host *host, const struct host_repository *repository,
                       struct err *err)
 {
-    char token[256] = "", tip[MODEL_SHA_BYTES];
-    const char *given = getenv("GITHUB_TOKEN");
-    if (repository->host_token) {
-        if (host_read_token(repository, token, err) != 0)
-            return -1;
-    } else if (given != NULL) {
-        snprintf(token, sizeof token, "%s", given);
-    }
+    char token[CLI_TOKEN_BYTES], tip[MODEL_SHA_BYTES];
+    if (cli_token(repository, token, err) != 0)
+        return -1;
     struct github github = {.api = repository->api,
                             .token = token[0] == '\0' ? NULL : token,
                             .repository = repository->name,

@@ -8,7 +8,6 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 int cli_post(int argc, char **argv, struct err *err)
@@ -34,14 +33,9 @@ int cli_post(int argc, char **argv, struct err *err)
     const struct host_repository *repository = host_find_repository(&host, name);
     if (repository == NULL)
         return err_set(err, ERR_INPUT, "repository `%s` is not configured on this host", name);
-    char token[256] = "", marker[128], url[JOB_URL_BYTES];
-    const char *given = getenv("GITHUB_TOKEN");
-    if (repository->host_token) {
-        if (host_read_token(repository, token, err) != 0)
-            return -1;
-    } else if (given != NULL) {
-        snprintf(token, sizeof token, "%s", given);
-    }
+    char token[CLI_TOKEN_BYTES], marker[128], url[JOB_URL_BYTES];
+    if (cli_token(repository, token, err) != 0)
+        return -1;
     BUF_AUTO text;
     BUF_AUTO body;
     buf_init(&text, REPORT_MAX_BYTES - sizeof marker);
