@@ -9,6 +9,7 @@
 #include "intake/values.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <locale.h>
 #include <signal.h>
@@ -30,6 +31,9 @@ static int inherited_socket(void)
     char own[24];
     snprintf(own, sizeof own, "%ld", (long)getpid());
     if (pid == NULL || count == NULL || strcmp(pid, own) != 0 || strcmp(count, "1") != 0)
+        return -1;
+    if (fcntl(SYSTEMD_FIRST_FD, F_SETFD, FD_CLOEXEC) != 0 ||
+        fcntl(SYSTEMD_FIRST_FD, F_SETFL, O_NONBLOCK) != 0)
         return -1;
     return SYSTEMD_FIRST_FD;
 }

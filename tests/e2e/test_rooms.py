@@ -64,4 +64,26 @@ def no_attic():
     ok(True, "every file was looked at")
 
 
-lib.main(rooms_are_closed, one_user_each, no_attic)
+PURE = set("""abort bcmp calloc free malloc memchr memcmp memcpy memmove memset qsort realloc snprintf
+    vsnprintf strcmp strcspn strlen strncmp strspn strtod strtol strtoll strchr strrchr strstr
+    sqrt ldexp frexp floor nextafter strnlen""".split())
+
+
+def judge_is_pure():
+    """The judge calls nothing that could make two machines differ"""
+    archive = os.path.join(os.environ.get("top_builddir", "."), "libjudge.a")
+    if not os.path.exists(archive):
+        raise lib.Skip("no " + archive)
+    listing = lib.run(["nm", archive]).out
+    ours = set(re.findall(r"^[0-9a-f]+ [A-Za-z] (\S+)$", listing, re.M))
+    needed = set(re.findall(r"^ +U (\S+)$", listing, re.M)) - ours
+    needed = {re.sub(r"^__(?:isoc\d*_)?|_chk$", "", n) for n in needed
+              if not re.match(r"_*(asan|ubsan|lsan|sanitizer|stack_chk)|_GLOBAL_", n)}
+    needed = {n for n in needed if not re.match(
+        r"(buf|err|json|dtype|arm|mark|fault|verdict|against|model|environment|baseline|samples|"
+        r"config_samples|replicate|series|rule|comparison|problem)_", n)}
+    ok(needed, "symbols were read")
+    eq(sorted(needed - PURE), [], "nothing else is called")
+
+
+lib.main(judge_is_pure, rooms_are_closed, one_user_each, no_attic)
