@@ -121,6 +121,27 @@ def faults_of_the_base():
         text = json.dumps(result.verdict)
         has(text, words, what + ": named")
         has(text, "ci/ratchet.conf", what + ": in which file")
+    path = "baselines/cpu/baseline.json"
+    for what, text in (("a baseline cut in half", '{"schema": "ratchet.base'),
+                       ("a baseline of another schema", '{"schema": "ratchet.baseline/9"}'),
+                       ("another device's baseline", json.dumps({
+                           "schema": "ratchet.baseline/1", "configs": [],
+                           "device": {"slug": "nvidia-l4", "name": "NVIDIA L4"}}))):
+        repo = sample()
+        repo.commit({path: text}, "baseline")
+        scene.branch(repo, "slow", "slow")
+        result = host.check(repo, "slow")
+        eq(result.brief(), (3, "unmeasured"), what)
+        has(json.dumps(result.verdict), path, what + ": named")
+        has(json.dumps(result.verdict), "the base", what + ": whose fault")
+    repo = sample()
+    os.unlink(os.path.join(repo.path, "ci/ratchet.conf"))
+    os.symlink("/etc/passwd", os.path.join(repo.path, "ci/ratchet.conf"))
+    repo.commit({"README": "a link\n"}, "a link out of the tree")
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow")
+    eq(result.brief(), (3, "unmeasured"), "rules that are a link")
+    lacks(result.text + result.file("report.md"), "root:", "are not followed")
 
 
 def rules_come_from_the_base():

@@ -143,6 +143,28 @@ def accepted():
            "by name on the command line")
 
 
+def anchor_gone():
+    """An anchor that is gone, or builds no more: the stored samples decide, and it is said"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
+    stored = baseline(s)
+    broken = s.on("commit", branch="elsewhere", parent="main", files={
+        "kernels/attention.c": scene.kernel("broken")}, message="broken")["sha"]
+    for what, commit, word in (("gone", "1" * 40, "not in the repository"),
+                               ("broken", broken, "build failed")):
+        stored["configs"][0]["commit"] = commit
+        s.on("commit", branch="main", files={PATH: json.dumps(stored)}, message=what)
+        s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "fetch", "-q",
+                   s.git_url, "+main:refs/remotes/origin/main")
+        number, _ = scene.pull(s, "slow-" + what, "slow", onto="origin/main")
+        result = host.check_pull(number)
+        scene.fair(result, (1, "regressed"), what + ": judged")
+        eq(result.config()["against"], "stored", what + ": against the stored samples")
+        has(result.file("report.md"), word, what + ": the report says why")
+        has(result.file("report.md"), "anchor " + commit[:6], what + ": of which anchor")
+
+
 def race():
     """Main moves while the baseline is pushed: decided again from the new tip"""
     s = scene.github("slow")
@@ -275,5 +297,5 @@ def killed_while_pushing():
     eq(log(s, count=9).count("Ratchet-Promotion:"), 1, "once")
 
 
-lib.main(the_road_of_main, only_what_improved, accepted, race, protected, no_permission,
+lib.main(the_road_of_main, only_what_improved, accepted, anchor_gone, race, protected, no_permission,
          through_the_daemon, killed_between_the_runs, killed_while_pushing)
