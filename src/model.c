@@ -73,6 +73,12 @@ bool model_name_ok(const char *name)
            name[0] != '.' && name[0] != '-';
 }
 
+bool model_sha_ok(const char *text)
+{
+    return strlen(text) == MODEL_SHA_BYTES - 1 &&
+           strspn(text, "0123456789abcdef") == MODEL_SHA_BYTES - 1;
+}
+
 static char *copy_text(const char *text)
 {
     size_t size = strlen(text) + 1;

@@ -95,8 +95,9 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
                                   .job = *request->job,
                                   .progress = request->progress,
                                   .context = request->context};
-    /* A capped log has a line more, which says how much was left out. */
-    buf_init(&pipeline->log, request->host->limits.log_bytes + MODEL_TEXT_BYTES);
+    /* A capped log has some lines more: what was run, and how much was left out. */
+    enum { LOG_MARGIN_BYTES = 64 << 10 };
+    buf_init(&pipeline->log, request->host->limits.log_bytes + LOG_MARGIN_BYTES);
     if (file_path(pipeline->folder, err, "%s", request->folder) != 0 ||
         file_path(pipeline->work, err, "%s", request->work) != 0)
         return -1;
@@ -373,13 +374,14 @@ static void status_context(const struct pipeline *pipeline, char out[128])
     snprintf(out, 128, "ratchet/%s", pipeline->job.device);
 }
 
-int pipeline_announce(struct pipeline *pipeline, struct err *err)
+int pipeline_announce(struct pipeline *pipeline, const char *state, const char *text,
+                      struct err *err)
 {
     const struct job *job = &pipeline->job;
     char context[128];
     status_context(pipeline, context);
-    return github_set_status(&pipeline->github, job->head, context, "pending",
-                             "waiting for its turn on the device", job->run_url, err);
+    return github_set_status(&pipeline->github, job->head, context, state, text, job->run_url,
+                             err);
 }
 
 /* A pull request whose head moved on while it was measured has a job of its own for the new

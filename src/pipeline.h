@@ -97,8 +97,10 @@ MUST_CHECK int pipeline_promote(struct pipeline *pipeline, const struct promotio
 /* Write samples.json, verdict.json and report.md into the folder. */
 MUST_CHECK int pipeline_write(struct pipeline *pipeline, struct err *err);
 
-/* Tell GitHub at once that the check is on its way (status `pending`). */
-MUST_CHECK int pipeline_announce(struct pipeline *pipeline, struct err *err);
+/* Set ratchet/<device> on the PR's head at once, without the outbox: that the check is on its
+ * way ("pending"), or that it was cancelled ("error"). */
+MUST_CHECK int pipeline_announce(struct pipeline *pipeline, const char *state, const char *text,
+                                 struct err *err);
 
 /* Put comment and status into the outbox and send them. Trouble with GitHub is in `result`. */
 MUST_CHECK int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,

@@ -82,7 +82,7 @@ static int walk(struct pipeline *pipeline, const struct check_options *options, 
         pipeline_say(pipeline, "%s", problem.text);
         pipeline_unmeasured(pipeline, FAULT_PR, &problem);
     } else {
-        if (github && pipeline_announce(pipeline, &problem) != 0)
+        if (github && pipeline_announce(pipeline, "pending", "measuring", &problem) != 0)
             pipeline_say(pipeline, "%s", problem.text);
         if (pipeline_check(pipeline, err) != 0)
             return -1;

@@ -51,6 +51,7 @@ struct note {
     time_t since;       /* when it was first seen here, for token_wait_ms */
     time_t not_before;
     unsigned failures;
+    enum { CANCEL_NONE, CANCEL_WANTED, CANCEL_TOLD } cancel; /* is GitHub to be told? */
 };
 
 struct server {
@@ -295,7 +296,9 @@ static int on_cancel(struct server *server, struct client *client, struct err *e
     lanes_kill(&server->lanes, job);
     if (queue_finish(server->queue, job, JOB_CANCELLED, err) != 0)
         return -1;
-    forget(server, job);
+    struct note *note = note_of(server, job);
+    if (note != NULL)
+        note->cancel = CANCEL_WANTED;
     struct err cancelled;
     err_set(&cancelled, ERR_HOST, "job %lld was cancelled", job);
     tell_error(server, job, &cancelled);
@@ -449,11 +452,30 @@ static bool next_job(struct server *server, const char *device, enum job_state s
     }
 }
 
+/* A cancelled job whose own step has ended, so that the clerk may tell GitHub. */
+static bool next_cancelled(struct server *server, long long *job)
+{
+    for (size_t i = 0; i < NOTES_MAX; i++) {
+        struct note *note = &server->notes[i];
+        bool busy = note->cancel != CANCEL_WANTED;
+        for (size_t l = 0; !busy && l < server->lanes.count; l++)
+            busy = server->lanes.lane[l].pid != 0 && server->lanes.lane[l].job == note->job;
+        if (busy)
+            continue;
+        note->cancel = CANCEL_TOLD;
+        *job = note->job;
+        return true;
+    }
+    return false;
+}
+
 static bool choose(struct server *server, const struct lane *lane, long long *job)
 {
     static const enum job_state clerk_states[] = {JOB_JUDGED, JOB_ACCEPTED};
     if (lane->device != NULL)
         return next_job(server, lane->device, JOB_PINNED, job);
+    if (next_cancelled(server, job))
+        return true;
     for (size_t s = 0; s < 2; s++)
         for (size_t i = 0; i < server->host->device_count; i++)
             if (next_job(server, server->host->devices[i].slug, clerk_states[s], job))
@@ -486,8 +508,11 @@ static void step_ended(struct server *server, struct lane *lane)
         fprintf(stderr, "ratchetd: job %lld: %s\n", job, err.text);
         return;
     }
-    if (entry.state == JOB_CANCELLED)
+    if (entry.state == JOB_CANCELLED) {
+        if (note->cancel == CANCEL_TOLD)
+            forget(server, job);
         return;
+    }
     note->failures = end == WORK_FAILED ? note->failures + 1 : 0;
     if (end == WORK_FAILED && note->failures >= FAILURES_MAX) {
         give_up(server, job, "its steps kept failing; see the daemon's log");

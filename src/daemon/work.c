@@ -105,8 +105,22 @@ static enum work_end pin(struct step *step)
     }
     if (queue_pin(step->queue, &pipeline->job, &err) != 0)
         return fail(step, &err);
-    if (pipeline->job.kind == JOB_CHECK && pipeline_announce(pipeline, &problem) != 0)
-        say(step, problem.text); /* a status that cannot be set is no reason not to measure */
+    /* A status that cannot be set is no reason not to measure. */
+    if (pipeline->job.kind == JOB_CHECK &&
+        pipeline_announce(pipeline, "pending", "waiting for its turn on the device",
+                          &problem) != 0)
+        say(step, problem.text);
+    return WORK_DONE;
+}
+
+/* A cancelled job leaves no status behind that says pending for ever. Tried once. */
+static enum work_end tell_cancelled(struct step *step)
+{
+    struct err problem;
+    const struct job *job = &step->pipeline.job;
+    if (job->kind == JOB_CHECK && job->head[0] != '\0' &&
+        pipeline_announce(&step->pipeline, "error", "cancelled", &problem) != 0)
+        say(step, problem.text);
     return WORK_DONE;
 }
 
@@ -227,9 +241,11 @@ enum work_end work_step(const struct host *host, long long job, const char *toke
     case JOB_JUDGED:
         end = publish(&step);
         break;
+    case JOB_CANCELLED:
+        end = tell_cancelled(&step);
+        break;
     case JOB_RUNNING:
     case JOB_DONE:
-    case JOB_CANCELLED:
         err_set(&err, ERR_INTERNAL, "job %lld is %s: no step to take", job,
                 job_state_name(step.entry.state));
         end = fail(&step, &err);

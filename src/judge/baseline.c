@@ -80,6 +80,9 @@ static int get_config(const json_t *object, const struct json_at *at,
         json_get_string(object, "why", at, out->why, sizeof out->why, err) != 0 ||
         nouns_get_text(object, "who", at, out->who, sizeof out->who, err) != 0)
         return -1;
+    struct json_at commit = {.parent = at, .key = "commit"};
+    if (!model_sha_ok(out->commit))
+        return json_error(&commit, err, "expected 40 hex digits, not `%s`", out->commit);
     struct json_at recorded = {.parent = at, .key = "recorded"};
     if (!timestamp_ok(out->recorded))
         return json_error(&recorded, err, "expected a time like 2026-11-21T01:10:20Z");

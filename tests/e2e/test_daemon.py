@@ -223,6 +223,7 @@ def cancel():
     other, _ = scene.pull(s, "docs", {"README": "x\n"})
     eq(pull_step(s, host, other, run=2).run().code, 0, "the next one runs")
     eq(scene.ours(s, number), [], "and nothing was said about the first")
+    eq(scene.status(s, head), ["pending", "error"], "its status does not say pending for ever")
 
 
 def children(host, daemon):
