@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the formatting of numbers and the two sizes of a problem that rates are made of. */
+#include "publish/figures.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *not_available(char out[FIGURE_BYTES])
+{
+    memcpy(out, "n/a", 4);
+    return out;
+}
+
+/* A percentage without its sign of percent. Rounded first: no "-0.00". */
+static int put_percent(char *out, size_t size, double ratio)
+{
+    double percent = 100 * ratio;
+    if (!isfinite(percent))
+        return snprintf(out, size, "n/a");
+    if (fabs(percent) < 0.005)
+        return snprintf(out, size, "0.00");
+    return snprintf(out, size, fabs(percent) < 1e5 ? "%+.2f" : "%+.3g", percent);
+}
+
+const char *figure_percent(char out[FIGURE_BYTES], double ratio)
+{
+    if (!isfinite(ratio))
+        return not_available(out);
+    int len = put_percent(out, FIGURE_BYTES - 2, ratio);
+    memcpy(out + len, "%", 2);
+    return out;
+}
+
+const char *figure_interval(char out[FIGURE_BYTES], struct interval interval)
+{
+    char low[32], high[32];
+    put_percent(low, sizeof low, interval.low);
+    put_percent(high, sizeof high, interval.high);
+    snprintf(out, FIGURE_BYTES, "[%s, %s]", low, high);
+    return out;
+}
+
+const char *figure_change(char out[FIGURE_BYTES], const struct change *change)
+{
+    if (!change->known || !isfinite(change->change))
+        return not_available(out);
+    char percent[FIGURE_BYTES], interval[FIGURE_BYTES];
+    snprintf(out, FIGURE_BYTES, "%.40s %.50s", figure_percent(percent, change->change),
+             figure_interval(interval, change->ci));
+    return out;
+}
+
+/* `value` in the largest of `count` units, each `step` times the one before, in which it is
+ * at least 1; four significant digits. */
+static const char *scaled(char out[FIGURE_BYTES], double value, double step,
+                          const char *const *units, size_t count, const char *suffix)
+{
+    size_t unit = 0;
+    /* 999.95 would be printed as 1000 */
+    while (unit + 1 < count && value >= step * 0.99995) {
+        value /= step;
+        unit++;
+    }
+    int decimals = value < 9.9995 ? 3 : value < 99.995 ? 2 : value < 999.95 ? 1 : 0;
+    if (value >= 1e7)
+        snprintf(out, FIGURE_BYTES, "%.3e %s%s", value, units[unit], suffix);
+    else
+        snprintf(out, FIGURE_BYTES, "%.*f %s%s", decimals, value, units[unit], suffix);
+    return out;
+}
+
+const char *figure_time(char out[FIGURE_BYTES], double ns)
+{
+    static const char *const units[] = {"ns", "µs", "ms", "s"};
+    if (!isfinite(ns) || ns <= 0)
+        return not_available(out);
+    return scaled(out, ns, 1000, units, 4, "");
+}
+
+const char *figure_rate(char out[FIGURE_BYTES], double per_ns, const char *unit)
+{
+    static const char *const units[] = {"k", "M", "G", "T", "P"};
+    if (!isfinite(per_ns) || per_ns <= 0)
+        return not_available(out);
+    return scaled(out, per_ns * 1e6, 1000, units, 5, unit); /* 1 per ns is 1e6 k per s */
+}
+
+const char *figure_bytes(char out[FIGURE_BYTES], double bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    if (!isfinite(bytes) || bytes <= 0)
+        return not_available(out);
+    return scaled(out, bytes, 1024, units, 5, "");
+}
+
+/* Query i sees keys up to i + seq_k - seq_q (kernels/attention.h): summed over i, without a
+ * loop. The last query sees all keys, each one before it one key less, down to none. */
+static double visible_pairs(const struct problem *problem)
+{
+    double queries = problem->seq_q, keys = problem->seq_k;
+    if (!problem->causal)
+        return queries * keys;
+    double rows = queries < keys ? queries : keys; /* that see any key at all */
+    return rows * keys - rows * (rows - 1) / 2;
+}
+
+double figure_operations(const struct problem *problem)
+{
+    return 4.0 * problem->batch * problem->heads * problem->head_dim * visible_pairs(problem);
+}
+
+double figure_compulsory_bytes(const struct problem *problem)
+{
+    double element = problem->dtype == DTYPE_FP32 ? 4 : 2;
+    double queries = (double)problem->heads * problem->seq_q;
+    double keys = (double)problem->heads_kv * problem->seq_k;
+    return element * problem->batch * problem->head_dim * (2 * queries + 2 * keys);
+}

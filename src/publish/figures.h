@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers as people read them: one way for each kind, used wherever a report has one. What is
+ * not a finite number is "n/a". Pure. */
+#ifndef RATCHET_PUBLISH_FIGURES_H
+#define RATCHET_PUBLISH_FIGURES_H
+
+#include "model.h"
+
+enum { FIGURE_BYTES = 96 };
+
+/* A relative change with its sign and two decimals, "+4.12%"; "0.00%" for what rounds to it. */
+const char *figure_percent(char out[FIGURE_BYTES], double ratio);
+/* "[+3.90, +4.40]", in percent. */
+const char *figure_interval(char out[FIGURE_BYTES], struct interval interval);
+/* "+4.12% [+3.90, +4.40]", or "n/a" for a change that is not known. */
+const char *figure_change(char out[FIGURE_BYTES], const struct change *change);
+/* Four significant digits in ns, µs, ms or s: "712.3 µs". */
+const char *figure_time(char out[FIGURE_BYTES], double ns);
+/* Likewise per second, from units per nanosecond: "1.234 TFLOP/s", "98.70 GB/s". */
+const char *figure_rate(char out[FIGURE_BYTES], double per_ns, const char *unit);
+/* "12.00 MiB". */
+const char *figure_bytes(char out[FIGURE_BYTES], double bytes);
+
+/* Floating-point operations of one launch, 4·B·H·D for each visible pair of query and key:
+ * with a causal mask only the pairs j ≤ i + seq_k − seq_q count. */
+double figure_operations(const struct problem *problem);
+/* Bytes that any kernel must move: Q, K and V read once, O written once. */
+double figure_compulsory_bytes(const struct problem *problem);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What report.c (words) and report_table.c (tables) share. Of the two alone. */
+#ifndef RATCHET_PUBLISH_REPORT_PARTS_H
+#define RATCHET_PUBLISH_REPORT_PARTS_H
+
+#include "publish/report.h"
+
+enum { PARTS_SHORT_SHA = 10 };
+
+/* A report, and its configs with the worst first. */
+struct report_view {
+    const struct report *report;
+    const struct config_verdict *rows[MODEL_CONFIGS_MAX];
+    size_t count;
+    size_t of_verdict[VERDICT_REGRESSED + 1]; /* how many configs have each verdict */
+    double threshold;                         /* 0 where the rule is not known */
+};
+
+/* The samples of a row; NULL where there are none. */
+const struct config_samples *parts_samples(const struct report_view *view,
+                                           const struct config_verdict *row);
+/* Held by identical machine code, so never measured? */
+bool parts_identical(const struct report_view *view, const struct config_verdict *row);
+/* Held although it is slower than its anchor: main lost that before. */
+bool parts_already_lost(const struct report_view *view, const struct config_verdict *row);
+
+/* Foreign text of at most `max` bytes before escaping, "…" behind a cut. */
+void parts_text(struct buf *out, const char *text, size_t max);
+/* A device or config name in a code span, "?" for one that is empty. */
+void parts_name(struct buf *out, const char *name);
+/* A commit in short, so that GitHub links it; "?" for what is none. */
+void parts_commit(struct buf *out, const char *sha);
+
+/* Each writes at most `budget` bytes (and a line that says how many rows did not fit). */
+void table_verdicts(const struct report_view *view, struct buf *out, size_t budget);
+void table_evidence(const struct report_view *view, struct buf *out, size_t budget);
+void table_speed(const struct report_view *view, struct buf *out, size_t budget);
+void table_environment(const struct report_view *view, struct buf *out, size_t budget);
+/* How many facts of the environment differ from those of the baseline? */
+size_t table_environment_differs(const struct report_view *view);
+
+#endif

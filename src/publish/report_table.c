@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the tables of a report. A row is written aside and only taken when it fits, so a table
+ * never ends in half a row. */
+#include "publish/figures.h"
+#include "publish/markdown.h"
+#include "publish/report_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ROW_MAX_BYTES = 16 << 10, LEFT_OUT_BYTES = 64, ALL_SHOWN = 12, FACTS_MAX = 48 };
+
+/* A table that is being written. */
+struct table {
+    const struct report_view *view;
+    struct buf *out;
+    size_t limit;    /* of out->len, the last line included */
+    size_t left_out; /* rows */
+};
+
+static struct table begin(const struct report_view *view, struct buf *out, size_t budget)
+{
+    return (struct table){.view = view, .out = out, .limit = out->len + budget};
+}
+
+static void header(struct table *table, const char *const *names, size_t count)
+{
+    buf_adds(table->out, "\n|");
+    for (size_t i = 0; i < count; i++)
+        buf_addf(table->out, " %s |", names[i]);
+    buf_adds(table->out, "\n|");
+    for (size_t i = 0; i < count; i++)
+        buf_adds(table->out, " --- |");
+    buf_addc(table->out, '\n');
+}
+
+static void take_row(struct table *table, const struct buf *row)
+{
+    bool fits = !row->failed && table->out->len + row->len + LEFT_OUT_BYTES <= table->limit;
+    if (fits && table->left_out == 0)
+        buf_add(table->out, row->data, row->len);
+    else
+        table->left_out++; /* and all behind it: the worst stand first */
+}
+
+static void end(struct table *table)
+{
+    if (table->left_out > 0)
+        buf_addf(table->out, "\n%zu more rows are left out here.\n", table->left_out);
+}
+
+/* Every row that `wanted` picks. */
+static void rows(struct table *table,
+                 bool (*wanted)(const struct report_view *, const struct config_verdict *),
+                 void (*write)(const struct report_view *, const struct config_verdict *,
+                               struct buf *))
+{
+    for (size_t i = 0; i < table->view->count; i++) {
+        const struct config_verdict *config = table->view->rows[i];
+        if (wanted != NULL && !wanted(table->view, config))
+            continue;
+        BUF_AUTO row;
+        buf_init(&row, ROW_MAX_BYTES);
+        buf_adds(&row, "| ");
+        parts_name(&row, config->config.name);
+        write(table->view, config, &row);
+        buf_adds(&row, " |\n");
+        take_row(table, &row);
+    }
+}
+
+/* ---- verdicts ---- */
+
+/* One sign for each, behind the word: the word is what counts. */
+static const char *const signs[] = {
+    [VERDICT_HELD] = "✓",       [VERDICT_IMPROVED] = "▼", [VERDICT_UNCLEAR] = "?",
+    [VERDICT_UNMEASURED] = "–", [VERDICT_REGRESSED] = "▲",
+};
+
+static void verdict_cell(const struct report_view *view, const struct config_verdict *row,
+                         struct buf *out)
+{
+    const char *name = verdict_name(row->verdict);
+    bool plain = row->verdict == VERDICT_HELD;
+    buf_addf(out, " | %s%s%s %s", plain ? "" : "**", name, plain ? "" : "**",
+             signs[row->verdict]);
+    if (parts_already_lost(view, row))
+        buf_adds(out, " already lost on main");
+}
+
+static void change_cell(const struct report_view *view, const struct config_verdict *row,
+                        struct buf *out)
+{
+    static const char *const beside[] = {
+        [AGAINST_NONE] = "", [AGAINST_ANCHOR] = "", [AGAINST_BASE] = " against base",
+        [AGAINST_STORED] = " against stored samples"};
+    char text[FIGURE_BYTES];
+    buf_adds(out, " | ");
+    if (parts_identical(view, row))
+        buf_adds(out, "identical machine code");
+    else if (row->change.known)
+        buf_addf(out, "%s%s", figure_change(text, &row->change), beside[row->against]);
+    else
+        parts_text(out, row->reason, 160);
+}
+
+static void own_cell(const struct config_verdict *row, struct buf *out)
+{
+    char text[FIGURE_BYTES];
+    buf_addf(out, " | %s", row->own.known ? figure_change(text, &row->own) : "–");
+}
+
+static void median_cell(const struct config_verdict *row, struct buf *out)
+{
+    char text[FIGURE_BYTES];
+    enum arm from = row->against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR;
+    buf_adds(out, " | ");
+    if (!(row->median_ns[ARM_HEAD] > 0)) {
+        buf_adds(out, "–");
+        return;
+    }
+    if (row->median_ns[from] > 0)
+        buf_addf(out, "%s → ", figure_time(text, row->median_ns[from]));
+    buf_adds(out, figure_time(text, row->median_ns[ARM_HEAD]));
+}
+
+static void verdict_row(const struct report_view *view, const struct config_verdict *row,
+                        struct buf *out)
+{
+    verdict_cell(view, row, out);
+    change_cell(view, row, out);
+    own_cell(row, out);
+    median_cell(row, out);
+    buf_addf(out, " | %zu", row->replicates);
+    if (row->marked > 0)
+        buf_addf(out, " (+%zu marked)", row->marked);
+}
+
+static void verdict_header(struct table *table)
+{
+    bool pr = table->view->report->job != NULL && table->view->report->job->pr > 0;
+    const char *const names[] = {"config", "verdict", "change, 95% interval",
+                                 pr ? "added by this pull request" : "head against base",
+                                 "median per launch", "replicates"};
+    header(table, names, 6);
+}
+
+/* Of no news: held, and main lost nothing there either. */
+static bool is_quiet(const struct report_view *view, const struct config_verdict *row)
+{
+    return row->verdict == VERDICT_HELD && !parts_already_lost(view, row);
+}
+
+static bool is_news(const struct report_view *view, const struct config_verdict *row)
+{
+    return !is_quiet(view, row);
+}
+
+void table_verdicts(const struct report_view *view, struct buf *out, size_t budget)
+{
+    size_t quiet = 0;
+    for (size_t i = 0; i < view->count; i++)
+        quiet += is_quiet(view, view->rows[i]);
+    bool fold = view->count > ALL_SHOWN && quiet > 0;
+    struct table table = begin(view, out, fold ? budget * 2 / 3 : budget);
+    if (!fold || quiet < view->count) {
+        verdict_header(&table);
+        rows(&table, fold ? is_news : NULL, verdict_row);
+        end(&table);
+    }
+    if (!fold)
+        return;
+    struct table held = begin(view, out, budget / 3 - 128);
+    buf_addf(out, "\n<details><summary>%zu %s held</summary>\n", quiet,
+             quiet == 1 ? "config" : "configs");
+    verdict_header(&held);
+    rows(&held, is_quiet, verdict_row);
+    end(&held);
+    buf_adds(out, "\n</details>\n");
+}
+
+/* ---- evidence ---- */
+
+static void number_cell(struct buf *out, bool known, double value)
+{
+    buf_adds(out, " | ");
+    if (known && isfinite(value))
+        buf_addf(out, "%.2f", value);
+    else if (known && isinf(value))
+        buf_adds(out, value > 0 ? "∞" : "-∞");
+    else
+        buf_adds(out, "–");
+}
+
+static void line_cell(struct buf *out, const struct change *change)
+{
+    char text[FIGURE_BYTES];
+    buf_addf(out, " | %s", change->known ? figure_change(text, change) : "–");
+}
+
+static void replicate_cell(const struct config_verdict *row, struct buf *out)
+{
+    size_t attempts = row->attempts > 0 ? row->attempts : row->replicates + row->marked;
+    buf_addf(out, " | %zu of %zu", row->replicates, attempts);
+    const char *before = " (";
+    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
+        if ((row->marks & 1u << bit) == 0)
+            continue;
+        buf_addf(out, "%s%s", before, mark_name(bit));
+        before = ", ";
+    }
+    if (before[0] == ',')
+        buf_addc(out, ')');
+}
+
+static void evidence_row(const struct report_view *view, const struct config_verdict *row,
+                         struct buf *out)
+{
+    (void)view;
+    char text[FIGURE_BYTES];
+    buf_addf(out, " | %s",
+             row->change.known ? figure_interval(text, row->change.ci_decision) : "–");
+    line_cell(out, &row->control);
+    line_cell(out, &row->stored);
+    buf_addf(out, " | %s",
+             row->anchor_drift_known ? figure_percent(text, row->anchor_drift) : "–");
+    number_cell(out, row->effects_known, row->hedges_g);
+    number_cell(out, row->effects_known, row->cliffs_delta);
+    if (row->effects_known && isfinite(row->p_value))
+        buf_addf(out, " | %.2g", row->p_value);
+    else
+        buf_adds(out, " | –");
+    buf_addf(out, " | %s", !row->effects_known ? "–" : row->ci_overlap ? "yes" : "no");
+    replicate_cell(row, out);
+}
+
+void table_evidence(const struct report_view *view, struct buf *out, size_t budget)
+{
+    static const char *const names[] = {
+        "config",    "deciding interval", "control arm", "against stored samples",
+        "anchor's drift", "Hedges' g",    "Cliff's delta", "p",
+        "medians' intervals overlap", "judged of attempts"};
+    struct table table = begin(view, out, budget);
+    header(&table, names, sizeof names / sizeof names[0]);
+    rows(&table, NULL, evidence_row);
+    end(&table);
+}
+
+/* ---- speed ---- */
+
+static bool is_timed(const struct report_view *view, const struct config_verdict *row)
+{
+    (void)view;
+    return row->median_ns[ARM_HEAD] > 0 && row->config.problem.batch > 0;
+}
+
+static void problem_cell(const struct problem *problem, struct buf *out)
+{
+    buf_addf(out, " | B%d H%d", problem->batch, problem->heads);
+    if (problem->heads_kv != problem->heads)
+        buf_addf(out, "/%d", problem->heads_kv);
+    buf_addf(out, " S%d", problem->seq_q);
+    if (problem->seq_k != problem->seq_q)
+        buf_addf(out, "/%d", problem->seq_k);
+    buf_addf(out, " D%d %s%s", problem->head_dim, dtype_name(problem->dtype),
+             problem->causal ? " causal" : "");
+}
+
+static void speed_row(const struct report_view *view, const struct config_verdict *row,
+                      struct buf *out)
+{
+    const struct problem *problem = &row->config.problem;
+    enum arm from = row->against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR;
+    double operations = figure_operations(problem);
+    char text[FIGURE_BYTES];
+    problem_cell(problem, out);
+    for (int i = 0; i < 2; i++) {
+        double ns = row->median_ns[i == 0 ? from : ARM_HEAD];
+        buf_addf(out, " | %s", ns > 0 ? figure_rate(text, operations / ns, "FLOP/s") : "–");
+    }
+    double bytes = figure_compulsory_bytes(problem) / row->median_ns[ARM_HEAD];
+    buf_addf(out, " | %s", figure_rate(text, bytes, "B/s"));
+    const struct config_samples *samples = parts_samples(view, row);
+    unsigned long long peak = samples == NULL ? 0 : samples->peak_bytes[ARM_HEAD];
+    buf_addf(out, " | %s", peak > 0 ? figure_bytes(text, (double)peak) : "–");
+}
+
+void table_speed(const struct report_view *view, struct buf *out, size_t budget)
+{
+    static const char *const names[] = {"config", "problem", "before", "head",
+                                        "head, compulsory bytes", "head, peak memory"};
+    struct table table = begin(view, out, budget);
+    header(&table, names, sizeof names / sizeof names[0]);
+    rows(&table, is_timed, speed_row);
+    end(&table);
+}
+
+/* ---- environment ---- */
+
+/* The first baseline config, of those in the report, whose fact differs from `value`. NULL
+ * where none does; `known` says whether any has that fact at all. */
+static const struct baseline_config *differs(const struct report_view *view, const char *name,
+                                             const char *value, bool *known)
+{
+    const struct baseline_config *found = NULL;
+    *known = false;
+    for (size_t i = 0; view->report->baseline != NULL && i < view->count; i++) {
+        const struct baseline_config *stored =
+            baseline_find(view->report->baseline, view->rows[i]->config.name);
+        const char *then =
+            stored == NULL ? NULL : environment_get(&stored->environment, name);
+        if (then == NULL)
+            continue;
+        *known = true;
+        if (found == NULL && strcmp(then, value) != 0)
+            found = stored;
+    }
+    return found;
+}
+
+size_t table_environment_differs(const struct report_view *view)
+{
+    if (view->report->samples == NULL)
+        return 0;
+    const struct environment *now = &view->report->samples->environment;
+    size_t count = 0;
+    bool known;
+    for (size_t i = 0; i < now->count && i < FACTS_MAX; i++)
+        count += differs(view, now->facts[i].name, now->facts[i].value, &known) != NULL;
+    return count;
+}
+
+void table_environment(const struct report_view *view, struct buf *out, size_t budget)
+{
+    static const char *const names[] = {"fact", "now", "when the baseline was recorded"};
+    const struct environment *now = &view->report->samples->environment;
+    struct table table = begin(view, out, budget);
+    header(&table, names, sizeof names / sizeof names[0]);
+    for (size_t i = 0; i < now->count && i < FACTS_MAX; i++) {
+        const struct fact *fact = &now->facts[i];
+        bool known = false;
+        const struct baseline_config *other = differs(view, fact->name, fact->value, &known);
+        BUF_AUTO row;
+        buf_init(&row, ROW_MAX_BYTES);
+        buf_adds(&row, "| ");
+        parts_text(&row, fact->name, 60);
+        buf_adds(&row, " | ");
+        parts_text(&row, fact->value, 160);
+        buf_adds(&row, " | ");
+        if (other != NULL) {
+            buf_adds(&row, "**differs**: ");
+            parts_text(&row, environment_get(&other->environment, fact->name), 160);
+        } else {
+            buf_adds(&row, known ? "the same" : "–");
+        }
+        buf_adds(&row, " |\n");
+        take_row(&table, &row);
+    }
+    end(&table);
+}
