@@ -144,7 +144,7 @@ static bool decide(const struct promotion_request *request,
         why = "new";
         say(move, "new: recorded for the first time");
     } else if (!problem_equal(&candidate->old->config.problem,
-                                   &candidate->runs[1]->config.problem)) {
+                              &candidate->runs[1]->config.problem)) {
         why = "new";
         say(move, "new: the name stood for another problem before");
     } else if (improved_twice(candidate)) {

@@ -124,6 +124,16 @@ static void resample(struct sample a, struct sample b, const struct bootstrap *s
     }
 }
 
+/* Each side at least `half` away from the estimate. */
+static struct interval at_least(struct interval interval, double estimate, double half)
+{
+    if (interval.low > estimate - half)
+        interval.low = estimate - half;
+    if (interval.high < estimate + half)
+        interval.high = estimate + half;
+    return interval;
+}
+
 int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *settings,
                    struct bootstrap_result *out, struct err *err)
 {
@@ -154,24 +164,29 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
         variance += variance_of_mean(b, mean_b);
     }
     double part = rank - (double)whole;
+    double standard_error = num_sqrt(variance);
+    struct interval percentile = {tail_quantile(&low, part), -tail_quantile(&high, part)};
     *out = (struct bootstrap_result){
         .estimate = estimate,
-        .plain = {.low = tail_quantile(&low, part), .high = -tail_quantile(&high, part)},
-        .standard_error = num_sqrt(variance),
+        .plain = at_least(percentile, estimate, num_mul(t, standard_error)),
+        .standard_error = standard_error,
         .df = (unsigned)n - 1,
         .t = t};
     return 0;
 }
 
 struct interval bootstrap_stretch(const struct bootstrap_result *result,
-                                  double confidence, double comparisons)
+                                  double confidence, double comparisons, double scatter)
 {
     double tail = (1 - confidence) / 2;
     double t = dist_student_quantile(tail / comparisons, result->df);
     double factor = t / result->t;
-    double student = num_mul(t, result->standard_error);
-    double below = num_mul(factor, result->estimate - result->plain.low);
-    double above = num_mul(factor, result->plain.high - result->estimate);
-    return (struct interval){result->estimate - (below > student ? below : student),
-                             result->estimate + (above > student ? above : student)};
+    double estimate = result->estimate;
+    double least = scatter / num_sqrt(result->df + 1.0);
+    double error = result->standard_error > least ? result->standard_error : least;
+    struct interval stretched = {
+        estimate - num_mul(factor, estimate - result->plain.low),
+        estimate + num_mul(factor, result->plain.high - estimate),
+    };
+    return at_least(stretched, estimate, num_mul(t, error));
 }

@@ -117,8 +117,8 @@ static struct interval finish(struct interval logs, double change, double half_t
 }
 
 static int estimate_from(struct sample a, struct sample b, double tick, double margin,
-                         const struct levels *levels, struct estimate *out,
-                         struct err *err)
+                         double scatter, const struct levels *levels,
+                         struct estimate *out, struct err *err)
 {
     struct bootstrap_result result;
     if (bootstrap_mean(a, b, &levels->bootstrap, &result, err) != 0)
@@ -126,8 +126,10 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
     double confidence = levels->bootstrap.confidence;
     double half_tick = num_mul(0.5, tick);
     double change = relative(result.estimate);
-    struct interval looks = bootstrap_stretch(&result, confidence, levels->looks);
-    struct interval claims = bootstrap_stretch(&result, confidence, levels->claims);
+    struct interval looks =
+        bootstrap_stretch(&result, confidence, levels->looks, scatter);
+    struct interval claims =
+        bootstrap_stretch(&result, confidence, levels->claims, scatter);
     out->change =
         (struct change){.known = true,
                         .change = change,
@@ -135,12 +137,13 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
                         .ci_decision = finish(looks, change, half_tick, margin)};
     out->claim = finish(claims, change, half_tick, margin);
     out->replicates = a.count;
+    out->scatter = num_mul(result.standard_error, num_sqrt((double)a.count));
     return 0;
 }
 
 int change_between(const struct medians *medians, enum arm arm, enum arm other,
-                   double tick_ns, const struct levels *levels, struct estimate *out,
-                   struct err *err)
+                   double tick_ns, double scatter, const struct levels *levels,
+                   struct estimate *out, struct err *err)
 {
     NUMBERS_AUTO *logs = numbers_new(medians->count);
     NUMBERS_AUTO *others = numbers_new(medians->count);
@@ -155,7 +158,7 @@ int change_between(const struct medians *medians, enum arm arm, enum arm other,
         logs[i] = num_log(logs[i] / others[i]);
     double tick = tick_ns / stats_median(others, count);
     return estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0,
-                         levels, out, err);
+                         scatter, levels, out, err);
 }
 
 int change_stored(const struct medians *medians, const double *stored, size_t count,
@@ -177,7 +180,7 @@ int change_stored(const struct medians *medians, const double *stored, size_t co
     for (size_t i = 0; i < count; i++)
         base[i] = num_log(base[i]);
     return estimate_from((struct sample){head, head_count}, (struct sample){base, count},
-                         tick, margin, levels, out, err);
+                         tick, margin, 0, levels, out, err);
 }
 
 static double mean_log(const double *values, size_t count)

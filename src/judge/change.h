@@ -42,13 +42,16 @@ struct estimate {
     struct change change;  /* ci_decision is corrected for the looks */
     struct interval claim; /* corrected for looks and configs */
     size_t replicates;     /* that went in */
+    double scatter;        /* standard deviation of the logs of their ratios */
 };
 
 /* The mean over replicates of ln(median arm / median other), from rows that have both.
  * Fewer than two rows leave `known` false. No interval is narrower than one tick of the
- * clock, `tick_ns`, half of it on either side of the estimate. */
+ * clock, `tick_ns`, half of it on either side of the estimate. The intervals that decide
+ * assume that single replicates scatter by `scatter` or more: that of control against
+ * anchor, the same binary twice. */
 MUST_CHECK int change_between(const struct medians *medians, enum arm arm, enum arm other,
-                              double tick_ns, const struct levels *levels,
+                              double tick_ns, double scatter, const struct levels *levels,
                               struct estimate *out, struct err *err);
 
 /* Head against stored medians, unpaired, every interval widened by `margin` on both

@@ -166,12 +166,13 @@ static int draw_lines(struct judged *judged, struct err *err)
     double tick = judged->samples->clock_resolution_ns;
     if (!(tick > 0))
         tick = tick_unknown_ns;
-    if (change_between(&judged->medians, ARM_HEAD, ARM_ANCHOR, tick, levels,
-                       &judged->anchor, err) != 0 ||
-        change_between(&judged->medians, ARM_HEAD, ARM_BASE, tick, levels, &judged->base,
-                       err) != 0 ||
-        change_between(&judged->medians, ARM_CONTROL, ARM_ANCHOR, tick, levels,
-                       &judged->control, err) != 0)
+    struct estimate *control = &judged->control;
+    if (change_between(&judged->medians, ARM_CONTROL, ARM_ANCHOR, tick, 0, levels,
+                       control, err) != 0 ||
+        change_between(&judged->medians, ARM_HEAD, ARM_ANCHOR, tick, control->scatter,
+                       levels, &judged->anchor, err) != 0 ||
+        change_between(&judged->medians, ARM_HEAD, ARM_BASE, tick, control->scatter,
+                       levels, &judged->base, err) != 0)
         return -1;
     if (judged->stored_config == NULL)
         return 0;
@@ -478,7 +479,7 @@ static int judge_config(const struct samples *samples, size_t at,
         judged.stored_config = baseline_find(baseline, config->config.name);
         if (judged.stored_config != NULL &&
             !problem_equal(&judged.stored_config->config.problem,
-                                &config->config.problem)) {
+                           &config->config.problem)) {
             judged.other_problem = true;
             judged.stored_config = NULL;
         }

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The roll-up, verdict JSON both ways, and the table. */
+#include "tap.h"
+
+#include "base/json.h"
+#include "judge/compare.h"
+#include "judge/verdict.h"
+#include "judge.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void test_roll_up(void)
+{
+    tap_case("the worst counts: regressed > unmeasured > unclear > improved > held");
+    static const enum verdict order[] = {VERDICT_HELD, VERDICT_IMPROVED, VERDICT_UNCLEAR,
+                                         VERDICT_UNMEASURED, VERDICT_REGRESSED};
+    static const int exits[] = {0, 0, 2, 3, 1};
+    for (int a = 0; a < 5; a++)
+        for (int b = 0; b < 5; b++) {
+            struct config_verdict configs[2] = {
+                {.config = {.name = "a"}, .verdict = order[a], .reason = "first"},
+                {.config = {.name = "b"}, .verdict = order[b], .reason = "second"}};
+            struct comparison comparison = {.configs = configs, .count = 2};
+            verdict_roll_up(&comparison);
+            EQ_INT(comparison.verdict, order[a > b ? a : b]);
+            EQ_STR(comparison.reason, b > a ? "b: second" : "a: first");
+            EQ_INT(comparison_exit(&comparison), exits[a > b ? a : b]);
+        }
+    tap_case("one reason for all stands alone");
+    struct config_verdict same[2] = {
+        {.config = {.name = "a"}, .reason = "identical machine code"},
+        {.config = {.name = "b"}, .reason = "identical machine code"}};
+    struct comparison comparison = {.configs = same, .count = 2};
+    verdict_roll_up(&comparison);
+    EQ_STR(comparison.reason, "identical machine code");
+    tap_case("the fault is the worst config's");
+    same[1].verdict = VERDICT_UNMEASURED;
+    same[1].fault = FAULT_PR;
+    verdict_roll_up(&comparison);
+    EQ_INT(comparison.fault, FAULT_PR);
+    tap_case("no configs is unmeasured");
+    struct comparison empty = {0};
+    verdict_roll_up(&empty);
+    EQ_INT(empty.verdict, VERDICT_UNMEASURED);
+    HAS(empty.reason, "no configs");
+    tap_case("a verdict for the whole");
+    struct device device = {.slug = "cpu", .name = "a CPU"};
+    verdict_whole(&empty, &device, VERDICT_HELD, FAULT_NONE, "kernel not touched");
+    EQ_INT(comparison_exit(&empty), 0);
+    EQ_STR(empty.reason, "kernel not touched");
+    EQ_STR(empty.device.slug, "cpu");
+}
+
+static struct comparison make(void)
+{
+    struct samples samples = {.device = {.slug = "cpu", .name = "Some \"CPU\""}};
+    add_replicates(add_config(&samples, "slow"), 8, (struct changes){0.05, 0, 0, 0});
+    add_replicates(add_config(&samples, "same"), 8, (struct changes){0, NAN, 0, 0});
+    add_replicates(add_config(&samples, "none"), 0, (struct changes){0});
+    struct config_samples *bad = add_config(&samples, "bad");
+    bad->fault = FAULT_PR;
+    strcpy(bad->failure, "wrong result\x1b[31m");
+    samples.configs[0].replicates[0].marks = MARK_SHARED | MARK_CLOCK;
+    struct rule rule = rule_default();
+    struct comparison comparison;
+    struct err err = {0};
+    if (compare_samples(&samples, NULL, &rule, &comparison, &err) != 0)
+        exit(1);
+    comparison.configs[1].hedges_g = -INFINITY; /* as for two groups without scatter */
+    comparison.configs[1].cliffs_delta = -1;
+    comparison.configs[1].anchor_drift_known = true;
+    comparison.configs[1].anchor_drift = -0.0123456789;
+    samples_free(&samples);
+    return comparison;
+}
+
+static void test_json(void)
+{
+    tap_case("JSON there and back, every figure");
+    struct comparison comparison = make();
+    struct err err = {0};
+    struct buf text;
+    struct buf again;
+    buf_init(&text, 1 << 20);
+    buf_init(&again, 1 << 20);
+    OK(verdict_format_json(&comparison, &text, &err) == 0);
+    struct comparison read = {0};
+    if (!OK(verdict_parse_json(text.data, text.len, "v.json", &read, &err) == 0))
+        printf("# %s\n%s\n", err.text, text.data);
+    OK(verdict_format_json(&read, &again, &err) == 0);
+    EQ_STR(again.data, text.data);
+    EQ_INT(read.count, 4);
+    const struct config_verdict *slow = &read.configs[0];
+    EQ_INT(slow->verdict, VERDICT_REGRESSED);
+    OK(memcmp(&slow->change, &comparison.configs[0].change, sizeof slow->change) == 0);
+    OK(memcmp(&slow->own, &comparison.configs[0].own, sizeof slow->own) == 0);
+    OK(memcmp(&slow->control, &comparison.configs[0].control, sizeof slow->control) == 0);
+    NEAR(slow->p_value, comparison.configs[0].p_value, 0);
+    NEAR(slow->median_ns[ARM_HEAD], comparison.configs[0].median_ns[ARM_HEAD], 0);
+    EQ_INT(slow->config.problem.seq_q, 256);
+    EQ_INT(slow->marks, MARK_SHARED | MARK_CLOCK);
+    EQ_INT(slow->replicates, 7);
+    OK(read.configs[1].hedges_g == -INFINITY);
+    OK(!read.configs[1].own.known && read.configs[1].anchor_drift_known);
+    EQ_INT(read.configs[3].fault, FAULT_PR);
+    EQ_INT(comparison_exit(&read), comparison_exit(&comparison));
+
+    tap_case("the keys that people script against");
+    json_t *json = NULL;
+    OK(json_parse(text.data, text.len, "v", &json, &err) == 0);
+    EQ_STR(json_string_value(json_object_get(json, "schema")), "ratchet.verdict/1");
+    EQ_STR(json_string_value(json_object_get(json, "verdict")), "regressed");
+    EQ_INT(json_integer_value(json_object_get(json, "exit")), 1);
+    json_t *configs = json_object_get(json, "configs");
+    json_t *first = json_array_get(configs, 0);
+    EQ_STR(json_string_value(json_object_get(first, "name")), "slow");
+    EQ_STR(json_string_value(json_object_get(first, "against")), "anchor");
+    OK(json_real_value(json_object_get(first, "change")) > 0.04); /* positive is slower */
+    EQ_INT(json_array_size(json_object_get(first, "ci")), 2);
+    EQ_INT(json_array_size(json_object_get(first, "ci_decision")), 2);
+    EQ_INT(json_integer_value(json_object_get(first, "replicates")), 7);
+    json_t *none = json_array_get(configs, 2);
+    EQ_STR(json_string_value(json_object_get(none, "verdict")), "unmeasured");
+    OK(json_is_null(json_object_get(none, "change")) &&
+       json_is_null(json_object_get(none, "ci")));
+    OK(json_is_null(json_object_get(none, "ci_decision")));
+    json_free(&json);
+
+    tap_case("too long is an error, not a cut");
+    struct buf small;
+    buf_init(&small, 100);
+    OK(verdict_format_json(&comparison, &small, &err) == -1);
+    EQ_INT(err.class, ERR_LIMIT);
+    buf_free(&small);
+
+    tap_case("cut anywhere: refused, and the output untouched");
+    struct comparison untouched = {.count = 77};
+    size_t accepted = 0;
+    for (size_t len = 0; len + 2 < text.len; len++) {
+        char *cut = malloc(len + 1);
+        if (cut == NULL)
+            exit(1);
+        memcpy(cut, text.data, len);
+        accepted += verdict_parse_json(cut, len, "v.json", &untouched, &err) == 0;
+        free(cut);
+    }
+    EQ_INT(accepted, 0);
+    EQ_INT(untouched.count, 77);
+    comparison_free(&read);
+    comparison_free(&comparison);
+    buf_free(&text);
+    buf_free(&again);
+}
+
+static void test_broken(void)
+{
+#define HEAD "{\"schema\": \"ratchet.verdict/1\", \"device\": {\"slug\": \"cpu\"}, "
+#define CONFIG                                                                           \
+    "\"verdict\": \"held\", \"reason\": \"r\", \"configs\": [{\"name\": \"a\", "
+    static const struct {
+        const char *text, *error;
+    } broken[] = {
+        {"{}", "v.json: schema: missing"},
+        {HEAD "\"verdict\": \"fine\", \"configs\": []}",
+         "v.json: verdict: `fine` is not known"},
+        {HEAD "\"verdict\": \"held\"}", "v.json: configs: missing"},
+        {HEAD CONFIG "\"verdict\": \"held\"}]}", "configs[0].against: missing"},
+        {HEAD CONFIG "\"verdict\": \"held\", \"against\": \"anchor\", \"change\": 0}]}",
+         "configs[0].ci: missing"},
+        {HEAD CONFIG
+         "\"verdict\": \"held\", \"against\": \"anchor\", \"change\": 0, \"ci\": "
+         "[1]}]}",
+         "configs[0].ci: expected two numbers"},
+        {HEAD CONFIG
+         "\"verdict\": \"held\", \"against\": \"anchor\", \"change\": 0, \"ci\": "
+         "[2, 1]}]}",
+         "configs[0].ci: expected two numbers"},
+        {HEAD CONFIG
+         "\"verdict\": \"held\", \"against\": \"anchor\", \"fault\": \"who\"}]}",
+         "configs[0].fault: `who` is not known"},
+        {HEAD CONFIG
+         "\"verdict\": \"held\", \"against\": \"anchor\", \"marks\": [\"x\"]}]}",
+         "configs[0].marks[0]"},
+    };
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        tap_case(broken[i].error);
+        struct comparison out = {.count = 77};
+        struct err err = {0};
+        OK(verdict_parse_json(broken[i].text, strlen(broken[i].text), "v.json", &out,
+                              &err) == -1);
+        EQ_INT(err.class, ERR_INPUT);
+        HAS(err.text, broken[i].error);
+        EQ_INT(out.count, 77);
+    }
+    tap_case("the least that is a verdict");
+    const char *least = HEAD CONFIG "\"verdict\": \"held\", \"against\": \"none\"}]}";
+    struct comparison out = {0};
+    struct err err = {0};
+    OK(verdict_parse_json(least, strlen(least), "v.json", &out, &err) == 0);
+    EQ_INT(out.count, 1);
+    comparison_free(&out);
+}
+
+static void test_table(void)
+{
+    tap_case("the table");
+    struct comparison comparison = make();
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    verdict_format_table(&comparison, &out);
+    HAS(out.data, "slow    regressed   +5.");
+    HAS(out.data, "anchor   7 (1 marked)");
+    HAS(out.data, "same    held");
+    HAS(out.data, "none    unmeasured  -");
+    HAS(out.data, "    wrong result?[31m (fault: the PR)\n");
+    HAS(out.data, "regressed on Some \"CPU\": slow: +5.");
+    OK(strchr(out.data, '\x1b') == NULL);
+    OK(out.data[out.len - 1] == '\n');
+    buf_free(&out);
+    comparison_free(&comparison);
+    tap_case("a verdict for the whole is one line");
+    struct device device = {.slug = "cpu"};
+    verdict_whole(&comparison, &device, VERDICT_HELD, FAULT_NONE, "kernel not touched");
+    buf_init(&out, 1 << 16);
+    verdict_format_table(&comparison, &out);
+    EQ_STR(out.data, "held on cpu: kernel not touched\n");
+    buf_free(&out);
+}
+
+int main(void)
+{
+    test_roll_up();
+    test_json();
+    test_broken();
+    test_table();
+    return tap_done();
+}
