@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A harness that lies: speaks the protocol of src/wire.h without loading or timing anything.
 test_harness.py has it started in place of ratchet-bench, to see what the parent believes.
-What it does wrong stands in the file `how` beside it."""
+What it does wrong stands in HOW."""
 
 import sys
 import time
 
-HOW = ""  # filled in by the test: the program is copied, and comes without arguments of ours
+HOW = ""  # filled in by the test: the program is started without arguments of ours
+head_is_there = False
 
 
 def say(*words):
@@ -38,13 +39,26 @@ def turn(words):
     say("done")
 
 
+def config(words):
+    global head_is_there
+    head_is_there = words[8] != "-"
+    say("configured")
+
+
+def forward(words):
+    if HOW == "beside" and words[0] == "anchor" and head_is_there:
+        say("wrong anchor odd")
+    else:
+        say("ran", words[0] if HOW != "arm" else "base")
+
+
 ANSWERS = {
     "open": lambda w: say("opened"),
     "load": lambda w: say("loaded", w[0] if HOW != "slot" else 63, "fake"),
-    "config": lambda w: say("configured"),
+    "config": config,
     "prepare": lambda w: say("prepared", w[0], 0),
     "allocate": lambda w: say("allocated", 2, 1024),
-    "forward": lambda w: say("ran", w[0] if HOW != "arm" else "base"),
+    "forward": forward,
     "rows": lambda w: say("right", w[0], 256, 1000),
     "fill": lambda w: say("filled"),
     "calibrate": lambda w: say("calibrated", w[0], 1),

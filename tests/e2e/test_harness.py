@@ -14,6 +14,7 @@ from lib import case, eq, has, ok
 WORK = lib.temp_dir()
 KERNELS = os.path.join(lib.HERE, "kernels")
 SMALL = "1,2,1,48,64,16,0"  # batch, heads, heads_kv, seq_q, seq_k, head_dim, causal
+LONG = "1,1,1,4000,16,16,0"
 CAUSAL = "2,2,2,40,24,8,1"  # more queries than keys: some rows see nothing
 
 
@@ -73,7 +74,7 @@ def bench(configs=(SMALL,), harness=None, sandboxed=None, **more):
 def unmeasured(answer, fault, text, what):
     config = answer["configs"][0]
     eq(config["fault"], fault, what + ": whose fault")
-    has(config["failure"], text, what + ": what is said")
+    eq(config["failure"][:len(text)], text, what + ": what is said")
     eq(len(config["replicates"]), 0, what + ": nothing was timed")
 
 
@@ -125,40 +126,49 @@ def wrong_heads():
         (kernel("nan"), "wrong result: out at batch 0 head 0 row 0 column 0 is nan"),
         (kernel("odd", "ODD_NO_MAXIMUM"), "wrong result: "),
         (kernel("odd", "ODD_UNWRITTEN"),
-         "wrong result: out at batch 0 head 0 row 47 column 15 was not written"),
-        (kernel("odd", "ODD_LSE"), "wrong result: lse at batch 0 head 0 row 24 was not written"),
+         "wrong result: out at batch 0 head 0 row 3999 column 15 was not written"),
+        (kernel("odd", "ODD_LSE"), "wrong result: lse at batch 0 head 0 row 2000 was not written"),
         (kernel("odd", "ODD_BEHIND"), "wrong result: out was written behind its end"),
         (kernel("odd", "ODD_ERROR"), "wrong result: forward returned 3"),
-        (kernel("odd", "ODD_UNSUPPORTED"), "does not support this problem"),
+        (kernel("odd", "ODD_UNSUPPORTED"), "wrong result: the kernel does not support this problem"),
         (kernel("odd", "ODD_ABI=99"), "the library is for ABI 99, expected 1"),
         (kernel("crash"), "crashed: signal 11 (SIGSEGV)"),
         (kernel("odd", "ODD_INPUTS"), "crashed: signal 11 (SIGSEGV)"),
         (kernel("odd", "ODD_CONSTRUCTOR"), "crashed: signal 6 (SIGABRT) while it was loaded"),
         (kernel("odd", "ODD_EXIT"), "ended by itself: exit code 0"),
         (kernel("odd", "ODD_FORGE"), "answered `sample`"),
-        (kernel("odd", "ODD_RANT"), "longer than"),
-        (kernel("odd", "ODD_EXPORT"), "malloc_usable_size_of_mine"),
+        (kernel("odd", "ODD_RANT"), "a line of the child process is longer than"),
+        (kernel("odd", "ODD_EXPORT"), "the library: exports `malloc_usable_size_of_mine`"),
         (kernel("odd", "ODD_ABORT_LATE=4"), "crashed: signal 6 (SIGABRT) while it was timed"),
         (kernel("odd", "ODD_LAZY=3"), "wrong result: while timed, out at "),
     ]
     for path, text in table:
         name = os.path.basename(path)
         case("head is " + name)
-        unmeasured(bench(head=path, base=good, anchor=good), "the PR", text, name)
+        # Of 4000 rows the 256 drawn seldom meet the one; every element is looked at.
+        one = "not written" in text
+        unmeasured(bench(head=path, base=good, anchor=good, configs=[LONG if one else SMALL]),
+                   "the PR", text, name)
 
 
 def wrong_only_later():
-    """wrong after a thousand launches: seen while it is timed, or when verified again"""
+    """wrong after fifty launches: seen while it is timed, or when verified again"""
     answer = bench(head=kernel("odd", "ODD_LATE=50"), anchor=kernel(), samples=40,
                    target_ns=1000)
-    unmeasured(answer, "the PR", "wrong result: ", "late")
+    unmeasured(answer, "the PR", "wrong result: while timed, out at ", "late")
+    answer = bench(head=kernel("odd", "ODD_LATE_LARGE=50"), anchor=kernel(), samples=40,
+                   target_ns=1000)
+    unmeasured(answer, "the PR", "wrong result: out at ", "late, on other inputs")
+    has(answer["configs"][0]["failure"], "(after timing)", "and when it was seen")
 
 
 def hanging_head():
     answer = bench(head=kernel("hang"), base=kernel(), anchor=kernel(), turn_ms=1000,
                    configs=[SMALL, CAUSAL])
     unmeasured(answer, "the PR", "gave no answer within 1000 ms", "hang")
-    eq(answer["configs"][1]["fault"], "the PR", "the other config is not tried")
+    eq(answer["configs"][1]["fault"], "the PR", "the other config")
+    said = [config["failure"] for config in answer["configs"]]
+    eq(sum(", in config c" in text for text in said), 1, "one of the two was not tried")
 
 
 def printing_head():
@@ -184,7 +194,8 @@ def broken_anchor():
 
 
 def broken_base():
-    for odd, text in (("wrong", "wrong result"), ("crash", "SIGSEGV")):
+    for odd, text in (("wrong", "base: wrong result"),
+                      ("crash", "base: crashed: signal 11 (SIGSEGV)")):
         case("base is " + odd)
         answer = bench(head=kernel(), base=kernel(odd), anchor=kernel("right"))
         unmeasured(answer, "the base", text, odd)
@@ -207,25 +218,33 @@ def broken_base_and_head():
 
 # ---- what is measured ----
 
-def ratio(config, arm, against="anchor"):
-    """exp of the mean over unmarked replicates of ln(median / median); None without any."""
-    logs = [math.log(statistics.median(r[arm]) / statistics.median(r[against]))
-            for r in config["replicates"] if not r["marks"]]
-    return math.exp(statistics.fmean(logs)) if logs else None
+def ratio(replicates, arm):
+    """exp of the median over replicates of ln(median of the arm / median of the anchor)."""
+    return math.exp(statistics.median(
+        math.log(statistics.median(r[arm]) / statistics.median(r["anchor"]))
+        for r in replicates))
 
 
 def slower_is_seen():
     """20% more work reads as about 20%, the same binary as nothing"""
-    answer = bench(head=kernel("odd", "ODD_SLOWER=20"), anchor=kernel(), base=kernel("right"),
-                   configs=["1,2,2,100,100,32,0"], samples=25, replicates=4, target_ns=300000)
-    config = answer["configs"][0]
-    eq(config["fault"], "", config["failure"])
-    control, head = ratio(config, "control"), ratio(config, "head")
-    if control is None:
+    replicates = []
+    for look in range(4):  # more replicates where the machine is noisy; never another bound
+        answer = bench(head=kernel("odd", "ODD_SLOWER=20"), anchor=kernel(),
+                       configs=["1,2,2,100,100,32,0"], samples=40, replicates=5,
+                       target_ns=300000)
+        config = answer["configs"][0]
+        eq(config["fault"], "", "no fault: " + config["failure"])
+        replicates += [r for r in config["replicates"] if not r["marks"]]
+        if not replicates:
+            continue
+        control, head = ratio(replicates, "control"), ratio(replicates, "head")
+        lib.note("control %.4f, head %.4f" % (control, head))
+        if abs(control - 1) < 0.05 and abs(head - 1.2) < 0.08:
+            break
+    if not replicates:
         raise lib.Skip("this machine is too busy: every replicate was marked")
-    lib.note("control %.4f, head %.4f" % (control, head))
-    ok(0.93 < control < 1.07, "the control is close to the anchor")
-    ok(1.10 < head < 1.32, "head is about 1.2 times the anchor")
+    ok(abs(control - 1) < 0.05, "the control is close to the anchor")
+    ok(abs(head - 1.2) < 0.08, "head is about 1.2 times the anchor")
 
 
 # ---- a harness that lies ----
@@ -247,6 +266,12 @@ def the_parent_checks_the_clock():
     unmeasured(lying("floor"), "the PR", "implausible: 10 ns a launch", "below the floor")
     eq(lying("third")["configs"][0]["replicates"][0]["marks"], ["wall-clock"],
        "a third of the time that passed is seen from outside")
+
+
+def an_anchor_that_only_fails_beside_head():
+    """is not believed to be broken"""
+    unmeasured(lying("beside"), "the PR", "anchor runs alone, and beside head: wrong result: odd",
+               "beside")
 
 
 def preempted_turns_are_taken_again():
@@ -275,5 +300,5 @@ def the_parent_reads_carefully():
 
 lib.main(right_kernels_are_timed, head_alone_is_timed, several_threads_and_pinning, wrong_heads,
          wrong_only_later, hanging_head, printing_head, broken_anchor, broken_base, all_broken,
-         broken_base_and_head, slower_is_seen, the_parent_checks_the_clock,
+         broken_base_and_head, slower_is_seen, the_parent_checks_the_clock, an_anchor_that_only_fails_beside_head,
          preempted_turns_are_taken_again, the_parent_reads_carefully)

@@ -64,6 +64,10 @@ static void head(const struct attention_problem *p, const float *q, const float 
         if (i % 100 < ODD_SLOWER)
             value = row(p, q + at, k, v, out + at, weights, keys > 0 ? keys : 0);
 #endif
+#ifdef ODD_LATE_LARGE /* wrong after so many calls, on numbers that timing never has */
+        if (calls > ODD_LATE_LARGE && fabsf(q[at]) > 1.5f)
+            out[at] *= 1.5f;
+#endif
 #ifdef ODD_LSE
         if (i == p->seq_q / 2)
             continue;
