@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What report.c (words) and report_table.c (tables) share. Of the two alone. */
+/* What the files of the report (report*.c) share: the view, and the parts that report.c puts in
+ * order. Of these files alone. */
 #ifndef RATCHET_PUBLISH_REPORT_PARTS_H
 #define RATCHET_PUBLISH_REPORT_PARTS_H
 
 #include "publish/report.h"
 
-enum { PARTS_SHORT_SHA = 10 };
+enum { PARTS_SHORT_SHA = 10, PARTS_LISTED = 5 /* names in a sentence */ };
 
 /* A report, and its configs with the worst first. */
 struct report_view {
@@ -15,6 +16,12 @@ struct report_view {
     size_t of_verdict[VERDICT_REGRESSED + 1]; /* how many configs have each verdict */
     double threshold;                         /* 0 where the rule is not known */
 };
+
+void parts_view(struct report_view *view, const struct report *report);
+bool parts_is_pull_request(const struct report_view *view);
+bool parts_is_promotion(const struct report_view *view);
+/* Is there a config, and has every one the machine code it would be compared with? */
+bool parts_all_identical(const struct report_view *view);
 
 /* The samples of a row; NULL where there are none. */
 const struct config_samples *parts_samples(const struct report_view *view,
@@ -28,10 +35,20 @@ bool parts_already_lost(const struct report_view *view, const struct config_verd
 void parts_text(struct buf *out, const char *text, size_t max);
 /* A device or config name in a code span, "?" for one that is empty. */
 void parts_name(struct buf *out, const char *name);
+bool parts_is_commit(const char *sha);
 /* A commit in short, so that GitHub links it; "?" for what is none. */
 void parts_commit(struct buf *out, const char *sha);
 
-/* Each writes at most `budget` bytes (and a line that says how many rows did not fit). */
+/* report_advice.c */
+void report_advice(const struct report_view *view, struct buf *out);
+/* report_details.c */
+void report_lines(const struct report_view *view, struct buf *out);
+void report_log(const struct report_view *view, struct buf *out);
+void report_folded(const struct report_view *view, struct buf *out);
+void report_commits(const struct report_view *view, struct buf *out);
+void report_footer(const struct report_view *view, struct buf *out);
+
+/* report_table.c. Each writes at most `budget` bytes (and a line that says how many rows did not fit). */
 void table_verdicts(const struct report_view *view, struct buf *out, size_t budget);
 void table_evidence(const struct report_view *view, struct buf *out, size_t budget);
 void table_speed(const struct report_view *view, struct buf *out, size_t budget);

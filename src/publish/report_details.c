@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what stands around and below the table: the lines of other evidence, the log, the folded
+ * sections, the commits and the rule. The tables in them are report_table.c's. */
+#include "publish/figures.h"
+#include "publish/markdown.h"
+#include "publish/report_parts.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { EVIDENCE_BUDGET = 9000, SPEED_BUDGET = 6000, ENVIRONMENT_BUDGET = 5000, LOG_BUDGET = 8000 };
+
+/* ---- the lines below the table ---- */
+
+/* Which side of ±threshold a deciding interval is on: 1 slower, -1 faster, 0 inside; 2 where
+ * it straddles a line. */
+static int side_of(const struct change *change, double threshold)
+{
+    struct interval interval = change->ci_decision;
+    if (interval.low > threshold)
+        return 1;
+    if (interval.high < -threshold)
+        return -1;
+    return interval.low > -threshold && interval.high < threshold ? 0 : 2;
+}
+
+static bool lines_disagree(const struct report_view *view, const struct config_verdict *row)
+{
+    if (!row->change.known || !row->stored.known || row->against == AGAINST_STORED ||
+        !(view->threshold > 0))
+        return false;
+    int live = side_of(&row->change, view->threshold);
+    int stored = side_of(&row->stored, view->threshold);
+    return live != 2 && stored != 2 && live != stored;
+}
+
+/* The stored samples of baseline.json, on a line of their own. */
+static void write_stored(const struct report_view *view, struct buf *out)
+{
+    char text[FIGURE_BYTES];
+    const struct config_verdict *row = NULL;
+    for (size_t i = 0; i < view->count; i++)
+        if (view->rows[i]->stored.known &&
+            (row == NULL || (lines_disagree(view, view->rows[i]) && !lines_disagree(view, row))))
+            row = view->rows[i];
+    if (row == NULL)
+        return;
+    buf_adds(out, "- Stored samples of the baseline: ");
+    parts_name(out, row->config.name);
+    buf_addf(out, " %s", figure_change(text, &row->stored));
+    if (view->report->rule != NULL)
+        buf_addf(out, ", widened by %s for drift",
+                 figure_percent(text, view->report->rule->drift_margin) + 1);
+    if (row->anchor_drift_known)
+        buf_addf(out, "; the anchor itself reads %s against them today",
+                 figure_percent(text, row->anchor_drift));
+    buf_addc(out, '.');
+    if (lines_disagree(view, row)) {
+        size_t facts = table_environment_differs(view);
+        buf_addf(out, " **The two lines disagree**: the anchor drifted, and %zu facts of the "
+                      "environment differ from the baseline's (below).",
+                 facts);
+    }
+    buf_addc(out, '\n');
+}
+
+static void write_control(const struct report_view *view, struct buf *out)
+{
+    char text[FIGURE_BYTES];
+    const struct config_verdict *most = NULL;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct config_verdict *row = view->rows[i];
+        if (row->control.known &&
+            (most == NULL || fabs(row->control.change) > fabs(most->control.change)))
+            most = row;
+    }
+    if (most == NULL)
+        return;
+    buf_addf(out, "- Control arm, the anchor against its own copy: at most %s, on ",
+             figure_change(text, &most->control));
+    parts_name(out, most->config.name);
+    buf_adds(out, ".\n");
+}
+
+static void write_marked(const struct report_view *view, struct buf *out)
+{
+    size_t judged = 0, marked = 0;
+    unsigned marks = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        judged += view->rows[i]->replicates;
+        marked += view->rows[i]->marked;
+        marks |= view->rows[i]->marks;
+    }
+    if (marked == 0)
+        return;
+    buf_addf(out, "- Left out: %zu of %zu replicates (", marked, judged + marked);
+    const char *before = "";
+    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
+        if ((marks & 1u << bit) == 0)
+            continue;
+        buf_addf(out, "%s%s", before, mark_name(bit));
+        before = ", ";
+    }
+    buf_adds(out, ").\n");
+}
+
+/* Anchors that cannot run any more: there the stored samples decide. */
+static void write_failed_anchors(const struct report_view *view, struct buf *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct config_samples *samples = parts_samples(view, view->rows[i]);
+        if (samples == NULL || !samples->anchor_failed || count++ >= PARTS_LISTED)
+            continue;
+        buf_adds(out, "- The anchor of ");
+        parts_name(out, view->rows[i]->config.name);
+        buf_adds(out, " cannot run, so its stored samples decide: ");
+        parts_text(out, samples->anchor_failure, 200);
+        buf_adds(out, ".\n");
+    }
+}
+
+void report_lines(const struct report_view *view, struct buf *out)
+{
+    buf_addc(out, '\n');
+    write_stored(view, out);
+    write_control(view, out);
+    write_marked(view, out);
+    write_failed_anchors(view, out);
+}
+
+/* ---- log and folded evidence ---- */
+
+void report_log(const struct report_view *view, struct buf *out)
+{
+    const struct report *report = view->report;
+    if (report->log == NULL || report->log_len == 0)
+        return;
+    bool fold = report->comparison->verdict != VERDICT_UNMEASURED;
+    buf_adds(out, fold ? "\n<details><summary>The end of the log</summary>\n\n"
+                       : "\nThe end of the log:\n\n");
+    markdown_fenced(out, report->log, report->log_len, LOG_BUDGET);
+    if (fold)
+        buf_adds(out, "\n</details>\n");
+}
+static bool any_measured(const struct report_view *view)
+{
+    for (size_t i = 0; i < view->count; i++)
+        if (view->rows[i]->median_ns[ARM_HEAD] > 0 || view->rows[i]->attempts > 0)
+            return true;
+    return false;
+}
+
+void report_folded(const struct report_view *view, struct buf *out)
+{
+    if (any_measured(view)) {
+        buf_adds(out, "\n<details><summary>How sure: deciding intervals, control, stored "
+                      "samples, effect sizes</summary>\n");
+        table_evidence(view, out, EVIDENCE_BUDGET);
+        buf_adds(out, "\nReplicates are fresh processes in which all arms take turns on the "
+                      "same buffers. Effect sizes and p are taken over the replicates' medians."
+                      "\n\n</details>\n");
+        buf_adds(out, "\n<details><summary>Speed: throughput, bandwidth, memory</summary>\n");
+        table_speed(view, out, SPEED_BUDGET);
+        buf_adds(out, "\nOperations are 4·B·H·D for every pair of query and key that the mask "
+                      "leaves visible; compulsory bytes are Q, K and V read once and O written "
+                      "once.\n\n</details>\n");
+    }
+    const struct samples *samples = view->report->samples;
+    if (samples == NULL || samples->environment.count == 0)
+        return;
+    size_t differ = table_environment_differs(view);
+    buf_adds(out, "\n<details><summary>Environment");
+    if (differ > 0)
+        buf_addf(out, ": %zu %s from the baseline's", differ,
+                 differ == 1 ? "fact differs" : "facts differ");
+    buf_adds(out, "</summary>\n");
+    table_environment(view, out, ENVIRONMENT_BUDGET);
+    buf_adds(out, "\n</details>\n");
+}
+/* ---- commits, footer ---- */
+
+/* The anchors of the configs, each commit once, a few of them. */
+static void write_anchors(const struct report_view *view, struct buf *out)
+{
+    char seen[PARTS_LISTED][MODEL_SHA_BYTES];
+    size_t count = 0, others = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct config_samples *samples = parts_samples(view, view->rows[i]);
+        if (samples == NULL || !parts_is_commit(samples->arms[ARM_ANCHOR].commit))
+            continue;
+        const char *commit = samples->arms[ARM_ANCHOR].commit;
+        size_t at = 0;
+        while (at < count && strcmp(seen[at], commit) != 0)
+            at++;
+        if (at < count)
+            continue;
+        if (count == PARTS_LISTED) {
+            others++;
+            continue;
+        }
+        memcpy(seen[count++], commit, MODEL_SHA_BYTES);
+        buf_adds(out, count == 1 ? "; anchor " : ", ");
+        parts_commit(out, commit);
+    }
+    if (others > 0)
+        buf_adds(out, " and others");
+}
+
+/* Addresses come from the Actions environment, so from a stranger. */
+static bool is_plain_url(const char *url)
+{
+    return (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0) &&
+           url[strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                           ":/._-")] == '\0';
+}
+
+void report_commits(const struct report_view *view, struct buf *out)
+{
+    const struct job *job = view->report->job;
+    buf_addc(out, '\n');
+    if (job != NULL && parts_is_commit(job->head)) {
+        bool merged = parts_is_commit(job->merge) && strcmp(job->merge, job->head) != 0;
+        buf_adds(out, "Measured: ");
+        parts_commit(out, merged ? job->merge : job->head);
+        if (merged) {
+            buf_adds(out, ", which is ");
+            parts_commit(out, job->head);
+            buf_adds(out, " merged into ");
+            parts_commit(out, job->base);
+            if (job->base_ref[0] != '\0') {
+                buf_adds(out, " of ");
+                parts_name(out, job->base_ref);
+            }
+        }
+    } else if (view->report->samples != NULL && view->report->samples->count > 0) {
+        buf_adds(out, "Measured: ");
+        parts_commit(out, view->report->samples->configs[0].arms[ARM_HEAD].commit);
+    } else {
+        buf_adds(out, "Nothing was pinned");
+    }
+    write_anchors(view, out);
+    buf_addc(out, '.');
+    if (job != NULL && is_plain_url(job->run_url))
+        buf_addf(out, " [The run](%s).", job->run_url);
+    if (view->report->timing != NULL) {
+        buf_adds(out, " Took: ");
+        parts_text(out, view->report->timing, 200);
+        buf_addc(out, '.');
+    }
+    buf_addc(out, '\n');
+}
+
+static void write_rule(const struct rule *rule, struct buf *out)
+{
+    char text[FIGURE_BYTES];
+    buf_addf(out, "Rule: regressed or improved when the %g%% interval, corrected for ",
+             100 * rule->confidence);
+    if (rule->look_count > 1) {
+        buf_adds(out, "looks at ");
+        for (unsigned i = 0; i < rule->look_count && i < RULE_LOOKS_MAX; i++)
+            buf_addf(out, "%s%u", i == 0 ? "" : i + 1 == rule->look_count ? " and " : ", ",
+                     rule->looks[i]);
+        buf_adds(out, " replicates and for ");
+    }
+    buf_addf(out, "the configs claimed, is wholly beyond ±%s of the anchor",
+             figure_percent(text, rule->threshold) + 1);
+    buf_addf(out, ", and regressed only if the change also adds more than %s to base. ",
+             rule->own_floor > 0 ? figure_percent(text, rule->own_floor) + 1 : "0.00%");
+}
+
+void report_footer(const struct report_view *view, struct buf *out)
+{
+    buf_adds(out, "\n<sub>");
+    if (view->report->rule != NULL)
+        write_rule(view->report->rule, out);
+    buf_adds(out, "Positive is slower. Calibration: none recorded for this device yet.</sub>\n");
+}
