@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the order of a report and its first words: what a reader needs in five seconds, then the
- * table and what to do, then, folded, the evidence. Every part has a budget of bytes, and the
- * budgets together stay below REPORT_MAX_BYTES. */
+/* Owns the order of a report and its first words: what a reader needs in five seconds, then
+ * the table and what to do, then, folded, the evidence. Every part has a budget of bytes, and
+ * the budgets together stay below REPORT_MAX_BYTES. */
 #include "publish/report.h"
 
 #include "publish/figures.h"
@@ -12,13 +12,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERDICTS_BUDGET = 20000, NOTES_BUDGET = 5000, REASON_BYTES = 400 /* before escaping */ };
+enum {
+    VERDICTS_BUDGET = 20000,
+    NOTES_BUDGET = 5000,
+    REASON_BYTES = 400 /* of foreign text, before escaping */
+};
 
 /* "this pull request", or what else the head is. */
 static const char *subject(const struct report_view *view)
 {
-    return parts_is_pull_request(view) ? "this pull request" : parts_is_promotion(view) ? "main"
-                                                                            : "the head commit";
+    if (parts_is_pull_request(view))
+        return "this pull request";
+    return parts_is_promotion(view) ? "main" : "the head commit";
 }
 
 static const char *whose(enum fault fault)
@@ -55,8 +60,10 @@ static void write_heading(const struct report_view *view, struct buf *out)
     char marker[128];
     const struct comparison *comparison = view->report->comparison;
     report_marker(comparison->device.slug, marker);
-    buf_addf(out, "%s\n### Ratchet%s: %s on ", marker, parts_is_promotion(view) ? " on main" : "",
-             verdict_name(comparison->verdict));
+    buf_addf(out, "%s\n### Ratchet: %s ", marker,
+             parts_is_promotion(view) ? "baseline of" : verdict_name(comparison->verdict));
+    if (!parts_is_promotion(view))
+        buf_adds(out, "on ");
     parts_name(out, comparison->device.slug);
     buf_adds(out, "\n\n");
 }
@@ -103,11 +110,12 @@ static void write_change(const struct report_view *view, const struct config_ver
              figure_interval(text, row->change.ci), row->replicates);
 }
 
-static void write_reason(struct buf *out, const char *lead, const char *reason)
+/* The first interval of the sentence is the plain one; those of the reason decide. */
+static void write_reason(struct buf *out, const char *reason)
 {
     if (reason[0] == '\0')
         return;
-    buf_adds(out, lead);
+    buf_addf(out, " Why%s: ", strchr(reason, '[') != NULL ? ", by the deciding interval" : "");
     parts_text(out, reason, REASON_BYTES);
     buf_addc(out, '.');
 }
@@ -122,7 +130,7 @@ static void first_regressed(const struct report_view *view, const struct config_
                  figure_percent(text, row->own.change),
                  figure_interval((char[FIGURE_BYTES]){0}, row->own.ci));
     buf_addc(out, '.');
-    write_reason(out, " Why: ", row->reason);
+    write_reason(out, row->reason);
 }
 
 static void first_unmeasured(const struct report_view *view, const struct config_verdict *row,
@@ -133,7 +141,7 @@ static void first_unmeasured(const struct report_view *view, const struct config
     parts_name(out, row->config.name);
     buf_adds(out, " could not be measured: ");
     parts_text(out, row->reason, REASON_BYTES);
-    buf_addf(out, ".** The cause is %s.", whose(row->fault));
+    buf_addf(out, ".** The fault is %s.", whose(row->fault));
 }
 
 static void first_moved(const struct report_view *view, const struct config_verdict *row,
@@ -142,7 +150,7 @@ static void first_moved(const struct report_view *view, const struct config_verd
     if (row->change.known) {
         write_change(view, row, out);
         buf_addc(out, '.');
-        write_reason(out, " Why: ", row->reason);
+        write_reason(out, row->reason);
         return;
     }
     buf_adds(out, "**");
@@ -163,7 +171,11 @@ static void first_held(const struct report_view *view, const struct config_verdi
     if (parts_already_lost(view, row)) {
         write_change(view, row, out);
         buf_addf(out, ", but %s does not add to it: **already lost on main**.", subject(view));
-        write_reason(out, " Why: ", row->reason);
+        write_reason(out, row->reason);
+        return;
+    }
+    if (row->against == AGAINST_NONE && !row->change.known) {
+        buf_adds(out, "**There was no anchor to compare with.**"); /* the first baseline */
         return;
     }
     if (view->threshold > 0)
@@ -209,8 +221,10 @@ static void write_first_sentence(const struct report_view *view, struct buf *out
         buf_adds(out, "**");
         parts_text(out, comparison->reason, REASON_BYTES);
         buf_adds(out, ".**");
-        if (comparison->verdict == VERDICT_UNMEASURED)
-            buf_addf(out, " Nothing was measured; the cause is %s.", whose(comparison->fault));
+        if (comparison->verdict == VERDICT_HELD)
+            buf_adds(out, " Nothing had to be measured.");
+        else if (comparison->verdict == VERDICT_UNMEASURED)
+            buf_addf(out, " Nothing was measured; the fault is %s.", whose(comparison->fault));
     } else {
         sentences[view->rows[0]->verdict](view, view->rows[0], out);
         write_counts(view, out);
@@ -222,11 +236,15 @@ static void write_first_sentence(const struct report_view *view, struct buf *out
 static void write_notes(const struct report_view *view, struct buf *out)
 {
     const struct report *report = view->report;
+    if (report->note_count == 0)
+        return;
     size_t limit = out->len + NOTES_BUDGET;
+    if (!parts_is_promotion(view)) /* there they stand right below the heading */
+        buf_addc(out, '\n');
     for (size_t i = 0; i < report->note_count; i++) {
         BUF_AUTO note;
         buf_init(&note, NOTES_BUDGET);
-        buf_adds(&note, i == 0 ? "\n- " : "- ");
+        buf_adds(&note, "- ");
         parts_text(&note, report->notes[i], REASON_BYTES);
         buf_addc(&note, '\n');
         if (note.failed || out->len + note.len + 64 > limit) {
@@ -253,13 +271,20 @@ int report_markdown(const struct report *report, struct buf *out, struct err *er
     BUF_AUTO text;
     buf_init(&text, REPORT_MAX_BYTES);
     write_heading(&view, &text);
+    if (parts_is_promotion(&view)) {
+        write_notes(&view, &text);
+        buf_adds(&text, report->note_count > 0 ? "\nMain" : "Main");
+        buf_addf(&text, " against its anchors: %s. ",
+                 verdict_name(report->comparison->verdict));
+    }
     write_first_sentence(&view, &text);
     if (view.count > 0 && !is_short(&view)) {
         table_verdicts(&view, &text, VERDICTS_BUDGET);
         report_lines(&view, &text);
     }
     report_advice(&view, &text);
-    write_notes(&view, &text);
+    if (!parts_is_promotion(&view))
+        write_notes(&view, &text);
     report_log(&view, &text);
     if (!is_short(&view))
         report_folded(&view, &text);

@@ -34,7 +34,8 @@ static void write_names(const struct report_view *view,
 static void write_reproduce(const struct report_view *view, struct buf *out)
 {
     const struct job *job = view->report->job;
-    if (job == NULL || !parts_is_commit(job->head) || !parts_is_commit(job->base) ||
+    if (job == NULL || job->kind == JOB_PROMOTE || !parts_is_commit(job->head) ||
+        !parts_is_commit(job->base) ||
         !model_name_ok(view->report->comparison->device.slug))
         return;
     buf_addf(out,

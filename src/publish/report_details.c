@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns what stands around and below the table: the lines of other evidence, the log, the folded
- * sections, the commits and the rule. The tables in them are report_table.c's. */
+/* Owns what stands below the table: the lines of other evidence, the log, the folded sections,
+ * the commits and the rule. The tables in them are report_table.c's. */
 #include "publish/figures.h"
 #include "publish/markdown.h"
 #include "publish/report_parts.h"
@@ -8,7 +8,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { EVIDENCE_BUDGET = 9000, SPEED_BUDGET = 6000, ENVIRONMENT_BUDGET = 5000, LOG_BUDGET = 8000 };
+enum {
+    LINES_BUDGET = 16000, /* never reached: a few lines of bounded text */
+    EVIDENCE_BUDGET = 9000,
+    SPEED_BUDGET = 6000,
+    ENVIRONMENT_BUDGET = 5000,
+    LOG_BUDGET = 8000
+};
 
 /* ---- the lines below the table ---- */
 
@@ -57,9 +63,9 @@ static void write_stored(const struct report_view *view, struct buf *out)
     buf_addc(out, '.');
     if (lines_disagree(view, row)) {
         size_t facts = table_environment_differs(view);
-        buf_addf(out, " **The two lines disagree**: the anchor drifted, and %zu facts of the "
-                      "environment differ from the baseline's (below).",
-                 facts);
+        buf_addf(out, " **The two lines disagree**: the anchor drifted, and %zu %s of the "
+                      "environment %s from the baseline's (below).",
+                 facts, facts == 1 ? "fact" : "facts", facts == 1 ? "differs" : "differ");
     }
     buf_addc(out, '\n');
 }
@@ -122,11 +128,18 @@ static void write_failed_anchors(const struct report_view *view, struct buf *out
 
 void report_lines(const struct report_view *view, struct buf *out)
 {
+    BUF_AUTO lines;
+    buf_init(&lines, LINES_BUDGET);
+    write_stored(view, &lines);
+    write_control(view, &lines);
+    write_marked(view, &lines);
+    write_failed_anchors(view, &lines);
+    if (lines.failed)
+        out->failed = true;
+    if (lines.len == 0)
+        return;
     buf_addc(out, '\n');
-    write_stored(view, out);
-    write_control(view, out);
-    write_marked(view, out);
-    write_failed_anchors(view, out);
+    buf_add(out, lines.data, lines.len);
 }
 
 /* ---- log and folded evidence ---- */
@@ -143,23 +156,17 @@ void report_log(const struct report_view *view, struct buf *out)
     if (fold)
         buf_adds(out, "\n</details>\n");
 }
-static bool any_measured(const struct report_view *view)
-{
-    for (size_t i = 0; i < view->count; i++)
-        if (view->rows[i]->median_ns[ARM_HEAD] > 0 || view->rows[i]->attempts > 0)
-            return true;
-    return false;
-}
-
 void report_folded(const struct report_view *view, struct buf *out)
 {
-    if (any_measured(view)) {
+    if (table_has_evidence(view)) {
         buf_adds(out, "\n<details><summary>How sure: deciding intervals, control, stored "
                       "samples, effect sizes</summary>\n");
         table_evidence(view, out, EVIDENCE_BUDGET);
         buf_adds(out, "\nReplicates are fresh processes in which all arms take turns on the "
                       "same buffers. Effect sizes and p are taken over the replicates' medians."
                       "\n\n</details>\n");
+    }
+    if (table_has_speed(view)) {
         buf_adds(out, "\n<details><summary>Speed: throughput, bandwidth, memory</summary>\n");
         table_speed(view, out, SPEED_BUDGET);
         buf_adds(out, "\nOperations are 4·B·H·D for every pair of query and key that the mask "
@@ -218,10 +225,11 @@ static bool is_plain_url(const char *url)
 void report_commits(const struct report_view *view, struct buf *out)
 {
     const struct job *job = view->report->job;
+    const char *lead = table_has_speed(view) ? "Measured: " : "Checked: ";
     buf_addc(out, '\n');
     if (job != NULL && parts_is_commit(job->head)) {
         bool merged = parts_is_commit(job->merge) && strcmp(job->merge, job->head) != 0;
-        buf_adds(out, "Measured: ");
+        buf_adds(out, lead);
         parts_commit(out, merged ? job->merge : job->head);
         if (merged) {
             buf_adds(out, ", which is ");
@@ -234,7 +242,7 @@ void report_commits(const struct report_view *view, struct buf *out)
             }
         }
     } else if (view->report->samples != NULL && view->report->samples->count > 0) {
-        buf_adds(out, "Measured: ");
+        buf_adds(out, lead);
         parts_commit(out, view->report->samples->configs[0].arms[ARM_HEAD].commit);
     } else {
         buf_adds(out, "Nothing was pinned");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns what all parts of a report share: the view (the configs, worst first), what can be said
- * of one config, and foreign text in short. No sentence of a report is written here. */
+/* Owns what all parts of a report share: the view (the configs, worst first), what can be
+ * said of one config, and foreign text in short. No sentence of a report stands here. */
 #include "publish/report_parts.h"
 
 #include "publish/markdown.h"

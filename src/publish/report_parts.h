@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the report (report*.c) share: the view, and the parts that report.c puts in
- * order. Of these files alone. */
+/* What the files of the report (report*.c) share: the view, and the parts that report.c puts
+ * in order. Of these files alone. */
 #ifndef RATCHET_PUBLISH_REPORT_PARTS_H
 #define RATCHET_PUBLISH_REPORT_PARTS_H
 
 #include "publish/report.h"
 
-enum { PARTS_SHORT_SHA = 10, PARTS_LISTED = 5 /* names in a sentence */ };
+enum { PARTS_SHORT_SHA = 10, PARTS_LISTED = 5 }; /* digits; names in a sentence */
 
 /* A report, and its configs with the worst first. */
 struct report_view {
@@ -48,8 +48,12 @@ void report_folded(const struct report_view *view, struct buf *out);
 void report_commits(const struct report_view *view, struct buf *out);
 void report_footer(const struct report_view *view, struct buf *out);
 
-/* report_table.c. Each writes at most `budget` bytes (and a line that says how many rows did not fit). */
+/* report_table.c. Each writes at most `budget` bytes (and a line that says how many rows did
+ * not fit). */
 void table_verdicts(const struct report_view *view, struct buf *out, size_t budget);
+/* Has that table a row? */
+bool table_has_evidence(const struct report_view *view);
+bool table_has_speed(const struct report_view *view);
 void table_evidence(const struct report_view *view, struct buf *out, size_t budget);
 void table_speed(const struct report_view *view, struct buf *out, size_t budget);
 void table_environment(const struct report_view *view, struct buf *out, size_t budget);

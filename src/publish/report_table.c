@@ -50,6 +50,15 @@ static void end(struct table *table)
         buf_addf(table->out, "\n%zu more rows are left out here.\n", table->left_out);
 }
 
+static bool any(const struct report_view *view,
+                bool (*wanted)(const struct report_view *, const struct config_verdict *))
+{
+    for (size_t i = 0; i < view->count; i++)
+        if (wanted(view, view->rows[i]))
+            return true;
+    return false;
+}
+
 /* Every row that `wanted` picks. */
 static void rows(struct table *table,
                  bool (*wanted)(const struct report_view *, const struct config_verdict *),
@@ -105,10 +114,24 @@ static void change_cell(const struct report_view *view, const struct config_verd
         parts_text(out, row->reason, 160);
 }
 
-static void own_cell(const struct config_verdict *row, struct buf *out)
+/* Base is not measured where it is the anchor's own machine code: what is added to base is
+ * then the change itself. */
+static bool base_is_anchor(const struct report_view *view, const struct config_verdict *row)
+{
+    const struct config_samples *samples = parts_samples(view, row);
+    const struct job *job = view->report->job;
+    return job != NULL && job->kind == JOB_CHECK && parts_is_commit(job->base) &&
+           row->against == AGAINST_ANCHOR && row->change.known && samples != NULL &&
+           samples->arms[ARM_ANCHOR].present && !samples->arms[ARM_BASE].present;
+}
+
+static void own_cell(const struct report_view *view, const struct config_verdict *row,
+                     struct buf *out)
 {
     char text[FIGURE_BYTES];
-    buf_addf(out, " | %s", row->own.known ? figure_change(text, &row->own) : "–");
+    buf_addf(out, " | %s", row->own.known              ? figure_change(text, &row->own)
+                           : base_is_anchor(view, row) ? "the same"
+                                                       : "–");
 }
 
 static void median_cell(const struct config_verdict *row, struct buf *out)
@@ -130,7 +153,7 @@ static void verdict_row(const struct report_view *view, const struct config_verd
 {
     verdict_cell(view, row, out);
     change_cell(view, row, out);
-    own_cell(row, out);
+    own_cell(view, row, out);
     median_cell(row, out);
     buf_addf(out, " | %zu", row->replicates);
     if (row->marked > 0)
@@ -214,6 +237,13 @@ static void replicate_cell(const struct config_verdict *row, struct buf *out)
         buf_addc(out, ')');
 }
 
+static bool has_evidence(const struct report_view *view, const struct config_verdict *row)
+{
+    (void)view;
+    return row->change.known || row->control.known || row->stored.known ||
+           row->replicates > 0 || row->marked > 0;
+}
+
 static void evidence_row(const struct report_view *view, const struct config_verdict *row,
                          struct buf *out)
 {
@@ -243,8 +273,13 @@ void table_evidence(const struct report_view *view, struct buf *out, size_t budg
         "medians' intervals overlap", "judged of attempts"};
     struct table table = begin(view, out, budget);
     header(&table, names, sizeof names / sizeof names[0]);
-    rows(&table, NULL, evidence_row);
+    rows(&table, has_evidence, evidence_row);
     end(&table);
+}
+
+bool table_has_evidence(const struct report_view *view)
+{
+    return any(view, has_evidence);
 }
 
 /* ---- speed ---- */
@@ -294,6 +329,11 @@ void table_speed(const struct report_view *view, struct buf *out, size_t budget)
     header(&table, names, sizeof names / sizeof names[0]);
     rows(&table, is_timed, speed_row);
     end(&table);
+}
+
+bool table_has_speed(const struct report_view *view)
+{
+    return any(view, is_timed);
 }
 
 /* ---- environment ---- */
