@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The comment, byte for byte against tests/data/report, and what it must survive: many configs,
+ * long logs, hostile text. `RATCHET_GOLDEN=1` writes the expected files anew: read them then. */
+#include "publish/report.h"
+
+#include "base/file.h"
+#include "tests/tap.h"
+#include "tests/unit/render.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum { MANY = MODEL_CONFIGS_MAX, LOG_BYTES = 1 << 20 };
+
+#define HEAD "1111111111111111111111111111111111111111"
+#define BASE "2222222222222222222222222222222222222222"
+#define MERGE "3333333333333333333333333333333333333333"
+#define ANCHOR "4444444444444444444444444444444444444444"
+
+/* Everything a report is made of. Nothing in it is owned. */
+struct scene {
+    struct job job;
+    struct comparison comparison;
+    struct config_verdict verdicts[MANY];
+    struct samples samples;
+    struct config_samples measured[MANY];
+    struct fact facts[3];
+    struct fact stored_facts[3];
+    struct baseline_config stored;
+    struct baseline baseline;
+    struct rule rule;
+    struct report report;
+};
+
+static void put(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text);
+}
+
+static void scene_begin(struct scene *scene, enum verdict verdict)
+{
+    memset(scene, 0, sizeof *scene);
+    scene->job.pr = 7;
+    put(scene->job.repository, sizeof scene->job.repository, "octo/attention");
+    put(scene->job.base_ref, sizeof scene->job.base_ref, "main");
+    put(scene->job.head, sizeof scene->job.head, HEAD);
+    put(scene->job.base, sizeof scene->job.base, BASE);
+    put(scene->job.merge, sizeof scene->job.merge, MERGE);
+    put(scene->job.run_url, sizeof scene->job.run_url,
+        "https://github.example/octo/attention/actions/runs/99");
+    put(scene->comparison.device.slug, MODEL_NAME_BYTES, "cpu");
+    scene->comparison.configs = scene->verdicts;
+    scene->comparison.verdict = verdict;
+    static char facts[][2][32] = {
+        {"cpu", "Loopback 3000 | 2 cores"}, {"kernel", "6.1.0"}, {"compiler", "gcc 12.2.0"}};
+    for (int i = 0; i < 3; i++)
+        scene->facts[i] = (struct fact){facts[i][0], facts[i][1]};
+    scene->samples.environment.facts = scene->facts;
+    scene->samples.environment.count = 3;
+    scene->samples.configs = scene->measured;
+    scene->rule = rule_default();
+    scene->report = (struct report){
+        .job = &scene->job,
+        .comparison = &scene->comparison,
+        .samples = &scene->samples,
+        .rule = &scene->rule,
+        .timing = "build 3.1 s (2 of 4 from the cache), bench 12.0 s",
+    };
+}
+
+static struct config_verdict *scene_add(struct scene *scene, const char *name,
+                                        enum verdict verdict, const char *reason)
+{
+    size_t at = scene->comparison.count++;
+    struct config_verdict *row = &scene->verdicts[at];
+    struct config_samples *measured = &scene->measured[at];
+    scene->samples.count = scene->comparison.count;
+    put(row->config.name, MODEL_NAME_BYTES, name);
+    row->config.problem = (struct problem){1, 4, 4, 256, 256, 64, DTYPE_FP32, at % 2 == 1};
+    row->verdict = verdict;
+    put(row->reason, sizeof row->reason, reason);
+    measured->config = row->config;
+    measured->arms[ARM_HEAD].present = true;
+    put(measured->arms[ARM_HEAD].commit, MODEL_SHA_BYTES, MERGE);
+    measured->arms[ARM_ANCHOR].present = true;
+    put(measured->arms[ARM_ANCHOR].commit, MODEL_SHA_BYTES, ANCHOR);
+    return row;
+}
+
+static struct change around(double value)
+{
+    return (struct change){true, value, {value - 0.002, value + 0.002},
+                           {value - 0.004, value + 0.004}};
+}
+
+/* A config that was measured against its anchor, and `own` against base. */
+static struct config_verdict *scene_measured(struct scene *scene, const char *name,
+                                             enum verdict verdict, double change, double own,
+                                             const char *reason)
+{
+    struct config_verdict *row = scene_add(scene, name, verdict, reason);
+    struct config_samples *measured = &scene->measured[scene->comparison.count - 1];
+    measured->arms[ARM_BASE].present = true;
+    measured->peak_bytes[ARM_HEAD] = 3 << 20;
+    row->against = AGAINST_ANCHOR;
+    row->change = around(change);
+    row->own = around(own);
+    row->control = around(0.0003);
+    row->median_ns[ARM_ANCHOR] = 712300;
+    row->median_ns[ARM_BASE] = 712300 * (1 + change) / (1 + own);
+    row->median_ns[ARM_HEAD] = 712300 * (1 + change);
+    row->effects_known = true;
+    row->hedges_g = change * 100;
+    row->cliffs_delta = change > 0 ? 1 : -1;
+    row->p_value = 0.00094;
+    row->replicates = 8;
+    row->attempts = 9;
+    row->marked = 1;
+    row->marks = MARK_PREEMPTED;
+    return row;
+}
+
+/* ---- golden files ---- */
+
+static void golden(const struct scene *scene, const char *name)
+{
+    char path[PATH_MAX];
+    const char *top = getenv("top_srcdir");
+    struct err err = {0};
+    BUF_AUTO got;
+    BUF_AUTO want;
+    buf_init(&got, REPORT_MAX_BYTES);
+    buf_init(&want, REPORT_MAX_BYTES);
+    tap_case(name);
+    snprintf(path, sizeof path, "%s/tests/data/report/%s.md", top == NULL ? "." : top, name);
+    if (!OK(report_markdown(&scene->report, &got, &err) == 0))
+        return;
+    if (getenv("RATCHET_GOLDEN") != NULL)
+        OK(file_write(path, got.data, got.len, 0644, &err) == 0);
+    if (OK(file_read(path, &want, &err) == 0))
+        EQ_STR(got.data, want.data);
+    OK(strstr(got.data, "\n\n\n") == NULL);
+    char line[256];
+    report_line(&scene->comparison, line, sizeof line);
+    OK(strlen(line) <= 140 && strchr(line, '\n') == NULL);
+    OK(strncmp(line, verdict_name(scene->comparison.verdict),
+               strlen(verdict_name(scene->comparison.verdict))) == 0);
+    printf("# %s\n", line);
+}
+
+static void golden_held(struct scene *scene)
+{
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "b1_h4_s256_d64", VERDICT_HELD, 0.0041, 0.0038,
+                   "+0.41% [+0.01, +0.81] against the anchor is wholly inside ±3%");
+    scene_measured(scene, "b1_h4_s256_d64_causal", VERDICT_HELD, -0.0012, -0.0012,
+                   "-0.12% [-0.52, +0.28] against the anchor is wholly inside ±3%");
+    golden(scene, "held");
+
+    scene_begin(scene, VERDICT_HELD);
+    scene_add(scene, "b1_h4_s256_d64", VERDICT_HELD, "identical machine code");
+    scene_add(scene, "b1_h4_s256_d64_causal", VERDICT_HELD, "identical machine code");
+    scene->verdicts[0].against = scene->verdicts[1].against = AGAINST_ANCHOR;
+    scene->measured[0].identical = scene->measured[1].identical = true;
+    golden(scene, "held_identical");
+
+    scene_begin(scene, VERDICT_HELD);
+    put(scene->comparison.reason, MODEL_TEXT_BYTES, "kernel not touched");
+    scene->report.samples = NULL;
+    scene->report.timing = NULL;
+    golden(scene, "held_not_touched");
+}
+
+static void golden_moved(struct scene *scene)
+{
+    scene_begin(scene, VERDICT_IMPROVED);
+    scene_measured(scene, "b1_h4_s256_d64", VERDICT_IMPROVED, -0.0812, -0.0790,
+                   "-8.12% [-8.52, -7.72] against the anchor is wholly below -3%");
+    golden(scene, "improved");
+
+    /* base runs the anchor's own machine code, so it is no arm */
+    scene_begin(scene, VERDICT_REGRESSED);
+    struct config_verdict *row =
+        scene_measured(scene, "b1_h4_s256_d64", VERDICT_REGRESSED, 0.0412, 0,
+                       "+4.12% [+3.72, +4.52] against the anchor is wholly above +3%");
+    row->own = (struct change){0};
+    row->stored = around(0.0050);
+    row->anchor_drift = -0.0340;
+    row->anchor_drift_known = true;
+    scene->measured[0].arms[ARM_BASE].present = false;
+    /* the baseline was recorded with another compiler, and reads the other side of the line */
+    memcpy(scene->stored_facts, scene->facts, sizeof scene->facts);
+    scene->stored_facts[2].value = (char[]){"gcc 11.4.0"};
+    scene->stored.config = row->config;
+    scene->stored.environment = (struct environment){scene->stored_facts, 3};
+    scene->baseline = (struct baseline){.configs = &scene->stored, .count = 1};
+    scene->report.baseline = &scene->baseline;
+    golden(scene, "regressed");
+
+    scene_begin(scene, VERDICT_REGRESSED);
+    scene_measured(scene, "b1_h4_s256_d64_causal", VERDICT_HELD, 0.0520, 0.0004,
+                   "+5.20% [+4.80, +5.60] against the anchor is wholly above +3%; already lost "
+                   "on main: +0.04% [-0.36, +0.44] against base is not wholly above +0.5%");
+    scene_measured(scene, "b1_h4_s256_d64", VERDICT_REGRESSED, 0.0412, 0.0390,
+                   "+4.12% [+3.72, +4.52] against the anchor is wholly above +3%, and +3.90% "
+                   "[+3.50, +4.30] against base");
+    golden(scene, "regressed_already_lost");
+
+    scene_begin(scene, VERDICT_UNCLEAR);
+    scene_measured(scene, "b1_h4_s256_d64", VERDICT_UNCLEAR, 0.0290, 0.0280,
+                   "+2.90% [+2.50, +3.30] against the anchor straddles +3%; the budget of "
+                   "replicates is used up");
+    golden(scene, "unclear");
+}
+
+static void golden_unmeasured(struct scene *scene)
+{
+    scene_begin(scene, VERDICT_UNMEASURED);
+    struct config_verdict *row =
+        scene_add(scene, "b1_h4_s256_d64", VERDICT_UNMEASURED,
+                  "head: wrong result at [0, 2, 17, 5]: 0.25, expected 0.125 ± 1e-05");
+    row->fault = scene->comparison.fault = FAULT_PR;
+    row->attempts = 1;
+    golden(scene, "unmeasured_wrong_result");
+
+    static const char log[] = "kernels/attention_cpu.c:12:5: error: expected `;`\n"
+                              "```\n# not a heading\n@octocat look: <img src=x>\n````\n"
+                              "make: *** [all] Error 1\n";
+    scene_begin(scene, VERDICT_UNMEASURED);
+    put(scene->comparison.reason, MODEL_TEXT_BYTES, "head does not build: the build exited 2");
+    scene->comparison.fault = FAULT_PR;
+    scene->report.samples = NULL;
+    scene->report.log = log;
+    scene->report.log_len = sizeof log - 1;
+    golden(scene, "unmeasured_build");
+}
+
+static void golden_promotion(struct scene *scene)
+{
+    static const char *const notes[] = {
+        "b1_h4_s256_d64 improved: improved -8.1% in the first run, improved -8.0% in the second",
+        "b1_h4_s256_d64_causal stays: held +0.1% in the first run, held +0.2% in the second",
+        "Baseline promoted: commit 5555555555555555555555555555555555555555 on main.",
+    };
+    scene_begin(scene, VERDICT_IMPROVED);
+    scene_measured(scene, "b1_h4_s256_d64", VERDICT_IMPROVED, -0.0812, 0,
+                   "-8.12% [-8.52, -7.72] against the anchor is wholly below -3%");
+    scene_measured(scene, "b1_h4_s256_d64_causal", VERDICT_HELD, 0.0012, 0,
+                   "+0.12% [-0.28, +0.52] against the anchor is wholly inside ±3%");
+    scene->verdicts[0].own = scene->verdicts[1].own = (struct change){0};
+    scene->job.kind = JOB_PROMOTE;
+    scene->job.pr = 0;
+    scene->job.base[0] = scene->job.merge[0] = '\0';
+    scene->report.notes = notes;
+    scene->report.note_count = sizeof notes / sizeof notes[0];
+    golden(scene, "promotion");
+}
+
+/* ---- size ---- */
+
+static void stays_small(struct scene *scene)
+{
+    struct err err = {0};
+    char *log = malloc(LOG_BYTES);
+    const char *notes[64];
+    BUF_AUTO out;
+    buf_init(&out, 1 << 20);
+    tap_case("256 configs and a log of 1 MiB");
+    if (!OK(log != NULL))
+        return;
+    for (size_t i = 0; i < LOG_BYTES; i++)
+        log[i] = i % 80 == 79 ? '\n' : i % 3 == 0 ? '`' : '|';
+    for (size_t i = 0; i < 64; i++)
+        notes[i] = "|||||||||||||||||||||||| a long note with [much](https://e.example) to say";
+    scene_begin(scene, VERDICT_REGRESSED);
+    for (int i = 0; i < MANY; i++) {
+        char name[MODEL_NAME_BYTES], reason[MODEL_TEXT_BYTES];
+        snprintf(name, sizeof name, "a_name_about_as_long_as_names_may_be_in_a_config_%04d",
+                 i);
+        memset(reason, '|', sizeof reason);
+        reason[sizeof reason - 1] = '\0';
+        struct config_verdict *row = scene_measured(
+            scene, name, (enum verdict)(i % (VERDICT_REGRESSED + 1)), 0.04, 0.04, reason);
+        row->stored = around(0.04);
+        row->marks = (1u << MARK_BITS) - 1;
+        scene->measured[i].anchor_failed = i % 2 == 0;
+        memset(scene->measured[i].anchor_failure, '*', 300);
+    }
+    scene->report.log = log;
+    scene->report.log_len = LOG_BYTES;
+    scene->report.notes = notes;
+    scene->report.note_count = 64;
+    OK(report_markdown(&scene->report, &out, &err) == 0);
+    OK(out.len <= REPORT_MAX_BYTES);
+    OK(out.len > 20000);
+    HAS(out.data, " more rows are left out here.");
+    HAS(out.data, " more notes are left out here.");
+    printf("# %zu bytes\n", out.len);
+    free(log);
+}
+
+/* ---- hostile text ---- */
+
+static const char *const hostile[] = {
+    "a|b|c", "`|`", "</td></tr></table>", "<img src=x onerror=alert(1)>", "<!-- x", "-->",
+    "[x](https://evil.example)", "![x](https://evil.example/x.png)", "www.evil.example",
+    "https://evil.example", "a@b.example", "x\n\n# heading\n| a | b |\n", "\\|", "``` |",
+    "</details>", "~~~\n<b>", "&lt;b&gt;", "\xff\xfe|", "",
+};
+
+static void renders_safely(struct scene *scene, const char *text)
+{
+    struct err err = {0};
+    BUF_AUTO out;
+    BUF_AUTO html;
+    buf_init(&out, REPORT_MAX_BYTES);
+    buf_init(&html, 1 << 20);
+    scene_begin(scene, VERDICT_REGRESSED);
+    scene_measured(scene, text, VERDICT_REGRESSED, 0.04, 0.04, text);
+    scene_add(scene, text, VERDICT_UNMEASURED, text);
+    put(scene->samples.configs[0].anchor_failure, MODEL_TEXT_BYTES, text);
+    scene->measured[0].anchor_failed = true;
+    scene->samples.environment.count = 0;
+    put(scene->job.run_url, sizeof scene->job.run_url, text[0] == 'h' ? "" : text);
+    put(scene->job.base_ref, sizeof scene->job.base_ref, text);
+    put(scene->comparison.device.slug, MODEL_NAME_BYTES, text);
+    scene->report.notes = &text;
+    scene->report.note_count = 1;
+    scene->report.timing = text;
+    scene->report.log = text;
+    scene->report.log_len = strlen(text);
+    if (!OK(report_markdown(&scene->report, &out, &err) == 0) ||
+        !OK(render(out.data, out.len, &html)))
+        return;
+    EQ_INT(render_count(html.data, "<a "), 0);
+    EQ_INT(render_count(html.data, "<img"), 0);
+    EQ_INT(render_count(html.data, "<b>"), 0);
+    EQ_INT(render_count(html.data, "<h1"), 0);
+    EQ_INT(render_count(html.data, "<h3>"), 1);
+    EQ_INT(render_count(html.data, "<!--"), 1);
+    /* verdicts, evidence, speed: 2 + 1 + 1 rows of 6, 10 and 6 cells */
+    EQ_INT(render_count(html.data, "<table>"), 3);
+    EQ_INT(render_count(html.data, "<td>"), 2 * 6 + 10 + 6);
+    EQ_INT(render_count(html.data, "<details>"), render_count(html.data, "</details>"));
+    EQ_INT(render_count(html.data, "<details>"), text[0] == '\0' ? 2 : 3);
+}
+
+static void lines_are_short(struct scene *scene)
+{
+    char line[256], few[16];
+    tap_case("one line");
+    scene_begin(scene, VERDICT_REGRESSED);
+    scene_measured(scene, "a", VERDICT_HELD, 0, 0, "");
+    scene_measured(scene, "b1_h4_s256_d64", VERDICT_REGRESSED, 0.0412, 0.04, "");
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "regressed: b1_h4_s256_d64 +4.12% (1 of 2 held)");
+    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+        scene_begin(scene, VERDICT_UNMEASURED);
+        struct config_verdict *row =
+            scene_add(scene, hostile[i], VERDICT_UNMEASURED, hostile[i]);
+        memset(row->reason + strlen(row->reason), 'x', 300);
+        report_line(&scene->comparison, line, sizeof line);
+        OK(strlen(line) <= 140 && strpbrk(line, "\r\n\t\x1b") == NULL);
+        HAS(line, "…");
+        report_line(&scene->comparison, few, sizeof few);
+        OK(strlen(few) < sizeof few);
+    }
+}
+
+int main(void)
+{
+    struct scene *scene = malloc(sizeof *scene);
+    if (scene == NULL)
+        return 1;
+    golden_held(scene);
+    golden_moved(scene);
+    golden_unmeasured(scene);
+    golden_promotion(scene);
+    stays_small(scene);
+    lines_are_short(scene);
+    tap_case("hostile text, rendered");
+    if (!render_available())
+        tap_skip("cmark-gfm is not installed: hostile text was not rendered");
+    for (size_t i = 0; render_available() && i < sizeof hostile / sizeof hostile[0]; i++)
+        renders_safely(scene, hostile[i]);
+    free(scene);
+    return tap_done();
+}
