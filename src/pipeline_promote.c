@@ -166,8 +166,7 @@ static void say_moves(struct pipeline *pipeline, const struct promotion_move *mo
                       size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        pipeline_note(pipeline, "%s %s: %s", moves[i].name,
-                      moves[i].why[0] == '\0' ? "stays" : moves[i].why, moves[i].reason);
+        pipeline_note(pipeline, "%s: %s", moves[i].name, moves[i].reason);
 }
 
 static void say_end(struct pipeline *pipeline, const struct promote_result *result)
