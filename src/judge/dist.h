@@ -4,7 +4,7 @@
 #define RATCHET_JUDGE_DIST_H
 
 /* Φ(x) = P(Z ≤ x). Below −2.5 Laplace's continued fraction of Mills' ratio (Abramowitz
- * and Stegun 26.2.14), above it the series 26.2.11. Relative error below 1e-13 for x >
+ * and Stegun 26.2.14), above it the series 26.2.11. Relative error below 1e-12 for x >
  * −37. */
 double dist_normal_cdf(double x);
 

@@ -60,7 +60,7 @@ double stats_median(double *values, size_t count)
     for (size_t i = 1; i < count / 2; i++)
         if (values[i] > lower)
             lower = values[i];
-    return lower + num_mul(0.5, upper - lower);
+    return num_mul(0.5, lower + upper);
 }
 
 /* The largest k ≥ 1 with P(Bin(n, ½) < k) ≤ tail, or 1. */

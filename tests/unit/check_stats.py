@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every figure of the judge against SciPy, on random and on degenerate input. The bootstrap is
+done again here, draw by draw, from the same generator written a second time."""
+
+import math
+import os
+import random
+import sys
+from decimal import Decimal, getcontext
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import judgelib
+from judgelib import ok
+
+
+def other_python():
+    """Debian's python3 where this one has no SciPy (a python from elsewhere is first in PATH)."""
+    debian = "/usr/bin/python3"
+    if not os.environ.get("JUDGE_SECOND_TRY") and os.access(debian, os.X_OK):
+        os.environ["JUDGE_SECOND_TRY"] = "1"
+        os.execv(debian, [debian, "-B", os.path.abspath(__file__)])
+
+
+try:
+    import numpy
+    import scipy.stats
+except ImportError as problem:
+    other_python()
+    judgelib.skip("figures against SciPy", "no SciPy: %s" % problem)
+    judgelib.done()
+
+getcontext().prec = 50
+RNG = random.Random(20261121)
+DRIVER = judgelib.build_driver(judgelib.temp_dir(), judgelib.compiler(),
+                               ["-O2", "-ffp-contract=off"])
+
+
+def group(values):
+    return "%d %s" % (len(values), " ".join(repr(float(v)) for v in values))
+
+
+def answers(lines):
+    got = judgelib.ask(DRIVER, lines).splitlines()
+    assert len(got) == len(lines), (len(got), len(lines))
+    return [[float.fromhex(word) for word in line.split()] for line in got]
+
+
+def compare(what, lines, wanted, tolerance, absolute=0.0):
+    """Each answer within `tolerance` of what is wanted, relative; says the worst."""
+    worst, where = 0.0, ""
+    for line, got, want in zip(lines, answers(lines), wanted):
+        want = want if isinstance(want, (list, tuple)) else [want]
+        if len(got) != len(want):
+            worst, where = math.inf, line
+        for a, b in zip(got, want):
+            if a == b:  # infinities too
+                continue
+            off = abs(a - b)
+            off = 0.0 if off <= absolute else off / abs(b) if b != 0 else math.inf
+            if not off <= worst:  # NaN is the worst
+                worst, where = off, "%s: got %r, wanted %r" % (line[:300], got, want)
+    ok(worst <= tolerance, "%s: %d answers, worst relative error %.2g" % (what, len(lines), worst),
+       where)
+
+
+def elementary():
+    points = [RNG.uniform(0.5, 2) for _ in range(1000)]
+    points += [math.ldexp(1 + RNG.random(), RNG.randrange(-1000, 1000)) for _ in range(1000)]
+    points += [5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 0.9999999999999999]
+    compare("log against 50 digits", ["log %r" % x for x in points],
+            [float(Decimal(x).ln()) for x in points], 2.3e-16)
+    points = [RNG.uniform(-0.5, 0.5) for _ in range(1000)]
+    points += [RNG.uniform(-700, 700) for _ in range(1000)] + [1e-300, -1e-300, 709.7, -708]
+    compare("exp against 50 digits", ["exp %r" % x for x in points],
+            [float(Decimal(x).exp()) for x in points], 2.3e-16)
+
+
+def distributions():
+    points = [RNG.uniform(-37, 8) for _ in range(3000)] + [0, -2.5, 2.5]
+    compare("normal distribution", ["phi %r" % x for x in points],
+            [float(v) for v in scipy.stats.norm.cdf(points)], 1e-12)
+    freedoms = list(range(1, 70)) + [100, 333, 1000]
+    points = [(10 ** RNG.uniform(-3, 2), RNG.choice(freedoms)) for _ in range(3000)]
+    compare("tail of Student's t", ["tail %r %d" % p for p in points],
+            [float(scipy.stats.t.sf(t, df)) for t, df in points], 1e-11)
+    points = [(10 ** RNG.uniform(-6, -0.31), RNG.choice(freedoms)) for _ in range(3000)]
+    lines = ["quantile %r %d" % p for p in points]
+    # SciPy's own quantile is good to 8 digits only: put ours back into its tail.
+    worst = max(abs(scipy.stats.t.sf(got[0], df) / tail - 1)
+                for got, (tail, df) in zip(answers(lines), points))
+    ok(worst < 1e-10, "quantiles of Student's t: %d answers, worst %.2g" % (len(lines), worst))
+
+
+def samples_of(count):
+    """Random values of several kinds, ties and constants among them."""
+    kind = RNG.randrange(5)
+    if kind == 0:
+        return [RNG.gauss(100, 1) for _ in range(count)]
+    if kind == 1:
+        return [RNG.randrange(4) + 1.0 for _ in range(count)]
+    if kind == 2:
+        return [7.0] * count
+    if kind == 3:
+        return [math.exp(RNG.gauss(0, 3)) for _ in range(count)]
+    return [RNG.gauss(0, 1) * (100 if RNG.random() < 0.1 else 1) for _ in range(count)]
+
+
+def medians():
+    sets = [samples_of(RNG.randrange(1, 60)) for _ in range(1500)] + [[1.0], [2.0, 1.0], [3.0] * 9]
+    compare("medians", ["median " + group(s) for s in sets], [float(numpy.median(s)) for s in sets],
+            3e-16)
+
+    def interval(values, confidence):
+        n = len(values)
+        ranks = [k for k in range(1, n // 2 + 1)
+                 if scipy.stats.binom.cdf(k - 1, n, 0.5) <= (1 - confidence) / 2]
+        k = max(ranks, default=1)
+        ordered = sorted(values)
+        return [ordered[k - 1], ordered[n - k]]
+
+    lines, wanted = [], []
+    for values in sets:
+        confidence = RNG.choice([0.9, 0.95, 0.99])
+        lines.append("interval %r %s" % (confidence, group(values)))
+        wanted.append(interval(values, confidence))
+    compare("intervals of medians", lines, wanted, 0)
+
+
+def effects():
+    pairs = [(samples_of(RNG.randrange(2, 30)), samples_of(RNG.randrange(2, 30)))
+             for _ in range(1000)]
+
+    def hedges(a, b):
+        df = len(a) + len(b) - 2
+        pooled = math.sqrt(((len(a) - 1) * numpy.var(a, ddof=1) +
+                            (len(b) - 1) * numpy.var(b, ddof=1)) / df)
+        off = numpy.mean(a) - numpy.mean(b)
+        if pooled == 0:
+            return 0.0 if off == 0 else math.copysign(math.inf, off)
+        return float((1 - 3 / (4 * df - 1)) * off / pooled)
+
+    def cliff(a, b):
+        # SciPy's U counts a tie for half: delta = 2 U / (n m) − 1
+        return float(2 * scipy.stats.mannwhitneyu(a, b, method="asymptotic").statistic /
+                     (len(a) * len(b)) - 1)
+
+    lines = ["%s %s" % (group(a), group(b)) for a, b in pairs]
+    compare("Hedges' g", ["g " + line for line in lines], [hedges(a, b) for a, b in pairs], 1e-9,
+            1e-12)
+    compare("Cliff's delta", ["delta " + line for line in lines], [cliff(a, b) for a, b in pairs],
+            1e-12, 1e-15)
+
+
+def mann_whitney():
+    def distinct(count, shift):
+        return [RNG.gauss(shift, 1) for _ in range(count)]
+
+    pairs = [(distinct(RNG.randrange(1, 17), 0), distinct(RNG.randrange(1, 17), RNG.uniform(0, 3)))
+             for _ in range(400)]
+    compare("exact Mann–Whitney p without ties",
+            ["p %s %s" % (group(a), group(b)) for a, b in pairs],
+            [float(scipy.stats.mannwhitneyu(a, b, method="exact").pvalue) for a, b in pairs],
+            1e-12)
+
+    pairs = [([float(RNG.randrange(4)) for _ in range(RNG.randrange(2, 6))],
+              [float(RNG.randrange(5)) for _ in range(RNG.randrange(2, 6))]) for _ in range(60)]
+
+    def permuted(a, b):
+        def statistic(x, y):
+            return scipy.stats.mannwhitneyu(x, y, method="asymptotic").statistic
+        return float(scipy.stats.permutation_test((a, b), statistic, n_resamples=10 ** 6,
+                                                  vectorized=False).pvalue)
+
+    compare("exact Mann–Whitney p with ties, against every permutation",
+            ["p %s %s" % (group(a), group(b)) for a, b in pairs],
+            [permuted(a, b) for a, b in pairs], 1e-12)
+
+    pairs = [(samples_of(RNG.randrange(17, 60)), samples_of(RNG.randrange(17, 60)))
+             for _ in range(400)]
+
+    def approximate(a, b):
+        p = float(scipy.stats.mannwhitneyu(a, b, method="asymptotic").pvalue)
+        return 1.0 if math.isnan(p) else p  # all tied: SciPy has no answer
+
+    compare("Mann–Whitney p of many values",
+            ["p %s %s" % (group(a), group(b)) for a, b in pairs],
+            [approximate(a, b) for a, b in pairs], 1e-10)
+
+
+# ---- the bootstrap, again ----
+
+MASK = (1 << 64) - 1
+
+
+class Generator:
+    """xoshiro256** seeded by splitmix64, four draws a word."""
+
+    def __init__(self, seed, stream):
+        for _ in range(stream + 1):
+            self.state = []
+            for _ in range(4):
+                seed = (seed + 0x9e3779b97f4a7c15) & MASK
+                z = seed
+                z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) & MASK
+                z = ((z ^ (z >> 27)) * 0x94d049bb133111eb) & MASK
+                self.state.append(z ^ (z >> 31))
+
+    def word(self):
+        s = self.state
+        x = (s[1] * 5) & MASK
+        result = (((x << 7) | (x >> 57)) & MASK) * 9 & MASK
+        t = (s[1] << 17) & MASK
+        s[2] ^= s[0]
+        s[3] ^= s[1]
+        s[1] ^= s[2]
+        s[0] ^= s[3]
+        s[2] ^= t
+        s[3] = ((s[3] << 45) | (s[3] >> 19)) & MASK
+        return result
+
+    def four(self, bound):
+        while True:
+            word = self.word()
+            products = [((word >> shift) & 0xffff) * bound for shift in (0, 16, 32, 48)]
+            if all(p & 0xffff >= 65536 % bound for p in products):
+                return [p >> 16 for p in products]
+
+    def mean(self, values):
+        at = []
+        while len(at) < len(values):
+            at += self.four(len(values))
+        return sum(values[i] for i in at[:len(values)]) / len(values)
+
+
+def bootstrap(seed, resamples, confidence, comparisons, scatter, a, b):
+    first, second = Generator(seed, 0), Generator(seed, 1)
+    means = [first.mean(a) - (second.mean(b) if b else 0.0) for _ in range(resamples)]
+    n = min(len(a), len(b)) if b else len(a)
+    tail = (1 - confidence) / 2
+    t = scipy.stats.t.isf(tail, n - 1)
+    level = float(scipy.stats.norm.cdf(-math.sqrt(n / (n - 1)) * t))
+    estimate = float(numpy.mean(a)) - (float(numpy.mean(b)) if b else 0.0)
+    error = math.sqrt(numpy.var(a, ddof=1) / len(a) +
+                      (numpy.var(b, ddof=1) / len(b) if b else 0.0))
+    low = min(float(numpy.percentile(means, 100 * level)), estimate - t * error)
+    high = max(float(numpy.percentile(means, 100 * (1 - level))), estimate + t * error)
+    wider = scipy.stats.t.isf(tail / comparisons, n - 1)
+    least = wider * max(error, scatter / math.sqrt(n))
+    return [estimate, low, high, error,
+            min(estimate - wider / t * (estimate - low), estimate - least),
+            max(estimate + wider / t * (high - estimate), estimate + least)]
+
+
+def bootstraps():
+    lines, wanted = [], []
+    for trial in range(60):
+        a = [RNG.gauss(0.01, 0.004) for _ in range(RNG.choice([2, 3, 5, 6, 7, 8, 13]))]
+        b = [RNG.gauss(0, 0.01) for _ in range(RNG.choice([2, 6, 12]))] if trial % 3 == 0 else []
+        if trial % 4 == 1:
+            a[0] += 0.2  # one outlier: the percentile's side counts
+        if trial % 10 == 7:
+            a = [0.02] * len(a)
+        settings = (RNG.randrange(1 << 30), RNG.choice([2, 100, 999, 2500]),
+                    RNG.choice([0.9, 0.95, 0.99]), RNG.choice([1, 3, 15]),
+                    RNG.choice([0, 0.003, 0.01]))
+        lines.append("boot %d %d %r %d %r %s %s" % (*settings, group(a), group(b)))
+        wanted.append(bootstrap(*settings, a, b))
+    compare("bootstrap, both intervals", lines, wanted, 1e-7, 1e-13)
+
+
+elementary()
+distributions()
+medians()
+effects()
+mann_whitney()
+bootstraps()
+judgelib.done()
