@@ -231,7 +231,8 @@ static void write_first_sentence(const struct report_view *view, struct buf *out
     }
     buf_addc(out, '\n');
 }
-/* ---- notes, log ---- */
+
+/* ---- notes ---- */
 
 static void write_notes(const struct report_view *view, struct buf *out)
 {
@@ -345,6 +346,8 @@ void report_line(const struct comparison *comparison, char *out, size_t size)
             buf_addf(&line, " %s", figure_percent(number, row->change.change));
         else
             buf_addf(&line, ": %s", row->reason);
+        if (parts_already_lost(&view, row)) /* else "held +5.12%" would look like a mistake */
+            buf_adds(&line, ", already lost on main");
         if (view.count > 1)
             buf_addf(&line, " (%zu of %zu held)", view.of_verdict[VERDICT_HELD], view.count);
     }

@@ -27,7 +27,8 @@ struct report {
 /* First line of our comments: `<!-- ratchet:v1 device=SLUG -->`. */
 void report_marker(const char *device, char out[128]);
 MUST_CHECK int report_markdown(const struct report *report, struct buf *out, struct err *err);
-/* One line for a commit status: "regressed: b1_h4_s256_d64 +4.1% (2 of 3 held)". */
+/* One line for a commit status, at most 140 bytes and less than `size`:
+ * "regressed: b1_h4_s256_d64 +4.12% (2 of 3 held)". */
 void report_line(const struct comparison *comparison, char *out, size_t size);
 
 #endif

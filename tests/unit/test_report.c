@@ -165,6 +165,13 @@ static void golden_held(struct scene *scene)
     golden(scene, "held_identical");
 
     scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "b1_h4_s256_d64", VERDICT_HELD, 0.0520, 0.0004,
+                   "+5.20% [+4.80%, +5.60%] against the anchor is wholly above +3%; already "
+                   "lost on main: +0.04% [-0.36%, +0.44%] against base is not wholly above "
+                   "+0.5%");
+    golden(scene, "held_already_lost");
+
+    scene_begin(scene, VERDICT_HELD);
     put(scene->comparison.reason, MODEL_TEXT_BYTES, "kernel not touched");
     scene->report.samples = NULL;
     scene->report.timing = NULL;
@@ -354,6 +361,10 @@ static void lines_are_short(struct scene *scene)
     scene_measured(scene, "b1_h4_s256_d64", VERDICT_REGRESSED, 0.0412, 0.04, "");
     report_line(&scene->comparison, line, sizeof line);
     EQ_STR(line, "regressed: b1_h4_s256_d64 +4.12% (1 of 2 held)");
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "a", VERDICT_HELD, 0.052, 0, "x; already lost on main: y");
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "held: a +5.20%, already lost on main");
     for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
         scene_begin(scene, VERDICT_UNMEASURED);
         struct config_verdict *row =
