@@ -12,22 +12,23 @@
  * known from the command that is open; in a turn, from the samples that came before.
  *
  * The harness starts by itself with
- *     ratchet-bench VERSION DEVICE            VERSION is WIRE_VERSION, DEVICE such as cpu
+ *     ratchet-bench VERSION DEVICE            VERSION is WIRE_VERSION, DEVICE cpu or cuda
  *
  * command                                     answer
- *     open THREADS WATCHDOG_MS [CPU]...           opened
+ *     open THREADS WATCHDOG_MS [CPU]...           opened L2_BYTES FREE_BYTES TOTAL_BYTES
  *     load SLOT FILE                              loaded SLOT NAME      NAME is the kernel's
  *                                                 refused SLOT TEXT
  *     config B H HKV SQ SK D DTYPE CAUSAL         configured
  *            HEAD BASE ANCHOR CONTROL                 (slots; `-`: no such arm)
  *     prepare ARM                                 prepared ARM WORKSPACE_BYTES
  *     allocate ROTATION_BYTES                     allocated SETS SET_BYTES
- *     forward ARM SEED                            ran ARM
+ *     forward ARM SEED                            ran ARM GROWN_BYTES
  *     rows ARM SEED COUNT                         right ARM ROWS WORST
  *     fill SEED                                   filled
  *     calibrate ARM TARGET_NS                     calibrated ARM LAUNCHES
- *     turn SEED LAUNCHES ARM...                   sample ARM TOTAL_NS SWITCHES, one per ARM
+ *     turn SEED LAUNCHES ARM[+DELAY_NS]...        sample ARM TOTAL_NS DISTURBED, one per ARM
  *                                                     in that order, then: done
+ *     trace ARM SEED LAUNCHES                     traced ARM TOTAL_NS KERNELS
  *     release                                     released
  *     quit                                        (exits 0)
  *
@@ -40,6 +41,7 @@
  *                        took longer than WATCHDOG_MS; nothing follows
  *
  * open       Threads given to every kernel; with CPUs named, the process runs on these only.
+ *            The device's cache and memory, before any library was loaded; 0: not known.
  * load       FILE is a plain name in the working folder. Slots are 0 to WIRE_SLOTS_MAX - 1.
  * config     Sets the problem and what each arm runs; `release` undoes it.
  * prepare    Asks the library whether it supports the problem and how much scratch it needs.
@@ -47,23 +49,29 @@
  *            it is 0 (warm inputs), else from 2 to WIRE_SETS_MAX; one out, lse, workspace.
  * forward    Fresh inputs from SEED, some rows extreme; outputs poisoned; one launch; then
  *            every element is checked for being written and within the range of v.
+ *            GROWN_BYTES: device memory that the launch itself took (code, local memory).
  * rows       COUNT rows of that output drawn from SEED, or all where there are not more,
  *            compared in fp64. SEED is made only now, so nobody knew the rows before. WORST
  *            is the largest error, in millionths of its tolerance.
  * fill       Inputs for timing, the same for all arms.
  * turn       LAUNCHES launches of each arm in the order given, all starting at the same input
- *            set, drawn from SEED. TOTAL_NS is their device time together, SWITCHES the
- *            involuntary context switches of the process meanwhile. One row of each sample,
- *            drawn from SEED, was poisoned before and is compared in fp64 afterwards. */
+ *            set, drawn from SEED. TOTAL_NS is their device time together. With DELAY_NS the
+ *            device is kept busy that much longer within the sample: what a slower kernel
+ *            would read like (`ratchet calibrate`); 0 where another arm of the turn has one.
+ *            DISTURBED: on the CPU the involuntary context switches of the process
+ *            meanwhile, on CUDA 1 where the host did not keep the queue full. One row of each
+ *            sample, drawn from SEED, was poisoned before and is compared in fp64 afterwards.
+ * trace      The same launches timed by CUPTI, kernel by kernel: TOTAL_NS is the sum of
+ *            their times, KERNELS how many there were (`ratchet study`). CUDA only. */
 #ifndef RATCHET_WIRE_H
 #define RATCHET_WIRE_H
 
 enum {
-    WIRE_VERSION = 1,
+    WIRE_VERSION = 2,
     WIRE_LINE_BYTES = 1024,
     WIRE_TEXT_BYTES = 400,
     WIRE_NAME_BYTES = 64,    /* FILE, NAME, DEVICE, NUL included: letters, digits, `_-.` */
-    WIRE_WORDS_MAX = 160,
+    WIRE_WORDS_MAX = 160, /* of a command */
     WIRE_SLOTS_MAX = 64,
     WIRE_CPUS_MAX = 128,
     WIRE_THREADS_MAX = 1024,

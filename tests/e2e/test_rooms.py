@@ -10,7 +10,7 @@ from lib import eq, ok
 
 SRC = os.path.join(lib.TOP, "src")
 ROOMS = ["intake", "measure", "harness", "judge", "publish"]
-SHARED = {"model.h", "limit.h", "wire.h"}
+SHARED = {"model.h", "limit.h", "peaks.h", "wire.h"}
 ONLY = {"git2": "base/git", "curl/": "base/http", "sqlite3": "base/db", "jansson": "base/json",
         "openssl/": "base/file"}
 
