@@ -39,6 +39,8 @@
  *                        process goes on
  *     died SIGNAL        last words: a signal ended the process, SIGALRM when a command
  *                        took longer than WATCHDOG_MS; nothing follows
+ *     crashed TEXT       last words: the kernel ended the device for this process (an
+ *                        illegal address, say); nothing follows
  *
  * open       Threads given to every kernel; with CPUs named, the process runs on these only.
  *            The device's cache and memory, before any library was loaded; 0: not known.

@@ -6,6 +6,7 @@
 
 #include "harness/inputs.h"
 #include "harness/library.h"
+#include "harness/storage.h"
 #include "harness/verify.h"
 #include "harness/voice.h"
 #include "model.h"
@@ -16,7 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GUARD_BYTES = 256 }; /* poisoned, behind every output, and looked at afterwards */
+enum {
+    GUARD_BYTES = 256, /* poisoned, behind every output, and looked at afterwards */
+    EXIT_CRASHED = 75
+};
 
 struct memory {
     void *at;
@@ -41,9 +45,7 @@ struct harness {
     struct memory out, lse, workspace;
     struct device_inputs sets[WIRE_SETS_MAX];
     size_t set_count;      /* 0 before `allocate` */
-    float *host_out;       /* what was read back: rows * head_dim, and the guard */
-    float *host_lse;
-    float *host_row;       /* one row of a tensor */
+    char *stored_row;      /* one row of out as the device stores it */
     float *turn_rows;      /* WIRE_TURN_ARMS_MAX rows of out, each followed by its lse */
     double largest_value;  /* the largest |v| of the inputs made last */
     enum arm ran;          /* `rows` may come for this arm; ARM_COUNT: for none */
@@ -122,12 +124,11 @@ static void forget_config(struct harness *harness)
     release(harness, &harness->lse);
     release(harness, &harness->workspace);
     verifier_close(harness->verifier);
-    free(harness->host_out);
-    free(harness->host_lse);
-    free(harness->host_row);
+    free(harness->stored_row);
     free(harness->turn_rows);
     harness->verifier = NULL;
-    harness->host_out = harness->host_lse = harness->host_row = harness->turn_rows = NULL;
+    harness->stored_row = NULL;
+    harness->turn_rows = NULL;
     harness->configured = harness->filled = false;
     harness->set_count = harness->workspace_bytes = 0;
     harness->ran = ARM_COUNT;
@@ -141,7 +142,7 @@ static size_t align(size_t bytes)
 static size_t tensor_bytes(const struct harness *harness, enum inputs_tensor tensor)
 {
     return inputs_rows(&harness->problem, tensor) * (size_t)harness->problem.head_dim *
-           sizeof(float);
+           storage_bytes(harness->problem.dtype);
 }
 
 static size_t set_bytes(const struct harness *harness)
@@ -152,14 +153,10 @@ static size_t set_bytes(const struct harness *harness)
 
 static int allocate_host(struct harness *harness, struct err *err)
 {
-    size_t rows = inputs_rows(&harness->problem, INPUTS_Q);
     size_t dim = (size_t)harness->problem.head_dim;
-    harness->host_out = malloc(tensor_bytes(harness, INPUTS_Q) + GUARD_BYTES);
-    harness->host_lse = malloc(rows * sizeof(float) + GUARD_BYTES);
-    harness->host_row = malloc(dim * sizeof(float));
+    harness->stored_row = malloc(dim * sizeof(float));
     harness->turn_rows = malloc(WIRE_TURN_ARMS_MAX * (dim + 1) * sizeof(float));
-    if (harness->host_out == NULL || harness->host_lse == NULL ||
-        harness->host_row == NULL || harness->turn_rows == NULL)
+    if (harness->stored_row == NULL || harness->turn_rows == NULL)
         return err_set(err, ERR_HOST, "no memory for the outputs");
     return verifier_open(&harness->problem, &harness->verifier, err);
 }
@@ -188,23 +185,6 @@ static int allocate_device(struct harness *harness, size_t sets, struct err *err
 
 /* ---- making inputs, launching ---- */
 
-static int write_tensor(struct harness *harness, const struct inputs *inputs,
-                        enum inputs_tensor tensor, const void *to, struct err *err)
-{
-    size_t row_bytes = (size_t)harness->problem.head_dim * sizeof(float);
-    char *at = (char *)harness->inputs.at + ((const char *)to - (char *)harness->inputs.at);
-    for (size_t row = 0; row < inputs_rows(&harness->problem, tensor); row++) {
-        inputs_row(inputs, tensor, row, harness->host_row);
-        if (harness->ops->write(harness->device, at + row * row_bytes, harness->host_row,
-                                row_bytes, err) != 0)
-            return -1;
-        for (int32_t e = 0; tensor == INPUTS_V && e < harness->problem.head_dim; e++)
-            harness->largest_value =
-                fmax(harness->largest_value, fabs((double)harness->host_row[e]));
-    }
-    return 0;
-}
-
 /* The inputs are writable only in here: a kernel that writes to them crashes. */
 static int write_sets(struct harness *harness, enum inputs_kind kind, uint64_t seed,
                       size_t sets, struct err *err)
@@ -213,15 +193,30 @@ static int write_sets(struct harness *harness, enum inputs_kind kind, uint64_t s
     if (harness->ops->protect(harness->device, memory->at, memory->bytes, false, err) != 0)
         return -1;
     harness->largest_value = 0.0;
+    double ignored = 0.0;
+    char *base = memory->at; /* through which the sets may be written */
     for (size_t set = 0; set < sets; set++) {
         const struct inputs inputs = {&harness->problem, seed + set, kind};
         const struct device_inputs *to = &harness->sets[set];
-        if (write_tensor(harness, &inputs, INPUTS_Q, to->q, err) != 0 ||
-            write_tensor(harness, &inputs, INPUTS_K, to->k, err) != 0 ||
-            write_tensor(harness, &inputs, INPUTS_V, to->v, err) != 0)
-            return -1;
+        const struct {
+            enum inputs_tensor tensor;
+            const void *to;
+            double *largest;
+        } tensors[] = {{INPUTS_Q, to->q, &ignored},
+                       {INPUTS_K, to->k, &ignored},
+                       {INPUTS_V, to->v, &harness->largest_value}};
+        for (size_t i = 0; i < 3; i++)
+            if (harness->ops->fill(harness->device, &inputs, tensors[i].tensor,
+                                   base + ((const char *)tensors[i].to - base),
+                                   tensors[i].largest, err) != 0)
+                return -1;
     }
     return harness->ops->protect(harness->device, memory->at, memory->bytes, true, err);
+}
+
+static struct device_outputs outputs_of(const struct harness *harness)
+{
+    return (struct device_outputs){harness->out.at, harness->lse.at, GUARD_BYTES};
 }
 
 static struct device_work work_of(const struct harness *harness, enum arm arm)
@@ -231,8 +226,7 @@ static struct device_work work_of(const struct harness *harness, enum arm arm)
         .problem = &harness->problem,
         .sets = harness->sets,
         .set_count = harness->set_count,
-        .out = harness->out.at,
-        .lse = harness->lse.at,
+        .to = outputs_of(harness),
         .workspace = harness->workspace.at,
     };
 }
@@ -242,18 +236,29 @@ static void say_wrong(enum arm arm, const char *text)
     voice_say("wrong %s %.*s", arm_name(arm), WIRE_TEXT_BYTES - 1, text);
 }
 
-/* Launch and time; a kernel that returns an error is said to be wrong: 1. */
-static int launch(struct harness *harness, enum arm arm, size_t first, unsigned long launches,
+/* The kernel has ended the device: the last words of this process. */
+static void give_up(const struct err *err)
+{
+    voice_say("crashed %.*s", WIRE_TEXT_BYTES - 1, err->text);
+    voice_flush();
+    _exit(EXIT_CRASHED);
+}
+
+/* Launch and time; of a kernel that returns an error it is said that it is wrong: 1. */
+static int launch(struct harness *harness, enum arm arm, const struct device_plan *plan,
                   struct device_sample *sample, struct err *err)
 {
     const struct device_work work = work_of(harness, arm);
-    if (harness->ops->sample(harness->device, &work, first, launches, sample, err) != 0)
+    if (harness->ops->sample(harness->device, &work, plan, sample, err) != 0) {
+        if (err->class == DEVICE_OF_KERNEL)
+            give_up(err);
         return -1;
-    if (sample->error == 0)
+    }
+    if (sample->error == 0 && sample->what[0] == '\0')
         return 0;
-    char text[64];
+    char text[sizeof sample->what];
     snprintf(text, sizeof text, "forward returned %d", sample->error);
-    say_wrong(arm, text);
+    say_wrong(arm, sample->error != 0 ? text : sample->what);
     return 1;
 }
 
@@ -279,7 +284,9 @@ static int do_open(struct harness *harness, const struct words *words, struct er
     if (harness->ops->open(&options, &harness->device, err) != 0)
         return -1;
     harness->watchdog_ms = (unsigned long)watchdog;
-    voice_say("opened");
+    struct device_memory memory;
+    harness->ops->memory(harness->device, &memory);
+    voice_say("opened %llu %llu %llu", memory.l2, memory.free, memory.total);
     return 0;
 }
 
@@ -322,6 +329,10 @@ static bool sizes_fit(const struct attention_problem *problem)
            problem->heads % problem->heads_kv == 0;
 }
 
+static const int32_t abi_dtypes[DTYPE_COUNT] = {[DTYPE_FP16] = ATTENTION_FP16,
+                                                [DTYPE_BF16] = ATTENTION_BF16,
+                                                [DTYPE_FP32] = ATTENTION_FP32};
+
 static int do_config(struct harness *harness, const struct words *words, struct err *err)
 {
     uint64_t numbers[6];
@@ -334,7 +345,7 @@ static int do_config(struct harness *harness, const struct words *words, struct 
             return bad_command(err);
     if (dtype_parse(words->at[6], &dtype) != 0 || !word_number(words, 7, 1, &causal))
         return bad_command(err);
-    if (dtype != DTYPE_FP32)
+    if ((harness->ops->dtypes & 1u << abi_dtypes[dtype]) == 0)
         return err_set(err, ERR_INPUT, "%s is not a type of this device", words->at[6]);
     for (int arm = 0; arm < ARM_COUNT; arm++)
         if (!word_slot(harness, words, 8 + (size_t)arm, &harness->slots[arm]))
@@ -346,7 +357,7 @@ static int do_config(struct harness *harness, const struct words *words, struct 
         .seq_q = (int32_t)numbers[3],
         .seq_k = (int32_t)numbers[4],
         .head_dim = (int32_t)numbers[5],
-        .dtype = ATTENTION_FP32,
+        .dtype = abi_dtypes[dtype],
         .causal = (int32_t)causal,
     };
     if (!sizes_fit(&harness->problem))
@@ -403,28 +414,20 @@ static int do_allocate(struct harness *harness, const struct words *words, struc
 /* Outputs and guards become poison, everywhere. */
 static int poison_outputs(struct harness *harness, struct err *err)
 {
-    verify_poison(harness->host_out, harness->out.bytes / sizeof(float));
-    verify_poison(harness->host_lse, harness->lse.bytes / sizeof(float));
-    if (harness->ops->write(harness->device, harness->out.at, harness->host_out,
-                            harness->out.bytes, err) != 0)
+    int dtype = harness->problem.dtype;
+    if (harness->ops->poison(harness->device, dtype, harness->out.at,
+                             harness->out.bytes / storage_bytes(dtype), err) != 0)
         return -1;
-    return harness->ops->write(harness->device, harness->lse.at, harness->host_lse,
-                               harness->lse.bytes, err);
+    return harness->ops->poison(harness->device, ATTENTION_FP32, harness->lse.at,
+                                harness->lse.bytes / sizeof(float), err);
 }
 
-static bool guards_hold(const struct harness *harness, char *text, size_t size)
+/* Free device memory, for the growth that a launch causes. */
+static unsigned long long free_bytes(struct harness *harness)
 {
-    size_t rows = inputs_rows(&harness->problem, INPUTS_Q);
-    const float *out = harness->host_out + rows * (size_t)harness->problem.head_dim;
-    const float *lse = harness->host_lse + rows;
-    for (size_t i = 0; i < GUARD_BYTES / sizeof(float); i++) {
-        if (verify_is_poison(out[i]) && verify_is_poison(lse[i]))
-            continue;
-        snprintf(text, size, "%s was written behind its end",
-                 verify_is_poison(out[i]) ? "lse" : "out");
-        return false;
-    }
-    return true;
+    struct device_memory memory;
+    harness->ops->memory(harness->device, &memory);
+    return memory.free;
 }
 
 static int do_forward(struct harness *harness, const struct words *words, struct err *err)
@@ -440,33 +443,71 @@ static int do_forward(struct harness *harness, const struct words *words, struct
     if (write_sets(harness, INPUTS_VERIFY, seed, 1, err) != 0 ||
         poison_outputs(harness, err) != 0)
         return -1;
+    unsigned long long before = free_bytes(harness);
     struct device_sample sample;
-    int result = launch(harness, arm, 0, 1, &sample, err);
+    int result = launch(harness, arm, &(struct device_plan){.launches = 1}, &sample, err);
     if (result != 0)
         return result < 0 ? -1 : 0;
-    if (harness->ops->read(harness->device, harness->host_out, harness->out.at,
-                           harness->out.bytes, err) != 0 ||
-        harness->ops->read(harness->device, harness->host_lse, harness->lse.at,
-                           harness->lse.bytes, err) != 0)
-        return -1;
+    unsigned long long after = free_bytes(harness);
     char text[WIRE_TEXT_BYTES];
-    if (!verify_whole(&harness->problem, harness->host_out, harness->host_lse,
-                      harness->largest_value, text, sizeof text) ||
-        !guards_hold(harness, text, sizeof text)) {
+    const struct device_outputs outputs = outputs_of(harness);
+    result = harness->ops->scan(harness->device, &harness->problem, &outputs,
+                                harness->largest_value, text, sizeof text, err);
+    if (result < 0)
+        return -1;
+    if (result > 0) {
         say_wrong(arm, text);
         return 0;
     }
     harness->ran = arm;
-    voice_say("ran %s", arm_name(arm));
+    voice_say("ran %s %llu", arm_name(arm), before > after ? before - after : 0);
     return 0;
 }
 
-/* qsort on row numbers: rows of one head follow one another, and its keys are made once. */
-static int compare_rows(const void *a, const void *b)
+/* One row of the outputs, as floats, and its lse behind it. */
+static int read_row(struct harness *harness, size_t row, float *to, struct err *err)
 {
-    size_t x = *(const size_t *)a;
-    size_t y = *(const size_t *)b;
+    size_t dim = (size_t)harness->problem.head_dim;
+    int dtype = harness->problem.dtype;
+    size_t bytes = dim * storage_bytes(dtype);
+    if (harness->ops->read(harness->device, harness->stored_row,
+                           (const char *)harness->out.at + row * bytes, bytes, err) != 0)
+        return -1;
+    storage_get(dtype, harness->stored_row, dim, to);
+    return harness->ops->read(harness->device, to + dim, (const float *)harness->lse.at + row,
+                              sizeof *to, err);
+}
+
+/* qsort on row numbers: rows of one head follow one another, and its keys are made once. */
+static int order_rows(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
+}
+
+/* Compare some rows of what arm `arm` wrote; 1: said wrong. `sums`: the reference's, where the
+ * device made them, else NULL. */
+static int check_rows(struct harness *harness, enum arm arm, const uint64_t *rows,
+                           size_t count, const double *sums, double *worst, struct err *err)
+{
+    const struct inputs inputs = {&harness->problem, harness->verify_seed, INPUTS_VERIFY};
+    size_t dim = (size_t)harness->problem.head_dim;
+    for (size_t i = 0; i < count; i++) {
+        char text[WIRE_TEXT_BYTES];
+        const struct verify_reference *reference =
+            sums == NULL
+                ? verifier_reference(harness->verifier, &inputs, (size_t)rows[i])
+                : verifier_from_sums(harness->verifier, sums + i * VERIFY_SUMS(dim));
+        if (read_row(harness, (size_t)rows[i], harness->turn_rows, err) != 0)
+            return -1;
+        if (verify_row(&harness->problem, reference, (size_t)rows[i], harness->turn_rows,
+                       harness->turn_rows[dim], worst, text, sizeof text))
+            continue;
+        say_wrong(arm, text);
+        return 1;
+    }
+    return 0;
 }
 
 static int do_rows(struct harness *harness, const struct words *words, struct err *err)
@@ -479,29 +520,29 @@ static int do_rows(struct harness *harness, const struct words *words, struct er
         !word_number(words, 2, WIRE_ROWS_MAX, &count) || count == 0)
         return bad_command(err);
     harness->ran = ARM_COUNT;
-    size_t rows[WIRE_ROWS_MAX];
+    uint64_t rows[WIRE_ROWS_MAX];
     size_t all = inputs_rows(&harness->problem, INPUTS_Q);
     size_t chosen = all < count ? all : (size_t)count;
     for (size_t i = 0; i < chosen; i++)
         rows[i] = all <= count ? i : inputs_below(inputs_mix(seed + i), all);
-    qsort(rows, chosen, sizeof rows[0], compare_rows);
+    qsort(rows, chosen, sizeof rows[0], order_rows);
 
     const struct inputs inputs = {&harness->problem, harness->verify_seed, INPUTS_VERIFY};
-    size_t dim = (size_t)harness->problem.head_dim;
-    double worst = 0.0;
-    for (size_t i = 0; i < chosen; i++) {
-        char text[WIRE_TEXT_BYTES];
-        const struct verify_reference *reference =
-            verifier_reference(harness->verifier, &inputs, rows[i]);
-        if (!verify_row(&harness->problem, reference, rows[i],
-                        harness->host_out + rows[i] * dim, harness->host_lse[rows[i]], &worst,
-                        text, sizeof text)) {
-            say_wrong(arm, text);
-            return 0;
-        }
+    double *sums = NULL;
+    int result = 0;
+    if (harness->ops->sums != NULL) {
+        sums = malloc(chosen * VERIFY_SUMS(harness->problem.head_dim) * sizeof *sums);
+        result = sums == NULL ? err_set(err, ERR_HOST, "no memory for the reference")
+                              : harness->ops->sums(harness->device, &inputs, rows, chosen,
+                                                   sums, err);
     }
-    voice_say("right %s %zu %.0f", arm_name(arm), chosen, floor(1e6 * worst));
-    return 0;
+    double worst = 0.0;
+    if (result == 0)
+        result = check_rows(harness, arm, rows, chosen, sums, &worst, err);
+    free(sums);
+    if (result == 0)
+        voice_say("right %s %zu %.0f", arm_name(arm), chosen, floor(1e6 * worst));
+    return result < 0 ? -1 : 0;
 }
 
 static int do_fill(struct harness *harness, const struct words *words, struct err *err)
@@ -519,6 +560,17 @@ static int do_fill(struct harness *harness, const struct words *words, struct er
     return 0;
 }
 
+/* Launches of a sample that is to take `target` ns: as many as fit, but on a device that is
+ * told of launches from afar at least launches_min, so that what begins and ends a sample
+ * weighs little. Where a kernel takes so long that it weighs little anyhow, fewer: those that
+ * fit into a millisecond, and five. */
+static double launches_for(const struct device_ops *ops, double target, double ns)
+{
+    double least = fmin((double)ops->launches_min, fmax(5.0, ceil(1e6 / ns)));
+    double wanted = fmax(round(target / ns), fmax(least, 1.0));
+    return fmin(wanted, (double)ops->launches_max);
+}
+
 static int do_calibrate(struct harness *harness, const struct words *words, struct err *err)
 {
     enum arm arm;
@@ -527,44 +579,46 @@ static int do_calibrate(struct harness *harness, const struct words *words, stru
         !harness->prepared[arm] || !word_number(words, 1, WIRE_NUMBER_MAX, &target))
         return bad_command(err);
     unsigned long launches = 1;
+    unsigned long most = harness->ops->launches_max;
     double fastest = INFINITY; /* ns per launch: the least disturbed says most */
     for (int round = 0; round < 40; round++) {
         struct device_sample sample;
-        int result = launch(harness, arm, 0, launches, &sample, err);
+        int result =
+            launch(harness, arm, &(struct device_plan){.launches = launches}, &sample, err);
         if (result != 0)
             return result < 0 ? -1 : 0;
         fastest = fmin(fastest, (double)sample.total_ns / (double)launches);
-        bool long_enough = sample.total_ns >= target / 4 || launches >= WIRE_LAUNCHES_MAX / 2;
+        bool long_enough = sample.total_ns >= target / 4 || launches >= most / 2;
         if (long_enough && round >= 3)
             break;
         if (!long_enough)
             launches *= 2;
     }
-    double wanted = round((double)target / fmax(fastest, 1.0));
-    wanted = fmin(fmax(wanted, 1.0), (double)WIRE_LAUNCHES_MAX);
-    voice_say("calibrated %s %.0f", arm_name(arm), wanted);
+    voice_say("calibrated %s %.0f", arm_name(arm),
+              launches_for(harness->ops, (double)target, fmax(fastest, 1.0)));
     return 0;
 }
 
 /* One sample of a turn: poison one row, time, keep that row for later. 1: said wrong. */
-static int turn_sample(struct harness *harness, enum arm arm, size_t row, size_t first,
-                       unsigned long launches, float *kept, struct err *err)
+static int turn_sample(struct harness *harness, enum arm arm, size_t row,
+                       const struct device_plan *plan, float *kept, struct err *err)
 {
+    const struct device_ops *ops = harness->ops;
     size_t dim = (size_t)harness->problem.head_dim;
-    float *out = (float *)harness->out.at + row * dim;
+    int dtype = harness->problem.dtype;
+    char *out = (char *)harness->out.at + row * dim * storage_bytes(dtype);
     float *lse = (float *)harness->lse.at + row;
-    verify_poison(kept, dim + 1);
-    if (harness->ops->write(harness->device, out, kept, dim * sizeof *kept, err) != 0 ||
-        harness->ops->write(harness->device, lse, kept, sizeof *kept, err) != 0)
+    if (ops->poison(harness->device, dtype, out, dim, err) != 0 ||
+        ops->poison(harness->device, ATTENTION_FP32, lse, 1, err) != 0)
         return -1;
     struct device_sample sample;
-    int result = launch(harness, arm, first, launches, &sample, err);
+    int result = launch(harness, arm, plan, &sample, err);
     if (result != 0)
         return result;
-    voice_say("sample %s %llu %llu", arm_name(arm), sample.total_ns, sample.switches);
-    if (harness->ops->read(harness->device, kept, out, dim * sizeof *kept, err) != 0)
-        return -1;
-    return harness->ops->read(harness->device, kept + dim, lse, sizeof *kept, err);
+    voice_say("sample %s %llu %llu", arm_name(arm), sample.total_ns, sample.disturbed);
+    if (ops->speaks_early)
+        voice_flush();
+    return read_row(harness, row, kept, err);
 }
 
 /* The row kept of every sample against one reference: all ended on the same input set. */
@@ -591,31 +645,99 @@ static bool turn_right(struct harness *harness, const enum arm *arms, size_t cou
     return true;
 }
 
-static int do_turn(struct harness *harness, const struct words *words, struct err *err)
+/* `ARM` or `ARM+DELAY_NS` */
+static bool word_arm_delayed(const struct harness *harness, const struct words *words, size_t i,
+                             enum arm *arm, struct device_plan *plan)
+{
+    char *plus = strchr(words->at[i], '+');
+    plan->delay_ns = 0;
+    if (plus != NULL) {
+        char *number = plus + 1;
+        const struct words one = {&number, 1};
+        *plus = '\0';
+        plan->delayed = true;
+        if (!word_number(&one, 0, 1000000000, &plan->delay_ns))
+            return false;
+    }
+    return word_arm(harness, words, i, arm) && harness->prepared[*arm];
+}
+
+/* A turn as it was asked for. */
+struct turn {
+    enum arm arms[WIRE_TURN_ARMS_MAX];
+    struct device_plan plans[WIRE_TURN_ARMS_MAX];
+    size_t count, row;
+};
+
+static bool read_turn(const struct harness *harness, const struct words *words,
+                      struct turn *turn)
 {
     uint64_t seed;
     uint64_t launches;
-    enum arm arms[WIRE_TURN_ARMS_MAX];
     if (!harness->filled || words->count < 3 || words->count - 2 > WIRE_TURN_ARMS_MAX ||
         !word_number(words, 0, UINT64_MAX, &seed) ||
-        !word_number(words, 1, WIRE_LAUNCHES_MAX, &launches) || launches == 0)
+        !word_number(words, 1, harness->ops->launches_max, &launches) || launches == 0)
+        return false;
+    size_t starts = harness->set_count < harness->ops->starts_max ? harness->set_count
+                                                                  : harness->ops->starts_max;
+    size_t first = inputs_below(inputs_mix(seed ^ 1), starts);
+    bool delayed = false;
+    turn->count = words->count - 2;
+    turn->row = inputs_below(inputs_mix(seed), inputs_rows(&harness->problem, INPUTS_Q));
+    for (size_t i = 0; i < turn->count; i++) {
+        struct device_plan *plan = &turn->plans[i];
+        *plan = (struct device_plan){.first = first, .launches = (unsigned long)launches};
+        if (!word_arm_delayed(harness, words, 2 + i, &turn->arms[i], plan))
+            return false;
+        delayed |= plan->delayed;
+    }
+    for (size_t i = 0; i < turn->count; i++)
+        turn->plans[i].delayed = delayed; /* what a delay costs besides, all arms pay */
+    return true;
+}
+
+static int do_turn(struct harness *harness, const struct words *words, struct err *err)
+{
+    struct turn turn;
+    if (!read_turn(harness, words, &turn))
         return bad_command(err);
-    size_t count = words->count - 2;
-    for (size_t i = 0; i < count; i++)
-        if (!word_arm(harness, words, 2 + i, &arms[i]) || !harness->prepared[arms[i]])
-            return bad_command(err);
-    size_t row = inputs_below(inputs_mix(seed), inputs_rows(&harness->problem, INPUTS_Q));
-    size_t first = inputs_below(inputs_mix(seed ^ 1), harness->set_count);
     size_t kept = (size_t)harness->problem.head_dim + 1;
-    for (size_t i = 0; i < count; i++) {
-        int result = turn_sample(harness, arms[i], row, first, (unsigned long)launches,
+    for (size_t i = 0; i < turn.count; i++) {
+        int result = turn_sample(harness, turn.arms[i], turn.row, &turn.plans[i],
                                  harness->turn_rows + i * kept, err);
         if (result != 0)
             return result < 0 ? -1 : 0;
     }
-    size_t last = (first + (size_t)launches - 1) % harness->set_count;
-    if (turn_right(harness, arms, count, row, last))
+    const struct device_plan *plan = &turn.plans[0];
+    size_t last = (plan->first + (size_t)plan->launches - 1) % harness->set_count;
+    if (turn_right(harness, turn.arms, turn.count, turn.row, last))
         voice_say("done");
+    return 0;
+}
+
+static int do_trace(struct harness *harness, const struct words *words, struct err *err)
+{
+    enum arm arm;
+    uint64_t seed;
+    uint64_t launches;
+    if (harness->ops->trace == NULL)
+        return err_set(err, ERR_INPUT, "this device has no tracer");
+    if (words->count != 3 || !harness->filled || !word_arm(harness, words, 0, &arm) ||
+        !harness->prepared[arm] || !word_number(words, 1, UINT64_MAX, &seed) ||
+        !word_number(words, 2, WIRE_LAUNCHES_MAX, &launches) || launches == 0)
+        return bad_command(err);
+    const struct device_work work = work_of(harness, arm);
+    const struct device_plan plan = {
+        .first = inputs_below(inputs_mix(seed ^ 1), harness->set_count),
+        .launches = (unsigned long)launches,
+    };
+    unsigned long long total_ns, kernels;
+    if (harness->ops->trace(harness->device, &work, &plan, &total_ns, &kernels, err) != 0) {
+        if (err->class == DEVICE_OF_KERNEL)
+            give_up(err);
+        return -1;
+    }
+    voice_say("traced %s %llu %llu", arm_name(arm), total_ns, kernels);
     return 0;
 }
 
@@ -635,7 +757,7 @@ static const struct command {
     {"open", do_open},         {"load", do_load},           {"config", do_config},
     {"prepare", do_prepare},   {"allocate", do_allocate},   {"forward", do_forward},
     {"rows", do_rows},         {"fill", do_fill},           {"calibrate", do_calibrate},
-    {"turn", do_turn},         {"release", do_release},
+    {"turn", do_turn},         {"trace", do_trace},         {"release", do_release},
 };
 
 int harness_open(const struct device_ops *ops, struct harness **out, struct err *err)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the harness needs of a device: memory, copies, and launches that are timed. One table
- * of functions per kind of device; the rest of the harness knows no other difference. */
+/* What the harness needs of a device: memory, inputs made and outputs looked at in place, and
+ * launches that are timed. One table of functions per kind of device; the rest of the harness
+ * knows no other difference. */
 #ifndef RATCHET_HARNESS_DEVICE_H
 #define RATCHET_HARNESS_DEVICE_H
 
 #include "base/err.h"
+#include "harness/inputs.h"
 
 #include "attention.h"
 #include <stdbool.h>
@@ -19,9 +21,20 @@ struct device_options {
     size_t cpu_count;
 };
 
+struct device_memory { /* bytes; 0: not known */
+    unsigned long long l2, free, total;
+};
+
 /* One set of inputs, in device memory. */
 struct device_inputs {
     const void *q, *k, *v;
+};
+
+/* Outputs, in device memory; `guard` bytes of poison lie behind each. */
+struct device_outputs {
+    void *out;
+    float *lse;
+    size_t guard;
 };
 
 /* Everything a launch of one arm needs; only `kernel` differs from arm to arm. */
@@ -30,22 +43,39 @@ struct device_work {
     const struct attention_problem *problem;
     const struct device_inputs *sets;
     size_t set_count;
-    void *out;
-    float *lse;
+    struct device_outputs to;
     void *workspace;
 };
 
-struct device_sample {
-    unsigned long long total_ns; /* of all launches together */
-    unsigned long long switches; /* involuntary context switches of the process meanwhile */
-    int error;                   /* the first nonzero value that forward returned */
+/* A sample to be taken: `launches` back to back, the first on input set `first`, then
+ * rotating; where `delayed`, the device is kept busy for delay_ns more before the end. */
+struct device_plan {
+    size_t first;
+    unsigned long launches;
+    bool delayed;
+    uint64_t delay_ns;
 };
+
+struct device_sample {
+    unsigned long long total_ns;  /* of all launches together */
+    unsigned long long disturbed; /* see wire.h */
+    int error;                    /* the first nonzero value that forward returned… */
+    char what[160];               /* …or what else the kernel did wrong, "" where nothing */
+};
+
+#define DEVICE_OF_KERNEL ERR_INPUT /* class of an error that ended the device, see `sample` */
 
 struct device_ops {
     const char *name;          /* as in the protocol's first line */
     enum attention_device abi; /* what a library must be for */
+    unsigned dtypes;           /* 1 << enum attention_dtype, ored */
+    unsigned long launches_min, launches_max; /* of a sample; see do_calibrate */
+    size_t starts_max;         /* input sets that a sample may start at */
+    bool speaks_early;         /* send each sample at once: the processor is not measured */
+
     int (*open)(const struct device_options *options, struct device **out, struct err *err);
     void (*close)(struct device *device);
+    void (*memory)(struct device *device, struct device_memory *out);
     /* Memory at ATTENTION_ALIGNMENT whose pages are all there before anything is timed. */
     int (*allocate)(struct device *device, size_t bytes, void **out, struct err *err);
     void (*release)(struct device *device, void *memory, size_t bytes);
@@ -56,12 +86,31 @@ struct device_ops {
                  struct err *err);
     int (*read)(struct device *device, void *to, const void *from, size_t bytes,
                 struct err *err);
-    /* `launches` back to back, the first on input set `first`, then rotating; returns when
-     * the device has finished. Between the two clock readings there is nothing else. */
-    int (*sample)(struct device *device, const struct device_work *work, size_t first,
-                  unsigned long launches, struct device_sample *out, struct err *err);
+
+    /* A whole tensor of inputs; *largest grows to its largest |element|. */
+    int (*fill)(struct device *device, const struct inputs *inputs, enum inputs_tensor tensor,
+                void *to, double *largest, struct err *err);
+    int (*poison)(struct device *device, int dtype, void *to, size_t count, struct err *err);
+    /* Is every element written, within 1.01 `largest`, and nothing behind the end? 0, or 1
+     * with what is wrong in `text`. */
+    int (*scan)(struct device *device, const struct attention_problem *problem,
+                const struct device_outputs *outputs, double largest, char *text, size_t size,
+                struct err *err);
+    /* Sums of the reference (verify.h) of some rows; NULL: the host does it. */
+    int (*sums)(struct device *device, const struct inputs *inputs, const uint64_t *rows,
+                size_t count, double *out, struct err *err);
+
+    /* Returns when the device has finished. An error of class DEVICE_OF_KERNEL: the kernel
+     * has ended the device for this process (an illegal address, say). */
+    int (*sample)(struct device *device, const struct device_work *work,
+                  const struct device_plan *plan, struct device_sample *out, struct err *err);
+    /* The kernels' own times by the vendor's tracer; NULL: there is none. */
+    int (*trace)(struct device *device, const struct device_work *work,
+                 const struct device_plan *plan, unsigned long long *total_ns,
+                 unsigned long long *kernels, struct err *err);
 };
 
 extern const struct device_ops device_cpu;
+extern const struct device_ops device_cuda;
 
 #endif

@@ -4,8 +4,14 @@
  * every thread the kernel used, ended ones included. */
 #include "harness/device.h"
 
+#include "harness/storage.h"
+#include "harness/verify.h"
+#include "wire.h"
+
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -95,6 +101,61 @@ static int cpu_copy(struct device *device, void *to, const void *from, size_t by
     return 0;
 }
 
+static void cpu_memory(struct device *device, struct device_memory *out)
+{
+    (void)device;
+    *out = (struct device_memory){0}; /* the parent reads of /proc what it needs */
+}
+
+static int cpu_fill(struct device *device, const struct inputs *inputs,
+                    enum inputs_tensor tensor, void *to, double *largest, struct err *err)
+{
+    (void)device;
+    (void)err;
+    size_t dim = (size_t)inputs->problem->head_dim;
+    float *row = to;
+    for (size_t i = 0; i < inputs_rows(inputs->problem, tensor); i++, row += dim) {
+        inputs_row(inputs, tensor, i, row);
+        for (size_t e = 0; e < dim; e++)
+            *largest = fmax(*largest, fabs((double)row[e]));
+    }
+    return 0;
+}
+
+static int cpu_poison(struct device *device, int dtype, void *to, size_t count,
+                      struct err *err)
+{
+    (void)device;
+    (void)err;
+    storage_poison(dtype, to, count);
+    return 0;
+}
+
+static bool guard_holds(const float *behind, size_t bytes)
+{
+    for (size_t i = 0; i < bytes / sizeof *behind; i++)
+        if (!storage_is_poison(behind[i]))
+            return false;
+    return true;
+}
+
+static int cpu_scan(struct device *device, const struct attention_problem *problem,
+                    const struct device_outputs *outputs, double largest, char *text,
+                    size_t size, struct err *err)
+{
+    (void)device;
+    (void)err;
+    const float *out = outputs->out;
+    size_t rows = inputs_rows(problem, INPUTS_Q);
+    if (!verify_whole(problem, out, outputs->lse, largest, text, size))
+        return 1;
+    bool out_holds = guard_holds(out + rows * (size_t)problem->head_dim, outputs->guard);
+    if (out_holds && guard_holds(outputs->lse + rows, outputs->guard))
+        return 0;
+    snprintf(text, size, "%s was written behind its end", out_holds ? "lse" : "out");
+    return 1;
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec now;
@@ -109,21 +170,22 @@ static unsigned long long involuntary_switches(void)
     return (unsigned long long)usage.ru_nivcsw;
 }
 
-static int cpu_sample(struct device *device, const struct device_work *work, size_t first,
-                      unsigned long launches, struct device_sample *out, struct err *err)
+static int cpu_sample(struct device *device, const struct device_work *work,
+                      const struct device_plan *plan, struct device_sample *out,
+                      struct err *err)
 {
     (void)err;
     const struct device_inputs *sets = work->sets;
-    size_t set = first;
+    size_t set = plan->first;
     int error = 0;
     /* On a busy machine this gives the rest of our slice away and comes back with a whole
      * one, so that a short sample seldom meets the end of a slice; else it costs 0.3 us. */
     sched_yield();
     unsigned long long switches = involuntary_switches();
     uint64_t start = now_ns();
-    for (unsigned long i = 0; i < launches; i++) {
+    for (unsigned long i = 0; i < plan->launches; i++) {
         int result = work->kernel->forward(work->problem, sets[set].q, sets[set].k,
-                                           sets[set].v, work->out, work->lse,
+                                           sets[set].v, work->to.out, work->to.lse,
                                            work->workspace, &device->stream);
         if (error == 0)
             error = result;
@@ -131,9 +193,14 @@ static int cpu_sample(struct device *device, const struct device_work *work, siz
             set = 0;
     }
     uint64_t end = now_ns();
+    if (plan->delayed) {
+        uint64_t until = end + plan->delay_ns;
+        while (end < until)
+            end = now_ns();
+    }
     *out = (struct device_sample){
         .total_ns = end - start,
-        .switches = involuntary_switches() - switches,
+        .disturbed = involuntary_switches() - switches,
         .error = error,
     };
     return 0;
@@ -142,12 +209,20 @@ static int cpu_sample(struct device *device, const struct device_work *work, siz
 const struct device_ops device_cpu = {
     .name = "cpu",
     .abi = ATTENTION_CPU,
+    .dtypes = 1u << ATTENTION_FP32,
+    .launches_min = 1,
+    .launches_max = WIRE_LAUNCHES_MAX,
+    .starts_max = WIRE_SETS_MAX,
     .open = cpu_open,
     .close = cpu_close,
+    .memory = cpu_memory,
     .allocate = cpu_allocate,
     .release = cpu_release,
     .protect = cpu_protect,
     .write = cpu_copy,
     .read = cpu_copy,
+    .fill = cpu_fill,
+    .poison = cpu_poison,
+    .scan = cpu_scan,
     .sample = cpu_sample,
 };

@@ -2,6 +2,8 @@
 /* Owns how inputs are drawn. Does not know where they are stored. */
 #include "harness/inputs.h"
 
+#include "harness/storage.h"
+
 size_t inputs_rows(const struct attention_problem *problem, enum inputs_tensor tensor)
 {
     size_t heads = (size_t)(tensor == INPUTS_Q ? problem->heads : problem->heads_kv);
@@ -24,14 +26,15 @@ void inputs_row(const struct inputs *inputs, enum inputs_tensor tensor, size_t r
     if (inputs->kind == INPUTS_VERIFY)
         scale = scales[tensor][inputs_mix(state ^ 0xff) >> 61];
     int32_t dim = inputs->problem->head_dim;
+    int dtype = inputs->problem->dtype;
     for (int32_t e = 0; e < dim; e += 2) {
         state += 0x9e3779b97f4a7c15u;
         uint64_t bits = inputs_mix(state);
         /* 24 bits each, as many as a float holds */
         int32_t low = (int32_t)(bits & 0xffffff) - 0x800000;
         int32_t high = (int32_t)(bits >> 40) - 0x800000;
-        out[e] = scale * ((float)low / 8388608.0F);
+        out[e] = storage_round(dtype, scale * ((float)low / 8388608.0F));
         if (e + 1 < dim)
-            out[e + 1] = scale * ((float)high / 8388608.0F);
+            out[e + 1] = storage_round(dtype, scale * ((float)high / 8388608.0F));
     }
 }

@@ -40,7 +40,8 @@ struct inputs {
 /* Rows of head_dim elements of a tensor: batch * heads * seq. */
 size_t inputs_rows(const struct attention_problem *problem, enum inputs_tensor tensor);
 
-/* One row, head_dim floats. */
+/* One row, head_dim floats, each as it reads once it is stored. The device makes the same
+ * by itself (cuda_helpers.cu): both change together. */
 void inputs_row(const struct inputs *inputs, enum inputs_tensor tensor, size_t row, float *out);
 
 #endif

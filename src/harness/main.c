@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const struct device_ops *const devices[] = {&device_cpu};
+static const struct device_ops *const devices[] = {&device_cpu, &device_cuda};
 
 static const struct device_ops *find_device(const char *name)
 {
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
     const struct device_ops *ops = argc == 2 ? find_device(argv[1]) : NULL;
     if (ops == NULL) {
         fprintf(stderr, "ratchet-bench: usage: ratchet-bench DEVICE, run by ratchet;"
-                        " DEVICE is cpu\n");
+                        " DEVICE is cpu or cuda\n");
         return EXIT_USAGE;
     }
     const struct rlimit none = {0, 0}; /* a crash of a kernel leaves no core file */

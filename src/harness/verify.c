@@ -2,6 +2,8 @@
 /* Owns the reference and the comparison. Every comparison is written so that NaN fails. */
 #include "harness/verify.h"
 
+#include "harness/storage.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,23 +20,8 @@ struct verifier {
     float *keys;       /* seq_k * head_dim */
     float *values;
     double *weights;   /* seq_k: scores, then weights */
-    double *spread;    /* head_dim */
-    double *mass;
+    double *sums;      /* VERIFY_SUMS(head_dim) */
 };
-
-void verify_poison(float *elements, size_t count)
-{
-    const uint32_t poison = VERIFY_POISON;
-    for (size_t i = 0; i < count; i++)
-        memcpy(&elements[i], &poison, sizeof poison);
-}
-
-bool verify_is_poison(float element)
-{
-    uint32_t bits;
-    memcpy(&bits, &element, sizeof bits);
-    return bits == VERIFY_POISON;
-}
 
 void verifier_close(struct verifier *verifier)
 {
@@ -46,8 +33,7 @@ void verifier_close(struct verifier *verifier)
     free(verifier->keys);
     free(verifier->values);
     free(verifier->weights);
-    free(verifier->spread);
-    free(verifier->mass);
+    free(verifier->sums);
     free(verifier);
 }
 
@@ -66,11 +52,10 @@ int verifier_open(const struct attention_problem *problem, struct verifier **out
     verifier->keys = calloc(seq * dim, sizeof(float));
     verifier->values = calloc(seq * dim, sizeof(float));
     verifier->weights = calloc(seq, sizeof(double));
-    verifier->spread = calloc(dim, sizeof(double));
-    verifier->mass = calloc(dim, sizeof(double));
+    verifier->sums = calloc(VERIFY_SUMS(dim), sizeof(double));
     if (verifier->reference.out == NULL || verifier->reference.tolerance == NULL ||
         verifier->query == NULL || verifier->keys == NULL || verifier->values == NULL ||
-        verifier->weights == NULL || verifier->spread == NULL || verifier->mass == NULL) {
+        verifier->weights == NULL || verifier->sums == NULL) {
         verifier_close(verifier);
         return err_set(err, ERR_HOST, "no memory for the reference");
     }
@@ -132,59 +117,73 @@ static double scores(struct verifier *verifier, size_t visible, double *highest)
 static void mix_values(struct verifier *verifier, size_t visible, double sum)
 {
     size_t dim = (size_t)verifier->problem->head_dim;
-    double *out = verifier->reference.out;
+    double *out = verifier->sums + 3;
     for (size_t j = 0; j < visible; j++) {
         const float *value = verifier->values + j * dim;
         double weight = verifier->weights[j] / sum;
         for (size_t e = 0; e < dim; e++) {
             double term = weight * (double)value[e];
             out[e] += term;
-            verifier->spread[e] += term * term;
-            verifier->mass[e] += fabs(term);
+            out[dim + e] += term * term;
+            out[2 * dim + e] += fabs(term);
         }
     }
+}
+
+const struct verify_reference *verifier_from_sums(struct verifier *verifier,
+                                                  const double *sums)
+{
+    const struct attention_problem *problem = verifier->problem;
+    struct verify_reference *reference = &verifier->reference;
+    size_t dim = (size_t)problem->head_dim;
+    reference->masked = sums[0] == 0.0;
+    if (reference->masked) {
+        memset(reference->out, 0, dim * sizeof(double));
+        memset(reference->tolerance, 0, dim * sizeof(double));
+        reference->lse = -INFINITY;
+        reference->lse_tolerance = 0.0;
+        return reference;
+    }
+    double score = sums[2];
+    reference->lse = sums[1];
+    reference->lse_tolerance = attention_lse_tolerance(problem->dtype, problem->seq_k,
+                                                       reference->lse, score);
+    for (size_t e = 0; e < dim; e++) {
+        reference->out[e] = sums[3 + e];
+        reference->tolerance[e] =
+            attention_tolerance(problem->dtype, problem->seq_k, sums[3 + e],
+                                sqrt(sums[3 + dim + e]), sums[3 + 2 * dim + e], score);
+    }
+    return reference;
 }
 
 const struct verify_reference *verifier_reference(struct verifier *verifier,
                                                   const struct inputs *inputs, size_t row)
 {
     const struct attention_problem *problem = verifier->problem;
-    struct verify_reference *reference = &verifier->reference;
-    size_t dim = (size_t)problem->head_dim;
-    size_t seq_q = (size_t)problem->seq_q;
     size_t heads = (size_t)problem->heads;
     size_t group = heads / (size_t)problem->heads_kv;
-    size_t head = row / seq_q; /* over batch * heads */
-    size_t visible = visible_keys(problem, row % seq_q);
-    memset(reference->out, 0, dim * sizeof(double));
-    memset(reference->tolerance, 0, dim * sizeof(double));
-    memset(verifier->spread, 0, dim * sizeof(double));
-    memset(verifier->mass, 0, dim * sizeof(double));
-    reference->masked = visible == 0;
-    reference->lse = -INFINITY;
-    reference->lse_tolerance = 0.0;
-    if (reference->masked)
-        return reference;
+    size_t head = row / (size_t)problem->seq_q; /* over batch * heads */
+    size_t visible = visible_keys(problem, row % (size_t)problem->seq_q);
+    double *sums = verifier->sums;
+    memset(sums, 0, VERIFY_SUMS(problem->head_dim) * sizeof *sums);
+    if (visible == 0)
+        return verifier_from_sums(verifier, sums);
 
     load_head(verifier, inputs,
               head / heads * (size_t)problem->heads_kv + head % heads / group);
     inputs_row(inputs, INPUTS_Q, row, verifier->query);
     double highest;
-    double score = scores(verifier, visible, &highest);
+    sums[0] = 1.0;
+    sums[2] = scores(verifier, visible, &highest);
     double sum = 0.0;
     for (size_t j = 0; j < visible; j++) {
         verifier->weights[j] = exp(verifier->weights[j] - highest);
         sum += verifier->weights[j];
     }
+    sums[1] = highest + log(sum);
     mix_values(verifier, visible, sum);
-    reference->lse = highest + log(sum);
-    reference->lse_tolerance = attention_lse_tolerance(problem->dtype, problem->seq_k,
-                                                       reference->lse, score);
-    for (size_t e = 0; e < dim; e++)
-        reference->tolerance[e] =
-            attention_tolerance(problem->dtype, problem->seq_k, reference->out[e],
-                                sqrt(verifier->spread[e]), verifier->mass[e], score);
-    return reference;
+    return verifier_from_sums(verifier, sums);
 }
 
 /* "batch 0 head 3 row 17" */
@@ -216,7 +215,7 @@ bool verify_row(const struct attention_problem *problem,
     for (size_t e = 0; e < (size_t)problem->head_dim; e++) {
         if (close_enough((double)out[e], reference->out[e], reference->tolerance[e], worst))
             continue;
-        if (verify_is_poison(out[e]))
+        if (storage_is_poison(out[e]))
             snprintf(text, size, "out at %s column %zu was not written", where, e);
         else
             snprintf(text, size, "out at %s column %zu is %.9g, expected %.9g within %.3g",
@@ -225,7 +224,7 @@ bool verify_row(const struct attention_problem *problem,
     }
     if (close_enough((double)lse, reference->lse, reference->lse_tolerance, worst))
         return true;
-    if (verify_is_poison(lse))
+    if (storage_is_poison(lse))
         snprintf(text, size, "lse at %s was not written", where);
     else
         snprintf(text, size, "lse at %s is %.9g, expected %.9g within %.3g", where,
@@ -233,31 +232,34 @@ bool verify_row(const struct attention_problem *problem,
     return false;
 }
 
-static bool whole_row(const struct attention_problem *problem, size_t row, const float *out,
-                      float lse, double bound, char *text, size_t size)
+void verify_describe_out(const struct attention_problem *problem, size_t index, float value,
+                         double largest, char *text, size_t size)
+{
+    size_t dim = (size_t)problem->head_dim;
+    char where[96];
+    name_row(problem, index / dim, where);
+    if (storage_is_poison(value))
+        snprintf(text, size, "out at %s column %zu was not written", where, index % dim);
+    else
+        snprintf(text, size, "out at %s column %zu is %.9g, and no |v| is above %.9g", where,
+                 index % dim, (double)value, largest);
+}
+
+static bool is_masked(const struct attention_problem *problem, size_t row)
+{
+    return visible_keys(problem, row % (size_t)problem->seq_q) == 0;
+}
+
+void verify_describe_lse(const struct attention_problem *problem, size_t row, float value,
+                         char *text, size_t size)
 {
     char where[96];
-    for (size_t e = 0; e < (size_t)problem->head_dim; e++) {
-        if (fabs((double)out[e]) <= bound)
-            continue;
-        name_row(problem, row, where);
-        if (verify_is_poison(out[e]))
-            snprintf(text, size, "out at %s column %zu was not written", where, e);
-        else
-            snprintf(text, size, "out at %s column %zu is %.9g, and no |v| is above %.9g",
-                     where, e, (double)out[e], bound);
-        return false;
-    }
-    bool masked = visible_keys(problem, row % (size_t)problem->seq_q) == 0;
-    if (masked ? (double)lse == -INFINITY : isfinite(lse))
-        return true;
     name_row(problem, row, where);
-    if (verify_is_poison(lse))
+    if (storage_is_poison(value))
         snprintf(text, size, "lse at %s was not written", where);
     else
-        snprintf(text, size, "lse at %s is %.9g, expected %s", where, (double)lse,
-                 masked ? "-infinity" : "a finite number");
-    return false;
+        snprintf(text, size, "lse at %s is %.9g, expected %s", where, (double)value,
+                 is_masked(problem, row) ? "-infinity" : "a finite number");
 }
 
 bool verify_whole(const struct attention_problem *problem, const float *out, const float *lse,
@@ -265,9 +267,17 @@ bool verify_whole(const struct attention_problem *problem, const float *out, con
 {
     size_t rows = inputs_rows(problem, INPUTS_Q);
     size_t dim = (size_t)problem->head_dim;
-    double bound = 1.01 * largest; /* room for rounding; the rows drawn are held to more */
-    for (size_t row = 0; row < rows; row++)
-        if (!whole_row(problem, row, out + row * dim, lse[row], bound, text, size))
-            return false;
+    for (size_t i = 0; i < rows * dim; i++) {
+        if (fabs((double)out[i]) <= VERIFY_BOUND(largest))
+            continue;
+        verify_describe_out(problem, i, out[i], largest, text, size);
+        return false;
+    }
+    for (size_t row = 0; row < rows; row++) {
+        if (is_masked(problem, row) ? (double)lse[row] == -INFINITY : isfinite(lse[row]))
+            continue;
+        verify_describe_lse(problem, row, lse[row], text, size);
+        return false;
+    }
     return true;
 }

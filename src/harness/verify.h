@@ -9,12 +9,6 @@
 
 #include <stdbool.h>
 
-/* What outputs hold before a launch: a NaN that no arithmetic makes. */
-#define VERIFY_POISON 0x7fc5a5a5u
-
-void verify_poison(float *elements, size_t count);
-bool verify_is_poison(float element);
-
 /* The right answer for one row of out, with the tolerance of each element. */
 struct verify_reference {
     bool masked;    /* the row sees no key: zeros and -infinity, exactly */
@@ -33,15 +27,30 @@ void verifier_close(struct verifier *verifier); /* NULL is fine */
 const struct verify_reference *verifier_reference(struct verifier *verifier,
                                                   const struct inputs *inputs, size_t row);
 
+/* The same from sums that a device has made, VERIFY_SUMS(head_dim) numbers a row: 1, or 0 where
+ * the row sees no key; its lse; the largest sum of |terms| of a score; and for each column
+ * sum p v, sum (p v)^2 and sum |p v|, one kind after the other. */
+#define VERIFY_SUMS(dim) (3 + 3 * (size_t)(dim))
+const struct verify_reference *verifier_from_sums(struct verifier *verifier,
+                                                  const double *sums);
+
 /* Compare one row. On a difference: false and what is wrong in `text`. `worst` grows to the
  * largest error seen, as a share of its tolerance. */
 bool verify_row(const struct attention_problem *problem,
                 const struct verify_reference *reference, size_t row, const float *out,
                 float lse, double *worst, char *text, size_t size);
 
-/* Every element of a whole output: written, and within the range that weights of sum 1 leave
- * (`largest` is the largest |v|); lse -infinity exactly in rows without keys. */
+/* Every element of a whole output, in fp32 and in host memory: written, and within the range
+ * that weights of sum 1 leave (`largest` is the largest |v|, rounding has some room: the rows
+ * drawn are held to more); lse -infinity exactly in rows without keys. */
+#define VERIFY_BOUND(largest) (1.01 * (largest))
 bool verify_whole(const struct attention_problem *problem, const float *out, const float *lse,
                   double largest, char *text, size_t size);
+
+/* Say that an element of out, counted over the whole, or the lse of a row, cannot be. */
+void verify_describe_out(const struct attention_problem *problem, size_t index, float value,
+                         double largest, char *text, size_t size);
+void verify_describe_lse(const struct attention_problem *problem, size_t row, float value,
+                         char *text, size_t size);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "limit.h"
+#include "measure/gpu.h"
 #include "model.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct bench_config {
 
 struct bench_request {
     const char *device;   /* slug */
+    const struct gpu *gpu; /* the one to measure on; NULL: not a GPU */
     unsigned threads;     /* CPU; 0: physical cores */
     const unsigned *cpus; /* CPU: pinned to these; NULL: not */
     size_t cpu_count;

@@ -11,23 +11,25 @@ static const struct shape {
     const char *fields;
     unsigned long long max[LINE_NUMBERS]; /* of each n */
 } shapes[LINE_KINDS] = {
-    [LINE_HELLO] = {"ratchet-bench", "nw", {WIRE_NUMBER_MAX, 0}},
-    [LINE_OPENED] = {"opened", "", {0, 0}},
+    [LINE_HELLO] = {"ratchet-bench", "nw", {WIRE_NUMBER_MAX}},
+    [LINE_OPENED] = {"opened", "nnn", {WIRE_NUMBER_MAX, WIRE_NUMBER_MAX, WIRE_NUMBER_MAX}},
     [LINE_LOADED] = {"loaded", "nw", {WIRE_SLOTS_MAX - 1, 0}},
     [LINE_REFUSED] = {"refused", "nt", {WIRE_SLOTS_MAX - 1, 0}},
-    [LINE_CONFIGURED] = {"configured", "", {0, 0}},
-    [LINE_PREPARED] = {"prepared", "an", {WIRE_NUMBER_MAX, 0}},
+    [LINE_CONFIGURED] = {"configured", "", {0}},
+    [LINE_PREPARED] = {"prepared", "an", {WIRE_NUMBER_MAX}},
     [LINE_ALLOCATED] = {"allocated", "nn", {WIRE_SETS_MAX, WIRE_NUMBER_MAX}},
-    [LINE_RAN] = {"ran", "a", {0, 0}},
+    [LINE_RAN] = {"ran", "an", {WIRE_NUMBER_MAX}},
     [LINE_RIGHT] = {"right", "ann", {WIRE_ROWS_MAX, 1000000}},
-    [LINE_FILLED] = {"filled", "", {0, 0}},
-    [LINE_CALIBRATED] = {"calibrated", "an", {WIRE_LAUNCHES_MAX, 0}},
+    [LINE_FILLED] = {"filled", "", {0}},
+    [LINE_CALIBRATED] = {"calibrated", "an", {WIRE_LAUNCHES_MAX}},
     [LINE_SAMPLE] = {"sample", "ann", {WIRE_NUMBER_MAX, WIRE_NUMBER_MAX}},
-    [LINE_DONE] = {"done", "", {0, 0}},
-    [LINE_RELEASED] = {"released", "", {0, 0}},
-    [LINE_WRONG] = {"wrong", "at", {0, 0}},
-    [LINE_FAILED] = {"failed", "t", {0, 0}},
-    [LINE_DIED] = {"died", "n", {64, 0}},
+    [LINE_DONE] = {"done", "", {0}},
+    [LINE_TRACED] = {"traced", "ann", {WIRE_NUMBER_MAX, WIRE_NUMBER_MAX}},
+    [LINE_RELEASED] = {"released", "", {0}},
+    [LINE_WRONG] = {"wrong", "at", {0}},
+    [LINE_FAILED] = {"failed", "t", {0}},
+    [LINE_DIED] = {"died", "n", {64}},
+    [LINE_CRASHED] = {"crashed", "t", {0}},
 };
 
 const char *line_kind_name(enum line_kind kind)

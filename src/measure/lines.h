@@ -12,26 +12,28 @@
 
 enum line_kind {
     LINE_HELLO,      /* numbers: version; name: device */
-    LINE_OPENED,
+    LINE_OPENED,     /* numbers: bytes of L2, of free and of all memory */
     LINE_LOADED,     /* numbers: slot; name: the kernel's */
     LINE_REFUSED,    /* numbers: slot; text */
     LINE_CONFIGURED,
     LINE_PREPARED,   /* arm; numbers: workspace bytes */
     LINE_ALLOCATED,  /* numbers: sets, bytes of one set */
-    LINE_RAN,        /* arm */
+    LINE_RAN,        /* arm; numbers: bytes of device memory that the launch took */
     LINE_RIGHT,      /* arm; numbers: rows, worst error in millionths of its tolerance */
     LINE_FILLED,
     LINE_CALIBRATED, /* arm; numbers: launches */
-    LINE_SAMPLE,     /* arm; numbers: total ns, involuntary switches */
+    LINE_SAMPLE,     /* arm; numbers: total ns, disturbances */
     LINE_DONE,
+    LINE_TRACED,     /* arm; numbers: total ns, kernels */
     LINE_RELEASED,
     LINE_WRONG,      /* arm; text */
     LINE_FAILED,     /* text */
     LINE_DIED,       /* numbers: signal */
+    LINE_CRASHED,    /* text */
     LINE_KINDS
 };
 
-enum { LINE_NUMBERS = 2 };
+enum { LINE_NUMBERS = 3 };
 
 struct line {
     enum line_kind kind;

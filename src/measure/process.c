@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "measure/session.h"
 #include "measure/turns.h"
+#include "peaks.h"
 
 #include <errno.h>
 #include <math.h>
@@ -35,6 +36,7 @@ struct process {
     size_t slot_count;
     char folder[FILE_PATH_BYTES];
     struct session *session;
+    unsigned long long l2_bytes, free_bytes; /* of a GPU, before any library; 0: not known */
 };
 
 int process_random(uint64_t *out, struct err *err)
@@ -209,8 +211,11 @@ static int open_device(struct process *process, struct err *err)
                                   turn_ms - turn_ms / 10, cpus);
     if (talk == TALK_OK)
         talk = session_hear(process->session, LINE_OPENED, ARM_COUNT, &line);
-    if (talk == TALK_OK)
+    if (talk == TALK_OK) {
+        process->l2_bytes = line.numbers[0];
+        process->free_bytes = line.numbers[1];
         return 0;
+    }
     return err_set(err, ERR_HOST, "open the device: %s",
                    talk == TALK_FAILED ? line.text : session_text(process->session));
 }
@@ -304,6 +309,8 @@ static enum talk verify(struct process *process, struct process_config *config, 
                          arm_name(arm), (unsigned long long)seeds[0]);
     if (talk != TALK_OK)
         return talk;
+    if (line.numbers[0] > config->grown_bytes[arm])
+        config->grown_bytes[arm] = line.numbers[0];
     /* Drawn only now that the output stands. */
     if (process_random(&seeds[1], NULL) != 0)
         return TALK_LOST;
@@ -311,23 +318,74 @@ static enum talk verify(struct process *process, struct process_config *config, 
                arm_name(arm), (unsigned long long)seeds[1], VERIFY_ROWS);
 }
 
-static bool allocate(struct process *process, struct process_config *config)
+/* ---- memory ---- */
+
+static double elements(const struct problem *p, bool keys)
+{
+    return (double)p->batch * (keys ? p->heads_kv : p->heads) * (keys ? p->seq_k : p->seq_q) *
+           p->head_dim;
+}
+
+/* Bytes of one set of inputs, and of the outputs. */
+static double set_bytes(const struct problem *p)
+{
+    double size = p->dtype == DTYPE_FP32 ? 4.0 : 2.0;
+    return size * (elements(p, false) + 2.0 * elements(p, true));
+}
+
+static double output_bytes(const struct problem *p)
+{
+    double size = p->dtype == DTYPE_FP32 ? 4.0 : 2.0;
+    double rows = (double)p->batch * p->heads * p->seq_q;
+    return size * elements(p, false) + sizeof(float) * rows;
+}
+
+/* What all inputs are to fill together: twice the cache, where a GPU said how large that is. */
+static unsigned long long rotation_of(const struct process *process)
 {
     char ignored[256];
+    if (process->request->gpu == NULL)
+        return machine_rotation(process->machine, process->threads,
+                                process->request->warm_inputs, ignored, sizeof ignored);
+    unsigned long long l2 = process->l2_bytes > 0 ? process->l2_bytes : 64ull << 20;
+    return process->request->warm_inputs ? 0 : 2 * l2;
+}
+
+/* A config that would take most of the device's memory is not tried: where it fails, others
+ * on the same device could fail with it. */
+static bool fits(const struct process *process, struct process_config *config,
+                 unsigned long long rotation)
+{
+    static const double share = 0.85;
+    const struct problem *p = &config->bench->config.problem;
+    double workspace = 0.0;
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        workspace = fmax(workspace, (double)config->peak_bytes[arm]); /* so far that alone */
+    double sets = rotation == 0 ? 1.0 : fmax(2.0, ceil((double)rotation / set_bytes(p)));
+    double need = sets * set_bytes(p) + output_bytes(p) + workspace;
+    if (process->free_bytes == 0 || need <= share * (double)process->free_bytes)
+        return true;
+    char text[160];
+    snprintf(text, sizeof text,
+             "needs %.2f GiB of device memory, and 85%% of the free %.2f GiB is %.2f GiB",
+             need / (1 << 30), (double)process->free_bytes / (1 << 30),
+             share * (double)process->free_bytes / (1 << 30));
+    set_trouble(&config->trouble[ARM_COUNT], TROUBLE_HOST, false, "", text);
+    return false;
+}
+
+static bool allocate(struct process *process, struct process_config *config)
+{
     struct line line;
-    unsigned long long rotation = machine_rotation(
-        process->machine, process->threads, process->request->warm_inputs, ignored,
-        sizeof ignored);
-    if (ask(process, config, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu",
+    unsigned long long rotation = rotation_of(process);
+    if (!fits(process, config, rotation) ||
+        ask(process, config, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu",
             rotation) != TALK_OK)
         return false;
-    const struct problem *p = &config->bench->config.problem;
-    unsigned long long rows = (unsigned long long)p->batch * (unsigned)p->heads *
-                              (unsigned)p->seq_q;
-    unsigned long long outputs = rows * ((unsigned)p->head_dim + 1u) * sizeof(float);
+    double outputs = output_bytes(&config->bench->config.problem);
     for (int arm = 0; arm < ARM_COUNT; arm++)
         if (config->arms[arm])
-            config->peak_bytes[arm] += line.numbers[1] + outputs;
+            config->peak_bytes[arm] += line.numbers[1] + (unsigned long long)outputs;
     return true;
 }
 
@@ -342,6 +400,22 @@ static double operations(const struct problem *p)
     return 4.0 * p->batch * p->heads * p->head_dim * pairs;
 }
 
+/* Below this no time can be: max(operations / peak, (bytes - L2) / bandwidth), in ns. A GPU that
+ * is not in the table of peaks has the largest in it. */
+static double floor_ns(const struct process *process, const struct problem *p)
+{
+    const struct gpu *gpu = process->request->gpu;
+    if (gpu == NULL)
+        return operations(p) / machine_peak_ops_per_ns(process->threads);
+    static const struct peaks above_all = {.dram_gb_s = 8000.0, .fp16_tflop_s = 2500.0};
+    const struct peaks *peaks = peaks_find(gpu->name, gpu->capability);
+    if (peaks == NULL)
+        peaks = &above_all;
+    double bytes = set_bytes(p) + output_bytes(p) - (double)process->l2_bytes;
+    return fmax(operations(p) / (1000.0 * peaks->fp16_tflop_s),
+                fmax(bytes, 0.0) / peaks->dram_gb_s);
+}
+
 static int time_arms(struct process *process, struct process_config *config,
                      struct replicate *replicate, struct err *err)
 {
@@ -349,8 +423,7 @@ static int time_arms(struct process *process, struct process_config *config,
         .session = process->session,
         .request = process->request,
         .witness = witness_of(process->request->device),
-        .floor_ns = operations(&config->bench->config.problem) /
-                    machine_peak_ops_per_ns(process->threads),
+        .floor_ns = floor_ns(process, &config->bench->config.problem),
     };
     for (int i = 0; i < ARM_COUNT; i++)
         if (config->arms[step_order[i]])
@@ -398,6 +471,8 @@ static int run_config(struct process *process, struct process_config *config, st
             config->replicate = replicate;
             config->done = true;
             replicate = (struct replicate){0};
+            for (int arm = 0; arm < ARM_COUNT; arm++)
+                config->peak_bytes[arm] += config->grown_bytes[arm];
         }
     }
     replicate_free(&replicate);

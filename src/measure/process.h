@@ -36,7 +36,10 @@ struct process_config {
     bool started;         /* false: no slots were left, or the process ended before */
     bool done;            /* `replicate` is whole (perhaps marked) */
     struct replicate replicate;
+    /* One set of inputs, outputs, workspace, and what launches took of device memory besides:
+     * each library loads its code by itself. */
     unsigned long long peak_bytes[ARM_COUNT];
+    unsigned long long grown_bytes[ARM_COUNT];
     struct trouble trouble[ARM_COUNT + 1]; /* the last: of no arm in particular */
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "measure/gpu.h"
 #include "measure/sandbox.h"
 
 #include <signal.h>
@@ -140,6 +141,11 @@ enum talk session_hear(struct session *session, enum line_kind want, enum arm ar
         return TALK_LOST;
     if (line->kind == LINE_DIED)
         return lose_to_signal(session, (int)line->numbers[0]);
+    if (line->kind == LINE_CRASHED) {
+        char text[WIRE_TEXT_BYTES + 16];
+        snprintf(text, sizeof text, "crashed: %s", line->text);
+        return lose(session, LOSS_CRASH, text);
+    }
     if (line->kind == LINE_FAILED || (line->kind == LINE_REFUSED && want == LINE_LOADED))
         return TALK_FAILED;
     bool about = arm == ARM_COUNT || line->arm == arm;
@@ -155,27 +161,58 @@ enum talk session_hear(struct session *session, enum line_kind want, enum arm ar
 
 /* ---- start and end ---- */
 
+/* A CUDA process, like a sanitised one, reserves far more address space than it uses, and its
+ * driver makes files in memory. */
 static struct proc_limits limits_of(const struct bench_request *request)
 {
+    bool cuda = gpu_is_slug(request->device);
     return (struct proc_limits){
-        /* a sanitised harness reserves terabytes of address space */
-        .memory_bytes = SANITIZED ? 0 : request->limits->bench_memory,
-        .file_bytes = 1,
+        .memory_bytes = SANITIZED || cuda ? 0 : request->limits->bench_memory,
+        .file_bytes = cuda ? 0 : 1,
         .processes = (unsigned)request->limits->bench_processes,
     };
+}
+
+/* As the harness calls it. */
+static const char *device_kind(const struct bench_request *request)
+{
+    return gpu_is_slug(request->device) ? "cuda" : "cpu";
+}
+
+/* The GPU of this lane and no other; and no cache of compiled kernels from earlier runs. */
+struct variables {
+    char visible[128];
+    const char *list[4];
+};
+
+static const char *const *variables_of(const struct bench_request *request,
+                                       struct variables *variables)
+{
+    size_t count = 0;
+    *variables = (struct variables){.list = {NULL}};
+    if (request->gpu != NULL) {
+        snprintf(variables->visible, sizeof variables->visible, "CUDA_VISIBLE_DEVICES=%s",
+                 request->gpu->uuid);
+        variables->list[count++] = variables->visible;
+        variables->list[count++] = "CUDA_CACHE_DISABLE=1";
+    }
+    return variables->list;
 }
 
 static int start_sandboxed(struct session *session, const struct bench_request *request,
                            const char *folder, struct err *err)
 {
     const struct sandbox_bind bind = {.from = folder, .to = "/bench", .writable = 0};
-    const char *const argv[] = {"/bench/" SESSION_PROGRAM, "cpu", NULL};
+    const char *const argv[] = {"/bench/" SESSION_PROGRAM, device_kind(request), NULL};
+    struct variables variables;
     const struct sandbox sandbox = {
         .kind = SANDBOX_BENCH,
         .device = request->device,
+        .gpu = request->gpu,
         .binds = &bind,
         .bind_count = 1,
         .argv = argv,
+        .env = variables_of(request, &variables),
         .cwd = "/bench",
         .uid = request->uid,
         .gid = request->gid,
@@ -191,12 +228,14 @@ static int start_bare(struct session *session, const struct bench_request *reque
                       const char *folder, struct err *err)
 {
     char program[FILE_PATH_BYTES];
+    struct variables variables;
     if (file_path(program, err, "%s/%s", folder, SESSION_PROGRAM) != 0)
         return -1;
-    const char *const argv[] = {program, "cpu", NULL};
+    const char *const argv[] = {program, device_kind(request), NULL};
     struct proc_spec spec = {
         .argv = argv,
         .cwd = folder,
+        .envp = variables_of(request, &variables),
         .stdin_fd = -1,
         .uid = (uid_t)-1,
         .gid = (gid_t)-1,

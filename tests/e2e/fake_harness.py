@@ -49,11 +49,11 @@ def forward(words):
     if HOW == "beside" and words[0] == "anchor" and head_is_there:
         say("wrong anchor odd")
     else:
-        say("ran", words[0] if HOW != "arm" else "base")
+        say("ran", words[0] if HOW != "arm" else "base", 0)
 
 
 ANSWERS = {
-    "open": lambda w: say("opened"),
+    "open": lambda w: say("opened", 0, 0, 0),
     "load": lambda w: say("loaded", w[0] if HOW != "slot" else 63, "fake"),
     "config": config,
     "prepare": lambda w: say("prepared", w[0], 0),

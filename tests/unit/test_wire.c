@@ -30,7 +30,8 @@ static void test_accepted(void)
         const char *name, *rest;
     } lines[] = {
         {"ratchet-bench 1 cpu", LINE_HELLO, ARM_COUNT, {1, 0}, "cpu", ""},
-        {"opened", LINE_OPENED, ARM_COUNT, {0, 0}, "", ""},
+        {"opened 62914560 150000000000 0", LINE_OPENED, ARM_COUNT,
+         {62914560, 150000000000ull, 0}, "", ""},
         {"loaded 63 attention_cpu", LINE_LOADED, ARM_COUNT, {63, 0}, "attention_cpu", ""},
         {"refused 0 cannot load: no such file", LINE_REFUSED, ARM_COUNT, {0, 0}, "",
          "cannot load: no such file"},
@@ -38,17 +39,20 @@ static void test_accepted(void)
         {"prepared base 9007199254740992", LINE_PREPARED, ARM_BASE, {9007199254740992ull, 0},
          "", ""},
         {"allocated 64 786432", LINE_ALLOCATED, ARM_COUNT, {64, 786432}, "", ""},
-        {"ran anchor", LINE_RAN, ARM_ANCHOR, {0, 0}, "", ""},
+        {"ran anchor 2097152", LINE_RAN, ARM_ANCHOR, {2097152}, "", ""},
         {"right control 256 1000000", LINE_RIGHT, ARM_CONTROL, {256, 1000000}, "", ""},
         {"filled", LINE_FILLED, ARM_COUNT, {0, 0}, "", ""},
         {"calibrated head 1000000", LINE_CALIBRATED, ARM_HEAD, {1000000, 0}, "", ""},
         {"sample head 1093013 0", LINE_SAMPLE, ARM_HEAD, {1093013, 0}, "", ""},
         {"done", LINE_DONE, ARM_COUNT, {0, 0}, "", ""},
+        {"traced base 7910 3", LINE_TRACED, ARM_BASE, {7910, 3}, "", ""},
         {"released", LINE_RELEASED, ARM_COUNT, {0, 0}, "", ""},
         {"wrong head forward returned 3", LINE_WRONG, ARM_HEAD, {0, 0}, "",
          "forward returned 3"},
         {"failed fill: malformed", LINE_FAILED, ARM_COUNT, {0, 0}, "", "fill: malformed"},
         {"died 11", LINE_DIED, ARM_COUNT, {11, 0}, "", ""},
+        {"crashed CUDA_ERROR_ILLEGAL_ADDRESS", LINE_CRASHED, ARM_COUNT, {0}, "",
+         "CUDA_ERROR_ILLEGAL_ADDRESS"},
     };
     EQ_INT(sizeof lines / sizeof lines[0], LINE_KINDS);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -78,7 +82,8 @@ static void test_refused(void)
         "sample head nan 0", "sample head 9007199254740993 0",
         "sample head 18446744073709551616 0", "sample head 99999999999999999999999999 0",
         "sample heads 1 0", "sample hea 1 0", "sample HEAD 1 0", "sample  1 0",
-        "sample other 1 0", "ran", "ran ", "ran head head", "right head 4097 0",
+        "sample other 1 0", "ran", "ran ", "ran head head", "ran head", "ran head 0 0",
+        "opened", "opened 0 0", "opened 0 0 0 0", "traced head 1", "crashed", "crashed ", "right head 4097 0",
         "right head 256 1000001", "loaded 64 k", "loaded 0 ", "loaded 0", "loaded 0 .k",
         "loaded 0 a/b", "loaded 0 a b", "refused 0", "refused 0 ", "refused 64 why",
         "allocated 65 1", "calibrated head 1000001", "died 65", "died", "wrong head",

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device side of the harness: holding the queue, keeping the device busy, making inputs,
+ * looking at every element of an output, and the reference in fp64. Compiled once to PTX,
+ * which is carried in ratchet-bench (cuda_helpers.sh makes cuda_helpers_ptx.h). What inputs
+ * are is said in inputs.c, what an answer is in verify.c: this is the same arithmetic again,
+ * and every turn of a measurement compares one row of it with theirs. Loops are not unrolled:
+ * the driver compiles all this at every start, and speed is of no matter here. */
+#include "attention.h"
+
+#include <cuda_fp16.h>
+
+typedef unsigned long long u64;
+typedef unsigned int u32;
+typedef unsigned short u16;
+
+static __device__ u64 now_ns()
+{
+    u64 ns;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(ns));
+    return ns;
+}
+
+/* Keep the stream's queue back until the host says `until`; gives up after `limit_ns`, and
+ * says so in `late`. */
+extern "C" __global__ void ratchet_hold(const volatile u32 *flag, u32 until,
+                                        volatile u32 *late, u64 limit_ns)
+{
+    u64 start = now_ns();
+    while (*flag != until) {
+        if (now_ns() - start < limit_ns)
+            continue;
+        *late = until;
+        return;
+    }
+}
+
+/* Keep the device busy. */
+extern "C" __global__ void ratchet_spin(u64 ns)
+{
+    u64 start = now_ns();
+    while (now_ns() - start < ns) {
+    }
+}
+
+/* ---- inputs ---- */
+
+static __device__ u64 mix(u64 x)
+{
+    x += 0x9e3779b97f4a7c15ull;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
+}
+
+static __constant__ float scales[3][8] = {
+    {1.0F, 1.0F, 1.0F, 2.0F, 4.0F, 16.0F, 64.0F, 0.0F},
+    {1.0F, 1.0F, 1.0F, 1.0F, 1.0F, 1.0F, 2.0F, 8.0F},
+    {1.0F, 1.0F, 1.0F, 1.0F, 1.0F, 4.0F, 0.015625F, 256.0F},
+};
+
+struct row {
+    u64 state;
+    float scale;
+};
+
+static __device__ row row_of(u64 seed, int kind, int tensor, u64 index)
+{
+    row row;
+    row.state = mix(seed ^ mix(3 * index + (u64)tensor));
+    row.scale = kind == 0 ? 1.0F : scales[tensor][mix(row.state ^ 0xff) >> 61];
+    return row;
+}
+
+/* The two elements of pair `pair`, before they are stored. */
+static __device__ float2 pair_of(row row, int pair)
+{
+    u64 bits = mix(row.state + (u64)(pair + 1) * 0x9e3779b97f4a7c15ull);
+    int low = (int)(bits & 0xffffff) - 0x800000;
+    int high = (int)(bits >> 40) - 0x800000;
+    return make_float2(row.scale * ((float)low / 8388608.0F),
+                       row.scale * ((float)high / 8388608.0F));
+}
+
+/* Round to nearest even, as inputs_store does; inputs are finite. */
+static __device__ u16 to_bf16(float value)
+{
+    u32 bits = __float_as_uint(value);
+    return (u16)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static __device__ u16 to_16(float value, int dtype)
+{
+    return dtype == ATTENTION_FP16 ? __half_as_ushort(__float2half_rn(value)) : to_bf16(value);
+}
+
+static __device__ float from_16(u16 bits, int dtype)
+{
+    return dtype == ATTENTION_FP16 ? __half2float(__ushort_as_half(bits))
+                                   : __uint_as_float((u32)bits << 16);
+}
+
+static __device__ float stored(float value, int dtype)
+{
+    return dtype == ATTENTION_FP32 ? value : from_16(to_16(value, dtype), dtype);
+}
+
+/* One thread a pair. `largest`: bits of the largest |element|, not negative: ordered alike. */
+extern "C" __global__ void ratchet_fill(void *to, u64 rows, int dim, u64 seed, int kind,
+                                        int tensor, int dtype, u32 *largest)
+{
+    int pairs = (dim + 1) / 2;
+    u64 all = rows * (u64)pairs;
+    float most = 0.0F;
+#pragma unroll 1
+    for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < all;
+         i += (u64)gridDim.x * blockDim.x) {
+        u64 index = i / (u64)pairs;
+        int pair = (int)(i % (u64)pairs);
+        float2 two = pair_of(row_of(seed, kind, tensor, index), pair);
+        float values[2] = {two.x, two.y};
+        for (int e = 0; e < 2 && 2 * pair + e < dim; e++) {
+            u64 at = index * (u64)dim + (u64)(2 * pair + e);
+            if (dtype == ATTENTION_FP32)
+                ((float *)to)[at] = values[e];
+            else
+                ((u16 *)to)[at] = to_16(values[e], dtype);
+            most = fmaxf(most, fabsf(stored(values[e], dtype)));
+        }
+    }
+    for (int lane = 16; lane > 0; lane /= 2)
+        most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, lane));
+    if (threadIdx.x % 32 == 0 && __float_as_uint(most) > *(volatile u32 *)largest)
+        atomicMax(largest, __float_as_uint(most));
+}
+
+/* ---- outputs ---- */
+
+static __device__ u64 visible_keys(const attention_problem &problem, u64 i)
+{
+    if (!problem.causal)
+        return (u64)problem.seq_k;
+    long long seen = (long long)i + problem.seq_k - problem.seq_q + 1;
+    return seen > 0 ? (u64)seen : 0;
+}
+
+/* bad[0]: the first element of out beyond `bound` or not a number; bad[1]: the first row
+ * whose lse cannot be; bad[2]: a byte written behind out, bad[3]: behind lse. Each holds
+ * its index, or stays as it was, all ones. */
+extern "C" __global__ void ratchet_scan(attention_problem problem, const void *out,
+                                        const float *lse, float bound, u32 guard_bytes,
+                                        u32 poison, u64 *bad)
+{
+    u64 step = (u64)gridDim.x * blockDim.x;
+    u64 first = (u64)blockIdx.x * blockDim.x + threadIdx.x;
+    u64 rows = (u64)problem.batch * (u64)problem.heads * (u64)problem.seq_q;
+    u64 all = rows * (u64)problem.head_dim;
+    bool wide = problem.dtype == ATTENTION_FP32;
+#pragma unroll 1
+    for (u64 i = first; i < all; i += step) {
+        float value = wide ? ((const float *)out)[i]
+                           : from_16(((const u16 *)out)[i], problem.dtype);
+        if (!(fabsf(value) <= bound))
+            atomicMin(&bad[0], i);
+    }
+#pragma unroll 1
+    for (u64 i = first; i < rows; i += step) {
+        bool masked = visible_keys(problem, i % (u64)problem.seq_q) == 0;
+        if (masked ? lse[i] != -INFINITY : !isfinite(lse[i]))
+            atomicMin(&bad[1], i);
+    }
+#pragma unroll 1
+    for (u64 i = first; i < guard_bytes / 2; i += step) {
+        const u16 *guard = (const u16 *)out + (wide ? 2 : 1) * all;
+        u16 pattern = wide && i % 2 == 0 ? (u16)poison : (u16)(poison >> 16);
+        if (guard[i] != pattern)
+            atomicMin(&bad[2], i);
+    }
+#pragma unroll 1
+    for (u64 i = first; i < guard_bytes / 4; i += step)
+        if (((const u32 *)lse)[rows + i] != poison)
+            atomicMin(&bad[3], i);
+}
+
+/* ---- the reference ---- */
+
+enum { REFERENCE_THREADS = 128 };
+
+static __device__ double reduce(double value, bool sum, double *shared)
+{
+    shared[threadIdx.x] = value;
+    __syncthreads();
+    for (int half = REFERENCE_THREADS / 2; half > 0; half /= 2) {
+        if (threadIdx.x < half) {
+            double other = shared[threadIdx.x + half];
+            shared[threadIdx.x] = sum ? shared[threadIdx.x] + other
+                                      : fmax(shared[threadIdx.x], other);
+        }
+        __syncthreads();
+    }
+    double result = shared[0];
+    __syncthreads();
+    return result;
+}
+
+/* One block a row: `sums` as in verify.h. `scratch`: seq_k doubles a row. Shared memory:
+ * head_dim doubles for the query. The inputs are made again from the seed, so that a kernel
+ * that wrote to them does not change what is right. */
+extern "C" __global__ void ratchet_reference(attention_problem problem, u64 seed, int kind,
+                                             const u64 *rows, double *scratch, double *sums)
+{
+    extern __shared__ double query[];
+    __shared__ double shared[REFERENCE_THREADS];
+    int dim = problem.head_dim;
+    int dtype = problem.dtype;
+    u64 index = rows[blockIdx.x];
+    u64 head = index / (u64)problem.seq_q;
+    u64 visible = visible_keys(problem, index % (u64)problem.seq_q);
+    u64 kv = head / (u64)problem.heads * (u64)problem.heads_kv +
+             head % (u64)problem.heads / (u64)(problem.heads / problem.heads_kv);
+    u64 first_key = kv * (u64)problem.seq_k;
+    double *weights = scratch + (u64)blockIdx.x * (u64)problem.seq_k;
+    double *result = sums + (u64)blockIdx.x * (u64)(3 * dim + 3);
+    double scale = problem.scale != 0.0F ? (double)problem.scale : 1.0 / sqrt((double)dim);
+
+    row mine = row_of(seed, kind, 0, index);
+#pragma unroll 1
+    for (int e = (int)threadIdx.x; e < dim; e += REFERENCE_THREADS) {
+        float2 two = pair_of(mine, e / 2);
+        query[e] = (double)stored(e % 2 == 0 ? two.x : two.y, dtype);
+    }
+    __syncthreads();
+    double top = -INFINITY;
+    double largest = 0.0;
+#pragma unroll 1
+    for (u64 j = threadIdx.x; j < visible; j += REFERENCE_THREADS) {
+        row key = row_of(seed, kind, 1, first_key + j);
+        double dot = 0.0;
+        double terms = 0.0;
+#pragma unroll 1
+        for (int e = 0; e < dim; e += 2) {
+            float2 two = pair_of(key, e / 2);
+            double term = query[e] * (double)stored(two.x, dtype);
+            dot += term;
+            terms += fabs(term);
+            if (e + 1 < dim) {
+                term = query[e + 1] * (double)stored(two.y, dtype);
+                dot += term;
+                terms += fabs(term);
+            }
+        }
+        weights[j] = scale * dot;
+        top = fmax(top, scale * dot);
+        largest = fmax(largest, fabs(scale) * terms);
+    }
+    top = reduce(top, false, shared);
+    largest = reduce(largest, false, shared);
+    double sum = 0.0;
+#pragma unroll 1
+    for (u64 j = threadIdx.x; j < visible; j += REFERENCE_THREADS) {
+        weights[j] = exp(weights[j] - top);
+        sum += weights[j];
+    }
+    sum = reduce(sum, true, shared);
+#pragma unroll 1
+    for (int e = (int)threadIdx.x; e < dim; e += REFERENCE_THREADS) {
+        double out = 0.0;
+        double spread = 0.0;
+        double mass = 0.0;
+#pragma unroll 1
+        for (u64 j = 0; j < visible; j++) {
+            float2 two = pair_of(row_of(seed, kind, 2, first_key + j), e / 2);
+            double term = weights[j] / sum * (double)stored(e % 2 == 0 ? two.x : two.y, dtype);
+            out += term;
+            spread += term * term;
+            mass += fabs(term);
+        }
+        result[3 + e] = out;
+        result[3 + dim + e] = spread;
+        result[3 + 2 * dim + e] = mass;
+    }
+    if (threadIdx.x == 0) {
+        result[0] = visible > 0 ? 1.0 : 0.0;
+        result[1] = visible > 0 ? top + log(sum) : -INFINITY;
+        result[2] = largest;
+    }
+}
