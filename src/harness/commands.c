@@ -724,7 +724,7 @@ static int do_trace(struct harness *harness, const struct words *words, struct e
         return err_set(err, ERR_INPUT, "this device has no tracer");
     if (words->count != 3 || !harness->filled || !word_arm(harness, words, 0, &arm) ||
         !harness->prepared[arm] || !word_number(words, 1, UINT64_MAX, &seed) ||
-        !word_number(words, 2, WIRE_LAUNCHES_MAX, &launches) || launches == 0)
+        !word_number(words, 2, harness->ops->launches_max, &launches) || launches == 0)
         return bad_command(err);
     const struct device_work work = work_of(harness, arm);
     const struct device_plan plan = {

@@ -99,12 +99,18 @@ static int open_library(struct err *err)
     return 0;
 }
 
+void cupti_reset(void)
+{
+    cupti.flush_all(CUPTI_FLUSH_FORCED);
+    cupti.total_ns = cupti.kernels = 0;
+    cupti.lost = 0;
+}
+
 int cupti_begin(struct err *err)
 {
     if (cupti.library == NULL && open_library(err) != 0)
         return -1;
-    cupti.total_ns = cupti.kernels = 0;
-    cupti.lost = 0;
+    cupti_reset();
     int result = cupti.enable(CUPTI_KIND_CONCURRENT_KERNEL);
     if (result != CUPTI_OK)
         return err_set(err, ERR_HOST, "CUPTI does not record kernels: error %d", result);

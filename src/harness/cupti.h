@@ -10,6 +10,9 @@
  * after the context. */
 MUST_CHECK int cupti_begin(struct err *err);
 
+/* Forget what was recorded so far; the device is idle. */
+void cupti_reset(void);
+
 /* The device is idle: sum up what was recorded since cupti_begin, and stop recording. */
 MUST_CHECK int cupti_end(unsigned long long *total_ns, unsigned long long *kernels,
                          struct err *err);

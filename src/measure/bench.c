@@ -208,7 +208,7 @@ static int probe(struct round *round, size_t i, enum arm arm, struct trouble *ou
     struct process_config config = {.bench = &round->request->configs[i]};
     config.arms[arm] = true;
     say(round->request, "%s: looking at %s alone", config.bench->config.name, arm_name(arm));
-    if (process_run(round->request, round->machine, &config, 1, err) != 0)
+    if (process_run(round->request, round->machine, &config, 1, NULL, err) != 0)
         return -1;
     *out = config.trouble[arm].kind != TROUBLE_NONE ? config.trouble[arm]
                                                     : config.trouble[ARM_COUNT];
@@ -373,7 +373,7 @@ static int run_process(struct round *round, struct process_config *configs, size
                   (arm == ARM_ANCHOR || arm == ARM_CONTROL));
         index[count++] = i;
     }
-    int rc = process_run(request, round->machine, configs, count, err);
+    int rc = process_run(request, round->machine, configs, count, NULL, err);
     for (size_t c = 0; rc == 0 && c < count; c++)
         rc = digest(round, index[c], &configs[c], moved, err);
     for (size_t c = 0; c < count; c++)

@@ -32,6 +32,7 @@ struct process {
     unsigned threads;
     struct process_config *configs;
     size_t count;
+    const struct process_experiment *experiment; /* NULL: replicates */
     struct slot slots[WIRE_SLOTS_MAX];
     size_t slot_count;
     char folder[FILE_PATH_BYTES];
@@ -439,6 +440,9 @@ static int time_arms(struct process *process, struct process_config *config,
             TALK_OK)
         return 0;
     turns.launches = line.numbers[0] > 0 ? line.numbers[0] : 1;
+    if (process->experiment != NULL)
+        return process->experiment->run(process->experiment->context, process->session, config,
+                                        turns.launches, err);
     struct turns_end end;
     if (turns_take(&turns, replicate, &end, err) == 0)
         return 0;
@@ -533,7 +537,8 @@ static int run_all(struct process *process, struct err *err)
 }
 
 int process_run(const struct bench_request *request, const struct machine *machine,
-                struct process_config *configs, size_t count, struct err *err)
+                struct process_config *configs, size_t count,
+                const struct process_experiment *experiment, struct err *err)
 {
     struct process process = {
         .request = request,
@@ -541,6 +546,7 @@ int process_run(const struct bench_request *request, const struct machine *machi
         .threads = process_threads(request, machine),
         .configs = configs,
         .count = count,
+        .experiment = experiment,
     };
     for (size_t i = 0; i < count; i++)
         configs[i].started = take_slots(&process, &configs[i]);

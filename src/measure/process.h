@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct session;
+
 enum trouble_kind {
     TROUBLE_NONE,
     TROUBLE_REFUSED, /* the library does not load */
@@ -43,9 +45,20 @@ struct process_config {
     struct trouble trouble[ARM_COUNT + 1]; /* the last: of no arm in particular */
 };
 
-/* Configs run in random order. Only the host's own trouble is an error. */
+/* What a lab does in place of a replicate, with a config whose arms are right and whose inputs
+ * are filled: it talks to the harness itself, with samples of `launches`. 0, or -1 on an error;
+ * where the conversation was lost the process is over, and run_config finds out. */
+struct process_experiment {
+    int (*run)(void *context, struct session *session, const struct process_config *config,
+               unsigned long long launches, struct err *err);
+    void *context;
+};
+
+/* Configs run in random order. Only the host's own trouble is an error. With an experiment,
+ * configs that went through it are `done` with an empty replicate. */
 MUST_CHECK int process_run(const struct bench_request *request, const struct machine *machine,
-                           struct process_config *configs, size_t count, struct err *err);
+                           struct process_config *configs, size_t count,
+                           const struct process_experiment *experiment, struct err *err);
 
 unsigned process_threads(const struct bench_request *request, const struct machine *machine);
 
