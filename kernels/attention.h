@@ -109,6 +109,12 @@ struct attention_kernel {
                    const void *v, void *out, float *lse, void *workspace, void *stream);
 };
 
+/* A library whose name begins with ATTENTION_PEER is somebody else's kernel behind this table,
+ * timed beside ours by those who trust it (kernels/peers): its forward takes `out` and `lse`
+ * of NULL, computes all the same, and keeps the result to itself. It is verified before and
+ * after timing, but not while timed. A check refuses such a library. */
+#define ATTENTION_PEER "peer-"
+
 /* The one exported function; never NULL. */
 ATTENTION_EXPORT const struct attention_kernel *attention_kernel(void);
 typedef const struct attention_kernel *attention_kernel_function(void);

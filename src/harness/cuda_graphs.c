@@ -76,7 +76,8 @@ static int make(struct cuda_graphs *graphs, const struct cuda_api *api, cuda_han
         return *result == CUDA_OK ? 0 : -1;
     struct cuda_graph *slot = &graphs->graphs[graphs->next];
     forget(slot, api);
-    *slot = (struct cuda_graph){work->kernel, plan->first, plan->launches, *exec};
+    *slot = (struct cuda_graph){work->kernel, plan->first, plan->launches, plan->unseen,
+                                *exec};
     graphs->next = (graphs->next + 1) % CUDA_GRAPHS_MAX;
     return 0;
 }
@@ -90,7 +91,7 @@ int cuda_graphs_get(struct cuda_graphs *graphs, const struct cuda_api *api, cuda
     for (size_t i = 0; i < CUDA_GRAPHS_MAX; i++) {
         const struct cuda_graph *graph = &graphs->graphs[i];
         if (graph->kernel != work->kernel || graph->first != plan->first ||
-            graph->launches != plan->launches)
+            graph->launches != plan->launches || graph->unseen != plan->unseen)
             continue;
         *exec = graph->exec;
         return 0;

@@ -13,6 +13,7 @@ struct cuda_graphs {
         const struct attention_kernel *kernel; /* NULL: none */
         size_t first;
         unsigned long launches;
+        bool unseen;
         cuda_handle exec;
     } graphs[CUDA_GRAPHS_MAX];
     size_t next; /* to be replaced */

@@ -54,6 +54,7 @@ struct device_plan {
     unsigned long launches;
     bool delayed;
     uint64_t delay_ns;
+    bool unseen; /* a peer's: its output is not asked for */
 };
 
 struct device_sample {

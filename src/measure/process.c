@@ -8,6 +8,8 @@
 #include "measure/turns.h"
 #include "peaks.h"
 
+#include "attention.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -229,14 +231,17 @@ static bool load_slot(struct process *process, size_t i)
     enum talk talk = session_send(process->session, "load %zu lib-%02zu.so", i, i);
     if (talk == TALK_OK)
         talk = session_hear(process->session, LINE_LOADED, ARM_COUNT, &line);
-    slot->loaded = talk == TALK_OK && line.numbers[0] == i;
+    bool peer = talk == TALK_OK && strncmp(line.name, ATTENTION_PEER, strlen(ATTENTION_PEER)) == 0;
+    slot->loaded = talk == TALK_OK && line.numbers[0] == i && !peer;
     if (slot->loaded)
         return true;
     enum trouble_kind kind = talk == TALK_LOST ? kind_of_loss(session_loss(process->session))
                                                : TROUBLE_REFUSED;
     const char *text = talk == TALK_LOST     ? session_text(process->session)
                        : talk == TALK_FAILED ? line.text
-                                             : "answered for another slot";
+                       : peer ? "its name begins with `" ATTENTION_PEER "`: that is for kernels"
+                                " which nobody checks"
+                              : "answered for another slot";
     for (size_t c = 0; c < process->count; c++) {
         struct process_config *config = &process->configs[c];
         if (slot_of(process, config, slot->arm) != (int)i)

@@ -132,6 +132,7 @@ def wrong_heads():
         (kernel("odd", "ODD_ERROR"), "wrong result: forward returned 3"),
         (kernel("odd", "ODD_UNSUPPORTED"), "wrong result: the kernel does not support this problem"),
         (kernel("odd", "ODD_ABI=99"), "the library is for ABI 99, expected 1"),
+        (kernel("odd", "ODD_PEER"), "its name begins with `peer-`"),
         (kernel("crash"), "crashed: signal 11 (SIGSEGV)"),
         (kernel("odd", "ODD_INPUTS"), "crashed: signal 11 (SIGSEGV)"),
         (kernel("odd", "ODD_CONSTRUCTOR"), "crashed: signal 6 (SIGABRT) while it was loaded"),

@@ -169,9 +169,14 @@ ATTENTION_EXPORT int malloc_usable_size_of_mine(void)
 #ifndef ODD_ABI
 #define ODD_ABI ATTENTION_ABI
 #endif
+#ifdef ODD_PEER
+#define ODD_NAME "peer-odd"
+#else
+#define ODD_NAME "odd"
+#endif
 static const struct attention_kernel table = {.abi = ODD_ABI,
                                               .device = ATTENTION_CPU,
-                                              .name = "odd",
+                                              .name = ODD_NAME,
                                               .supports = supports,
                                               .workspace_bytes = workspace_bytes,
                                               .forward = forward};
