@@ -131,12 +131,12 @@ static inline double attention_roundoff(int dtype)
 
 /* Roundings of float arithmetic, in units of the quantity they act on: 32 for the
  * exponential, the division and blocked sums; seq_k / 16 for a long serial sum (its worst
- * case is seq_k, its usual size the root of that); 8 per unit of score, because an error
+ * case is seq_k, its usual size the root of that); 16 per unit of score, because an error
  * of the exponent's argument, which grows with the terms of q.k, is a relative error of
- * the weight. */
+ * the weight, and tensor cores cut off, not round, what they add up 16 at a time. */
 static inline double attention_float_error(int seq_k, double score)
 {
-    return (32.0 + (double)seq_k / 16.0 + 8.0 * score) / 16777216.0;
+    return (32.0 + (double)seq_k / 16.0 + 16.0 * score) / 16777216.0;
 }
 
 /* Largest allowed |out - reference| of one element of out, to be refused with
@@ -147,26 +147,35 @@ static inline double attention_float_error(int seq_k, double score)
  *     reference  sum p_j v_j
  *     spread     sqrt(sum (p_j v_j)^2)
  *     mass       sum p_j |v_j|
+ *     reach      max p_j * sqrt(sum v_j^2)
  *     score      the largest over visible j of |scale| * sum_e |q_e k_je|
  *
- * Three terms. Storing the result rounds it once: u |reference|. Kernels on tensor cores
+ * Four terms. Storing the result rounds it once: u |reference|. Kernels on tensor cores
  * also round every weight to the storage type: independent errors, each at most u p_j
  * |v_j| and about 0.4 of that in the root mean square, so their sum has a standard
  * deviation of 0.4 u spread; the allowance of 4 is ten of those (or six where scale * q
  * is rounded as well). It is taken from the root of squares and not from u mass, since
  * that bound grows past the weight of a key: this way one key left out of n with values
  * of unit size, an error near |v| / n, is seen up to some thousand keys even in bf16.
+ *
+ * The third is fp16's alone. A weight is rounded relative to the largest of its row, and
+ * below 2^-14 of that fp16 has no more than its subnormal step of 2^-24: an error of at
+ * most 2^-25 of the largest weight, however small this one is, times a value that may be
+ * large. Again independent, 0.29 steps in the root mean square; 3 steps are ten of those.
+ *
  * Last, float arithmetic. The smallest term is for results that are subnormal in fp16. A
- * row without visible keys has reference = spread = mass = 0 and must be 0 exactly: the
- * caller checks that by itself. */
+ * row without visible keys has reference = spread = mass = reach = 0 and must be 0
+ * exactly: the caller checks that by itself. */
 static inline double attention_tolerance(int dtype, int seq_k, double reference,
-                                         double spread, double mass, double score)
+                                         double spread, double mass, double reach,
+                                         double score)
 {
     double roundoff = attention_roundoff(dtype);
     double size = reference < 0.0 ? -reference : reference;
+    double step = dtype == ATTENTION_FP16 ? 1.0 / 16777216.0 : 0.0; /* 2^-24 */
     double tiny = dtype == ATTENTION_FP16 ? 1.0 / 33554432.0 : 1e-38; /* 2^-25 */
-    return roundoff * (size + 4.0 * spread) + attention_float_error(seq_k, score) * mass +
-           tiny;
+    return roundoff * (size + 4.0 * spread) + 3.0 * step * reach +
+           attention_float_error(seq_k, score) * mass + tiny;
 }
 
 /* The same for an element of lse, which is kept in float throughout: its own rounding,

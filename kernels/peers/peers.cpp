@@ -7,6 +7,7 @@
 #include "attention.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <tuple>
@@ -94,7 +95,7 @@ int forward(const attention_problem *p, const void *q, const void *k, const void
 try {
     if (!supports(p))
         return ATTENTION_UNSUPPORTED;
-    at::NoGradGuard no_grad;
+    c10::InferenceMode no_gradients;
     int device = c10::cuda::current_device();
     c10::cuda::CUDAStreamGuard guard(
         c10::cuda::getStreamFromExternal((cudaStream_t)stream, (c10::DeviceIndex)device));

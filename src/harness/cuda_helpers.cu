@@ -219,7 +219,7 @@ extern "C" __global__ void ratchet_reference(attention_problem problem, u64 seed
              head % (u64)problem.heads / (u64)(problem.heads / problem.heads_kv);
     u64 first_key = kv * (u64)problem.seq_k;
     double *weights = scratch + (u64)blockIdx.x * (u64)problem.seq_k;
-    double *result = sums + (u64)blockIdx.x * (u64)(3 * dim + 3);
+    double *result = sums + (u64)blockIdx.x * (u64)(4 * dim + 4);
     double scale = problem.scale != 0.0F ? (double)problem.scale : 1.0 / sqrt((double)dim);
 
     row mine = row_of(seed, kind, 0, index);
@@ -266,21 +266,26 @@ extern "C" __global__ void ratchet_reference(attention_problem problem, u64 seed
         double out = 0.0;
         double spread = 0.0;
         double mass = 0.0;
+        double squares = 0.0;
 #pragma unroll 1
         for (u64 j = 0; j < visible; j++) {
             float2 two = pair_of(row_of(seed, kind, 2, first_key + j), e / 2);
-            double term = weights[j] / sum * (double)stored(e % 2 == 0 ? two.x : two.y, dtype);
+            double value = (double)stored(e % 2 == 0 ? two.x : two.y, dtype);
+            double term = weights[j] / sum * value;
             out += term;
             spread += term * term;
             mass += fabs(term);
+            squares += value * value;
         }
-        result[3 + e] = out;
-        result[3 + dim + e] = spread;
-        result[3 + 2 * dim + e] = mass;
+        result[4 + e] = out;
+        result[4 + dim + e] = spread;
+        result[4 + 2 * dim + e] = mass;
+        result[4 + 3 * dim + e] = squares;
     }
     if (threadIdx.x == 0) {
         result[0] = visible > 0 ? 1.0 : 0.0;
         result[1] = visible > 0 ? top + log(sum) : -INFINITY;
         result[2] = largest;
+        result[3] = visible > 0 ? 1.0 / sum : 0.0;
     }
 }

@@ -117,7 +117,7 @@ static double scores(struct verifier *verifier, size_t visible, double *highest)
 static void mix_values(struct verifier *verifier, size_t visible, double sum)
 {
     size_t dim = (size_t)verifier->problem->head_dim;
-    double *out = verifier->sums + 3;
+    double *out = verifier->sums + 4;
     for (size_t j = 0; j < visible; j++) {
         const float *value = verifier->values + j * dim;
         double weight = verifier->weights[j] / sum;
@@ -126,6 +126,7 @@ static void mix_values(struct verifier *verifier, size_t visible, double sum)
             out[e] += term;
             out[dim + e] += term * term;
             out[2 * dim + e] += fabs(term);
+            out[3 * dim + e] += (double)value[e] * (double)value[e];
         }
     }
 }
@@ -148,11 +149,14 @@ const struct verify_reference *verifier_from_sums(struct verifier *verifier,
     reference->lse = sums[1];
     reference->lse_tolerance = attention_lse_tolerance(problem->dtype, problem->seq_k,
                                                        reference->lse, score);
+    const double *out = sums + 4;
     for (size_t e = 0; e < dim; e++) {
-        reference->out[e] = sums[3 + e];
+        double spread = sqrt(out[dim + e]);
+        double reach = sums[3] * sqrt(out[3 * dim + e]);
+        reference->out[e] = out[e];
         reference->tolerance[e] =
-            attention_tolerance(problem->dtype, problem->seq_k, sums[3 + e],
-                                sqrt(sums[3 + dim + e]), sums[3 + 2 * dim + e], score);
+            attention_tolerance(problem->dtype, problem->seq_k, out[e], spread,
+                                out[2 * dim + e], reach, score);
     }
     return reference;
 }
@@ -182,6 +186,7 @@ const struct verify_reference *verifier_reference(struct verifier *verifier,
         sum += verifier->weights[j];
     }
     sums[1] = highest + log(sum);
+    sums[3] = 1.0 / sum;
     mix_values(verifier, visible, sum);
     return verifier_from_sums(verifier, sums);
 }

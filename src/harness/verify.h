@@ -28,9 +28,9 @@ const struct verify_reference *verifier_reference(struct verifier *verifier,
                                                   const struct inputs *inputs, size_t row);
 
 /* The same from sums that a device has made, VERIFY_SUMS(head_dim) numbers a row: 1, or 0 where
- * the row sees no key; its lse; the largest sum of |terms| of a score; and for each column
- * sum p v, sum (p v)^2 and sum |p v|, one kind after the other. */
-#define VERIFY_SUMS(dim) (3 + 3 * (size_t)(dim))
+ * the row sees no key; its lse; the largest sum of |terms| of a score; the largest p; and for
+ * each column sum p v, sum (p v)^2, sum |p v| and sum v^2, one kind after the other. */
+#define VERIFY_SUMS(dim) (4 + 4 * (size_t)(dim))
 const struct verify_reference *verifier_from_sums(struct verifier *verifier,
                                                   const double *sums);
 

@@ -114,16 +114,18 @@ class Result:
 class Host:
     """A host: its folders and ratchetd.conf. `standin` is the GitHub it knows, if any."""
 
-    def __init__(self, standin=None, limits=None, api=None, token=None):
+    def __init__(self, standin=None, limits=None, api=None, token=None, device="cpu",
+                 settings=("threads = 1",)):
         self.folder = lib.temp_dir()
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, "state")
         self.socket = os.path.join(self.folder, "sock")
         self.config = os.path.join(self.folder, "ratchetd.conf")
         self.standin = standin
+        self.device = device
         lines = ["[daemon]", "state = " + self.state, "socket = " + self.socket,
                  "lock-dir = " + self.folder, "harness = " + lib.program("RATCHET_BENCH"),
-                 '[device "cpu"]', "threads = 1"]
+                 '[device "%s"]' % device, *settings]
         if standin is not None:
             lines += ['[repository "%s"]' % standin.repository, "api = " + (api or standin.url),
                       "git = " + standin.git_url, "web = https://github.example/octo/kernels",
@@ -152,7 +154,7 @@ class Host:
         """`ratchet check` of two commits of a local repository."""
         folder = self.output()
         return self.ratchet("check", "--config", self.config, "--repo", repo.path, "--base", base,
-                            "--head", head, "--device", "cpu", "--output", folder, *args,
+                            "--head", head, "--device", self.device, "--output", folder, *args,
                             folder=folder, **more)
 
     def check_pull(self, number, *args, **more):
@@ -195,7 +197,7 @@ class Step:
         self.host, self.folder = host, folder
         self.env = lib.clean_env(env, home=folder)
         self.artifacts = os.path.join(folder, "artifacts")
-        self.argv = [lib.program("RATCHET"), "submit", "--socket", host.socket, "--device", "cpu",
+        self.argv = [lib.program("RATCHET"), "submit", "--socket", host.socket, "--device", host.device,
                      "--artifacts", self.artifacts]
         self.process = None
 
@@ -260,6 +262,6 @@ def ours(standin, number):
     return [c["body"] for c in standin.comments(number) if c["user"] == lib.BOT]
 
 
-def status(standin, sha):
-    """States of ratchet/cpu on a commit, oldest first."""
-    return [s["state"] for s in standin.statuses(sha) if s["context"] == "ratchet/cpu"]
+def status(standin, sha, device="cpu"):
+    """States of ratchet/<device> on a commit, oldest first."""
+    return [s["state"] for s in standin.statuses(sha) if s["context"] == "ratchet/" + device]

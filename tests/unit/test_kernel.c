@@ -125,7 +125,7 @@ static const struct mistake no_mistake = {.drop_key = -1, .scale = 1.0};
 struct row {
     int visible; /* keys */
     double lse, score;
-    double out[HEAD_DIM_MAX], spread[HEAD_DIM_MAX], mass[HEAD_DIM_MAX];
+    double out[HEAD_DIM_MAX], spread[HEAD_DIM_MAX], mass[HEAD_DIM_MAX], reach[HEAD_DIM_MAX];
 };
 
 static int reference_visible(const struct attention_problem *p, int query,
@@ -191,10 +191,14 @@ static void reference_row(const struct trial *t, size_t index,
                           (double)t->v[keys + (size_t)j * (size_t)dim + (size_t)e];
             row->out[e] += part;
             row->mass[e] += fabs(part);
+            double value = (double)t->v[keys + (size_t)j * (size_t)dim + (size_t)e];
             row->spread[e] += part * part;
+            row->reach[e] += value * value;
         }
-    for (int e = 0; e < dim; e++)
+    for (int e = 0; e < dim; e++) {
         row->spread[e] = sqrt(row->spread[e]);
+        row->reach[e] = sqrt(row->reach[e]) / sum;
+    }
     free(scores);
 }
 
@@ -202,7 +206,7 @@ static double row_tolerance(const struct trial *t, const struct row *row, int e,
                             int dtype)
 {
     return attention_tolerance(dtype, t->problem.seq_k, row->out[e], row->spread[e],
-                               row->mass[e], row->score);
+                               row->mass[e], row->reach[e], row->score);
 }
 
 /* Does row `index` of the outputs agree with the fp64 reference? `used` collects the
@@ -561,7 +565,7 @@ static void test_tolerance(void)
         OK(seen[ATTENTION_FP32] > 0);
     }
     tap_case("NaN is no answer");
-    OK(!((double)NAN <= attention_tolerance(ATTENTION_FP16, 1, 1.0, 1.0, 1.0, 1.0)));
+    OK(!((double)NAN <= attention_tolerance(ATTENTION_FP16, 1, 1.0, 1.0, 1.0, 1.0, 1.0)));
 }
 
 /* A float rounded to `bits` bits of significand, as the narrow storage types do. */

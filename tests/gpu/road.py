@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The road on a GPU: real pull requests to a sample repository that holds our CUDA kernel, through
+ratchetd, the sandbox and `ratchet submit`, against the stand-in for GitHub. Prints each comment as
+it was posted, and where the time went; then a table.
+    road.py [DEVICE]        DEVICE such as nvidia-h200 (default)
+Exit 1 where a verdict is not the expected one."""
+
+import json
+import os
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import lib
+import scene
+
+DEVICE = sys.argv[1] if len(sys.argv) > 1 else "nvidia-h200"
+KERNEL = "kernels/attention_sm80.cu"
+SHAPES = [(32, 8, s, 64, False) for s in (128, 256, 512, 1024)] + [(4, 16, 2048, 128, True)]
+CONF = """\
+[kernel]
+    path = kernels
+[rule]
+    look = 6
+    look = 8
+    look = 16
+[promotion]
+    gap = 0s
+[build "%(device)s"]
+    command = nvcc -O3 -std=c++17 -arch=$RATCHET_ARCH -shared -cudart static -Xcompiler \
+-fPIC,-fvisibility=hidden,-fno-gnu-unique -o kernels/attention_sm80.so kernels/attention_sm80.cu
+    output = kernels/attention_sm80.so
+[bench "%(device)s"]
+    samples = 60
+    target = 1ms
+    warmup = 5
+"""
+CONFIG = """\
+[config "b%d_h%d_s%d_d%d%s"]
+    device = %s
+    batch = %d
+    heads = %d
+    seq-q = %d
+    head-dim = %d
+    dtype = fp16
+    causal = %s
+"""
+
+
+def conf():
+    text = CONF % {"device": DEVICE}
+    for batch, heads, seq, dim, causal in SHAPES:
+        text += CONFIG % (batch, heads, seq, dim, "_causal" if causal else "", DEVICE, batch, heads,
+                          seq, dim, "true" if causal else "false")
+    return text
+
+
+def once(source, old, new):
+    if source.count(old) != 1:
+        raise SystemExit("road: `%s` stands %d times in %s" % (old, source.count(old), KERNEL))
+    return source.replace(old, new)
+
+
+def launch(source, body):
+    """The kernel with one more launch at the start of forward."""
+    at = source.rindex("#include")
+    at = source.index("\n", at) + 1
+    source = source[:at] + "static __global__ void extra() { %s }\n" % body + source[at:]
+    begin = re.search(r"\bint forward\([^)]*\)\s*\{", source)
+    return source[:begin.end()] + ("\n    extra<<<1, 1, 0, (cudaStream_t)stream>>>();\n"
+                                   + source[begin.end():])
+
+
+def changes(source):
+    """(name, title, expected verdict, text that its reason must hold, new source)"""
+    slow = "unsigned long long t, s; asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(s)); do asm " \
+           "volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(t)); while (t - s < 500);"
+    return [
+        ("comment", "Explain the kernel better", "held", "identical machine code",
+         source.replace("#include", "// One line more.\n#include", 1)),
+        ("slow", "One more launch before the kernel", "regressed", "", launch(source, slow)),
+        ("wrong", "A softmax scale of one", "unmeasured", "wrong result",
+         re.sub(r"(forward\([^)]*\)\s*\{)", r"\1\n    attention_problem other = *problem;\n"
+                r"    other.scale = 1.0F;\n    problem = &other;\n", source, count=1)),
+        ("address", "Write a counter for later", "unmeasured", "ILLEGAL_ADDRESS",
+         launch(source, "*(volatile int *)16 = 1;")),
+        ("hang", "Wait for the neighbours", "unmeasured", "gave no answer",
+         launch(source, "while (clock64() != 1) { }")),
+        ("comment2", "After the crash and the hang", "held", "identical machine code",
+         source.replace("#include", "// Another line.\n#include", 1)),
+    ]
+
+
+def heading(text):
+    print("\n" + "=" * 90 + "\n" + text + "\n" + "=" * 90, flush=True)
+
+
+def push_event(standin, sha):
+    return {"ref": "refs/heads/main", "before": "0" * 40, "after": sha, "created": False,
+            "deleted": False, "forced": False, "commits": [],
+            "head_commit": {"id": sha, "message": "merge"},
+            "repository": {"full_name": scene.REPOSITORY, "id": standin.made["id"]}}
+
+
+def main():
+    source = lib.read(os.path.join(lib.TOP, KERNEL))
+    standin = lib.Standin(scene.REPOSITORY)
+    standin.repo = lib.Repo()
+    standin.repo.commit({
+        KERNEL: source, "ci/ratchet.conf": conf(),
+        "kernels/attention.h": lib.read(os.path.join(lib.TOP, "kernels", "attention.h"))}, "the kernel")
+    standin.repo.push(standin.git_url, "main")
+    host = scene.Host(standin, device=DEVICE, settings=(), limits={"turn-timeout-ms": 8000})
+    host.daemon()
+    rows = []
+    began = time.monotonic()
+    heading("Main is pushed: its kernel becomes the baseline")
+    tip = standin.state()["refs"]["refs/heads/main"]
+    result = host.step("push", push_event(standin, tip), run=1).run(seconds=500)
+    print(result.out.strip())
+    moved = standin.state()["refs"]["refs/heads/main"] != tip
+    rows.append(("push to main", "promoted", "promoted" if moved else "not", time.monotonic() - began))
+    for run, (name, title, expected, reason, text) in enumerate(changes(source), 2):
+        number, head = scene.pull(standin, name, {KERNEL: text})
+        heading("Pull request #%d: %s" % (number, title))
+        began = time.monotonic()
+        result = host.step("pull_request", scene.pull_event(standin, number), run=run).run(seconds=500)
+        took = time.monotonic() - began
+        print(result.out.strip())
+        bodies = scene.ours(standin, number)
+        print("\n--- the comment, as posted ---\n" + (bodies[0] if bodies else "(none)"))
+        print("--- exit %d, status %s, %.1f s ---" % (
+            result.code, ", ".join(scene.status(standin, head, DEVICE)), took), flush=True)
+        got = result.verdict["verdict"]
+        if reason not in json.dumps(result.verdict):
+            got += ", another reason: " + result.verdict["reason"]
+        rows.append(("#%d %s" % (number, title), expected, got, took))
+    heading("What was expected, and what came")
+    for what, expected, got, took in rows:
+        print("%-44s %-11s %6.1f s  %s" % (what, expected, took, got))
+    return 1 if any(got != expected for _, expected, got, _ in rows) else 0
+
+
+sys.exit(main())
