@@ -269,11 +269,14 @@ static int look_until_settled(struct pipeline *pipeline, const struct bench_requ
     return 0;
 }
 
-static int lock_device(struct pipeline *pipeline, int *lock, struct err *err)
+/* One lock for the whole host: of a GPU under its own name, so that two lanes which mean the
+ * same card take turns, else of the device. */
+static int lock_device(struct pipeline *pipeline, const struct gpu *gpu, int *lock,
+                       struct err *err)
 {
     char path[FILE_PATH_BYTES];
     if (file_path(path, err, "%s/ratchet-%s.lock", pipeline->host->lock_dir,
-                  pipeline->job.device) != 0)
+                  gpu != NULL ? gpu->uuid : pipeline->job.device) != 0)
         return -1;
     if (file_lock(path, false, lock, err) == 0)
         return 0;
@@ -293,7 +296,15 @@ static int bench(struct pipeline *pipeline, const struct arms *arms,
 {
     const struct host_device *device = pipeline->device;
     const struct bench_settings *settings = &pipeline->config.bench;
+    bool is_gpu = gpu_is_slug(device->slug);
+    struct gpu gpu;
+    struct gpu_watch watch = {0};
+    if (is_gpu &&
+        gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, &gpu, err) != 0)
+        return -1;
     struct bench_request request = {.device = device->slug,
+                                    .gpu = is_gpu ? &gpu : NULL,
+                                    .watch = &watch,
                                     .threads = device->threads,
                                     .cpus = device->cpu_count > 0 ? device->cpus : NULL,
                                     .cpu_count = device->cpu_count,
@@ -323,10 +334,12 @@ static int bench(struct pipeline *pipeline, const struct arms *arms,
         return err_set(err, ERR_HOST, "out of memory for the environment");
     set_known(&pipeline->samples, arms, benches);
     FD_AUTO lock = -1;
-    if (lock_device(pipeline, &lock, err) != 0)
+    if (lock_device(pipeline, request.gpu, &lock, err) != 0)
         return -1;
     uint64_t begin = proc_now_ns();
     int result = look_until_settled(pipeline, &request, err);
+    if (result == 0 && is_gpu)
+        result = gpu_watch_facts(&watch, &pipeline->samples.environment, err);
     pipeline->bench_s += (double)(proc_now_ns() - begin) / 1e9;
     return result;
 }

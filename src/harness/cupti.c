@@ -12,6 +12,7 @@ enum {
     CUPTI_KIND_CONCURRENT_KERNEL = 10,
     CUPTI_FLUSH_FORCED = 1,
     CUPTI_BUFFER_BYTES = 4 << 20,
+    CUPTI_KERNELS_MAX = 1 << 18,
     /* Every layout of the record since CUDA 9 has these at the same place. */
     CUPTI_KERNEL_START = 16,
     CUPTI_KERNEL_END = 24
@@ -29,8 +30,11 @@ static struct {
     int (*disable)(int kind);
     int (*flush_all)(uint32_t flag);
     int (*next_record)(uint8_t *buffer, size_t valid, uint8_t **record);
-    unsigned long long total_ns, kernels;
-    int lost; /* records that cannot be used */
+    struct times {
+        uint64_t start, end;
+    } *kernels; /* owned, kept from trace to trace */
+    size_t count, room;
+    int lost; /* records that cannot be used, or found no room */
 } cupti;
 
 static void request_buffer(uint8_t **buffer, size_t *size, size_t *records)
@@ -49,12 +53,11 @@ static void take_record(const uint8_t *record)
         return;
     memcpy(&start, record + CUPTI_KERNEL_START, sizeof start);
     memcpy(&end, record + CUPTI_KERNEL_END, sizeof end);
-    if (start == 0 || end <= start) {
+    if (start == 0 || end <= start || cupti.count == cupti.room) {
         cupti.lost++;
         return;
     }
-    cupti.total_ns += end - start;
-    cupti.kernels++;
+    cupti.kernels[cupti.count++] = (struct times){start, end};
 }
 
 static void complete_buffer(void *context, uint32_t stream, uint8_t *buffer, size_t size,
@@ -99,32 +102,44 @@ static int open_library(struct err *err)
     return 0;
 }
 
-void cupti_reset(void)
-{
-    cupti.flush_all(CUPTI_FLUSH_FORCED);
-    cupti.total_ns = cupti.kernels = 0;
-    cupti.lost = 0;
-}
-
 int cupti_begin(struct err *err)
 {
     if (cupti.library == NULL && open_library(err) != 0)
         return -1;
-    cupti_reset();
+    if (cupti.kernels == NULL) {
+        cupti.kernels = calloc(CUPTI_KERNELS_MAX, sizeof *cupti.kernels);
+        cupti.room = cupti.kernels == NULL ? 0 : CUPTI_KERNELS_MAX;
+    }
+    cupti.count = 0;
+    cupti.lost = 0;
     int result = cupti.enable(CUPTI_KIND_CONCURRENT_KERNEL);
     if (result != CUPTI_OK)
         return err_set(err, ERR_HOST, "CUPTI does not record kernels: error %d", result);
     return 0;
 }
 
-int cupti_end(unsigned long long *total_ns, unsigned long long *kernels, struct err *err)
+/* Buffers come back in any order. */
+static int order_times(const void *a, const void *b)
+{
+    uint64_t x = ((const struct times *)a)->start;
+    uint64_t y = ((const struct times *)b)->start;
+    return x < y ? -1 : x > y;
+}
+
+int cupti_end(unsigned long long launches, unsigned long long last,
+              unsigned long long *total_ns, unsigned long long *kernels, struct err *err)
 {
     int result = cupti.flush_all(CUPTI_FLUSH_FORCED);
     cupti.disable(CUPTI_KIND_CONCURRENT_KERNEL);
-    if (result != CUPTI_OK || cupti.lost > 0 || cupti.kernels == 0)
-        return err_set(err, ERR_HOST, "CUPTI recorded %llu kernels, lost %d, error %d",
-                       cupti.kernels, cupti.lost, result);
-    *total_ns = cupti.total_ns;
-    *kernels = cupti.kernels;
+    if (result != CUPTI_OK || cupti.lost > 0 || cupti.count == 0 ||
+        cupti.count % launches != 0)
+        return err_set(err, ERR_HOST,
+                       "CUPTI recorded %zu kernels of %llu launches, lost %d, error %d",
+                       cupti.count, launches, cupti.lost, result);
+    qsort(cupti.kernels, cupti.count, sizeof cupti.kernels[0], order_times);
+    *kernels = cupti.count / launches * last;
+    *total_ns = 0;
+    for (size_t i = cupti.count - (size_t)*kernels; i < cupti.count; i++)
+        *total_ns += cupti.kernels[i].end - cupti.kernels[i].start;
     return 0;
 }

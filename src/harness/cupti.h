@@ -10,11 +10,10 @@
  * after the context. */
 MUST_CHECK int cupti_begin(struct err *err);
 
-/* Forget what was recorded so far; the device is idle. */
-void cupti_reset(void);
-
-/* The device is idle: sum up what was recorded since cupti_begin, and stop recording. */
-MUST_CHECK int cupti_end(unsigned long long *total_ns, unsigned long long *kernels,
+/* The device is idle: stop recording, and sum up the last `last` of `launches` launches that were
+ * made since cupti_begin; each was of equally many kernels. */
+MUST_CHECK int cupti_end(unsigned long long launches, unsigned long long last,
+                         unsigned long long *total_ns, unsigned long long *kernels,
                          struct err *err);
 
 #endif

@@ -31,7 +31,7 @@ enum {
 };
 
 static const uint64_t hold_limit_ns = 1000000000; /* the host had a second to fill the queue */
-static const uint64_t trace_warm_ns = 200000000;
+static const uint64_t trace_warm_ns = 100000000;
 static const size_t sums_scratch_bytes = 64 << 20;
 
 struct device {
@@ -417,42 +417,35 @@ static int cuda_sample(struct device *device, const struct device_work *work,
     return check(device, result, "time the kernel", err);
 }
 
-/* Launches outside any graph, one after another. */
+/* Launches outside any graph, one after another: `rounds` times those of the plan. */
 static int launch_all(struct device *device, const struct device_work *work,
-                      const struct device_plan *plan, struct err *err)
+                      const struct device_plan *plan, unsigned long rounds, struct err *err)
 {
-    size_t set = plan->first;
-    for (unsigned long i = 0; i < plan->launches; i++) {
+    for (unsigned long i = 0; i < rounds * plan->launches; i++) {
+        size_t set = (plan->first + i % plan->launches) % work->set_count;
         const struct device_inputs *inputs = &work->sets[set];
         int error = work->kernel->forward(work->problem, inputs->q, inputs->k, inputs->v,
                                           work->to.out, work->to.lse, work->workspace,
                                           device->stream);
         if (error != 0)
             return err_set(err, DEVICE_OF_KERNEL, "forward returned %d", error);
-        set = (set + 1) % work->set_count;
     }
     return check(device, device->api.cuCtxSynchronize(), "trace the kernel", err);
 }
 
-/* CUPTI is loaded first, and the device kept busy for a while: it clocks down while the host
- * looks for libraries. */
+/* A device clocks down within the millisecond that CUPTI takes for anything: the launches that
+ * count follow upon others that only keep it busy, without a gap. */
 static int cuda_trace(struct device *device, const struct device_work *work,
                       const struct device_plan *plan, unsigned long long *total_ns,
                       unsigned long long *kernels, struct err *err)
 {
     struct device_sample sample;
-    uint64_t busy_ns = 0;
-    if (cupti_begin(err) != 0)
+    if (cuda_sample(device, work, plan, &sample, err) != 0 || cupti_begin(err) != 0)
         return -1;
-    while (busy_ns < trace_warm_ns) {
-        if (cuda_sample(device, work, plan, &sample, err) != 0)
-            return -1;
-        busy_ns += sample.total_ns + 1000;
-    }
-    cupti_reset();
-    if (launch_all(device, work, plan, err) != 0)
+    unsigned long rounds = 2 + (unsigned long)(trace_warm_ns / (sample.total_ns + 1000));
+    if (launch_all(device, work, plan, rounds, err) != 0)
         return -1;
-    return cupti_end(total_ns, kernels, err);
+    return cupti_end(rounds * plan->launches, plan->launches, total_ns, kernels, err);
 }
 
 const struct device_ops device_cuda = {

@@ -298,6 +298,8 @@ static const struct key keys[] = {
     KEY(DEVICE, "threads", key_unsigned, .offset = offsetof(struct host_device, threads),
         .min = 1, .max = 1024),
     KEY(DEVICE, "cpus", read_cpus, .min = 0),
+    KEY(DEVICE, "gpu", key_text, .offset = offsetof(struct host_device, gpu),
+        .size = sizeof((struct host_device *)0)->gpu),
     KEY(REPOSITORY, "api", read_url, IN_REPOSITORY(api), .required = true),
     KEY(REPOSITORY, "git", read_git, IN_REPOSITORY(git), .required = true),
     KEY(REPOSITORY, "web", read_url, IN_REPOSITORY(web)),

@@ -12,6 +12,8 @@
  *     [device "cpu"]                     ; repeatable: one lane each; none: `cpu` alone
  *         threads = 2                    ; default: physical cores
  *         cpus = 0,1                     ; or 0-3,8: pinned to these; default: not pinned
+ *     [device "nvidia-l4"]
+ *         gpu = 0                        ; index or UUID; default: the first of that kind
  *     [repository "owner/name"]          ; repeatable: who may ask
  *         api = https://api.github.com   ; http for 127.0.0.1, localhost and [::1] only
  *         git = https://github.com/owner/name.git  ; or file:///…, or an absolute path
@@ -41,6 +43,7 @@ struct host_device {
     unsigned threads;             /* 0: physical cores */
     unsigned cpus[HOST_CPUS_MAX];
     size_t cpu_count;             /* 0: not pinned */
+    char gpu[96];                 /* index or UUID; "": the first of the slug's kind */
 };
 
 struct host_repository {

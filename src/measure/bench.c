@@ -53,7 +53,7 @@ static int check_request(const struct bench_request *request, struct err *err)
     if (request->config_count == 0 || request->config_count > MODEL_CONFIGS_MAX)
         return err_set(err, ERR_INPUT, "%zu configs, expected 1 to %d", request->config_count,
                        MODEL_CONFIGS_MAX);
-    if (strcmp(request->device, "cpu") != 0)
+    if (strcmp(request->device, "cpu") != 0 && request->gpu == NULL)
         return err_set(err, ERR_HOST, "no harness for device `%s` is built in",
                        request->device);
     for (size_t i = 0; i < request->config_count; i++)
@@ -63,21 +63,43 @@ static int check_request(const struct bench_request *request, struct err *err)
     return 0;
 }
 
-static int add_facts(const struct bench_request *request, const struct machine *machine,
-                     struct environment *environment, struct err *err)
+/* Of a time per launch: events of a GPU tick every 32 ns, and a short launch is one of 20. */
+static double tick_ns(const struct bench_request *request, const struct machine *machine)
+{
+    return request->gpu != NULL ? 32.0 / 20.0 : machine->tick_ns;
+}
+
+static int cpu_inputs(const struct bench_request *request, const struct machine *machine,
+                      struct environment *environment)
 {
     unsigned threads = process_threads(request, machine);
     char text[256];
-    if (machine_facts(machine, environment, err) != 0)
-        return -1;
     snprintf(text, sizeof text, "%u%s", threads,
              request->cpus == NULL || request->cpu_count == 0 ? ", not pinned" : ", pinned");
     int failed = environment_set(environment, "threads", text);
     machine_rotation(machine, threads, request->warm_inputs, text, sizeof text);
-    failed |= environment_set(environment, "inputs", text);
+    return failed | environment_set(environment, "inputs", text);
+}
+
+static int gpu_inputs(const struct bench_request *request, struct environment *environment)
+{
+    return environment_set(environment, "inputs",
+                           request->warm_inputs ? "warm: one set"
+                                                : "rotating over twice the L2, at least two sets");
+}
+
+static int add_facts(const struct bench_request *request, const struct machine *machine,
+                     struct environment *environment, struct err *err)
+{
+    char text[256];
+    if (machine_facts(machine, environment, err) != 0 ||
+        (request->gpu != NULL && gpu_facts(request->gpu, environment, err) != 0))
+        return -1;
+    int failed = request->gpu != NULL ? gpu_inputs(request, environment)
+                                      : cpu_inputs(request, machine, environment);
     snprintf(text, sizeof text, "%.3g ms", request->target_ns / 1e6);
     failed |= environment_set(environment, "sample_target", text);
-    snprintf(text, sizeof text, "%.3g ns", machine->tick_ns);
+    snprintf(text, sizeof text, "%.3g ns", tick_ns(request, machine));
     failed |= environment_set(environment, "clock_resolution", text);
     failed |= environment_set(environment, "sandbox",
                               request->sandboxed ? "bubblewrap" : "none");
@@ -138,7 +160,7 @@ static int add_config(const struct bench_request *request, const struct machine 
     if (config == NULL)
         return err_set(err, ERR_HOST, "out of memory for samples");
     config->config = bench->config;
-    config->clock_resolution_ns = machine->tick_ns;
+    config->clock_resolution_ns = tick_ns(request, machine);
     for (int arm = 0; arm < ARM_CONTROL; arm++) {
         config->arms[arm] = bench->info[arm];
         config->arms[arm].present = bench->library[arm] != NULL;
@@ -155,7 +177,8 @@ int bench_begin(const struct bench_request *request, struct samples *out, struct
         return -1;
     machine_read(&machine);
     snprintf(samples.device.slug, sizeof samples.device.slug, "%s", request->device);
-    snprintf(samples.device.name, sizeof samples.device.name, "%s", machine.cpu);
+    snprintf(samples.device.name, sizeof samples.device.name, "%s",
+             request->gpu != NULL ? request->gpu->name : machine.cpu);
     int rc = add_facts(request, &machine, &samples.environment, err);
     for (size_t i = 0; rc == 0 && i < request->config_count; i++)
         rc = add_config(request, &machine, i, &samples, err);

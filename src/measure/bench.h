@@ -25,6 +25,7 @@ struct bench_config {
 struct bench_request {
     const char *device;   /* slug */
     const struct gpu *gpu; /* the one to measure on; NULL: not a GPU */
+    struct gpu_watch *watch; /* grows with every replicate; may be NULL */
     unsigned threads;     /* CPU; 0: physical cores */
     const unsigned *cpus; /* CPU: pinned to these; NULL: not */
     size_t cpu_count;

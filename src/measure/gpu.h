@@ -28,6 +28,26 @@ MUST_CHECK int gpu_find(const char *slug, const char *choice, struct gpu *out, s
 /* Is this slug a GPU's ("nvidia-…")? */
 bool gpu_is_slug(const char *slug);
 
+/* What was read while a replicate was taken: ranges are 0 where nothing could be read. */
+struct gpu_watch {
+    double sm_mhz[ARM_COUNT]; /* summed over readings, one after each sample of that arm */
+    unsigned sm_readings[ARM_COUNT];
+    unsigned sm_least, sm_most, celsius_least, celsius_most, watts_least, watts_most;
+    unsigned long long reasons; /* NVML's, why clocks were not higher, ored */
+};
+
+/* A sample of `arm` has just ended. */
+void gpu_watch_sample(const struct gpu *gpu, enum arm arm, struct gpu_watch *watch);
+/* A turn has ended: the marks (enum mark) it deserves. Thermal and hardware slowdowns and a
+ * power brake mark it; a software power cap, where a 72 W card lives, does not. */
+unsigned gpu_watch_turn(const struct gpu *gpu, struct gpu_watch *watch);
+/* The replicate has ended: under a power cap, did all arms run at the same clock? */
+unsigned gpu_watch_end(const struct gpu_watch *watch);
+void gpu_watch_add(struct gpu_watch *to, const struct gpu_watch *from);
+/* Facts whose names begin with `seen_`: they differ every time. */
+MUST_CHECK int gpu_watch_facts(const struct gpu_watch *watch, struct environment *environment,
+                               struct err *err);
+
 /* Facts under fixed names: gpu, gpu_id (a hash), compute_capability, driver, cuda, gpu_memory,
  * persistence, ecc, power_limit, clock_policy, mig. What cannot be read is left out. */
 MUST_CHECK int gpu_facts(const struct gpu *gpu, struct environment *environment,

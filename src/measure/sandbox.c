@@ -177,19 +177,20 @@ static const char *const env_always[][2] = {
 };
 
 /* What a bench needs on top, by the front of the device's slug. Patterns, so that a node
- * that is not there is left out: -tools from driver 570 on, -caps only with MIG. A CUDA
- * process reserves far more address space than it uses: RLIMIT_AS would only break it. */
+ * that is not there is left out: -caps only with MIG. The driver's libraries are where a
+ * distribution puts them, or in a folder of their own. */
 static const struct device_needs {
     const char *prefix;
     const char *nodes[6];
-    const char *folders[3];
+    const char *numbered; /* front of the nodes of which there is one for each device */
+    const char *folders[4];
     bool sys;
-    bool address_space_unlimited;
+    bool address_space_unlimited; /* CUDA reserves far more than it uses */
 } device_table[] = {
     {"nvidia-",
-     {"/dev/nvidiactl", "/dev/nvidia[0-9]*", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
-      "/dev/nvidia-caps/nvidia-cap*", NULL},
-     {"/usr/local/cuda/lib64", NULL},
+     {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-caps/nvidia-cap*", NULL},
+     "/dev/nvidia",
+     {"/usr/local/cuda/lib64", "/usr/local/nvidia/lib64", "/usr/lib64/nvidia", NULL},
      true, true},
 };
 
@@ -241,16 +242,27 @@ static void add_root(struct words *words, enum sandbox_kind kind)
     words_add(words, "/dev");
 }
 
-static void add_device(struct words *words, const struct device_needs *needs)
+static void add_nodes(struct words *words, const char *pattern)
 {
-    for (size_t i = 0; needs->nodes[i] != NULL; i++) {
-        glob_t found;
-        if (glob(needs->nodes[i], GLOB_NOSORT, NULL, &found) != 0)
-            continue;
-        for (size_t j = 0; j < found.gl_pathc; j++)
-            words_add3(words, "--dev-bind", found.gl_pathv[j], found.gl_pathv[j]);
-        globfree(&found);
-    }
+    glob_t found;
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t j = 0; j < found.gl_pathc; j++)
+        words_add3(words, "--dev-bind", found.gl_pathv[j], found.gl_pathv[j]);
+    globfree(&found);
+}
+
+static void add_device(struct words *words, const struct device_needs *needs,
+                       const struct gpu *gpu)
+{
+    char node[64];
+    for (size_t i = 0; needs->nodes[i] != NULL; i++)
+        add_nodes(words, needs->nodes[i]);
+    if (gpu != NULL)
+        snprintf(node, sizeof node, "%s%u", needs->numbered, gpu->minor);
+    else
+        snprintf(node, sizeof node, "%s[0-9]*", needs->numbered);
+    add_nodes(words, node);
     for (size_t i = 0; needs->folders[i] != NULL; i++) {
         char real[FILE_PATH_BYTES];
         if (realpath(needs->folders[i], real) != NULL)
@@ -386,7 +398,7 @@ static int add_all(struct words *words, const struct sandbox *sandbox, const cha
     add_root(words, sandbox->kind);
     const struct device_needs *needs = needs_of(sandbox);
     if (needs != NULL)
-        add_device(words, needs);
+        add_device(words, needs, sandbox->gpu);
     add_tmpfs(words, &features);
     words_add3(words, "--ro-bind", prlimit, SANDBOX_PRLIMIT);
     for (size_t i = 0; i < sandbox->bind_count; i++)

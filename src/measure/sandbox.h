@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/proc.h"
+#include "measure/gpu.h"
 
 #include <sys/types.h>
 
@@ -24,6 +25,7 @@ struct sandbox_bind {
 struct sandbox {
     enum sandbox_kind kind;
     const char *device;                /* slug; decides which device nodes are there */
+    const struct gpu *gpu;             /* the one GPU that is; NULL: every one */
     const struct sandbox_bind *binds;
     size_t bind_count;
     const char *const *argv;           /* inside, NULL-terminated */

@@ -161,8 +161,8 @@ enum talk session_hear(struct session *session, enum line_kind want, enum arm ar
 
 /* ---- start and end ---- */
 
-/* A CUDA process, like a sanitised one, reserves far more address space than it uses, and its
- * driver makes files in memory. */
+/* A sanitised harness reserves terabytes of address space; CUDA's driver makes files in
+ * memory. */
 static struct proc_limits limits_of(const struct bench_request *request)
 {
     bool cuda = gpu_is_slug(request->device);

@@ -54,6 +54,7 @@ static enum talk send_turn(const struct turns *turns, const struct turn *turn, u
 /* Hear the samples of a turn and its `done`. */
 static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct turns_end *end)
 {
+    const struct gpu *gpu = turns->request->gpu;
     turn->sum_ns = 0;
     for (size_t i = 0; i < turn->count; i++) {
         end->arm = turn->order[i];
@@ -62,7 +63,10 @@ static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct 
             return talk;
         turn->total_ns[i] = end->line.numbers[0];
         turn->sum_ns += end->line.numbers[0];
-        turn->marks |= end->line.numbers[1] > 0 ? MARK_PREEMPTED : 0;
+        if (end->line.numbers[1] > 0)
+            turn->marks |= gpu != NULL ? MARK_STARVED : MARK_PREEMPTED;
+        if (gpu != NULL)
+            gpu_watch_sample(gpu, end->arm, turns->watch);
     }
     end->arm = ARM_COUNT;
     enum talk talk = session_hear(turns->session, LINE_DONE, ARM_COUNT, &end->line);
@@ -124,6 +128,8 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
         return -1;
     if (turns->witness != NULL)
         turn->marks |= turns->witness->end(&state);
+    if (turns->request->gpu != NULL)
+        turn->marks |= gpu_watch_turn(turns->request->gpu, turns->watch);
     return check_claims(turns, turn, end);
 }
 
@@ -260,6 +266,8 @@ int turns_take(const struct turns *turns, struct replicate *replicate, struct tu
     struct replicate spoiled = {0};
     *end = (struct turns_end){.arm = ARM_COUNT};
     int rc = take_planned(turns, replicate, &spoiled, end, err);
+    if (rc == 0 && turns->request->gpu != NULL)
+        replicate->marks |= gpu_watch_end(turns->watch);
     if (rc == 0)
         rc = audit_all(turns, replicate, end, err);
     replicate_free(&spoiled);

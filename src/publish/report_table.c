@@ -359,6 +359,12 @@ static const struct baseline_config *differs(const struct report_view *view, con
     return found;
 }
 
+/* Clocks, temperature, power: never twice the same, and no difference to explain anything by. */
+static bool is_reading(const char *name)
+{
+    return strncmp(name, "seen_", 5) == 0;
+}
+
 size_t table_environment_differs(const struct report_view *view)
 {
     if (view->report->samples == NULL)
@@ -367,7 +373,8 @@ size_t table_environment_differs(const struct report_view *view)
     size_t count = 0;
     bool known;
     for (size_t i = 0; i < now->count && i < FACTS_MAX; i++)
-        count += differs(view, now->facts[i].name, now->facts[i].value, &known) != NULL;
+        count += !is_reading(now->facts[i].name) &&
+                 differs(view, now->facts[i].name, now->facts[i].value, &known) != NULL;
     return count;
 }
 
@@ -389,7 +396,8 @@ void table_environment(const struct report_view *view, struct buf *out, size_t b
         parts_text(&row, fact->value, 160);
         buf_adds(&row, " | ");
         if (other != NULL) {
-            buf_adds(&row, "**differs**: ");
+            if (!is_reading(fact->name))
+                buf_adds(&row, "**differs**: ");
             parts_text(&row, environment_get(&other->environment, fact->name), 160);
         } else {
             buf_adds(&row, known ? "the same" : "–");

@@ -77,7 +77,7 @@ VERBATIM = {  # said in place of the first `forward`'s answer
 
 
 def main():
-    say("ratchet-bench", 2 if HOW == "version" else 1, "cpu")
+    say("ratchet-bench", 1 if HOW == "version" else 2, "cpu")
     for line in sys.stdin:
         word, *words = line.split()
         if word == "quit":
