@@ -155,10 +155,10 @@ int gpu_facts(const struct gpu *gpu, struct environment *environment, struct err
     bad |= environment_set(environment, "cuda", gpu->cuda);
     snprintf(text, sizeof text, "%.2f GiB", (double)gpu->memory_bytes / (1 << 30));
     bad |= environment_set(environment, "gpu_memory", text);
-    bad |= fact(environment, nvml->nvmlDeviceGetPersistenceMode(device, &on) == NVML_OK,
-                "persistence", on != 0 ? "on" : "off");
-    bad |= fact(environment, nvml->nvmlDeviceGetEccMode(device, &on, &pending) == NVML_OK,
-                "ecc", on != 0 ? "on" : "off");
+    bool known = nvml->nvmlDeviceGetPersistenceMode(device, &on) == NVML_OK;
+    bad |= fact(environment, known, "persistence", on != 0 ? "on" : "off");
+    known = nvml->nvmlDeviceGetEccMode(device, &on, &pending) == NVML_OK;
+    bad |= fact(environment, known, "ecc", on != 0 ? "on" : "off");
     bool mig = nvml->nvmlDeviceGetMigMode(device, &number, &next) == NVML_OK;
     bad |= fact(environment, mig, "mig", number != 0 ? "on" : "off");
     bool limited = nvml->nvmlDeviceGetEnforcedPowerLimit(device, &number) == NVML_OK;
