@@ -300,6 +300,7 @@ __device__ __forceinline__ void finish(State<C> &state, const Arguments &args, u
                                        char *out, float *lse, int left)
 {
     int lane = (int)threadIdx.x % 32, first = (int)threadIdx.x / 32 * 16 * C::ROW_TILES;
+    __syncwarp(); // every lane has read its part of Q
 #pragma unroll
     for (int t = 0; t < C::ROW_TILES; t++)
 #pragma unroll

@@ -742,16 +742,18 @@ static int do_trace(struct harness *harness, const struct words *words, struct e
     const struct device_plan plan = {
         .first = inputs_below(inputs_mix(seed ^ 1), harness->set_count),
         .launches = (unsigned long)launches,
+        .unseen = is_peer(harness, arm),
     };
-    if (is_peer(harness, arm))
+    if (plan.unseen)
         work.to = (struct device_outputs){0};
-    unsigned long long total_ns, kernels;
-    if (harness->ops->trace(harness->device, &work, &plan, &total_ns, &kernels, err) != 0) {
+    unsigned long long total_ns;
+    unsigned long traced;
+    if (harness->ops->trace(harness->device, &work, &plan, &total_ns, &traced, err) != 0) {
         if (err->class == DEVICE_OF_KERNEL)
             give_up(err);
         return -1;
     }
-    voice_say("traced %s %llu %llu", arm_name(arm), total_ns, kernels);
+    voice_say("traced %s %llu %lu", arm_name(arm), total_ns, traced);
     return 0;
 }
 

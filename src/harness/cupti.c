@@ -15,7 +15,8 @@ enum {
     CUPTI_KERNELS_MAX = 1 << 18,
     /* Every layout of the record since CUDA 9 has these at the same place. */
     CUPTI_KERNEL_START = 16,
-    CUPTI_KERNEL_END = 24
+    CUPTI_KERNEL_END = 24,
+    CUPTI_KERNEL_GRID = 52, /* x, y, z of the grid, then of a block */
 };
 
 typedef void cupti_request(uint8_t **buffer, size_t *size, size_t *records);
@@ -48,11 +49,15 @@ static void take_record(const uint8_t *record)
 {
     uint32_t kind;
     uint64_t start, end;
+    int32_t sizes[6];
     memcpy(&kind, record, sizeof kind);
     if (kind != CUPTI_KIND_CONCURRENT_KERNEL)
         return;
     memcpy(&start, record + CUPTI_KERNEL_START, sizeof start);
     memcpy(&end, record + CUPTI_KERNEL_END, sizeof end);
+    memcpy(sizes, record + CUPTI_KERNEL_GRID, sizeof sizes);
+    if (sizes[0] == 1 && sizes[1] == 1 && sizes[2] == 1 && sizes[3] == 1 && sizes[4] == 1)
+        return;
     if (start == 0 || end <= start || cupti.count == cupti.room) {
         cupti.lost++;
         return;
@@ -118,6 +123,13 @@ int cupti_begin(struct err *err)
     return 0;
 }
 
+void cupti_forget(void)
+{
+    cupti.flush_all(CUPTI_FLUSH_FORCED);
+    cupti.count = 0;
+    cupti.lost = 0;
+}
+
 /* Buffers come back in any order. */
 static int order_times(const void *a, const void *b)
 {
@@ -126,20 +138,18 @@ static int order_times(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int cupti_end(unsigned long long launches, unsigned long long last,
-              unsigned long long *total_ns, unsigned long long *kernels, struct err *err)
+int cupti_end(unsigned long samples, unsigned long last, unsigned long long *total_ns,
+              struct err *err)
 {
     int result = cupti.flush_all(CUPTI_FLUSH_FORCED);
     cupti.disable(CUPTI_KIND_CONCURRENT_KERNEL);
-    if (result != CUPTI_OK || cupti.lost > 0 || cupti.count == 0 ||
-        cupti.count % launches != 0)
+    if (result != CUPTI_OK || cupti.lost > 0 || cupti.count == 0 || cupti.count % samples != 0)
         return err_set(err, ERR_HOST,
-                       "CUPTI recorded %zu kernels of %llu launches, lost %d, error %d",
-                       cupti.count, launches, cupti.lost, result);
+                       "CUPTI recorded %zu kernels of %lu samples, lost %d, error %d",
+                       cupti.count, samples, cupti.lost, result);
     qsort(cupti.kernels, cupti.count, sizeof cupti.kernels[0], order_times);
-    *kernels = cupti.count / launches * last;
     *total_ns = 0;
-    for (size_t i = cupti.count - (size_t)*kernels; i < cupti.count; i++)
+    for (size_t i = cupti.count - cupti.count / samples * last; i < cupti.count; i++)
         *total_ns += cupti.kernels[i].end - cupti.kernels[i].start;
     return 0;
 }

@@ -10,10 +10,13 @@
  * after the context. */
 MUST_CHECK int cupti_begin(struct err *err);
 
-/* The device is idle: stop recording, and sum up the last `last` of `launches` launches that were
- * made since cupti_begin; each was of equally many kernels. */
-MUST_CHECK int cupti_end(unsigned long long launches, unsigned long long last,
-                         unsigned long long *total_ns, unsigned long long *kernels,
-                         struct err *err);
+/* The device is idle: forget what was recorded so far. */
+void cupti_forget(void);
+
+/* The device is idle: stop recording, and sum up the kernels of the last `last` of `samples`
+ * samples that were taken since cupti_begin; each was of equally many kernels. Kernels of one
+ * thread, the harness's own, do not count. */
+MUST_CHECK int cupti_end(unsigned long samples, unsigned long last,
+                         unsigned long long *total_ns, struct err *err);
 
 #endif

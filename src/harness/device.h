@@ -105,10 +105,10 @@ struct device_ops {
      * has ended the device for this process (an illegal address, say). */
     int (*sample)(struct device *device, const struct device_work *work,
                   const struct device_plan *plan, struct device_sample *out, struct err *err);
-    /* The kernels' own times by the vendor's tracer; NULL: there is none. */
+    /* The kernels' own time, of *launches, by the vendor's tracer; NULL: there is none. */
     int (*trace)(struct device *device, const struct device_work *work,
                  const struct device_plan *plan, unsigned long long *total_ns,
-                 unsigned long long *kernels, struct err *err);
+                 unsigned long *launches, struct err *err);
 };
 
 extern const struct device_ops device_cpu;

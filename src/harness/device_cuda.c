@@ -27,7 +27,8 @@ enum {
     THREADS = 256,   /* of a helper's block */
     SUMS_THREADS = 128,
     SUMS_DIM_MAX = 4096,
-    BAD_WORDS = 4
+    BAD_WORDS = 4,
+    TRACE_SAMPLES = 20
 };
 
 static const uint64_t hold_limit_ns = 1000000000; /* the host had a second to fill the queue */
@@ -417,35 +418,30 @@ static int cuda_sample(struct device *device, const struct device_work *work,
     return check(device, result, "time the kernel", err);
 }
 
-/* Launches outside any graph, one after another: `rounds` times those of the plan. */
-static int launch_all(struct device *device, const struct device_work *work,
-                      const struct device_plan *plan, unsigned long rounds, struct err *err)
-{
-    for (unsigned long i = 0; i < rounds * plan->launches; i++) {
-        size_t set = (plan->first + i % plan->launches) % work->set_count;
-        const struct device_inputs *inputs = &work->sets[set];
-        int error = work->kernel->forward(work->problem, inputs->q, inputs->k, inputs->v,
-                                          work->to.out, work->to.lse, work->workspace,
-                                          device->stream);
-        if (error != 0)
-            return err_set(err, DEVICE_OF_KERNEL, "forward returned %d", error);
-    }
-    return check(device, device->api.cuCtxSynchronize(), "trace the kernel", err);
-}
-
-/* A device clocks down within the millisecond that CUPTI takes for anything: the launches that
- * count follow upon others that only keep it busy, without a gap. */
+/* A device runs as fast as its clocks, and they depend on what it did before: the samples that
+ * are traced follow upon others with the same pauses between them, as in a turn. Graphs are
+ * made anew, since CUPTI must see them being made. */
 static int cuda_trace(struct device *device, const struct device_work *work,
                       const struct device_plan *plan, unsigned long long *total_ns,
-                      unsigned long long *kernels, struct err *err)
+                      unsigned long *launches, struct err *err)
 {
     struct device_sample sample;
-    if (cuda_sample(device, work, plan, &sample, err) != 0 || cupti_begin(err) != 0)
+    unsigned long samples = 0;
+    unsigned long after = 0;
+    cuda_graphs_drop(&device->graphs, &device->api);
+    if (cupti_begin(err) != 0)
         return -1;
-    unsigned long rounds = 2 + (unsigned long)(trace_warm_ns / (sample.total_ns + 1000));
-    if (launch_all(device, work, plan, rounds, err) != 0)
-        return -1;
-    return cupti_end(rounds * plan->launches, plan->launches, total_ns, kernels, err);
+    for (uint64_t busy_ns = 0; after < TRACE_SAMPLES; samples++) {
+        if (cuda_sample(device, work, plan, &sample, err) != 0)
+            return -1;
+        if (samples == 0)
+            cupti_forget(); /* the launch outside any graph that comes before it is made */
+        after += busy_ns >= trace_warm_ns;
+        busy_ns += sample.total_ns + 1000;
+    }
+    cuda_graphs_drop(&device->graphs, &device->api);
+    *launches = TRACE_SAMPLES * plan->launches;
+    return cupti_end(samples - 1, TRACE_SAMPLES, total_ns, err);
 }
 
 const struct device_ops device_cuda = {

@@ -92,6 +92,12 @@ def changes(source):
     ]
 
 
+def beside(source):
+    """A change that changes no time, measured while another process bursts on the GPU."""
+    return once(source, "float inverse = sum > 0.0F ? 1.0F / sum : 0.0F;",
+                "float inverse = sum > 0.0F ? __fdividef(1.0F, sum) : 0.0F;")
+
+
 def heading(text):
     print("\n" + "=" * 90 + "\n" + text + "\n" + "=" * 90, flush=True)
 
@@ -121,12 +127,25 @@ def main():
     print(result.out.strip())
     moved = standin.state()["refs"]["refs/heads/main"] != tip
     rows.append(("push to main", "promoted", "promoted" if moved else "not", time.monotonic() - began))
-    for run, (name, title, expected, reason, text) in enumerate(changes(source), 2):
+    todo = changes(source)
+    try:
+        import torch  # noqa: F401, here for burst.py
+        todo.append(("beside", "Divide once, while others use the GPU", "held or unclear", "",
+                     beside(source)))
+    except ImportError:
+        print("no PyTorch here: nobody bursts beside the last one")
+    for run, (name, title, expected, reason, text) in enumerate(todo, 2):
         number, head = scene.pull(standin, name, {KERNEL: text})
+        other = None
+        if name == "beside":
+            other = lib.start([sys.executable, os.path.join(lib.TOP, "tests", "gpu", "burst.py"), "120"])
+            time.sleep(8)  # until PyTorch is there
         heading("Pull request #%d: %s" % (number, title))
         began = time.monotonic()
         result = host.step("pull_request", scene.pull_event(standin, number), run=run).run(seconds=500)
         took = time.monotonic() - began
+        if other is not None:
+            lib.kill(other)
         print(result.out.strip())
         bodies = scene.ours(standin, number)
         print("\n--- the comment, as posted ---\n" + (bodies[0] if bodies else "(none)"))
@@ -135,11 +154,13 @@ def main():
         got = result.verdict["verdict"]
         if reason not in json.dumps(result.verdict):
             got += ", another reason: " + result.verdict["reason"]
+        spent = re.search(r"Took: (.*)\.\n", bodies[0] if bodies else "")
         rows.append(("#%d %s" % (number, title), expected, got, took))
+        print("where it went: %.2f s in all; %s" % (took, spent.group(1) if spent else "?"))
     heading("What was expected, and what came")
     for what, expected, got, took in rows:
         print("%-44s %-11s %6.1f s  %s" % (what, expected, took, got))
-    return 1 if any(got != expected for _, expected, got, _ in rows) else 0
+    return 1 if any(got not in expected.split(" or ") for _, expected, got, _ in rows) else 0
 
 
 sys.exit(main())

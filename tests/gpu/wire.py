@@ -34,7 +34,9 @@ class Harness:
         self.process.stdin.flush()
 
     def hear(self):
-        line = self.process.stdout.readline().decode().rstrip("\n")
+        line = "="
+        while line.startswith("="):  # compute-sanitizer speaks first
+            line = self.process.stdout.readline().decode().rstrip("\n")
         if line == "" or line.split()[0] in ("died", "crashed"):
             self.close()
             raise Ended(line)
