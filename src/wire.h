@@ -28,7 +28,8 @@
  *     calibrate ARM TARGET_NS                     calibrated ARM LAUNCHES
  *     turn SEED LAUNCHES ARM[+DELAY_NS]...        sample ARM TOTAL_NS DISTURBED, one per ARM
  *                                                     in that order, then: done
- *     trace ARM SEED LAUNCHES                     traced ARM TOTAL_NS TRACED
+ *     trace SEED LAUNCHES ARM...                  traced ARM KERNEL_NS TOTAL_NS, one per ARM
+ *                                                     in that order, then: done
  *     release                                     released
  *     quit                                        (exits 0)
  *
@@ -63,9 +64,9 @@
  *            DISTURBED: on the CPU the involuntary context switches of the process
  *            meanwhile, on CUDA 1 where the host did not keep the queue full. One row of each
  *            sample, drawn from SEED, was poisoned before and is compared in fp64 afterwards.
- * trace      Samples like those of a turn, one after another, timed by CUPTI kernel by kernel:
- *            TOTAL_NS is the kernels' own time in TRACED launches, after some that only bring
- *            the device to the speed it has in a turn (`ratchet study`). CUDA only. */
+ * trace      Samples like those of a turn, which CUPTI watches as well: KERNEL_NS is the sum of
+ *            the kernels' own times (`ratchet study`). CUDA only; nothing is verified, and
+ *            from the first trace on CUPTI stays on. */
 #ifndef RATCHET_WIRE_H
 #define RATCHET_WIRE_H
 

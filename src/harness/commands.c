@@ -251,14 +251,20 @@ static void give_up(const struct err *err)
     _exit(EXIT_CRASHED);
 }
 
-/* Launch and time; of a kernel that returns an error it is said that it is wrong: 1. */
-static int launch(struct harness *harness, enum arm arm, const struct device_plan *plan,
-                  struct device_sample *sample, struct err *err)
+/* Launch and time; of a kernel that returns an error it is said that it is wrong: 1. With
+ * `kernel_ns`, traced. */
+static int launch_traced(struct harness *harness, enum arm arm, const struct device_plan *plan,
+                         struct device_sample *sample, unsigned long long *kernel_ns,
+                         struct err *err)
 {
+    const struct device_ops *ops = harness->ops;
     struct device_work work = work_of(harness, arm);
     if (plan->unseen)
         work.to = (struct device_outputs){0};
-    if (harness->ops->sample(harness->device, &work, plan, sample, err) != 0) {
+    int failed = kernel_ns == NULL
+                     ? ops->sample(harness->device, &work, plan, sample, err)
+                     : ops->trace(harness->device, &work, plan, sample, kernel_ns, err);
+    if (failed != 0) {
         if (err->class == DEVICE_OF_KERNEL)
             give_up(err);
         return -1;
@@ -269,6 +275,12 @@ static int launch(struct harness *harness, enum arm arm, const struct device_pla
     snprintf(text, sizeof text, "forward returned %d", sample->error);
     say_wrong(arm, sample->error != 0 ? text : sample->what);
     return 1;
+}
+
+static int launch(struct harness *harness, enum arm arm, const struct device_plan *plan,
+                  struct device_sample *sample, struct err *err)
+{
+    return launch_traced(harness, arm, plan, sample, NULL, err);
 }
 
 /* ---- commands ---- */
@@ -729,31 +741,21 @@ static int do_turn(struct harness *harness, const struct words *words, struct er
 
 static int do_trace(struct harness *harness, const struct words *words, struct err *err)
 {
-    enum arm arm;
-    uint64_t seed;
-    uint64_t launches;
+    struct turn turn;
     if (harness->ops->trace == NULL)
         return err_set(err, ERR_INPUT, "this device has no tracer");
-    if (words->count != 3 || !harness->filled || !word_arm(harness, words, 0, &arm) ||
-        !harness->prepared[arm] || !word_number(words, 1, UINT64_MAX, &seed) ||
-        !word_number(words, 2, harness->ops->launches_max, &launches) || launches == 0)
+    if (!read_turn(harness, words, &turn))
         return bad_command(err);
-    struct device_work work = work_of(harness, arm);
-    const struct device_plan plan = {
-        .first = inputs_below(inputs_mix(seed ^ 1), harness->set_count),
-        .launches = (unsigned long)launches,
-        .unseen = is_peer(harness, arm),
-    };
-    if (plan.unseen)
-        work.to = (struct device_outputs){0};
-    unsigned long long total_ns;
-    unsigned long traced;
-    if (harness->ops->trace(harness->device, &work, &plan, &total_ns, &traced, err) != 0) {
-        if (err->class == DEVICE_OF_KERNEL)
-            give_up(err);
-        return -1;
+    for (size_t i = 0; i < turn.count; i++) {
+        struct device_sample sample;
+        unsigned long long kernel_ns;
+        int result = launch_traced(harness, turn.arms[i], &turn.plans[i], &sample, &kernel_ns,
+                                   err);
+        if (result != 0)
+            return result < 0 ? -1 : 0;
+        voice_say("traced %s %llu %llu", arm_name(turn.arms[i]), kernel_ns, sample.total_ns);
     }
-    voice_say("traced %s %llu %lu", arm_name(arm), total_ns, traced);
+    voice_say("done");
     return 0;
 }
 

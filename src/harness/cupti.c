@@ -12,7 +12,6 @@ enum {
     CUPTI_KIND_CONCURRENT_KERNEL = 10,
     CUPTI_FLUSH_FORCED = 1,
     CUPTI_BUFFER_BYTES = 4 << 20,
-    CUPTI_KERNELS_MAX = 1 << 18,
     /* Every layout of the record since CUDA 9 has these at the same place. */
     CUPTI_KERNEL_START = 16,
     CUPTI_KERNEL_END = 24,
@@ -28,14 +27,10 @@ static struct {
     void *library;
     int (*register_callbacks)(cupti_request *request, cupti_complete *complete);
     int (*enable)(int kind);
-    int (*disable)(int kind);
     int (*flush_all)(uint32_t flag);
     int (*next_record)(uint8_t *buffer, size_t valid, uint8_t **record);
-    struct times {
-        uint64_t start, end;
-    } *kernels; /* owned, kept from trace to trace */
-    size_t count, room;
-    int lost; /* records that cannot be used, or found no room */
+    unsigned long long total_ns, kernels; /* since cupti_forget */
+    int lost; /* records that cannot be used */
 } cupti;
 
 static void request_buffer(uint8_t **buffer, size_t *size, size_t *records)
@@ -58,11 +53,12 @@ static void take_record(const uint8_t *record)
     memcpy(sizes, record + CUPTI_KERNEL_GRID, sizeof sizes);
     if (sizes[0] == 1 && sizes[1] == 1 && sizes[2] == 1 && sizes[3] == 1 && sizes[4] == 1)
         return;
-    if (start == 0 || end <= start || cupti.count == cupti.room) {
+    if (start == 0 || end <= start) {
         cupti.lost++;
         return;
     }
-    cupti.kernels[cupti.count++] = (struct times){start, end};
+    cupti.total_ns += end - start;
+    cupti.kernels++;
 }
 
 static void complete_buffer(void *context, uint32_t stream, uint8_t *buffer, size_t size,
@@ -92,7 +88,6 @@ static int open_library(struct err *err)
     } functions[] = {
         {"cuptiActivityRegisterCallbacks", &cupti.register_callbacks},
         {"cuptiActivityEnable", &cupti.enable},
-        {"cuptiActivityDisable", &cupti.disable},
         {"cuptiActivityFlushAll", &cupti.flush_all},
         {"cuptiActivityGetNextRecord", &cupti.next_record},
     };
@@ -111,12 +106,6 @@ int cupti_begin(struct err *err)
 {
     if (cupti.library == NULL && open_library(err) != 0)
         return -1;
-    if (cupti.kernels == NULL) {
-        cupti.kernels = calloc(CUPTI_KERNELS_MAX, sizeof *cupti.kernels);
-        cupti.room = cupti.kernels == NULL ? 0 : CUPTI_KERNELS_MAX;
-    }
-    cupti.count = 0;
-    cupti.lost = 0;
     int result = cupti.enable(CUPTI_KIND_CONCURRENT_KERNEL);
     if (result != CUPTI_OK)
         return err_set(err, ERR_HOST, "CUPTI does not record kernels: error %d", result);
@@ -126,30 +115,16 @@ int cupti_begin(struct err *err)
 void cupti_forget(void)
 {
     cupti.flush_all(CUPTI_FLUSH_FORCED);
-    cupti.count = 0;
+    cupti.total_ns = cupti.kernels = 0;
     cupti.lost = 0;
 }
 
-/* Buffers come back in any order. */
-static int order_times(const void *a, const void *b)
-{
-    uint64_t x = ((const struct times *)a)->start;
-    uint64_t y = ((const struct times *)b)->start;
-    return x < y ? -1 : x > y;
-}
-
-int cupti_end(unsigned long samples, unsigned long last, unsigned long long *total_ns,
-              struct err *err)
+int cupti_sum(unsigned long long *total_ns, struct err *err)
 {
     int result = cupti.flush_all(CUPTI_FLUSH_FORCED);
-    cupti.disable(CUPTI_KIND_CONCURRENT_KERNEL);
-    if (result != CUPTI_OK || cupti.lost > 0 || cupti.count == 0 || cupti.count % samples != 0)
-        return err_set(err, ERR_HOST,
-                       "CUPTI recorded %zu kernels of %lu samples, lost %d, error %d",
-                       cupti.count, samples, cupti.lost, result);
-    qsort(cupti.kernels, cupti.count, sizeof cupti.kernels[0], order_times);
-    *total_ns = 0;
-    for (size_t i = cupti.count - cupti.count / samples * last; i < cupti.count; i++)
-        *total_ns += cupti.kernels[i].end - cupti.kernels[i].start;
+    if (result != CUPTI_OK || cupti.lost > 0 || cupti.kernels == 0)
+        return err_set(err, ERR_HOST, "CUPTI recorded %llu kernels, lost %d, error %d",
+                       cupti.kernels, cupti.lost, result);
+    *total_ns = cupti.total_ns;
     return 0;
 }

@@ -6,17 +6,15 @@
 
 #include "base/err.h"
 
-/* From here on kernels of this process are recorded. Must come before the launches, may come
- * after the context. */
+/* From here on kernels of this process are recorded. May come after the context, but graphs
+ * that were made before are not seen. */
 MUST_CHECK int cupti_begin(struct err *err);
 
 /* The device is idle: forget what was recorded so far. */
 void cupti_forget(void);
 
-/* The device is idle: stop recording, and sum up the kernels of the last `last` of `samples`
- * samples that were taken since cupti_begin; each was of equally many kernels. Kernels of one
- * thread, the harness's own, do not count. */
-MUST_CHECK int cupti_end(unsigned long samples, unsigned long last,
-                         unsigned long long *total_ns, struct err *err);
+/* The device is idle: the kernels recorded since cupti_forget, summed up. Kernels of one thread,
+ * the harness's own, do not count. */
+MUST_CHECK int cupti_sum(unsigned long long *total_ns, struct err *err);
 
 #endif

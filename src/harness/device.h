@@ -105,10 +105,10 @@ struct device_ops {
      * has ended the device for this process (an illegal address, say). */
     int (*sample)(struct device *device, const struct device_work *work,
                   const struct device_plan *plan, struct device_sample *out, struct err *err);
-    /* The kernels' own time, of *launches, by the vendor's tracer; NULL: there is none. */
+    /* A sample, and the kernels' own time in it by the vendor's tracer; NULL: there is none. */
     int (*trace)(struct device *device, const struct device_work *work,
-                 const struct device_plan *plan, unsigned long long *total_ns,
-                 unsigned long *launches, struct err *err);
+                 const struct device_plan *plan, struct device_sample *out,
+                 unsigned long long *kernel_ns, struct err *err);
 };
 
 extern const struct device_ops device_cpu;

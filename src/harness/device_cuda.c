@@ -27,18 +27,17 @@ enum {
     THREADS = 256,   /* of a helper's block */
     SUMS_THREADS = 128,
     SUMS_DIM_MAX = 4096,
-    BAD_WORDS = 4,
-    TRACE_SAMPLES = 20
+    BAD_WORDS = 4
 };
 
 static const uint64_t hold_limit_ns = 1000000000; /* the host had a second to fill the queue */
-static const uint64_t trace_warm_ns = 100000000;
 static const size_t sums_scratch_bytes = 64 << 20;
 
 struct device {
     struct cuda_api api;
     int number;
     bool retained;
+    bool tracing;
     cuda_handle context, stream, start, end;
     cuda_handle hold, spin, fill, scan, sums;
     volatile uint32_t *flags; /* FLAG_WORDS, mapped */
@@ -418,30 +417,28 @@ static int cuda_sample(struct device *device, const struct device_work *work,
     return check(device, result, "time the kernel", err);
 }
 
-/* A device runs as fast as its clocks, and they depend on what it did before: the samples that
- * are traced follow upon others with the same pauses between them, as in a turn. Graphs are
- * made anew, since CUPTI must see them being made. */
+/* The same sample, with CUPTI looking on. A device runs as fast as its clocks, and they depend on
+ * the pauses it had: so a trace is taken sample by sample, in turns like any other. */
 static int cuda_trace(struct device *device, const struct device_work *work,
-                      const struct device_plan *plan, unsigned long long *total_ns,
-                      unsigned long *launches, struct err *err)
+                      const struct device_plan *plan, struct device_sample *out,
+                      unsigned long long *kernel_ns, struct err *err)
 {
-    struct device_sample sample;
-    unsigned long samples = 0;
-    unsigned long after = 0;
-    cuda_graphs_drop(&device->graphs, &device->api);
-    if (cupti_begin(err) != 0)
-        return -1;
-    for (uint64_t busy_ns = 0; after < TRACE_SAMPLES; samples++) {
-        if (cuda_sample(device, work, plan, &sample, err) != 0)
+    cuda_handle graph;
+    cuda_result result;
+    *out = (struct device_sample){0};
+    if (!device->tracing) {
+        cuda_graphs_drop(&device->graphs, &device->api);
+        if (cupti_begin(err) != 0)
             return -1;
-        if (samples == 0)
-            cupti_forget(); /* the launch outside any graph that comes before it is made */
-        after += busy_ns >= trace_warm_ns;
-        busy_ns += sample.total_ns + 1000;
+        device->tracing = true;
     }
-    cuda_graphs_drop(&device->graphs, &device->api);
-    *launches = TRACE_SAMPLES * plan->launches;
-    return cupti_end(samples - 1, TRACE_SAMPLES, total_ns, err);
+    if (cuda_graphs_get(&device->graphs, &device->api, device->stream, work, plan, &graph, out,
+                        &result) != 0)
+        return check(device, result, "make a graph of launches", err);
+    cupti_forget(); /* the launch that comes before a graph is made */
+    if (graph != NULL && cuda_sample(device, work, plan, out, err) != 0)
+        return -1;
+    return graph == NULL ? 0 : cupti_sum(kernel_ns, err);
 }
 
 const struct device_ops device_cuda = {

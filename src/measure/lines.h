@@ -24,7 +24,7 @@ enum line_kind {
     LINE_CALIBRATED, /* arm; numbers: launches */
     LINE_SAMPLE,     /* arm; numbers: total ns, disturbances */
     LINE_DONE,
-    LINE_TRACED,     /* arm; numbers: total ns, launches */
+    LINE_TRACED,     /* arm; numbers: the kernels' ns, total ns */
     LINE_RELEASED,
     LINE_WRONG,      /* arm; text */
     LINE_FAILED,     /* text */

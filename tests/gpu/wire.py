@@ -72,6 +72,19 @@ class Harness:
             else:
                 raise RuntimeError(" ".join(words))
 
+    def trace(self, launches, arms):
+        """(CUPTI's ns a launch, ours) for each arm."""
+        self.say("trace %d %d %s" % (self.seed(), launches, " ".join(arms)))
+        times = []
+        while True:
+            words = self.hear().split()
+            if words[0] == "traced":
+                times.append((int(words[2]) / launches, int(words[3]) / launches))
+            elif words[0] == "done":
+                return times
+            else:
+                raise RuntimeError(" ".join(words))
+
     def close(self):
         if self.process.poll() is None:
             self.process.stdin.close()
