@@ -5,15 +5,19 @@
 #include "judge/dist.h"
 #include "judge/num.h"
 #include "judge/random.h"
+#include "judge/stats.h"
 
+#include <math.h>
 #include <stdlib.h>
 
-/* The `size` smallest values seen, as a heap whose root is the largest of them: a stream
- * of ten thousand is searched for a quantile near its end at one comparison a value. */
+/* The `size` smallest values seen, and some that were once. What lies below `limit` is
+ * appended; when the room for twice the size is full, the larger half goes. So a stream of
+ * ten thousand is searched for a quantile near its end at one comparison a value. */
 struct tail {
-    double *values; /* owned */
+    double *values; /* owned, room for 2 × size */
     size_t size;
     size_t count;
+    double limit;
 };
 
 static void free_tail(struct tail *tail)
@@ -21,48 +25,41 @@ static void free_tail(struct tail *tail)
     free(tail->values);
 }
 
-static void sift_down(double *heap, size_t size, size_t at)
+static void tail_add(struct tail *tail, double value)
 {
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= size)
-            return;
-        if (child + 1 < size && heap[child + 1] > heap[child])
-            child++;
-        if (heap[at] >= heap[child])
-            return;
-        double value = heap[at];
-        heap[at] = heap[child];
-        heap[child] = value;
-        at = child;
-    }
-}
-
-static inline void tail_add(struct tail *tail, double value)
-{
-    if (tail->count == tail->size) {
-        if (value < tail->values[0]) {
-            tail->values[0] = value;
-            sift_down(tail->values, tail->size, 0);
-        }
+    if (value >= tail->limit)
         return;
-    }
     tail->values[tail->count++] = value;
-    if (tail->count == tail->size)
-        for (size_t at = tail->size / 2; at-- > 0;)
-            sift_down(tail->values, tail->size, at);
+    if (tail->count == 2 * tail->size) {
+        tail->limit = stats_select(tail->values, tail->count, tail->size - 1);
+        tail->count = tail->size;
+    }
 }
 
-/* The quantile whose order statistics are the two largest of the tail, `part` of the way
- * from the lower to the upper (Hyndman and Fan's type 7, as in numpy.percentile). */
+/* The values into one tail, and negated into the other. Most belong to neither. */
+static void tails_add(struct tail *low, struct tail *high, const double *values,
+                      size_t count)
+{
+    double below = low->limit;
+    double above = -high->limit;
+    for (size_t i = 0; i < count; i++) {
+        if (!((values[i] < below) | (values[i] > above)))
+            continue;
+        tail_add(low, values[i]);
+        tail_add(high, -values[i]);
+        below = low->limit;
+        above = -high->limit;
+    }
+}
+
+/* The quantile between the two largest of the `size` smallest, `part` of the way from the
+ * lower to the upper (Hyndman and Fan's type 7, as in numpy.percentile). */
 static double tail_quantile(struct tail *tail, double part)
 {
-    double upper = tail->values[0];
+    double upper = stats_select(tail->values, tail->count, tail->size - 1);
     if (tail->size == 1)
         return upper;
-    double lower = tail->values[1];
-    if (tail->size > 2 && tail->values[2] > lower)
-        lower = tail->values[2];
+    double lower = stats_select(tail->values, tail->count, tail->size - 2);
     return lower + num_mul(part, upper - lower);
 }
 
@@ -85,53 +82,139 @@ static double variance_of_mean(struct sample sample, double mean)
     return squares / num_mul((double)(sample.count - 1), (double)sample.count);
 }
 
-static inline double resampled_mean(struct random *random, struct sample sample,
-                                    uint32_t surplus)
+/* ---- resampling ---- */
+
+enum {
+    TUPLES_MAX = 4096, /* entries of a table of sums: 32 KiB, what a core's first cache holds */
+    LANES = 4,         /* resamples made side by side, one from each quarter of a word */
+    CHUNK = 512        /* … and then looked at together: a multiple of LANES */
+};
+
+/* Drawing k of n values with replacement is drawing one of the nᵏ ordered k-tuples, all
+ * equally likely; so their sums are laid out once and each draw takes k values at a time.
+ * The tuple at index i holds the values at the k digits of i in base n. The sums are of
+ * values over n, so that adding them up gives means. */
+struct tuples {
+    double *sums;     /* owned */
+    uint32_t bound;   /* nᵏ */
+    uint32_t surplus; /* random_surplus(bound) */
+};
+
+/* A group as tables: n = `whole` × k + the length of `rest`. */
+struct drawn {
+    size_t whole;
+    struct tuples tuples, rest; /* `rest` has no sums where k divides n */
+};
+
+static void free_drawn(struct drawn *drawn)
 {
-    uint32_t bound = (uint32_t)sample.count;
-    const double *values = sample.values;
-    uint32_t at[4];
-    double sum = 0;
-    size_t left = sample.count;
-    for (; left >= 4; left -= 4) {
-        random_four(random, bound, surplus, at);
-        sum += (values[at[0]] + values[at[1]]) + (values[at[2]] + values[at[3]]);
+    free(drawn->tuples.sums);
+    free(drawn->rest.sums);
+}
+
+/* 0, or -1 when memory ran out. */
+static int lay_out(struct sample sample, unsigned length, struct tuples *out)
+{
+    uint32_t n = (uint32_t)sample.count;
+    uint32_t bound = 1;
+    for (unsigned i = 0; i < length; i++)
+        bound *= n;
+    double *sums = calloc(bound, sizeof *sums);
+    if (sums == NULL)
+        return -1;
+    /* Tuples of one value more are those of before, each with each value added. */
+    for (uint32_t size = 1; size < bound; size *= n)
+        for (uint32_t digit = n; digit-- > 0;) {
+            double share = sample.values[digit] / n;
+            for (uint32_t i = 0; i < size; i++)
+                sums[digit * size + i] = sums[i] + share;
+        }
+    *out = (struct tuples){sums, bound, random_surplus(bound)};
+    return 0;
+}
+
+static int draw_from(struct sample sample, struct drawn *out)
+{
+    unsigned length = 1;
+    for (size_t bound = sample.count; bound * sample.count <= TUPLES_MAX &&
+                                      length < sample.count;
+         bound *= sample.count)
+        length++;
+    out->whole = sample.count / length;
+    unsigned rest = (unsigned)(sample.count % length);
+    return lay_out(sample, length, &out->tuples) != 0 ||
+                   (rest != 0 && lay_out(sample, rest, &out->rest) != 0)
+               ? -1
+               : 0;
+}
+
+static inline void add_draws(struct random *random, const struct tuples *tuples,
+                             double sums[LANES])
+{
+    uint32_t at[LANES];
+    random_four(random, tuples->bound, tuples->surplus, at);
+    for (int lane = 0; lane < LANES; lane++)
+        sums[lane] += tuples->sums[at[lane]];
+}
+
+/* The means of `count` resamples of the group, `count` a multiple of LANES. */
+static void resampled_means(struct random *random, const struct drawn *drawn,
+                            double *means, size_t count)
+{
+    struct random state = *random; /* a copy that nobody points to stays in registers */
+    for (size_t i = 0; i < count; i += LANES) {
+        double sums[LANES] = {0};
+        for (size_t draw = 0; draw < drawn->whole; draw++)
+            add_draws(&state, &drawn->tuples, sums);
+        if (drawn->rest.sums != NULL)
+            add_draws(&state, &drawn->rest, sums);
+        for (size_t lane = 0; lane < LANES; lane++)
+            means[i + lane] = sums[lane];
     }
-    if (left > 0)
-        random_four(random, bound, surplus, at);
-    for (size_t i = 0; i < left; i++)
-        sum += values[at[i]];
-    return sum / (double)sample.count;
+    *random = state;
 }
 
 /* Fill both tails: the smallest means, and the smallest of the negated ones. Group b
  * draws from its own stream, or groups of one size would be resampled in step. */
-static void resample(struct sample a, struct sample b, const struct bootstrap *settings,
-                     struct tail *low, struct tail *high)
+static void resample(const struct drawn *a, const struct drawn *b,
+                     const struct bootstrap *settings, struct tail *low,
+                     struct tail *high)
 {
     struct random random_a;
     struct random random_b;
     random_seed(&random_a, settings->seed, 0);
     random_seed(&random_b, settings->seed, 1);
-    uint32_t surplus_a = random_surplus((uint32_t)a.count);
-    uint32_t surplus_b = b.count != 0 ? random_surplus((uint32_t)b.count) : 0;
-    for (unsigned i = 0; i < settings->resamples; i++) {
-        double mean = resampled_mean(&random_a, a, surplus_a);
-        if (b.count != 0)
-            mean -= resampled_mean(&random_b, b, surplus_b);
-        tail_add(low, mean);
-        tail_add(high, -mean);
+    double means[CHUNK];
+    double others[CHUNK];
+    for (size_t left = settings->resamples; left > 0;) {
+        size_t wanted = left < CHUNK ? left : CHUNK;
+        size_t drawn = (wanted + LANES - 1) / LANES * LANES;
+        resampled_means(&random_a, a, means, drawn);
+        if (b->whole != 0) {
+            resampled_means(&random_b, b, others, drawn);
+            for (size_t i = 0; i < wanted; i++)
+                means[i] -= others[i];
+        }
+        tails_add(low, high, means, wanted);
+        left -= wanted;
     }
 }
 
-/* Each side at least `half` away from the estimate. */
-static struct interval at_least(struct interval interval, double estimate, double half)
+/* ---- intervals ---- */
+
+/* Each side at least `half` away from the estimate; a side that had to move rests on
+ * `reason`. */
+static void at_least(struct interval *interval, struct bounds *bounds, double estimate,
+                     double half, enum bound reason)
 {
-    if (interval.low > estimate - half)
-        interval.low = estimate - half;
-    if (interval.high < estimate + half)
-        interval.high = estimate + half;
-    return interval;
+    if (interval->low > estimate - half) {
+        interval->low = estimate - half;
+        bounds->low = reason;
+    }
+    if (interval->high < estimate + half) {
+        interval->high = estimate + half;
+        bounds->high = reason;
+    }
 }
 
 int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *settings,
@@ -147,13 +230,18 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
     double rank = num_mul(expanded, settings->resamples - 1.0); /* counted from 0 */
     size_t whole = (size_t)rank;
     size_t size = whole + 2 <= settings->resamples ? whole + 2 : settings->resamples;
-    __attribute__((cleanup(free_tail))) struct tail low = {.size = size};
-    __attribute__((cleanup(free_tail))) struct tail high = {.size = size};
-    low.values = calloc(size, sizeof *low.values);
-    high.values = calloc(size, sizeof *high.values);
-    if (low.values == NULL || high.values == NULL)
+    __attribute__((cleanup(free_tail))) struct tail low = {.size = size,
+                                                            .limit = INFINITY};
+    __attribute__((cleanup(free_tail))) struct tail high = {.size = size,
+                                                             .limit = INFINITY};
+    low.values = calloc(2 * size, sizeof *low.values);
+    high.values = calloc(2 * size, sizeof *high.values);
+    __attribute__((cleanup(free_drawn))) struct drawn drawn_a = {0};
+    __attribute__((cleanup(free_drawn))) struct drawn drawn_b = {0};
+    if (low.values == NULL || high.values == NULL || draw_from(a, &drawn_a) != 0 ||
+        (b.count != 0 && draw_from(b, &drawn_b) != 0))
         return err_set(err, ERR_HOST, "bootstrap: out of memory");
-    resample(a, b, settings, &low, &high);
+    resample(&drawn_a, &drawn_b, settings, &low, &high);
 
     double mean_a = mean_of(a);
     double variance = variance_of_mean(a, mean_a);
@@ -165,28 +253,37 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
     }
     double part = rank - (double)whole;
     double standard_error = num_sqrt(variance);
-    struct interval percentile = {tail_quantile(&low, part), -tail_quantile(&high, part)};
     *out = (struct bootstrap_result){
         .estimate = estimate,
-        .plain = at_least(percentile, estimate, num_mul(t, standard_error)),
+        .level = expanded,
+        .percentile = {tail_quantile(&low, part), -tail_quantile(&high, part)},
         .standard_error = standard_error,
         .df = (unsigned)n - 1,
         .t = t};
+    out->plain = out->percentile;
+    at_least(&out->plain, &out->bounds, estimate, num_mul(t, standard_error),
+             BOUND_STUDENT);
     return 0;
 }
 
-struct interval bootstrap_stretch(const struct bootstrap_result *result,
-                                  double confidence, double comparisons, double scatter)
+struct stretched bootstrap_stretch(const struct bootstrap_result *result,
+                                   double confidence, double comparisons, double scatter)
 {
-    double tail = (1 - confidence) / 2;
-    double t = dist_student_quantile(tail / comparisons, result->df);
+    double tail = (1 - confidence) / 2 / comparisons;
+    double t = dist_student_quantile(tail, result->df);
     double factor = t / result->t;
     double estimate = result->estimate;
+    double own = result->standard_error;
     double least = scatter / num_sqrt(result->df + 1.0);
-    double error = result->standard_error > least ? result->standard_error : least;
-    struct interval stretched = {
-        estimate - num_mul(factor, estimate - result->plain.low),
-        estimate + num_mul(factor, result->plain.high - estimate),
+    struct stretched out = {
+        .interval = {estimate - num_mul(factor, estimate - result->plain.low),
+                     estimate + num_mul(factor, result->plain.high - estimate)},
+        .bounds = result->bounds,
+        .tail = tail,
+        .t = t,
+        .error = own > least ? own : least,
     };
-    return at_least(stretched, estimate, num_mul(t, error));
+    at_least(&out.interval, &out.bounds, estimate, num_mul(t, out.error),
+             own > least ? BOUND_STUDENT : BOUND_SCATTER);
+    return out;
 }

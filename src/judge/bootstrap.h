@@ -44,9 +44,23 @@ struct sample {
     size_t count;
 };
 
+/* What a side of an interval rests on: what reached farthest out. */
+enum bound {
+    BOUND_BOOTSTRAP, /* the resampled means, stretched where α is smaller */
+    BOUND_STUDENT,   /* Student's t on the values' own scatter */
+    BOUND_SCATTER,   /* … on the least scatter that is believed */
+    BOUND_TICK       /* half a tick of the clock; judge/change's, not used here */
+};
+struct bounds {
+    enum bound low, high;
+};
+
 struct bootstrap_result {
     double estimate;       /* mean of a, or mean of a − mean of b */
     struct interval plain; /* at `confidence` */
+    struct bounds bounds;  /* of `plain` */
+    double level;          /* a: the expanded interval's lower quantile */
+    struct interval percentile; /* the resampled means at a and 1 − a */
     double standard_error; /* Student's; Welch's for two groups */
     unsigned df;           /* n − 1 of the smaller group */
     double t;              /* Student's quantile of the plain interval */
@@ -57,10 +71,19 @@ MUST_CHECK int bootstrap_mean(struct sample a, struct sample b,
                               const struct bootstrap *settings,
                               struct bootstrap_result *out, struct err *err);
 
+/* An interval for a smaller α, and how it came to be. */
+struct stretched {
+    struct interval interval;
+    struct bounds bounds;
+    double tail;  /* α′ / 2 */
+    double t;     /* Student's quantile at it */
+    double error; /* the standard error that `t` was applied to */
+};
+
 /* The interval at confidence 1 − (1 − confidence) / `comparisons` (Bonferroni), the
  * standard error taken to be at least `scatter` / √n: the standard deviation of single
- * values seen elsewhere, 0 where there is none. */
-struct interval bootstrap_stretch(const struct bootstrap_result *result,
-                                  double confidence, double comparisons, double scatter);
+ * values that is believed whatever these few show, 0 where there is none. */
+struct stretched bootstrap_stretch(const struct bootstrap_result *result,
+                                   double confidence, double comparisons, double scatter);
 
 #endif

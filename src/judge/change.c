@@ -44,8 +44,9 @@ int medians_of(const struct config_samples *config, struct medians *out, struct 
             if (config->replicates[i].arms[arm].count > longest)
                 longest = config->replicates[i].arms[arm].count;
     NUMBERS_AUTO *scratch = numbers_new(longest);
-    struct medians medians = {calloc(config->count + 1, sizeof *medians.rows), 0};
-    if (scratch == NULL || medians.rows == NULL) {
+    struct medians medians = {.rows = calloc(config->count + 1, sizeof *medians.rows),
+                              .from = calloc(config->count + 1, sizeof *medians.from)};
+    if (scratch == NULL || medians.rows == NULL || medians.from == NULL) {
         medians_free(&medians);
         return no_memory(err);
     }
@@ -56,7 +57,7 @@ int medians_of(const struct config_samples *config, struct medians *out, struct 
         for (int arm = 0; arm < ARM_COUNT; arm++)
             medians.rows[medians.count][arm] =
                 series_median(&replicate->arms[arm], scratch);
-        medians.count++;
+        medians.from[medians.count++] = i;
     }
     *out = medians;
     return 0;
@@ -82,6 +83,7 @@ int medians_stored(const struct baseline_config *config, double **out, struct er
 void medians_free(struct medians *medians)
 {
     free(medians->rows);
+    free(medians->from);
     *medians = (struct medians){0};
 }
 
@@ -103,42 +105,67 @@ static double relative(double log_ratio)
 }
 
 /* Back from logs, then at least half a tick and the margin on either side. */
-static struct interval finish(struct interval logs, double change, double half_tick,
-                              double margin)
+static struct interval finish(struct interval logs, struct bounds *bounds, double change,
+                              double half_tick, double margin)
 {
     struct interval interval = {relative(logs.low), relative(logs.high)};
-    if (interval.low > change - half_tick)
+    if (interval.low > change - half_tick) {
         interval.low = change - half_tick;
-    if (interval.high < change + half_tick)
+        bounds->low = BOUND_TICK;
+    }
+    if (interval.high < change + half_tick) {
         interval.high = change + half_tick;
+        bounds->high = BOUND_TICK;
+    }
     interval.low -= margin;
     interval.high += margin;
     return interval;
 }
 
+static const double per_sqrt6 = 0x1.a20bd700c2c3ep-2; /* 1 / √6 */
+
 static int estimate_from(struct sample a, struct sample b, double tick, double margin,
                          double scatter, const struct levels *levels,
                          struct estimate *out, struct err *err)
 {
+    struct workings *workings = &out->workings;
     struct bootstrap_result result;
     if (bootstrap_mean(a, b, &levels->bootstrap, &result, err) != 0)
         return -1;
     double confidence = levels->bootstrap.confidence;
     double half_tick = num_mul(0.5, tick);
+    double rounding = num_mul(tick, per_sqrt6);
     double change = relative(result.estimate);
-    struct interval looks =
-        bootstrap_stretch(&result, confidence, levels->looks, scatter);
-    struct interval claims =
-        bootstrap_stretch(&result, confidence, levels->claims, scatter);
-    out->change =
-        (struct change){.known = true,
-                        .change = change,
-                        .ci = finish(result.plain, change, half_tick, margin),
-                        .ci_decision = finish(looks, change, half_tick, margin)};
-    out->claim = finish(claims, change, half_tick, margin);
+    double least = scatter > rounding ? scatter : rounding;
+    struct stretched looks = bootstrap_stretch(&result, confidence, levels->looks, least);
+    struct stretched claims = bootstrap_stretch(&result, confidence, levels->claims, least);
+    *workings = (struct workings){.result = result,
+                                  .looks = looks,
+                                  .claims = claims,
+                                  .plain_bounds = result.bounds,
+                                  .looks_bounds = looks.bounds,
+                                  .claims_bounds = claims.bounds,
+                                  .half_tick = half_tick,
+                                  .margin = margin,
+                                  .scatter = least,
+                                  .tick_scatter = rounding};
+    out->change = (struct change){
+        .known = true,
+        .change = change,
+        .ci = finish(result.plain, &workings->plain_bounds, change, half_tick, margin),
+        .ci_decision =
+            finish(looks.interval, &workings->looks_bounds, change, half_tick, margin)};
+    out->claim =
+        finish(claims.interval, &workings->claims_bounds, change, half_tick, margin);
     out->replicates = a.count;
     out->scatter = num_mul(result.standard_error, num_sqrt((double)a.count));
     return 0;
+}
+
+void estimate_free(struct estimate *estimate)
+{
+    free(estimate->logs);
+    estimate->logs = NULL;
 }
 
 int change_between(const struct medians *medians, enum arm arm, enum arm other,
@@ -157,8 +184,12 @@ int change_between(const struct medians *medians, enum arm arm, enum arm other,
     for (size_t i = 0; i < count; i++)
         logs[i] = num_log(logs[i] / others[i]);
     double tick = tick_ns / stats_median(others, count);
-    return estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0,
-                         scatter, levels, out, err);
+    if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, scatter,
+                      levels, out, err) != 0)
+        return -1;
+    out->logs = logs;
+    logs = NULL;
+    return 0;
 }
 
 int change_stored(const struct medians *medians, const double *stored, size_t count,
@@ -179,8 +210,12 @@ int change_stored(const struct medians *medians, const double *stored, size_t co
         head[i] = num_log(head[i]);
     for (size_t i = 0; i < count; i++)
         base[i] = num_log(base[i]);
-    return estimate_from((struct sample){head, head_count}, (struct sample){base, count},
-                         tick, margin, 0, levels, out, err);
+    if (estimate_from((struct sample){head, head_count}, (struct sample){base, count},
+                      tick, margin, 0, levels, out, err) != 0)
+        return -1;
+    out->logs = head;
+    head = NULL;
+    return 0;
 }
 
 static double mean_log(const double *values, size_t count)

@@ -15,6 +15,7 @@
  * replicate has no samples of the arm. */
 struct medians {
     double (*rows)[ARM_COUNT]; /* owned */
+    size_t *from;              /* owned: which replicate each row is of */
     size_t count;
 };
 MUST_CHECK int medians_of(const struct config_samples *config, struct medians *out,
@@ -38,24 +39,43 @@ struct levels {
         claims; /* … and of looks times configs, where regressed or improved is claimed */
 };
 
+/* Each number on the way from ratios to the intervals above, for the decision log. Logs
+ * unless said otherwise. */
+struct workings {
+    struct bootstrap_result result;
+    struct stretched looks, claims;
+    struct bounds plain_bounds, looks_bounds, claims_bounds; /* ticks included */
+    double half_tick; /* relative */
+    double margin;    /* relative, added on either side at the end */
+    double scatter;   /* the least that was believed */
+    double tick_scatter; /* … of it, what rounding to a tick alone makes */
+};
+
 struct estimate {
     struct change change;  /* ci_decision is corrected for the looks */
     struct interval claim; /* corrected for looks and configs */
     size_t replicates;     /* that went in */
     double scatter;        /* standard deviation of the logs of their ratios */
+    double *logs;          /* owned, `replicates` of them: of ratios, or of head's medians
+                            * where the comparison is unpaired; NULL below two */
+    struct workings workings;
 };
+void estimate_free(struct estimate *estimate);
 
 /* The mean over replicates of ln(median arm / median other), from rows that have both.
  * Fewer than two rows leave `known` false. No interval is narrower than one tick of the
  * clock, `tick_ns`, half of it on either side of the estimate. The intervals that decide
  * assume that single replicates scatter by `scatter` or more: that of control against
- * anchor, the same binary twice. */
+ * anchor, the same binary twice; and by no less than rounding alone makes. A median read
+ * to a tick is off by anything within half of it, standard deviation tick / √12, and a
+ * ratio of two by √2 as much: replicates that agree to the tick do so by luck. The caller
+ * frees *out. */
 MUST_CHECK int change_between(const struct medians *medians, enum arm arm, enum arm other,
                               double tick_ns, double scatter, const struct levels *levels,
                               struct estimate *out, struct err *err);
 
 /* Head against stored medians, unpaired, every interval widened by `margin` on both
- * sides. */
+ * sides. The caller frees *out. */
 MUST_CHECK int change_stored(const struct medians *medians, const double *stored,
                              size_t count, double tick_ns, double margin,
                              const struct levels *levels, struct estimate *out,

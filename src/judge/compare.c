@@ -26,16 +26,32 @@ struct judged {
     bool other_device;                           /* the baseline is another device's */
     bool other_problem; /* … or its config is another problem */
     const char *device;
-    struct medians medians;
-    double *stored_medians; /* owned; NULL without stored_config */
-    struct estimate anchor, base, control, stored;
+    struct config_log log; /* the numbers, owned */
     struct config_verdict *out;
 };
 
+static void free_config_log(struct config_log *log)
+{
+    medians_free(&log->medians);
+    free(log->stored_medians);
+    estimate_free(&log->anchor);
+    estimate_free(&log->base);
+    estimate_free(&log->control);
+    estimate_free(&log->stored);
+    *log = (struct config_log){0};
+}
+
 static void free_judged(struct judged *judged)
 {
-    medians_free(&judged->medians);
-    free(judged->stored_medians);
+    free_config_log(&judged->log);
+}
+
+void compare_log_free(struct compare_log *log)
+{
+    for (size_t i = 0; i < log->count; i++)
+        free_config_log(&log->configs[i]);
+    free(log->configs);
+    *log = (struct compare_log){0};
 }
 
 /* ---- words ---- */
@@ -72,12 +88,18 @@ static void marks_text(unsigned marks, char *out, size_t size)
     }
 }
 
-static void unmeasured(struct config_verdict *out, enum fault fault)
+/* The one place where a verdict is given: by which clause of the rule, and whose fault. */
+static void decide(struct judged *judged, enum clause clause, enum verdict verdict,
+                   enum fault fault)
 {
-    out->verdict = VERDICT_UNMEASURED;
+    struct config_verdict *out = judged->out;
+    judged->log.clause = clause;
+    out->verdict = verdict;
     out->fault = fault;
-    out->change = (struct change){0};
-    out->wants_more = false;
+    if (verdict == VERDICT_UNMEASURED) {
+        out->change = (struct change){0};
+        out->wants_more = false;
+    }
 }
 
 /* ---- the two intervals ---- */
@@ -87,7 +109,7 @@ static bool budget_left(const struct judged *judged)
 {
     const struct rule *rule = judged->rule;
     return rule->look_count > 0 &&
-           judged->medians.count < rule->looks[rule->look_count - 1];
+           judged->log.medians.count < rule->looks[rule->look_count - 1];
 }
 
 /* Pick the interval that decides and put it where it is reported. */
@@ -106,7 +128,7 @@ static void describe_arms(struct judged *judged, double *column)
     struct config_verdict *out = judged->out;
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         size_t count =
-            medians_column(&judged->medians, (enum arm)arm, (enum arm)arm, column);
+            medians_column(&judged->log.medians, (enum arm)arm, (enum arm)arm, column);
         if (count == 0)
             continue;
         out->median_ci[arm] =
@@ -128,13 +150,13 @@ static void describe_effects(struct judged *judged, enum against against, double
     size_t n;
     size_t m;
     if (against == AGAINST_STORED) {
-        n = medians_column(&judged->medians, ARM_HEAD, ARM_HEAD, head);
+        n = medians_column(&judged->log.medians, ARM_HEAD, ARM_HEAD, head);
         m = judged->stored_config->count;
-        memcpy(other, judged->stored_medians, m * sizeof *other);
+        memcpy(other, judged->log.stored_medians, m * sizeof *other);
     } else {
         enum arm arm = against == AGAINST_ANCHOR ? ARM_ANCHOR : ARM_BASE;
-        n = medians_column(&judged->medians, ARM_HEAD, arm, head);
-        m = medians_column(&judged->medians, arm, ARM_HEAD, other);
+        n = medians_column(&judged->log.medians, ARM_HEAD, arm, head);
+        m = medians_column(&judged->log.medians, arm, ARM_HEAD, other);
     }
     if (n < 2 || m < 2)
         return;
@@ -151,10 +173,10 @@ static void describe_drift(struct judged *judged, double *column)
 {
     if (judged->stored_config == NULL)
         return;
-    size_t count = medians_column(&judged->medians, ARM_ANCHOR, ARM_ANCHOR, column);
+    size_t count = medians_column(&judged->log.medians, ARM_ANCHOR, ARM_ANCHOR, column);
     if (count == 0)
         return;
-    judged->out->anchor_drift = change_of_means(column, count, judged->stored_medians,
+    judged->out->anchor_drift = change_of_means(column, count, judged->log.stored_medians,
                                                 judged->stored_config->count);
     judged->out->anchor_drift_known = true;
 }
@@ -166,23 +188,26 @@ static int draw_lines(struct judged *judged, struct err *err)
     double tick = judged->samples->clock_resolution_ns;
     if (!(tick > 0))
         tick = tick_unknown_ns;
-    struct estimate *control = &judged->control;
-    if (change_between(&judged->medians, ARM_CONTROL, ARM_ANCHOR, tick, 0, levels,
+    judged->log.tick_ns = tick;
+    struct estimate *control = &judged->log.control;
+    if (change_between(&judged->log.medians, ARM_CONTROL, ARM_ANCHOR, tick, 0, levels,
                        control, err) != 0 ||
-        change_between(&judged->medians, ARM_HEAD, ARM_ANCHOR, tick, control->scatter,
-                       levels, &judged->anchor, err) != 0 ||
-        change_between(&judged->medians, ARM_HEAD, ARM_BASE, tick, control->scatter,
-                       levels, &judged->base, err) != 0)
+        change_between(&judged->log.medians, ARM_HEAD, ARM_ANCHOR, tick, control->scatter,
+                       levels, &judged->log.anchor, err) != 0 ||
+        change_between(&judged->log.medians, ARM_HEAD, ARM_BASE, tick, control->scatter,
+                       levels, &judged->log.base, err) != 0)
         return -1;
     if (judged->stored_config == NULL)
         return 0;
     if (judged->stored_config->clock_resolution_ns > tick)
         tick = judged->stored_config->clock_resolution_ns;
-    if (medians_stored(judged->stored_config, &judged->stored_medians, err) != 0)
+    judged->log.stored_tick_ns = tick;
+    judged->log.stored_count = judged->stored_config->count;
+    if (medians_stored(judged->stored_config, &judged->log.stored_medians, err) != 0)
         return -1;
-    return change_stored(&judged->medians, judged->stored_medians,
+    return change_stored(&judged->log.medians, judged->log.stored_medians,
                          judged->stored_config->count, tick, judged->rule->drift_margin,
-                         levels, &judged->stored, err);
+                         levels, &judged->log.stored, err);
 }
 
 static void free_numbers(double **numbers)
@@ -192,7 +217,7 @@ static void free_numbers(double **numbers)
 
 static int describe(struct judged *judged, enum against against, struct err *err)
 {
-    size_t room = judged->medians.count + 1;
+    size_t room = judged->log.medians.count + 1;
     if (judged->stored_config != NULL && judged->stored_config->count > room)
         room = judged->stored_config->count;
     __attribute__((cleanup(free_numbers))) double *one = calloc(room, sizeof *one);
@@ -201,11 +226,11 @@ static int describe(struct judged *judged, enum against against, struct err *err
         return err_set(err, ERR_HOST, "judge: out of memory");
     struct config_verdict *out = judged->out;
     double threshold = judged->rule->threshold;
-    out->own = judged->base.change;
-    if (judged->base.change.ci_decision.low > judged->rule->own_floor)
-        out->own.ci_decision = judged->base.claim;
-    out->control = judged->control.change;
-    out->stored = with_decision(&judged->stored, threshold);
+    out->own = judged->log.base.change;
+    if (judged->log.base.change.ci_decision.low > judged->rule->own_floor)
+        out->own.ci_decision = judged->log.base.claim;
+    out->control = judged->log.control.change;
+    out->stored = with_decision(&judged->log.stored, threshold);
     describe_arms(judged, one);
     describe_drift(judged, one);
     if (against != AGAINST_NONE)
@@ -238,21 +263,22 @@ static enum against choose(struct judged *judged)
     const struct config_samples *samples = judged->samples;
     struct config_verdict *out = judged->out;
     char note[256];
-    if (!samples->anchor_failed && judged->anchor.replicates > 0)
+    if (!samples->anchor_failed && judged->log.anchor.replicates > 0)
         return AGAINST_ANCHOR;
     if (judged->stored_config != NULL)
         return AGAINST_STORED;
     if (samples->anchor_failed) {
-        unmeasured(out, FAULT_BASE);
+        decide(judged, CLAUSE_NOTHING_AGAINST, VERDICT_UNMEASURED, FAULT_BASE);
         add_reason(out, "the anchor cannot run (%.200s) and %s", samples->anchor_failure,
                    judged->other_device || judged->other_problem
                        ? baseline_note(judged, note, sizeof note)
                        : "there are no stored samples");
         return AGAINST_NONE;
     }
-    if (judged->base.replicates > 0)
+    if (judged->log.base.replicates > 0)
         return AGAINST_BASE;
-    unmeasured(out, judged->other_device ? FAULT_HOST : FAULT_BASE);
+    decide(judged, CLAUSE_NOTHING_AGAINST, VERDICT_UNMEASURED,
+           judged->other_device ? FAULT_HOST : FAULT_BASE);
     if (judged->other_device || judged->other_problem)
         add_reason(out, "nothing to compare against: %s",
                    baseline_note(judged, note, sizeof note));
@@ -269,7 +295,7 @@ static bool enough(struct judged *judged, enum against against, size_t count)
     if (least < 2)
         least = 2;
     if (against == AGAINST_STORED && judged->stored_config->count < least) {
-        unmeasured(out, FAULT_BASE);
+        decide(judged, CLAUSE_FEW, VERDICT_UNMEASURED, FAULT_BASE);
         add_reason(out, "the baseline has %zu of at least %zu replicates",
                    judged->stored_config->count, least);
         return false;
@@ -277,13 +303,12 @@ static bool enough(struct judged *judged, enum against against, size_t count)
     if (count >= least)
         return true;
     if (out->marked == 0) {
-        unmeasured(out, FAULT_US);
+        decide(judged, CLAUSE_FEW, VERDICT_UNMEASURED, FAULT_US);
         add_reason(out, "%zu of at least %zu replicates", count, least);
     } else {
         char marks[128];
         marks_text(out->marks, marks, sizeof marks);
-        out->verdict = VERDICT_UNCLEAR;
-        out->fault = FAULT_HOST;
+        decide(judged, CLAUSE_FEW_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
         add_reason(out, "%zu of at least %zu replicates; %zu more were marked (%s)",
                    count, least, out->marked, marks);
     }
@@ -294,13 +319,13 @@ static bool enough(struct judged *judged, enum against against, size_t count)
 /* The anchor against its own copy must read nothing. */
 static bool control_sound(struct judged *judged)
 {
-    const struct change *control = &judged->control.change;
+    const struct change *control = &judged->log.control.change;
     double floor = judged->rule->control_floor;
     if (!control->known ||
         (control->ci_decision.low <= floor && control->ci_decision.high >= -floor))
         return true;
     char text[CHANGE_TEXT_BYTES];
-    unmeasured(judged->out, FAULT_HOST);
+    decide(judged, CLAUSE_CONTROL, VERDICT_UNMEASURED, FAULT_HOST);
     add_reason(judged->out, "control biased: the anchor's own copy reads %s against it",
                change_text(text, control->change, control->ci_decision));
     return false;
@@ -310,19 +335,22 @@ static bool control_sound(struct judged *judged)
 static void judge_slower(struct judged *judged, enum against against, bool more)
 {
     struct config_verdict *out = judged->out;
-    const struct estimate *own = &judged->base;
+    const struct estimate *own = &judged->log.base;
     double floor = judged->rule->own_floor;
     char text[CHANGE_TEXT_BYTES];
     if (against == AGAINST_BASE || own->replicates == 0 ||
         (own->change.known && own->claim.low > floor)) {
-        out->verdict = VERDICT_REGRESSED;
+        decide(judged,
+               against == AGAINST_BASE || own->replicates == 0 ? CLAUSE_REGRESSED
+                                                               : CLAUSE_REGRESSED_ADDS,
+               VERDICT_REGRESSED, FAULT_NONE);
         if (against != AGAINST_BASE && own->replicates != 0)
             add_reason(out, ", and %s against base",
                        change_text(text, own->change.change, own->claim));
         return;
     }
     if (!own->change.known) {
-        out->verdict = VERDICT_UNCLEAR;
+        decide(judged, CLAUSE_OWN_UNKNOWN, VERDICT_UNCLEAR, FAULT_NONE);
         out->wants_more = more;
         add_reason(out,
                    ", but one replicate with base does not say whether base is, too");
@@ -330,13 +358,13 @@ static void judge_slower(struct judged *judged, enum against against, bool more)
     }
     change_text(text, own->change.change, own->claim);
     if (more && own->change.change > floor) { /* more replicates may show that it adds */
-        out->verdict = VERDICT_UNCLEAR;
+        decide(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE);
         out->wants_more = true;
         add_reason(out, ", but %s against base is not wholly above %+g%%", text,
                    100 * floor);
         return;
     }
-    out->verdict = VERDICT_HELD;
+    decide(judged, CLAUSE_LOST, VERDICT_HELD, FAULT_NONE);
     add_reason(out, "; already lost on main: %s against base is not wholly above %+g%%",
                text, 100 * floor);
 }
@@ -357,13 +385,13 @@ static void judge_line(struct judged *judged, enum against against,
         add_reason(out, " is wholly above %+g%%", percent);
         judge_slower(judged, against, more);
     } else if (estimate->claim.high < -line) {
-        out->verdict = VERDICT_IMPROVED;
+        decide(judged, CLAUSE_IMPROVED, VERDICT_IMPROVED, FAULT_NONE);
         add_reason(out, " is wholly below %+g%%", -percent);
     } else if (looks.low > -line && looks.high < line) {
-        out->verdict = VERDICT_HELD;
+        decide(judged, CLAUSE_HELD, VERDICT_HELD, FAULT_NONE);
         add_reason(out, " is wholly inside ±%g%%", percent);
     } else {
-        out->verdict = VERDICT_UNCLEAR;
+        decide(judged, CLAUSE_STRADDLES, VERDICT_UNCLEAR, FAULT_NONE);
         out->wants_more = more;
         struct interval decided = out->change.ci_decision;
         bool both = decided.low <= -line && decided.high >= line;
@@ -395,7 +423,7 @@ static void add_notes(struct judged *judged, enum against against)
 static int judge_measured(struct judged *judged, struct err *err)
 {
     struct config_verdict *out = judged->out;
-    if (medians_of(judged->samples, &judged->medians, err) != 0 ||
+    if (medians_of(judged->samples, &judged->log.medians, err) != 0 ||
         draw_lines(judged, err) != 0)
         return -1;
     enum against against = choose(judged);
@@ -403,9 +431,9 @@ static int judge_measured(struct judged *judged, struct err *err)
         return -1;
     if (against == AGAINST_NONE)
         return 0;
-    const struct estimate *estimate = against == AGAINST_ANCHOR ? &judged->anchor
-                                      : against == AGAINST_BASE ? &judged->base
-                                                                : &judged->stored;
+    const struct estimate *estimate = against == AGAINST_ANCHOR ? &judged->log.anchor
+                                      : against == AGAINST_BASE ? &judged->log.base
+                                                                : &judged->log.stored;
     out->against = against;
     out->replicates = estimate->replicates;
     out->change = with_decision(estimate, judged->rule->threshold);
@@ -431,27 +459,26 @@ static bool judge_unmeasured(struct judged *judged)
         out->marks |= replicate->marks;
     }
     if (samples->fault != FAULT_NONE) {
-        unmeasured(out, samples->fault);
+        decide(judged, CLAUSE_FAULT, VERDICT_UNMEASURED, samples->fault);
         add_reason(out, "%s",
                    samples->failure[0] != '\0' ? samples->failure : "not said why");
         return true;
     }
     if (samples->identical) {
-        out->verdict = VERDICT_HELD;
+        decide(judged, CLAUSE_IDENTICAL, VERDICT_HELD, FAULT_NONE);
         out->against = samples->identical_to == ARM_BASE ? AGAINST_BASE : AGAINST_ANCHOR;
         add_reason(out, "identical machine code");
         return true;
     }
     if (with_head == 0) {
-        unmeasured(out, FAULT_US);
+        decide(judged, CLAUSE_NO_SAMPLES, VERDICT_UNMEASURED, FAULT_US);
         add_reason(out, "no samples");
         return true;
     }
     if (usable == 0) {
         char marks[128];
         marks_text(out->marks, marks, sizeof marks);
-        out->verdict = VERDICT_UNCLEAR;
-        out->fault = FAULT_HOST;
+        decide(judged, CLAUSE_ALL_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
         out->wants_more = true;
         add_reason(out, "every replicate was marked (%s)", marks);
         return true;
@@ -459,10 +486,11 @@ static bool judge_unmeasured(struct judged *judged)
     return false;
 }
 
+/* `log` takes over the numbers; NULL: nobody wants them. */
 static int judge_config(const struct samples *samples, size_t at,
                         const struct baseline *baseline, const struct rule *rule,
                         const struct levels *levels, struct config_verdict *out,
-                        struct err *err)
+                        struct config_log *log, struct err *err)
 {
     const struct config_samples *config = &samples->configs[at];
     __attribute__((cleanup(free_judged))) struct judged judged = {
@@ -487,7 +515,13 @@ static int judge_config(const struct samples *samples, size_t at,
     *out = (struct config_verdict){.config = config->config,
                                    .attempts = config->attempts,
                                    .looks = rule->look_count};
-    return judge_unmeasured(&judged) ? 0 : judge_measured(&judged, err);
+    if (!judge_unmeasured(&judged) && judge_measured(&judged, err) != 0)
+        return -1;
+    if (log != NULL) {
+        *log = judged.log;
+        judged.log = (struct config_log){0};
+    }
+    return 0;
 }
 
 /* Configs that have something to be called regressed or improved for. */
@@ -510,31 +544,49 @@ static bool unclear_passes(const struct rule *rule, const struct comparison *com
     return rule->unclear_passes;
 }
 
-int compare_samples(const struct samples *samples, const struct baseline *baseline,
-                    const struct rule *rule, struct comparison *out, struct err *err)
+int compare_logged(const struct samples *samples, const struct baseline *baseline,
+                   const struct rule *rule, struct comparison *out,
+                   struct compare_log *log, struct err *err)
 {
     unsigned looks = rule->look_count > 0 ? rule->look_count : 1;
+    size_t claims = claims_of(samples);
     const struct levels levels = {
         .bootstrap = {.resamples = rule->resamples,
                       .seed = rule->seed,
                       .confidence = rule->confidence},
         .looks = looks,
-        .claims = (double)looks * (double)claims_of(samples),
+        .claims = (double)looks * (double)claims,
     };
     __attribute__((cleanup(comparison_free))) struct comparison comparison = {
         .device = samples->device,
         .configs = calloc(samples->count + 1, sizeof *comparison.configs),
     };
-    if (comparison.configs == NULL)
+    __attribute__((cleanup(compare_log_free))) struct compare_log kept = {
+        .configs = log == NULL ? NULL : calloc(samples->count + 1, sizeof *kept.configs),
+        .levels = levels,
+        .claims = claims,
+    };
+    if (comparison.configs == NULL || (log != NULL && kept.configs == NULL))
         return err_set(err, ERR_HOST, "judge: out of memory");
     for (size_t i = 0; i < samples->count; i++) {
         struct config_verdict *config = &comparison.configs[comparison.count++];
-        if (judge_config(samples, i, baseline, rule, &levels, config, err) != 0)
+        struct config_log *numbers = log == NULL ? NULL : &kept.configs[kept.count++];
+        if (judge_config(samples, i, baseline, rule, &levels, config, numbers, err) != 0)
             return err_wrap(err, "config `%s`", samples->configs[i].config.name);
     }
     comparison.unclear_passes = unclear_passes(rule, &comparison);
     verdict_roll_up(&comparison);
     *out = comparison;
     comparison = (struct comparison){0};
+    if (log != NULL) {
+        *log = kept;
+        kept = (struct compare_log){0};
+    }
     return 0;
+}
+
+int compare_samples(const struct samples *samples, const struct baseline *baseline,
+                    const struct rule *rule, struct comparison *out, struct err *err)
+{
+    return compare_logged(samples, baseline, rule, out, NULL, err);
 }

@@ -5,7 +5,48 @@
 #define RATCHET_JUDGE_COMPARE_H
 
 #include "base/err.h"
+#include "judge/change.h"
 #include "model.h"
+
+/* Which clause of the rule gave a config its verdict. */
+enum clause {
+    CLAUSE_FAULT,
+    CLAUSE_IDENTICAL,
+    CLAUSE_NO_SAMPLES,
+    CLAUSE_ALL_MARKED,
+    CLAUSE_NOTHING_AGAINST,
+    CLAUSE_FEW,
+    CLAUSE_FEW_MARKED,
+    CLAUSE_CONTROL,
+    CLAUSE_REGRESSED,      /* there is no base to ask, or base is what is compared with */
+    CLAUSE_REGRESSED_ADDS, /* … and base is faster, too */
+    CLAUSE_OWN_UNKNOWN,
+    CLAUSE_OWN_UNCLEAR,
+    CLAUSE_LOST,
+    CLAUSE_IMPROVED,
+    CLAUSE_HELD,
+    CLAUSE_STRADDLES,
+    CLAUSE_COUNT
+};
+
+/* The numbers that the verdict of one config was made from, as they were used. */
+struct config_log {
+    enum clause clause;
+    double tick_ns, stored_tick_ns;
+    struct medians medians;  /* no rows where nothing had to be computed */
+    double *stored_medians;  /* owned */
+    size_t stored_count;
+    struct estimate anchor, base, control, stored; /* control against anchor; the rest
+                                                    * are head against … */
+};
+
+struct compare_log {
+    struct config_log *configs; /* owned, in the order of the samples */
+    size_t count;
+    struct levels levels;
+    size_t claims; /* configs that could be called regressed or improved */
+};
+void compare_log_free(struct compare_log *log);
 
 /* `baseline` may be NULL. It is called again after each further look (6, 8, … replicates)
  * with all replicates so far; the decision intervals are always corrected for all of
@@ -19,5 +60,12 @@
 MUST_CHECK int compare_samples(const struct samples *samples,
                                const struct baseline *baseline, const struct rule *rule,
                                struct comparison *out, struct err *err);
+
+/* The same, and keeps the numbers: judge/explain makes them readable. `log` may be NULL;
+ * the caller frees it. */
+MUST_CHECK int compare_logged(const struct samples *samples,
+                              const struct baseline *baseline, const struct rule *rule,
+                              struct comparison *out, struct compare_log *log,
+                              struct err *err);
 
 #endif

@@ -16,9 +16,8 @@ static void swap(double *a, double *b)
     *b = value;
 }
 
-/* Reorder so that values[rank] is what a sort would put there, nothing above it before it
- * and nothing below it after (Hoare's selection, the pivot a median of three). */
-static double select_rank(double *values, size_t count, size_t rank)
+/* Hoare's selection, the pivot a median of three. */
+double stats_select(double *values, size_t count, size_t rank)
 {
     size_t low = 0;
     size_t high = count - 1;
@@ -53,7 +52,7 @@ static double select_rank(double *values, size_t count, size_t rank)
 
 double stats_median(double *values, size_t count)
 {
-    double upper = select_rank(values, count, count / 2);
+    double upper = stats_select(values, count, count / 2);
     if (count % 2 == 1)
         return upper;
     double lower = values[0];
@@ -90,8 +89,8 @@ struct interval stats_median_interval(double *values, size_t count, double confi
 {
     size_t k = median_rank(count, (1 - confidence) / 2);
     struct interval interval;
-    interval.low = select_rank(values, count, k - 1);
-    interval.high = select_rank(values, count, count - k);
+    interval.low = stats_select(values, count, k - 1);
+    interval.high = stats_select(values, count, count - k);
     return interval;
 }
 
@@ -159,8 +158,9 @@ static uint64_t twice_midrank(double value, const double *a, size_t n, const dou
  * the other. C(32, 16) < 2³². */
 static double exact_p(const uint64_t *ranks, size_t total, size_t n, uint64_t observed)
 {
-    uint32_t ways[EXACT_MAX / 2 + 1][RANKS_MAX + 1];
-    memset(ways, 0, sizeof ways);
+    uint32_t ways[EXACT_MAX / 2 + 1][RANKS_MAX + 1]; /* 0 up to n and to all ranks' sum */
+    for (size_t chosen = 0; chosen <= n; chosen++)
+        memset(ways[chosen], 0, (total * (total + 1) + 1) * sizeof ways[0][0]);
     ways[0][0] = 1;
     uint64_t top = 0;
     for (size_t i = 0; i < total; i++) {
@@ -221,11 +221,14 @@ double stats_mann_whitney_p(const double *a, size_t n, const double *b, size_t m
         observed += twice_midrank(a[i], a, n, b, m);
     if (n + m <= EXACT_MAX) {
         uint64_t ranks[EXACT_MAX];
-        for (size_t i = 0; i < n; i++)
-            ranks[i] = twice_midrank(a[i], a, n, b, m);
-        for (size_t i = 0; i < m; i++)
-            ranks[n + i] = twice_midrank(b[i], a, n, b, m);
-        return exact_p(ranks, n + m, n, observed);
+        uint64_t odd = 0;
+        for (size_t i = 0; i < n + m; i++) {
+            ranks[i] = twice_midrank(i < n ? a[i] : b[i - n], a, n, b, m);
+            odd |= ranks[i] & 1;
+        }
+        for (size_t i = 0; odd == 0 && i < n + m; i++) /* no ties by twos: half the work */
+            ranks[i] /= 2;
+        return exact_p(ranks, n + m, n, odd == 0 ? observed / 2 : observed);
     }
     double ties = 0;
     for (size_t i = 0; i < n; i++)

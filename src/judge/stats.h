@@ -10,6 +10,10 @@
 
 #include <stddef.h>
 
+/* The value of that rank, counted from 0, rank < count. Reorders `values`: nothing above
+ * it before it and nothing below it after. */
+double stats_select(double *values, size_t count, size_t rank);
+
 /* The middle value, or the mean of the two middle ones; count ≥ 1. Reorders `values`. */
 double stats_median(double *values, size_t count);
 

@@ -41,6 +41,18 @@ void text_string(struct buf *out, const char *text)
     buf_addc(out, '"');
 }
 
+void text_plain(struct buf *out, const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
+        if (*c < 0x20 || *c == 0x7f || c1)
+            buf_addc(out, '?');
+        else
+            buf_addc(out, (char)*c);
+        c += c1;
+    }
+}
+
 /* printf and strtod of the C library round correctly, and our programs never leave the C
  * locale, so the text is the same everywhere. */
 void text_number(struct buf *out, double number)

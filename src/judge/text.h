@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON text written by hand where a reader of `git diff` cares for its lines: quoted
- * strings and numbers. Reading is base/json's. */
+/* How strings and numbers look in what the room writes: JSON written by hand where a
+ * reader of `git diff` cares for its lines, and text for a terminal. Reading is
+ * base/json's. */
 #ifndef RATCHET_JUDGE_TEXT_H
 #define RATCHET_JUDGE_TEXT_H
 
@@ -13,5 +14,9 @@ void text_string(struct buf *out, const char *text);
 /* The number in the fewest of 15, 16 or 17 digits that read back as the same double:
  * whole numbers without a point. NaN and infinities have no JSON and become null. */
 void text_number(struct buf *out, double number);
+
+/* Text for a terminal. A failure's words may come from a hostile program: control
+ * characters become `?`. */
+void text_plain(struct buf *out, const char *text);
 
 #endif

@@ -471,19 +471,6 @@ int verdict_parse_json(const char *bytes, size_t len, const char *name,
 
 /* ---- table ---- */
 
-/* A failure's words may come from a hostile program: nothing a terminal would obey. */
-static void put_plain(struct buf *out, const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
-        if (*c < 0x20 || *c == 0x7f || c1)
-            buf_addc(out, '?');
-        else
-            buf_addc(out, (char)*c);
-        c += c1;
-    }
-}
-
 static void table_row(const struct config_verdict *config, int width, struct buf *out)
 {
     char change[64] = "-";
@@ -498,7 +485,7 @@ static void table_row(const struct config_verdict *config, int width, struct buf
              verdict_name(config->verdict), change, against_name(config->against),
              config->replicates, marked);
     buf_adds(out, "    ");
-    put_plain(out, config->reason);
+    text_plain(out, config->reason);
     if (config->fault != FAULT_NONE)
         buf_addf(out, " (fault: %s)", fault_name(config->fault));
     buf_addc(out, '\n');
@@ -516,9 +503,9 @@ void verdict_format_table(const struct comparison *comparison, struct buf *out)
     for (size_t i = 0; i < comparison->count; i++)
         table_row(&comparison->configs[i], (int)width, out);
     buf_addf(out, "%s on ", verdict_name(comparison->verdict));
-    put_plain(out, comparison->device.name[0] != '\0' ? comparison->device.name
+    text_plain(out, comparison->device.name[0] != '\0' ? comparison->device.name
                                                       : comparison->device.slug);
     buf_adds(out, ": ");
-    put_plain(out, comparison->reason);
+    text_plain(out, comparison->reason);
     buf_addc(out, '\n');
 }

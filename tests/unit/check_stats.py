@@ -225,16 +225,28 @@ class Generator:
             if all(p & 0xffff >= 65536 % bound for p in products):
                 return [p >> 16 for p in products]
 
-    def mean(self, values):
-        at = []
-        while len(at) < len(values):
-            at += self.four(len(values))
-        return sum(values[i] for i in at[:len(values)]) / len(values)
+    def means(self, values, count):
+        """Of that many resamples, four side by side, k values a draw: nᵏ at most 4096."""
+        n = len(values)
+        length = 1
+        while n ** (length + 1) <= 4096 and length < n:
+            length += 1
+        lengths = [length] * (n // length) + ([n % length] if n % length else [])
+        means = []
+        while len(means) < count:
+            sums = [0.0] * 4
+            for size in lengths:
+                for lane, index in enumerate(self.four(n ** size)):
+                    sums[lane] += sum(values[index // n ** digit % n] for digit in range(size))
+            means += [total / n for total in sums]
+        return means[:count]
 
 
 def bootstrap(seed, resamples, confidence, comparisons, scatter, a, b):
     first, second = Generator(seed, 0), Generator(seed, 1)
-    means = [first.mean(a) - (second.mean(b) if b else 0.0) for _ in range(resamples)]
+    means = first.means(a, resamples)
+    if b:
+        means = [one - other for one, other in zip(means, second.means(b, resamples))]
     n = min(len(a), len(b)) if b else len(a)
     tail = (1 - confidence) / 2
     t = scipy.stats.t.isf(tail, n - 1)
@@ -254,8 +266,8 @@ def bootstrap(seed, resamples, confidence, comparisons, scatter, a, b):
 def bootstraps():
     lines, wanted = [], []
     for trial in range(60):
-        a = [RNG.gauss(0.01, 0.004) for _ in range(RNG.choice([2, 3, 5, 6, 7, 8, 13]))]
-        b = [RNG.gauss(0, 0.01) for _ in range(RNG.choice([2, 6, 12]))] if trial % 3 == 0 else []
+        a = [RNG.gauss(0.01, 0.004) for _ in range(RNG.choice([2, 3, 5, 6, 7, 8, 13, 16, 64, 65, 300]))]
+        b = [RNG.gauss(0, 0.01) for _ in range(RNG.choice([2, 6, 12, 70]))] if trial % 3 == 0 else []
         if trial % 4 == 1:
             a[0] += 0.2  # one outlier: the percentile's side counts
         if trial % 10 == 7:

@@ -100,7 +100,7 @@ static void ask_bootstrap(void)
                        &result, &err) != 0)
         die(err.text);
     struct interval stretched =
-        bootstrap_stretch(&result, settings.confidence, comparisons, scatter);
+        bootstrap_stretch(&result, settings.confidence, comparisons, scatter).interval;
     answer(result.estimate);
     answer(result.plain.low);
     answer(result.plain.high);

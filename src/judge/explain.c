@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the words of the decision log. Numbers are looked up, never derived; the only
+ * arithmetic is to percent. */
+#include "judge/explain.h"
+
+#include "judge/text.h"
+
+static const char *const clause_words[CLAUSE_COUNT] = {
+    [CLAUSE_FAULT] = "it could not be measured: unmeasured",
+    [CLAUSE_IDENTICAL] = "the same machine code needs no measuring: held",
+    [CLAUSE_NO_SAMPLES] = "no replicate has samples of head: unmeasured",
+    [CLAUSE_ALL_MARKED] = "every replicate with samples of head is marked: unclear",
+    [CLAUSE_NOTHING_AGAINST] = "there is nothing to compare against: unmeasured",
+    [CLAUSE_FEW] = "fewer replicates than `min-replicates`: unmeasured",
+    [CLAUSE_FEW_MARKED] = "fewer than `min-replicates` are left without a mark: unclear",
+    [CLAUSE_CONTROL] = "control lies wholly outside its floor, biased: unmeasured",
+    [CLAUSE_REGRESSED] = "the claim is wholly above the line, and there is no base arm to ask "
+                         "whether it is this change's doing: regressed",
+    [CLAUSE_REGRESSED_ADDS] = "the claim is wholly above the line, and against base wholly "
+                              "above own-floor: regressed",
+    [CLAUSE_OWN_UNKNOWN] = "the claim is wholly above the line, but a single replicate has "
+                           "base: unclear",
+    [CLAUSE_OWN_UNCLEAR] = "the claim is wholly above the line, against base not wholly above "
+                           "own-floor, and replicates are left: unclear",
+    [CLAUSE_LOST] = "the claim is wholly above the line, but against base not wholly above "
+                    "own-floor: held, already lost on main",
+    [CLAUSE_IMPROVED] = "the claim is wholly below the line: improved",
+    [CLAUSE_HELD] = "the interval of the looks is wholly inside both lines: held",
+    [CLAUSE_STRADDLES] = "neither interval is wholly on one side: unclear",
+};
+
+static const char *const bound_words[] = {
+    [BOUND_BOOTSTRAP] = "bootstrap",
+    [BOUND_STUDENT] = "Student's t",
+    [BOUND_SCATTER] = "least scatter",
+    [BOUND_TICK] = "half a tick",
+};
+
+static void put_interval(struct buf *out, const char *name, struct interval interval,
+                         struct bounds bounds)
+{
+    buf_addf(out, "    %-13s %+.4f%% to %+.4f%%  (low: %s, high: %s)\n", name,
+             100 * interval.low, 100 * interval.high, bound_words[bounds.low],
+             bound_words[bounds.high]);
+}
+
+/* ---- what holds for all configs ---- */
+
+static void put_rule(const struct rule *rule, const struct compare_log *log,
+                     struct buf *out)
+{
+    buf_addf(out,
+             "rule: lines ±%g%%, confidence %g%%, own-floor %g%%, control-floor %g%%, "
+             "drift-margin %g%%, min-replicates %u\n",
+             100 * rule->threshold, 100 * rule->confidence, 100 * rule->own_floor,
+             100 * rule->control_floor, 100 * rule->drift_margin, rule->min_replicates);
+    buf_adds(out, "looks: at");
+    for (unsigned i = 0; i < rule->look_count; i++)
+        buf_addf(out, "%s %u", i == 0 ? "" : ",", rule->looks[i]);
+    buf_addf(out,
+             " replicates; α is split by %g looks for `looks`, which holds, and by %g "
+             "(looks × %zu configs) for `claim`, which regresses or improves\n",
+             log->levels.looks, log->levels.claims, log->claims);
+    buf_addf(out, "bootstrap: %u resamples, seed %llu\n", rule->resamples, rule->seed);
+}
+
+/* ---- replicates ---- */
+
+static void put_marks(struct buf *out, unsigned marks)
+{
+    const char *before = "";
+    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
+        if ((marks & 1u << bit) == 0)
+            continue;
+        buf_addf(out, "%s%s", before, mark_name(bit));
+        before = ", ";
+    }
+}
+
+/* A line of the table: the medians that were used, or why there are none. */
+static void put_replicate(const struct config_samples *samples, const struct medians *medians,
+                          size_t at, size_t row, struct buf *out)
+{
+    const struct replicate *replicate = &samples->replicates[at];
+    buf_addf(out, "    %5zu", at + 1);
+    if (row == medians->count || medians->from[row] != at) {
+        buf_adds(out, "  left out: ");
+        if (replicate->marks != 0)
+            put_marks(out, replicate->marks);
+        else
+            buf_adds(out, replicate->arms[ARM_HEAD].count == 0 ? "no samples of head"
+                                                               : "nothing was compared");
+        buf_addc(out, '\n');
+        return;
+    }
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        if (medians->rows[row][arm] > 0)
+            buf_addf(out, "  %12.3f", medians->rows[row][arm]);
+        else
+            buf_addf(out, "  %12s", "-");
+    }
+    buf_addc(out, '\n');
+}
+
+static void put_replicates(const struct config_samples *samples,
+                           const struct config_log *log, struct buf *out)
+{
+    if (samples->count == 0)
+        return;
+    buf_adds(out, "  replicates, medians in ns\n         ");
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        buf_addf(out, "  %12s", arm_name((enum arm)arm));
+    buf_addc(out, '\n');
+    size_t row = 0;
+    for (size_t at = 0; at < samples->count; at++) {
+        put_replicate(samples, &log->medians, at, row, out);
+        row += row < log->medians.count && log->medians.from[row] == at;
+    }
+}
+
+/* ---- one line of the comparison ---- */
+
+static void put_logs(const struct estimate *estimate, const char *name, struct buf *out)
+{
+    buf_addf(out, "    %s", name);
+    for (size_t i = 0; i < estimate->replicates; i++)
+        buf_addf(out, "%s%+.6f", i % 8 == 0 ? "\n      " : " ", estimate->logs[i]);
+    buf_addc(out, '\n');
+}
+
+static void put_stretch(const char *name, const struct stretched *stretched,
+                        const struct bootstrap_result *result, struct buf *out)
+{
+    buf_addf(out,
+             "    %-13s α/2 %.5f, t %.4f, stretched by %.4f; standard error %.6f\n", name,
+             stretched->tail, stretched->t, stretched->t / result->t, stretched->error);
+}
+
+/* From values to the three intervals. `scatter` says whose is the least believed. */
+static void put_workings(const struct estimate *estimate, const char *values,
+                         const char *scatter, struct buf *out)
+{
+    const struct workings *workings = &estimate->workings;
+    const struct bootstrap_result *result = &workings->result;
+    put_logs(estimate, values, out);
+    buf_addf(out, "    estimate      %+.6f, which is %+.4f%%\n", result->estimate,
+             100 * estimate->change.change);
+    buf_addf(out, "    standard error %.6f, %u degrees of freedom, t %.4f\n",
+             result->standard_error, result->df, result->t);
+    buf_addf(out, "    bootstrap     %+.6f to %+.6f, quantiles %.5f and %.5f\n",
+             result->percentile.low, result->percentile.high, result->level,
+             1 - result->level);
+    buf_addf(out, "    least scatter %.6f: %s\n", workings->scatter,
+             workings->scatter > workings->tick_scatter ? scatter : "rounding to a tick");
+    put_stretch("looks", &workings->looks, result, out);
+    put_stretch("claim", &workings->claims, result, out);
+    buf_addf(out, "    half a tick   %.4f%%", 100 * workings->half_tick);
+    if (workings->margin > 0)
+        buf_addf(out, "; then the drift margin, %g%% on either side",
+                 100 * workings->margin);
+    buf_addc(out, '\n');
+    put_interval(out, "interval", estimate->change.ci, workings->plain_bounds);
+    put_interval(out, "looks", estimate->change.ci_decision, workings->looks_bounds);
+    put_interval(out, "claim", estimate->claim, workings->claims_bounds);
+}
+
+static void put_line(const struct estimate *estimate, const char *name, bool decides,
+                     const char *values, const char *scatter, struct buf *out)
+{
+    buf_addf(out, "  %s%s\n", name, decides ? " (decides)" : "");
+    if (estimate->change.known)
+        put_workings(estimate, values, scatter, out);
+    else
+        buf_addf(out, "    %zu replicates: no interval\n", estimate->replicates);
+}
+
+static void put_stored(const struct config_verdict *verdict, const struct config_log *log,
+                       struct buf *out)
+{
+    if (log->stored_medians == NULL)
+        return;
+    put_line(&log->stored, "head against the stored samples, unpaired",
+             verdict->against == AGAINST_STORED, "ln head", "none", out);
+    buf_addf(out, "    stored medians, ns");
+    for (size_t i = 0; i < log->stored_count; i++)
+        buf_addf(out, "%s%.3f", i % 8 == 0 ? "\n      " : " ", log->stored_medians[i]);
+    buf_addc(out, '\n');
+    if (verdict->anchor_drift_known)
+        buf_addf(out, "    anchor today against stored %+.4f%%\n",
+                 100 * verdict->anchor_drift);
+}
+
+static void put_lines(const struct rule *rule, const struct config_verdict *verdict,
+                      const struct config_log *log, struct buf *out)
+{
+    if (log->control.replicates > 0) {
+        put_line(&log->control, "control against anchor", false, "ln control/anchor",
+                 "none", out);
+        if (log->control.change.known)
+            buf_addf(out, "    biased where `looks` is wholly outside ±%g%%: %s\n",
+                     100 * rule->control_floor,
+                     log->clause == CLAUSE_CONTROL ? "yes" : "no");
+    }
+    static const char control[] = "control's";
+    if (log->anchor.replicates > 0)
+        put_line(&log->anchor, "head against anchor",
+                 verdict->against == AGAINST_ANCHOR, "ln head/anchor", control, out);
+    if (log->base.replicates > 0) {
+        put_line(&log->base, "head against base, its own change",
+                 verdict->against == AGAINST_BASE, "ln head/base", control, out);
+        if (log->base.change.known)
+            buf_addf(out, "    adds to it where `claim` is wholly above %+g%%: %s\n",
+                     100 * rule->own_floor,
+                     log->base.claim.low > rule->own_floor ? "yes" : "no");
+    }
+    put_stored(verdict, log, out);
+}
+
+static void put_config(const struct config_samples *samples, const struct rule *rule,
+                       const struct config_verdict *verdict, const struct config_log *log,
+                       struct buf *out)
+{
+    buf_addf(out, "\nconfig %s: %zu replicates used, %zu marked, %zu started\n",
+             verdict->config.name, log->medians.count, verdict->marked,
+             verdict->attempts);
+    if (log->medians.count > 0)
+        buf_addf(out, "  clock ticks in %g ns\n", log->tick_ns);
+    put_replicates(samples, log, out);
+    put_lines(rule, verdict, log, out);
+    buf_addf(out, "  clause: %s\n  %s: ", clause_words[log->clause],
+             verdict_name(verdict->verdict));
+    text_plain(out, verdict->reason);
+    if (verdict->fault != FAULT_NONE)
+        buf_addf(out, " (fault: %s)", fault_name(verdict->fault));
+    buf_adds(out, verdict->wants_more ? "; more replicates are wanted\n" : "\n");
+}
+
+void explain_text(const struct samples *samples, const struct rule *rule,
+                  const struct comparison *comparison, const struct compare_log *log,
+                  struct buf *out)
+{
+    put_rule(rule, log, out);
+    for (size_t i = 0; i < log->count; i++)
+        put_config(&samples->configs[i], rule, &comparison->configs[i], &log->configs[i],
+                   out);
+    buf_addf(out, "\nthe whole is %s: ", verdict_name(comparison->verdict));
+    text_plain(out, comparison->reason);
+    buf_addc(out, '\n');
+}
