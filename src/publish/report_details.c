@@ -126,12 +126,36 @@ static void write_failed_anchors(const struct report_view *view, struct buf *out
     }
 }
 
+/* Memory that grew is said beside the time; it changes no verdict. */
+static void write_memory(const struct report_view *view, struct buf *out)
+{
+    const double least_share = 0.01, least_bytes = 1 << 20;
+    char before_text[FIGURE_BYTES], text[FIGURE_BYTES], percent[FIGURE_BYTES];
+    size_t count = 0;
+    for (size_t i = 0; i < view->count && count < PARTS_LISTED; i++) {
+        const struct config_verdict *row = view->rows[i];
+        const struct config_samples *samples = parts_samples(view, row);
+        enum arm from = row->against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR;
+        double before = samples == NULL ? 0 : (double)samples->peak_bytes[from];
+        double grown = samples == NULL ? 0 : (double)samples->peak_bytes[ARM_HEAD] - before;
+        if (before <= 0 || grown < least_bytes || grown < least_share * before)
+            continue;
+        buf_adds(out, count++ == 0 ? "- Peak memory grew: " : ", ");
+        parts_name(out, row->config.name);
+        buf_addf(out, " %s → %s (%s)", figure_bytes(before_text, before),
+                 figure_bytes(text, before + grown), figure_percent(percent, grown / before));
+    }
+    if (count > 0)
+        buf_adds(out, ".\n");
+}
+
 void report_lines(const struct report_view *view, struct buf *out)
 {
     BUF_AUTO lines;
     buf_init(&lines, LINES_BUDGET);
     write_stored(view, &lines);
     write_control(view, &lines);
+    write_memory(view, &lines);
     write_marked(view, &lines);
     write_failed_anchors(view, &lines);
     if (lines.failed)
@@ -171,7 +195,9 @@ void report_folded(const struct report_view *view, struct buf *out)
         table_speed(view, out, SPEED_BUDGET);
         buf_adds(out, "\nOperations are 4·B·H·D for every pair of query and key that the mask "
                       "leaves visible; compulsory bytes are Q, K and V read once and O written "
-                      "once.\n\n</details>\n");
+                      "once.");
+        table_peaks(view, out);
+        buf_adds(out, "\n\n</details>\n");
     }
     const struct samples *samples = view->report->samples;
     if (samples == NULL || samples->environment.count == 0)

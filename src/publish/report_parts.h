@@ -54,6 +54,8 @@ void table_verdicts(const struct report_view *view, struct buf *out, size_t budg
 /* Has that table a row? */
 bool table_has_evidence(const struct report_view *view);
 bool table_has_speed(const struct report_view *view);
+/* What the shares of the table are of, one or two sentences; nothing on a device without any. */
+void table_peaks(const struct report_view *view, struct buf *out);
 void table_evidence(const struct report_view *view, struct buf *out, size_t budget);
 void table_speed(const struct report_view *view, struct buf *out, size_t budget);
 void table_environment(const struct report_view *view, struct buf *out, size_t budget);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the tables of a report. A row is written aside and only taken when it fits, so a table
  * never ends in half a row. */
+#include "peaks.h"
 #include "publish/figures.h"
 #include "publish/markdown.h"
 #include "publish/report_parts.h"
@@ -302,23 +303,73 @@ static void problem_cell(const struct problem *problem, struct buf *out)
              problem->causal ? " causal" : "");
 }
 
+/* The peaks of the device, where it is one that is known. */
+static const struct peaks *peaks_of(const struct report_view *view)
+{
+    const struct samples *samples = view->report->samples;
+    const char *capability =
+        samples == NULL ? NULL : environment_get(&samples->environment, "compute_capability");
+    return capability == NULL ? NULL : peaks_find(samples->device.name, capability);
+}
+
+/* A rate, and what share of the peak it is. More than memory can give came out of a cache. */
+static void rate_cell(struct buf *out, double per_ns, const char *unit, double peak_per_ns,
+                      const char *beyond)
+{
+    char text[FIGURE_BYTES];
+    buf_addf(out, " | %s", figure_rate(text, per_ns, unit));
+    if (!(peak_per_ns > 0))
+        return;
+    if (per_ns > peak_per_ns)
+        buf_addf(out, " (%s)", beyond);
+    else
+        buf_addf(out, " (%.0f%%)", 100 * per_ns / peak_per_ns);
+}
+
+static void memory_cell(const struct config_samples *samples, enum arm from, struct buf *out)
+{
+    char text[FIGURE_BYTES];
+    unsigned long long peak = samples == NULL ? 0 : samples->peak_bytes[ARM_HEAD];
+    unsigned long long before = samples == NULL ? 0 : samples->peak_bytes[from];
+    buf_addf(out, " | %s", peak > 0 ? figure_bytes(text, (double)peak) : "–");
+    if (peak > before && before > 0)
+        buf_addf(out, " (+%s)", figure_bytes(text, (double)(peak - before)));
+    else if (peak < before)
+        buf_addf(out, " (-%s)", figure_bytes(text, (double)(before - peak)));
+}
+
 static void speed_row(const struct report_view *view, const struct config_verdict *row,
                       struct buf *out)
 {
     const struct problem *problem = &row->config.problem;
+    const struct peaks *peaks = peaks_of(view);
     enum arm from = row->against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR;
     double operations = figure_operations(problem);
+    double ns = row->median_ns[ARM_HEAD];
+    bool tensor = problem->dtype != DTYPE_FP32;
     char text[FIGURE_BYTES];
     problem_cell(problem, out);
-    for (int i = 0; i < 2; i++) {
-        double ns = row->median_ns[i == 0 ? from : ARM_HEAD];
-        buf_addf(out, " | %s", ns > 0 ? figure_rate(text, operations / ns, "FLOP/s") : "–");
-    }
-    double bytes = figure_compulsory_bytes(problem) / row->median_ns[ARM_HEAD];
-    buf_addf(out, " | %s", figure_rate(text, bytes, "B/s"));
-    const struct config_samples *samples = parts_samples(view, row);
-    unsigned long long peak = samples == NULL ? 0 : samples->peak_bytes[ARM_HEAD];
-    buf_addf(out, " | %s", peak > 0 ? figure_bytes(text, (double)peak) : "–");
+    buf_addf(out, " | %s", row->median_ns[from] > 0
+                               ? figure_rate(text, operations / row->median_ns[from], "FLOP/s")
+                               : "–");
+    rate_cell(out, operations / ns, "FLOP/s",
+              peaks != NULL && tensor ? 1000 * peaks->fp16_tflop_s : 0, "above the peak");
+    rate_cell(out, figure_compulsory_bytes(problem) / ns, "B/s",
+              peaks != NULL ? peaks->dram_gb_s : 0, "from cache");
+    memory_cell(parts_samples(view, row), from, out);
+}
+
+void table_peaks(const struct report_view *view, struct buf *out)
+{
+    const struct peaks *peaks = peaks_of(view);
+    const struct samples *samples = view->report->samples;
+    if (peaks != NULL)
+        buf_addf(out, " Shares are of the vendor's peaks: %g TFLOP/s of dense fp16, %g GB/s. More "
+                      "bandwidth than DRAM has means that the inputs stayed in the cache.",
+                 peaks->fp16_tflop_s, peaks->dram_gb_s);
+    else if (samples != NULL &&
+             environment_get(&samples->environment, "compute_capability") != NULL)
+        buf_adds(out, " The peaks of this device are not in our table: no shares.");
 }
 
 void table_speed(const struct report_view *view, struct buf *out, size_t budget)

@@ -220,6 +220,42 @@ static void golden_moved(struct scene *scene)
     golden(scene, "unclear");
 }
 
+/* A GPU: shares of its peaks, what came from a cache, memory that grew, and readings that differ
+ * every time and so from no baseline. */
+static void golden_gpu(struct scene *scene)
+{
+    static struct fact facts[] = {{(char[]){"compute_capability"}, (char[]){"9.0"}},
+                                  {(char[]){"driver"}, (char[]){"580.1"}},
+                                  {(char[]){"seen_sm_clock"}, (char[]){"1965 to 1980 MHz"}}};
+    static struct fact stored[] = {{(char[]){"compute_capability"}, (char[]){"9.0"}},
+                                   {(char[]){"driver"}, (char[]){"575.9"}},
+                                   {(char[]){"seen_sm_clock"}, (char[]){"1980 MHz"}}};
+    scene_begin(scene, VERDICT_HELD);
+    put(scene->comparison.device.slug, MODEL_NAME_BYTES, "nvidia-h200");
+    put(scene->samples.device.name, sizeof scene->samples.device.name, "NVIDIA H200");
+    for (int i = 0; i < 2; i++) {
+        struct config_verdict *row =
+            scene_measured(scene, i == 0 ? "b32_h8_s512_d64" : "b1_h8_s512_d64", VERDICT_HELD,
+                           0.0041, 0.0038,
+                           "+0.41% [+0.01, +0.81] against the anchor is wholly inside ±3%");
+        row->config.problem =
+            (struct problem){i == 0 ? 32 : 1, 8, 8, 512, 512, 64, DTYPE_FP16, false};
+        row->median_ns[ARM_ANCHOR] = i == 0 ? 63200 : 400;
+        row->median_ns[ARM_HEAD] = i == 0 ? 63459 : 402;
+        scene->measured[i].config = row->config;
+        scene->measured[i].peak_bytes[ARM_ANCHOR] = i == 0 ? 64 << 20 : 3 << 20;
+        scene->measured[i].peak_bytes[ARM_HEAD] = i == 0 ? 66 << 20 : 3 << 20;
+    }
+    scene->samples.environment = (struct environment){facts, 3};
+    scene->stored.config = scene->verdicts[0].config;
+    scene->stored.environment = (struct environment){stored, 3};
+    scene->baseline = (struct baseline){.configs = &scene->stored, .count = 1};
+    scene->report.baseline = &scene->baseline;
+    golden(scene, "held_gpu");
+    put(scene->samples.device.name, sizeof scene->samples.device.name, "NVIDIA Unknown");
+    golden(scene, "held_gpu_unknown");
+}
+
 static void golden_unmeasured(struct scene *scene)
 {
     scene_begin(scene, VERDICT_UNMEASURED);
@@ -385,6 +421,7 @@ int main(void)
         return 1;
     golden_held(scene);
     golden_moved(scene);
+    golden_gpu(scene);
     golden_unmeasured(scene);
     golden_promotion(scene);
     stays_small(scene);
