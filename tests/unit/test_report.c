@@ -224,12 +224,14 @@ static void golden_moved(struct scene *scene)
  * every time and so from no baseline. */
 static void golden_gpu(struct scene *scene)
 {
-    static struct fact facts[] = {{(char[]){"compute_capability"}, (char[]){"9.0"}},
-                                  {(char[]){"driver"}, (char[]){"580.1"}},
-                                  {(char[]){"seen_sm_clock"}, (char[]){"1965 to 1980 MHz"}}};
-    static struct fact stored[] = {{(char[]){"compute_capability"}, (char[]){"9.0"}},
-                                   {(char[]){"driver"}, (char[]){"575.9"}},
-                                   {(char[]){"seen_sm_clock"}, (char[]){"1980 MHz"}}};
+    static char names[][32] = {"compute_capability", "driver", "seen_sm_clock"};
+    static char now[][32] = {"9.0", "580.1", "1965 to 1980 MHz"};
+    static char then[][32] = {"9.0", "575.9", "1980 MHz"};
+    struct fact facts[3], stored[3];
+    for (int i = 0; i < 3; i++) {
+        facts[i] = (struct fact){names[i], now[i]};
+        stored[i] = (struct fact){names[i], then[i]};
+    }
     scene_begin(scene, VERDICT_HELD);
     put(scene->comparison.device.slug, MODEL_NAME_BYTES, "nvidia-h200");
     put(scene->samples.device.name, sizeof scene->samples.device.name, "NVIDIA H200");
