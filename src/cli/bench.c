@@ -1,113 +1,154 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `ratchet bench` and `ratchet verify`: the kernel of one commit alone, any configs, on the
- * same road (sandbox, verification, fresh processes) but with nobody to compare with. */
+/* `ratchet bench` and `ratchet verify`: the kernel of one commit, any shapes, on the same road
+ * (sandbox, verification, fresh processes): alone, or with another commit's as an arm. */
+#include "cli/bench_table.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 #include "intake/values.h"
 #include "judge/samples.h"
-#include "judge/stats.h"
 #include "pipeline.h"
-#include "publish/figures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { SHAPES_LIST_MAX = 16 };
+
 struct bench_options {
-    const char *repo, *head, *device, *config, *output, *replicates;
-    const char *batch, *heads, *heads_kv, *seq, *dim, *dtype;
-    bool causal;
+    const char *repo, *head, *compare, *device, *config, *output, *replicates;
+    const char *iterations, *warmup, *configs;
+    const char *batch, *heads, *heads_kv, *seq, *seq_k, *dim, *dtype;
+    bool causal, quiet;
 };
 
-/* The shape given on the command line, over the first config of ci/ratchet.conf; --seq takes
- * several with commas, one config each. */
+/* Numbers with commas; `otherwise` alone where nothing is given. */
+static int read_list(const char *text, const char *name, int otherwise,
+                     int out[SHAPES_LIST_MAX], size_t *count, struct err *err)
+{
+    *count = 0;
+    if (text == NULL) {
+        out[(*count)++] = otherwise;
+        return 0;
+    }
+    for (;;) {
+        char one[16];
+        long long number;
+        size_t len = strcspn(text, ",");
+        if (len >= sizeof one || *count == SHAPES_LIST_MAX)
+            return err_set(err, ERR_USAGE, "%s: expected up to %d numbers with commas", name,
+                           SHAPES_LIST_MAX);
+        snprintf(one, sizeof one, "%.*s", (int)len, text);
+        if (value_int(one, 1, PROBLEM_DIM_MAX, name, &number, err) != 0)
+            return -1;
+        out[(*count)++] = (int)number;
+        if (text[len] == '\0')
+            return 0;
+        text += len + 1;
+    }
+}
+
+static int add_shape(struct ratchet_config *config, const struct problem *problem,
+                     struct err *err)
+{
+    if (config->config_count == MODEL_CONFIGS_MAX)
+        return err_set(err, ERR_USAGE, "more than %d shapes", MODEL_CONFIGS_MAX);
+    struct config *out = &config->configs[config->config_count++];
+    out->problem = *problem;
+    snprintf(out->name, sizeof out->name, "b%d_h%d_s%d_d%d_%s%s", problem->batch,
+             problem->heads, problem->seq_q, problem->head_dim, dtype_name(problem->dtype),
+             problem->causal ? "_causal" : "");
+    return 0;
+}
+
+static bool shapes_given(const struct bench_options *given)
+{
+    return given->seq != NULL || given->batch != NULL || given->heads != NULL ||
+           given->dim != NULL || given->dtype != NULL || given->causal ||
+           given->heads_kv != NULL || given->seq_k != NULL;
+}
+
+/* The shapes of the command line in place of those of ci/ratchet.conf, whose first one says what
+ * is not given: every batch with every length and every dimension. */
 static int override_shapes(const struct bench_options *given, struct ratchet_config *config,
                            struct err *err)
 {
-    if (given->seq == NULL && given->batch == NULL && given->heads == NULL &&
-        given->dim == NULL && given->dtype == NULL && !given->causal && given->heads_kv == NULL)
+    struct problem shape = config->configs[0].problem;
+    int batches[SHAPES_LIST_MAX], lengths[SHAPES_LIST_MAX], dims[SHAPES_LIST_MAX];
+    size_t batch_count, length_count, dim_count, count;
+    int keys[SHAPES_LIST_MAX], heads[SHAPES_LIST_MAX], heads_kv[SHAPES_LIST_MAX];
+    if (!shapes_given(given))
         return 0;
-    struct config shape = config->configs[0];
-    struct problem *problem = &shape.problem;
-    const struct {
-        const char *name, *text;
-        int *value;
-    } numbers[] = {{"--batch", given->batch, &problem->batch},
-                   {"--heads", given->heads, &problem->heads},
-                   {"--heads-kv", given->heads_kv, &problem->heads_kv},
-                   {"--dim", given->dim, &problem->head_dim}};
-    long long number;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (numbers[i].text == NULL)
-            continue;
-        if (value_int(numbers[i].text, 1, PROBLEM_DIM_MAX, numbers[i].name, &number, err) != 0)
-            return -1;
-        *numbers[i].value = (int)number;
-    }
-    if (given->heads != NULL && given->heads_kv == NULL)
-        problem->heads_kv = problem->heads;
-    if (given->dtype != NULL && dtype_parse(given->dtype, &problem->dtype) != 0)
+    if (read_list(given->batch, "--batch", shape.batch, batches, &batch_count, err) != 0 ||
+        read_list(given->seq, "--seq", shape.seq_q, lengths, &length_count, err) != 0 ||
+        read_list(given->dim, "--dim", shape.head_dim, dims, &dim_count, err) != 0 ||
+        read_list(given->heads, "--heads", shape.heads, heads, &count, err) != 0 ||
+        read_list(given->heads_kv, "--heads-kv",
+                  given->heads != NULL ? heads[0] : shape.heads_kv, heads_kv, &count, err) != 0 ||
+        read_list(given->seq_k, "--seq-k", 0, keys, &count, err) != 0)
+        return -1;
+    if (given->dtype != NULL && dtype_parse(given->dtype, &shape.dtype) != 0)
         return err_set(err, ERR_USAGE, "--dtype: expected fp16, bf16 or fp32, not `%s`",
                        given->dtype);
-    problem->causal = problem->causal || given->causal;
-    char default_seq[16];
-    snprintf(default_seq, sizeof default_seq, "%d", problem->seq_q);
+    shape.heads = heads[0];
+    shape.heads_kv = heads_kv[0];
+    if (shape.heads % shape.heads_kv != 0)
+        return err_set(err, ERR_USAGE, "--heads-kv: %d does not divide %d heads",
+                       shape.heads_kv, shape.heads);
+    shape.causal = shape.causal || given->causal;
     config->config_count = 0;
-    for (const char *seq = given->seq == NULL ? default_seq : given->seq; *seq != '\0';) {
-        char one[16];
-        size_t len = strcspn(seq, ",");
-        if (len >= sizeof one || config->config_count == MODEL_CONFIGS_MAX)
-            return err_set(err, ERR_USAGE, "--seq: expected numbers with commas");
-        snprintf(one, sizeof one, "%.*s", (int)len, seq);
-        if (value_int(one, 1, PROBLEM_DIM_MAX, "--seq", &number, err) != 0)
+    for (size_t i = 0; i < batch_count * length_count * dim_count; i++) {
+        shape.batch = batches[i / (length_count * dim_count)];
+        shape.seq_q = lengths[i / dim_count % length_count];
+        shape.seq_k = given->seq_k != NULL ? keys[0] : shape.seq_q;
+        shape.head_dim = dims[i % dim_count];
+        if (add_shape(config, &shape, err) != 0)
             return -1;
-        struct config *out = &config->configs[config->config_count++];
-        *out = shape;
-        out->problem.seq_q = out->problem.seq_k = (int)number;
-        snprintf(out->name, sizeof out->name, "b%d_h%d_s%d_d%d%s", problem->batch,
-                 problem->heads, (int)number, problem->head_dim,
-                 problem->causal ? "_causal" : "");
-        seq += len + (seq[len] == ',');
     }
     return 0;
 }
 
-static int print_config(const struct config_samples *config, struct err *err)
+/* Only the configs that --configs names. */
+static int choose_configs(const char *names, struct ratchet_config *config, struct err *err)
 {
-    if (config->fault != FAULT_NONE) {
-        printf("%-28s %s: %s\n", config->config.name, fault_name(config->fault),
-               config->failure);
-        return 0;
+    size_t kept = 0;
+    for (const char *name = names; name != NULL && *name != '\0';) {
+        size_t len = strcspn(name, ","), i = 0;
+        while (i < config->config_count && (strlen(config->configs[i].name) != len ||
+                                            strncmp(config->configs[i].name, name, len) != 0))
+            i++;
+        if (i == config->config_count || i < kept)
+            return err_set(err, ERR_USAGE, "--configs: no config `%.*s`, or named twice",
+                           (int)(len < 64 ? len : 64), name);
+        struct config chosen = config->configs[i];
+        config->configs[i] = config->configs[kept];
+        config->configs[kept++] = chosen;
+        name += len + (name[len] == ',');
     }
-    struct series medians = {0};
-    size_t marked = 0;
-    double scratch[4096];
-    for (size_t i = 0; i < config->count; i++) {
-        const struct series *head = &config->replicates[i].arms[ARM_HEAD];
-        marked += config->replicates[i].marks != 0;
-        if (head->count == 0 || head->count > sizeof scratch / sizeof scratch[0])
-            continue;
-        memcpy(scratch, head->ns, head->count * sizeof scratch[0]);
-        if (series_add(&medians, stats_median(scratch, head->count)) != 0)
-            return err_set(err, ERR_HOST, "out of memory");
-    }
-    if (medians.count == 0) {
-        printf("%-28s no samples\n", config->config.name);
-        return 0;
-    }
-    /* Quantiles of so few processes would promise more than they hold: the range is shown. */
-    double low = medians.ns[0], high = medians.ns[0];
-    for (size_t i = 1; i < medians.count; i++) {
-        low = medians.ns[i] < low ? medians.ns[i] : low;
-        high = medians.ns[i] > high ? medians.ns[i] : high;
-    }
-    double median = stats_median(medians.ns, medians.count);
-    char time[FIGURE_BYTES], from[FIGURE_BYTES], to[FIGURE_BYTES], rate[FIGURE_BYTES];
-    printf("%-28s %s (%s to %s), %s, %zu processes%s\n", config->config.name,
-           figure_time(time, median), figure_time(from, low), figure_time(to, high),
-           figure_rate(rate, figure_operations(&config->config.problem) / median, "FLOP/s"),
-           config->count, marked > 0 ? ", some marked" : "");
-    free(medians.ns);
+    if (kept > 0)
+        config->config_count = kept;
+    return 0;
+}
+
+static int read_settings(const struct bench_options *given, bool verify_only,
+                         struct ratchet_config *config, struct err *err)
+{
+    long long replicates = verify_only ? 1 : 6;
+    long long samples = verify_only ? 1 : config->bench.samples;
+    long long warmup = config->bench.warmup;
+    if ((given->replicates != NULL &&
+         value_int(given->replicates, 1, 64, "--replicates", &replicates, err) != 0) ||
+        (given->iterations != NULL &&
+         value_int(given->iterations, 1, 4096, "--iterations", &samples, err) != 0) ||
+        (given->warmup != NULL &&
+         value_int(given->warmup, 0, 4096, "--warmup", &warmup, err) != 0) ||
+        choose_configs(given->configs, config, err) != 0 ||
+        override_shapes(given, config, err) != 0)
+        return -1;
+    config->rule.looks[0] = (unsigned)replicates;
+    config->rule.look_count = 1;
+    config->bench.samples = (unsigned)samples;
+    config->bench.warmup = (unsigned)warmup;
     return 0;
 }
 
@@ -122,23 +163,38 @@ static int write_samples(const struct pipeline *pipeline, const char *path, stru
     return file_write(path, text.data, text.len, 0644, err);
 }
 
+static void print_verified(const struct samples *samples)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        if (samples->configs[i].fault == FAULT_NONE)
+            printf("%-28s right, before and after timing\n", samples->configs[i].config.name);
+        else
+            printf("%-28s %s: %s\n", samples->configs[i].config.name,
+                   fault_name(samples->configs[i].fault), samples->configs[i].failure);
+}
+
+static void print_table(const struct pipeline *pipeline, bool compared)
+{
+    BUF_AUTO text;
+    buf_init(&text, 1 << 20);
+    bench_table(&pipeline->samples, &pipeline->comparison, compared, &text);
+    fwrite(text.data, 1, text.len, stdout);
+}
+
 /* Exit 3 where anything could not be measured, verification included. */
 static int walk(struct pipeline *pipeline, const struct bench_options *given, bool verify_only,
-                struct err *err)
+                struct progress *progress, struct err *err)
 {
-    long long replicates = verify_only ? 1 : 6;
+    bool compared = given->compare != NULL;
     if (pipeline_pin(pipeline, err) != 0 ||
         pipeline_read_rules(pipeline, pipeline->job.head, err) != 0 ||
-        override_shapes(given, &pipeline->config, err) != 0 ||
-        (given->replicates != NULL &&
-         value_int(given->replicates, 1, 64, "--replicates", &replicates, err) != 0))
+        read_settings(given, verify_only, &pipeline->config, err) != 0)
         return -1;
-    pipeline->has_baseline = false; /* one kernel, nobody to compare with */
-    pipeline->config.rule.looks[0] = (unsigned)replicates;
-    pipeline->config.rule.look_count = 1;
-    if (verify_only)
-        pipeline->config.bench.samples = 1;
-    if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)
+    pipeline->has_baseline = false; /* what is compared with is named, or nobody */
+    progress->all = pipeline->config.config_count * pipeline->config.rule.looks[0];
+    int measured = pipeline_measure(pipeline, pipeline->job.head, compared, err);
+    progress_end(progress);
+    if (measured != 0)
         return -1;
     if (pipeline->samples.count == 0) {
         fprintf(stderr, "ratchet: %s\n%.*s", pipeline->comparison.reason,
@@ -146,57 +202,86 @@ static int walk(struct pipeline *pipeline, const struct bench_options *given, bo
         return EXIT_UNMEASURED;
     }
     int code = EXIT_HELD;
-    for (size_t i = 0; i < pipeline->samples.count; i++) {
-        const struct config_samples *config = &pipeline->samples.configs[i];
-        if (config->fault != FAULT_NONE)
+    for (size_t i = 0; i < pipeline->samples.count; i++)
+        if (pipeline->samples.configs[i].fault != FAULT_NONE)
             code = EXIT_UNMEASURED;
-        if (verify_only && config->fault == FAULT_NONE)
-            printf("%-28s right, before and after timing\n", config->config.name);
-        else if (print_config(config, err) != 0)
-            return -1;
-    }
+    if (verify_only)
+        print_verified(&pipeline->samples);
+    else
+        print_table(pipeline, compared);
     return write_samples(pipeline, given->output, err) == 0 ? code : -1;
 }
 
-static int bench(int argc, char **argv, bool verify_only, struct err *err)
+static int resolve(const struct bench_options *given, const char *local, struct job *job,
+                   struct err *err)
 {
-    struct bench_options given = {.repo = ".", .head = "HEAD", .device = "cpu"};
-    const struct cli_option options[] = {
-        {"repo", &given.repo, NULL},       {"head", &given.head, NULL},
-        {"device", &given.device, NULL},   {"config", &given.config, NULL},
-        {"output", &given.output, NULL},   {"replicates", &given.replicates, NULL},
-        {"batch", &given.batch, NULL},     {"heads", &given.heads, NULL},
-        {"heads-kv", &given.heads_kv, NULL}, {"seq", &given.seq, NULL},
-        {"dim", &given.dim, NULL},         {"dtype", &given.dtype, NULL},
-        {"causal", NULL, &given.causal},   {NULL, NULL, NULL}};
+    if (cli_resolve(local, given->head, job->head, err) != 0)
+        return -1;
+    memcpy(job->merge, job->head, sizeof job->merge);
+    memcpy(job->base, job->head, sizeof job->base);
+    if (given->compare != NULL && cli_resolve(local, given->compare, job->base, err) != 0)
+        return -1;
+    if (!model_name_ok(given->device))
+        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
+    snprintf(job->device, sizeof job->device, "%s", given->device);
+    return 0;
+}
+
+static int run(struct bench_options *given, bool verify_only, struct err *err)
+{
     struct host host;
     struct job job = {.kind = JOB_CHECK};
     struct cli_folders folders = {0};
     struct pipeline pipeline = {0};
+    struct progress progress;
     char local[FILE_PATH_BYTES];
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
-        cli_host(given.config, &host, err) != 0 ||
-        cli_real_path(given.repo, local, err) != 0 ||
-        cli_resolve(local, given.head, job.head, err) != 0)
-        return -1;
-    memcpy(job.base, job.head, sizeof job.base);
-    if (!model_name_ok(given.device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given.device);
-    snprintf(job.device, sizeof job.device, "%s", given.device);
-    if (cli_folders(&host, NULL, &folders, err) != 0)
+    progress_begin(&progress, given->quiet);
+    if (cli_host(given->config, &host, err) != 0 ||
+        cli_real_path(given->repo, local, err) != 0 || resolve(given, local, &job, err) != 0 ||
+        cli_folders(&host, NULL, &folders, err) != 0)
         return -1;
     struct pipeline_request request = {.host = &host,
                                        .job = &job,
                                        .local = local,
                                        .folder = folders.results,
                                        .work = folders.scratch,
-                                       .progress = cli_say};
+                                       .progress = progress_line,
+                                       .context = &progress};
     int code = pipeline_open(&pipeline, &request, err) == 0
-                   ? walk(&pipeline, &given, verify_only, err)
+                   ? walk(&pipeline, given, verify_only, &progress, err)
                    : -1;
+    progress_end(&progress);
     pipeline_close(&pipeline);
     cli_drop_scratch(&folders);
     return code;
+}
+
+static int bench(int argc, char **argv, bool verify_only, struct err *err)
+{
+    struct bench_options given = {.repo = ".", .head = "HEAD", .device = "cpu"};
+    const struct cli_option options[] = {{"repo", &given.repo, NULL},
+                                         {"head", &given.head, NULL},
+                                         {"compare", &given.compare, NULL},
+                                         {"device", &given.device, NULL},
+                                         {"config", &given.config, NULL},
+                                         {"configs", &given.configs, NULL},
+                                         {"output", &given.output, NULL},
+                                         {"replicates", &given.replicates, NULL},
+                                         {"iterations", &given.iterations, NULL},
+                                         {"warmup", &given.warmup, NULL},
+                                         {"batch", &given.batch, NULL},
+                                         {"heads", &given.heads, NULL},
+                                         {"heads-kv", &given.heads_kv, NULL},
+                                         {"seq", &given.seq, NULL},
+                                         {"seq-k", &given.seq_k, NULL},
+                                         {"dim", &given.dim, NULL},
+                                         {"dtype", &given.dtype, NULL},
+                                         {"causal", NULL, &given.causal},
+                                         {"quiet", NULL, &given.quiet},
+                                         {NULL, NULL, NULL}};
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
+        return -1;
+    return run(&given, verify_only, err);
 }
 
 int cli_bench(int argc, char **argv, struct err *err)

@@ -38,6 +38,23 @@ def stage_by_stage():
     eq(shapes.code, 0, "shapes of one's own")
     eq([c["problem"]["seq_q"] for c in json.loads(lib.read(samples))["configs"]], [16, 33],
        "are measured")
+    table = host.ratchet("bench", "--config", host.config, "--repo", s.repo.path, "--head", "slow",
+                         "--compare", "main", "--seq", "16,33", "--batch", "1,2", "--iterations", "8",
+                         "--replicates", "6", "--quiet")
+    eq(table.code, 0, "two builds")
+    eq(table.err, "", "--quiet is quiet")
+    lines = table.out.splitlines()
+    has(lines[0], "the other's median", "a head line")
+    eq([line.split()[0] for line in lines[1:]], ["b1_h1_s16_d32_fp32", "b1_h1_s33_d32_fp32",
+                                                 "b2_h1_s16_d32_fp32", "b2_h1_s33_d32_fp32"],
+       "every shape once")
+    ok(all(re.search(r"\+\d+\.\d\d% \[\+", line) for line in lines[1:]), "each is slower", table.out)
+    for wrong, text in ((["--seq", "0"], "--seq: expected"), (["--configs", "no"], "no config `no`"),
+                        (["--heads", "3", "--heads-kv", "2"], "does not divide"),
+                        (["--iterations", "x"], "--iterations"), (["--compare", "nowhere"], "nowhere")):
+        refused = host.ratchet("bench", "--repo", s.repo.path, *wrong)
+        ok(refused.code in (64, 3), " ".join(wrong), refused.text)
+        has(refused.err, text, "is refused in a line")
     check = host.check(s.repo, "slow")
     code = host.ratchet("compare", "--json", os.path.join(check.folder, "samples.json"), "--rules",
                         os.path.join(s.repo.path, "ci/ratchet.conf"))

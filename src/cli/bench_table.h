@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `ratchet bench` prints: one aligned row a config. */
+#ifndef RATCHET_CLI_BENCH_TABLE_H
+#define RATCHET_CLI_BENCH_TABLE_H
+
+#include "base/buf.h"
+#include "model.h"
+
+#include <stdbool.h>
+
+/* Into `out`: medians with intervals, rates and their share of the device's peaks, memory,
+ * processes; with `compared`, the other build's medians and the change as well. */
+void bench_table(const struct samples *samples, const struct comparison *comparison,
+                 bool compared, struct buf *out);
+
+#endif

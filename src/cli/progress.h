@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Progress of a long measurement on stderr: a bar that redraws itself on a terminal, plain lines
+ * elsewhere, nothing where it is to be quiet. */
+#ifndef RATCHET_CLI_PROGRESS_H
+#define RATCHET_CLI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct progress {
+    bool quiet;
+    bool terminal; /* set by progress_begin */
+    size_t done, all; /* replicates of configs */
+};
+
+void progress_begin(struct progress *progress, bool quiet);
+/* One line of text; of pipeline_request's type, `context` is the struct progress. Lines that tell
+ * of a replicate move the bar. */
+void progress_line(void *context, const char *line);
+void progress_end(struct progress *progress);
+
+#endif
