@@ -209,7 +209,7 @@ int change_stored(const struct medians *medians, const double *stored, size_t co
     for (size_t i = 0; i < head_count; i++)
         head[i] = num_log(head[i]);
     for (size_t i = 0; i < count; i++)
-        base[i] = num_log(base[i]);
+        base[i] = num_log(stored[i]); /* in their own order: the median took another */
     if (estimate_from((struct sample){head, head_count}, (struct sample){base, count},
                       tick, margin, 0, levels, out, err) != 0)
         return -1;

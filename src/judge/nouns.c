@@ -50,6 +50,23 @@ int nouns_get_device(const json_t *parent, const struct json_at *at, struct devi
     return 0;
 }
 
+int nouns_get_time(const json_t *object, const char *key, const struct json_at *at,
+                   char out[32], struct err *err)
+{
+    static const char shape[] = "dddd-dd-ddTdd:dd:ddZ";
+    struct json_at here = {.parent = at, .key = key};
+    char text[32];
+    if (json_get_string(object, key, at, text, sizeof text, err) != 0)
+        return -1;
+    bool ok = strlen(text) == sizeof shape - 1;
+    for (size_t i = 0; ok && shape[i] != '\0'; i++)
+        ok = shape[i] == 'd' ? text[i] >= '0' && text[i] <= '9' : text[i] == shape[i];
+    if (!ok)
+        return json_error(&here, err, "expected a time like 2026-11-21T01:10:20Z");
+    memcpy(out, text, sizeof text);
+    return 0;
+}
+
 /* A value may be empty, a name may not; neither holds a control character. */
 static bool fact_ok(const char *text, size_t len, size_t max)
 {

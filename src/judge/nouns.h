@@ -38,6 +38,10 @@ MUST_CHECK int nouns_get_text(const json_t *object, const char *key,
                               const struct json_at *at, char *out, size_t size,
                               struct err *err);
 
+/* A UTC time, exactly "2026-11-21T01:10:20Z" in shape. */
+MUST_CHECK int nouns_get_time(const json_t *object, const char *key,
+                              const struct json_at *at, char out[32], struct err *err);
+
 /* `"device": {…}`, `"environment": {…}`, and so on, without comma or newline. */
 void nouns_put_device(struct buf *out, const struct device *device);
 void nouns_put_environment(struct buf *out, const struct environment *environment,

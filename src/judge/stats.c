@@ -154,29 +154,33 @@ static uint64_t twice_midrank(double value, const double *a, size_t n, const dou
     return 2 * below + equal + 1;
 }
 
-/* Count, for each rank sum, the ways to choose n of the N ranks: adding one rank after
- * the other. C(32, 16) < 2³². */
+/* C(count, chosen), exact below 2⁵³. */
+static double choices(size_t count, size_t chosen)
+{
+    double ways = 1;
+    for (size_t i = 1; i <= chosen; i++)
+        ways = num_mul(ways, (double)(count - chosen + i)) / (double)i;
+    return ways;
+}
+
+/* Count, for each rank sum up to the observed one, the ways to choose n of the N ranks:
+ * adding one rank after the other. C(32, 16) < 2³². */
 static double exact_p(const uint64_t *ranks, size_t total, size_t n, uint64_t observed)
 {
-    uint32_t ways[EXACT_MAX / 2 + 1][RANKS_MAX + 1]; /* 0 up to n and to all ranks' sum */
+    uint32_t ways[EXACT_MAX / 2 + 1][RANKS_MAX + 1];
     for (size_t chosen = 0; chosen <= n; chosen++)
-        memset(ways[chosen], 0, (total * (total + 1) + 1) * sizeof ways[0][0]);
+        memset(ways[chosen], 0, (observed + 1) * sizeof ways[0][0]);
     ways[0][0] = 1;
-    uint64_t top = 0;
-    for (size_t i = 0; i < total; i++) {
-        top += ranks[i];
+    for (size_t i = 0; i < total; i++)
         for (size_t chosen = i + 1 < n ? i + 1 : n; chosen >= 1; chosen--)
-            for (uint64_t sum = ranks[i]; sum <= top; sum++)
+            for (uint64_t sum = ranks[i]; sum <= observed; sum++)
                 ways[chosen][sum] += ways[chosen - 1][sum - ranks[i]];
-    }
-    double all = 0;
-    double at_most = 0;
-    double at_least = 0;
-    for (uint64_t sum = 0; sum <= top; sum++) {
-        all += ways[n][sum];
-        at_most += sum <= observed ? ways[n][sum] : 0;
-        at_least += sum >= observed ? ways[n][sum] : 0;
-    }
+    double below = 0;
+    for (uint64_t sum = 0; sum < observed; sum++)
+        below += ways[n][sum];
+    double all = choices(total, n);
+    double at_most = below + ways[n][observed];
+    double at_least = all - below;
     double p = num_mul(2, at_most < at_least ? at_most : at_least) / all;
     return p < 1 ? p : 1;
 }

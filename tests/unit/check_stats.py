@@ -2,9 +2,12 @@
 """Every figure of the judge against SciPy, on random and on degenerate input. The bootstrap is
 done again here, draw by draw, from the same generator written a second time."""
 
+import itertools
+import json
 import math
 import os
 import random
+import statistics
 import sys
 from decimal import Decimal, getcontext
 
@@ -129,15 +132,6 @@ def medians():
 def effects():
     pairs = [(samples_of(RNG.randrange(2, 30)), samples_of(RNG.randrange(2, 30)))
              for _ in range(1000)]
-
-    def hedges(a, b):
-        df = len(a) + len(b) - 2
-        pooled = math.sqrt(((len(a) - 1) * numpy.var(a, ddof=1) +
-                            (len(b) - 1) * numpy.var(b, ddof=1)) / df)
-        off = numpy.mean(a) - numpy.mean(b)
-        if pooled == 0:
-            return 0.0 if off == 0 else math.copysign(math.inf, off)
-        return float((1 - 3 / (4 * df - 1)) * off / pooled)
 
     def cliff(a, b):
         # SciPy's U counts a tie for half: delta = 2 U / (n m) − 1
@@ -280,10 +274,261 @@ def bootstraps():
     compare("bootstrap, both intervals", lines, wanted, 1e-7, 1e-13)
 
 
+# ---- degenerate input ----
+
+
+def hedges(a, b):
+    df = len(a) + len(b) - 2
+    pooled = math.sqrt(((len(a) - 1) * numpy.var(a, ddof=1) +
+                        (len(b) - 1) * numpy.var(b, ddof=1)) / df)
+    off = numpy.mean(a) - numpy.mean(b)
+    if pooled == 0:
+        return 0.0 if off == 0 else math.copysign(math.inf, off)
+    return float((1 - 3 / (4 * df - 1)) * off / pooled)
+
+
+def exact_p(a, b):
+    """Every way to deal the values to the groups, in whole numbers."""
+    n, values = len(a), a + b
+    ranks = [round(2 * r) for r in scipy.stats.rankdata(values)]
+    observed = sum(ranks[:n])
+    sums = [sum(dealt) for dealt in itertools.combinations(ranks, n)]
+    fewer = min(sum(s <= observed for s in sums), sum(s >= observed for s in sums))
+    return min(1.0, 2 * fewer / len(sums))
+
+
+def edges_of_distributions():
+    """Far out, at zero, with one degree of freedom (which is Cauchy's) and with very many."""
+    points = [(0.0, df) for df in (1, 2, 7)]
+    points += [(t, df) for t in (1e-9, 1e-3, 1.0, 30.0, 1e4) for df in (1, 2, 3, 1000)]
+    compare("tail of Student's t at its edges", ["tail %r %d" % p for p in points],
+            [float(scipy.stats.t.sf(t, df)) for t, df in points], 1e-10)
+    points = [1e-12, 1e-5, 0.1, 0.25, 0.4999]
+    compare("quantiles with one degree of freedom", ["quantile %r 1" % p for p in points],
+            [1 / math.tan(math.pi * p) for p in points], 1e-9)
+    compare("quantiles with two", ["quantile %r 2" % p for p in points],
+            [(1 - 2 * p) / math.sqrt(2 * p * (1 - p)) for p in points], 1e-9)
+    got = [abs(a[0]) for a in answers(["quantile 0.5 %d" % df for df in (1, 2, 5, 60, 1000)])]
+    ok(max(got) < 1e-5, "the quantile of one half is nothing", got)
+    compare("normal distribution at zero and far out", ["phi 0", "phi -37", "phi 9"],
+            [0.5, float(scipy.stats.norm.cdf(-37)), 1.0], 1e-12)
+
+
+def edges_of_medians():
+    sets = [[5e-324], [1e307, 1.7e307], [1e-300, 1e300], [1.0, 1.0], [2.0, 2.0, 1.0],
+            list(range(200, 0, -1)), list(range(64)) * 3, [1.0] * 99 + [1e9]]
+    compare("medians of extremes, orders and ties", ["median " + group(s) for s in sets],
+            [float(numpy.median(numpy.array(s, dtype=numpy.longdouble))) for s in sets], 3e-16)
+    # beyond 1000 values the rank is the normal approximation's: at most one off
+    off = []
+    for n in (999, 1000, 1001, 1002, 1500, 4000):
+        for confidence in (0.9, 0.95, 0.99):
+            low, high = answers(["interval %r %s" % (confidence, group(range(n)))])[0]
+            tail = (1 - confidence) / 2
+            k = int(scipy.stats.binom.ppf(tail, n, 0.5))
+            k += scipy.stats.binom.cdf(k, n, 0.5) <= tail
+            off.append(max(abs(low - (k - 1)), abs(high - (n - k))))
+    ok(max(off) <= 1 and off[0] == 0, "ranks of the interval of many values", off)
+
+
+def edges_of_effects():
+    pairs = [([1.0, 1.0], [1.0, 1.0]), ([1.0, 1.0], [2.0, 2.0]), ([3.0, 3.0], [2.0, 2.0, 2.0]),
+             ([1.0, 2.0], [1.0, 2.0]), ([1.0, 2.0], [5.0, 5.0]), ([0.0, 1e-9], [1e9, 2e9])]
+    lines = ["%s %s" % (group(a), group(b)) for a, b in pairs]
+    compare("Hedges' g without scatter, and of two and two", ["g " + line for line in lines],
+            [hedges(a, b) for a, b in pairs], 1e-12)
+    pairs += [([1.0], [1.0]), ([1.0], [2.0]), ([2.0], [1.0]), ([1.0], [0.0, 1.0, 2.0, 3.0])]
+    lines = ["%s %s" % (group(a), group(b)) for a, b in pairs]
+    compare("Cliff's delta of one value, ties and constants", ["delta " + line for line in lines],
+            [sum((x > y) - (x < y) for x in a for y in b) / (len(a) * len(b)) for a, b in pairs],
+            1e-15)
+    compare("exact p of one value, ties and constants", ["p " + line for line in lines],
+            [exact_p(a, b) for a, b in pairs], 1e-14)
+    swapped = ["%s %s" % (group(b), group(a)) for a, b in pairs]
+    ok(answers(["p " + line for line in lines]) == answers(["p " + line for line in swapped]),
+       "p is the same with the groups swapped")
+
+    # 32 values are the last that are dealt exactly; on both sides the two methods are close
+    def both(n, m):
+        a, b = [RNG.gauss(0, 1) for _ in range(n)], [RNG.gauss(0.8, 1) for _ in range(m)]
+        return (answers(["p %s %s" % (group(a), group(b))])[0][0],
+                float(scipy.stats.mannwhitneyu(a, b, method="exact").pvalue),
+                float(scipy.stats.mannwhitneyu(a, b, method="asymptotic").pvalue))
+
+    for n, m in ((16, 16), (1, 31), (31, 1), (5, 27)):
+        got, exact, _ = both(n, m)
+        ok(abs(got / exact - 1) < 1e-12, "p of %d and %d values is exact" % (n, m), (got, exact))
+    for n, m in ((16, 17), (17, 16), (1, 32), (32, 1)):
+        got, _, normal = both(n, m)
+        ok(abs(got / normal - 1) < 1e-12, "p of %d and %d values is approximate" % (n, m),
+           (got, normal))
+    a, b = [7.0] * 30, [7.0] * 30
+    ok(answers(["p %s %s" % (group(a), group(b))]) == [[1.0]], "p of sixty equal values is 1")
+
+
+def edges_of_bootstraps():
+    """No scatter at all, two values, one value far out, groups of very different sizes."""
+    cases = [([0.02] * 6, []), ([0.02] * 6, [0.01] * 8), ([0.0, 0.0], []), ([-1.0, 1.0], []),
+             ([0.0] * 15 + [1.0], []), ([1e-12, 2e-12, 3e-12], []), ([0.1] * 2, [0.3, 0.1]),
+             ([RNG.gauss(0, 1) for _ in range(2)], [RNG.gauss(0, 1) for _ in range(1000)]),
+             ([RNG.gauss(0, 1) for _ in range(1500)], [])]
+    lines, wanted = [], []
+    for a, b in cases:
+        settings = (42, 1000, 0.95, 15, 0.001)
+        lines.append("boot %d %d %r %d %r %s %s" % (*settings, group(a), group(b)))
+        wanted.append(bootstrap(*settings, a, b))
+    compare("bootstrap without scatter and of extremes", lines, wanted, 1e-7, 1e-13)
+
+
+# ---- the whole: what the JSON of a verdict says ----
+
+PROBLEM = {"batch": 1, "heads": 4, "heads_kv": 4, "seq_q": 256, "seq_k": 256, "head_dim": 64,
+           "dtype": "fp32", "causal": False}
+RULE = {"seed": 42, "resamples": 10000, "confidence": 0.95, "looks": 3, "margin": 0.02}
+
+
+def median_interval(values):
+    n = len(values)
+    ranks = [k for k in range(1, n // 2 + 1) if scipy.stats.binom.cdf(k - 1, n, 0.5) <= 0.025]
+    k = max(ranks, default=1)
+    return [sorted(values)[k - 1], sorted(values)[n - k]]
+
+
+def change_of(a, b, other, tick, comparisons, scatter, margin=0.0):
+    """[change, ci, interval of so many comparisons]"""
+    least = max(scatter, tick / statistics.median(other) / math.sqrt(6))
+    found = bootstrap(RULE["seed"], RULE["resamples"], RULE["confidence"], comparisons, least,
+                      a, b)
+    change = math.exp(found[0]) - 1
+    half = tick / statistics.median(other) / 2
+    return [change] + [[min(math.exp(low) - 1, change - half) - margin,
+                        max(math.exp(high) - 1, change + half) + margin]
+                       for low, high in (found[1:3], found[4:6])]
+
+
+def random_config(name, change, count, tick, spread):
+    replicates = []
+    for _ in range(count):
+        speed = RNG.uniform(9e4, 11e4)
+        replicate = {}
+        for arm, factor in (("head", 1 + change), ("base", 1 + change / 2), ("anchor", 1),
+                            ("control", 1)):
+            own = speed * factor * (1 + RNG.gauss(0, spread))
+            replicate[arm] = [max(1, round(own * (1 + RNG.gauss(0, 0.003)) / tick)) * tick
+                              for _ in range(RNG.choice([1, 2, 9, 20]))]
+        replicates.append(replicate)
+    return {"name": name, "unit": "ns", "clock_resolution_ns": tick, "problem": PROBLEM,
+            "replicates": replicates}
+
+
+def judged(configs, stored):
+    folder = judgelib.temp_dir()
+    paths = [os.path.join(folder, name) for name in ("samples.json", "baseline.json")]
+    with open(paths[0], "w") as out:
+        json.dump({"schema": "ratchet.samples/1", "device": {"slug": "cpu"}, "configs": configs},
+                  out)
+    with open(paths[1], "w") as out:
+        json.dump({"schema": "ratchet.baseline/1", "device": {"slug": "cpu"}, "configs": [
+            {"name": c["name"], "unit": "ns", "clock_resolution_ns": c["clock_resolution_ns"],
+             "problem": PROBLEM, "commit": "1" * 40, "code": "sha256:" + "2" * 64,
+             "environment": {}, "recorded": "2026-01-05T09:00:00Z", "why": "new",
+             "replicates": stored[c["name"]]} for c in configs]}, out)
+    return {c["name"]: c for c in
+            json.loads(judgelib.ask(DRIVER, ["judge %s %s" % tuple(paths)]))["configs"]}
+
+
+def flat(value):
+    return [x for part in value for x in flat(part)] if isinstance(value, list) else [value]
+
+
+def expected(config, stored, configs):
+    """Figure by figure, from the raw samples."""
+    medians = {arm: [float(numpy.median(r[arm])) for r in config["replicates"]]
+               for arm in ("head", "base", "anchor", "control")}
+    tick = config["clock_resolution_ns"]
+
+    def logs(arm, other):
+        return [math.log(x / y) for x, y in zip(medians[arm], medians[other])]
+
+    def line(arm, other, comparisons, scatter):
+        return change_of(logs(arm, other), [], medians[other], tick, comparisons, scatter)
+
+    def corrected(arm, other, scatter, up, down):
+        """By looks alone, and by looks and configs once that lies wholly beyond a line."""
+        found = line(arm, other, RULE["looks"], scatter)
+        beyond = found[2][0] > up or found[2][1] < down
+        return line(arm, other, RULE["looks"] * configs, scatter) if beyond else found
+
+    scatter = float(numpy.std(logs("control", "anchor"), ddof=1))
+    before = [float(numpy.median(values)) for values in stored]
+    drift = (numpy.mean(numpy.log(medians["anchor"])) - numpy.mean(numpy.log(before)))
+    head, anchor = medians["head"], medians["anchor"]
+    apart = (median_interval(head)[0] > median_interval(anchor)[1] or
+             median_interval(anchor)[0] > median_interval(head)[1])
+    p = scipy.stats.mannwhitneyu(head, anchor, method="exact").pvalue \
+        if len(set(head + anchor)) == len(head + anchor) else None
+    return {"change": corrected("head", "anchor", scatter, 0.03, -0.03),
+            "own": corrected("head", "base", scatter, 0.005, -math.inf),
+            "control": line("control", "anchor", RULE["looks"], 0.0),
+            "stored ci": change_of([math.log(x) for x in head], [math.log(x) for x in before],
+                                   before, tick, RULE["looks"], 0.0, RULE["margin"])[:2],
+            "drift": [math.exp(drift) - 1],
+            "medians": [[statistics.median(medians[arm]), median_interval(medians[arm])]
+                        for arm in ("head", "base", "anchor", "control")],
+            "g": [hedges(head, anchor)],
+            "delta": [sum((x > y) - (x < y) for x in head for y in anchor) /
+                      (len(head) * len(anchor))],
+            "p": [float(p) if p is not None else None],
+            "ci_overlap": [float(not apart)]}
+
+
+def said(verdict):
+    def line(part):
+        return [part["change"], part["ci"], part["ci_decision"]]
+    effects = verdict["effects"]
+    return {"change": line(verdict), "own": line(verdict["own"]),
+            "control": line(verdict["control"]), "stored ci": line(verdict["stored"])[:2],
+            "drift": [verdict["anchor_drift"]],
+            "medians": [[verdict["medians"][arm]["ns"], verdict["medians"][arm]["ci"]]
+                        for arm in ("head", "base", "anchor", "control")],
+            "g": [effects["hedges_g"]], "delta": [effects["cliffs_delta"]], "p": [effects["p"]],
+            "ci_overlap": [float(effects["ci_overlap"])]}
+
+
+def whole():
+    """The figures of a verdict against their definitions, from the raw samples."""
+    changes = [0, 0.002, 0.02, 0.031, 0.05, -0.05, 0.5]
+    configs = [random_config("c%d" % i, change, RNG.choice([6, 7, 8, 16]),
+                             RNG.choice([1, 32, 500]), RNG.choice([0, 0.0005, 0.003]))
+               for i, change in enumerate(changes)]
+    stored = {c["name"]: [[RNG.uniform(9.9e4, 10.1e4) for _ in range(5)]
+                          for _ in range(RNG.choice([6, 10, 16]))] for c in configs}
+    verdicts = judged(configs, stored)
+    worst = {}
+    for config in configs:
+        want = expected(config, stored[config["name"]], len(configs))
+        got = said(verdicts[config["name"]])
+        for key, value in want.items():
+            for a, b in zip(flat(got[key]), flat(value)):
+                off = 0.0 if b is None else math.inf if a is None else abs(a - b) / max(1, abs(b))
+                worst[key] = max(worst.get(key, 0.0), off)
+    for key, off in worst.items():
+        ok(off < 2e-9, "verdict's %s from raw samples, %d configs, worst %.2g" %
+           (key, len(configs), off))
+    ok(len({tuple(flat(said(v)["ci_overlap"])) for v in verdicts.values()}) == 2 and
+       len({v["verdict"] for v in verdicts.values()}) >= 3,
+       "the configs were of all kinds", {n: v["verdict"] for n, v in verdicts.items()})
+
+
 elementary()
 distributions()
+edges_of_distributions()
 medians()
+edges_of_medians()
 effects()
+edges_of_effects()
 mann_whitney()
 bootstraps()
+edges_of_bootstraps()
+whole()
 judgelib.done()
