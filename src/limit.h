@@ -8,6 +8,7 @@
     X(event_bytes, "event-bytes", 4ull << 20, "bytes of an Actions event file")             \
     X(config_bytes, "config-bytes", 64ull << 10, "bytes of ci/ratchet.conf")                \
     X(baseline_bytes, "baseline-bytes", 16ull << 20, "bytes of a baseline.json")            \
+    X(calibration_bytes, "calibration-bytes", 1ull << 20, "bytes of a calibration.json")    \
     X(samples_bytes, "samples-bytes", 64ull << 20, "bytes of a samples.json")               \
     X(http_bytes, "http-bytes", 8ull << 20, "bytes of one answer of the API")               \
     X(http_ms, "http-timeout-ms", 30000, "milliseconds one API request may take")           \

@@ -157,6 +157,23 @@ void baseline_free(struct baseline *baseline);
 void baseline_config_free(struct baseline_config *config);
 const struct baseline_config *baseline_find(const struct baseline *baseline, const char *name);
 
+/* ---- calibration ---- */
+
+/* What calibration.json, schema ratchet.calibration/1, says of the rule's errors on a device:
+ * checks were drawn from one pool of fresh processes and judged by the shipped rule. */
+struct calibration {
+    struct device device;
+    char recorded[32];         /* UTC, "2026-11-21T01:10:20Z" */
+    double threshold;          /* of the rule it was made with… */
+    double confidence;         /* … */
+    unsigned budget;           /* …and its last look, in replicates */
+    unsigned processes;        /* in the pool, each independent of the others */
+    unsigned long long checks; /* drawn where head was the anchor's very code */
+    unsigned long long wrong;  /* of them, called regressed or improved */
+    double wrong_upper;        /* upper 95% Clopper–Pearson bound of that share */
+    double smallest_change;    /* true change seen in 95% of checks; 0: none of those tried */
+};
+
 /* ---- the rule, from ci/ratchet.conf of the base commit ---- */
 
 enum { RULE_LOOKS_MAX = 8 };

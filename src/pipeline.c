@@ -216,11 +216,76 @@ void pipeline_unmeasured(struct pipeline *pipeline, enum fault input,
                   fault_of(problem->class, input), problem->text);
 }
 
+/* A file of baselines/<device> at a commit. `name` becomes how errors call it. */
+static int read_recorded(struct pipeline *pipeline, const char *commit, const char *file,
+                         struct buf *out, char name[FILE_PATH_BYTES], struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    if (file_path(path, err, "baselines/%s/%s", pipeline->job.device, file) != 0 ||
+        file_path(name, err, "%s at %.*s", path, SHORT_SHA, commit) != 0)
+        return -1;
+    if (git_read_file(pipeline->repo, commit, path, out, err) == 0)
+        return 0;
+    err->class = err->class == ERR_LIMIT ? ERR_INPUT : err->class;
+    return err_wrap(err, "%s", name);
+}
+
+static int right_device(const struct pipeline *pipeline, const struct device *device,
+                        const char *name, struct err *err)
+{
+    if (strcmp(device->slug, pipeline->job.device) == 0)
+        return 0;
+    return err_set(err, ERR_INPUT, "%s: recorded on device `%s`, expected `%s`", name,
+                   device->slug, pipeline->job.device);
+}
+
+static int read_baseline(struct pipeline *pipeline, const char *commit, struct err *err)
+{
+    const struct limits *limits = &pipeline->host->limits;
+    char name[FILE_PATH_BYTES];
+    struct err problem = {0};
+    BUF_AUTO json;
+    buf_init(&json, limits->baseline_bytes);
+    baseline_free(&pipeline->baseline);
+    pipeline->has_baseline = false;
+    if (read_recorded(pipeline, commit, "baseline.json", &json, name, &problem) != 0) {
+        if (problem.class == ERR_NOT_FOUND)
+            return 0; /* none yet: base is the anchor */
+        *err = problem;
+        return -1;
+    }
+    if (baseline_parse(json.data, json.len, name, limits, &pipeline->baseline, err) != 0 ||
+        right_device(pipeline, &pipeline->baseline.device, name, err) != 0)
+        return -1;
+    pipeline->has_baseline = true;
+    return 0;
+}
+
+static void read_calibration(struct pipeline *pipeline, const char *commit)
+{
+    const struct limits *limits = &pipeline->host->limits;
+    char name[FILE_PATH_BYTES];
+    struct err problem = {0};
+    BUF_AUTO json;
+    buf_init(&json, limits->calibration_bytes);
+    pipeline->calibration_problem[0] = '\0';
+    pipeline->has_calibration =
+        read_recorded(pipeline, commit, "calibration.json", &json, name, &problem) == 0 &&
+        calibration_parse(json.data, json.len, name, limits, &pipeline->calibration,
+                          &problem) == 0 &&
+        right_device(pipeline, &pipeline->calibration.device, name, &problem) == 0;
+    if (pipeline->has_calibration || problem.class == ERR_NOT_FOUND)
+        return;
+    err_write_context(&problem, "calibration.json %s",
+                      problem.class == ERR_INPUT ? "is malformed" : "cannot be read");
+    memcpy(pipeline->calibration_problem, problem.text, sizeof problem.text);
+}
+
 int pipeline_read_rules(struct pipeline *pipeline, const char *commit, struct err *err)
 {
     const struct limits *limits = &pipeline->host->limits;
     const char *slug = pipeline->job.device;
-    char name[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
+    char name[FILE_PATH_BYTES];
     BUF_AUTO text;
     buf_init(&text, limits->config_bytes);
     if (file_path(name, err, CONFIG_PATH " at %.*s", SHORT_SHA, commit) != 0)
@@ -234,28 +299,8 @@ int pipeline_read_rules(struct pipeline *pipeline, const char *commit, struct er
         return -1;
     pipeline->has_config = true;
 
-    BUF_AUTO json;
-    buf_init(&json, limits->baseline_bytes);
-    if (file_path(path, err, "baselines/%s/baseline.json", slug) != 0 ||
-        file_path(name, err, "%s at %.*s", path, SHORT_SHA, commit) != 0)
-        return -1;
-    baseline_free(&pipeline->baseline);
-    pipeline->has_baseline = false;
-    struct err problem = {0};
-    if (git_read_file(pipeline->repo, commit, path, &json, &problem) != 0) {
-        if (problem.class == ERR_NOT_FOUND)
-            return 0; /* none yet: base is the anchor */
-        *err = problem;
-        err->class = err->class == ERR_LIMIT ? ERR_INPUT : err->class;
-        return err_wrap(err, "%s", name);
-    }
-    if (baseline_parse(json.data, json.len, name, limits, &pipeline->baseline, err) != 0)
-        return -1;
-    if (strcmp(pipeline->baseline.device.slug, slug) != 0)
-        return err_set(err, ERR_INPUT, "%s: recorded on device `%s`, expected `%s`", name,
-                       pipeline->baseline.device.slug, slug);
-    pipeline->has_baseline = true;
-    return 0;
+    read_calibration(pipeline, commit);
+    return read_baseline(pipeline, commit, err);
 }
 
 static int kernel_touched(struct pipeline *pipeline, bool *touched, struct err *err)
@@ -331,6 +376,9 @@ static int report_text(struct pipeline *pipeline, struct buf *out, struct err *e
         .samples = pipeline->samples.count > 0 ? &pipeline->samples : NULL,
         .baseline = pipeline->has_baseline ? &pipeline->baseline : NULL,
         .rule = pipeline->has_config ? &pipeline->config.rule : NULL,
+        .calibration = pipeline->has_calibration ? &pipeline->calibration : NULL,
+        .calibration_problem =
+            pipeline->calibration_problem[0] != '\0' ? pipeline->calibration_problem : NULL,
         .log = pipeline->log.len > 0 ? pipeline->log.data : NULL,
         .log_len = pipeline->log.len,
         .notes = notes,

@@ -18,6 +18,7 @@
 #include "intake/config.h"
 #include "intake/host.h"
 #include "judge/baseline.h"
+#include "judge/calibration.h"
 #include "model.h"
 #include "publish/github.h"
 #include "publish/outbox.h"
@@ -55,6 +56,9 @@ struct pipeline {
     struct ratchet_config config;
     bool has_baseline;
     struct baseline baseline;
+    bool has_calibration;
+    struct calibration calibration;
+    char calibration_problem[ERR_TEXT_BYTES]; /* why it cannot be used, or "" */
     struct samples samples;
     struct comparison comparison;
     struct buf log;            /* of the build that failed, else of the last */
@@ -113,7 +117,8 @@ void pipeline_say(struct pipeline *pipeline, const char *format, ...)
 void pipeline_note(struct pipeline *pipeline, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ci/ratchet.conf and baselines/<device>/baseline.json of a commit. */
+/* ci/ratchet.conf, and baseline.json and calibration.json of baselines/<device>, of a commit.
+ * A calibration decides nothing: one that cannot be used is no failure. */
 MUST_CHECK int pipeline_read_rules(struct pipeline *pipeline, const char *commit,
                                    struct err *err);
 

@@ -17,6 +17,8 @@ struct report {
     const struct samples *samples;       /* NULL: nothing was measured */
     const struct baseline *baseline;     /* NULL: none */
     const struct rule *rule;             /* NULL: not known (config unreadable) */
+    const struct calibration *calibration; /* NULL: none. Looked for where the rule is known */
+    const char *calibration_problem;     /* why there is none that can be used; or NULL */
     const char *log;                     /* last lines of a failed build; NULL: none */
     size_t log_len;
     const char *const *notes;            /* lines such as "no baseline for cpu yet …" */

@@ -334,7 +334,7 @@ static void memory_cell(const struct config_samples *samples, enum arm from, str
     buf_addf(out, " | %s", peak > 0 ? figure_bytes(text, (double)peak) : "–");
     if (peak > before && before > 0)
         buf_addf(out, " (+%s)", figure_bytes(text, (double)(peak - before)));
-    else if (peak < before)
+    else if (peak > 0 && peak < before)
         buf_addf(out, " (-%s)", figure_bytes(text, (double)(before - peak)));
 }
 
@@ -359,17 +359,26 @@ static void speed_row(const struct report_view *view, const struct config_verdic
     memory_cell(parts_samples(view, row), from, out);
 }
 
+static bool is_from_cache(const struct report_view *view, const struct config_verdict *row)
+{
+    return is_timed(view, row) && figure_compulsory_bytes(&row->config.problem) >
+                                      peaks_of(view)->dram_gb_s * row->median_ns[ARM_HEAD];
+}
+
 void table_peaks(const struct report_view *view, struct buf *out)
 {
     const struct peaks *peaks = peaks_of(view);
     const struct samples *samples = view->report->samples;
-    if (peaks != NULL)
-        buf_addf(out, " Shares are of the vendor's peaks: %g TFLOP/s of dense fp16, %g GB/s. More "
-                      "bandwidth than DRAM has means that the inputs stayed in the cache.",
+    if (peaks != NULL) {
+        buf_addf(out, " Shares are of the vendor's peaks: %g TFLOP/s of dense fp16, %g GB/s.",
                  peaks->fp16_tflop_s, peaks->dram_gb_s);
-    else if (samples != NULL &&
-             environment_get(&samples->environment, "compute_capability") != NULL)
+        if (any(view, is_from_cache))
+            buf_adds(out, " Bandwidth beyond DRAM's is from cache: inputs were still in L2 when "
+                          "the kernel read them again.");
+    } else if (samples != NULL &&
+               environment_get(&samples->environment, "compute_capability") != NULL) {
         buf_adds(out, " The peaks of this device are not in our table: no shares.");
+    }
 }
 
 void table_speed(const struct report_view *view, struct buf *out, size_t budget)

@@ -29,6 +29,7 @@ struct scene {
     struct baseline_config stored;
     struct baseline baseline;
     struct rule rule;
+    struct calibration calibration;
     struct report report;
 };
 
@@ -220,6 +221,16 @@ static void golden_moved(struct scene *scene)
     golden(scene, "unclear");
 }
 
+static void says(struct scene *scene, const char *part, bool wanted)
+{
+    struct err err = {0};
+    BUF_AUTO out;
+    buf_init(&out, REPORT_MAX_BYTES);
+    if (OK(report_markdown(&scene->report, &out, &err) == 0) &&
+        !OK((strstr(out.data, part) != NULL) == wanted))
+        printf("# %s `%s`\n", wanted ? "not said:" : "said:", part);
+}
+
 /* A GPU: shares of its peaks, what came from a cache, memory that grew, and readings that differ
  * every time and so from no baseline. */
 static void golden_gpu(struct scene *scene)
@@ -237,13 +248,15 @@ static void golden_gpu(struct scene *scene)
     put(scene->samples.device.name, sizeof scene->samples.device.name, "NVIDIA H200");
     for (int i = 0; i < 2; i++) {
         struct config_verdict *row =
-            scene_measured(scene, i == 0 ? "b32_h8_s512_d64" : "b1_h8_s512_d64", VERDICT_HELD,
+            scene_measured(scene, i == 0 ? "b32_h8_s512_d64" : "b32_h8_s128_d64", VERDICT_HELD,
                            0.0041, 0.0038,
                            "+0.41% [+0.01, +0.81] against the anchor is wholly inside ±3%");
         row->config.problem =
-            (struct problem){i == 0 ? 32 : 1, 8, 8, 512, 512, 64, DTYPE_FP16, false};
-        row->median_ns[ARM_ANCHOR] = i == 0 ? 63200 : 400;
-        row->median_ns[ARM_HEAD] = i == 0 ? 63459 : 402;
+            (struct problem){32, 8, 8, 512, 512, 64, DTYPE_FP16, false};
+        if (i == 1)
+            row->config.problem.seq_q = row->config.problem.seq_k = 128;
+        row->median_ns[ARM_ANCHOR] = i == 0 ? 63200 : 3200;
+        row->median_ns[ARM_HEAD] = i == 0 ? 63459 : 3213;
         scene->measured[i].config = row->config;
         scene->measured[i].peak_bytes[ARM_ANCHOR] = i == 0 ? 64 << 20 : 3 << 20;
         scene->measured[i].peak_bytes[ARM_HEAD] = i == 0 ? 66 << 20 : 3 << 20;
@@ -256,6 +269,134 @@ static void golden_gpu(struct scene *scene)
     golden(scene, "held_gpu");
     put(scene->samples.device.name, sizeof scene->samples.device.name, "NVIDIA Unknown");
     golden(scene, "held_gpu_unknown");
+
+    tap_case("shares: nothing from cache, fp32, faster than the peak");
+    put(scene->samples.device.name, sizeof scene->samples.device.name, "NVIDIA H200");
+    says(scene, "(from cache)", true);
+    scene->verdicts[1].median_ns[ARM_HEAD] = 4000;
+    says(scene, "4.194 TB/s (87%)", true);
+    says(scene, "from cache", false);
+    scene->verdicts[1].config.problem.dtype = DTYPE_FP32;
+    says(scene, "| 268.4 TFLOP/s | 8.389 TB/s (from cache) |", true);
+    scene->verdicts[0].median_ns[ARM_HEAD] = 10000;
+    says(scene, "1.718 PFLOP/s (above the peak)", true);
+    facts[0].value = (char[]){"8.9"};
+    says(scene, "not in our table: no shares", true);
+    scene->samples.environment = (struct environment){facts + 1, 2};
+    says(scene, "shares", false);
+}
+
+/* ---- memory ---- */
+
+/* Growth is said when it is more than 1% and 1 MiB; it moves no verdict. */
+static void memory(struct scene *scene)
+{
+    static const struct {
+        unsigned long long before, now;
+        const char *cell;
+        bool grew;
+    } cases[] = {
+        {64ull << 20, 66ull << 20, "| 66.00 MiB (+2.000 MiB) |", true},
+        {1ull << 30, (1ull << 30) + (5ull << 20), "| 1.005 GiB (+5.000 MiB) |", false},
+        {4096, 8192, "| 8.000 KiB (+4.000 KiB) |", false},
+        {66ull << 20, 64ull << 20, "| 64.00 MiB (-2.000 MiB) |", false},
+        {64ull << 20, 64ull << 20, "| 64.00 MiB |", false},
+        {0, 64ull << 20, "| 64.00 MiB |", false},
+        {64ull << 20, 0, "B/s | – |", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tap_case(cases[i].cell);
+        scene_begin(scene, VERDICT_HELD);
+        scene_measured(scene, "a", VERDICT_HELD, 0.001, 0.001, "");
+        scene->measured[0].peak_bytes[ARM_ANCHOR] = cases[i].before;
+        scene->measured[0].peak_bytes[ARM_HEAD] = cases[i].now;
+        says(scene, cases[i].cell, true);
+        says(scene, "Peak memory grew", cases[i].grew);
+        says(scene, "### Ratchet: held", true);
+    }
+    tap_case("where base is what head is judged against, memory is too");
+    scene->verdicts[0].against = AGAINST_BASE;
+    scene->measured[0].peak_bytes[ARM_BASE] = 10ull << 20;
+    scene->measured[0].peak_bytes[ARM_HEAD] = 12ull << 20;
+    says(scene, "Peak memory grew: `a` 10.00 MiB → 12.00 MiB (+20.00%).", true);
+}
+
+/* ---- calibration, the device's own or none ---- */
+
+static void calibrate(struct scene *scene)
+{
+    scene->calibration = (struct calibration){.recorded = "2026-11-21T01:10:20Z",
+                                              .threshold = 0.03,
+                                              .confidence = 0.95,
+                                              .budget = 16,
+                                              .processes = 200,
+                                              .checks = 10000,
+                                              .wrong = 3,
+                                              .wrong_upper = 0.000876490,
+                                              .smallest_change = 0.01};
+    scene->report.calibration = &scene->calibration;
+}
+
+static void golden_calibrated(struct scene *scene)
+{
+    scene_begin(scene, VERDICT_REGRESSED);
+    scene_measured(scene, "b1_h4_s256_d64", VERDICT_REGRESSED, 0.0412, 0.0390,
+                   "+4.12% [+3.72, +4.52] against the anchor is wholly above +3%, and +3.90% "
+                   "[+3.50, +4.30] against base");
+    calibrate(scene);
+    golden(scene, "regressed_calibrated");
+}
+
+static void footer_has(struct scene *scene, const char *part)
+{
+    struct err err = {0};
+    BUF_AUTO out;
+    buf_init(&out, REPORT_MAX_BYTES);
+    if (!OK(report_markdown(&scene->report, &out, &err) == 0))
+        return;
+    const char *footer = strstr(out.data, "<sub>");
+    if (OK(footer != NULL))
+        HAS(footer, part);
+}
+
+static void footers(struct scene *scene)
+{
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "a", VERDICT_HELD, 0.001, 0.001, "");
+    tap_case("no calibration: said where it was looked for");
+    footer_has(scene, "Positive is slower. Calibration: none recorded for this device yet.<");
+    scene->report.rule = NULL;
+    footer_has(scene, "<sub>Positive is slower.</sub>");
+    scene->report.rule = &scene->rule;
+
+    tap_case("calibration: rates, a bound that is rounded up, and nothing seen");
+    calibrate(scene);
+    footer_has(scene, "of 10000 checks of identical code, drawn from 200 processes, 3 (0.030%) "
+                      "read regressed or improved, at most 0.088% by");
+    scene->calibration.wrong = 0;
+    scene->calibration.wrong_upper = 0.0003001;
+    footer_has(scene, "processes, 0 (0%) read regressed or improved, at most 0.031% by");
+    scene->calibration.wrong = 2500;
+    scene->calibration.wrong_upper = 1;
+    footer_has(scene, "2500 (25%) read regressed or improved, at most 100% by");
+    scene->calibration.checks = 999999999;
+    scene->calibration.wrong = 1;
+    scene->calibration.wrong_upper = 0.000001;
+    footer_has(scene, "1 (0.00000010%) read regressed or improved, at most 0.00010% by");
+    scene->calibration.smallest_change = 0;
+    footer_has(scene, "; no change that was tried is seen in 95% of checks.</sub>");
+
+    tap_case("a calibration of another rule says so");
+    scene->calibration.budget = 8;
+    footer_has(scene, "another rule: ±3.00% at 95%, up to 8 replicates.</sub>");
+    scene->calibration.budget = 16;
+    scene->calibration.threshold = 0.05;
+    footer_has(scene, "another rule: ±5.00% at 95%, up to 16 replicates.</sub>");
+
+    tap_case("a calibration that cannot be used");
+    scene->report.calibration = NULL;
+    scene->report.calibration_problem = "calibration.json is malformed: <b>processes</b> @x";
+    footer_has(scene, "Not calibrated: calibration.json is malformed: &lt;b&gt;processes");
 }
 
 static void golden_unmeasured(struct scene *scene)
@@ -372,6 +513,7 @@ static void renders_safely(struct scene *scene, const char *text)
     scene->report.notes = &text;
     scene->report.note_count = 1;
     scene->report.timing = text;
+    scene->report.calibration_problem = text;
     scene->report.log = text;
     scene->report.log_len = strlen(text);
     if (!OK(report_markdown(&scene->report, &out, &err) == 0) ||
@@ -424,6 +566,9 @@ int main(void)
     golden_held(scene);
     golden_moved(scene);
     golden_gpu(scene);
+    golden_calibrated(scene);
+    footers(scene);
+    memory(scene);
     golden_unmeasured(scene);
     golden_promotion(scene);
     stays_small(scene);
