@@ -22,7 +22,7 @@ static const struct command {
      "build and time the kernel of one commit; writes samples.json"},
     {"verify", cli_verify, "[--repo DIR] [--head REV] [--device D]",
      "build the kernel of one commit and check its results against fp64"},
-    {"compare", cli_compare, "[--baseline FILE] [--rules FILE] [--json] SAMPLES",
+    {"compare", cli_compare, "[--baseline FILE] [--rules FILE] [--json | --explain] SAMPLES",
      "the judge alone, on files"},
     {"report", cli_report, "[--samples FILE] [--baseline FILE] VERDICT",
      "the Markdown of a verdict.json"},

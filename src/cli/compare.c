@@ -4,6 +4,7 @@
 
 #include "intake/config.h"
 #include "judge/compare.h"
+#include "judge/explain.h"
 #include "judge/verdict.h"
 #include "publish/report.h"
 
@@ -33,12 +34,32 @@ static int read_rule(const char *path, const char *slug, struct rule *rule, stru
     return result;
 }
 
+/* The table; before it, where asked for, what it rests on. */
+static int compare_text(const struct samples *samples, const struct baseline *baseline,
+                        const struct rule *rule, bool json, bool explain,
+                        struct comparison *comparison, struct buf *text, struct err *err)
+{
+    struct compare_log log __attribute__((cleanup(compare_log_free))) = {0};
+    if (compare_logged(samples, baseline, rule, comparison, explain ? &log : NULL, err) != 0)
+        return -1;
+    if (json)
+        return verdict_format_json(comparison, text, err);
+    if (explain) {
+        explain_text(samples, rule, comparison, &log, text);
+        buf_addc(text, '\n');
+    }
+    verdict_format_table(comparison, text);
+    return text->failed ? err_set(err, ERR_LIMIT, "the text is longer than %zu bytes", text->max)
+                        : 0;
+}
+
 int cli_compare(int argc, char **argv, struct err *err)
 {
     const char *baseline_path = NULL, *rules = NULL, *path = NULL;
-    bool json = false;
+    bool json = false, explain = false;
     size_t count;
     const struct cli_option options[] = {{"baseline", &baseline_path, NULL},
+                                         {"explain", NULL, &explain},
                                          {"rules", &rules, NULL},
                                          {"json", NULL, &json},
                                          {NULL, NULL, NULL}};
@@ -46,6 +67,8 @@ int cli_compare(int argc, char **argv, struct err *err)
         return -1;
     if (count != 1)
         return err_set(err, ERR_USAGE, "expected one samples.json");
+    if (json && explain)
+        return err_set(err, ERR_USAGE, "--explain is text for people: not with --json");
     struct limits limits = limits_default();
     struct samples samples __attribute__((cleanup(samples_free))) = {0};
     struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
@@ -57,12 +80,8 @@ int cli_compare(int argc, char **argv, struct err *err)
         (baseline_path != NULL &&
          cli_read_baseline(baseline_path, &limits, &baseline, err) != 0) ||
         read_rule(rules, samples.device.slug, &rule, err) != 0 ||
-        compare_samples(&samples, baseline_path == NULL ? NULL : &baseline, &rule, &comparison,
-                        err) != 0)
-        return -1;
-    if (!json)
-        verdict_format_table(&comparison, &text);
-    else if (verdict_format_json(&comparison, &text, err) != 0)
+        compare_text(&samples, baseline_path == NULL ? NULL : &baseline, &rule, json, explain,
+                     &comparison, &text, err) != 0)
         return -1;
     fwrite(text.data, 1, text.len, stdout);
     return comparison_exit(&comparison);

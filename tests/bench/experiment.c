@@ -150,11 +150,12 @@ static void put_figure(const struct trace *trace, const struct figure *figure)
 static void put_figures(const struct trace *trace)
 {
     printf("\n### `%s`: the rule\n\n"
-           "%zu independent processes of %zu arms; %d samples of each arm a replicate, "
+           "%zu independent processes of %zu arms; %zu samples of each arm a replicate, "
            "the clock ticks in %g ns.\n\n"
            "| figure | replicates | checks | share | Clopper–Pearson 95%% | goal | |\n"
            "|---|---|---|---|---|---|---|\n",
-           name_of(trace), trace->config->count, trace->arms, CHECK_SAMPLES,
+           name_of(trace), trace->config->count, trace->arms,
+           trace->shortest < CHECK_SAMPLES ? trace->shortest : (size_t)CHECK_SAMPLES,
            trace->config->clock_resolution_ns);
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         put_figure(trace, &figures[i]);
