@@ -154,7 +154,7 @@ static size_t set_bytes(const struct harness *harness)
 static int allocate_host(struct harness *harness, struct err *err)
 {
     size_t dim = (size_t)harness->problem.head_dim;
-    harness->stored_row = malloc(dim * sizeof(float));
+    harness->stored_row = malloc(dim * storage_bytes(harness->problem.dtype));
     harness->turn_rows = malloc(WIRE_TURN_ARMS_MAX * (dim + 1) * sizeof(float));
     if (harness->stored_row == NULL || harness->turn_rows == NULL)
         return err_set(err, ERR_HOST, "no memory for the outputs");
@@ -544,6 +544,8 @@ static int do_rows(struct harness *harness, const struct words *words, struct er
     uint64_t rows[WIRE_ROWS_MAX];
     size_t all = inputs_rows(&harness->problem, INPUTS_Q);
     size_t chosen = all < count ? all : (size_t)count;
+    if (chosen == 0)
+        return bad_command(err); /* never: a problem has rows */
     for (size_t i = 0; i < chosen; i++)
         rows[i] = all <= count ? i : inputs_below(inputs_mix(seed + i), all);
     qsort(rows, chosen, sizeof rows[0], order_rows);
