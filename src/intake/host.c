@@ -135,6 +135,28 @@ static int read_cpus(void *target, const struct key *key, const char *value, con
     return 0;
 }
 
+/* "1410MHz", the unit written out: a number alone could be anything. */
+static int read_clock(void *target, const struct key *key, const char *value,
+                      const char *where, struct err *err)
+{
+    (void)key;
+    struct host_device *device = target;
+    char digits[8] = "";
+    size_t len = strspn(value, "0123456789");
+    const char *unit = value + len + strspn(value + len, " ");
+    long long mhz;
+    if (strncmp(device->slug, "nvidia-", 7) != 0)
+        return err_set(err, ERR_INPUT, "%s: only a GPU's clock can be locked", where);
+    if (len == 0 || len >= sizeof digits || strcasecmp(unit, "MHz") != 0)
+        return err_set(err, ERR_INPUT, "%s: expected a clock such as 1410MHz, not `%.60s`",
+                       where, value);
+    memcpy(digits, value, len);
+    if (value_int(digits, 100, 10000, where, &mhz, err) != 0)
+        return -1;
+    device->clock_lock_mhz = (unsigned)mhz;
+    return 0;
+}
+
 /* ---- addresses ---- */
 
 /* `host` or `host:port` up to the slash or the end. Plain http would show the token to the
@@ -300,6 +322,7 @@ static const struct key keys[] = {
     KEY(DEVICE, "cpus", read_cpus, .min = 0),
     KEY(DEVICE, "gpu", key_text, .offset = offsetof(struct host_device, gpu),
         .size = sizeof((struct host_device *)0)->gpu),
+    KEY(DEVICE, "clock-lock", read_clock, .min = 0),
     KEY(REPOSITORY, "api", read_url, IN_REPOSITORY(api), .required = true),
     KEY(REPOSITORY, "git", read_git, IN_REPOSITORY(git), .required = true),
     KEY(REPOSITORY, "web", read_url, IN_REPOSITORY(web)),

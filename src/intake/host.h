@@ -14,6 +14,7 @@
  *         cpus = 0,1                     ; or 0-3,8: pinned to these; default: not pinned
  *     [device "nvidia-l4"]
  *         gpu = 0                        ; index or UUID; default: the first of that kind
+ *         clock-lock = 1410MHz           ; while it measures, as root; default: never
  *     [repository "owner/name"]          ; repeatable: who may ask
  *         api = https://api.github.com   ; http for 127.0.0.1, localhost and [::1] only
  *         git = https://github.com/owner/name.git  ; or file:///…, or an absolute path
@@ -44,6 +45,7 @@ struct host_device {
     unsigned cpus[HOST_CPUS_MAX];
     size_t cpu_count;             /* 0: not pinned */
     char gpu[96];                 /* index or UUID; "": the first of the slug's kind */
+    unsigned clock_lock_mhz;      /* 0: clocks are nobody's business */
 };
 
 struct host_repository {

@@ -18,6 +18,7 @@ static const char whole[] =
     "allow-user = daemon\n"
     "[device \"cpu\"]\nthreads = 2\ncpus = 0-2,8\n"
     "[device \"nvidia-l4\"]\n"
+    "[device \"nvidia-h200\"]\ngpu = GPU-1234\nclock-lock = 1410MHz\n"
     "[repository \"Acme/Kernels\"]\napi = https://api.github.com\n"
     "git = https://github.com/Acme/Kernels.git\n"
     "[repository \"acme/other\"]\napi = http://127.0.0.1:8080/api/v3\ngit = /srv/git/o.git\n"
@@ -54,11 +55,15 @@ static void test_whole(void)
     EQ_STR(host.harness, "/opt/ratchet-bench");
     EQ_INT(host.allowed_count, 2);
     EQ_INT(host.allowed[0], 0);
-    EQ_INT(host.device_count, 2);
+    EQ_INT(host.device_count, 3);
     const struct host_device *cpu = host_find_device(&host, "cpu");
     OK(cpu != NULL && cpu->threads == 2 && cpu->cpu_count == 4 && cpu->cpus[3] == 8);
-    OK(host_find_device(&host, "nvidia-l4") != NULL); /* a section without a key counts */
-    OK(host_find_device(&host, "nvidia-h200") == NULL);
+    const struct host_device *plain = host_find_device(&host, "nvidia-l4");
+    OK(plain != NULL); /* a section without a key counts */
+    OK(plain != NULL && plain->gpu[0] == '\0' && plain->clock_lock_mhz == 0);
+    const struct host_device *gpu = host_find_device(&host, "nvidia-h200");
+    OK(gpu != NULL && strcmp(gpu->gpu, "GPU-1234") == 0 && gpu->clock_lock_mhz == 1410);
+    OK(host_find_device(&host, "nvidia-h100") == NULL);
     const struct host_repository *first = host_find_repository(&host, "acme/kernels");
     OK(first != NULL && strcmp(first->name, "Acme/Kernels") == 0);
     EQ_STR(first->web, "https://github.com/Acme/Kernels");
@@ -206,6 +211,19 @@ static void test_refusals(void)
     refused("[device \"cpu\"]\ncpus = 3-1\n",
             NAME ": device.cpu.cpus: expected a whole number from 3 to 1023, not `1`");
     OK(parse("[device \"cpu\"]\ncpus = 0,,1\n") == -1);
+    refused("[device \"nvidia-l4\"]\nclock-lock = 1410\n",
+            NAME ": device.nvidia-l4.clock-lock: expected a clock such as 1410MHz, not `1410`");
+    refused("[device \"nvidia-l4\"]\nclock-lock = MHz\n",
+            NAME ": device.nvidia-l4.clock-lock: expected a clock such as 1410MHz, not `MHz`");
+    refused("[device \"nvidia-l4\"]\nclock-lock = 14GHz\n",
+            NAME ": device.nvidia-l4.clock-lock: expected a clock such as 1410MHz, not `14GHz`");
+    refused("[device \"nvidia-l4\"]\nclock-lock = 99MHz\n",
+            NAME ": device.nvidia-l4.clock-lock: expected a whole number from 100 to 10000, not "
+                 "`99`");
+    refused("[device \"cpu\"]\nclock-lock = 1410MHz\n",
+            NAME ": device.cpu.clock-lock: only a GPU's clock can be locked");
+    OK(parse("[device \"nvidia-l4\"]\nclock-lock = 900 mhz\n") == 0 &&
+       host.devices[0].clock_lock_mhz == 900);
     OK(parse("[device \"cpu\"]\ncpus = 0-1023\n") == -1);
     HAS(err.text, "more than 256 processors");
     if (geteuid() == 0) {
@@ -253,7 +271,7 @@ static void test_files(void)
     OK(host_load(path, &host, &err) == -1);
     EQ_INT(err.class, ERR_NOT_FOUND);
     write_file(path, whole, 0644);
-    OK(host_load(path, &host, &err) == 0 && host.device_count == 2);
+    OK(host_load(path, &host, &err) == 0 && host.device_count == 3);
     chmod(path, 0646);
     OK(host_load(path, &host, &err) == -1);
     HAS(err.text, "may be written by everyone");
