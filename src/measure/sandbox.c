@@ -176,22 +176,24 @@ static const char *const env_always[][2] = {
     {"SOURCE_DATE_EPOCH", "315532800"}, /* 1980: the oldest date every format can hold */
 };
 
-/* What a bench needs on top, by the front of the device's slug. Patterns, so that a node
- * that is not there is left out: -caps only with MIG. The driver's libraries are where a
- * distribution puts them, or in a folder of their own. */
+/* What a bench needs on top, by the front of the device's slug; what the host lacks is left
+ * out. The driver's libraries are where a distribution puts them, or in a folder of their own,
+ * which a container's linker cache may not know. CUPTI is for `ratchet study`. */
 static const struct device_needs {
     const char *prefix;
-    const char *nodes[6];
+    const char *nodes[3];
     const char *numbered; /* front of the nodes of which there is one for each device */
-    const char *folders[4];
+    const char *folders[5];
+    const char *library;  /* of the driver: where only a folder of these has it… */
     bool sys;
     bool address_space_unlimited; /* CUDA reserves far more than it uses */
 } device_table[] = {
     {"nvidia-",
-     {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-caps/nvidia-cap*", NULL},
+     {"/dev/nvidiactl", "/dev/nvidia-uvm", NULL},
      "/dev/nvidia",
-     {"/usr/local/cuda/lib64", "/usr/local/nvidia/lib64", "/usr/lib64/nvidia", NULL},
-     true, true},
+     {"/usr/local/cuda/lib64", "/usr/local/cuda/extras/CUPTI/lib64",
+      "/usr/local/nvidia/lib64", "/usr/lib64/nvidia", NULL},
+     "libcuda.so.1", true, true},
 };
 
 static const struct device_needs *needs_of(const struct sandbox *sandbox)
@@ -270,6 +272,30 @@ static void add_device(struct words *words, const struct device_needs *needs,
     }
     if (needs->sys)
         words_add3(words, "--ro-bind", "/sys", "/sys");
+}
+
+/* …a program would not find it without LD_LIBRARY_PATH, and only then has one. */
+static void add_library_path(struct words *words, const struct device_needs *needs)
+{
+    static const char *const usual[] = {
+#if defined(__x86_64__)
+        "/usr/lib/x86_64-linux-gnu",
+#elif defined(__aarch64__)
+        "/usr/lib/aarch64-linux-gnu",
+#endif
+        "/usr/lib64", NULL};
+    char path[FILE_PATH_BYTES];
+    for (size_t i = 0; usual[i] != NULL; i++)
+        if (file_path(path, NULL, "%s/%s", usual[i], needs->library) == 0 &&
+            access(path, F_OK) == 0)
+            return;
+    for (size_t i = 0; needs->folders[i] != NULL; i++) {
+        if (file_path(path, NULL, "%s/%s", needs->folders[i], needs->library) != 0 ||
+            access(path, F_OK) != 0)
+            continue;
+        words_add3(words, "--setenv", "LD_LIBRARY_PATH", needs->folders[i]);
+        return;
+    }
 }
 
 static void add_tmpfs(struct words *words, const struct features *features)
@@ -409,6 +435,8 @@ static int add_all(struct words *words, const struct sandbox *sandbox, const cha
     words_add(words, "/");
     if (add_environment(words, sandbox->env, err) < 0)
         return -1;
+    if (needs != NULL)
+        add_library_path(words, needs);
     words_add3(words, "--chdir", sandbox->cwd == NULL ? "/" : sandbox->cwd, "--");
     add_limits(words, sandbox);
     words_add_all(words, sandbox->argv);

@@ -401,6 +401,19 @@ static void test_cuda(void)
     OK(proc_run(&spec, NULL, &result, NULL) == 0 && result.end == PROC_EXITED);
     EQ_INT(result.code, 0);
 
+    tap_case("a CUDA bench sees its own GPU alone");
+    const struct gpu gpus[] = {{.minor = 0}, {.minor = 1}};
+    for (size_t i = 0; i < 2; i++) {
+        struct sandbox_command *own __attribute__((cleanup(sandbox_free))) = NULL;
+        sandbox.gpu = &gpus[i];
+        OK(sandbox_command(&sandbox, &own, &spec, NULL) == 0);
+        EQ_INT(has_pair(&spec, "--dev-bind", "/dev/nvidia0"),
+               i == 0 && access("/dev/nvidia0", F_OK) == 0);
+        EQ_INT(has_pair(&spec, "--dev-bind", "/dev/nvidia1"),
+               i == 1 && access("/dev/nvidia1", F_OK) == 0);
+        OK(!has_pair(&spec, "--dev-bind", "/dev/nvidia-caps"));
+    }
+
     tap_case("a CUDA build sees no device");
     struct sandbox_command *build __attribute__((cleanup(sandbox_free))) = NULL;
     sandbox.kind = SANDBOX_BUILD;
