@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns what NVML is asked: which GPU a lane has, the facts about it, and what it is doing while a
- * replicate is taken. What cannot be read is left out of the facts and marks nothing. */
-#include "measure/gpu.h"
+/* Owns which GPU a lane has, the facts about it, and who else is on it. What cannot be read is
+ * left out of the facts and finds nobody. */
+#include "measure/gpu_internal.h"
 
 #include "base/file.h"
-#include "measure/nvml.h"
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { GPU_PROCESSES_MAX = 64, GPU_CLOCK_READINGS = 8 };
+enum { GPU_PROCESSES_MAX = 256, GPU_ANCESTORS_MAX = 64 };
 
-static const double clocks_apart = 0.01; /* of each other: arms that did not run alike */
+int gpu_failed(const struct nvml *nvml, nvml_result result, const char *what, struct err *err)
+{
+    return err_set(err, ERR_HOST, "NVML: %s: %s", what, nvml->nvmlErrorString(result));
+}
+
+const struct nvml *gpu_device(const struct gpu *gpu, nvml_device *device)
+{
+    const struct nvml *nvml;
+    if (nvml_get(&nvml, NULL) != 0 ||
+        nvml->nvmlDeviceGetHandleByIndex_v2(gpu->index, device) != NVML_OK)
+        return NULL;
+    return nvml;
+}
 
 bool gpu_is_slug(const char *slug)
 {
@@ -51,17 +62,19 @@ static bool slug_fits(const char *slug, const char *name)
     return strncmp(whole, slug, len) == 0 && (whole[len] == '\0' || whole[len] == '-');
 }
 
-static int failed(const struct nvml *nvml, nvml_result result, const char *what,
-                  struct err *err)
+/* The UUID itself is nobody's business; its hash tells one card from another. */
+static void hash_uuid(struct gpu *gpu)
 {
-    return err_set(err, ERR_HOST, "NVML: %s: %s", what, nvml->nvmlErrorString(result));
+    char whole[FILE_SHA256_BYTES];
+    file_sha256(gpu->uuid, strlen(gpu->uuid), whole);
+    snprintf(gpu->id, sizeof gpu->id, "%.16s", whole);
 }
 
 static int read_gpu(const struct nvml *nvml, unsigned index, struct gpu *gpu, struct err *err)
 {
     nvml_device device;
     int major = 0, minor = 0, cuda = 0;
-    struct nvml_memory memory = {0};
+    struct nvml_memory memory = {.version = NVML_MEMORY_VERSION};
     *gpu = (struct gpu){.index = index};
     nvml_result result = nvml->nvmlDeviceGetHandleByIndex_v2(index, &device);
     if (result == NVML_OK)
@@ -73,17 +86,27 @@ static int read_gpu(const struct nvml *nvml, unsigned index, struct gpu *gpu, st
     if (result == NVML_OK)
         result = nvml->nvmlDeviceGetCudaComputeCapability(device, &major, &minor);
     if (result == NVML_OK)
-        result = nvml->nvmlDeviceGetMemoryInfo(device, &memory);
-    if (result == NVML_OK)
         result = nvml->nvmlSystemGetDriverVersion(gpu->driver, sizeof gpu->driver);
     if (result == NVML_OK)
         result = nvml->nvmlSystemGetCudaDriverVersion_v2(&cuda);
     if (result != NVML_OK)
-        return failed(nvml, result, "read a GPU", err);
-    gpu->memory_bytes = memory.total;
+        return gpu_failed(nvml, result, "read a GPU", err);
+    hash_uuid(gpu);
+    if (nvml->nvmlDeviceGetMemoryInfo_v2(device, &memory) == NVML_OK)
+        gpu->memory_bytes = memory.total; /* 0 where it is the host's own */
     snprintf(gpu->capability, sizeof gpu->capability, "%d.%d", major % 100, minor % 100);
     snprintf(gpu->cuda, sizeof gpu->cuda, "%d.%d", cuda / 1000, cuda % 1000 / 10);
     return 0;
+}
+
+/* Clocks, processes and device nodes of a divided GPU are another matter. */
+static bool is_divided(const struct nvml *nvml, unsigned index)
+{
+    nvml_device device;
+    unsigned current = 0, pending = 0;
+    return nvml->nvmlDeviceGetMigMode != NULL &&
+           nvml->nvmlDeviceGetHandleByIndex_v2(index, &device) == NVML_OK &&
+           nvml->nvmlDeviceGetMigMode(device, &current, &pending) == NVML_OK && current != 0;
 }
 
 static bool is_choice(const struct gpu *gpu, const char *choice)
@@ -101,7 +124,7 @@ int gpu_find(const char *slug, const char *choice, struct gpu *out, struct err *
         return -1;
     nvml_result result = nvml->nvmlDeviceGetCount_v2(&count);
     if (result != NVML_OK)
-        return failed(nvml, result, "count the GPUs", err);
+        return gpu_failed(nvml, result, "count the GPUs", err);
     for (unsigned i = 0; i < count; i++) {
         struct gpu gpu;
         if (read_gpu(nvml, i, &gpu, err) != 0)
@@ -112,6 +135,9 @@ int gpu_find(const char *slug, const char *choice, struct gpu *out, struct err *
         if (!fits)
             return err_set(err, ERR_HOST, "GPU %s is an `%s`, which is no %s", choice,
                            gpu.name, slug);
+        if (is_divided(nvml, i))
+            return err_set(err, ERR_HOST, "GPU %u is in MIG mode, and a lane measures on a"
+                           " whole GPU", i);
         *out = gpu;
         return 0;
     }
@@ -128,175 +154,149 @@ static int fact(struct environment *environment, bool known, const char *name,
     return known ? environment_set(environment, name, value) : 0;
 }
 
-/* The UUID itself is nobody's business; its hash tells one card from another. */
-static void hash_of(const struct gpu *gpu, char out[17])
+static int fact_of_mode(struct environment *environment, bool known, const char *name, bool on)
 {
-    char whole[FILE_SHA256_BYTES];
-    file_sha256(gpu->uuid, strlen(gpu->uuid), whole);
-    snprintf(out, 17, "%.16s", whole);
+    return fact(environment, known, name, on ? "on" : "off");
+}
+
+/* Modes and limits, which an older driver or a smaller card may not know. */
+static int add_modes(const struct nvml *nvml, nvml_device device,
+                     struct environment *environment)
+{
+    char text[32];
+    int on = 0, pending = 0;
+    unsigned milliwatts = 0;
+    bool known = nvml->nvmlDeviceGetPersistenceMode != NULL &&
+                 nvml->nvmlDeviceGetPersistenceMode(device, &on) == NVML_OK;
+    int bad = fact_of_mode(environment, known, "persistence", on != 0);
+    known = nvml->nvmlDeviceGetEccMode != NULL &&
+            nvml->nvmlDeviceGetEccMode(device, &on, &pending) == NVML_OK;
+    bad |= fact_of_mode(environment, known, "ecc", on != 0);
+    known = nvml->nvmlDeviceGetEnforcedPowerLimit != NULL &&
+            nvml->nvmlDeviceGetEnforcedPowerLimit(device, &milliwatts) == NVML_OK;
+    snprintf(text, sizeof text, "%u W", milliwatts / 1000);
+    return bad | fact(environment, known, "power_limit", text);
 }
 
 int gpu_facts(const struct gpu *gpu, struct environment *environment, struct err *err)
 {
-    const struct nvml *nvml;
+    char text[32];
     nvml_device device;
-    char text[64], hash[17];
-    int on = 0, pending = 0;
-    unsigned number = 0, next = 0;
-    if (nvml_get(&nvml, err) != 0)
-        return -1;
-    if (nvml->nvmlDeviceGetHandleByIndex_v2(gpu->index, &device) != NVML_OK)
+    const struct nvml *nvml = gpu_device(gpu, &device);
+    if (nvml == NULL)
         return err_set(err, ERR_HOST, "NVML: GPU %u is gone", gpu->index);
-    hash_of(gpu, hash);
     int bad = environment_set(environment, "gpu", gpu->name);
-    bad |= environment_set(environment, "gpu_id", hash);
+    bad |= environment_set(environment, "gpu_id", gpu->id);
     bad |= environment_set(environment, "compute_capability", gpu->capability);
     bad |= environment_set(environment, "driver", gpu->driver);
     bad |= environment_set(environment, "cuda", gpu->cuda);
     snprintf(text, sizeof text, "%.2f GiB", (double)gpu->memory_bytes / (1 << 30));
-    bad |= environment_set(environment, "gpu_memory", text);
-    bool known = nvml->nvmlDeviceGetPersistenceMode(device, &on) == NVML_OK;
-    bad |= fact(environment, known, "persistence", on != 0 ? "on" : "off");
-    known = nvml->nvmlDeviceGetEccMode(device, &on, &pending) == NVML_OK;
-    bad |= fact(environment, known, "ecc", on != 0 ? "on" : "off");
-    bool mig = nvml->nvmlDeviceGetMigMode(device, &number, &next) == NVML_OK;
-    bad |= fact(environment, mig, "mig", number != 0 ? "on" : "off");
-    bool limited = nvml->nvmlDeviceGetEnforcedPowerLimit(device, &number) == NVML_OK;
-    snprintf(text, sizeof text, "%u W", number / 1000);
-    bad |= fact(environment, limited, "power_limit", text);
+    bad |= fact(environment, gpu->memory_bytes > 0, "gpu_memory", text);
+    bad |= add_modes(nvml, device, environment);
     bad |= environment_set(environment, "clock_policy", "as found");
     return bad == 0 ? 0 : err_set(err, ERR_HOST, "out of memory for the environment");
 }
 
-/* ---- what it does meanwhile ---- */
+/* ---- who else is there ---- */
 
-static void keep_range(unsigned value, unsigned *least, unsigned *most)
+enum relation { STRANGER, OURS, NAMELESS /* /proc has nobody of that number */ };
+
+static pid_t parent_of(pid_t pid)
 {
-    if (*most == 0 || value < *least)
-        *least = value;
-    if (value > *most)
-        *most = value;
+    char path[64];
+    BUF_AUTO text;
+    buf_init(&text, 4096);
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    if (file_read(path, &text, NULL) != 0)
+        return -1;
+    /* "PID (NAME) STATE PARENT …", and a name may hold anything. */
+    const char *end = strrchr(text.data, ')');
+    long parent = -1;
+    if (end == NULL || sscanf(end, ") %*c %9ld", &parent) != 1)
+        return -1;
+    return (pid_t)parent;
 }
 
-static bool device_of(const struct gpu *gpu, const struct nvml **nvml, nvml_device *device)
+/* The harness is our child's child, or further down, in a pid namespace of its own; NVML and
+ * /proc both tell its number in ours. */
+static enum relation relation_of(pid_t pid)
 {
-    return nvml_get(nvml, NULL) == 0 &&
-           (*nvml)->nvmlDeviceGetHandleByIndex_v2(gpu->index, device) == NVML_OK;
+    for (int i = 0; i < GPU_ANCESTORS_MAX; i++) {
+        if (pid == getpid())
+            return OURS;
+        pid_t parent = pid > 0 ? parent_of(pid) : -1;
+        if (parent < 0)
+            return i == 0 ? NAMELESS : STRANGER;
+        pid = parent;
+    }
+    return STRANGER;
 }
 
-void gpu_watch_sample(const struct gpu *gpu, enum arm arm, struct gpu_watch *watch)
-{
-    const struct nvml *nvml;
-    nvml_device device;
-    unsigned mhz = 0;
-    if (!device_of(gpu, &nvml, &device) ||
-        nvml->nvmlDeviceGetClockInfo(device, NVML_CLOCK_SM, &mhz) != NVML_OK)
-        return;
-    watch->sm_mhz[arm] += mhz;
-    watch->sm_readings[arm]++;
-    keep_range(mhz, &watch->sm_least, &watch->sm_most);
-}
+typedef nvml_result list_processes(nvml_device device, unsigned *count,
+                                   struct nvml_process *out);
 
-/* Ours is one of them where the driver tells of processes at all; on some virtual machines it
- * tells of none. */
-static bool is_shared(const struct nvml *nvml, nvml_device device)
+/* Append those of one list; one that stands in both is there once. False: they are more. */
+static bool add_list(list_processes *list, nvml_device device, pid_t *pids, size_t *count)
 {
     struct nvml_process processes[GPU_PROCESSES_MAX];
-    unsigned count = GPU_PROCESSES_MAX;
-    nvml_result result =
-        nvml->nvmlDeviceGetComputeRunningProcesses_v3(device, &count, processes);
-    return result == NVML_INSUFFICIENT_SIZE || (result == NVML_OK && count > 1);
+    unsigned found = GPU_PROCESSES_MAX;
+    if (list == NULL)
+        return true;
+    nvml_result result = list(device, &found, processes);
+    if (result != NVML_OK || found > GPU_PROCESSES_MAX)
+        return result != NVML_INSUFFICIENT_SIZE && result != NVML_OK;
+    for (unsigned i = 0; i < found; i++) {
+        size_t known = 0;
+        while (known < *count && pids[known] != (pid_t)processes[i].pid)
+            known++;
+        if (known == *count)
+            pids[(*count)++] = (pid_t)processes[i].pid;
+    }
+    return true;
 }
 
-unsigned gpu_watch_turn(const struct gpu *gpu, struct gpu_watch *watch)
+unsigned gpu_strangers(const struct gpu *gpu, bool at_work)
 {
-    const unsigned long long slow = NVML_HW_SLOWDOWN | NVML_SW_THERMAL | NVML_HW_THERMAL |
-                                    NVML_HW_POWER_BRAKE;
-    const struct nvml *nvml;
+    pid_t pids[2 * GPU_PROCESSES_MAX];
+    size_t count = 0;
+    unsigned seen[3] = {0};
     nvml_device device;
-    unsigned long long reasons = 0;
-    unsigned value = 0;
-    unsigned marks = 0;
-    if (!device_of(gpu, &nvml, &device))
+    const struct nvml *nvml = gpu_device(gpu, &device);
+    if (nvml == NULL)
         return 0;
-    if (nvml->nvmlDeviceGetCurrentClocksThrottleReasons(device, &reasons) == NVML_OK &&
-        (reasons & slow) != 0)
-        marks |= MARK_THROTTLED;
-    watch->reasons |= reasons;
-    if (is_shared(nvml, device))
-        marks |= MARK_SHARED;
-    if (nvml->nvmlDeviceGetTemperature(device, NVML_TEMPERATURE_GPU, &value) == NVML_OK)
-        keep_range(value, &watch->celsius_least, &watch->celsius_most);
-    if (nvml->nvmlDeviceGetPowerUsage(device, &value) == NVML_OK)
-        keep_range(value / 1000, &watch->watts_least, &watch->watts_most);
-    return marks;
+    if (!add_list(nvml->nvmlDeviceGetComputeRunningProcesses_v3, device, pids, &count) ||
+        !add_list(nvml->nvmlDeviceGetGraphicsRunningProcesses_v3, device, pids, &count))
+        return GPU_PROCESSES_MAX;
+    for (size_t i = 0; i < count; i++)
+        seen[relation_of(pids[i])]++;
+    if (at_work && seen[OURS] == 0 && seen[NAMELESS] > 0)
+        seen[NAMELESS]--;
+    return seen[STRANGER] + seen[NAMELESS];
 }
 
-unsigned gpu_watch_end(const struct gpu_watch *watch)
+bool gpu_used_bytes(const struct gpu *gpu, unsigned long long *bytes)
 {
-    double least = 0.0, most = 0.0;
-    if ((watch->reasons & NVML_SW_POWER_CAP) == 0)
-        return 0;
-    for (int arm = 0; arm < ARM_COUNT; arm++) {
-        if (watch->sm_readings[arm] < GPU_CLOCK_READINGS)
-            continue;
-        double mean = watch->sm_mhz[arm] / watch->sm_readings[arm];
-        least = least == 0.0 || mean < least ? mean : least;
-        most = mean > most ? mean : most;
-    }
-    return most > (1.0 + clocks_apart) * least ? MARK_CLOCKS : 0;
+    struct nvml_memory memory = {.version = NVML_MEMORY_VERSION};
+    nvml_device device;
+    const struct nvml *nvml = gpu_device(gpu, &device);
+    if (nvml == NULL || nvml->nvmlDeviceGetMemoryInfo_v2(device, &memory) != NVML_OK)
+        return false;
+    *bytes = memory.used;
+    return true;
 }
 
-void gpu_watch_add(struct gpu_watch *to, const struct gpu_watch *from)
+bool gpu_is_taken(const struct gpu *gpu, char *text, size_t size)
 {
-    to->reasons |= from->reasons;
-    if (from->sm_most > 0) {
-        keep_range(from->sm_least, &to->sm_least, &to->sm_most);
-        keep_range(from->sm_most, &to->sm_least, &to->sm_most);
+    unsigned long long used;
+    unsigned strangers = gpu_strangers(gpu, false);
+    if (strangers > 0) {
+        snprintf(text, size, "%u other process%s on the GPU", strangers,
+                 strangers == 1 ? " is" : "es are");
+        return true;
     }
-    if (from->celsius_most > 0) {
-        keep_range(from->celsius_least, &to->celsius_least, &to->celsius_most);
-        keep_range(from->celsius_most, &to->celsius_least, &to->celsius_most);
-    }
-    if (from->watts_most > 0) {
-        keep_range(from->watts_least, &to->watts_least, &to->watts_most);
-        keep_range(from->watts_most, &to->watts_least, &to->watts_most);
-    }
-}
-
-static int range_fact(struct environment *environment, const char *name, unsigned least,
-                      unsigned most, const char *unit)
-{
-    char text[64];
-    if (most == 0)
-        return 0;
-    if (least == most)
-        snprintf(text, sizeof text, "%u %s", most, unit);
-    else
-        snprintf(text, sizeof text, "%u to %u %s", least, most, unit);
-    return environment_set(environment, name, text);
-}
-
-int gpu_watch_facts(const struct gpu_watch *watch, struct environment *environment,
-                    struct err *err)
-{
-    static const struct {
-        unsigned long long bit;
-        const char *name;
-    } reasons[] = {{NVML_SW_POWER_CAP, "power cap"},   {NVML_HW_SLOWDOWN, "hardware slowdown"},
-                   {NVML_SW_THERMAL, "thermal"},       {NVML_HW_THERMAL, "hardware thermal"},
-                   {NVML_HW_POWER_BRAKE, "power brake"}};
-    char text[128] = "";
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        size_t used = strlen(text);
-        if ((watch->reasons & reasons[i].bit) != 0)
-            snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? ", " : "",
-                     reasons[i].name);
-    }
-    int bad = range_fact(environment, "seen_sm_clock", watch->sm_least, watch->sm_most, "MHz");
-    bad |= range_fact(environment, "seen_temperature", watch->celsius_least,
-                      watch->celsius_most, "C");
-    bad |= range_fact(environment, "seen_power", watch->watts_least, watch->watts_most, "W");
-    bad |= environment_set(environment, "seen_throttling", text[0] == '\0' ? "none" : text);
-    return bad == 0 ? 0 : err_set(err, ERR_HOST, "out of memory for the environment");
+    if (!gpu_used_bytes(gpu, &used) || used < GPU_CONTEXT_BYTES)
+        return false;
+    snprintf(text, size, "%llu MiB of the GPU's memory are in use, by nobody seen from here",
+             used >> 20);
+    return true;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the reading of /proc and /sys. What cannot be read is left out or 0, never an error:
- * a host without a governor file is measured all the same. */
+/* Owns the reading of /proc and /sys, and the witness. What cannot be read is left out or 0,
+ * never an error: a host without a governor file is measured all the same. */
 #include "measure/machine.h"
 
 #include "base/buf.h"
 #include "base/file.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,7 +182,29 @@ int machine_facts(const struct machine *machine, struct environment *environment
     return 0;
 }
 
-/* ---- witnesses ---- */
+/* ---- the witness ---- */
+
+static const long poll_ns = 5000000; /* between two readings of a GPU; one takes microseconds */
+
+struct witness {
+    const struct watcher {
+        const char *device; /* front of the slug */
+        void (*begin)(struct witness *witness);
+        unsigned (*end)(struct witness *witness);
+    } *watcher; /* NULL: nobody watches that device */
+    unsigned long long stolen_ticks; /* when the turn began */
+    const struct gpu *gpu;           /* NULL: not a GPU */
+    bool used_known;
+    unsigned long long used_bytes;   /* of the GPU's memory, when the first turn began */
+    pthread_t thread;
+    pthread_mutex_t lock;            /* of what follows, which the thread and its owner share */
+    pthread_cond_t changed;          /* open or stop */
+    bool open, stop;
+    enum arm at_work;                /* ARM_COUNT: none alone */
+    unsigned samples;                /* so far: a reading that spans two is of neither */
+    unsigned marks;                  /* of the open turn */
+    struct gpu_watch watch;
+};
 
 /* Time the hypervisor took from all processors together, in ticks of 10 ms. */
 static unsigned long long stolen_ticks(void)
@@ -195,22 +218,169 @@ static unsigned long long stolen_ticks(void)
     return stolen;
 }
 
-static void cpu_begin(struct witness_state *state)
+static void cpu_begin(struct witness *witness)
 {
-    state->stolen_ticks = stolen_ticks();
+    witness->stolen_ticks = stolen_ticks();
 }
 
-static unsigned cpu_end(const struct witness_state *state)
+static unsigned cpu_end(struct witness *witness)
 {
-    return stolen_ticks() > state->stolen_ticks ? MARK_PREEMPTED : 0;
+    return stolen_ticks() > witness->stolen_ticks ? MARK_PREEMPTED : 0;
 }
 
-static const struct witness witnesses[] = {{"cpu", cpu_begin, cpu_end}};
-
-const struct witness *witness_of(const char *device)
+/* One reading. The lock is held on entry and on return, and not while NVML is asked. */
+static void look(struct witness *witness)
 {
-    for (size_t i = 0; i < sizeof witnesses / sizeof witnesses[0]; i++)
-        if (strncmp(device, witnesses[i].device, strlen(witnesses[i].device)) == 0)
-            return &witnesses[i];
+    struct gpu_reading reading;
+    unsigned samples = witness->samples;
+    enum arm arm = witness->at_work;
+    pthread_mutex_unlock(&witness->lock);
+    gpu_read(witness->gpu, &reading);
+    pthread_mutex_lock(&witness->lock);
+    gpu_watch_keep(&witness->watch, samples == witness->samples ? arm : ARM_COUNT, &reading);
+    witness->marks |= gpu_reading_marks(&reading);
+}
+
+static void *watch_gpu(void *context)
+{
+    struct witness *witness = context;
+    pthread_mutex_lock(&witness->lock);
+    while (!witness->stop) {
+        if (!witness->open) {
+            pthread_cond_wait(&witness->changed, &witness->lock);
+            continue;
+        }
+        look(witness);
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += poll_ns;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (!witness->stop)
+            pthread_cond_timedwait(&witness->changed, &witness->lock, &until);
+    }
+    pthread_mutex_unlock(&witness->lock);
     return NULL;
+}
+
+static void gpu_begin(struct witness *witness)
+{
+    if (!witness->used_known)
+        witness->used_known = gpu_used_bytes(witness->gpu, &witness->used_bytes);
+    witness->marks = 0;
+    witness->open = true;
+    pthread_cond_signal(&witness->changed);
+}
+
+/* Everything that a harness needs was allocated before its first turn. */
+static bool memory_moved(const struct witness *witness)
+{
+    unsigned long long used;
+    if (!witness->used_known || !gpu_used_bytes(witness->gpu, &used))
+        return false;
+    return used > witness->used_bytes + GPU_CONTEXT_BYTES ||
+           witness->used_bytes > used + GPU_CONTEXT_BYTES;
+}
+
+static unsigned gpu_end(struct witness *witness)
+{
+    look(witness); /* each turn has one reading at least */
+    witness->open = false;
+    if (gpu_strangers(witness->gpu, true) > 0 || memory_moved(witness))
+        witness->marks |= MARK_SHARED;
+    return witness->marks;
+}
+
+static const struct watcher watchers[] = {{"cpu", cpu_begin, cpu_end},
+                                          {"nvidia-", gpu_begin, gpu_end}};
+
+static const struct watcher *watcher_of(const char *device, const struct gpu *gpu)
+{
+    for (size_t i = 0; i < sizeof watchers / sizeof watchers[0]; i++)
+        if (strncmp(device, watchers[i].device, strlen(watchers[i].device)) == 0)
+            return watchers[i].begin == gpu_begin && gpu == NULL ? NULL : &watchers[i];
+    return NULL;
+}
+
+static int start_watching(struct witness *witness, struct err *err)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&witness->lock, NULL);
+    pthread_cond_init(&witness->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    int rc = witness->gpu == NULL
+                 ? 0
+                 : pthread_create(&witness->thread, NULL, watch_gpu, witness);
+    return rc == 0 ? 0 : err_errno(err, ERR_HOST, rc, "start a thread that watches the GPU");
+}
+
+int witness_open(const char *device, const struct gpu *gpu, struct witness **out,
+                 struct err *err)
+{
+    struct witness *witness = calloc(1, sizeof *witness);
+    if (witness == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a witness");
+    witness->watcher = watcher_of(device, gpu);
+    witness->gpu = gpu;
+    witness->at_work = ARM_COUNT;
+    if (start_watching(witness, err) != 0) {
+        free(witness);
+        return -1;
+    }
+    *out = witness;
+    return 0;
+}
+
+void witness_begin(struct witness *witness, enum arm at_work)
+{
+    pthread_mutex_lock(&witness->lock);
+    witness->at_work = at_work;
+    witness->samples++;
+    if (witness->watcher != NULL)
+        witness->watcher->begin(witness);
+    pthread_mutex_unlock(&witness->lock);
+}
+
+void witness_sample(struct witness *witness, enum arm at_work)
+{
+    pthread_mutex_lock(&witness->lock);
+    witness->at_work = at_work;
+    witness->samples++;
+    pthread_mutex_unlock(&witness->lock);
+}
+
+unsigned witness_end(struct witness *witness)
+{
+    pthread_mutex_lock(&witness->lock);
+    unsigned marks = witness->watcher == NULL ? 0 : witness->watcher->end(witness);
+    pthread_mutex_unlock(&witness->lock);
+    return marks;
+}
+
+unsigned witness_marks(struct witness *witness)
+{
+    pthread_mutex_lock(&witness->lock);
+    unsigned marks = gpu_watch_marks(&witness->watch);
+    pthread_mutex_unlock(&witness->lock);
+    return marks;
+}
+
+void witness_close(struct witness **witness, struct gpu_watch *seen)
+{
+    if (*witness == NULL)
+        return;
+    pthread_mutex_lock(&(*witness)->lock);
+    (*witness)->stop = true;
+    pthread_cond_signal(&(*witness)->changed);
+    pthread_mutex_unlock(&(*witness)->lock);
+    if ((*witness)->gpu != NULL)
+        pthread_join((*witness)->thread, NULL);
+    if (seen != NULL)
+        gpu_watch_add(seen, &(*witness)->watch);
+    pthread_cond_destroy(&(*witness)->changed);
+    pthread_mutex_destroy(&(*witness)->lock);
+    free(*witness);
+    *witness = NULL;
 }

@@ -6,6 +6,7 @@
 #define RATCHET_MEASURE_MACHINE_H
 
 #include "base/err.h"
+#include "measure/gpu.h"
 #include "model.h"
 
 #include <stdbool.h>
@@ -34,16 +35,21 @@ double machine_peak_ops_per_ns(unsigned threads);
 MUST_CHECK int machine_facts(const struct machine *machine, struct environment *environment,
                              struct err *err);
 
-/* What is watched around a turn, per kind of device. `begin` notes the state, `end` returns
- * the marks (enum mark, ored) that the time between deserves. */
-struct witness_state {
-    unsigned long long stolen_ticks;
-};
-struct witness {
-    const char *device; /* front of the slug */
-    void (*begin)(struct witness_state *state);
-    unsigned (*end)(const struct witness_state *state);
-};
-const struct witness *witness_of(const char *device); /* NULL: nobody watches that device */
+/* Whoever watches from outside the sandbox what disturbs turns, by the kind of device: the time
+ * that a hypervisor takes from a CPU; of a GPU its clocks, read every few milliseconds by a
+ * thread that runs while a turn is open, what slows it down, and who else is on it. */
+struct witness;
+MUST_CHECK int witness_open(const char *device, const struct gpu *gpu, struct witness **out,
+                            struct err *err);
+/* A turn begins. `at_work`: whose sample comes first. */
+void witness_begin(struct witness *witness, enum arm at_work);
+/* A sample has ended, and the next begins: of this arm. ARM_COUNT: that was the last. */
+void witness_sample(struct witness *witness, enum arm at_work);
+/* The turn is over: the marks (enum mark, ored) that it deserves. */
+unsigned witness_end(struct witness *witness);
+/* The replicate is over: the marks that all its turns together deserve. */
+unsigned witness_marks(struct witness *witness);
+/* Adds what was read to `seen`, which may be NULL. NULL is fine. */
+void witness_close(struct witness **witness, struct gpu_watch *seen);
 
 #endif

@@ -24,47 +24,61 @@ enum nvml_number {
     NVML_HW_POWER_BRAKE = 0x80
 };
 
+/* `used` leaves out what the driver keeps for itself. */
 struct nvml_memory {
-    unsigned long long total, free, used;
+    unsigned version;
+    unsigned long long total, reserved, free, used;
 };
+#define NVML_MEMORY_VERSION ((unsigned)sizeof(struct nvml_memory) | 2u << 24)
 
+/* The same in the second and the third version of the functions that fill it in. */
 struct nvml_process {
     unsigned pid;
     unsigned long long used;
     unsigned gpu_instance, compute_instance;
 };
 
-#define NVML_TABLE(X)                                                                        \
-    X(nvmlInit_v2, (void))                                                                   \
-    X(nvmlSystemGetDriverVersion, (char *out, unsigned size))                                \
-    X(nvmlSystemGetCudaDriverVersion_v2, (int *out))                                         \
-    X(nvmlDeviceGetCount_v2, (unsigned *out))                                                \
-    X(nvmlDeviceGetHandleByIndex_v2, (unsigned index, nvml_device *out))                     \
-    X(nvmlDeviceGetName, (nvml_device device, char *out, unsigned size))                     \
-    X(nvmlDeviceGetUUID, (nvml_device device, char *out, unsigned size))                     \
-    X(nvmlDeviceGetMinorNumber, (nvml_device device, unsigned *out))                         \
-    X(nvmlDeviceGetCudaComputeCapability, (nvml_device device, int *major, int *minor))      \
-    X(nvmlDeviceGetMemoryInfo, (nvml_device device, struct nvml_memory *out))                \
-    X(nvmlDeviceGetClockInfo, (nvml_device device, int clock, unsigned *mhz))                \
-    X(nvmlDeviceGetTemperature, (nvml_device device, int sensor, unsigned *celsius))         \
-    X(nvmlDeviceGetPowerUsage, (nvml_device device, unsigned *milliwatts))                   \
-    X(nvmlDeviceGetEnforcedPowerLimit, (nvml_device device, unsigned *milliwatts))           \
-    X(nvmlDeviceGetCurrentClocksThrottleReasons,                                             \
-      (nvml_device device, unsigned long long *reasons))                                     \
-    X(nvmlDeviceGetComputeRunningProcesses_v3,                                               \
-      (nvml_device device, unsigned *count, struct nvml_process *out))                       \
-    X(nvmlDeviceGetPersistenceMode, (nvml_device device, int *out))                          \
-    X(nvmlDeviceGetEccMode, (nvml_device device, int *current, int *pending))                \
-    X(nvmlDeviceGetMigMode, (nvml_device device, unsigned *current, unsigned *pending))
+/* NEED: what every driver has that CUDA 12 works with. MAY: NULL where it is missing. The
+ * second name is an older or newer one of the same function, or "". */
+#define NVML_TABLE(NEED, MAY)                                                                \
+    NEED(nvmlInit_v2, "", (void))                                                            \
+    NEED(nvmlSystemGetDriverVersion, "", (char *out, unsigned size))                         \
+    NEED(nvmlSystemGetCudaDriverVersion_v2, "", (int *out))                                  \
+    NEED(nvmlDeviceGetCount_v2, "", (unsigned *out))                                         \
+    NEED(nvmlDeviceGetHandleByIndex_v2, "", (unsigned index, nvml_device *out))              \
+    NEED(nvmlDeviceGetName, "", (nvml_device device, char *out, unsigned size))              \
+    NEED(nvmlDeviceGetUUID, "", (nvml_device device, char *out, unsigned size))              \
+    NEED(nvmlDeviceGetMinorNumber, "", (nvml_device device, unsigned *out))                  \
+    NEED(nvmlDeviceGetCudaComputeCapability, "",                                             \
+         (nvml_device device, int *major, int *minor))                                       \
+    NEED(nvmlDeviceGetMemoryInfo_v2, "", (nvml_device device, struct nvml_memory *out))      \
+    NEED(nvmlDeviceGetClockInfo, "", (nvml_device device, int clock, unsigned *mhz))         \
+    NEED(nvmlDeviceGetTemperature, "", (nvml_device device, int sensor, unsigned *celsius))  \
+    NEED(nvmlDeviceGetPowerUsage, "", (nvml_device device, unsigned *milliwatts))            \
+    MAY(nvmlDeviceGetEnforcedPowerLimit, "", (nvml_device device, unsigned *milliwatts))     \
+    NEED(nvmlDeviceGetCurrentClocksThrottleReasons,                                          \
+         "nvmlDeviceGetCurrentClocksEventReasons",                                           \
+         (nvml_device device, unsigned long long *reasons))                                  \
+    MAY(nvmlDeviceGetComputeRunningProcesses_v3, "nvmlDeviceGetComputeRunningProcesses_v2",  \
+        (nvml_device device, unsigned *count, struct nvml_process *out))                     \
+    MAY(nvmlDeviceGetGraphicsRunningProcesses_v3, "nvmlDeviceGetGraphicsRunningProcesses_v2", \
+        (nvml_device device, unsigned *count, struct nvml_process *out))                     \
+    MAY(nvmlDeviceGetPersistenceMode, "", (nvml_device device, int *out))                    \
+    MAY(nvmlDeviceGetEccMode, "", (nvml_device device, int *current, int *pending))          \
+    MAY(nvmlDeviceGetMigMode, "", (nvml_device device, unsigned *current, unsigned *pending)) \
+    MAY(nvmlDeviceSetGpuLockedClocks, "",                                                    \
+        (nvml_device device, unsigned least_mhz, unsigned most_mhz))                         \
+    MAY(nvmlDeviceResetGpuLockedClocks, "", (nvml_device device))
 
 struct nvml {
-#define NVML_FIELD(name, parameters) nvml_result(*name) parameters;
-    NVML_TABLE(NVML_FIELD)
+#define NVML_FIELD(name, other, parameters) nvml_result(*name) parameters;
+    NVML_TABLE(NVML_FIELD, NVML_FIELD)
 #undef NVML_FIELD
     const char *(*nvmlErrorString)(nvml_result result);
 };
 
-/* The one NVML of this process, opened at the first call; ERR_HOST: there is none. */
+/* The one NVML of this process, opened at the first call, and again in a child that was forked
+ * since: NVML answers nobody but who started it. ERR_HOST: there is none. */
 MUST_CHECK int nvml_get(const struct nvml **out, struct err *err);
 
 #endif

@@ -425,12 +425,9 @@ static double floor_ns(const struct process *process, const struct problem *p)
 static int time_arms(struct process *process, struct process_config *config,
                      struct replicate *replicate, struct err *err)
 {
-    struct gpu_watch watch = {0};
     struct turns turns = {
         .session = process->session,
         .request = process->request,
-        .witness = witness_of(process->request->device),
-        .watch = &watch,
         .floor_ns = floor_ns(process, &config->bench->config.problem),
     };
     for (int i = 0; i < ARM_COUNT; i++)
@@ -451,10 +448,7 @@ static int time_arms(struct process *process, struct process_config *config,
         return process->experiment->run(process->experiment->context, process->session, config,
                                         turns.launches, err);
     struct turns_end end;
-    int taken = turns_take(&turns, replicate, &end, err);
-    if (process->request->watch != NULL)
-        gpu_watch_add(process->request->watch, &watch);
-    if (taken == 0)
+    if (turns_take(&turns, replicate, &end, err) == 0)
         return 0;
     if (end.lie)
         set_trouble(&config->trouble[end.arm < ARM_COUNT         ? end.arm

@@ -27,6 +27,7 @@ struct turn {
     unsigned long long sum_ns;
     unsigned long long wall_ns; /* by our clock, from the command to `done` */
     unsigned marks;
+    bool watched; /* by the witness: its marks will count */
 };
 
 static void shuffle(struct turn *turn, uint64_t bits)
@@ -54,7 +55,7 @@ static enum talk send_turn(const struct turns *turns, const struct turn *turn, u
 /* Hear the samples of a turn and its `done`. */
 static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct turns_end *end)
 {
-    const struct gpu *gpu = turns->request->gpu;
+    unsigned disturbed = turns->request->gpu != NULL ? MARK_STARVED : MARK_PREEMPTED;
     turn->sum_ns = 0;
     for (size_t i = 0; i < turn->count; i++) {
         end->arm = turn->order[i];
@@ -64,9 +65,10 @@ static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct 
         turn->total_ns[i] = end->line.numbers[0];
         turn->sum_ns += end->line.numbers[0];
         if (end->line.numbers[1] > 0)
-            turn->marks |= gpu != NULL ? MARK_STARVED : MARK_PREEMPTED;
-        if (gpu != NULL)
-            gpu_watch_sample(gpu, end->arm, turns->watch);
+            turn->marks |= disturbed;
+        if (turn->watched)
+            witness_sample(turns->witness,
+                           i + 1 < turn->count ? turn->order[i + 1] : ARM_COUNT);
     }
     end->arm = ARM_COUNT;
     enum talk talk = session_hear(turns->session, LINE_DONE, ARM_COUNT, &end->line);
@@ -114,9 +116,8 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
     uint64_t seed;
     if (process_random(&seed, err) != 0)
         return -1;
-    struct witness_state state = {0};
-    if (turns->witness != NULL)
-        turns->witness->begin(&state);
+    if (turn->watched)
+        witness_begin(turns->witness, turn->order[0]);
     turn->marks = 0;
     uint64_t start = proc_now_ns();
     end->arm = turn->order[0];
@@ -126,10 +127,8 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
     turn->wall_ns = proc_now_ns() - start;
     if (end->talk != TALK_OK)
         return -1;
-    if (turns->witness != NULL)
-        turn->marks |= turns->witness->end(&state);
-    if (turns->request->gpu != NULL)
-        turn->marks |= gpu_watch_turn(turns->request->gpu, turns->watch);
+    if (turn->watched)
+        turn->marks |= witness_end(turns->witness);
     return check_claims(turns, turn, end);
 }
 
@@ -171,7 +170,8 @@ static int take_planned(const struct turns *turns, struct replicate *replicate,
     unsigned clean = 0;
     unsigned budget = TURN_BUDGET * request->samples;
     for (unsigned i = 0; i < request->warmup + budget && clean < request->samples; i++) {
-        struct turn turn = {.count = turns->arm_count};
+        struct turn turn = {.count = turns->arm_count,
+                            .watched = i >= request->warmup};
         uint64_t bits;
         if (process_random(&bits, err) != 0)
             return -1;
@@ -260,16 +260,20 @@ static int audit_all(const struct turns *turns, struct replicate *replicate,
     return 0;
 }
 
-int turns_take(const struct turns *turns, struct replicate *replicate, struct turns_end *end,
+int turns_take(const struct turns *given, struct replicate *replicate, struct turns_end *end,
                struct err *err)
 {
     struct replicate spoiled = {0};
-    *end = (struct turns_end){.arm = ARM_COUNT};
-    int rc = take_planned(turns, replicate, &spoiled, end, err);
-    if (rc == 0 && turns->request->gpu != NULL)
-        replicate->marks |= gpu_watch_end(turns->watch);
+    struct turns turns = *given;
+    *end = (struct turns_end){.arm = ARM_COUNT, .talk = TALK_OK};
+    if (witness_open(turns.request->device, turns.request->gpu, &turns.witness, err) != 0)
+        return -1;
+    int rc = take_planned(&turns, replicate, &spoiled, end, err);
     if (rc == 0)
-        rc = audit_all(turns, replicate, end, err);
+        replicate->marks |= witness_marks(turns.witness);
+    witness_close(&turns.witness, turns.request->watch);
+    if (rc == 0)
+        rc = audit_all(&turns, replicate, end, err);
     replicate_free(&spoiled);
     return rc;
 }

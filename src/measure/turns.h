@@ -12,8 +12,7 @@
 struct turns {
     struct session *session;
     const struct bench_request *request;
-    const struct witness *witness;  /* of the host; NULL: nobody watches from outside */
-    struct gpu_watch *watch;        /* of request->gpu, where there is one */
+    struct witness *witness;        /* turns_take's own */
     enum arm arms[ARM_COUNT];       /* that take part */
     size_t arm_count;
     unsigned long long launches;    /* of one sample */

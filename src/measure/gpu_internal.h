@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the gpu*.c files share: a GPU as NVML has it. */
+#ifndef RATCHET_MEASURE_GPU_INTERNAL_H
+#define RATCHET_MEASURE_GPU_INTERNAL_H
+
+#include "measure/gpu.h"
+#include "measure/nvml.h"
+
+/* NVML, and its handle of this GPU; NULL where either is gone. */
+const struct nvml *gpu_device(const struct gpu *gpu, nvml_device *device);
+
+/* ERR_HOST with NVML's own words. Always -1. */
+int gpu_failed(const struct nvml *nvml, nvml_result result, const char *what, struct err *err);
+
+#endif
