@@ -19,6 +19,7 @@
 #include "intake/host.h"
 #include "judge/baseline.h"
 #include "judge/calibration.h"
+#include "measure/gpu.h"
 #include "model.h"
 #include "publish/github.h"
 #include "publish/outbox.h"
@@ -121,6 +122,17 @@ void pipeline_note(struct pipeline *pipeline, const char *format, ...)
  * A calibration decides nothing: one that cannot be used is no failure. */
 MUST_CHECK int pipeline_read_rules(struct pipeline *pipeline, const char *commit,
                                    struct err *err);
+
+/* The lock that whoever measures on a device of this host holds, and one at a time can:
+ * lock-dir/ratchet-cpu.lock, or of a GPU, whatever lane means it, ratchet-gpu-HASH.lock with
+ * the hash of its UUID that reports have as gpu_id. `gpu` NULL: not a GPU. */
+MUST_CHECK int pipeline_device_lock(const struct host *host, const char *device,
+                                    const struct gpu *gpu, char out[FILE_PATH_BYTES],
+                                    struct err *err);
+
+/* At the start of a daemon: unlock the clocks that a killed run left locked, of GPUs that
+ * nobody measures on. Does nothing, and loads no driver, where none were. */
+MUST_CHECK int pipeline_undo_clocks(const struct host *host, struct err *err);
 
 /* Build the arms and measure `head` against the anchors (and against job.base where
  * `with_base`) until every config is settled or the budget is spent. */

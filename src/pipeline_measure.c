@@ -10,6 +10,7 @@
 #include "measure/build.h"
 #include "measure/checkout.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,14 +270,36 @@ static int look_until_settled(struct pipeline *pipeline, const struct bench_requ
     return 0;
 }
 
-/* One lock for the whole host: of a GPU under its own name, so that two lanes which mean the
- * same card take turns, else of the device. */
+/* ---- the device: its lock, its clocks ---- */
+
+int pipeline_device_lock(const struct host *host, const char *device, const struct gpu *gpu,
+                         char out[FILE_PATH_BYTES], struct err *err)
+{
+    return gpu == NULL ? file_path(out, err, "%s/ratchet-%s.lock", host->lock_dir, device)
+                       : file_path(out, err, "%s/ratchet-gpu-%s.lock", host->lock_dir, gpu->id);
+}
+
+/* What is held while a device is measured on. */
+struct hold {
+    struct pipeline *pipeline;
+    int lock;
+    struct gpu_clock_lock *clocks; /* NULL: left as they were */
+};
+
+/* In this order: nobody else may measure while clocks are still being unlocked. */
+static void hold_end(struct hold *hold)
+{
+    struct err err;
+    if (gpu_clocks_unlock(&hold->clocks, &err) != 0)
+        pipeline_say(hold->pipeline, "the clocks stay locked for now: %s", err.text);
+    file_close(&hold->lock);
+}
+
 static int lock_device(struct pipeline *pipeline, const struct gpu *gpu, int *lock,
                        struct err *err)
 {
     char path[FILE_PATH_BYTES];
-    if (file_path(path, err, "%s/ratchet-%s.lock", pipeline->host->lock_dir,
-                  gpu != NULL ? gpu->uuid : pipeline->job.device) != 0)
+    if (pipeline_device_lock(pipeline->host, pipeline->job.device, gpu, path, err) != 0)
         return -1;
     if (file_lock(path, false, lock, err) == 0)
         return 0;
@@ -284,6 +307,67 @@ static int lock_device(struct pipeline *pipeline, const struct gpu *gpu, int *lo
         return -1;
     pipeline_say(pipeline, "waiting for the device: %s", err->text);
     return file_lock(path, true, lock, err);
+}
+
+/* A lock that the host wants and does not get is a fact of the environment, no failure: what
+ * is measured with free clocks is sound all the same. */
+static int settle_clocks(struct pipeline *pipeline, const struct gpu *gpu, struct hold *hold,
+                         struct err *err)
+{
+    const char *folder = pipeline->host->lock_dir;
+    unsigned mhz = pipeline->device->clock_lock_mhz;
+    char policy[MODEL_TEXT_BYTES] = "as found";
+    struct err why;
+    bool undone = false;
+    if (gpu_clocks_undo(gpu, folder, &undone, &why) != 0)
+        snprintf(policy, sizeof policy, "locked by a run that was killed: %.400s", why.text);
+    else if (mhz > 0 && gpu_clocks_lock(gpu, mhz, folder, hold->lock, &hold->clocks, &why) == 0)
+        snprintf(policy, sizeof policy, "locked at %u MHz", mhz);
+    else if (mhz > 0)
+        snprintf(policy, sizeof policy, "as found; %u MHz were refused: %.400s", mhz, why.text);
+    if (undone)
+        pipeline_say(pipeline, "unlocked the clocks that a killed run had left locked");
+    if (environment_set(&pipeline->samples.environment, "clock_policy", policy) != 0)
+        return err_set(err, ERR_HOST, "out of memory for the environment");
+    return 0;
+}
+
+static int hold_device(struct pipeline *pipeline, const struct gpu *gpu, struct hold *hold,
+                       struct err *err)
+{
+    if (lock_device(pipeline, gpu, &hold->lock, err) != 0)
+        return -1;
+    return gpu == NULL ? 0 : settle_clocks(pipeline, gpu, hold, err);
+}
+
+/* The lock is tried, not waited for: whoever has it undoes it. */
+static int undo_one(const struct host *host, const struct host_device *device, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    bool undone;
+    struct gpu gpu;
+    FD_AUTO lock = -1;
+    if (gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, &gpu, err) != 0 ||
+        pipeline_device_lock(host, device->slug, &gpu, path, err) != 0)
+        return -1;
+    if (file_lock(path, false, &lock, err) != 0)
+        return err->class == ERR_CONFLICT ? 0 : -1;
+    return gpu_clocks_undo(&gpu, host->lock_dir, &undone, err);
+}
+
+int pipeline_undo_clocks(const struct host *host, struct err *err)
+{
+    char pattern[FILE_PATH_BYTES];
+    glob_t found;
+    if (file_path(pattern, err, "%s/ratchet-gpu-*.clocks", host->lock_dir) != 0)
+        return -1;
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return 0;
+    globfree(&found);
+    for (size_t i = 0; i < host->device_count; i++)
+        if (gpu_is_slug(host->devices[i].slug) && undo_one(host, &host->devices[i], err) != 0)
+            return err_wrap(err, "device %s", host->devices[i].slug);
+    return 0;
 }
 
 static void bench_says(void *context, const char *line)
@@ -333,8 +417,8 @@ static int bench(struct pipeline *pipeline, const struct arms *arms,
                         pipeline->config.recipe.command) != 0)
         return err_set(err, ERR_HOST, "out of memory for the environment");
     set_known(&pipeline->samples, arms, benches);
-    FD_AUTO lock = -1;
-    if (lock_device(pipeline, request.gpu, &lock, err) != 0)
+    struct hold hold __attribute__((cleanup(hold_end))) = {pipeline, .lock = -1};
+    if (hold_device(pipeline, request.gpu, &hold, err) != 0)
         return -1;
     uint64_t begin = proc_now_ns();
     int result = look_until_settled(pipeline, &request, err);

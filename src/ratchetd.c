@@ -7,6 +7,7 @@
 #include "daemon/server.h"
 #include "daemon/work.h"
 #include "intake/values.h"
+#include "pipeline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,6 +86,9 @@ static int run(const char *config, struct err *err)
     umask(022);
     if (cli_host(config, &host, err) != 0 || open_state(&host, &lock, err) != 0)
         return -1;
+    struct err problem;
+    if (pipeline_undo_clocks(&host, &problem) != 0)
+        fprintf(stderr, "ratchetd: clocks that a killed run left locked: %s\n", problem.text);
     int fd = inherited_socket();
     if (fd < 0 && make_socket(&host, &fd, err) != 0)
         return -1;
