@@ -6,9 +6,13 @@
 #include "base/proc.h"
 #include "daemon/client.h"
 #include "measure/build.h"
+#include "measure/gpu.h"
 #include "measure/sandbox.h"
+#include "measure/session.h"
+#include "pipeline.h"
 #include "publish/github.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,27 +53,37 @@ static int enter_sandbox(const struct host *host, const char *folder, struct err
     return result;
 }
 
+static int make_scratch(const struct host *host, char path[FILE_PATH_BYTES], struct err *err)
+{
+    if (file_mkdirs(host->state, 0711, err) != 0 ||
+        file_path(path, err, "%s/doctor-%ld", host->state, (long)getpid()) != 0)
+        return -1;
+    return file_mkdirs(path, 0711, err);
+}
+
+static int remove_scratch(const char *path, int result, struct err *err)
+{
+    struct err problem;
+    if (file_remove_tree(path, &problem) == 0 || result != 0)
+        return result;
+    *err = problem;
+    return -1;
+}
+
 static int try_state(const struct host *host, struct err *err)
 {
     char path[FILE_PATH_BYTES];
-    if (file_mkdirs(host->state, 0711, err) != 0 ||
-        file_path(path, err, "%s/doctor-%ld", host->state, (long)getpid()) != 0 ||
-        file_mkdirs(path, 0711, err) != 0)
+    if (make_scratch(host, path, err) != 0)
         return -1;
-    int result = enter_sandbox(host, path, err);
-    struct err problem;
-    if (file_remove_tree(path, &problem) != 0 && result == 0) {
-        *err = problem;
-        return -1;
-    }
-    return result;
+    return remove_scratch(path, enter_sandbox(host, path, err), err);
 }
 
-static int try_lock(const struct host *host, const char *slug, struct err *err)
+static int try_lock(const struct host *host, const char *slug, const struct gpu *gpu,
+                    struct err *err)
 {
     char path[FILE_PATH_BYTES];
     FD_AUTO lock = -1;
-    if (file_path(path, err, "%s/ratchet-%s.lock", host->lock_dir, slug) != 0)
+    if (pipeline_device_lock(host, slug, gpu, path, err) != 0)
         return -1;
     if (file_lock(path, false, &lock, err) != 0 && err->class != ERR_CONFLICT)
         return -1;
@@ -90,6 +104,134 @@ static int try_harness(const struct host *host, char *version, size_t size, stru
         return err_set(err, ERR_HOST, "`%s cpu` did not exit with 0", host->harness);
     snprintf(version, size, "%.*s", (int)strcspn(out.data, "\n"), out.data);
     return 0;
+}
+
+/* ---- a GPU ---- */
+
+/* The nodes are made by the driver's own tools, when something uses it for the first time. */
+static int try_nodes(const struct gpu *gpu, struct err *err)
+{
+    static const char *const nodes[] = {"/dev/nvidiactl", "/dev/nvidia-uvm"};
+    char own[32];
+    snprintf(own, sizeof own, "/dev/nvidia%u", gpu->minor);
+    const char *missing = access(own, F_OK) != 0 ? own : NULL;
+    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
+        if (access(nodes[i], F_OK) != 0)
+            missing = nodes[i];
+    if (missing == NULL)
+        return 0;
+    return err_set(err, ERR_HOST, "no `%s`: run `nvidia-modprobe -c %u -u` when the host starts",
+                   missing, gpu->minor);
+}
+
+static int try_persistence(const struct gpu *gpu, struct err *err)
+{
+    struct environment environment = {0};
+    int result = gpu_facts(gpu, &environment, err);
+    const char *mode = environment_get(&environment, "persistence");
+    if (result == 0 && mode != NULL && strcmp(mode, "off") == 0)
+        result = err_set(err, ERR_HOST, "off: the driver starts anew for every process; run "
+                                        "nvidia-persistenced, or `nvidia-smi -pm 1` as root");
+    environment_free(&environment);
+    return result;
+}
+
+static int try_alone(const struct gpu *gpu, struct err *err)
+{
+    char text[256];
+    if (!gpu_is_taken(gpu, text, sizeof text))
+        return 0;
+    return err_set(err, ERR_HOST, "%s: what is measured beside them is marked `shared`", text);
+}
+
+/* The harness opens the GPU where it will be measured: in the sandbox, as its user. */
+static int open_inside(const struct host *host, const struct host_device *device,
+                       const struct gpu *gpu, const char *folder, struct err *err)
+{
+    enum { OPEN_MS = 60000 };
+    const struct bench_request request = {.device = device->slug,
+                                          .gpu = gpu,
+                                          .harness = host->harness,
+                                          .work = folder,
+                                          .sandboxed = true,
+                                          .uid = host->sandbox_uid,
+                                          .gid = host->sandbox_gid,
+                                          .limits = &host->limits};
+    char program[FILE_PATH_BYTES];
+    struct session *session = NULL;
+    struct line line;
+    if (file_path(program, err, "%s/%s", folder, SESSION_PROGRAM) != 0 ||
+        file_copy(host->harness, program, 0755, err) != 0)
+        return -1;
+    if (chmod(folder, 0755) != 0) /* whatever our umask is */
+        return err_errno(err, ERR_HOST, errno, "chmod `%s`", folder);
+    if (session_start(&request, folder, OPEN_MS, &session, err) != 0)
+        return -1;
+    enum talk talk = session_send(session, "open 1 %d", OPEN_MS);
+    if (talk == TALK_OK)
+        talk = session_hear(session, LINE_OPENED, ARM_COUNT, &line);
+    int result = talk == TALK_OK ? 0
+                 : err_set(err, ERR_HOST, "%s",
+                           talk == TALK_FAILED ? line.text : session_text(session));
+    session_end(session);
+    return result;
+}
+
+static int try_context(const struct host *host, const struct host_device *device,
+                       const struct gpu *gpu, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    if (make_scratch(host, path, err) != 0)
+        return -1;
+    return remove_scratch(path, open_inside(host, device, gpu, path, err), err);
+}
+
+static int try_clock_lock(const struct host_device *device, struct err *err)
+{
+    if (device->clock_lock_mhz == 0 || geteuid() == 0)
+        return 0;
+    return err_set(err, ERR_HOST, "only root can lock clocks at %u MHz",
+                   device->clock_lock_mhz);
+}
+
+/* 0 where the lane's GPU was found; what else is wrong with it has a line of its own. */
+static int examine_gpu(struct doctor *doctor, const struct host_device *device,
+                       struct gpu *gpu)
+{
+    struct err err;
+    char text[256];
+    int found = gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, gpu, &err);
+    if (found == 0)
+        snprintf(text, sizeof text, "%s, driver %s, CUDA %s, %.1f GiB", gpu->name, gpu->driver,
+                 gpu->cuda, (double)gpu->memory_bytes / (1 << 30));
+    tell(doctor, true, found, "  NVML", text, &err);
+    if (found != 0)
+        return -1;
+    tell(doctor, true, try_nodes(gpu, &err), "  device nodes", "all there", &err);
+    tell(doctor, true, try_context(&doctor->host, device, gpu, &err), "  CUDA, sandboxed",
+         "a context was made", &err);
+    tell(doctor, false, try_persistence(gpu, &err), "  persistence", "on, or not known", &err);
+    tell(doctor, false, try_alone(gpu, &err), "  alone", "nobody else is on it", &err);
+    tell(doctor, false, try_clock_lock(device, &err), "  clocks",
+         device->clock_lock_mhz == 0 ? "left as they are" : "locked while it is measured on",
+         &err);
+    return 0;
+}
+
+static void examine_device(struct doctor *doctor, const struct host_device *device)
+{
+    struct err err;
+    char text[256];
+    char what[MODEL_NAME_BYTES + 16];
+    struct gpu gpu;
+    bool is_gpu = gpu_is_slug(device->slug);
+    snprintf(what, sizeof what, "device %s", device->slug);
+    int result = build_toolchain(device->slug, text, sizeof text, &err);
+    tell(doctor, true, result, what, text, &err);
+    if (is_gpu && examine_gpu(doctor, device, &gpu) != 0)
+        return;
+    result = try_lock(&doctor->host, device->slug, is_gpu ? &gpu : NULL, &err);
+    tell(doctor, true, result, "  lock", doctor->host.lock_dir, &err);
 }
 
 static int try_github(const struct host *host, const struct host_repository *repository,
@@ -123,14 +265,8 @@ static void examine(struct doctor *doctor)
     tell(doctor, true, sandbox_probe(host->sandbox_uid, host->sandbox_gid, &err), "sandbox",
          "bubblewrap: no network, read-only /usr", &err);
     tell(doctor, true, try_harness(host, text, sizeof text, &err), "harness", text, &err);
-    for (size_t i = 0; i < host->device_count; i++) {
-        char what[MODEL_NAME_BYTES + 16];
-        snprintf(what, sizeof what, "device %s", host->devices[i].slug);
-        int result = try_lock(host, host->devices[i].slug, &err);
-        if (result == 0)
-            result = build_toolchain(host->devices[i].slug, text, sizeof text, &err);
-        tell(doctor, true, result, what, text, &err);
-    }
+    for (size_t i = 0; i < host->device_count; i++)
+        examine_device(doctor, &host->devices[i]);
     for (size_t i = 0; i < host->repository_count; i++)
         tell(doctor, host->repositories[i].host_token,
              try_github(host, &host->repositories[i], &err), host->repositories[i].name,

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The lane of a GPU on a host that has none: NVML is played back from a record, so that finding
+the card, its lock and its clocks are what they would be; where CUDA is asked for, there is none."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import lib
+import scene
+from lib import eq, has, lacks, ok
+
+DATA = os.path.join(lib.HERE, "..", "data", "nvml")
+CONF = re.sub(r'"cpu"|= cpu', lambda found: found[0].replace("cpu", "nvidia-h200"), scene.conf()) \
+    .replace("fp32", "fp16")
+
+
+class Fake:
+    """A folder with a driver's library, and what it has been told about clocks."""
+
+    def __init__(self, more=""):
+        self.folder = lib.temp_dir()
+        self.record = lib.write(os.path.join(self.folder, "record"),
+                                more + lib.read(os.path.join(DATA, "h200.txt")))
+        subprocess.run([*os.environ.get("CC", "cc").split(), "-std=gnu17", "-D_GNU_SOURCE", "-shared",
+                        "-fPIC", "-o", os.path.join(self.folder, "libnvidia-ml.so.1"),
+                        os.path.join(DATA, "fake_nvml.c"), "-lpthread"], check=True)
+        self.env = {"LD_LIBRARY_PATH": self.folder, "FAKE_NVML": self.record}
+
+    def told(self):
+        path = self.record + ".log"
+        return lib.read(path) if os.path.exists(path) else ""
+
+
+def host_of(*settings):
+    return scene.Host(device="nvidia-h200", settings=settings)
+
+
+def need_no_gpu():
+    if os.path.exists("/dev/nvidiactl"):
+        raise lib.Skip("this host has a driver of its own")
+
+
+def no_driver():
+    """Without a driver, doctor and check say so"""
+    need_no_gpu()
+    host = host_of()
+    result = host.ratchet("doctor", "--config", host.config)
+    eq(result.code, 3, "doctor's exit code")
+    has(result.out, re.compile("^FAIL +NVML +no NVIDIA driver: ", re.M), "one line of doctor's")
+
+
+def doctor():
+    """doctor finds the card, and what is wrong with the host"""
+    need_no_gpu()
+    host = host_of("gpu = 0")
+    fake = Fake("compute 0 1\npersistence 0 0\n")
+    result = host.ratchet("doctor", "--config", host.config, env=fake.env)
+    eq(result.code, 3, "the exit code")
+    has(result.out, re.compile("^ok +NVML +NVIDIA H200, driver 580.159.04, CUDA 13.0, 140.4 GiB", re.M),
+        "the card")
+    has(result.out, re.compile("^FAIL +device nodes +no `/dev/nvidia", re.M), "no device nodes")
+    has(result.out, re.compile("^FAIL +CUDA, sandboxed +.", re.M), "no context")
+    has(result.out, re.compile("^note +persistence +off: ", re.M), "persistence")
+    has(result.out, re.compile("^note +alone +1 other process is on the GPU", re.M), "not alone")
+    has(result.out, re.compile("^ok +clocks +left as they are", re.M), "clocks")
+    has(result.out, re.compile("^ok +lock ", re.M), "the lock")
+    locks = [name for name in os.listdir(host.folder) if name.endswith(".lock")]
+    ok(len(locks) == 1 and re.fullmatch(r"ratchet-gpu-[0-9a-f]{16}\.lock", locks[0]),
+       "is named by a hash", locks)
+    lacks(result.text, "GPU-6a3c", "no UUID is shown")
+    wrong = host_of("gpu = 1")
+    result = wrong.ratchet("doctor", "--config", wrong.config, env=fake.env)
+    has(result.out, re.compile("^FAIL +NVML +GPU 1 is an `Tesla T4`, which is no nvidia-h200", re.M),
+        "another card than the slug says")
+
+
+def clocks_around_a_check():
+    """clock-lock holds while a check measures, and no longer"""
+    need_no_gpu()
+    if not shutil.which("nvcc", path=os.environ.get("PATH", "") + ":/usr/local/cuda/bin"):
+        raise lib.Skip("no nvcc: a lane of a GPU needs one to build anything")
+    repo = lib.Repo()
+    repo.commit({**scene.tree(), "ci/ratchet.conf": CONF}, "the kernel")
+    scene.branch(repo, "slow", "slow")
+    for settings, more, told in ((("clock-lock = 1410MHz",), "", "lock 1410 1410\nunlock 0 0\n"),
+                                 (("clock-lock = 1410MHz",), "lock 0 1\n", ""),
+                                 ((), "", "")):
+        fake, host = Fake(more), host_of(*settings)
+        result = host.check(repo, "slow", env=fake.env)
+        eq(result.brief(), (3, "unmeasured"), "there is no CUDA")
+        eq(fake.told(), told, "clocks, with %s" % (settings or "nothing said",))
+        lacks("\n".join(os.listdir(host.folder)), ".clocks", "nothing is left behind")
+        has(host.ratchet("doctor", "--config", host.config, env=fake.env).out,
+            re.compile("^ok +lock ", re.M), "nor is the lock")
+
+
+def left_locked():
+    """What a killed run left locked is unlocked when the daemon starts"""
+    need_no_gpu()
+    host, fake = host_of(), Fake()
+    host.ratchet("doctor", "--config", host.config, env=fake.env)
+    lock = next(name for name in os.listdir(host.folder) if name.endswith(".lock"))
+    left = lib.write(os.path.join(host.folder, lock[:-len("lock")] + "clocks"), "left\n")
+    daemon = lib.Daemon(host.config, host.socket, env=fake.env)
+    eq(fake.told(), "unlock 0 0\n", "it was unlocked")
+    ok(not os.path.exists(left), "the file is gone")
+    daemon.kill()
+    lib.write(left, "left\n")
+    lib.write(fake.record, "unlock 0 1\n" + lib.read(fake.record))
+    daemon.start()
+    has(lib.read(daemon.log), "Insufficient Permissions", "who may not says so, and serves all the same")
+    ok(os.path.exists(left), "the file stays for who may")
+    daemon.kill()
+
+
+lib.main(no_driver, doctor, clocks_around_a_check, left_locked)
