@@ -53,7 +53,7 @@ def forward(words):
 
 
 ANSWERS = {
-    "open": lambda w: say("opened", 0, 0, 0),
+    "open": lambda w: say("opened", 0, 9000 if HOW == "memory" else 0, 0),
     "load": lambda w: say("loaded", w[0] if HOW != "slot" else 63, "fake"),
     "config": config,
     "prepare": lambda w: say("prepared", w[0], 0),

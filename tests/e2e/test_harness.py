@@ -292,6 +292,10 @@ def the_parent_reads_carefully():
         ok(config["fault"] != "", "is not believed")
         has(config["failure"], text, "and why")
         eq(config["replicates"], [], "no replicate")
+    case("a device with little memory left")
+    config = lying("memory")["configs"][0]
+    eq(config["fault"], "the host", "is the host's trouble")
+    has(config["failure"], "85% of the free", "a config that would take more is not tried")
     answer = lying("silent", turn_ms=500)
     has(answer["configs"][0]["failure"], "gave no answer within 500 ms", "silence ends")
     answer = lying("version")
