@@ -6,6 +6,7 @@
 #include "cli/progress.h"
 
 #include "intake/values.h"
+#include "judge/compare.h"
 #include "judge/samples.h"
 #include "pipeline.h"
 
@@ -16,7 +17,7 @@
 enum { SHAPES_LIST_MAX = 16 };
 
 struct bench_options {
-    const char *repo, *head, *compare, *device, *config, *output, *replicates;
+    const char *repo, *head, *compare, *against, *device, *config, *output, *replicates;
     const char *iterations, *warmup, *configs;
     const char *batch, *heads, *heads_kv, *seq, *seq_k, *dim, *dtype;
     bool causal, quiet;
@@ -181,6 +182,38 @@ static void print_table(const struct pipeline *pipeline, bool compared)
     fwrite(text.data, 1, text.len, stdout);
 }
 
+/* Every other config set against one of them: in each process both were measured, so that the
+ * judge can take the one for the head and the other for the anchor. */
+static int print_against(const struct pipeline *pipeline, const char *name, struct err *err)
+{
+    const struct samples *samples = &pipeline->samples;
+    size_t from = 0;
+    while (from < samples->count && strcmp(samples->configs[from].config.name, name) != 0)
+        from++;
+    if (from == samples->count)
+        return err_set(err, ERR_USAGE, "--against: no config `%.64s` was measured", name);
+    for (size_t i = 0; i < samples->count; i++) {
+        struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+        struct replicate pairs[64] = {0}; /* as many as --replicates may be; series borrowed */
+        struct config_samples pair = samples->configs[i];
+        const struct config_samples *anchor = &samples->configs[from];
+        if (i == from || pair.count != anchor->count || pair.count > 64)
+            continue;
+        for (size_t r = 0; r < pair.count; r++) {
+            pairs[r].arms[ARM_HEAD] = pair.replicates[r].arms[ARM_HEAD];
+            pairs[r].arms[ARM_ANCHOR] = anchor->replicates[r].arms[ARM_HEAD];
+            pairs[r].marks = pair.replicates[r].marks | anchor->replicates[r].marks;
+        }
+        pair.replicates = pairs;
+        const struct samples one = {
+            .device = samples->device, .configs = &pair, .count = 1};
+        if (compare_samples(&one, NULL, &pipeline->config.rule, &comparison, err) != 0)
+            return -1;
+        bench_print_against(&comparison.configs[0], name);
+    }
+    return 0;
+}
+
 /* Exit 3 where anything could not be measured, verification included. */
 static int walk(struct pipeline *pipeline, const struct bench_options *given, bool verify_only,
                 struct progress *progress, struct err *err)
@@ -209,6 +242,8 @@ static int walk(struct pipeline *pipeline, const struct bench_options *given, bo
         print_verified(&pipeline->samples);
     else
         print_table(pipeline, compared);
+    if (given->against != NULL && print_against(pipeline, given->against, err) != 0)
+        return -1;
     return write_samples(pipeline, given->output, err) == 0 ? code : -1;
 }
 
@@ -262,6 +297,7 @@ static int bench(int argc, char **argv, bool verify_only, struct err *err)
     const struct cli_option options[] = {{"repo", &given.repo, NULL},
                                          {"head", &given.head, NULL},
                                          {"compare", &given.compare, NULL},
+                                         {"against", &given.against, NULL},
                                          {"device", &given.device, NULL},
                                          {"config", &given.config, NULL},
                                          {"configs", &given.configs, NULL},

@@ -133,3 +133,14 @@ void bench_table(const struct samples *samples, const struct comparison *compari
             buf_addf(out, "%s: %s\n", samples->configs[i].config.name,
                      samples->configs[i].failure);
 }
+
+void bench_print_against(const struct config_verdict *verdict, const char *name)
+{
+    char text[FIGURE_BYTES];
+    printf("%s against %s: %s", verdict->config.name, name,
+           figure_change(text, &verdict->change));
+    if (verdict->effects_known)
+        printf(", Hedges' g %.2f, Cliff's delta %.2f, p %.2g", verdict->hedges_g,
+               verdict->cliffs_delta, verdict->p_value);
+    putchar('\n');
+}

@@ -13,4 +13,7 @@
 void bench_table(const struct samples *samples, const struct comparison *comparison,
                  bool compared, struct buf *out);
 
+/* One line on stdout: a config set against config `name`. */
+void bench_print_against(const struct config_verdict *verdict, const char *name);
+
 #endif

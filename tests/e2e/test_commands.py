@@ -49,6 +49,12 @@ def stage_by_stage():
                                                  "b2_h1_s16_d32_fp32", "b2_h1_s33_d32_fp32"],
        "every shape once")
     ok(all(re.search(r"\+\d+\.\d\d% \[\+", line) for line in lines[1:]), "each is slower", table.out)
+    pair = host.ratchet("bench", "--config", host.config, "--repo", s.repo.path, "--head", "main",
+                        "--seq", "16,64", "--iterations", "8", "--replicates", "6", "--quiet",
+                        "--against", "b1_h1_s16_d32_fp32")
+    eq(pair.code, 0, "two configs")
+    has(pair.out, re.compile(r"^b1_h1_s64_d32_fp32 against b1_h1_s16_d32_fp32: \+\d+\.\d+%? \[.*\], "
+                             r"Hedges' g \d", re.M), "are set against each other")
     for wrong, text in ((["--seq", "0"], "--seq: expected"), (["--configs", "no"], "no config `no`"),
                         (["--heads", "3", "--heads-kv", "2"], "does not divide"),
                         (["--iterations", "x"], "--iterations"), (["--compare", "nowhere"], "nowhere")):
