@@ -76,6 +76,8 @@ enum cuda_number {
 
 struct cuda_api {
     void *library;
+/* A declaration: neither its name nor its parameters take parentheses. */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define CUDA_API_FIELD(name, parameters) cuda_result(*name) parameters;
     CUDA_API_TABLE(CUDA_API_FIELD)
 #undef CUDA_API_FIELD

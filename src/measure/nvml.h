@@ -71,6 +71,8 @@ struct nvml_process {
     MAY(nvmlDeviceResetGpuLockedClocks, "", (nvml_device device))
 
 struct nvml {
+/* A declaration: neither its name nor its parameters take parentheses. */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define NVML_FIELD(name, other, parameters) nvml_result(*name) parameters;
     NVML_TABLE(NVML_FIELD, NVML_FIELD)
 #undef NVML_FIELD
