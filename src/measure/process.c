@@ -4,6 +4,7 @@
 #include "measure/process.h"
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "measure/session.h"
 #include "measure/turns.h"
 #include "peaks.h"
@@ -14,6 +15,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -422,6 +424,83 @@ static double floor_ns(const struct process *process, const struct problem *p)
                 fmax(bytes, 0.0) / peaks->dram_gb_s);
 }
 
+/* How the turns ended, where they did not go through. */
+static int note_end(struct process *process, struct process_config *config,
+                    const struct turns_end *end)
+{
+    if (end->lie)
+        set_trouble(&config->trouble[end->arm < ARM_COUNT         ? end->arm
+                                     : config->arms[ARM_HEAD] ? ARM_HEAD
+                                                              : ARM_COUNT],
+                    TROUBLE_LIE, false, "", end->text);
+    else if (end->talk != TALK_OK)
+        note(process, config, end->talk, end->arm, &end->line, " while it was timed");
+    else
+        return -1;
+    return 0;
+}
+
+static int time_replicate(struct process *process, struct process_config *config,
+                          struct turns *turns, struct replicate *replicate, struct err *err)
+{
+    struct series taken[PROCESS_ENTRIES_MAX] = {{0}};
+    struct turns_end end;
+    turns->audits = true;
+    for (int i = 0; i < ARM_COUNT; i++)
+        if (config->arms[step_order[i]])
+            turns->entries[turns->count++].arm = step_order[i];
+    int rc = turns_take(turns, taken, &replicate->marks, &end, err);
+    for (size_t i = 0; i < turns->count; i++)
+        replicate->arms[turns->entries[i].arm] = taken[i];
+    return rc == 0 ? 0 : note_end(process, config, &end);
+}
+
+static int compare_ns(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* What a sample of the anchor takes now, in the middle of a few turns without delays. */
+static int time_anchor(const struct turns *given, double *sample_ns, struct turns_end *end,
+                       struct err *err)
+{
+    enum { TURNS = 9 };
+    struct bench_request request = *given->request;
+    struct turns turns = *given;
+    struct slowed slowed = {.marks = 0};
+    request.samples = TURNS;
+    turns.request = &request;
+    turns.entries[turns.count++].arm = ARM_ANCHOR;
+    int rc = turns_take(&turns, slowed.entries, &slowed.marks, end, err);
+    struct series *taken = &slowed.entries[0];
+    if (rc == 0) {
+        qsort(taken->ns, taken->count, sizeof *taken->ns, compare_ns);
+        *sample_ns = taken->ns[taken->count / 2] * (double)turns.launches;
+    }
+    free(taken->ns);
+    return rc;
+}
+
+static int time_slowed(struct process *process, struct process_config *config,
+                       struct turns *turns, struct err *err)
+{
+    const struct process_experiment *experiment = process->experiment;
+    struct turns_end end;
+    double sample_ns;
+    turns->delays = true;
+    if (time_anchor(turns, &sample_ns, &end, err) != 0)
+        return note_end(process, config, &end);
+    for (size_t i = 0; i < experiment->count; i++)
+        turns->entries[turns->count++] = (struct turns_entry){
+            experiment->entries[i].arm,
+            (unsigned long long)llround(experiment->entries[i].slower * sample_ns)};
+    uint64_t begin = proc_now_ns();
+    int rc = turns_take(turns, config->slowed.entries, &config->slowed.marks, &end, err);
+    config->slowed.seconds = (double)(proc_now_ns() - begin) / 1e9;
+    return rc == 0 ? 0 : note_end(process, config, &end);
+}
+
 static int time_arms(struct process *process, struct process_config *config,
                      struct replicate *replicate, struct err *err)
 {
@@ -430,36 +509,23 @@ static int time_arms(struct process *process, struct process_config *config,
         .request = process->request,
         .floor_ns = floor_ns(process, &config->bench->config.problem),
     };
-    for (int i = 0; i < ARM_COUNT; i++)
+    enum arm first = ARM_HEAD;
+    for (int i = ARM_COUNT - 1; i >= 0; i--)
         if (config->arms[step_order[i]])
-            turns.arms[turns.arm_count++] = step_order[i];
+            first = step_order[i];
     struct line line;
     uint64_t seed;
     if (process_random(&seed, err) != 0)
         return -1;
     if (ask(process, config, ARM_COUNT, LINE_FILLED, &line, "", "fill %llu",
             (unsigned long long)seed) != TALK_OK ||
-        ask(process, config, turns.arms[0], LINE_CALIBRATED, &line, " while it was calibrated",
-            "calibrate %s %.0f", arm_name(turns.arms[0]), process->request->target_ns) !=
-            TALK_OK)
+        ask(process, config, first, LINE_CALIBRATED, &line, " while it was calibrated",
+            "calibrate %s %.0f", arm_name(first), process->request->target_ns) != TALK_OK)
         return 0;
     turns.launches = line.numbers[0] > 0 ? line.numbers[0] : 1;
-    if (process->experiment != NULL)
-        return process->experiment->run(process->experiment->context, process->session, config,
-                                        turns.launches, err);
-    struct turns_end end;
-    if (turns_take(&turns, replicate, &end, err) == 0)
-        return 0;
-    if (end.lie)
-        set_trouble(&config->trouble[end.arm < ARM_COUNT         ? end.arm
-                                     : config->arms[ARM_HEAD] ? ARM_HEAD
-                                                              : ARM_COUNT],
-                    TROUBLE_LIE, false, "", end.text);
-    else if (end.talk != TALK_OK)
-        note(process, config, end.talk, end.arm, &end.line, " while it was timed");
-    else
-        return -1;
-    return 0;
+    return process->experiment != NULL
+               ? time_slowed(process, config, &turns, err)
+               : time_replicate(process, config, &turns, replicate, err);
 }
 
 /* All steps of one config. The process may be lost afterwards. */

@@ -12,8 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct session;
-
 enum trouble_kind {
     TROUBLE_NONE,
     TROUBLE_REFUSED, /* the library does not load */
@@ -31,6 +29,17 @@ struct trouble {
     char text[MODEL_TEXT_BYTES];
 };
 
+/* What a lab wants timed in place of a replicate: arms slowed on the device by a share of what
+ * the anchor takes in this very process, all in the same turns. */
+enum { PROCESS_ENTRIES_MAX = 16 };
+struct process_experiment {
+    struct process_entry {
+        enum arm arm;
+        double slower; /* 0.04 is 4% */
+    } entries[PROCESS_ENTRIES_MAX];
+    size_t count;
+};
+
 struct process_config {
     const struct bench_config *bench;
     bool arms[ARM_COUNT]; /* which take part; bench->library has a path for each */
@@ -38,6 +47,11 @@ struct process_config {
     bool started;         /* false: no slots were left, or the process ended before */
     bool done;            /* `replicate` is whole (perhaps marked) */
     struct replicate replicate;
+    struct slowed {
+        struct series entries[PROCESS_ENTRIES_MAX]; /* of the experiment; owned */
+        unsigned marks;
+        double seconds; /* that all turns took */
+    } slowed;
     /* One set of inputs, outputs, workspace, and what launches took of device memory besides:
      * each library loads its code by itself. */
     unsigned long long peak_bytes[ARM_COUNT];
@@ -45,17 +59,8 @@ struct process_config {
     struct trouble trouble[ARM_COUNT + 1]; /* the last: of no arm in particular */
 };
 
-/* What a lab does in place of a replicate, with a config whose arms are right and whose inputs
- * are filled: it talks to the harness itself, with samples of `launches`. 0, or -1 on an error;
- * where the conversation was lost the process is over, and run_config finds out. */
-struct process_experiment {
-    int (*run)(void *context, struct session *session, const struct process_config *config,
-               unsigned long long launches, struct err *err);
-    void *context;
-};
-
 /* Configs run in random order. Only the host's own trouble is an error. With an experiment,
- * configs that went through it are `done` with an empty replicate. */
+ * configs that went through it are `done` with their times in `slowed`. */
 MUST_CHECK int process_run(const struct bench_request *request, const struct machine *machine,
                            struct process_config *configs, size_t count,
                            const struct process_experiment *experiment, struct err *err);

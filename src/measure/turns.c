@@ -7,7 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 enum {
     TURN_BUDGET = 3,     /* turns taken at most, for each one planned */
@@ -21,33 +21,48 @@ static const unsigned long long audit_slack_ns = 1000000;
 
 /* One turn as it was answered. */
 struct turn {
-    enum arm order[WIRE_TURN_ARMS_MAX];
+    size_t order[PROCESS_ENTRIES_MAX]; /* which entry comes when */
     size_t count;
-    unsigned long long total_ns[WIRE_TURN_ARMS_MAX]; /* in that order */
+    unsigned long long total_ns[PROCESS_ENTRIES_MAX]; /* in that order */
     unsigned long long sum_ns;
     unsigned long long wall_ns; /* by our clock, from the command to `done` */
     unsigned marks;
     bool watched; /* by the witness: its marks will count */
 };
 
+/* The turns that did not count. */
+struct spoiled {
+    struct series entries[PROCESS_ENTRIES_MAX]; /* owned */
+    unsigned marks;
+};
+
 static void shuffle(struct turn *turn, uint64_t bits)
 {
     for (size_t i = turn->count; i > 1; i--) {
-        size_t j = (size_t)(bits % i); /* i is at most 4: the bias is below 2^-60 */
+        size_t j = (size_t)(bits % i); /* 16! is 2^44.3: the bias is below 2^-19 */
         bits /= i;
-        enum arm arm = turn->order[i - 1];
+        size_t entry = turn->order[i - 1];
         turn->order[i - 1] = turn->order[j];
-        turn->order[j] = arm;
+        turn->order[j] = entry;
     }
+}
+
+static enum arm arm_at(const struct turns *turns, const struct turn *turn, size_t i)
+{
+    return turns->entries[turn->order[i]].arm;
 }
 
 static enum talk send_turn(const struct turns *turns, const struct turn *turn, uint64_t seed)
 {
-    char names[WIRE_TURN_ARMS_MAX * 8 + 1];
+    char names[PROCESS_ENTRIES_MAX * 32 + 1];
     size_t used = 0;
-    for (size_t i = 0; i < turn->count; i++)
+    for (size_t i = 0; i < turn->count; i++) {
         used += (size_t)snprintf(names + used, sizeof names - used, " %s",
-                                 arm_name(turn->order[i]));
+                                 arm_name(arm_at(turns, turn, i)));
+        if (turns->delays)
+            used += (size_t)snprintf(names + used, sizeof names - used, "+%llu",
+                                     turns->entries[turn->order[i]].delay_ns);
+    }
     return session_send(turns->session, "turn %llu %llu%s", (unsigned long long)seed,
                         turns->launches, names);
 }
@@ -58,7 +73,7 @@ static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct 
     unsigned disturbed = turns->request->gpu != NULL ? MARK_STARVED : MARK_PREEMPTED;
     turn->sum_ns = 0;
     for (size_t i = 0; i < turn->count; i++) {
-        end->arm = turn->order[i];
+        end->arm = arm_at(turns, turn, i);
         enum talk talk = session_hear(turns->session, LINE_SAMPLE, end->arm, &end->line);
         if (talk != TALK_OK)
             return talk;
@@ -68,7 +83,7 @@ static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct 
             turn->marks |= disturbed;
         if (turn->watched)
             witness_sample(turns->witness,
-                           i + 1 < turn->count ? turn->order[i + 1] : ARM_COUNT);
+                           i + 1 < turn->count ? arm_at(turns, turn, i + 1) : ARM_COUNT);
     }
     end->arm = ARM_COUNT;
     enum talk talk = session_hear(turns->session, LINE_DONE, ARM_COUNT, &end->line);
@@ -99,7 +114,7 @@ static int check_claims(const struct turns *turns, const struct turn *turn,
     for (size_t i = 0; i < turn->count; i++) {
         double ns = (double)turn->total_ns[i] / (double)turns->launches;
         if (ns < turns->floor_ns)
-            return lie(end, turn->order[i],
+            return lie(end, arm_at(turns, turn, i),
                        "implausible: %.4g ns a launch, and this device needs %.4g ns at"
                        " least", ns, turns->floor_ns);
     }
@@ -117,10 +132,10 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
     if (process_random(&seed, err) != 0)
         return -1;
     if (turn->watched)
-        witness_begin(turns->witness, turn->order[0]);
+        witness_begin(turns->witness, arm_at(turns, turn, 0));
     turn->marks = 0;
     uint64_t start = proc_now_ns();
-    end->arm = turn->order[0];
+    end->arm = arm_at(turns, turn, 0);
     end->talk = send_turn(turns, turn, seed);
     if (end->talk == TALK_OK)
         end->talk = hear_turn(turns, turn, end);
@@ -140,42 +155,42 @@ static bool off_clock(const struct turn *turn, unsigned long long least_rest_ns)
     return rest > 2 * turn->sum_ns + 2 * least_rest_ns + 50000000u;
 }
 
-static int keep_turn(const struct turns *turns, const struct turn *turn,
-                     struct replicate *replicate, struct err *err)
+static int keep_turn(const struct turns *turns, const struct turn *turn, struct series *out,
+                     struct err *err)
 {
     for (size_t i = 0; i < turn->count; i++)
-        if (series_add(&replicate->arms[turn->order[i]],
+        if (series_add(&out[turn->order[i]],
                        (double)turn->total_ns[i] / (double)turns->launches) != 0)
             return err_set(err, ERR_HOST, "out of memory for samples");
     return 0;
 }
 
 /* Where too few turns stayed clean, the spoiled ones are shown as well, under their marks. */
-static int keep_spoiled(struct replicate *replicate, const struct replicate *spoiled,
+static int keep_spoiled(const struct spoiled *spoiled, struct series *out, unsigned *marks,
                         struct err *err)
 {
-    for (int arm = 0; arm < ARM_COUNT; arm++)
-        for (size_t i = 0; i < spoiled->arms[arm].count; i++)
-            if (series_add(&replicate->arms[arm], spoiled->arms[arm].ns[i]) != 0)
+    for (size_t entry = 0; entry < PROCESS_ENTRIES_MAX; entry++)
+        for (size_t i = 0; i < spoiled->entries[entry].count; i++)
+            if (series_add(&out[entry], spoiled->entries[entry].ns[i]) != 0)
                 return err_set(err, ERR_HOST, "out of memory for samples");
-    replicate->marks |= spoiled->marks;
+    *marks |= spoiled->marks;
     return 0;
 }
 
-static int take_planned(const struct turns *turns, struct replicate *replicate,
-                        struct replicate *spoiled, struct turns_end *end, struct err *err)
+static int take_planned(const struct turns *turns, struct series *out, unsigned *marks,
+                        struct spoiled *spoiled, struct turns_end *end, struct err *err)
 {
     const struct bench_request *request = turns->request;
     unsigned long long least_rest = UINT64_MAX / 8;
     unsigned clean = 0;
     unsigned budget = TURN_BUDGET * request->samples;
     for (unsigned i = 0; i < request->warmup + budget && clean < request->samples; i++) {
-        struct turn turn = {.count = turns->arm_count,
-                            .watched = i >= request->warmup};
+        struct turn turn = {.count = turns->count, .watched = i >= request->warmup};
         uint64_t bits;
         if (process_random(&bits, err) != 0)
             return -1;
-        memcpy(turn.order, turns->arms, turns->arm_count * sizeof turn.order[0]);
+        for (size_t entry = 0; entry < turns->count; entry++)
+            turn.order[entry] = entry;
         shuffle(&turn, bits);
         if (take_turn(turns, &turn, end, err) != 0)
             return -1;
@@ -184,7 +199,7 @@ static int take_planned(const struct turns *turns, struct replicate *replicate,
         if (i < request->warmup)
             continue;
         turn.marks |= off_clock(&turn, least_rest) ? MARK_CLOCK : 0;
-        if (keep_turn(turns, &turn, turn.marks == 0 ? replicate : spoiled, err) != 0)
+        if (keep_turn(turns, &turn, turn.marks == 0 ? out : spoiled->entries, err) != 0)
             return -1;
         spoiled->marks |= turn.marks;
         clean += turn.marks == 0;
@@ -192,22 +207,22 @@ static int take_planned(const struct turns *turns, struct replicate *replicate,
     /* Half of the turns clean still give a sound median; spoiled turns never enter it. */
     if (2 * clean >= request->samples)
         return 0;
-    return keep_spoiled(replicate, spoiled, err);
+    return keep_spoiled(spoiled, out, marks, err);
 }
 
 /* One arm alone, several samples: what of the wall clock its samples leave unexplained. */
-static int audit(const struct turns *turns, const struct replicate *replicate, enum arm arm,
+static int audit(const struct turns *turns, const struct series *taken, size_t entry,
                  struct turn *turn, unsigned long long *rest_ns, struct turns_end *end,
                  struct err *err)
 {
     /* as many for every arm, so that what a turn costs besides is the same */
-    const struct series *known = &replicate->arms[turns->arms[0]];
-    double sample_ns = known->count > 0 ? known->ns[0] * (double)turns->launches : audit_ns;
+    double sample_ns =
+        taken[0].count > 0 ? taken[0].ns[0] * (double)turns->launches : audit_ns;
     turn->count = sample_ns >= audit_ns / 2                 ? 2
                   : sample_ns <= audit_ns / AUDIT_SAMPLES ? AUDIT_SAMPLES
                                                           : (size_t)(audit_ns / sample_ns);
     for (size_t i = 0; i < turn->count; i++)
-        turn->order[i] = arm;
+        turn->order[i] = entry;
     if (take_turn(turns, turn, end, err) != 0)
         return -1;
     *rest_ns = turn->wall_ns - turn->sum_ns;
@@ -215,14 +230,14 @@ static int audit(const struct turns *turns, const struct replicate *replicate, e
 }
 
 /* What the audits of the first arm leave unexplained: the median. */
-static int audit_reference(const struct turns *turns, const struct replicate *replicate,
+static int audit_reference(const struct turns *turns, const struct series *taken,
                            unsigned long long *out, struct turns_end *end, struct err *err)
 {
     unsigned long long rests[AUDIT_REFERENCE];
     struct turn turn = {0};
     for (size_t i = 0; i < AUDIT_REFERENCE; i++) {
         unsigned long long rest;
-        if (audit(turns, replicate, turns->arms[0], &turn, &rest, end, err) != 0)
+        if (audit(turns, taken, 0, &turn, &rest, end, err) != 0)
             return -1;
         size_t at = i;
         for (; at > 0 && rests[at - 1] > rest; at--)
@@ -237,43 +252,44 @@ static int audit_reference(const struct turns *turns, const struct replicate *re
  * alone, its turns leave more of the wall clock unexplained than those of the first arm do.
  * An arm is fine as soon as one of many audits is no worse than the usual one of the first
  * arm, so that a busy machine, which only adds, is not taken for a lie. */
-static int audit_all(const struct turns *turns, struct replicate *replicate,
+static int audit_all(const struct turns *turns, const struct series *taken, unsigned *marks,
                      struct turns_end *end, struct err *err)
 {
-    if (turns->arm_count < 2)
+    if (!turns->audits || turns->count < 2)
         return 0;
     unsigned long long reference;
-    if (audit_reference(turns, replicate, &reference, end, err) != 0)
+    if (audit_reference(turns, taken, &reference, end, err) != 0)
         return -1;
     struct turn turn = {0};
     unsigned long long rest;
-    for (size_t i = 1; i < turns->arm_count; i++) {
+    for (size_t i = 1; i < turns->count; i++) {
         bool fine = false;
         for (int tries = 0; tries < AUDIT_TRIES && !fine; tries++) {
-            if (audit(turns, replicate, turns->arms[i], &turn, &rest, end, err) != 0)
+            if (audit(turns, taken, i, &turn, &rest, end, err) != 0)
                 return -1;
             fine = rest <= reference + turn.sum_ns / 10 + audit_slack_ns;
         }
         if (!fine)
-            replicate->marks |= MARK_CLOCK;
+            *marks |= MARK_CLOCK;
     }
     return 0;
 }
 
-int turns_take(const struct turns *given, struct replicate *replicate, struct turns_end *end,
-               struct err *err)
+int turns_take(const struct turns *given, struct series *out, unsigned *marks,
+               struct turns_end *end, struct err *err)
 {
-    struct replicate spoiled = {0};
+    struct spoiled spoiled = {0};
     struct turns turns = *given;
     *end = (struct turns_end){.arm = ARM_COUNT, .talk = TALK_OK};
     if (witness_open(turns.request->device, turns.request->gpu, &turns.witness, err) != 0)
         return -1;
-    int rc = take_planned(&turns, replicate, &spoiled, end, err);
+    int rc = take_planned(&turns, out, marks, &spoiled, end, err);
     if (rc == 0)
-        replicate->marks |= witness_marks(turns.witness);
+        *marks |= witness_marks(turns.witness);
     witness_close(&turns.witness, turns.request->watch);
     if (rc == 0)
-        rc = audit_all(&turns, replicate, end, err);
-    replicate_free(&spoiled);
+        rc = audit_all(&turns, out, marks, end, err);
+    for (size_t i = 0; i < PROCESS_ENTRIES_MAX; i++)
+        free(spoiled.entries[i].ns);
     return rc;
 }

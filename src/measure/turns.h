@@ -8,13 +8,20 @@
 #include "measure/process.h"
 #include "measure/session.h"
 
-/* How a conversation about one config ended. */
+/* One sample of a turn: of which arm, and how much longer the device is kept busy in it. */
+struct turns_entry {
+    enum arm arm;
+    unsigned long long delay_ns;
+};
+
 struct turns {
     struct session *session;
     const struct bench_request *request;
     struct witness *witness;        /* turns_take's own */
-    enum arm arms[ARM_COUNT];       /* that take part */
-    size_t arm_count;
+    struct turns_entry entries[PROCESS_ENTRIES_MAX];
+    size_t count;
+    bool delays;                    /* entries have delays, 0 included: all pay for that */
+    bool audits;                    /* the arms may be a stranger's */
     unsigned long long launches;    /* of one sample */
     double floor_ns;                /* per launch: below it no time can be */
 };
@@ -28,9 +35,10 @@ struct turns_end {
     char text[MODEL_TEXT_BYTES]; /* of a lie */
 };
 
-/* Fill in replicate->arms and ->marks. 0, or -1 where *end says what came between, or with
- * ERR_HOST in `err` where it is neither. */
-MUST_CHECK int turns_take(const struct turns *turns, struct replicate *replicate,
+/* Samples of every entry are added to `out`, which has one series for each, and what was wrong
+ * with them to *marks. 0, or -1 where *end says what came between, or with ERR_HOST in `err`
+ * where it is neither. */
+MUST_CHECK int turns_take(const struct turns *turns, struct series *out, unsigned *marks,
                           struct turns_end *end, struct err *err);
 
 #endif
