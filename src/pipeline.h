@@ -139,4 +139,17 @@ MUST_CHECK int pipeline_undo_clocks(const struct host *host, struct err *err);
 MUST_CHECK int pipeline_measure(struct pipeline *pipeline, const char *head, bool with_base,
                                 struct err *err);
 
+/* What a lab does with the device: `request` has the kernel of one commit as every arm of every
+ * config, and pipeline->samples the facts of the environment. */
+struct bench_request;
+struct pipeline_lab {
+    int (*use)(void *context, const struct bench_request *request, struct err *err);
+    void *context;
+};
+
+/* Build the kernel of `commit`, hold the device, and lend both to a lab. A kernel that does not
+ * build is ERR_INPUT. */
+MUST_CHECK int pipeline_lend(struct pipeline *pipeline, const char *commit,
+                             const struct pipeline_lab *lab, struct err *err);
+
 #endif

@@ -375,39 +375,39 @@ static void bench_says(void *context, const char *line)
     pipeline_say(context, "%s", line);
 }
 
-static int bench(struct pipeline *pipeline, const struct arms *arms,
-                 struct bench_config *benches, struct err *err)
+/* What every measurement of this job begins with, the environment's facts included. */
+static int begin(struct pipeline *pipeline, const struct bench_config *benches,
+                 struct gpu *gpu, struct gpu_watch *watch, struct bench_request *out,
+                 struct err *err)
 {
     const struct host_device *device = pipeline->device;
     const struct bench_settings *settings = &pipeline->config.bench;
     bool is_gpu = gpu_is_slug(device->slug);
-    struct gpu gpu;
-    struct gpu_watch watch = {0};
     if (is_gpu &&
-        gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, &gpu, err) != 0)
+        gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, gpu, err) != 0)
         return -1;
-    struct bench_request request = {.device = device->slug,
-                                    .gpu = is_gpu ? &gpu : NULL,
-                                    .watch = &watch,
-                                    .threads = device->threads,
-                                    .cpus = device->cpu_count > 0 ? device->cpus : NULL,
-                                    .cpu_count = device->cpu_count,
-                                    .samples = settings->samples,
-                                    .warmup = settings->warmup,
-                                    .target_ns = settings->target_ns,
-                                    .warm_inputs = settings->warm_inputs,
-                                    .configs = benches,
-                                    .config_count = pipeline->config.config_count,
-                                    .harness = pipeline->host->harness,
-                                    .work = pipeline->work,
-                                    .sandboxed = true,
-                                    .uid = pipeline->host->sandbox_uid,
-                                    .gid = pipeline->host->sandbox_gid,
-                                    .limits = &pipeline->host->limits,
-                                    .progress = bench_says,
-                                    .context = pipeline};
+    *out = (struct bench_request){.device = device->slug,
+                                  .gpu = is_gpu ? gpu : NULL,
+                                  .watch = watch,
+                                  .threads = device->threads,
+                                  .cpus = device->cpu_count > 0 ? device->cpus : NULL,
+                                  .cpu_count = device->cpu_count,
+                                  .samples = settings->samples,
+                                  .warmup = settings->warmup,
+                                  .target_ns = settings->target_ns,
+                                  .warm_inputs = settings->warm_inputs,
+                                  .configs = benches,
+                                  .config_count = pipeline->config.config_count,
+                                  .harness = pipeline->host->harness,
+                                  .work = pipeline->work,
+                                  .sandboxed = true,
+                                  .uid = pipeline->host->sandbox_uid,
+                                  .gid = pipeline->host->sandbox_gid,
+                                  .limits = &pipeline->host->limits,
+                                  .progress = bench_says,
+                                  .context = pipeline};
     samples_free(&pipeline->samples);
-    if (bench_begin(&request, &pipeline->samples, err) != 0)
+    if (bench_begin(out, &pipeline->samples, err) != 0)
         return -1;
     char toolchain[256];
     if (build_toolchain(device->slug, toolchain, sizeof toolchain, err) != 0)
@@ -416,15 +416,26 @@ static int bench(struct pipeline *pipeline, const struct arms *arms,
         environment_set(&pipeline->samples.environment, "build",
                         pipeline->config.recipe.command) != 0)
         return err_set(err, ERR_HOST, "out of memory for the environment");
+    return 0;
+}
+
+static int bench(struct pipeline *pipeline, const struct arms *arms,
+                 struct bench_config *benches, struct err *err)
+{
+    struct gpu gpu;
+    struct gpu_watch watch = {0};
+    struct bench_request request;
+    if (begin(pipeline, benches, &gpu, &watch, &request, err) != 0)
+        return -1;
     set_known(&pipeline->samples, arms, benches);
     struct hold hold __attribute__((cleanup(hold_end))) = {pipeline, .lock = -1};
     if (hold_device(pipeline, request.gpu, &hold, err) != 0)
         return -1;
-    uint64_t begin = proc_now_ns();
+    uint64_t start = proc_now_ns();
     int result = look_until_settled(pipeline, &request, err);
-    if (result == 0 && is_gpu)
+    if (result == 0 && request.gpu != NULL)
         result = gpu_watch_facts(&watch, &pipeline->samples.environment, err);
-    pipeline->bench_s += (double)(proc_now_ns() - begin) / 1e9;
+    pipeline->bench_s += (double)(proc_now_ns() - start) / 1e9;
     return result;
 }
 
@@ -439,19 +450,59 @@ static void note_missing_baseline(struct pipeline *pipeline, bool with_base)
                       pipeline->job.device);
 }
 
+/* Room for head, base and every config's anchor. */
+static struct arms *arms_new(const struct pipeline *pipeline, struct err *err)
+{
+    struct arms *arms = calloc(1, sizeof *arms);
+    if (arms != NULL)
+        arms->libraries = calloc(pipeline->config.config_count + 2, sizeof *arms->libraries);
+    if (arms != NULL && arms->libraries != NULL)
+        return arms;
+    arms_free(&arms);
+    err_write(err, ERR_HOST, "out of memory for the arms");
+    return NULL;
+}
+
 int pipeline_measure(struct pipeline *pipeline, const char *head, bool with_base,
                      struct err *err)
 {
-    struct arms *arms __attribute__((cleanup(arms_free))) = calloc(1, sizeof *arms);
+    struct arms *arms __attribute__((cleanup(arms_free))) = arms_new(pipeline, err);
     struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
-    if (arms != NULL)
-        arms->libraries = calloc(pipeline->config.config_count + 2, sizeof *arms->libraries);
-    if (arms == NULL || arms->libraries == NULL)
-        return err_set(err, ERR_HOST, "out of memory for the arms");
+    if (arms == NULL)
+        return -1;
     note_missing_baseline(pipeline, with_base);
     int built = build_arms(pipeline, arms, head, with_base, err);
     if (built <= 0)
         return built;
     set_arms(pipeline, arms, benches);
     return bench(pipeline, arms, benches, err);
+}
+
+int pipeline_lend(struct pipeline *pipeline, const char *commit, const struct pipeline_lab *lab,
+                  struct err *err)
+{
+    struct arms *arms __attribute__((cleanup(arms_free))) = arms_new(pipeline, err);
+    struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
+    struct bench_request request;
+    struct gpu_watch watch = {0};
+    struct gpu gpu;
+    if (arms == NULL || build(pipeline, arms, commit, "kernel", &arms->head, err) != 0)
+        return -1;
+    if (!arms->head->result.built)
+        return err_set(err, ERR_INPUT, "%.10s: %.480s", commit, arms->head->result.failure);
+    for (size_t i = 0; i < pipeline->config.config_count; i++) {
+        benches[i].config = pipeline->config.configs[i];
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            set_arm(&benches[i], (enum arm)arm, arms->head);
+    }
+    if (begin(pipeline, benches, &gpu, &watch, &request, err) != 0)
+        return -1;
+    for (size_t i = 0; i < pipeline->samples.count; i++)
+        if (pipeline->samples.configs[i].fault != FAULT_NONE)
+            return err_set(err, ERR_INPUT, "%s: %.480s", benches[i].config.name,
+                           pipeline->samples.configs[i].failure);
+    struct hold hold __attribute__((cleanup(hold_end))) = {pipeline, .lock = -1};
+    if (hold_device(pipeline, request.gpu, &hold, err) != 0)
+        return -1;
+    return lab->use(lab->context, &request, err);
 }
