@@ -30,6 +30,8 @@ static const struct command {
      "put a report into the comment of a pull request"},
     {"promote", cli_promote, "--repository O/R [--accept CONFIG --by NAME]",
      "measure main's tip and move the baseline if it earned it"},
+    {"calibrate", cli_calibrate, "[--device D] [--processes N] [--pool FILE] | --from POOL",
+     "how often the rule errs on this device, by experiment"},
     {"history", cli_history, "[--repo DIR] [--device D]",
      "how the baseline moved, commit by commit"},
     {"status", cli_status, "[--socket S]", "what ratchetd is doing"},
@@ -41,7 +43,7 @@ static void usage(FILE *out)
 {
     fprintf(out, "usage: ratchet COMMAND [OPTIONS]\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-8s %s\n           %s\n", commands[i].name, commands[i].does,
+        fprintf(out, "  %-9s %s\n            %s\n", commands[i].name, commands[i].does,
                 commands[i].arguments);
     fprintf(out, "\nMost commands take --config FILE (ratchetd.conf) and --device SLUG.\n"
                  "Exit codes: 0 held or improved, 1 regressed, 2 unclear, 3 unmeasured,\n"

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/git.h"
+#include "intake/config.h"
 #include "judge/baseline.h"
 #include "judge/samples.h"
 
@@ -195,4 +196,23 @@ void cli_say(void *context, const char *line)
 {
     (void)context;
     fprintf(stderr, "ratchet: %s\n", line);
+}
+
+int cli_read_rule(const char *path, const char *slug, struct rule *rule, struct err *err)
+{
+    *rule = rule_default();
+    if (path == NULL)
+        return 0;
+    struct limits limits = limits_default();
+    struct ratchet_config *config = malloc(sizeof *config);
+    BUF_AUTO text;
+    buf_init(&text, limits.config_bytes);
+    int result = config == NULL ? err_set(err, ERR_HOST, "out of memory")
+                 : file_read(path, &text, err) != 0
+                     ? (err->class = ERR_INPUT, -1)
+                     : config_parse(text.data, text.len, path, slug, &limits, config, err);
+    if (result == 0)
+        *rule = config->rule;
+    free(config);
+    return result;
 }

@@ -18,6 +18,7 @@
 int cli_check(int argc, char **argv, struct err *err);
 int cli_submit(int argc, char **argv, struct err *err);
 int cli_bench(int argc, char **argv, struct err *err);
+int cli_calibrate(int argc, char **argv, struct err *err);
 int cli_compare(int argc, char **argv, struct err *err);
 int cli_report(int argc, char **argv, struct err *err);
 int cli_post(int argc, char **argv, struct err *err);
@@ -70,6 +71,10 @@ MUST_CHECK int cli_read_samples(const char *path, const struct limits *limits,
                                 struct samples *out, struct err *err);
 MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
                                  struct baseline *out, struct err *err);
+
+/* The rule of a ci/ratchet.conf for a device, or the default one where `path` is NULL. */
+MUST_CHECK int cli_read_rule(const char *path, const char *slug, struct rule *rule,
+                             struct err *err);
 
 /* A line of progress on stderr; `context` is not used. */
 void cli_say(void *context, const char *line);

@@ -2,7 +2,6 @@
 /* `ratchet compare` and `ratchet report`: the judge and the report alone, on files. */
 #include "cli/cli.h"
 
-#include "intake/config.h"
 #include "judge/compare.h"
 #include "judge/explain.h"
 #include "judge/verdict.h"
@@ -13,26 +12,6 @@
 #include <string.h>
 
 enum { OUTPUT_MAX = 64 << 20 };
-
-/* The rule of a ci/ratchet.conf, or the default one. */
-static int read_rule(const char *path, const char *slug, struct rule *rule, struct err *err)
-{
-    *rule = rule_default();
-    if (path == NULL)
-        return 0;
-    struct limits limits = limits_default();
-    struct ratchet_config *config = malloc(sizeof *config);
-    BUF_AUTO text;
-    buf_init(&text, limits.config_bytes);
-    int result = config == NULL ? err_set(err, ERR_HOST, "out of memory")
-                 : file_read(path, &text, err) != 0
-                     ? (err->class = ERR_INPUT, -1)
-                     : config_parse(text.data, text.len, path, slug, &limits, config, err);
-    if (result == 0)
-        *rule = config->rule;
-    free(config);
-    return result;
-}
 
 /* The table; before it, where asked for, what it rests on. */
 static int compare_text(const struct samples *samples, const struct baseline *baseline,
@@ -79,7 +58,7 @@ int cli_compare(int argc, char **argv, struct err *err)
     if (cli_read_samples(path, &limits, &samples, err) != 0 ||
         (baseline_path != NULL &&
          cli_read_baseline(baseline_path, &limits, &baseline, err) != 0) ||
-        read_rule(rules, samples.device.slug, &rule, err) != 0 ||
+        cli_read_rule(rules, samples.device.slug, &rule, err) != 0 ||
         compare_text(&samples, baseline_path == NULL ? NULL : &baseline, &rule, json, explain,
                      &comparison, &text, err) != 0)
         return -1;

@@ -81,7 +81,7 @@ static void put_number(struct buf *out, const char *key, double number, const ch
     buf_adds(out, after);
 }
 
-static void put_all(const struct calibration *calibration, struct buf *out)
+static void put_all(const struct calibration *calibration, const char *more, struct buf *out)
 {
     buf_addf(out, "{\n  \"schema\": \"%s\",\n  ", schema);
     nouns_put_device(out, &calibration->device);
@@ -96,19 +96,21 @@ static void put_all(const struct calibration *calibration, struct buf *out)
              calibration->checks, calibration->wrong);
     put_number(out, "wrong_upper", calibration->wrong_upper, "},\n  ");
     if (calibration->smallest_change > 0)
-        put_number(out, "smallest_change", calibration->smallest_change, "\n}\n");
+        put_number(out, "smallest_change", calibration->smallest_change, "");
     else
-        buf_adds(out, "\"smallest_change\": null\n}\n");
+        buf_adds(out, "\"smallest_change\": null");
+    buf_adds(out, more);
+    buf_adds(out, "\n}\n");
 }
 
-int calibration_format(const struct calibration *calibration, struct buf *out,
-                       struct err *err)
+int calibration_format(const struct calibration *calibration, const char *more,
+                       struct buf *out, struct err *err)
 {
     BUF_AUTO text;
     struct calibration read;
     struct limits limits = {.calibration_bytes = ULLONG_MAX};
     buf_init(&text, out->max);
-    put_all(calibration, &text);
+    put_all(calibration, more, &text);
     if (!text.failed &&
         calibration_parse(text.data, text.len, "calibration", &limits, &read, err) != 0)
         return -1;

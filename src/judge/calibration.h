@@ -33,8 +33,9 @@
 MUST_CHECK int calibration_parse(const char *bytes, size_t len, const char *name,
                                  const struct limits *limits, struct calibration *out,
                                  struct err *err);
-/* The members above and nothing else. What calibration_parse() would refuse is refused. */
-MUST_CHECK int calibration_format(const struct calibration *calibration, struct buf *out,
-                                  struct err *err);
+/* The members above, and `more`: text of further members that begins with a comma, or "". What
+ * calibration_parse() would refuse is refused. */
+MUST_CHECK int calibration_format(const struct calibration *calibration, const char *more,
+                                  struct buf *out, struct err *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole checks on drawn replicates, through the shipped rule, look by look as the pipeline
- * takes them; and the bound of a share that was counted. */
+ * takes them. */
 #ifndef RATCHET_TESTS_BENCH_CHECK_H
 #define RATCHET_TESTS_BENCH_CHECK_H
 
@@ -30,9 +30,5 @@ struct outcome {
 MUST_CHECK int check_run(const struct trace *trace, const struct truth *truth,
                          const struct rule *rule, size_t most, struct random *random,
                          struct outcome *out, struct err *err);
-
-/* Clopper and Pearson's interval (The use of confidence or fiducial limits, Biometrika 26,
- * 1934) of a share, 95%: of the trials as drawn, which is not of the processes. */
-struct interval share_bounds(size_t hits, size_t trials);
 
 #endif

@@ -18,6 +18,7 @@
 #include "judge/dist.h"
 #include "judge/samples.h"
 #include "judge/stats.h"
+#include "lab/share.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -47,9 +47,9 @@ static void test_both_ways(void)
     NEAR(calibration.smallest_change, 0.01, 0);
 
     tap_case("there and back");
-    OK(calibration_format(&calibration, &text, &err) == 0);
+    OK(calibration_format(&calibration, "", &text, &err) == 0);
     OK(parse(text.data, &read, &err) == 0);
-    OK(calibration_format(&read, &again, &err) == 0);
+    OK(calibration_format(&read, "", &again, &err) == 0);
     EQ_STR(again.data, text.data);
     HAS(text.data, "\n  \"rule\": {\"threshold\": 0.03, \"confidence\": 0.95, \"budget\": 16},\n");
     HAS(text.data, "\n  \"smallest_change\": 0.01\n}\n");
@@ -57,8 +57,13 @@ static void test_both_ways(void)
     tap_case("no change was seen: null");
     calibration.smallest_change = 0;
     buf_clear(&text);
-    OK(calibration_format(&calibration, &text, &err) == 0);
+    OK(calibration_format(&calibration, "", &text, &err) == 0);
     HAS(text.data, "\"smallest_change\": null");
+    buf_clear(&text);
+    OK(calibration_format(&calibration, ",\n  \"more\": [1, 2]", &text, &err) == 0);
+    HAS(text.data, "\"smallest_change\": null,\n  \"more\": [1, 2]\n}\n");
+    OK(parse(text.data, &read, &err) == 0);
+    OK(calibration_format(&calibration, ", more", &text, &err) == -1);
     read.smallest_change = 7;
     OK(parse(text.data, &read, &err) == 0);
     NEAR(read.smallest_change, 0, 0);
@@ -82,12 +87,12 @@ static void test_unwritable(void)
     tap_case("what could not be read is not written");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         err = (struct err){0};
-        OK(calibration_format(&bad[i], &out, &err) == -1);
+        OK(calibration_format(&bad[i], "", &out, &err) == -1);
         HAS(err.text, "calibration: ");
         EQ_INT((long long)out.len, 0);
     }
     tap_case("no room: refused, and nothing written half");
-    OK(calibration_format(&good, &few, &err) == -1);
+    OK(calibration_format(&good, "", &few, &err) == -1);
     EQ_INT(err.class, ERR_LIMIT);
     EQ_INT((long long)few.len, 0);
 }
