@@ -8,7 +8,9 @@
 #include <string.h>
 
 static const char *const dtype_names[DTYPE_COUNT] = {"fp16", "bf16", "fp32"};
-static const char *const arm_names[ARM_COUNT] = {"head", "base", "anchor", "control"};
+static const char *const arm_names[ARM_COUNT] = {
+    "head",   "base",   "anchor", "control", "other1", "other2",
+    "other3", "other4", "other5", "other6",  "other7", "other8"};
 static const char *const mark_names[MARK_BITS] = {"throttled", "shared",     "starved",
                                                   "preempted", "wall-clock", "unequal-clocks"};
 static const char *const fault_names[] = {"", "the PR", "the base", "the host", "us"};

@@ -45,8 +45,18 @@ bool model_name_ok(const char *name); /* 1–63 of [A-Za-z0-9_.-], not starting 
 
 /* ---- arms ---- */
 
-enum arm { ARM_HEAD, ARM_BASE, ARM_ANCHOR, ARM_CONTROL, ARM_COUNT };
-const char *arm_name(enum arm arm); /* "head", "base", "anchor", "control" */
+enum {
+    ARM_OTHERS_MAX = 8
+};
+enum arm {
+    ARM_HEAD,
+    ARM_BASE,
+    ARM_ANCHOR,
+    ARM_CONTROL,
+    ARM_OTHER, /* from here on: no part in a check, but names of their own (`ratchet sweep`) */
+    ARM_COUNT = ARM_OTHER + ARM_OTHERS_MAX
+};
+const char *arm_name(enum arm arm); /* "head", "base", "anchor", "control", "other1", … */
 
 struct arm_info {
     bool present;
@@ -108,6 +118,7 @@ struct config_samples {
     char failure[MODEL_TEXT_BYTES];  /* …and why, one line */
     bool anchor_failed;              /* the anchor cannot run: stored samples decide */
     char anchor_failure[MODEL_TEXT_BYTES];
+    char left_out[ARM_OTHERS_MAX][MODEL_TEXT_BYTES]; /* why another arm has no samples, or "" */
     unsigned long long peak_bytes[ARM_COUNT]; /* peak memory of a launch; 0: not known */
 };
 
@@ -120,6 +131,7 @@ struct device {
 struct samples {
     struct device device;
     struct environment environment;
+    char others[ARM_OTHERS_MAX][MODEL_NAME_BYTES]; /* names of arms from ARM_OTHER on, or "" */
     struct config_samples *configs; /* owned */
     size_t count;
 };

@@ -139,6 +139,20 @@ MUST_CHECK int pipeline_undo_clocks(const struct host *host, struct err *err);
 MUST_CHECK int pipeline_measure(struct pipeline *pipeline, const char *head, bool with_base,
                                 struct err *err);
 
+/* Libraries that somebody built before and vouches for: `ratchet sweep`. */
+struct bench_config;
+struct sandbox_bind;
+struct pipeline_libraries {
+    const struct bench_config *configs; /* one for each config of pipeline->config */
+    const char (*others)[MODEL_NAME_BYTES]; /* names of the arms from ARM_OTHER on */
+    const struct sandbox_bind *expose;  /* folders of libraries that these need */
+    size_t expose_count;
+};
+/* Hold the device and measure them, until the rule's looks are over. The pipeline needs host,
+ * device, job, config, work and progress, and no repository. */
+MUST_CHECK int pipeline_sweep(struct pipeline *pipeline,
+                              const struct pipeline_libraries *libraries, struct err *err);
+
 /* What a lab does with the device: `request` has the kernel of one commit as every arm of every
  * config, and pipeline->samples the facts of the environment. */
 struct bench_request;

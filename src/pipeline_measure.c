@@ -262,8 +262,9 @@ static int look_until_settled(struct pipeline *pipeline, const struct bench_requ
             open[i] = pipeline->comparison.configs[i].wants_more;
             any = any || open[i];
         }
-        pipeline_say(pipeline, "after %u replicates: %s", rule->looks[look],
-                     pipeline->comparison.reason);
+        if (rule->look_count > 1)
+            pipeline_say(pipeline, "after %u replicates: %s", rule->looks[look],
+                         pipeline->comparison.reason);
         if (!any)
             break;
     }
@@ -375,10 +376,24 @@ static void bench_says(void *context, const char *line)
     pipeline_say(context, "%s", line);
 }
 
-/* What every measurement of this job begins with, the environment's facts included. */
+/* How the libraries were made. */
+static int add_build_facts(struct pipeline *pipeline, struct err *err)
+{
+    char toolchain[256];
+    if (build_toolchain(pipeline->device->slug, toolchain, sizeof toolchain, err) != 0)
+        return -1;
+    if (environment_set(&pipeline->samples.environment, "compiler", toolchain) != 0 ||
+        environment_set(&pipeline->samples.environment, "build",
+                        pipeline->config.recipe.command) != 0)
+        return err_set(err, ERR_HOST, "out of memory for the environment");
+    return 0;
+}
+
+/* What every measurement of this job begins with, the environment's facts included. `ready`:
+ * not NULL where the libraries were not built here. */
 static int begin(struct pipeline *pipeline, const struct bench_config *benches,
-                 struct gpu *gpu, struct gpu_watch *watch, struct bench_request *out,
-                 struct err *err)
+                 const struct pipeline_libraries *ready, struct gpu *gpu,
+                 struct gpu_watch *watch, struct bench_request *out, struct err *err)
 {
     const struct host_device *device = pipeline->device;
     const struct bench_settings *settings = &pipeline->config.bench;
@@ -406,17 +421,31 @@ static int begin(struct pipeline *pipeline, const struct bench_config *benches,
                                   .limits = &pipeline->host->limits,
                                   .progress = bench_says,
                                   .context = pipeline};
+    if (ready != NULL) {
+        out->others = ready->others;
+        out->peers = true;
+        out->expose = ready->expose;
+        out->expose_count = ready->expose_count;
+    }
     samples_free(&pipeline->samples);
     if (bench_begin(out, &pipeline->samples, err) != 0)
         return -1;
-    char toolchain[256];
-    if (build_toolchain(device->slug, toolchain, sizeof toolchain, err) != 0)
+    return ready != NULL ? 0 : add_build_facts(pipeline, err);
+}
+
+/* Take all the replicates that it needs, with the device held. */
+static int take(struct pipeline *pipeline, const struct bench_request *request,
+                struct err *err)
+{
+    struct hold hold __attribute__((cleanup(hold_end))) = {pipeline, .lock = -1};
+    if (hold_device(pipeline, request->gpu, &hold, err) != 0)
         return -1;
-    if (environment_set(&pipeline->samples.environment, "compiler", toolchain) != 0 ||
-        environment_set(&pipeline->samples.environment, "build",
-                        pipeline->config.recipe.command) != 0)
-        return err_set(err, ERR_HOST, "out of memory for the environment");
-    return 0;
+    uint64_t start = proc_now_ns();
+    int result = look_until_settled(pipeline, request, err);
+    if (result == 0 && request->gpu != NULL)
+        result = gpu_watch_facts(request->watch, &pipeline->samples.environment, err);
+    pipeline->bench_s += (double)(proc_now_ns() - start) / 1e9;
+    return result;
 }
 
 static int bench(struct pipeline *pipeline, const struct arms *arms,
@@ -425,18 +454,21 @@ static int bench(struct pipeline *pipeline, const struct arms *arms,
     struct gpu gpu;
     struct gpu_watch watch = {0};
     struct bench_request request;
-    if (begin(pipeline, benches, &gpu, &watch, &request, err) != 0)
+    if (begin(pipeline, benches, NULL, &gpu, &watch, &request, err) != 0)
         return -1;
     set_known(&pipeline->samples, arms, benches);
-    struct hold hold __attribute__((cleanup(hold_end))) = {pipeline, .lock = -1};
-    if (hold_device(pipeline, request.gpu, &hold, err) != 0)
+    return take(pipeline, &request, err);
+}
+
+int pipeline_sweep(struct pipeline *pipeline, const struct pipeline_libraries *libraries,
+                   struct err *err)
+{
+    struct gpu gpu;
+    struct gpu_watch watch = {0};
+    struct bench_request request;
+    if (begin(pipeline, libraries->configs, libraries, &gpu, &watch, &request, err) != 0)
         return -1;
-    uint64_t start = proc_now_ns();
-    int result = look_until_settled(pipeline, &request, err);
-    if (result == 0 && request.gpu != NULL)
-        result = gpu_watch_facts(&watch, &pipeline->samples.environment, err);
-    pipeline->bench_s += (double)(proc_now_ns() - start) / 1e9;
-    return result;
+    return take(pipeline, &request, err);
 }
 
 static void note_missing_baseline(struct pipeline *pipeline, bool with_base)
@@ -492,10 +524,10 @@ int pipeline_lend(struct pipeline *pipeline, const char *commit, const struct pi
         return err_set(err, ERR_INPUT, "%.10s: %.480s", commit, arms->head->result.failure);
     for (size_t i = 0; i < pipeline->config.config_count; i++) {
         benches[i].config = pipeline->config.configs[i];
-        for (int arm = 0; arm < ARM_COUNT; arm++)
+        for (int arm = 0; arm < ARM_OTHER; arm++)
             set_arm(&benches[i], (enum arm)arm, arms->head);
     }
-    if (begin(pipeline, benches, &gpu, &watch, &request, err) != 0)
+    if (begin(pipeline, benches, NULL, &gpu, &watch, &request, err) != 0)
         return -1;
     for (size_t i = 0; i < pipeline->samples.count; i++)
         if (pipeline->samples.configs[i].fault != FAULT_NONE)

@@ -20,6 +20,7 @@
  *                                                 refused SLOT TEXT
  *     config B H HKV SQ SK D DTYPE CAUSAL         configured
  *            HEAD BASE ANCHOR CONTROL                 (slots; `-`: no such arm)
+ *            [OTHER]...
  *     prepare ARM                                 prepared ARM WORKSPACE_BYTES
  *     allocate ROTATION_BYTES                     allocated SETS SET_BYTES
  *     forward ARM SEED                            ran ARM GROWN_BYTES
@@ -46,7 +47,8 @@
  * open       Threads given to every kernel; with CPUs named, the process runs on these only.
  *            The device's cache and memory, before any library was loaded; 0: not known.
  * load       FILE is a plain name in the working folder. Slots are 0 to WIRE_SLOTS_MAX - 1.
- * config     Sets the problem and what each arm runs; `release` undoes it.
+ * config     Sets the problem and what each arm runs, in the order of enum arm; those after
+ *            CONTROL may be left out from the end. `release` undoes it.
  * prepare    Asks the library whether it supports the problem and how much scratch it needs.
  * allocate   Buffers that all arms share: as many input sets as fill ROTATION_BYTES, 1 where
  *            it is 0 (warm inputs), else from 2 to WIRE_SETS_MAX; one out, lse, workspace.

@@ -332,7 +332,7 @@ static bool word_slot(const struct harness *harness, const struct words *words, 
 {
     uint64_t slot;
     *out = -1;
-    if (strcmp(words->at[i], "-") == 0)
+    if (i >= words->count || strcmp(words->at[i], "-") == 0)
         return true;
     if (!word_number(words, i, WIRE_SLOTS_MAX - 1, &slot) ||
         harness->libraries[slot].handle == NULL)
@@ -359,7 +359,8 @@ static int do_config(struct harness *harness, const struct words *words, struct 
     uint64_t numbers[6];
     uint64_t causal;
     enum dtype dtype;
-    if (harness->device == NULL || harness->configured || words->count != 12)
+    if (harness->device == NULL || harness->configured || words->count < 8 + ARM_OTHER ||
+        words->count > 8 + ARM_COUNT)
         return bad_command(err);
     for (size_t i = 0; i < 6; i++)
         if (!word_number(words, i, PROBLEM_DIM_MAX, &numbers[i]) || numbers[i] == 0)

@@ -93,7 +93,7 @@ static void put_replicate(const struct config_samples *samples, const struct med
         buf_addc(out, '\n');
         return;
     }
-    for (int arm = 0; arm < ARM_COUNT; arm++) {
+    for (int arm = 0; arm < ARM_OTHER; arm++) {
         if (medians->rows[row][arm] > 0)
             buf_addf(out, "  %12.3f", medians->rows[row][arm]);
         else
@@ -108,7 +108,7 @@ static void put_replicates(const struct config_samples *samples,
     if (samples->count == 0)
         return;
     buf_adds(out, "  replicates, medians in ns\n         ");
-    for (int arm = 0; arm < ARM_COUNT; arm++)
+    for (int arm = 0; arm < ARM_OTHER; arm++)
         buf_addf(out, "  %12s", arm_name((enum arm)arm));
     buf_addc(out, '\n');
     size_t row = 0;

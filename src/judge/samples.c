@@ -11,9 +11,17 @@ static const char schema[] = "ratchet.samples/1";
 
 /* ---- reading ---- */
 
+/* How much of a file is read, and under which names its arms stand. */
+struct reading {
+    const struct limits *limits;
+    const char *keys[ARM_COUNT]; /* NULL: not read */
+    bool chosen;                 /* the anchor is an arm that somebody chose */
+};
+
 /* Member `arms`, an object of objects, over what `out` holds; it may be missing. */
 static int get_arms(const json_t *parent, const struct json_at *at,
-                    struct arm_info out[ARM_COUNT], struct err *err)
+                    const struct reading *reading, struct arm_info out[ARM_COUNT],
+                    struct err *err)
 {
     if (!json_has(parent, "arms"))
         return 0;
@@ -23,8 +31,8 @@ static int get_arms(const json_t *parent, const struct json_at *at,
     struct json_at here = {.parent = at, .key = "arms"};
     struct arm_info read[ARM_COUNT] = {0};
     for (int arm = 0; arm < ARM_COUNT; arm++) {
-        const char *name = arm_name((enum arm)arm);
-        if (!json_has(arms, name))
+        const char *name = reading->keys[arm];
+        if (name == NULL || !json_has(arms, name))
             continue;
         json_t *object;
         struct arm_info *info = &read[arm];
@@ -65,28 +73,29 @@ static int get_marks(const json_t *object, const struct json_at *at, unsigned *o
 }
 
 static int get_replicate(const json_t *object, const struct json_at *at,
-                         const struct limits *limits, struct replicate *out,
+                         const struct reading *reading, struct replicate *out,
                          struct err *err)
 {
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
     for (int arm = 0; arm < ARM_COUNT; arm++) {
-        const char *name = arm_name((enum arm)arm);
-        if (arm != ARM_HEAD && !json_has(object, name))
+        const char *name = reading->keys[arm];
+        if (name == NULL || (arm != ARM_HEAD && !json_has(object, name)))
             continue;
         json_t *array;
         struct json_at here = {.parent = at, .key = name};
         if (json_get_array(object, name, at, &array, err) != 0 ||
-            nouns_get_series(array, &here, limits->samples, &out->arms[arm], err) != 0)
+            nouns_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) != 0)
             return -1;
     }
     return get_marks(object, at, &out->marks, err);
 }
 
 static int get_replicates(const json_t *object, const struct json_at *at,
-                          const struct limits *limits, struct config_samples *out,
+                          const struct reading *reading, struct config_samples *out,
                           struct err *err)
 {
+    const struct limits *limits = reading->limits;
     json_t *array;
     if (json_get_array(object, "replicates", at, &array, err) != 0)
         return -1;
@@ -100,7 +109,7 @@ static int get_replicates(const json_t *object, const struct json_at *at,
         struct json_at item = {.parent = &here, .index = i};
         if (replicate == NULL)
             return err_set(err, ERR_HOST, "out of memory");
-        if (get_replicate(json_array_get(array, i), &item, limits, replicate, err) != 0)
+        if (get_replicate(json_array_get(array, i), &item, reading, replicate, err) != 0)
             return -1;
     }
     return 0;
@@ -149,7 +158,8 @@ static int get_identical(const json_t *object, const struct json_at *at,
 }
 
 static int get_peaks(const json_t *object, const struct json_at *at,
-                     struct config_samples *out, struct err *err)
+                     const struct reading *reading, struct config_samples *out,
+                     struct err *err)
 {
     if (!json_has(object, "peak_bytes"))
         return 0;
@@ -158,9 +168,9 @@ static int get_peaks(const json_t *object, const struct json_at *at,
         return -1;
     struct json_at here = {.parent = at, .key = "peak_bytes"};
     for (int arm = 0; arm < ARM_COUNT; arm++) {
-        const char *name = arm_name((enum arm)arm);
+        const char *name = reading->keys[arm];
         long long bytes;
-        if (!json_has(peaks, name))
+        if (name == NULL || !json_has(peaks, name))
             continue;
         if (json_get_int(peaks, name, &here, 1, 1ll << 60, &bytes, err) != 0)
             return -1;
@@ -169,22 +179,31 @@ static int get_peaks(const json_t *object, const struct json_at *at,
     return 0;
 }
 
+/* What is said of the anchor that the file calls so. */
+static int get_anchor(const json_t *object, const struct json_at *at,
+                      struct config_samples *out, struct err *err)
+{
+    if (get_identical(object, at, out, err) != 0 ||
+        nouns_get_text(object, "anchor_failure", at, out->anchor_failure,
+                       sizeof out->anchor_failure, err) != 0)
+        return -1;
+    out->anchor_failed = out->anchor_failure[0] != '\0';
+    return 0;
+}
+
 static int get_config(const json_t *object, const struct json_at *at,
-                      const struct limits *limits, struct config_samples *out,
+                      const struct reading *reading, struct config_samples *out,
                       struct err *err)
 {
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
     if (nouns_get_config(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
-        get_arms(object, at, out->arms, err) != 0 ||
-        get_replicates(object, at, limits, out, err) != 0 ||
+        get_arms(object, at, reading, out->arms, err) != 0 ||
+        get_replicates(object, at, reading, out, err) != 0 ||
         get_fault(object, at, out, err) != 0 ||
-        get_identical(object, at, out, err) != 0 ||
-        get_peaks(object, at, out, err) != 0 ||
-        nouns_get_text(object, "anchor_failure", at, out->anchor_failure,
-                       sizeof out->anchor_failure, err) != 0)
+        (!reading->chosen && get_anchor(object, at, out, err) != 0) ||
+        get_peaks(object, at, reading, out, err) != 0)
         return -1;
-    out->anchor_failed = out->anchor_failure[0] != '\0';
     long long attempts = (long long)out->count;
     if (json_has(object, "attempts") &&
         json_get_int(object, "attempts", at, attempts, 1 << 20, &attempts, err) != 0)
@@ -194,11 +213,11 @@ static int get_config(const json_t *object, const struct json_at *at,
 }
 
 static int get_configs(const json_t *root, const struct json_at *at,
-                       const struct limits *limits, struct samples *out, struct err *err)
+                       const struct reading *reading, struct samples *out, struct err *err)
 {
     struct arm_info arms[ARM_COUNT] = {0};
     json_t *array;
-    if (get_arms(root, at, arms, err) != 0 ||
+    if (get_arms(root, at, reading, arms, err) != 0 ||
         json_get_array(root, "configs", at, &array, err) != 0)
         return -1;
     struct json_at here = {.parent = at, .key = "configs"};
@@ -213,7 +232,7 @@ static int get_configs(const json_t *root, const struct json_at *at,
         if (config == NULL)
             return err_set(err, ERR_HOST, "out of memory");
         memcpy(config->arms, arms, sizeof arms);
-        if (get_config(json_array_get(array, i), &item, limits, config, err) != 0)
+        if (get_config(json_array_get(array, i), &item, reading, config, err) != 0)
             return -1;
         for (size_t j = 0; j < i; j++)
             if (strcmp(out->configs[j].config.name, config->config.name) == 0)
@@ -223,18 +242,54 @@ static int get_configs(const json_t *root, const struct json_at *at,
     return 0;
 }
 
-int samples_parse(const char *bytes, size_t len, const char *name,
-                  const struct limits *limits, struct samples *out, struct err *err)
+static int read_all(const char *bytes, size_t len, const char *name,
+                    const struct reading *reading, struct samples *out, struct err *err)
 {
     const struct json_at at = {.key = name};
     JSON_AUTO *root = NULL;
-    if (nouns_open(bytes, len, limits->samples_bytes, &at, schema, &root, err) != 0)
+    if (nouns_open(bytes, len, reading->limits->samples_bytes, &at, schema, &root, err) != 0)
         return -1;
     __attribute__((cleanup(samples_free))) struct samples read = {0};
     if (nouns_get_device(root, &at, &read.device, err) != 0 ||
         nouns_get_environment(root, &at, &read.environment, err) != 0 ||
-        get_configs(root, &at, limits, &read, err) != 0)
+        get_configs(root, &at, reading, &read, err) != 0)
         return -1;
+    *out = read;
+    read = (struct samples){0};
+    return 0;
+}
+
+int samples_parse(const char *bytes, size_t len, const char *name,
+                  const struct limits *limits, struct samples *out, struct err *err)
+{
+    struct reading reading = {.limits = limits};
+    for (int arm = 0; arm < ARM_OTHER; arm++)
+        reading.keys[arm] = arm_name((enum arm)arm);
+    return read_all(bytes, len, name, &reading, out, err);
+}
+
+static bool has_anchor(const struct samples *samples)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        for (size_t r = 0; r < samples->configs[i].count; r++)
+            if (samples->configs[i].replicates[r].arms[ARM_ANCHOR].count != 0)
+                return true;
+    return false;
+}
+
+int samples_parse_against(const char *bytes, size_t len, const char *name, const char *arm,
+                          const struct limits *limits, struct samples *out, struct err *err)
+{
+    const struct reading reading = {
+        .limits = limits,
+        .keys = {[ARM_HEAD] = arm_name(ARM_HEAD), [ARM_ANCHOR] = arm},
+        .chosen = true,
+    };
+    __attribute__((cleanup(samples_free))) struct samples read = {0};
+    if (read_all(bytes, len, name, &reading, &read, err) != 0)
+        return -1;
+    if (!has_anchor(&read))
+        return err_set(err, ERR_INPUT, "%s: no samples of an arm `%.64s`", name, arm);
     *out = read;
     read = (struct samples){0};
     return 0;
@@ -252,15 +307,21 @@ static bool same_arms(const struct arm_info *a, const struct arm_info *b)
     return true;
 }
 
-static void put_arms(struct buf *out, const struct arm_info arms[ARM_COUNT],
-                     const char *indent)
+/* The key under which an arm is written. */
+static const char *key_of(const struct samples *samples, int arm)
+{
+    return arm < ARM_OTHER ? arm_name((enum arm)arm) : samples->others[arm - ARM_OTHER];
+}
+
+static void put_arms(struct buf *out, const struct samples *samples,
+                     const struct arm_info arms[ARM_COUNT], const char *indent)
 {
     buf_adds(out, "\"arms\": {");
     const char *before = "";
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         if (!arms[arm].present)
             continue;
-        buf_addf(out, "%s\n%s  \"%s\": {", before, indent, arm_name((enum arm)arm));
+        buf_addf(out, "%s\n%s  \"%s\": {", before, indent, key_of(samples, arm));
         if (arms[arm].commit[0] != '\0') {
             buf_adds(out, "\"commit\": ");
             text_string(out, arms[arm].commit);
@@ -278,14 +339,15 @@ static void put_arms(struct buf *out, const struct arm_info arms[ARM_COUNT],
 }
 
 /* Always with a head, and with the other arms that have samples. */
-static void put_replicate(struct buf *out, const struct replicate *replicate)
+static void put_replicate(struct buf *out, const struct samples *samples,
+                          const struct replicate *replicate)
 {
     buf_adds(out, "{\"head\": ");
     nouns_put_series(out, &replicate->arms[ARM_HEAD]);
     for (int arm = ARM_HEAD + 1; arm < ARM_COUNT; arm++) {
         if (replicate->arms[arm].count == 0)
             continue;
-        buf_addf(out, ", \"%s\": ", arm_name((enum arm)arm));
+        buf_addf(out, ", \"%s\": ", key_of(samples, arm));
         nouns_put_series(out, &replicate->arms[arm]);
     }
     if (replicate->marks != 0) {
@@ -310,8 +372,25 @@ static void put_text(struct buf *out, const char *key, const char *value)
     buf_adds(out, ",\n");
 }
 
+static void put_left_out(struct buf *out, const struct samples *samples,
+                         const struct config_samples *config)
+{
+    const char *before = "      \"left_out\": {";
+    for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++) {
+        const char *why = config->left_out[arm - ARM_OTHER];
+        if (why[0] == '\0')
+            continue;
+        buf_addf(out, "%s\"%s\": ", before, key_of(samples, arm));
+        text_string(out, why);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        buf_adds(out, "},\n");
+}
+
 /* The keys that most configs do not have. */
-static void put_rare(struct buf *out, const struct config_samples *config)
+static void put_rare(struct buf *out, const struct samples *samples,
+                     const struct config_samples *config)
 {
     if (config->identical)
         put_text(out, "identical", arm_name(config->identical_to));
@@ -327,16 +406,17 @@ static void put_rare(struct buf *out, const struct config_samples *config)
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         if (config->peak_bytes[arm] == 0)
             continue;
-        buf_addf(out, "%s\"%s\": %llu", before, arm_name((enum arm)arm),
+        buf_addf(out, "%s\"%s\": %llu", before, key_of(samples, arm),
                  config->peak_bytes[arm]);
         before = ", ";
     }
     if (before[0] == ',')
         buf_adds(out, "},\n");
+    put_left_out(out, samples, config);
 }
 
-static void put_config(struct buf *out, const struct config_samples *config,
-                       bool with_arms)
+static void put_config(struct buf *out, const struct samples *samples,
+                       const struct config_samples *config, bool with_arms)
 {
     buf_adds(out, "    {\n      \"name\": ");
     text_string(out, config->config.name);
@@ -350,15 +430,15 @@ static void put_config(struct buf *out, const struct config_samples *config,
     buf_adds(out, ",\n");
     if (with_arms) {
         buf_adds(out, "      ");
-        put_arms(out, config->arms, "      ");
+        put_arms(out, samples, config->arms, "      ");
         buf_adds(out, ",\n");
     }
     buf_addf(out, "      \"attempts\": %zu,\n", config->attempts);
-    put_rare(out, config);
+    put_rare(out, samples, config);
     buf_adds(out, "      \"replicates\": [");
     for (size_t i = 0; i < config->count; i++) {
         buf_adds(out, i == 0 ? "\n        " : ",\n        ");
-        put_replicate(out, &config->replicates[i]);
+        put_replicate(out, samples, &config->replicates[i]);
     }
     buf_adds(out, config->count != 0 ? "\n      ]\n    }" : "]\n    }");
 }
@@ -374,13 +454,13 @@ int samples_format(const struct samples *samples, struct buf *out, struct err *e
     nouns_put_environment(out, &samples->environment, "  ");
     buf_adds(out, ",\n  ");
     if (common && samples->count != 0) {
-        put_arms(out, samples->configs[0].arms, "  ");
+        put_arms(out, samples, samples->configs[0].arms, "  ");
         buf_adds(out, ",\n  ");
     }
     buf_adds(out, "\"configs\": [");
     for (size_t i = 0; i < samples->count; i++) {
         buf_adds(out, i == 0 ? "\n" : ",\n");
-        put_config(out, &samples->configs[i], !common);
+        put_config(out, samples, &samples->configs[i], !common);
     }
     buf_adds(out, samples->count != 0 ? "\n  ]\n}\n" : "]\n}\n");
     if (out->failed)

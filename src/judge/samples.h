@@ -15,7 +15,9 @@
  *     "fault": "the PR", "failure": "wrong result: …"    it could not be measured
  *     "anchor_failure": "…"     the anchor cannot run
  *     "peak_bytes": {"head": 1048576}
- * and a replicate any of the marks of model.h. */
+ *     "left_out": {"cudnn": "wrong result: …"}           another arm of the file is not here
+ * and a replicate any of the marks of model.h. Arms beyond those of a check are written under
+ * their own names wherever arms stand, and not read unless one is asked for. */
 #ifndef RATCHET_JUDGE_SAMPLES_H
 #define RATCHET_JUDGE_SAMPLES_H
 
@@ -27,6 +29,12 @@
 MUST_CHECK int samples_parse(const char *bytes, size_t len, const char *name,
                              const struct limits *limits, struct samples *out,
                              struct err *err);
+/* Head and one more arm, whatever its name, in the anchor's place; no other arm is read, and
+ * nothing that was found out about another anchor. A file without it is ERR_INPUT; a config
+ * that has none has no anchor. */
+MUST_CHECK int samples_parse_against(const char *bytes, size_t len, const char *name,
+                                     const char *arm, const struct limits *limits,
+                                     struct samples *out, struct err *err);
 MUST_CHECK int samples_format(const struct samples *samples, struct buf *out,
                               struct err *err);
 

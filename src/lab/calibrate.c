@@ -104,7 +104,8 @@ static int record_one(struct recording *recording, struct err *err)
     }
     for (size_t i = 0; i < count; i++) {
         configs[i].bench = &recording->request->configs[i];
-        memset(configs[i].arms, true, sizeof configs[i].arms);
+        for (int arm = 0; arm < ARM_OTHER; arm++)
+            configs[i].arms[arm] = true;
     }
     uint64_t begin = proc_now_ns();
     int rc = process_run(recording->request, &recording->machine, configs, count,

@@ -162,7 +162,7 @@ static int add_config(const struct bench_request *request, const struct machine 
         return err_set(err, ERR_HOST, "out of memory for samples");
     config->config = bench->config;
     config->clock_resolution_ns = tick_ns(request, machine);
-    for (int arm = 0; arm < ARM_CONTROL; arm++) {
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
         config->arms[arm] = bench->info[arm];
         config->arms[arm].present = bench->library[arm] != NULL;
     }
@@ -180,6 +180,8 @@ int bench_begin(const struct bench_request *request, struct samples *out, struct
     snprintf(samples.device.slug, sizeof samples.device.slug, "%s", request->device);
     snprintf(samples.device.name, sizeof samples.device.name, "%s",
              request->gpu != NULL ? request->gpu->name : machine.cpu);
+    if (request->others != NULL)
+        memcpy(samples.others, request->others, sizeof samples.others);
     int rc = add_facts(request, &machine, &samples.environment, err);
     for (size_t i = 0; rc == 0 && i < request->config_count; i++)
         rc = add_config(request, &machine, i, &samples, err);
@@ -295,6 +297,33 @@ static int settle_base(struct round *round, size_t i, struct err *err)
     return 0;
 }
 
+/* Another arm has trouble: the config goes on without it, now and later, and what it was
+ * before is not believed either. It stands in nobody's way, so nobody looks at it alone. */
+static void leave_out(struct round *round, size_t i, enum arm arm, const char *why)
+{
+    struct config_samples *config = &round->samples->configs[i];
+    snprintf(config->left_out[arm - ARM_OTHER], sizeof config->left_out[0], "%.500s", why);
+    for (size_t r = 0; r < config->count; r++) {
+        free(config->replicates[r].arms[arm].ns);
+        config->replicates[r].arms[arm] = (struct series){0};
+    }
+    config->peak_bytes[arm] = 0;
+    say(round->request, "%s: going on without %s: %.440s", config->config.name,
+        round->samples->others[arm - ARM_OTHER], why);
+}
+
+static bool leave_out_others(struct round *round, size_t i, const struct trouble *trouble)
+{
+    bool any = false;
+    for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++) {
+        if (trouble[arm].kind == TROUBLE_NONE)
+            continue;
+        leave_out(round, i, (enum arm)arm, trouble[arm].text);
+        any = true;
+    }
+    return any;
+}
+
 /* A config that has trouble: give it a fault, or leave it without its anchor. */
 static int settle(struct round *round, size_t i, struct process_config *ran, struct err *err)
 {
@@ -306,6 +335,8 @@ static int settle(struct round *round, size_t i, struct process_config *ran, str
         fail(config, FAULT_HOST, "%s", trouble[ARM_COUNT].text);
         return 0;
     }
+    if (leave_out_others(round, i, trouble) && trouble[ARM_HEAD].kind == TROUBLE_NONE)
+        return 0;
     if (everyone(round, i, &trouble[ARM_HEAD], trouble)) {
         fail_everyone(round, i, &trouble[ARM_HEAD]);
         return 0;
@@ -398,6 +429,16 @@ static bool is_taken(const struct bench_request *request)
     return true;
 }
 
+/* Does this arm take part in the config's next process? */
+static bool takes_part(const struct round *round, size_t i, enum arm arm)
+{
+    const struct config_samples *config = &round->samples->configs[i];
+    if (arm >= ARM_OTHER && config->left_out[arm - ARM_OTHER][0] != '\0')
+        return false;
+    return has_arm(round, i, arm) &&
+           !(config->anchor_failed && (arm == ARM_ANCHOR || arm == ARM_CONTROL));
+}
+
 /* One process for as many of the pending configs as it has room for. */
 static int run_process(struct round *round, struct process_config *configs, size_t *index,
                        bool *moved, struct err *err)
@@ -409,10 +450,7 @@ static int run_process(struct round *round, struct process_config *configs, size
             continue;
         configs[count] = (struct process_config){.bench = &request->configs[i]};
         for (int arm = 0; arm < ARM_COUNT; arm++)
-            configs[count].arms[arm] =
-                has_arm(round, i, (enum arm)arm) &&
-                !(round->samples->configs[i].anchor_failed &&
-                  (arm == ARM_ANCHOR || arm == ARM_CONTROL));
+            configs[count].arms[arm] = takes_part(round, i, (enum arm)arm);
         index[count++] = i;
     }
     unsigned marks = is_taken(request) ? MARK_SHARED : 0;

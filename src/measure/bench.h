@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Libraries by path; one file may serve several configs. The control is given its own copy
- * of the anchor's file by bench itself. */
+/* Libraries by path; one file may serve several configs and several arms, each with a copy of
+ * its own. The control is the anchor's file once more. */
 struct bench_config {
     struct config config;
     const char *library[ARM_COUNT]; /* absolute path; NULL: no such arm (ARM_CONTROL: ignored,
@@ -22,6 +22,7 @@ struct bench_config {
     struct arm_info info[ARM_COUNT];
 };
 
+struct sandbox_bind;
 struct bench_request {
     const char *device;   /* slug */
     const struct gpu *gpu; /* the one to measure on; NULL: not a GPU */
@@ -37,6 +38,10 @@ struct bench_request {
     size_t config_count;
     const char *harness;  /* path of ratchet-bench */
     const char *work;     /* existing folder of this job */
+    const char (*others)[MODEL_NAME_BYTES]; /* ARM_OTHERS_MAX names; NULL: no other arms */
+    bool peers;           /* libraries that nobody checks while they are timed may be arms */
+    const struct sandbox_bind *expose; /* what they need besides; see sandbox_expose */
+    size_t expose_count;
     bool sandboxed;       /* false only for `ratchet bench --no-sandbox`, one's own code */
     uid_t uid;
     gid_t gid;
@@ -52,7 +57,8 @@ MUST_CHECK int bench_begin(const struct bench_request *request, struct samples *
 /* One fresh process: appends one replicate (perhaps marked) to each config of `samples` that
  * `want[i]` asks for and that has no failure yet; configs with a failure are left alone. A
  * wrong result, a crash, a hang or a lie of an arm is written down as that config's fault,
- * failure or anchor_failure; only the host's own trouble is an error. */
+ * failure or anchor_failure; of another arm, in left_out, and its samples of this config go.
+ * Only the host's own trouble is an error. */
 MUST_CHECK int bench_replicate(const struct bench_request *request, const bool *want,
                                struct samples *samples, struct err *err);
 

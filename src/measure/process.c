@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the folder of copies, the slots, and the steps from a config to its replicate. Head
- * always comes last within a step: when it fails there, the others have just passed. */
+/* Owns the folder of copies, the slots, and the steps from a config to its replicate. Of the
+ * arms of a check head always comes last within a step: when it fails there, the others have
+ * just passed. Those with names of their own are set against head, and follow it. */
 #include "measure/process.h"
 
 #include "base/file.h"
@@ -22,7 +23,10 @@
 
 enum { VERIFY_ROWS = 256 };
 
-static const enum arm step_order[ARM_COUNT] = {ARM_ANCHOR, ARM_CONTROL, ARM_BASE, ARM_HEAD};
+static const enum arm step_order[ARM_COUNT] = {
+    ARM_ANCHOR,    ARM_CONTROL,   ARM_BASE,      ARM_HEAD,      ARM_OTHER,     ARM_OTHER + 1,
+    ARM_OTHER + 2, ARM_OTHER + 3, ARM_OTHER + 4, ARM_OTHER + 5, ARM_OTHER + 6, ARM_OTHER + 7};
+_Static_assert(ARM_OTHERS_MAX == 8, "step_order names every arm");
 
 struct slot {
     const char *path;
@@ -136,15 +140,17 @@ static void set_trouble(struct trouble *trouble, enum trouble_kind kind, bool wh
     snprintf(trouble->text, sizeof trouble->text, "%.400s%.100s", text, stage);
 }
 
-/* Write down that a step ended otherwise than it should. `arm` ARM_COUNT: no arm was at work,
- * so a death is the host's; but words out of place are a library's, and of those only the
- * pull request's is nobody's yet. */
+/* Write down that a step ended otherwise than it should: `want` was due. `arm` ARM_COUNT: no arm
+ * was at work, so a death is the host's; but words out of place are a library's, and of those
+ * only the pull request's is nobody's yet. */
 static void note(struct process *process, struct process_config *config, enum talk talk,
-                 enum arm arm, const struct line *line, const char *stage)
+                 enum arm arm, enum line_kind want, const struct line *line, const char *stage)
 {
     if (talk == TALK_WRONG && line->arm < ARM_COUNT && config->arms[line->arm]) {
         char text[WIRE_TEXT_BYTES + 32];
-        snprintf(text, sizeof text, "wrong result: %s", line->text);
+        /* Before anything was launched there was no result. */
+        snprintf(text, sizeof text, "%s%s", want == LINE_PREPARED ? "" : "wrong result: ",
+                 line->text);
         set_trouble(&config->trouble[line->arm], TROUBLE_WRONG, false, stage, text);
         return;
     }
@@ -184,7 +190,7 @@ static enum talk ask(struct process *process, struct process_config *config, enu
     if (talk == TALK_OK)
         talk = session_hear(process->session, want, arm, line);
     if (talk != TALK_OK)
-        note(process, config, talk, arm, line, stage);
+        note(process, config, talk, arm, want, line, stage);
     return talk;
 }
 
@@ -233,7 +239,8 @@ static bool load_slot(struct process *process, size_t i)
     enum talk talk = session_send(process->session, "load %zu lib-%02zu.so", i, i);
     if (talk == TALK_OK)
         talk = session_hear(process->session, LINE_LOADED, ARM_COUNT, &line);
-    bool peer = talk == TALK_OK && strncmp(line.name, ATTENTION_PEER, strlen(ATTENTION_PEER)) == 0;
+    bool peer = talk == TALK_OK && !process->request->peers &&
+                strncmp(line.name, ATTENTION_PEER, strlen(ATTENTION_PEER)) == 0;
     slot->loaded = talk == TALK_OK && line.numbers[0] == i && !peer;
     if (slot->loaded)
         return true;
@@ -270,16 +277,20 @@ static bool load_all(struct process *process)
 static enum talk configure(struct process *process, struct process_config *config)
 {
     const struct problem *p = &config->bench->config.problem;
-    char slots[ARM_COUNT][12];
+    char slots[ARM_COUNT * 4 + 1];
+    size_t used = 0, needed = 0;
     struct line line;
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         int slot = slot_of(process, config, (enum arm)arm);
-        snprintf(slots[arm], sizeof slots[arm], slot < 0 ? "-" : "%d", slot);
+        used += (size_t)snprintf(slots + used, sizeof slots - used, slot < 0 ? " -" : " %d",
+                                 slot);
+        if (slot >= 0 || arm < ARM_OTHER)
+            needed = used;
     }
     return ask(process, config, ARM_COUNT, LINE_CONFIGURED, &line, "",
-               "config %d %d %d %d %d %d %s %d %s %s %s %s", p->batch, p->heads, p->heads_kv,
-               p->seq_q, p->seq_k, p->head_dim, dtype_name(p->dtype), p->causal ? 1 : 0,
-               slots[ARM_HEAD], slots[ARM_BASE], slots[ARM_ANCHOR], slots[ARM_CONTROL]);
+               "config %d %d %d %d %d %d %s %d%.*s", p->batch, p->heads, p->heads_kv, p->seq_q,
+               p->seq_k, p->head_dim, dtype_name(p->dtype), p->causal ? 1 : 0, (int)needed,
+               slots);
 }
 
 /* Do one thing with every arm in turn; a wrong arm does not keep the others from being
@@ -434,7 +445,8 @@ static int note_end(struct process *process, struct process_config *config,
                                                               : ARM_COUNT],
                     TROUBLE_LIE, false, "", end->text);
     else if (end->talk != TALK_OK)
-        note(process, config, end->talk, end->arm, &end->line, " while it was timed");
+        note(process, config, end->talk, end->arm, LINE_SAMPLE, &end->line,
+             " while it was timed");
     else
         return -1;
     return 0;

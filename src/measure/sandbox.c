@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <limits.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -327,6 +328,62 @@ static int add_environment(struct words *words, const char *const *env, struct e
             words_add3(words, "--setenv", name, equals + 1);
         free(name);
     }
+    return 0;
+}
+
+/* ---- folders that the command line exposes ---- */
+
+/* Within these nothing can be exposed, nor a folder that one of them lies in… */
+static const char *const kept_out[] = {
+    "/proc", "/sys", "/dev", "/run", "/etc", "/bench", "/boot", "/bin", "/sbin", "/usr/bin",
+    "/usr/sbin", "/usr/local/bin", "/usr/lib/gcc", "/usr/libexec", "/usr/include"};
+/* …and these are more than a folder of libraries. */
+static const char *const too_much[] = {"/",    "/home",    "/root", "/tmp",
+                                       "/var", "/var/lib", "/opt",  "/mnt"};
+
+/* Is `path` the folder itself, or something in it? */
+static bool lies_in(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    return strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static bool may_expose(const char *path)
+{
+    for (size_t i = 0; i < sizeof kept_out / sizeof *kept_out; i++)
+        if (lies_in(path, kept_out[i]) || lies_in(kept_out[i], path))
+            return false;
+    for (size_t i = 0; i < sizeof too_much / sizeof *too_much; i++)
+        if (strcmp(path, too_much[i]) == 0)
+            return false;
+    return true;
+}
+
+/* A path that is not as short as can be could pass for another one. */
+static bool is_plain(const char *path)
+{
+    size_t len = strlen(path);
+    return path[0] == '/' && strstr(path, "//") == NULL && strstr(path, "/./") == NULL &&
+           strstr(path, "/../") == NULL && len > 1 && path[len - 1] != '/' &&
+           path[len - 1] != '.' && len < FILE_PATH_BYTES;
+}
+
+int sandbox_expose(const char *dir, char *real, struct sandbox_bind *out, struct err *err)
+{
+    char found[PATH_MAX];
+    struct stat st;
+    if (!is_plain(dir))
+        return err_set(err, ERR_INPUT,
+                       "expected the absolute path of a folder, without `..`, `.` and a slash at"
+                       " its end, not `%s`", dir);
+    if (realpath(dir, found) == NULL || stat(found, &st) != 0)
+        return err_errno(err, ERR_INPUT, errno, "`%s`", dir);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INPUT, "`%s` is not a folder", dir);
+    if (!may_expose(dir) || !may_expose(found))
+        return err_set(err, ERR_INPUT, "`%s` may not be seen from inside the sandbox", dir);
+    snprintf(real, FILE_PATH_BYTES, "%s", found);
+    *out = (struct sandbox_bind){.from = real, .to = dir, .writable = 0};
     return 0;
 }
 

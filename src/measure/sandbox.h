@@ -38,6 +38,14 @@ struct sandbox {
     struct proc_limits limits;
 };
 
+/* A folder of the host with shared libraries, to be seen at its own place by a bench, read-only.
+ * Refused with ERR_INPUT: what is no absolute path of a folder; what the sandbox makes itself or
+ * keeps out, compilers and the host's /etc among it; and what one of these lies in. `dir` and
+ * real[FILE_PATH_BYTES], which is filled in, have to live as long as the bind. */
+enum { SANDBOX_EXPOSED_MAX = 16 };
+MUST_CHECK int sandbox_expose(const char *dir, char *real, struct sandbox_bind *out,
+                              struct err *err);
+
 /* The process to start for a sandbox: argv owned by the caller through sandbox_free. */
 struct sandbox_command;
 MUST_CHECK int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,

@@ -202,15 +202,19 @@ static const char *const *variables_of(const struct bench_request *request,
 static int start_sandboxed(struct session *session, const struct bench_request *request,
                            const char *folder, struct err *err)
 {
-    const struct sandbox_bind bind = {.from = folder, .to = "/bench", .writable = 0};
+    struct sandbox_bind binds[1 + SANDBOX_EXPOSED_MAX] = {{.from = folder, .to = "/bench"}};
+    if (request->expose_count > SANDBOX_EXPOSED_MAX)
+        return err_set(err, ERR_INTERNAL, "more than %d folders to expose", SANDBOX_EXPOSED_MAX);
+    for (size_t i = 0; i < request->expose_count; i++)
+        binds[1 + i] = request->expose[i];
     const char *const argv[] = {"/bench/" SESSION_PROGRAM, device_kind(request), NULL};
     struct variables variables;
     const struct sandbox sandbox = {
         .kind = SANDBOX_BENCH,
         .device = request->device,
         .gpu = request->gpu,
-        .binds = &bind,
-        .bind_count = 1,
+        .binds = binds,
+        .bind_count = 1 + request->expose_count,
         .argv = argv,
         .env = variables_of(request, &variables),
         .cwd = "/bench",

@@ -130,7 +130,7 @@ def wrong_heads():
         (kernel("odd", "ODD_LSE"), "wrong result: lse at batch 0 head 0 row 2000 was not written"),
         (kernel("odd", "ODD_BEHIND"), "wrong result: out was written behind its end"),
         (kernel("odd", "ODD_ERROR"), "wrong result: forward returned 3"),
-        (kernel("odd", "ODD_UNSUPPORTED"), "wrong result: the kernel does not support this problem"),
+        (kernel("odd", "ODD_UNSUPPORTED"), "the kernel does not support this problem"),
         (kernel("odd", "ODD_ABI=99"), "the library is for ABI 99, expected 1"),
         (kernel("odd", "ODD_PEER"), "its name begins with `peer-`"),
         (kernel("crash"), "crashed: signal 11 (SIGSEGV)"),

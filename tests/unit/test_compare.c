@@ -482,7 +482,7 @@ static void test_robust(void)
     tap_case("two-humped samples: unclear or refused, not a verdict");
     struct trial trial = trial_of(8, (struct changes){0, 0, 0, 0});
     for (size_t i = 0; i < 8; i++)
-        for (int arm = 0; arm < ARM_COUNT; arm++)
+        for (int arm = 0; arm < ARM_OTHER; arm++)
             for (size_t k = 0; k < 3; k++)
                 if ((i * 7 + (size_t)arm * 3 + k) % 2 == 0)
                     trial.samples.configs[0].replicates[i].arms[arm].ns[k] *= 3.7;
