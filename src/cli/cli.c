@@ -30,6 +30,18 @@ static const struct cli_option *find_option(const struct cli_option *options, co
     return NULL;
 }
 
+/* Put a value where it belongs: of an option that stands in the table several times, the first
+ * place that is free. False: all are taken. */
+static bool put_value(const struct cli_option *option, const char *value)
+{
+    bool several = option[1].name != NULL && strcmp(option[1].name, option->name) == 0;
+    for (; several && *option->value != NULL; option++)
+        if (option[1].name == NULL || strcmp(option[1].name, option->name) != 0)
+            return false;
+    *option->value = value;
+    return true;
+}
+
 int cli_options(int argc, char **argv, const struct cli_option *options, const char **operands,
                 size_t max, size_t *count, struct err *err)
 {
@@ -62,7 +74,8 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
             value = argv[i];
         if (value == NULL)
             return err_set(err, ERR_USAGE, "option `--%s` needs a value", option->name);
-        *option->value = value;
+        if (!put_value(option, value))
+            return err_set(err, ERR_USAGE, "too many of `--%s`", option->name);
     }
     if (count != NULL)
         *count = found;
@@ -171,13 +184,21 @@ void cli_drop_scratch(struct cli_folders *folders)
 int cli_read_samples(const char *path, const struct limits *limits, struct samples *out,
                      struct err *err)
 {
+    return cli_read_samples_against(path, NULL, limits, out, err);
+}
+
+int cli_read_samples_against(const char *path, const char *arm, const struct limits *limits,
+                             struct samples *out, struct err *err)
+{
     BUF_AUTO text;
     buf_init(&text, limits->samples_bytes);
     if (file_read(path, &text, err) != 0) {
         err->class = ERR_INPUT; /* a file named on the command line that is not there */
         return -1;
     }
-    return samples_parse(text.data, text.len, path, limits, out, err);
+    return arm == NULL
+               ? samples_parse(text.data, text.len, path, limits, out, err)
+               : samples_parse_against(text.data, text.len, path, arm, limits, out, err);
 }
 
 int cli_read_baseline(const char *path, const struct limits *limits, struct baseline *out,

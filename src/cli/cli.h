@@ -27,8 +27,10 @@ int cli_verify(int argc, char **argv, struct err *err);
 int cli_doctor(int argc, char **argv, struct err *err);
 int cli_status(int argc, char **argv, struct err *err);
 int cli_history(int argc, char **argv, struct err *err);
+int cli_sweep(int argc, char **argv, struct err *err);
 
-/* One option: `--name VALUE` into `value`, or `--name` into `flag`. */
+/* One option: `--name VALUE` into `value`, or `--name` into `flag`. One that may be given
+ * several times stands in the table as often, in a row, each with a place that is NULL. */
 struct cli_option {
     const char *name;
     const char **value;
@@ -69,6 +71,10 @@ void cli_drop_scratch(struct cli_folders *folders);
 
 MUST_CHECK int cli_read_samples(const char *path, const struct limits *limits,
                                 struct samples *out, struct err *err);
+/* Head and one more arm, which takes the anchor's place. */
+MUST_CHECK int cli_read_samples_against(const char *path, const char *arm,
+                                        const struct limits *limits, struct samples *out,
+                                        struct err *err);
 MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
                                  struct baseline *out, struct err *err);
 

@@ -34,10 +34,11 @@ static int compare_text(const struct samples *samples, const struct baseline *ba
 
 int cli_compare(int argc, char **argv, struct err *err)
 {
-    const char *baseline_path = NULL, *rules = NULL, *path = NULL;
+    const char *baseline_path = NULL, *rules = NULL, *path = NULL, *against = NULL;
     bool json = false, explain = false;
     size_t count;
     const struct cli_option options[] = {{"baseline", &baseline_path, NULL},
+                                         {"against", &against, NULL},
                                          {"explain", NULL, &explain},
                                          {"rules", &rules, NULL},
                                          {"json", NULL, &json},
@@ -55,7 +56,7 @@ int cli_compare(int argc, char **argv, struct err *err)
     struct rule rule;
     BUF_AUTO text;
     buf_init(&text, OUTPUT_MAX);
-    if (cli_read_samples(path, &limits, &samples, err) != 0 ||
+    if (cli_read_samples_against(path, against, &limits, &samples, err) != 0 ||
         (baseline_path != NULL &&
          cli_read_baseline(baseline_path, &limits, &baseline, err) != 0) ||
         cli_read_rule(rules, samples.device.slug, &rule, err) != 0 ||

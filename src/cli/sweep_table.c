@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what stands in the table. Every figure is the judge's or lab/sweep's. */
+#include "cli/sweep_table.h"
+
+#include "cli/table.h"
+#include "lab/sweep.h"
+#include "publish/figures.h"
+
+#include <stdio.h>
+
+struct printing {
+    const struct samples *samples;
+    const struct comparison *comparison;
+    const struct rule *rule;
+    const char *first;
+    struct table table;
+};
+
+static void free_printing(struct printing *printing)
+{
+    table_free(&printing->table);
+}
+
+static const char *name_of(const struct printing *printing, int arm)
+{
+    return arm == ARM_HEAD ? printing->first : printing->samples->others[arm - ARM_OTHER];
+}
+
+/* A ratio of times needs no sign and no percent: 2 is twice as slow. */
+static void ratio(struct table_row *row, const struct change *change)
+{
+    if (change->known)
+        table_cell(row, "%.4f [%.4f, %.4f]", 1 + change->change, 1 + change->ci.low,
+                   1 + change->ci.high);
+    else
+        table_cell(row, "n/a");
+}
+
+static void median(struct table_row *row, const struct config_verdict *verdict, int arm)
+{
+    char text[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
+    table_cell(row, "%.60s", figure_time(text, verdict->median_ns[arm]));
+    table_cell(row, "%.40s to %.40s", figure_time(low, verdict->median_ci[arm].low),
+               figure_time(high, verdict->median_ci[arm].high));
+}
+
+static void processes(struct table_row *row, const struct config_samples *config)
+{
+    size_t marked = 0;
+    for (size_t i = 0; i < config->count; i++)
+        marked += config->replicates[i].marks != 0;
+    table_cell(row, marked > 0 ? "%zu, %zu marked" : "%zu", config->count, marked);
+}
+
+static int add_arm(struct printing *printing, size_t index, int arm, struct err *err)
+{
+    const struct config_samples *config = &printing->samples->configs[index];
+    const struct config_verdict *verdict = &printing->comparison->configs[index];
+    struct table_row *row = table_row(&printing->table);
+    struct change change = {.known = false};
+    table_cell(row, "%s", arm == ARM_HEAD ? config->config.name : "");
+    table_cell(row, "%s", name_of(printing, arm));
+    if (arm == ARM_HEAD ? config->fault != FAULT_NONE
+                        : config->left_out[arm - ARM_OTHER][0] != '\0') {
+        table_cell(row, "%s", arm == ARM_HEAD ? "unmeasured" : "left out");
+        return 0;
+    }
+    if (!(verdict->median_ns[arm] > 0)) {
+        table_cell(row, "no samples");
+        return 0;
+    }
+    median(row, verdict, arm);
+    if (arm == ARM_HEAD)
+        table_cell(row, "1");
+    else if (sweep_ratio(config, (enum arm)arm, printing->rule, &change, err) != 0)
+        return -1;
+    else
+        ratio(row, &change);
+    processes(row, config);
+    return 0;
+}
+
+static int add_mean(struct printing *printing, int arm, bool is_first, struct err *err)
+{
+    struct change change;
+    size_t configs;
+    if (sweep_mean(printing->samples, (enum arm)arm, printing->rule, &change, &configs, err) != 0)
+        return -1;
+    if (configs == 0)
+        return 0;
+    struct table_row *row = table_row(&printing->table);
+    table_cell(row, "%s", is_first ? "geometric mean" : "");
+    table_cell(row, "%s", name_of(printing, arm));
+    table_cell(row, "%s", "");
+    table_cell(row, "%s", "");
+    ratio(row, &change);
+    table_cell(row, "over %zu config%s", configs, configs == 1 ? "" : "s");
+    return 0;
+}
+
+static bool is_there(const struct samples *samples, int arm)
+{
+    return arm == ARM_HEAD || (arm >= ARM_OTHER && samples->others[arm - ARM_OTHER][0] != '\0');
+}
+
+/* Why some are not there, in full. */
+static void add_reasons(const struct printing *printing, struct buf *out)
+{
+    const struct samples *samples = printing->samples;
+    for (size_t i = 0; i < samples->count; i++) {
+        const struct config_samples *config = &samples->configs[i];
+        if (config->fault != FAULT_NONE)
+            buf_addf(out, "%s: unmeasured, %s: %s\n", config->config.name, printing->first,
+                     config->failure);
+        for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++)
+            if (config->left_out[arm - ARM_OTHER][0] != '\0')
+                buf_addf(out, "%s: %s left out: %s\n", config->config.name,
+                         name_of(printing, arm), config->left_out[arm - ARM_OTHER]);
+    }
+}
+
+int sweep_table(const struct samples *samples, const struct comparison *comparison,
+                const struct rule *rule, const char *first, struct buf *out, struct err *err)
+{
+    struct printing printing __attribute__((cleanup(free_printing))) = {
+        .samples = samples, .comparison = comparison, .rule = rule, .first = first};
+    struct table_row *row = table_row(&printing.table);
+    static const char *const names[] = {"config", "arm", "median", "95% interval"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        table_cell(row, "%s", names[i]);
+    table_cell(row, "time / %.64s, 95%% interval", first);
+    table_cell(row, "processes");
+    for (size_t i = 0; i < samples->count && i < comparison->count; i++)
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            if (is_there(samples, arm) && add_arm(&printing, i, arm, err) != 0)
+                return -1;
+    for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++)
+        if (is_there(samples, arm) &&
+            add_mean(&printing, arm, arm == ARM_OTHER, err) != 0)
+            return -1;
+    table_print(&printing.table, out);
+    add_reasons(&printing, out);
+    return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a sweep says: each arm's time over that of the first arm, ARM_HEAD, with the judge's
+ * interval over fresh processes. Measures nothing and prints nothing. */
+#ifndef RATCHET_LAB_SWEEP_H
+#define RATCHET_LAB_SWEEP_H
+
+#include "base/err.h"
+#include "model.h"
+
+#include <stddef.h>
+
+/* `change` is arm ÷ head − 1 over the unmarked replicates of one config; not known where fewer
+ * than two have both. Of the rule: resamples, seed, confidence. */
+MUST_CHECK int sweep_ratio(const struct config_samples *config, enum arm arm,
+                           const struct rule *rule, struct change *change, struct err *err);
+
+/* The geometric mean of these ratios over all configs that have one. Configs were measured in
+ * the same processes: what a process did to all of them at once must not count as often as
+ * there are configs. So the ratios of one process are averaged first: the n-th unmarked
+ * replicate of each config, as many as the config with the fewest has. */
+MUST_CHECK int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *rule,
+                          struct change *change, size_t *configs, struct err *err);
+
+#endif
