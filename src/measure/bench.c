@@ -324,7 +324,8 @@ static bool leave_out_others(struct round *round, size_t i, const struct trouble
     return any;
 }
 
-/* A config that has trouble: give it a fault, or leave it without its anchor. */
+/* A config that has trouble: go on without another arm, which may have been the cause of the
+ * rest, give it a fault, or leave it without its anchor. */
 static int settle(struct round *round, size_t i, struct process_config *ran, struct err *err)
 {
     struct trouble *trouble = ran->trouble;
@@ -335,7 +336,7 @@ static int settle(struct round *round, size_t i, struct process_config *ran, str
         fail(config, FAULT_HOST, "%s", trouble[ARM_COUNT].text);
         return 0;
     }
-    if (leave_out_others(round, i, trouble) && trouble[ARM_HEAD].kind == TROUBLE_NONE)
+    if (leave_out_others(round, i, trouble))
         return 0;
     if (everyone(round, i, &trouble[ARM_HEAD], trouble)) {
         fail_everyone(round, i, &trouble[ARM_HEAD]);

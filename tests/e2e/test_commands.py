@@ -131,7 +131,7 @@ def usage():
     host = scene.Host()
     top = host.ratchet("--help")
     eq(top.code, 0, "--help")
-    for command in ("check", "submit", "bench", "compare", "report", "post", "promote", "doctor",
+    for command in ("check", "submit", "bench", "sweep", "compare", "report", "post", "promote", "doctor",
                     "status", "history", "verify"):
         has(top.out, re.compile("^  %s\\b" % command, re.M), "help names " + command)
         result = host.ratchet(command, "--no-such-option")

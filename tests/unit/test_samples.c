@@ -147,6 +147,100 @@ static void test_both_ways(void)
     buf_free(&small);
 }
 
+static int parse_against(const char *text, const char *arm, struct samples *out,
+                         struct err *err)
+{
+    return samples_parse_against(text, strlen(text), "samples.json", arm, &limits, out, err);
+}
+
+/* The example with what a sweep adds: two more arms, one of them left out of a second config. */
+static void sweep_of(struct buf *out)
+{
+    struct samples samples = {0};
+    struct err err = {0};
+    buf_init(out, 1 << 20);
+    OK(parse(example, &samples, &err) == 0);
+    strcpy(samples.others[0], "cudnn");
+    strcpy(samples.others[2], "other1");
+    OK(samples_add(&samples) != NULL);
+    struct config_samples *one = &samples.configs[0], *two = &samples.configs[1];
+    two->config = one->config;
+    strcpy(two->config.name, "second");
+    memcpy(two->arms, one->arms, sizeof two->arms);
+    one->arms[ARM_OTHER].present = two->arms[ARM_OTHER].present = true;
+    strcpy(one->arms[ARM_OTHER].code, "sha256:0");
+    strcpy(two->arms[ARM_OTHER].code, "sha256:0");
+    one->identical = true;
+    one->identical_to = ARM_ANCHOR;
+    one->anchor_failed = true;
+    strcpy(one->anchor_failure, "no build");
+    one->peak_bytes[ARM_OTHER + 2] = 4096;
+    two->attempts = 1;
+    strcpy(two->left_out[0], "the kernel does not support this problem");
+    OK(series_add(&one->replicates[0].arms[ARM_OTHER], 80000) == 0);
+    OK(series_add(&one->replicates[0].arms[ARM_OTHER + 2], 60000.5) == 0);
+    OK(series_add(&config_samples_add(two)->arms[ARM_HEAD], 90000) == 0);
+    OK(samples_format(&samples, out, &err) == 0);
+    samples_free(&samples);
+}
+
+static void test_others(void)
+{
+    struct samples samples = {0};
+    struct err err = {0};
+    BUF_AUTO text;
+    tap_case("other arms are written under their names");
+    sweep_of(&text);
+    HAS(text.data, "\"cudnn\": {\"code\": \"sha256:0\"}");
+    HAS(text.data, ", \"cudnn\": [80000], \"other1\": [60000.5], \"marks\"");
+    HAS(text.data, "\"peak_bytes\": {\"other1\": 4096}");
+    HAS(text.data, "\"left_out\": {\"cudnn\": \"the kernel does not support this problem\"},");
+    OK(strstr(text.data, "other3") == NULL);
+
+    tap_case("and not read where nobody asks");
+    OK(parse(text.data, &samples, &err) == 0);
+    EQ_INT(samples.configs[0].replicates[0].arms[ARM_ANCHOR].count, 2);
+    EQ_INT(samples.configs[0].replicates[0].arms[ARM_CONTROL].count, 2);
+    EQ_INT(samples.configs[0].replicates[0].arms[ARM_OTHER].count, 0);
+    OK(samples.configs[0].identical && samples.configs[0].anchor_failed);
+    samples_free(&samples);
+
+    tap_case("one that is asked for is the anchor, beside head and nobody else");
+    if (OK(parse_against(text.data, "other1", &samples, &err) == 0)) {
+        const struct config_samples *config = &samples.configs[0];
+        EQ_INT(config->replicates[0].arms[ARM_ANCHOR].count, 1);
+        NEAR(config->replicates[0].arms[ARM_ANCHOR].ns[0], 60000.5, 0);
+        EQ_INT(config->replicates[0].arms[ARM_HEAD].count, 2);
+        EQ_INT(config->replicates[0].arms[ARM_BASE].count, 0);
+        EQ_INT(config->replicates[0].arms[ARM_CONTROL].count, 0);
+        EQ_INT(config->replicates[0].marks, MARK_THROTTLED);
+        EQ_INT(config->peak_bytes[ARM_ANCHOR], 4096);
+        OK(!config->identical && !config->anchor_failed);
+        EQ_STR(config->anchor_failure, "");
+        EQ_INT(samples.configs[1].replicates[0].arms[ARM_ANCHOR].count, 0);
+    } else {
+        printf("# %s\n", err.text);
+    }
+    samples_free(&samples);
+
+    tap_case("so can base be");
+    OK(parse_against(text.data, "base", &samples, &err) == 0);
+    NEAR(samples.configs[0].replicates[0].arms[ARM_ANCHOR].ns[0], 71488, 0);
+    OK(samples.configs[0].arms[ARM_HEAD].present);
+    OK(!samples.configs[0].arms[ARM_ANCHOR].present); /* the file says nothing of it */
+    samples_free(&samples);
+
+    tap_case("nobody of that name");
+    struct samples untouched = {.count = 77};
+    static const char *const absent[] = {"flash", "other3", "", "marks"};
+    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
+        OK(parse_against(text.data, absent[i], &untouched, &err) == -1);
+        EQ_INT(err.class, ERR_INPUT);
+        HAS(err.text, "samples.json: ");
+        EQ_INT(untouched.count, 77);
+    }
+}
+
 /* The example with the first `from` replaced by `to`; the caller frees it. */
 static char *changed(const char *from, const char *to)
 {
@@ -338,5 +432,6 @@ int main(void)
     test_both_ways();
     test_broken();
     test_hostile();
+    test_others();
     return tap_done();
 }

@@ -369,6 +369,60 @@ static void test_bench(void)
     EQ_STR(sys.said.data, "/etc\n/proc/self\n");
 }
 
+/* 0, or -1 with the class and a part of the text of the error. */
+static void exposes(const char *dir, const char *part)
+{
+    char real[FILE_PATH_BYTES] = "untouched";
+    struct sandbox_bind bind = {.from = "untouched"};
+    struct err err = {0};
+    bool fine = sandbox_expose(dir, real, &bind, &err) == 0;
+    if (!EQ_INT(fine, part == NULL))
+        printf("# `%s`: %s\n", dir, err.text);
+    if (fine)
+        return;
+    EQ_INT(err.class, ERR_INPUT);
+    HAS(err.text, part);
+    HAS(err.text, dir);
+    EQ_STR(bind.from, "untouched");
+    EQ_STR(real, "untouched");
+}
+
+static void test_expose(void)
+{
+    static const char *const refused[] = {
+        "/proc", "/proc/self", "/sys", "/dev", "/run", "/etc", "/etc/ssl", "/bin", "/usr",
+        "/usr/bin", "/usr/lib", "/usr/include", "/tmp", "/home", "/root", "/var", "/var/lib"};
+    static const char *const unplain[] = {"",       ".",         "usr/share",  "/",
+                                          "/usr/",  "/usr/./share", "/usr//share", "/usr/..",
+                                          "/usr/../usr/share"};
+    char link[160], folder[160], file[160];
+    tap_case("what may be exposed to a bench");
+    exposes("/usr/share", NULL);
+    exposes(source, NULL);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (access(refused[i], F_OK) == 0)
+            exposes(refused[i], "may not be seen");
+    for (size_t i = 0; i < sizeof unplain / sizeof *unplain; i++)
+        exposes(unplain[i], "absolute path");
+    exposes("/usr/share/no such folder", "No such file");
+    snprintf(file, sizeof file, "%s/a-file", temp);
+    OK(file_write(file, "x", 1, 0644, NULL) == 0);
+    exposes(file, "is not a folder");
+    tap_case("a link is what it leads to, and is seen under its own name");
+    snprintf(link, sizeof link, "%s/to-etc", temp);
+    OK(symlink("/etc/ssl", link) == 0);
+    exposes(link, "may not be seen");
+    snprintf(link, sizeof link, "%s/to-folder", temp);
+    snprintf(folder, sizeof folder, "%s/folder", temp);
+    OK(mkdir(folder, 0755) == 0 && symlink(folder, link) == 0);
+    char real[FILE_PATH_BYTES];
+    struct sandbox_bind bind;
+    OK(sandbox_expose(link, real, &bind, NULL) == 0);
+    EQ_STR(bind.from, folder);
+    EQ_STR(bind.to, link);
+    EQ_INT(bind.writable, 0);
+}
+
 static bool has_pair(const struct proc_spec *spec, const char *a, const char *b)
 {
     for (size_t i = 0; spec->argv[i] != NULL && spec->argv[i + 1] != NULL; i++)
@@ -569,6 +623,7 @@ int main(void)
     test_network();
     test_files();
     test_bench();
+    test_expose();
     test_cuda();
     test_exit();
     test_limits();

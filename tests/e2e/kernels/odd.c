@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One right kernel and, by -DODD_…, the many ways to be wrong that tests/e2e/test_harness.py
- * goes through: what is not written, written elsewhere, done late, said, forged, refused. */
+/* One right kernel and, by -DODD_…, the many ways to be wrong that tests/e2e/test_harness.py and
+ * test_sweep.py go through: what is not written, written elsewhere, done late, said, forged, refused. */
 #include "attention.h"
 
 #include <math.h>
@@ -13,8 +13,9 @@ static int calls; /* of forward, in this copy of the library */
 
 static int supports(const struct attention_problem *p)
 {
-#ifdef ODD_UNSUPPORTED
-    return 0;
+#ifdef ODD_UNSUPPORTED /* from so many queries on */
+    if (p->seq_q >= ODD_UNSUPPORTED)
+        return 0;
 #endif
     return p->dtype == ATTENTION_FP32;
 }
@@ -84,6 +85,10 @@ static int odd(const struct attention_problem *p, float *out, size_t count, cons
 #ifdef ODD_BEHIND
     out[count] = 1.0f;
 #endif
+#ifdef ODD_WHEN /* wrong from the moment on when there is such a file */
+    if (access(ODD_WHEN, F_OK) == 0)
+        out[0] = NAN;
+#endif
 #ifdef ODD_INPUTS
     memset((void *)(size_t)k, 0, 64);
 #endif
@@ -134,6 +139,11 @@ static int forward(const struct attention_problem *p, const void *q, const void 
     size_t dim = (size_t)p->head_dim;
     size_t queries = (size_t)p->seq_q * dim;
     size_t keys = (size_t)p->seq_k * dim;
+#ifdef ODD_PEER /* keeps its output to itself while it is timed, as peers do */
+    static float own[1 << 20];
+    if (out == NULL)
+        out = own;
+#endif
     int heads = p->batch * p->heads;
     int group = p->heads / p->heads_kv;
 #ifdef ODD_UNWRITTEN
