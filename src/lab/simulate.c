@@ -249,7 +249,7 @@ static int run_fixed(struct lab *lab, size_t scenario, size_t at, struct figures
         struct reading *reading = &figures->readings[i][scenario];
         reading->covered[at] += change->known && change->ci.low <= reading->mean &&
                                 reading->mean <= change->ci.high;
-        if (at == SIMULATE_COUNTS - 1)
+        if (at + 1 == figures->count_count)
             reading->seen += change->known && (change->ci.low > 0 || change->ci.high < 0);
     }
     return 0;
@@ -264,7 +264,7 @@ static int run_readings(struct lab *lab, size_t checks, struct figures *out, str
     for (size_t s = 0; s < SCENARIOS; s++) {
         for (size_t i = 0; i < lab->pool->config_count; i++)
             read_pool(lab->pool, i, &scenarios[s], &out->readings[i][s]);
-        for (size_t at = 0; at < SIMULATE_COUNTS; at++)
+        for (size_t at = 0; at < out->count_count; at++)
             for (size_t i = 0; i < checks; i++)
                 if (run_fixed(lab, s, at, out, err) != 0)
                     return -1;
@@ -323,8 +323,9 @@ int simulate(const struct pool *pool, const struct rule *rule, size_t checks,
                        pool->process_count, last);
     struct lab lab = {.pool = pool, .rule = rule, .deck = {.count = pool->process_count}};
     struct figures figures = {.processes = pool->process_count,
-                              .counts = {rule->looks[0], last < 8 ? last : 8, last},
+                              .count_count = rule->look_count,
                               .replicate_seconds = replicate_seconds(pool)};
+    memcpy(figures.counts, rule->looks, sizeof figures.counts);
     lab.deck.order = calloc(pool->process_count, sizeof *lab.deck.order);
     if (lab.deck.order == NULL)
         return err_set(err, ERR_HOST, "out of memory for the deck");

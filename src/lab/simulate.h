@@ -10,7 +10,7 @@
 #include "lab/pool.h"
 #include "model.h"
 
-enum { SIMULATE_VERDICTS = VERDICT_REGRESSED + 1, SIMULATE_COUNTS = 3 };
+enum { SIMULATE_VERDICTS = VERDICT_REGRESSED + 1 };
 
 /* What is true in a check, of every config alike. */
 struct scenario {
@@ -32,15 +32,17 @@ struct tally {
 /* One config, one scenario. */
 struct reading {
     double mean, sd; /* of the changes that single processes of the pool read */
-    size_t covered[SIMULATE_COUNTS]; /* checks whose 95% interval holds the pool's mean */
-    size_t seen;     /* checks at the last count whose 95% interval leaves zero out */
+    /* Of the checks with as many replicates as each look: whose 95% interval holds that mean. */
+    size_t covered[RULE_LOOKS_MAX];
+    size_t seen; /* checks with as many as the last look whose 95% interval leaves zero out */
 };
 
 struct figures {
     size_t processes;
     struct tally tallies[SCENARIOS];
     struct tally disjoint; /* nothing changed, and no process in two checks */
-    unsigned counts[SIMULATE_COUNTS]; /* replicates of the fixed-count checks below */
+    unsigned counts[RULE_LOOKS_MAX]; /* the rule's looks */
+    unsigned count_count;
     size_t readings_checks;           /* behind each share of a reading */
     struct reading (*readings)[SCENARIOS]; /* owned; by config */
     /* Of a check's process that has three arms in a turn: from what the pool's took. */
@@ -53,7 +55,7 @@ void figures_free(struct figures *figures);
 MUST_CHECK int simulate(const struct pool *pool, const struct rule *rule, size_t checks,
                         unsigned long long seed, struct figures *out, struct err *err);
 
-/* The smallest positive true change that at least 95% of the checks at the last count saw, at
+/* The smallest positive true change that at least 95% of the checks at the last look saw, at
  * the config where fewest did, with all larger ones seen as well; 0: none. */
 double figures_smallest(const struct figures *figures, size_t configs);
 

@@ -53,7 +53,7 @@ static void put_reading(struct buf *out, const struct figures *figures, size_t s
     size_t checks = figures->readings_checks;
     buf_addf(out, "      {\"change\": %.6g, \"mean\": %.6f, \"sd\": %.6f, \"coverage\": {",
              scenarios[s].change, reading->mean, reading->sd);
-    for (int i = 0; i < SIMULATE_COUNTS; i++)
+    for (unsigned i = 0; i < figures->count_count; i++)
         buf_addf(out, "%s\"%u\": %.4g", i == 0 ? "" : ", ", figures->counts[i],
                  share(reading->covered[i], checks));
     buf_addf(out, "}, \"seen\": %.4g}%s\n", share(reading->seen, checks),
@@ -155,17 +155,20 @@ static void put_config(const struct figures *figures, const struct reading *read
 {
     size_t checks = figures->readings_checks;
     buf_addf(out, "\n`%s`\n\n| true | read, mean of the processes | sd |", name);
-    for (int i = 0; i < SIMULATE_COUNTS; i++)
+    for (unsigned i = 0; i < figures->count_count; i++)
         buf_addf(out, " coverage, %u |", figures->counts[i]);
-    buf_addf(out, " zero left out, %u |\n|---|---|---|---|---|---|---|\n",
-             figures->counts[SIMULATE_COUNTS - 1]);
+    buf_addf(out, " zero left out, %u |\n|---|---|---|---|",
+             figures->counts[figures->count_count - 1]);
+    for (unsigned i = 0; i < figures->count_count; i++)
+        buf_adds(out, "---|");
+    buf_addc(out, '\n');
     for (size_t s = 0; s < SCENARIOS; s++) {
         const struct reading *reading = &readings[s];
         if (scenarios[s].base >= 0)
             continue;
         buf_addf(out, "| %+.2f%% | %+.3f%% | %.3f%% |", 100 * scenarios[s].change,
                  100 * reading->mean, 100 * reading->sd);
-        for (int i = 0; i < SIMULATE_COUNTS; i++)
+        for (unsigned i = 0; i < figures->count_count; i++)
             buf_addf(out, " %.1f%% |", 100 * share(reading->covered[i], checks));
         buf_addf(out, " %.1f%% |\n", 100 * share(reading->seen, checks));
     }
