@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PyTorch's scaled_dot_product_attention behind our own ABI, one backend a library, so that other
 // people's kernels can be arms beside ours: same problems, same buffers, same graphs, same clock.
-// Built only where PyTorch is (tests/gpu/peers.py does it): define PEER as flash, efficient, cudnn
+// Built only where PyTorch is (build.py does it): define PEER as flash, efficient, cudnn
 // or math. PyTorch keeps its output in memory of its own; it is copied to `out` only where
 // somebody asks for it, which nobody does while time is taken: see attention.h on peers.
 #include "attention.h"
