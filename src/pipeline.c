@@ -4,6 +4,8 @@
 
 #include "base/json.h"
 #include "intake/event.h"
+#include "judge/compare.h"
+#include "judge/explain.h"
 #include "judge/samples.h"
 #include "judge/verdict.h"
 #include "measure/checkout.h"
@@ -397,6 +399,20 @@ static int write_in_folder(struct pipeline *pipeline, const char *name, const st
     return file_write(path, text->data, text->len, 0644, err);
 }
 
+/* What the verdict rests on, number by number: as `ratchet compare --explain` would say. */
+static int write_explanation(struct pipeline *pipeline, struct err *err)
+{
+    struct compare_log log __attribute__((cleanup(compare_log_free))) = {0};
+    struct comparison again __attribute__((cleanup(comparison_free))) = {0};
+    BUF_AUTO text;
+    buf_init(&text, pipeline->host->limits.samples_bytes);
+    if (compare_logged(&pipeline->samples, pipeline->has_baseline ? &pipeline->baseline : NULL,
+                       &pipeline->config.rule, &again, &log, err) != 0)
+        return -1;
+    explain_text(&pipeline->samples, &pipeline->config.rule, &again, &log, &text);
+    return write_in_folder(pipeline, "explain.txt", &text, err);
+}
+
 int pipeline_write(struct pipeline *pipeline, struct err *err)
 {
     BUF_AUTO report;
@@ -414,7 +430,9 @@ int pipeline_write(struct pipeline *pipeline, struct err *err)
         return 0;
     if (samples_format(&pipeline->samples, &samples, err) != 0)
         return -1;
-    return write_in_folder(pipeline, "samples.json", &samples, err);
+    if (write_in_folder(pipeline, "samples.json", &samples, err) != 0)
+        return -1;
+    return pipeline->comparison.count > 0 ? write_explanation(pipeline, err) : 0;
 }
 
 static void status_context(const struct pipeline *pipeline, char out[128])

@@ -99,7 +99,7 @@ struct promotion_accept {
 MUST_CHECK int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *accept,
                                 unsigned *wait_s, struct err *err);
 
-/* Write samples.json, verdict.json and report.md into the folder. */
+/* Write samples.json, verdict.json, explain.txt and report.md into the folder. */
 MUST_CHECK int pipeline_write(struct pipeline *pipeline, struct err *err);
 
 /* Set ratchet/<device> on the PR's head at once, without the outbox: that the check is on its

@@ -115,7 +115,8 @@ static void print_foreign(const char *text)
 /* A piece of a result file: the first one makes the file anew. */
 static int on_file(struct submit *submit, const json_t *message, char last[32], struct err *err)
 {
-    static const char *const names[] = {"report.md", "verdict.json", "samples.json", "log"};
+    static const char *const names[] = {"report.md", "verdict.json", "samples.json",
+                                        "explain.txt", "log"};
     const char *name = text_of(message, "name"), *data = text_of(message, "data");
     bool known = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -169,7 +169,8 @@ static int send_file(const struct server *server, struct client *client, const c
 static int send_result(const struct server *server, struct client *client,
                        const struct queue_entry *entry, struct err *err)
 {
-    static const char *const files[] = {"report.md", "verdict.json", "samples.json", "log"};
+    static const char *const files[] = {"report.md", "verdict.json", "samples.json",
+                                        "explain.txt", "log"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (send_file(server, client, files[i], err) != 0)
             return -1;

@@ -40,6 +40,7 @@ def verdicts():
     ok(low <= slow.config()["change"] <= high, "inside its interval")
     ok(slow.config()["replicates"] >= 6, "at least six replicates")
     eq(json.loads(slow.file("samples.json"))["schema"], "ratchet.samples/1", "samples are kept")
+    has(slow.file("explain.txt"), "replicates, medians in ns", "and what the verdict rests on")
     has(slow.file("report.md"), scene.MARKER, "and a report")
     same = host.check(repo, "comment")
     eq(same.brief(), (0, "held"), "another comment")
