@@ -22,29 +22,31 @@ def site_packages():
     return os.path.dirname(os.path.dirname(os.path.abspath(torch.__file__)))
 
 
-def runtime():
-    """CUDA's runtime that PyTorch itself uses, else the toolkit's"""
-    for pattern in (site_packages() + "/nvidia/*/lib/libcudart.so.*",
-                    os.path.dirname(torch.__file__) + "/lib/libcudart*.so*",
-                    "/usr/local/cuda/lib64/libcudart.so"):
+def cuda_library(name):
+    """The one that PyTorch itself uses, else the toolkit's"""
+    for pattern in (site_packages() + "/nvidia/*/lib/lib%s.so.*" % name,
+                    os.path.dirname(torch.__file__) + "/lib/lib%s*.so*" % name,
+                    "/usr/local/cuda/lib64/lib%s.so" % name):
         found = sorted(glob.glob(pattern))
         if found:
             return found[0]
-    raise SystemExit("build.py: no libcudart beside PyTorch, nor in /usr/local/cuda")
+    raise SystemExit("build.py: no lib%s beside PyTorch, nor in /usr/local/cuda" % name)
 
 
 def build(backend, folder, exports):
     output = os.path.join(folder, "peer-%s.so" % backend)
-    torch_lib, cudart = os.path.join(os.path.dirname(torch.__file__), "lib"), runtime()
+    torch_lib = os.path.join(os.path.dirname(torch.__file__), "lib")
+    # cuDNN opens the compiler by name, which Python's torch has loaded before: nobody has here
+    cuda = [cuda_library(name) for name in ("cudart", "nvrtc")]
     command = ["g++", "-O2", "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique",
                "-DPEER=" + backend, "-D_GLIBCXX_USE_CXX11_ABI=%d" % torch.compiled_with_cxx11_abi(),
                "-I", os.path.dirname(HERE)]
     for include in cpp_extension.include_paths("cuda"):
         command += ["-isystem", include]
-    command += ["-o", output, os.path.join(HERE, "peers.cpp"), "-L" + torch_lib, "-Wl,-rpath," + torch_lib,
-                "-Wl,-rpath," + os.path.dirname(cudart), "-Wl,--no-as-needed",
+    command += ["-o", output, os.path.join(HERE, "peers.cpp"), "-L" + torch_lib, "-Wl,--no-as-needed",
                 "-Wl,--version-script=" + exports]
-    command += ["-l" + name for name in LIBRARIES] + [cudart]
+    command += ["-Wl,-rpath," + folder for folder in {torch_lib, *map(os.path.dirname, cuda)}]
+    command += ["-l" + name for name in LIBRARIES] + cuda
     return output, subprocess.Popen(command)
 
 

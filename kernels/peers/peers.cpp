@@ -10,6 +10,7 @@
 #include <c10/core/InferenceMode.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+#include <cstdio>
 #include <tuple>
 
 #define PEER_TEXT2(x) #x
@@ -112,7 +113,8 @@ try {
     if (ask.with_lse)
         copy_lse(ask, got, *p, lse);
     return ATTENTION_OK;
-} catch (const std::exception &) {
+} catch (const std::exception &what) {
+    std::fprintf(stderr, "peer-" PEER_TEXT(PEER) ": %s\n", what.what());
     return ATTENTION_LAUNCH;
 }
 
