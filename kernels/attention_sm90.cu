@@ -6,7 +6,7 @@
 //   a group   4 warps, the unit of wgmma: 64 rows of Q; their scores, weights and sums
 //             stay in registers, and no row needs an exchange between warps
 //   a block   GROUPS groups over the same keys, and one more that only starts copies: of
-//             Q, and of K and V tiles into a ring of SLOTS tiles, as far ahead as that
+//             Q, and of K and V tiles into a ring of PAIRS of them, as far ahead as that
 //             lasts, beyond the end of one piece of work into the next
 //   overlap   products are asynchronous: P V of a tile runs while the exponentials of the
 //             next are taken; groups take turns, so that not all want one unit at once
@@ -26,13 +26,13 @@ constexpr float LOG2_E = 1.4426950408889634F;
 constexpr float LN_2 = 0.6931471805599453F;
 
 // One way to cut a problem up.
-template <int DIM_, int GROUPS_, int KEYS_, int SLOTS_, int Q_SLOTS_, int BLOCKS_,
+template <int DIM_, int GROUPS_, int KEYS_, int PAIRS_, int Q_SLOTS_, int BLOCKS_,
           bool STAY_>
 struct Cut {
     static constexpr int DIM = DIM_;         // head_dim
     static constexpr int GROUPS = GROUPS_;   // of a block, without the one that copies
     static constexpr int KEYS = KEYS_;       // of a tile of K or V
-    static constexpr int SLOTS = SLOTS_;     // tiles in shared memory, K and V in turn
+    static constexpr int PAIRS = PAIRS_;     // of tiles in shared memory, a K and a V
     static constexpr int Q_SLOTS = Q_SLOTS_; // blocks of Q in shared memory
     static constexpr int BLOCKS = BLOCKS_;   // on a multiprocessor
     // Blocks that stay take one piece of work after the other. The others have one piece
@@ -41,11 +41,12 @@ struct Cut {
     static constexpr int ROWS = 64 * GROUPS;
     static constexpr int THREADS = 128 * (GROUPS + STAY);
     static constexpr int PANELS = DIM / 64; // of 128 bytes of each row, stacked
-    static constexpr int Q_BYTES = 2 * DIM * ROWS;
+    static constexpr int Q_BYTES = 2 * DIM * 64; // of a group
     static constexpr int TILE_BYTES = 2 * DIM * KEYS;
-    static constexpr int TILES_AT = Q_SLOTS * Q_BYTES;
-    static constexpr int BARRIERS_AT = TILES_AT + SLOTS * TILE_BYTES;
-    static constexpr int SHARED_BYTES = BARRIERS_AT + 16 * (SLOTS + Q_SLOTS);
+    static constexpr int PAIRS_AT = Q_SLOTS * GROUPS * Q_BYTES;
+    static constexpr int BARRIERS_AT = PAIRS_AT + PAIRS * 2 * TILE_BYTES;
+    static constexpr int Q_BARRIERS_AT = BARRIERS_AT + 32 * PAIRS;
+    static constexpr int SHARED_BYTES = Q_BARRIERS_AT + 16 * Q_SLOTS * GROUPS;
     static_assert(SHARED_BYTES * BLOCKS <= (227 << 10), "what a multiprocessor has");
 };
 
@@ -57,16 +58,33 @@ template <class C> constexpr int BEGIN = 512 / (C::BLOCKS * (C::GROUPS + 1)) / 8
 template <class C>
 constexpr int MANY = (BEGIN<C> * (C::GROUPS + 1) - FEW) / C::GROUPS / 8 * 8;
 
+// n / d for 0 <= n < 2^29 as a product.
+struct Divisor {
+    unsigned factor, shift;
+    static Divisor of(int d)
+    {
+        unsigned bits = 0;
+        while (1u << bits < (unsigned)d)
+            bits++;
+        return {(unsigned)((1ull << (29 + bits)) / (unsigned)d + 1), 29 + bits};
+    }
+    __device__ __forceinline__ int divide(int n) const
+    {
+        return (int)((unsigned long long)(unsigned)n * factor >> shift);
+    }
+};
+
 struct Arguments {
     CUtensorMap q, k, v;
     char *out;
     float *lse; // NULL: not wanted
     int heads;  // of all batches
-    int group;  // query heads that share keys
     int seq_q, seq_k;
     int row_blocks;   // of one head
     int band;         // heads whose K and V are in use at a time
     int pieces;       // heads * row_blocks
+    int last_heads;   // of the last band
+    Divisor by_row_blocks, by_band_pieces, by_band, by_last_heads, by_group;
     float scale_log2; // |scale| log2(e)
     bool negate;      // scale is negative: so is Q, and the rest need not know
 };
@@ -234,11 +252,16 @@ __device__ __forceinline__ float power_of_2(float x)
 
 // ---- the work of a block ----
 
-// Which group: known by the compiler to be the same for a whole warp, and with it all
-// addresses.
+// Known by the compiler to be the same for a whole warp, and not to be computed anew each
+// time: addresses then need no vector registers.
+template <class T> __device__ __forceinline__ T same_for_warp(T value)
+{
+    return __shfl_sync(0xffffffffu, value, 0);
+}
+
 __device__ __forceinline__ int group_index()
 {
-    return __shfl_sync(0xffffffffu, (int)threadIdx.x / 128, 0);
+    return same_for_warp((int)threadIdx.x / 128);
 }
 
 // Groups take turns to issue products: Q K^T of one tile and P V of the one before,
@@ -268,15 +291,15 @@ __device__ __forceinline__ bool piece_at(const Arguments &args, int turn, Piece 
     if (at >= args.pieces)
         return false;
     if constexpr (CAUSAL) {
-        int band_pieces = args.band * args.row_blocks;
-        int band_head = at / band_pieces * args.band;
-        int heads = min(args.band, args.heads - band_head);
+        int band_head = args.by_band_pieces.divide(at) * args.band;
+        bool whole = band_head + args.band <= args.heads;
+        int heads = whole ? args.band : args.last_heads;
         int within = at - band_head * args.row_blocks;
-        int block = within / heads;
+        int block = (whole ? args.by_band : args.by_last_heads).divide(within);
         piece.head = band_head + within - block * heads;
         piece.first = (args.row_blocks - 1 - block) * C::ROWS;
     } else {
-        piece.head = at / args.row_blocks;
+        piece.head = args.by_row_blocks.divide(at);
         piece.first = (at - piece.head * args.row_blocks) * C::ROWS;
     }
     return true;
@@ -298,82 +321,119 @@ __device__ __forceinline__ int tiles_of(const Arguments &args, int first, int ro
     return (max(keys, 0) + C::KEYS - 1) / C::KEYS;
 }
 
-// A ring of slots in shared memory and its barriers: full, then empty ones. `used` counts
-// from the beginning of the kernel.
-template <int SLOTS, int BYTES> struct Ring {
-    unsigned data, barriers;
-    __device__ __forceinline__ unsigned slot(int used) const
+// Where in a ring: `used` counts from the beginning of the kernel.
+template <int SLOTS> struct Place {
+    unsigned slot, parity;
+    __device__ __forceinline__ explicit Place(unsigned used)
+        : slot(used % SLOTS), parity(used / SLOTS & 1)
     {
-        return data + (unsigned)(used % SLOTS * BYTES);
     }
-    __device__ __forceinline__ unsigned full(int used) const
+    __device__ __forceinline__ void advance()
     {
-        return barriers + (unsigned)(used % SLOTS * 8);
+        bool again = slot == SLOTS - 1;
+        slot = again ? 0 : slot + 1;
+        parity ^= again;
     }
-    __device__ __forceinline__ unsigned empty(int used) const
+};
+
+// A buffer and its two barriers. It is empty before its first use.
+struct Buffer {
+    unsigned data, full, empty;
+    __device__ __forceinline__ void wait_full(unsigned parity) const
     {
-        return full(used) + 8 * SLOTS;
+        barrier_wait(full, parity);
     }
-    __device__ __forceinline__ void wait_full(int used) const
+    __device__ __forceinline__ void wait_empty(unsigned parity) const
     {
-        barrier_wait(full(used), (unsigned)(used / SLOTS) & 1);
-    }
-    // The first round finds all slots empty.
-    __device__ __forceinline__ void wait_empty(int used) const
-    {
-        barrier_wait(empty(used), (unsigned)(used / SLOTS) & 1 ^ 1);
+        barrier_wait(empty, parity ^ 1);
     }
     // By every warp that reads, once it has read.
-    __device__ __forceinline__ void release(int used) const
+    __device__ __forceinline__ void release() const
     {
         if (threadIdx.x % 32 == 0)
-            barrier_arrive(empty(used));
+            barrier_arrive(empty);
     }
     __device__ __forceinline__ void init(int warps) const
     {
-        for (int i = 0; i < SLOTS; i++) {
-            barrier_init(full(i), 1);
-            barrier_init(empty(i), warps);
+        barrier_init(full, 1);
+        barrier_init(empty, warps);
+    }
+};
+
+// Shared memory: 64 rows of Q for each group, and pairs of a tile of K and one of V.
+template <class C> struct Rings {
+    unsigned base;
+    using Q_Place = Place<C::Q_SLOTS>;
+    using Pair = Place<C::PAIRS>;
+    __device__ __forceinline__ Buffer q(const Q_Place &place, int group) const
+    {
+        unsigned at = place.slot * C::GROUPS + (unsigned)group;
+        unsigned barrier = base + C::Q_BARRIERS_AT + 16 * at;
+        return {base + at * C::Q_BYTES, barrier, barrier + 8};
+    }
+    __device__ __forceinline__ Buffer k(const Pair &pair) const
+    {
+        unsigned barrier = base + C::BARRIERS_AT + 32 * pair.slot;
+        return {base + C::PAIRS_AT + pair.slot * (2 * C::TILE_BYTES), barrier,
+                barrier + 16};
+    }
+    __device__ __forceinline__ Buffer v(const Pair &pair) const
+    {
+        Buffer k_of_pair = k(pair);
+        return {k_of_pair.data + C::TILE_BYTES, k_of_pair.full + 8, k_of_pair.empty + 8};
+    }
+    __device__ __forceinline__ void init() const
+    {
+        for (unsigned i = 0; i < C::Q_SLOTS; i++)
+            for (int group = 0; group < C::GROUPS; group++)
+                q(Q_Place(i), group).init(4);
+        for (unsigned i = 0; i < C::PAIRS; i++) {
+            k(Pair(i)).init(4 * C::GROUPS);
+            v(Pair(i)).init(4 * C::GROUPS);
         }
     }
 };
 
-template <class C> struct Rings {
-    Ring<C::Q_SLOTS, C::Q_BYTES> q;
-    Ring<C::SLOTS, C::TILE_BYTES> tiles;
-};
-
 // ---- the warp that starts copies ----
 
-template <int SLOTS, int BYTES, int PANELS>
-__device__ __forceinline__ void fill(const Ring<SLOTS, BYTES> &ring, int used,
+template <int PANELS, int BYTES>
+__device__ __forceinline__ void fill(const Buffer &buffer, unsigned parity,
                                      const CUtensorMap &map, int row, int head)
 {
-    ring.wait_empty(used);
-    barrier_expect(ring.full(used), BYTES);
+    buffer.wait_empty(parity);
+    barrier_expect(buffer.full, BYTES);
 #pragma unroll
     for (int panel = 0; panel < PANELS; panel++)
-        copy_box(ring.slot(used) + (unsigned)(panel * (BYTES / PANELS)), map, 64 * panel,
-                 row, head, ring.full(used));
+        copy_box(buffer.data + (unsigned)(panel * (BYTES / PANELS)), map, 64 * panel, row,
+                 head, buffer.full);
 }
 
+// The first keys before Q: as long as Q of the piece before is in use, copies go on.
 template <class C, bool CAUSAL>
 __device__ __forceinline__ void produce(const Arguments &args, const Rings<C> &rings)
 {
-    int q_used = 0, used = 0;
+    typename Rings<C>::Q_Place q_place(0);
+    typename Rings<C>::Pair pair(0);
     Piece piece;
     for (int turn = 0; piece_at<C, CAUSAL>(args, turn, piece); turn++) {
         int tiles = tiles_of<C, CAUSAL>(args, piece.first, C::ROWS);
+        if (turn == 0)
+            launch_wait(); // so late: everything above needs nothing of the launch before
         if (tiles == 0)
             continue;
-        int head_kv = args.group == 1 ? piece.head : piece.head / args.group;
-        fill<C::Q_SLOTS, C::Q_BYTES, C::PANELS>(rings.q, q_used++, args.q, piece.first,
+        int head_kv = args.by_group.divide(piece.head);
+        for (int tile = tiles - 1; tile >= 0; tile--, pair.advance()) {
+            fill<C::PANELS, C::TILE_BYTES>(rings.k(pair), pair.parity, args.k,
+                                           tile * C::KEYS, head_kv);
+            if (tile == tiles - 1) {
+                for (int group = 0; group < C::GROUPS; group++)
+                    fill<C::PANELS, C::Q_BYTES>(rings.q(q_place, group), q_place.parity,
+                                                args.q, piece.first + 64 * group,
                                                 piece.head);
-        for (int tile = tiles - 1; tile >= 0; tile--) {
-            fill<C::SLOTS, C::TILE_BYTES, C::PANELS>(rings.tiles, used++, args.k,
-                                                     tile * C::KEYS, head_kv);
-            fill<C::SLOTS, C::TILE_BYTES, C::PANELS>(rings.tiles, used++, args.v,
-                                                     tile * C::KEYS, head_kv);
+                q_place.advance();
+            }
+            fill<C::PANELS, C::TILE_BYTES>(rings.v(pair), pair.parity, args.v,
+                                           tile * C::KEYS, head_kv);
         }
     }
 }
@@ -399,9 +459,9 @@ __device__ __forceinline__ void score(Scores<C> &s, unsigned q_tile, unsigned k_
 #pragma unroll
     for (int step = 0; step < C::DIM / 16; step++) {
         unsigned panel = (unsigned)step / 4, within = (unsigned)step % 4 * 32;
-        unsigned q = q_tile + panel * C::ROWS * 128 + within;
-        unsigned k = k_tile + panel * C::KEYS * 128 + within;
-        product<DTYPE, C::KEYS>(s, matrix(q >> 4), matrix(k >> 4), step > 0);
+        unsigned q = (q_tile >> 4) + ((panel * 64 * 128 + within) >> 4);
+        unsigned k = (k_tile >> 4) + ((panel * C::KEYS * 128 + within) >> 4);
+        product<DTYPE, C::KEYS>(s, matrix(q), matrix(k), step > 0);
     }
     products_commit();
 }
@@ -412,13 +472,12 @@ __device__ __forceinline__ void mix(State<C> &state, const Weights<C> &p, unsign
                                     bool first)
 {
     products_fence();
-    unsigned panel = (unsigned)(C::KEYS * 128) >> 4 << 16;
+    unsigned v = (v_tile >> 4) + ((unsigned)(C::KEYS * 128) >> 4 << 16);
 #pragma unroll
-    for (int step = 0; step < C::KEYS / 16; step++) {
-        unsigned v = (v_tile >> 4) + (unsigned)(step * 16 * 128 >> 4);
-        product<DTYPE, C::DIM>(state.out, p + 4 * step, matrix(v | panel),
+    for (int step = 0; step < C::KEYS / 16; step++)
+        product<DTYPE, C::DIM>(state.out, p + 4 * step,
+                               matrix(v + (unsigned)(step * 16 * 128 >> 4)),
                                step > 0 || !first);
-    }
     products_commit();
 }
 
@@ -442,11 +501,11 @@ __device__ __forceinline__ void mask(Scores<C> &s, int seen_first, int seen_most
                 s[4 * n + e] = -INFINITY;
 }
 
-// s becomes weights, `keep` what is left of earlier ones. True if that is not all of them
-// for some row of this warp.
+// The largest scores so far, and `keep`, what is left of weights taken before. True if
+// that is not all of them for some row of this warp.
 template <class C>
-__device__ __forceinline__ bool soften(Scores<C> &s, State<C> &state, float (&keep)[2],
-                                       float scale_log2)
+__device__ __forceinline__ bool raise_top(const Scores<C> &s, State<C> &state,
+                                          float (&keep)[2], float scale_log2)
 {
     bool grew = false;
 #pragma unroll
@@ -464,21 +523,28 @@ __device__ __forceinline__ bool soften(Scores<C> &s, State<C> &state, float (&ke
         keep[half] = power_of_2(state.top[half] - top);
         grew |= top != state.top[half];
         state.top[half] = top;
+        state.sum[half] *= keep[half];
     }
+    return __any_sync(0xffffffffu, grew);
+}
+
+// Scores of keys 8 FROM to 8 TO become weights.
+template <class C, int FROM, int TO>
+__device__ __forceinline__ void soften(Scores<C> &s, State<C> &state, float scale_log2)
+{
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         float sum = 0.0F;
 #pragma unroll
-        for (int n = 0; n < C::KEYS / 8; n++)
+        for (int n = FROM; n < TO; n++)
 #pragma unroll
             for (int e = 2 * half; e < 2 * half + 2; e++) {
                 s[4 * n + e] =
                     power_of_2(fmaf(s[4 * n + e], scale_log2, -state.top[half]));
                 sum += s[4 * n + e];
             }
-        state.sum[half] = state.sum[half] * keep[half] + sum;
+        state.sum[half] += sum;
     }
-    return __any_sync(0xffffffffu, grew);
 }
 
 template <class C, int DTYPE>
@@ -500,16 +566,17 @@ __device__ __forceinline__ void rescale(State<C> &state, const float (&keep)[2])
 // Until P V is done. ptxas moves a wait in front of arithmetic that it does not concern,
 // all exponentials for instance, and no overlap is left; but not out of two branches,
 // which differ by a comment lest the compiler before it make them one.
-template <class C>
+template <class C, bool RESCALE>
 __device__ __forceinline__ void wait_and_rescale(State<C> &state, bool grew,
                                                  const float (&keep)[2])
 {
     if (grew) {
-        asm volatile("wgmma.wait_group.sync.aligned 0; // and rescale" ::: "memory");
+        asm volatile("wgmma.wait_group.sync.aligned 0; // grew" ::: "memory");
         settle(state.out);
-        rescale<C>(state, keep);
+        if (RESCALE)
+            rescale<C>(state, keep);
     } else {
-        asm volatile("wgmma.wait_group.sync.aligned 0; // as it is" ::: "memory");
+        asm volatile("wgmma.wait_group.sync.aligned 0; // as before" ::: "memory");
         settle(state.out);
     }
 }
@@ -521,7 +588,7 @@ template <class C> __device__ __forceinline__ void negate(unsigned q_tile)
 #pragma unroll
     for (int panel = 0; panel < C::PANELS; panel++)
         for (int i = 0; i < 64 * 128 / 4; i += 128) {
-            unsigned at = q_tile + (unsigned)(panel * C::ROWS * 128 + 4 * (i + thread));
+            unsigned at = q_tile + (unsigned)(panel * 64 * 128 + 4 * (i + thread));
             unsigned word;
             asm volatile("ld.shared.b32 %0, [%1];" : "=r"(word) : "r"(at));
             asm volatile("st.shared.b32 [%0], %1;" ::"r"(at), "r"(word ^ 0x80008000u));
@@ -548,109 +615,146 @@ __device__ __forceinline__ void exchange(unsigned (&w)[4])
         }
 }
 
-// Normalise and write this group's rows, of which `left` exist, 16 bytes a lane.
-template <class C, int DTYPE>
-__device__ __forceinline__ void finish(const State<C> &state, char *out, float *lse,
-                                       int left)
+// The sums of a piece's rows are complete: write the log-sum-exp, and find what the rows
+// of the result are to be multiplied by.
+template <class C>
+__device__ __forceinline__ void end_sums(const Arguments &args, int head, int first,
+                                         const State<C> &state, float (&inverse)[2])
 {
-    int row = (int)threadIdx.x % 128 / 32 * 16 + (int)threadIdx.x % 32 / 4;
-    int lane = (int)threadIdx.x % 4;
+    int row = first + (int)threadIdx.x % 128 / 32 * 16 + (int)threadIdx.x % 32 / 4;
 #pragma unroll
     for (int half = 0; half < 2; half++, row += 8) {
         float sum = state.top[half] > -FLT_MAX ? state.sum[half] : 0.0F; // 0: no keys
         sum += __shfl_xor_sync(0xffffffffu, sum, 1);
         sum += __shfl_xor_sync(0xffffffffu, sum, 2);
-        float inverse = sum > 0.0F ? 1.0F / sum : 0.0F;
-        if (lse != nullptr && lane == 0 && row < left)
-            lse[row] = sum > 0.0F ? (state.top[half] + log2f(sum)) * LN_2 : -INFINITY;
+        inverse[half] = sum > 0.0F ? 1.0F / sum : 0.0F;
+        if (args.lse != nullptr && threadIdx.x % 4 == 0 && row < args.seq_q)
+            args.lse[(size_t)head * (size_t)args.seq_q + (size_t)row] =
+                sum > 0.0F ? (state.top[half] + log2f(sum)) * LN_2 : -INFINITY;
+    }
+}
+
+// Normalise and write this group's rows, 16 bytes a lane.
+template <class C, int DTYPE>
+__device__ __forceinline__ void write_rows(const Arguments &args, int head, int first,
+                                      const State<C> &state, const float (&inverse)[2])
+{
+    int row = first + (int)threadIdx.x % 128 / 32 * 16 + (int)threadIdx.x % 32 / 4;
+    int lane = (int)threadIdx.x % 4;
+    char *out =
+        args.out +
+        ((size_t)head * (size_t)args.seq_q + (size_t)row) * (2 * C::DIM) + 16 * lane;
+#pragma unroll
+    for (int half = 0; half < 2; half++, row += 8, out += 8 * 2 * C::DIM) {
 #pragma unroll
         for (int n = 0; n < C::DIM / 8; n += 4) {
             unsigned w[4];
 #pragma unroll
             for (int i = 0; i < 4; i++)
-                w[i] = pack<DTYPE>(state.out[4 * (n + i) + 2 * half] * inverse,
-                                   state.out[4 * (n + i) + 2 * half + 1] * inverse);
+                w[i] = pack<DTYPE>(state.out[4 * (n + i) + 2 * half] * inverse[half],
+                                   state.out[4 * (n + i) + 2 * half + 1] * inverse[half]);
             exchange(w);
-            if (row < left)
-                *(uint4 *)(out + (size_t)row * (2 * C::DIM) + 16 * (n + lane)) =
-                    make_uint4(w[0], w[1], w[2], w[3]);
+            if (row < args.seq_q)
+                *(uint4 *)(out + 16 * n) = make_uint4(w[0], w[1], w[2], w[3]);
         }
     }
 }
 
-// One piece: `tiles` tiles of the block, of which this group needs the last `needed`,
-// those with the first keys.
-template <class C, int DTYPE, bool CAUSAL>
-__device__ __forceinline__ void attend_tiles(const Arguments &args, const Rings<C> &rings,
-                                             State<C> &state, int first, int q_used,
-                                             int used, int tiles, int needed)
+// Tiles that this group does not need, and whose turns it passes on.
+template <class C>
+__device__ __forceinline__ void skip_tiles(const Rings<C> &rings, int group,
+                                           typename Rings<C>::Pair &pair, int count)
 {
-    int group = group_index();
-    rings.q.wait_full(q_used);
-    unsigned q_tile = rings.q.slot(q_used) + (unsigned)group * (64 * 128);
-    if (args.negate)
-        negate<C>(q_tile);
-    for (int skip = tiles - needed; skip > 0; skip--, used += 2) {
-        rings.tiles.wait_full(used);
-        rings.tiles.release(used);
+    for (; count > 0; count--, pair.advance()) {
+        rings.k(pair).wait_full(pair.parity);
+        rings.k(pair).release();
         turn_wait(group);
         turn_pass<C>(group);
-        rings.tiles.wait_full(used + 1);
-        rings.tiles.release(used + 1);
+        rings.v(pair).wait_full(pair.parity);
+        rings.v(pair).release();
     }
-    if (needed == 0) {
-        rings.q.release(q_used);
-        return;
-    }
+}
+
+// Eighths of a tile's weights that are taken before P V of the tile before is waited for.
+// The others are taken after it, and the first are packed meanwhile.
+template <class C, bool CAUSAL>
+constexpr int EARLY = C::DIM == 128 ? 3 : CAUSAL ? 2 : 8;
+
+// The result is rescaled with every tile, between exponentials, or only where a row has a
+// new largest score: then nothing else can be done meanwhile.
+template <class C, bool CAUSAL> constexpr bool ALWAYS = C::DIM == 128 && CAUSAL;
+
+// One piece, this group's rows of it, which need the last `needed` of its `tiles` tiles,
+// those with the first keys. `pair`: of the first tile that they need.
+template <class C, int DTYPE, bool CAUSAL>
+__device__ __forceinline__ void attend_tiles(const Arguments &args, const Rings<C> &rings,
+                                             State<C> &state, int group, int head,
+                                             int first, const Buffer &q,
+                                             typename Rings<C>::Pair pair, int needed)
+{
+    constexpr int ALL = C::KEYS / 8, SOME = ALL * EARLY<C, CAUSAL> / 8;
     Scores<C> s;
     Weights<C> p;
-    float keep[2];
+    float keep[2], inverse[2];
     int seen_first = seen<CAUSAL>(args, first);
-    auto end_score = [&](int tile, int at) {
+    auto end_score = [&](int tile, const Buffer &k) {
         settle(s);
-        rings.tiles.release(at);
+        k.release();
         if (tile == 0)
-            rings.q.release(q_used);
+            q.release();
         if (seen_first < (tile + 1) * C::KEYS)
             mask<C, CAUSAL>(s, first + args.seq_k - args.seq_q + 1 - tile * C::KEYS,
                             args.seq_k - tile * C::KEYS);
     };
 
-    rings.tiles.wait_full(used);
+    if (args.negate)
+        negate<C>(q.data);
+    rings.k(pair).wait_full(pair.parity);
     turn_wait(group);
-    score<C, DTYPE>(s, q_tile, rings.tiles.slot(used));
+    score<C, DTYPE>(s, q.data, rings.k(pair).data);
     turn_pass<C>(group);
     products_wait<0>();
-    end_score(needed - 1, used);
-    soften<C>(s, state, keep, args.scale_log2);
+    end_score(needed - 1, rings.k(pair));
+    raise_top<C>(s, state, keep, args.scale_log2);
+    soften<C, 0, ALL>(s, state, args.scale_log2);
     pack_weights<C, DTYPE>(p, s);
-    for (int tile = needed - 2; tile >= 0; tile--, used += 2) {
-        rings.tiles.wait_full(used + 2);
-        rings.tiles.wait_full(used + 1);
+    for (int tile = needed - 2; tile >= 0; tile--) {
+        auto before = pair;
+        pair.advance();
+        rings.k(pair).wait_full(pair.parity);
+        rings.v(before).wait_full(before.parity);
         turn_wait(group);
-        score<C, DTYPE>(s, q_tile, rings.tiles.slot(used + 2));
-        mix<C, DTYPE>(state, p, rings.tiles.slot(used + 1), tile == needed - 2);
+        score<C, DTYPE>(s, q.data, rings.k(pair).data);
+        mix<C, DTYPE>(state, p, rings.v(before).data, tile == needed - 2);
         turn_pass<C>(group);
         products_wait<1>();
-        end_score(tile, used + 2);
-        bool grew = soften<C>(s, state, keep, args.scale_log2);
-        wait_and_rescale<C>(state, grew, keep);
-        rings.tiles.release(used + 1);
+        end_score(tile, rings.k(pair));
+        bool grew = raise_top<C>(s, state, keep, args.scale_log2);
+        soften<C, 0, SOME>(s, state, args.scale_log2);
+        wait_and_rescale<C, !ALWAYS<C, CAUSAL>>(state, grew, keep);
+        rings.v(before).release();
+        if constexpr (ALWAYS<C, CAUSAL>)
+            rescale<C>(state, keep);
+        soften<C, SOME, ALL>(s, state, args.scale_log2);
         pack_weights<C, DTYPE>(p, s);
     }
-    rings.tiles.wait_full(used + 1);
-    mix<C, DTYPE>(state, p, rings.tiles.slot(used + 1), needed == 1);
+    rings.v(pair).wait_full(pair.parity);
+    mix<C, DTYPE>(state, p, rings.v(pair).data, needed == 1);
+    end_sums<C>(args, head, first, state, inverse);
     products_wait<0>();
     settle(state.out);
-    rings.tiles.release(used + 1);
+    rings.v(pair).release();
+    write_rows<C, DTYPE>(args, head, first, state, inverse);
 }
 
 template <class C, int DTYPE, bool CAUSAL>
 __device__ __forceinline__ void consume(const Arguments &args, const Rings<C> &rings)
 {
-    int group = group_index(), q_used = 0, used = 0;
+    int group = group_index();
     if (group == C::GROUPS - 1)
         turn_pass<C>(group); // the first turn is group 0's
+    typename Rings<C>::Q_Place q_place(0);
+    unsigned used = 0; // pairs
     Piece piece;
     for (int turn = 0; piece_at<C, CAUSAL>(args, turn, piece); turn++) {
         State<C> state;
@@ -661,16 +765,25 @@ __device__ __forceinline__ void consume(const Arguments &args, const Rings<C> &r
         state.sum[0] = state.sum[1] = 0.0F;
         int first = piece.first + 64 * group;
         int tiles = tiles_of<C, CAUSAL>(args, piece.first, C::ROWS);
-        if (tiles > 0) {
-            attend_tiles<C, DTYPE, CAUSAL>(args, rings, state, first, q_used, used, tiles,
-                                           tiles_of<C, CAUSAL>(args, first, 64));
-            q_used++;
-            used += 2 * tiles;
+        int needed = tiles_of<C, CAUSAL>(args, first, 64);
+        typename Rings<C>::Pair pair(used);
+        used += (unsigned)tiles;
+        Buffer q = rings.q(q_place, group);
+        if (tiles > 0)
+            q.wait_full(q_place.parity);
+        skip_tiles<C>(rings, group, pair, tiles - needed);
+        if (needed > 0) {
+            attend_tiles<C, DTYPE, CAUSAL>(args, rings, state, group, piece.head, first,
+                                           q, pair, needed);
+        } else {
+            float none[2];
+            if (tiles > 0)
+                q.release();
+            end_sums<C>(args, piece.head, first, state, none);
+            write_rows<C, DTYPE>(args, piece.head, first, state, none);
         }
-        size_t row = (size_t)piece.head * (size_t)args.seq_q + (size_t)first;
-        finish<C, DTYPE>(state, args.out + row * (2 * C::DIM),
-                         args.lse == nullptr ? nullptr : args.lse + row,
-                         args.seq_q - first);
+        if (tiles > 0)
+            q_place.advance();
     }
 }
 
@@ -679,27 +792,22 @@ __global__ void __launch_bounds__(C::THREADS, C::BLOCKS)
     attend(const __grid_constant__ Arguments args)
 {
     extern __shared__ __align__(1024) char shared[];
-    unsigned base = (unsigned)__cvta_generic_to_shared(shared);
-    const Rings<C> rings = {
-        {base, base + C::BARRIERS_AT},
-        {base + C::TILES_AT, base + C::BARRIERS_AT + 16 * C::Q_SLOTS}};
+    const Rings<C> rings = {same_for_warp((unsigned)__cvta_generic_to_shared(shared))};
     // the thread that starts copies
     constexpr unsigned COPIER = C::STAY ? 128 * C::GROUPS : 0;
     if (threadIdx.x == COPIER) {
         prefetch_map(args.q);
         prefetch_map(args.k);
         prefetch_map(args.v);
-        rings.q.init(4 * C::GROUPS);
-        rings.tiles.init(4 * C::GROUPS);
+        rings.init();
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-        if constexpr (!C::STAY) {
-            launch_wait();
+        if constexpr (!C::STAY)
             produce<C, CAUSAL>(args, rings);
-        }
     }
     __syncthreads();
     launch_next();
-    launch_wait();
+    if (threadIdx.x != COPIER)
+        launch_wait();
     if constexpr (!C::STAY) {
         consume<C, DTYPE, CAUSAL>(args, rings);
     } else if (threadIdx.x >= COPIER) {
@@ -762,7 +870,7 @@ template <class C> bool describe_all(Call &call)
     const attention_problem &p = *call.problem;
     return encode != nullptr &&
            describe(&call.args.q, encode, call.q, p, p.batch * p.heads, p.seq_q,
-                    C::ROWS) &&
+                    64) &&
            describe(&call.args.k, encode, call.k, p, p.batch * p.heads_kv, p.seq_k,
                     C::KEYS) &&
            describe(&call.args.v, encode, call.v, p, p.batch * p.heads_kv, p.seq_k,
@@ -812,6 +920,12 @@ template <class C, int DTYPE, bool CAUSAL> int launch(Call &call)
     args.row_blocks = (args.seq_q + C::ROWS - 1) / C::ROWS;
     args.pieces = args.heads * args.row_blocks;
     args.band = band(args, blocks, 4 * (int64_t)C::DIM * args.seq_k);
+    args.last_heads = (args.heads - 1) % args.band + 1;
+    args.by_row_blocks = Divisor::of(args.row_blocks);
+    args.by_band_pieces = Divisor::of(args.band * args.row_blocks);
+    args.by_band = Divisor::of(args.band);
+    args.by_last_heads = Divisor::of(args.last_heads);
+    args.by_group = Divisor::of(call.problem->heads / call.problem->heads_kv);
     cudaLaunchAttribute early = {};
     early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     early.val.programmaticStreamSerializationAllowed = 1;
@@ -838,14 +952,14 @@ template <class C> int launch_as(Call &call)
 
 // ---- which cut for which problem ----
 //
-//                   head_dim, groups, keys, slots, Q slots, blocks, stay
-using Short64 = Cut<64, 2, 64, 4, 1, 2, false>;
-using Long64 = Cut<64, 4, 64, 12, 2, 1, true>;
-using All128 = Cut<128, 2, 128, 6, 1, 1, true>;
+//                   head_dim, groups, keys, pairs, Q slots, blocks, stay
+using Short64 = Cut<64, 2, 64, 2, 1, 2, false>;
+using Long64 = Cut<64, 4, 64, 6, 2, 1, true>;
+using All128 = Cut<128, 2, 128, 3, 1, 1, true>;
 
 // Up to SHORT keys two small blocks a multiprocessor, each with all it needs on its way
 // at once, are better than a large one that works ahead.
-constexpr int SHORT = Short64::SLOTS / 2 * Short64::KEYS;
+constexpr int SHORT = Short64::PAIRS * Short64::KEYS;
 
 int launch_best(Call &call)
 {
@@ -879,7 +993,6 @@ int forward(const attention_problem *p, const void *q, const void *k, const void
     call.args.out = (char *)out;
     call.args.lse = lse;
     call.args.heads = p->batch * p->heads;
-    call.args.group = p->heads / p->heads_kv;
     call.args.seq_q = p->seq_q;
     call.args.seq_k = p->seq_k;
     // A product with -infinity must not be NaN.
