@@ -36,8 +36,8 @@ def cuda_library(name):
 def build(backend, folder, exports):
     output = os.path.join(folder, "peer-%s.so" % backend)
     torch_lib = os.path.join(os.path.dirname(torch.__file__), "lib")
-    # cuDNN opens the compiler by name, which Python's torch has loaded before: nobody has here
-    cuda = [cuda_library(name) for name in ("cudart", "nvrtc")]
+    # cuDNN opens the compiler by name, and that its builtins: Python's torch has loaded both before
+    cuda = [cuda_library(name) for name in ("cudart", "nvrtc", "nvrtc-builtins")]
     command = ["g++", "-O2", "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique",
                "-DPEER=" + backend, "-D_GLIBCXX_USE_CXX11_ABI=%d" % torch.compiled_with_cxx11_abi(),
                "-I", os.path.dirname(HERE)]
