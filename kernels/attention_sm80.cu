@@ -4,7 +4,8 @@
 // by tile, and rescales a running sum, so that the matrix of scores never leaves the registers.
 //
 //   a warp      ROW_TILES x 16 rows of Q, alone: rows need no exchange between warps
-//   a tile      KEYS rows of K and of V, in STAGES buffers of shared memory filled ahead
+//   a tile      KEYS rows of K and of V, in STAGES buffers of shared memory filled ahead. The last
+//               tile comes first: it alone may be ragged, and the loop after it checks no row
 //   shared      rows of 16-byte chunks, chunk c of row r at place c ^ (r % 8): ldmatrix and
 //               cp.async both touch all banks once
 //
@@ -32,16 +33,20 @@ template <int DIM_, int WARPS_, int ROW_TILES_, int KEYS_, int STAGES_, int BLOC
     static constexpr int ROW_BYTES = 2 * DIM;
     static constexpr int TILE_BYTES = KEYS * ROW_BYTES;
     static constexpr int Q_BYTES = ROWS * ROW_BYTES;
-    static constexpr int SHARED_BYTES = Q_BYTES + STAGES * 2 * TILE_BYTES;
-    // Fragments of Q stay in registers where they are few.
-    static constexpr bool KEEP_Q = DIM * ROW_TILES <= 128;
+    // Where sums of the output and scores take 192 registers of a thread, Q's fragments are read
+    // from shared memory in every tile, and what a thread knows of its rows lies there meanwhile.
+    static constexpr bool CROWDED = DIM * ROW_TILES > 128;
+    static constexpr int ROW_WORDS = CROWDED ? 4 * ROW_TILES : 0; // of a thread
+    static constexpr int ROW_PLACE = Q_BYTES + STAGES * 2 * TILE_BYTES;
+    static constexpr int SHARED_BYTES = ROW_PLACE + 4 * ROW_WORDS * THREADS;
 };
 
 struct Arguments {
     const char *q, *k, *v;
     char *out;
     float *lse; // NULL: not wanted
-    int heads, group, seq_q, seq_k;
+    int heads_kv, group; // heads of Q to one of K and V
+    int seq_q, seq_k;
     float scale_log2; // |scale| log2(e)
     bool negate;      // scale is negative: so is Q, and the rest need not know
 };
@@ -52,6 +57,17 @@ __device__ __forceinline__ void copy_16(unsigned to, const char *from, bool vali
 {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from),
                  "r"(valid ? 16 : 0));
+}
+
+// From OFFSET to END, both in shared and global memory: constants within the instructions.
+template <int OFFSET, int END, int STEP>
+__device__ __forceinline__ void copy_16_each(unsigned to, const char *from)
+{
+    if constexpr (OFFSET < END) {
+        asm volatile("cp.async.cg.shared.global [%0 + %2], [%1 + %2], 16;" ::"r"(to), "l"(from),
+                     "n"(OFFSET));
+        copy_16_each<OFFSET + STEP, END, STEP>(to, from);
+    }
 }
 
 __device__ __forceinline__ void copies_commit()
@@ -112,6 +128,14 @@ __device__ __forceinline__ float power_of_2(float x)
     return y;
 }
 
+// Read anew: what follows from it need not stay in a register from one use to the next.
+__device__ __forceinline__ int thread_index()
+{
+    int index;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(index));
+    return index;
+}
+
 // ---- shared memory ----
 
 template <class C> __device__ __forceinline__ unsigned place(unsigned tile, int row, int chunk)
@@ -119,20 +143,24 @@ template <class C> __device__ __forceinline__ unsigned place(unsigned tile, int 
     return tile + (unsigned)(row * C::ROW_BYTES + ((chunk ^ (row & 7)) << 4));
 }
 
-// Rows [0, ROWS) of a tile; rows from `left` on become zeros and are not read. A thread copies
-// the same chunk of every STEP-th row: one address, and constants.
-template <class C, int ROWS>
-__device__ __forceinline__ void load_rows(unsigned tile, const char *from, int left)
-{
-    constexpr int STEP = C::THREADS / C::CHUNKS;
-    static_assert(STEP % 8 == 0 && ROWS % STEP == 0, "whole rounds, and the same place in each");
+// A thread copies the same chunk of every STEP-th row of a tile: one address, and constants.
+template <class C> struct Share {
+    static constexpr int STEP = C::THREADS / C::CHUNKS;
+    static_assert(STEP % 8 == 0 && C::KEYS % STEP == 0, "whole rounds, and the same place in each");
     int row = (int)threadIdx.x / C::CHUNKS, chunk = (int)threadIdx.x % C::CHUNKS;
-    unsigned to = place<C>(tile, row, chunk);
-    from += row * C::ROW_BYTES + chunk * 16;
+    unsigned to = place<C>(0, row, chunk);
+    int from = row * C::ROW_BYTES + chunk * 16;
+
+    // Rows [0, ROWS) of a tile; rows from `left` on become zeros and are not read.
+    template <int ROWS>
+    __device__ __forceinline__ void load(unsigned tile, const char *rows, int left) const
+    {
 #pragma unroll
-    for (int i = 0; i < ROWS; i += STEP)
-        copy_16(to + (unsigned)(i * C::ROW_BYTES), from + i * C::ROW_BYTES, row + i < left);
-}
+        for (int i = 0; i < ROWS; i += STEP)
+            copy_16(tile + to + (unsigned)(i * C::ROW_BYTES), rows + from + i * C::ROW_BYTES,
+                    row + i < left);
+    }
+};
 
 // Q becomes -Q: the sign of two halves a word.
 template <class C> __device__ __forceinline__ void negate(unsigned q_tile)
@@ -148,12 +176,13 @@ template <class C> __device__ __forceinline__ void negate(unsigned q_tile)
 
 template <class C> struct State {
     float out[C::ROW_TILES][C::DIM / 8][4];
-    float top[C::ROW_TILES][2]; // the largest score so far of two rows, not yet scaled
+    float top[C::ROW_TILES][2]; // the largest score so far of two rows, scaled
     float sum[C::ROW_TILES][2]; // of this thread's share of the columns
 };
 
-// Where this lane's first fragment lies in a tile. Two chunks further is one exclusive or away,
-// since tiles and rows begin at multiples of a row; 16 rows further is a constant.
+// Where this lane's first fragment lies in a tile. Two chunks further is one exclusive or away
+// within 128 bytes and a constant beyond, since rows begin at multiples of 128 and only eight
+// chunks change places; 16 rows further is a constant.
 template <class C> struct Lane {
     unsigned q, k, v;
     __device__ __forceinline__ explicit Lane(unsigned q_tile)
@@ -168,7 +197,42 @@ template <class C> struct Lane {
 template <class C>
 __device__ __forceinline__ unsigned further(unsigned at, int chunk_pairs, int row_tiles)
 {
-    return (at ^ (unsigned)(chunk_pairs * 32)) + (unsigned)(row_tiles * 16 * C::ROW_BYTES);
+    return (at ^ (unsigned)(chunk_pairs % 4 * 32)) +
+           (unsigned)(chunk_pairs / 4 * 128 + row_tiles * 16 * C::ROW_BYTES);
+}
+
+template <class C> __device__ __forceinline__ void clear(State<C> &state)
+{
+#pragma unroll
+    for (int t = 0; t < C::ROW_TILES; t++) {
+        state.top[t][0] = state.top[t][1] = -INFINITY;
+        state.sum[t][0] = state.sum[t][1] = 0.0F;
+#pragma unroll
+        for (int n = 0; n < C::DIM / 8; n++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                state.out[t][n][e] = 0.0F;
+    }
+}
+
+// A thread's largest scores and sums, put into shared memory and taken out again.
+template <class C> __device__ __forceinline__ void put_rows(const State<C> &state, unsigned at)
+{
+#pragma unroll
+    for (int t = 0; t < C::ROW_TILES; t++)
+        asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(at + 16 * t * C::THREADS),
+                     "f"(state.top[t][0]), "f"(state.top[t][1]), "f"(state.sum[t][0]),
+                     "f"(state.sum[t][1]));
+}
+
+template <class C> __device__ __forceinline__ void take_rows(State<C> &state, unsigned at)
+{
+#pragma unroll
+    for (int t = 0; t < C::ROW_TILES; t++)
+        asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                     : "=f"(state.top[t][0]), "=f"(state.top[t][1]), "=f"(state.sum[t][0]),
+                       "=f"(state.sum[t][1])
+                     : "r"(at + 16 * t * C::THREADS));
 }
 
 template <class C>
@@ -193,10 +257,10 @@ __device__ __forceinline__ void score(float (&s)[C::ROW_TILES][C::KEYS / 8][4],
 #pragma unroll
     for (int step = 0; step < C::DIM / 16; step++) {
         unsigned q[C::ROW_TILES][4];
-        if constexpr (C::KEEP_Q)
-            memcpy(q, kept[step], sizeof q);
-        else
+        if constexpr (C::CROWDED)
             load_q<C>(q, q_at, step);
+        else
+            memcpy(q, kept[step], sizeof q);
 #pragma unroll
         for (int n = 0; n < C::KEYS / 16; n++) {
             unsigned k[4];
@@ -238,15 +302,16 @@ __device__ __forceinline__ void soften(float (&s)[C::ROW_TILES][C::KEYS / 8][4],
     for (int t = 0; t < C::ROW_TILES; t++)
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            float top = state.top[t][half];
+            float top = -INFINITY;
 #pragma unroll
             for (int n = 0; n < C::KEYS / 8; n++)
                 top = fmaxf(top, fmaxf(s[t][n][2 * half], s[t][n][2 * half + 1]));
             top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
             top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2));
+            top = fmaxf(state.top[t][half], __fmul_rn(top, scale_log2));
             // A row that has seen no key yet has no largest score: any will do.
-            float shift = top == -INFINITY ? 0.0F : top * scale_log2;
-            float keep = power_of_2(state.top[t][half] * scale_log2 - shift);
+            float shift = top == -INFINITY ? 0.0F : top;
+            float keep = power_of_2(state.top[t][half] - shift);
             state.top[t][half] = top;
             float sum = 0.0F;
 #pragma unroll
@@ -299,7 +364,7 @@ template <class C, int DTYPE>
 __device__ __forceinline__ void finish(State<C> &state, const Arguments &args, unsigned q_tile,
                                        char *out, float *lse, int left)
 {
-    int lane = (int)threadIdx.x % 32, first = (int)threadIdx.x / 32 * 16 * C::ROW_TILES;
+    int thread = thread_index(), lane = thread % 32, first = thread / 32 * 16 * C::ROW_TILES;
     __syncwarp(); // every lane has read its part of Q
 #pragma unroll
     for (int t = 0; t < C::ROW_TILES; t++)
@@ -312,7 +377,7 @@ __device__ __forceinline__ void finish(State<C> &state, const Arguments &args, u
             int row = first + 16 * t + lane / 4 + half * 8;
             if (lse != nullptr && lane % 4 == 0 && row < left)
                 lse[row] = sum > 0.0F
-                               ? state.top[t][half] * args.scale_log2 * LN_2 + __logf(sum)
+                               ? state.top[t][half] * LN_2 + __logf(sum)
                                : -INFINITY;
 #pragma unroll
             for (int n = 0; n < C::DIM / 8; n++) {
@@ -339,85 +404,130 @@ __device__ __forceinline__ void finish(State<C> &state, const Arguments &args, u
 
 // ---- the kernel ----
 
-// blockIdx.x: rows of one head, the ones with most keys first; blockIdx.y: head and batch.
+// Which rows of which head a block works on; read anew, as thread_index is.
+template <class C, bool CAUSAL> struct Block {
+    int first;    // row; the ones with most keys come first
+    int head, batch;
+    size_t q_row; // `first` among all rows of Q
+    __device__ __forceinline__ explicit Block(const Arguments &args)
+    {
+        asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(first));
+        asm volatile("mov.u32 %0, %%ctaid.y;" : "=r"(head));
+        asm volatile("mov.u32 %0, %%ctaid.z;" : "=r"(batch));
+        first = (CAUSAL ? (int)gridDim.x - 1 - first : first) * C::ROWS;
+        q_row = (size_t)(batch * (int)gridDim.y + head) * (size_t)args.seq_q + (size_t)first;
+    }
+};
+
+// Tiles of K and V on their way into shared memory, from the last to the first.
+template <class C> struct Tiles {
+    const Share<C> share;
+    unsigned shared;  // the first buffer
+    const char *next; // this thread's share of the tile of K to load next
+    ptrdiff_t k_to_v;
+
+    __device__ __forceinline__ unsigned at(int tile) const
+    {
+        return shared + (unsigned)(tile % C::STAGES * 2 * C::TILE_BYTES);
+    }
+    __device__ __forceinline__ void load_last(const char *k, int tile, int left)
+    {
+        k += (ptrdiff_t)tile * C::TILE_BYTES;
+        if (tile >= 0) {
+            share.template load<C::KEYS>(at(tile), k, left);
+            share.template load<C::KEYS>(at(tile) + C::TILE_BYTES, k + k_to_v, left);
+        }
+        next = k + share.from - C::TILE_BYTES;
+    }
+    __device__ __forceinline__ void load(int tile)
+    {
+        constexpr int STEP = Share<C>::STEP * C::ROW_BYTES;
+        copy_16_each<0, C::TILE_BYTES, STEP>(at(tile) + share.to, next);
+        copy_16_each<0, C::TILE_BYTES, STEP>(at(tile) + C::TILE_BYTES + share.to, next + k_to_v);
+        next -= C::TILE_BYTES;
+    }
+};
+
+// Keys that row `first` of a block sees, before any cut at either end.
+template <bool CAUSAL> __device__ __forceinline__ int seen_by(const Arguments &args, int first)
+{
+    return CAUSAL ? first + args.seq_k - args.seq_q + 1 : args.seq_k;
+}
+
+// Start all copies that come before the first tile's work; the number of tiles.
+template <class C, bool CAUSAL>
+__device__ __forceinline__ int begin(Tiles<C> &tiles, const Arguments &args, unsigned q_tile)
+{
+    const Block<C, CAUSAL> block(args);
+    int seen = min(args.seq_k, seen_by<CAUSAL>(args, block.first) + (CAUSAL ? C::ROWS - 1 : 0));
+    int count = (max(0, seen) + C::KEYS - 1) / C::KEYS;
+    size_t k_head = (size_t)(block.batch * args.heads_kv + block.head / args.group);
+    tiles.share.template load<C::ROWS>(q_tile, args.q + block.q_row * C::ROW_BYTES,
+                                       args.seq_q - block.first);
+    tiles.load_last(args.k + k_head * (size_t)args.seq_k * C::ROW_BYTES, count - 1,
+                    args.seq_k - (count - 1) * C::KEYS);
+    copies_commit();
+#pragma unroll
+    for (int ahead = 1; ahead < C::STAGES - 1; ahead++) {
+        if (ahead < count)
+            tiles.load(count - 1 - ahead);
+        copies_commit();
+    }
+    return count;
+}
+
 template <class C, int DTYPE, bool CAUSAL>
 __global__ void __launch_bounds__(C::THREADS, C::BLOCKS) attend(const Arguments args)
 {
     extern __shared__ __align__(1024) char shared[];
     unsigned q_tile = (unsigned)__cvta_generic_to_shared(shared);
-    unsigned tiles = q_tile + C::Q_BYTES;
-    int first = (int)(CAUSAL ? gridDim.x - 1 - blockIdx.x : blockIdx.x) * C::ROWS;
-    int head = (int)blockIdx.y % args.heads, batch = (int)blockIdx.y / args.heads;
-    size_t q_row = (size_t)blockIdx.y * (size_t)args.seq_q + (size_t)first;
-    size_t k_row = (size_t)(batch * (args.heads / args.group) + head / args.group) *
-                   (size_t)args.seq_k;
-    const char *k = args.k + k_row * C::ROW_BYTES;
-    const char *v = args.v + k_row * C::ROW_BYTES;
-    int left = args.seq_q - first;
-    int seen_first = args.seq_k; // keys that row `first` sees, before any cut at either end
-    int seen_last = args.seq_k;
-    if constexpr (CAUSAL) {
-        seen_first = first + args.seq_k - args.seq_q + 1;
-        seen_last = max(0, min(args.seq_k, seen_first + C::ROWS - 1));
-    }
-    int count = (seen_last + C::KEYS - 1) / C::KEYS;
-
-    load_rows<C, C::ROWS>(q_tile, args.q + q_row * C::ROW_BYTES, left);
-    auto load_tile = [&](int tile) {
-        unsigned to = tiles + (unsigned)(tile % C::STAGES * 2 * C::TILE_BYTES);
-        size_t offset = (size_t)tile * C::TILE_BYTES;
-        int rows = args.seq_k - tile * C::KEYS;
-        load_rows<C, C::KEYS>(to, k + offset, rows);
-        load_rows<C, C::KEYS>(to + C::TILE_BYTES, v + offset, rows);
-    };
-#pragma unroll
-    for (int tile = 0; tile < C::STAGES - 1; tile++) {
-        if (tile < count)
-            load_tile(tile);
-        copies_commit();
-    }
-
+    Tiles<C> tiles = {{}, q_tile + C::Q_BYTES, nullptr, args.v - args.k};
+    unsigned rows = q_tile + C::ROW_PLACE + threadIdx.x * 16; // 16 bytes of each thread's own
+    int count = begin<C, CAUSAL>(tiles, args, q_tile);
     State<C> state;
-#pragma unroll
-    for (int t = 0; t < C::ROW_TILES; t++) {
-        state.top[t][0] = state.top[t][1] = -INFINITY;
-        state.sum[t][0] = state.sum[t][1] = 0.0F;
-#pragma unroll
-        for (int n = 0; n < C::DIM / 8; n++)
-            state.out[t][n][0] = state.out[t][n][1] = state.out[t][n][2] = state.out[t][n][3] = 0.0F;
-    }
+    clear<C>(state);
+    if constexpr (C::CROWDED)
+        put_rows<C>(state, rows);
     const Lane<C> lane(q_tile);
     unsigned kept[C::DIM / 16][C::ROW_TILES][4];
-    int warp_first = (int)threadIdx.x / 32 * 16 * C::ROW_TILES;
     copies_wait<C::STAGES - 2>(); // for Q and the first tile
     __syncthreads();
     if (args.negate) {
         negate<C>(q_tile);
         __syncthreads();
     }
-    if constexpr (C::KEEP_Q) {
+    if constexpr (!C::CROWDED) {
 #pragma unroll
         for (int step = 0; step < C::DIM / 16; step++)
             load_q<C>(kept[step], lane.q, step);
     }
-    for (int tile = 0; tile < count; tile++) {
+    int warp_first = Block<C, CAUSAL>(args).first + (int)threadIdx.x / 32 * 16 * C::ROW_TILES;
+    int seen_first = seen_by<CAUSAL>(args, warp_first);
+    for (int tile = count - 1; tile >= 0; tile--) {
         copies_wait<C::STAGES - 2>();
         __syncthreads();
-        if (tile + C::STAGES - 1 < count)
-            load_tile(tile + C::STAGES - 1);
+        if (tile >= C::STAGES - 1)
+            tiles.load(tile - (C::STAGES - 1));
         copies_commit();
-        unsigned k_tile = tiles + (unsigned)(tile % C::STAGES * 2 * C::TILE_BYTES);
         float s[C::ROW_TILES][C::KEYS / 8][4];
-        score<C, DTYPE>(s, kept, lane.q, k_tile + lane.k);
-        int before = tile * C::KEYS;
-        int seen = CAUSAL ? seen_first + warp_first - before : C::KEYS;
-        if (seen < C::KEYS || args.seq_k - before < C::KEYS)
-            mask<C>(s, seen, CAUSAL ? 1 : 0, args.seq_k - before);
+        score<C, DTYPE>(s, kept, lane.q, tiles.at(tile) + lane.k);
+        int seen = CAUSAL ? seen_first - tile * C::KEYS : C::KEYS;
+        int left = args.seq_k - tile * C::KEYS;
+        if (seen < C::KEYS || left < C::KEYS)
+            mask<C>(s, seen, CAUSAL ? 1 : 0, left);
+        if constexpr (C::CROWDED)
+            take_rows<C>(state, rows);
         soften<C>(s, state, args.scale_log2);
-        mix<C, DTYPE>(state, s, k_tile + C::TILE_BYTES + lane.v);
+        if constexpr (C::CROWDED)
+            put_rows<C>(state, rows);
+        mix<C, DTYPE>(state, s, tiles.at(tile) + C::TILE_BYTES + lane.v);
     }
-    finish<C, DTYPE>(state, args, q_tile, args.out + q_row * C::ROW_BYTES,
-                     args.lse == nullptr ? nullptr : args.lse + q_row, left);
+    if constexpr (C::CROWDED)
+        take_rows<C>(state, rows);
+    const Block<C, CAUSAL> block(args);
+    finish<C, DTYPE>(state, args, q_tile, args.out + block.q_row * C::ROW_BYTES,
+                     args.lse == nullptr ? nullptr : args.lse + block.q_row,
+                     args.seq_q - block.first);
 }
 
 // ---- the host's side ----
@@ -429,7 +539,8 @@ int launch(const attention_problem &p, const Arguments &args, cudaStream_t strea
     if (cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              C::SHARED_BYTES) != cudaSuccess)
         return ATTENTION_LAUNCH;
-    dim3 grid((unsigned)((p.seq_q + C::ROWS - 1) / C::ROWS), (unsigned)(p.batch * p.heads));
+    dim3 grid((unsigned)((p.seq_q + C::ROWS - 1) / C::ROWS), (unsigned)p.heads,
+              (unsigned)p.batch);
     kernel<<<grid, C::THREADS, C::SHARED_BYTES, stream>>>(args);
     return cudaGetLastError() == cudaSuccess ? ATTENTION_OK : ATTENTION_LAUNCH;
 }
@@ -447,19 +558,35 @@ int launch_as(const attention_problem &p, const Arguments &args, cudaStream_t st
 using Short64 = Cut<64, 4, 1, 32, 2, 4>;
 using Even64 = Cut<64, 4, 2, 64, 2, 2>;
 using Ragged64 = Cut<64, 4, 1, 64, 3, 3>;
-using All128 = Cut<128, 4, 1, 64, 2, 2>;
+using Even128 = Cut<128, 4, 2, 64, 2, 2>;
+using Ragged128 = Cut<128, 4, 1, 64, 2, 2>;
+
+// Has a multiprocessor the shared memory for the blocks that a cut wants there? An H100 has, an
+// A100 or L4 has not for Even128. 1 KiB of each block is the system's.
+template <class C> bool fits()
+{
+    int device, bytes;
+    return cudaGetDevice(&device) == cudaSuccess &&
+           cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device) ==
+               cudaSuccess &&
+           C::BLOCKS * (C::SHARED_BYTES + 1024) <= bytes;
+}
 
 // 128 rows a block read K and V from shared memory half as often as 64 do. Blocks of 64 rows
 // are better where there are few blocks, or where a mask leaves them unequal shares.
-int launch_best(const attention_problem &p, const Arguments &args, cudaStream_t stream)
+int launch_causal(const attention_problem &p, const Arguments &args, cudaStream_t stream)
+{
+    return p.head_dim == 128 ? launch_as<Ragged128, true>(p, args, stream)
+           : p.seq_q <= 128  ? launch_as<Short64, true>(p, args, stream)
+           : p.seq_q <= 1024 ? launch_as<Ragged64, true>(p, args, stream)
+                             : launch_as<Even64, true>(p, args, stream);
+}
+
+int launch_whole(const attention_problem &p, const Arguments &args, cudaStream_t stream)
 {
     if (p.head_dim == 128)
-        return p.causal ? launch_as<All128, true>(p, args, stream)
-                        : launch_as<All128, false>(p, args, stream);
-    if (p.causal)
-        return p.seq_q <= 128    ? launch_as<Short64, true>(p, args, stream)
-               : p.seq_q <= 1024 ? launch_as<Ragged64, true>(p, args, stream)
-                                 : launch_as<Even64, true>(p, args, stream);
+        return p.seq_q > 64 && fits<Even128>() ? launch_as<Even128, false>(p, args, stream)
+                                               : launch_as<Ragged128, false>(p, args, stream);
     return p.seq_q <= 128 ? launch_as<Short64, false>(p, args, stream)
                           : launch_as<Even64, false>(p, args, stream);
 }
@@ -489,13 +616,14 @@ int forward(const attention_problem *p, const void *q, const void *k, const void
     args.v = (const char *)v;
     args.out = (char *)out;
     args.lse = lse;
-    args.heads = p->heads;
+    args.heads_kv = p->heads_kv;
     args.group = p->heads / p->heads_kv;
     args.seq_q = p->seq_q;
     args.seq_k = p->seq_k;
     args.scale_log2 = fabsf(scale) * LOG2_E;
     args.negate = scale < 0.0F;
-    return launch_best(*p, args, (cudaStream_t)stream);
+    return p->causal ? launch_causal(*p, args, (cudaStream_t)stream)
+                     : launch_whole(*p, args, (cudaStream_t)stream);
 }
 
 const struct attention_kernel table = {ATTENTION_ABI, ATTENTION_CUDA, "attention_sm80", supports,
