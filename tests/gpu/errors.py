@@ -15,6 +15,7 @@ Goal: the norm of our error at most 1.1 times the norm of flash's, at every prob
 rows without a key that are not exactly 0. Exit 1 where anything is missed."""
 
 import ctypes
+import os
 import random
 import statistics
 import sys
@@ -46,7 +47,7 @@ class Kernel(ctypes.Structure):
 
 
 def kernel_of(path):
-    library = ctypes.CDLL(path)
+    library = ctypes.CDLL(os.path.abspath(path))
     library.attention_kernel.restype = ctypes.POINTER(Kernel)
     return library.attention_kernel().contents
 
