@@ -120,6 +120,21 @@ __device__ __forceinline__ void barrier_wait(unsigned barrier, unsigned parity)
                  : "memory");
 }
 
+// Whether there would be nothing to wait for.
+__device__ __forceinline__ bool barrier_test(unsigned barrier, unsigned parity)
+{
+    unsigned done;
+    asm volatile("{\n"
+                 ".reg .pred done;\n"
+                 "mbarrier.test_wait.parity.shared::cta.b64 done, [%1], %2;\n"
+                 "selp.u32 %0, 1, 0, done;\n"
+                 "}"
+                 : "=r"(done)
+                 : "r"(barrier), "r"(parity)
+                 : "memory");
+    return done != 0;
+}
+
 __device__ __forceinline__ void copy_box(unsigned to, const CUtensorMap &map, int column,
                                          int row, int head, unsigned barrier)
 {
@@ -265,15 +280,20 @@ __device__ __forceinline__ int group_index()
 }
 
 // Groups take turns to issue products: Q K^T of one tile and P V of the one before,
-// together. So one's exponentials tend to fall into another's products.
-__device__ __forceinline__ void turn_wait(int group)
+// together. So one's exponentials tend to fall into another's products. Not at head_dim
+// 64 with a mask: groups need different numbers of tiles there, and that keeps them apart.
+template <class C, bool CAUSAL> constexpr bool TURNS = C::DIM == 128 || !CAUSAL;
+
+template <class C, bool CAUSAL> __device__ __forceinline__ void turn_wait(int group)
 {
-    asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
+    if constexpr (TURNS<C, CAUSAL>)
+        asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
 }
 
-template <class C> __device__ __forceinline__ void turn_pass(int group)
+template <class C, bool CAUSAL> __device__ __forceinline__ void turn_pass(int group)
 {
-    asm volatile("bar.arrive %0, 256;" ::"r"(1 + (group + 1) % C::GROUPS) : "memory");
+    if constexpr (TURNS<C, CAUSAL>)
+        asm volatile("bar.arrive %0, 256;" ::"r"(1 + (group + 1) % C::GROUPS) : "memory");
 }
 
 struct Piece {
@@ -660,16 +680,18 @@ __device__ __forceinline__ void write_rows(const Arguments &args, int head, int 
     }
 }
 
-// Tiles that this group does not need, and whose turns it passes on.
-template <class C>
+// Tiles that this group does not need, those of the last keys, and whose turns it passes
+// on.
+template <class C, bool CAUSAL>
 __device__ __forceinline__ void skip_tiles(const Rings<C> &rings, int group,
-                                           typename Rings<C>::Pair &pair, int count)
+                                           typename Rings<C>::Pair &pair, int tiles,
+                                           int needed)
 {
-    for (; count > 0; count--, pair.advance()) {
+    for (int tile = tiles - 1; tile >= needed; tile--, pair.advance()) {
         rings.k(pair).wait_full(pair.parity);
         rings.k(pair).release();
-        turn_wait(group);
-        turn_pass<C>(group);
+        turn_wait<C, CAUSAL>(group);
+        turn_pass<C, CAUSAL>(group);
         rings.v(pair).wait_full(pair.parity);
         rings.v(pair).release();
     }
@@ -683,6 +705,10 @@ constexpr int EARLY = C::DIM == 128 ? 3 : CAUSAL ? 2 : 8;
 // The result is rescaled with every tile, between exponentials, or only where a row has a
 // new largest score: then nothing else can be done meanwhile.
 template <class C, bool CAUSAL> constexpr bool ALWAYS = C::DIM == 128 && CAUSAL;
+
+// The barriers of the next products are looked at between exponentials, and waited for
+// only where something was missing.
+template <class C> constexpr bool ASK_EARLY = C::DIM == 128;
 
 // One piece, this group's rows of it, which need the last `needed` of its `tiles` tiles,
 // those with the first keys. `pair`: of the first tile that they need.
@@ -710,23 +736,26 @@ __device__ __forceinline__ void attend_tiles(const Arguments &args, const Rings<
     if (args.negate)
         negate<C>(q.data);
     rings.k(pair).wait_full(pair.parity);
-    turn_wait(group);
+    turn_wait<C, CAUSAL>(group);
     score<C, DTYPE>(s, q.data, rings.k(pair).data);
-    turn_pass<C>(group);
+    turn_pass<C, CAUSAL>(group);
     products_wait<0>();
     end_score(needed - 1, rings.k(pair));
     raise_top<C>(s, state, keep, args.scale_log2);
     soften<C, 0, ALL>(s, state, args.scale_log2);
     pack_weights<C, DTYPE>(p, s);
+    bool ready = false; // K and V for the next products are known to be there
     for (int tile = needed - 2; tile >= 0; tile--) {
         auto before = pair;
         pair.advance();
-        rings.k(pair).wait_full(pair.parity);
-        rings.v(before).wait_full(before.parity);
-        turn_wait(group);
+        if (!ready) {
+            rings.k(pair).wait_full(pair.parity);
+            rings.v(before).wait_full(before.parity);
+        }
+        turn_wait<C, CAUSAL>(group);
         score<C, DTYPE>(s, q.data, rings.k(pair).data);
         mix<C, DTYPE>(state, p, rings.v(before).data, tile == needed - 2);
-        turn_pass<C>(group);
+        turn_pass<C, CAUSAL>(group);
         products_wait<1>();
         end_score(tile, rings.k(pair));
         bool grew = raise_top<C>(s, state, keep, args.scale_log2);
@@ -735,6 +764,12 @@ __device__ __forceinline__ void attend_tiles(const Arguments &args, const Rings<
         rings.v(before).release();
         if constexpr (ALWAYS<C, CAUSAL>)
             rescale<C>(state, keep);
+        if constexpr (ASK_EARLY<C>) {
+            auto next = pair;
+            next.advance();
+            ready = barrier_test(rings.k(next).full, next.parity) &
+                    barrier_test(rings.v(pair).full, pair.parity);
+        }
         soften<C, SOME, ALL>(s, state, args.scale_log2);
         pack_weights<C, DTYPE>(p, s);
     }
@@ -752,7 +787,7 @@ __device__ __forceinline__ void consume(const Arguments &args, const Rings<C> &r
 {
     int group = group_index();
     if (group == C::GROUPS - 1)
-        turn_pass<C>(group); // the first turn is group 0's
+        turn_pass<C, CAUSAL>(group); // the first turn is group 0's
     typename Rings<C>::Q_Place q_place(0);
     unsigned used = 0; // pairs
     Piece piece;
@@ -771,7 +806,7 @@ __device__ __forceinline__ void consume(const Arguments &args, const Rings<C> &r
         Buffer q = rings.q(q_place, group);
         if (tiles > 0)
             q.wait_full(q_place.parity);
-        skip_tiles<C>(rings, group, pair, tiles - needed);
+        skip_tiles<C, CAUSAL>(rings, group, pair, tiles, needed);
         if (needed > 0) {
             attend_tiles<C, DTYPE, CAUSAL>(args, rings, state, group, piece.head, first,
                                            q, pair, needed);
