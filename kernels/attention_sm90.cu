@@ -281,7 +281,7 @@ __device__ __forceinline__ int group_index()
 
 // Groups take turns to issue products: Q K^T of one tile and P V of the one before,
 // together. So one's exponentials tend to fall into another's products. Not at head_dim
-// 64 with a mask: groups need different numbers of tiles there, and that keeps them apart.
+// 64 with a mask: groups need different numbers of tiles there, which keeps them apart.
 template <class C, bool CAUSAL> constexpr bool TURNS = C::DIM == 128 || !CAUSAL;
 
 template <class C, bool CAUSAL> __device__ __forceinline__ void turn_wait(int group)
@@ -657,13 +657,13 @@ __device__ __forceinline__ void end_sums(const Arguments &args, int head, int fi
 // Normalise and write this group's rows, 16 bytes a lane.
 template <class C, int DTYPE>
 __device__ __forceinline__ void write_rows(const Arguments &args, int head, int first,
-                                      const State<C> &state, const float (&inverse)[2])
+                                           const State<C> &state,
+                                           const float (&inverse)[2])
 {
     int row = first + (int)threadIdx.x % 128 / 32 * 16 + (int)threadIdx.x % 32 / 4;
     int lane = (int)threadIdx.x % 4;
-    char *out =
-        args.out +
-        ((size_t)head * (size_t)args.seq_q + (size_t)row) * (2 * C::DIM) + 16 * lane;
+    size_t at = (size_t)head * (size_t)args.seq_q + (size_t)row;
+    char *out = args.out + at * (2 * C::DIM) + 16 * lane;
 #pragma unroll
     for (int half = 0; half < 2; half++, row += 8, out += 8 * 2 * C::DIM) {
 #pragma unroll
@@ -698,12 +698,13 @@ __device__ __forceinline__ void skip_tiles(const Rings<C> &rings, int group,
 }
 
 // Eighths of a tile's weights that are taken before P V of the tile before is waited for.
-// The others are taken after it, and the first are packed meanwhile.
+// The others are taken after it, and the first are packed meanwhile: until then P is in
+// use. Measured: kernels/README.md.
 template <class C, bool CAUSAL>
 constexpr int EARLY = C::DIM == 128 ? 3 : CAUSAL ? 2 : 8;
 
-// The result is rescaled with every tile, between exponentials, or only where a row has a
-// new largest score: then nothing else can be done meanwhile.
+// The result is rescaled with every tile, between exponentials; or only where some row
+// has a new largest score, in a branch of its own, where nothing else is done meanwhile.
 template <class C, bool CAUSAL> constexpr bool ALWAYS = C::DIM == 128 && CAUSAL;
 
 // The barriers of the next products are looked at between exponentials, and waited for
