@@ -266,21 +266,43 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
     return 0;
 }
 
+/* The standard error, where `borrowed` degrees of freedom come from other configs. */
+static double lean(const struct bootstrap_result *result, const struct spread *others,
+                   unsigned borrowed)
+{
+    double own = num_mul(result->standard_error, result->standard_error);
+    if (borrowed == 0)
+        return result->standard_error;
+    double theirs = others->variance / (result->df + 1.0);
+    return num_sqrt((num_mul(result->df, own) + num_mul(borrowed, theirs)) /
+                    (result->df + borrowed));
+}
+
 struct stretched bootstrap_stretch(const struct bootstrap_result *result,
-                                   double confidence, double comparisons, double scatter)
+                                   double confidence, double comparisons, double scatter,
+                                   const struct spread *others)
 {
     double tail = (1 - confidence) / 2 / comparisons;
-    double t = dist_student_quantile(tail, result->df);
+    unsigned borrowed = others == NULL           ? 0
+                        : others->df < result->df ? (unsigned)others->df
+                                                  : result->df;
+    double t = dist_student_quantile(tail, result->df + borrowed);
+    double own = lean(result, others, borrowed);
     double factor = t / result->t;
+    if (borrowed > 0 && result->standard_error > 0)
+        factor = num_mul(factor, own / result->standard_error);
+    if (factor < 1)
+        factor = 1;
     double estimate = result->estimate;
-    double own = result->standard_error;
     double least = scatter / num_sqrt(result->df + 1.0);
     struct stretched out = {
         .interval = {estimate - num_mul(factor, estimate - result->plain.low),
                      estimate + num_mul(factor, result->plain.high - estimate)},
         .bounds = result->bounds,
         .tail = tail,
+        .borrowed = borrowed,
         .t = t,
+        .factor = factor,
         .error = own > least ? own : least,
     };
     at_least(&out.interval, &out.bounds, estimate, num_mul(t, out.error),

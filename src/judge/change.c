@@ -125,7 +125,7 @@ static struct interval finish(struct interval logs, struct bounds *bounds, doubl
 static const double per_sqrt6 = 0x1.a20bd700c2c3ep-2; /* 1 / √6 */
 
 static int estimate_from(struct sample a, struct sample b, double tick, double margin,
-                         double scatter, const struct levels *levels,
+                         double scatter, bool lean, const struct levels *levels,
                          struct estimate *out, struct err *err)
 {
     struct workings *workings = &out->workings;
@@ -137,8 +137,11 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
     double rounding = num_mul(tick, per_sqrt6);
     double change = relative(result.estimate);
     double least = scatter > rounding ? scatter : rounding;
-    struct stretched looks = bootstrap_stretch(&result, confidence, levels->looks, least);
-    struct stretched claims = bootstrap_stretch(&result, confidence, levels->claims, least);
+    const struct spread *others = lean ? &levels->spread : NULL;
+    struct stretched looks =
+        bootstrap_stretch(&result, confidence, levels->looks, least, others);
+    struct stretched claims =
+        bootstrap_stretch(&result, confidence, levels->claims, least, others);
     *workings = (struct workings){.result = result,
                                   .looks = looks,
                                   .claims = claims,
@@ -169,7 +172,7 @@ void estimate_free(struct estimate *estimate)
 }
 
 int change_between(const struct medians *medians, enum arm arm, enum arm other,
-                   double tick_ns, double scatter, const struct levels *levels,
+                   double tick_ns, double scatter, bool lean, const struct levels *levels,
                    struct estimate *out, struct err *err)
 {
     NUMBERS_AUTO *logs = numbers_new(medians->count);
@@ -185,10 +188,37 @@ int change_between(const struct medians *medians, enum arm arm, enum arm other,
         logs[i] = num_log(logs[i] / others[i]);
     double tick = tick_ns / stats_median(others, count);
     if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, scatter,
-                      levels, out, err) != 0)
+                      lean, levels, out, err) != 0)
         return -1;
     out->logs = logs;
     logs = NULL;
+    return 0;
+}
+
+int change_variance(const struct medians *medians, enum arm arm, enum arm other,
+                    double tick_ns, double *variance, double *df, struct err *err)
+{
+    NUMBERS_AUTO *logs = numbers_new(medians->count);
+    NUMBERS_AUTO *others = numbers_new(medians->count);
+    if (logs == NULL || others == NULL)
+        return no_memory(err);
+    size_t count = medians_column(medians, arm, other, logs);
+    medians_column(medians, other, arm, others);
+    *variance = *df = 0;
+    if (count < 2)
+        return 0;
+    double mean = 0;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        logs[i] = num_log(logs[i] / others[i]);
+        mean += logs[i] / (double)count;
+    }
+    for (size_t i = 0; i < count; i++)
+        sum += num_mul(logs[i] - mean, logs[i] - mean);
+    double rounding = num_mul(tick_ns / stats_median(others, count), per_sqrt6);
+    double least = num_mul(rounding, rounding);
+    *df = (double)count - 1;
+    *variance = sum / *df > least ? sum / *df : least;
     return 0;
 }
 
@@ -211,7 +241,7 @@ int change_stored(const struct medians *medians, const double *stored, size_t co
     for (size_t i = 0; i < count; i++)
         base[i] = num_log(stored[i]); /* in their own order: the median took another */
     if (estimate_from((struct sample){head, head_count}, (struct sample){base, count},
-                      tick, margin, 0, levels, out, err) != 0)
+                      tick, margin, 0, false, levels, out, err) != 0)
         return -1;
     out->logs = head;
     head = NULL;

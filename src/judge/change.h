@@ -37,6 +37,7 @@ struct levels {
     double looks; /* Bonferroni divisor of the looks alone */
     double
         claims; /* … and of looks times configs, where regressed or improved is claimed */
+    struct spread spread; /* of head's logs in all configs; df 0: nothing to lean on */
 };
 
 /* Each number on the way from ratios to the intervals above, for the decision log. Logs
@@ -65,14 +66,21 @@ void estimate_free(struct estimate *estimate);
 /* The mean over replicates of ln(median arm / median other), from rows that have both.
  * Fewer than two rows leave `known` false. No interval is narrower than one tick of the
  * clock, `tick_ns`, half of it on either side of the estimate. The intervals that decide
- * assume that single replicates scatter by `scatter` or more: that of control against
+ * assume that single replicates scatter as they and, with `lean`, those of the other configs
+ * do, and by `scatter` or more: that of control against
  * anchor, the same binary twice; and by no less than rounding alone makes. A median read
  * to a tick is off by anything within half of it, standard deviation tick / √12, and a
  * ratio of two by √2 as much: replicates that agree to the tick do so by luck. The caller
  * frees *out. */
 MUST_CHECK int change_between(const struct medians *medians, enum arm arm, enum arm other,
-                              double tick_ns, double scatter, const struct levels *levels,
-                              struct estimate *out, struct err *err);
+                              double tick_ns, double scatter, bool lean,
+                              const struct levels *levels, struct estimate *out,
+                              struct err *err);
+
+/* Variance of ln(median arm / median other) over rows that have both, no less than rounding to
+ * a tick makes, and its degrees of freedom; 0 where there are fewer than two rows. */
+MUST_CHECK int change_variance(const struct medians *medians, enum arm arm, enum arm other,
+                               double tick_ns, double *variance, double *df, struct err *err);
 
 /* Head against stored medians, unpaired, every interval widened by `margin` on both
  * sides. The caller frees *out. */

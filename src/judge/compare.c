@@ -16,6 +16,12 @@
 /* Samples whose file does not name the clock's tick are taken to be whole nanoseconds. */
 static const double tick_unknown_ns = 1;
 
+static double tick_of(const struct config_samples *samples)
+{
+    double tick = samples->clock_resolution_ns;
+    return tick > 0 ? tick : tick_unknown_ns;
+}
+
 /* One config on its way to a verdict. */
 struct judged {
     const struct rule *rule;
@@ -185,17 +191,15 @@ static void describe_drift(struct judged *judged, double *column)
 static int draw_lines(struct judged *judged, struct err *err)
 {
     const struct levels *levels = judged->levels;
-    double tick = judged->samples->clock_resolution_ns;
-    if (!(tick > 0))
-        tick = tick_unknown_ns;
+    double tick = tick_of(judged->samples);
     judged->log.tick_ns = tick;
     struct estimate *control = &judged->log.control;
-    if (change_between(&judged->log.medians, ARM_CONTROL, ARM_ANCHOR, tick, 0, levels,
-                       control, err) != 0 ||
+    if (change_between(&judged->log.medians, ARM_CONTROL, ARM_ANCHOR, tick, 0, false,
+                       levels, control, err) != 0 ||
         change_between(&judged->log.medians, ARM_HEAD, ARM_ANCHOR, tick, control->scatter,
-                       levels, &judged->log.anchor, err) != 0 ||
+                       true, levels, &judged->log.anchor, err) != 0 ||
         change_between(&judged->log.medians, ARM_HEAD, ARM_BASE, tick, control->scatter,
-                       levels, &judged->log.base, err) != 0)
+                       true, levels, &judged->log.base, err) != 0)
         return -1;
     if (judged->stored_config == NULL)
         return 0;
@@ -534,6 +538,36 @@ static size_t claims_of(const struct samples *samples)
     return count > 0 ? count : 1;
 }
 
+/* How far head scatters against the anchor, or base where there is none, in all configs. */
+static int spread_over(const struct samples *samples, struct spread *out, struct err *err)
+{
+    size_t count = 0;
+    double *both __attribute__((cleanup(free_numbers))) =
+        calloc(2 * samples->count + 1, sizeof *both);
+    if (both == NULL)
+        return err_set(err, ERR_HOST, "judge: out of memory");
+    double *dfs = both + samples->count;
+    for (size_t i = 0; i < samples->count; i++) {
+        const struct config_samples *config = &samples->configs[i];
+        __attribute__((cleanup(medians_free))) struct medians medians = {0};
+        if (config->fault != FAULT_NONE || config->identical)
+            continue;
+        if (medians_of(config, &medians, err) != 0)
+            return -1;
+        for (int k = 0; k < 2; k++) {
+            enum arm other = k == 0 ? ARM_ANCHOR : ARM_BASE;
+            if (change_variance(&medians, ARM_HEAD, other, tick_of(config), &both[count],
+                                &dfs[count], err) != 0)
+                return -1;
+            if (dfs[count] > 0)
+                break;
+        }
+        count += dfs[count] > 0;
+    }
+    *out = spread_of(both, dfs, count);
+    return 0;
+}
+
 /* `unclear = pass` lets a doubt pass, not a config of which nothing could be judged. */
 static bool unclear_passes(const struct rule *rule, const struct comparison *comparison)
 {
@@ -550,12 +584,16 @@ int compare_logged(const struct samples *samples, const struct baseline *baselin
 {
     unsigned looks = rule->look_count > 0 ? rule->look_count : 1;
     size_t claims = claims_of(samples);
+    struct spread spread;
+    if (spread_over(samples, &spread, err) != 0)
+        return -1;
     const struct levels levels = {
         .bootstrap = {.resamples = rule->resamples,
                       .seed = rule->seed,
                       .confidence = rule->confidence},
         .looks = looks,
         .claims = (double)looks * (double)claims,
+        .spread = spread,
     };
     __attribute__((cleanup(comparison_free))) struct comparison comparison = {
         .device = samples->device,

@@ -3,6 +3,7 @@
  * arithmetic is to percent. */
 #include "judge/explain.h"
 
+#include "judge/num.h"
 #include "judge/text.h"
 
 static const char *const clause_words[CLAUSE_COUNT] = {
@@ -62,6 +63,13 @@ static void put_rule(const struct rule *rule, const struct compare_log *log,
              "(looks × %zu configs) for `claim`, which regresses or improves\n",
              log->levels.looks, log->levels.claims, log->claims);
     buf_addf(out, "bootstrap: %u resamples, seed %llu\n", rule->resamples, rule->seed);
+    if (log->levels.spread.df > 0)
+        buf_addf(out,
+                 "configs scatter by %.6f together, which counts as %g degrees of freedom; for a"
+                 " config at most as many as its own\n",
+                 num_sqrt(log->levels.spread.variance), log->levels.spread.df);
+    else if (log->claims >= SPREAD_LEAST)
+        buf_adds(out, "configs scatter too differently to lean on each other\n");
 }
 
 /* ---- replicates ---- */
@@ -129,11 +137,13 @@ static void put_logs(const struct estimate *estimate, const char *name, struct b
 }
 
 static void put_stretch(const char *name, const struct stretched *stretched,
-                        const struct bootstrap_result *result, struct buf *out)
+                        struct buf *out)
 {
-    buf_addf(out,
-             "    %-13s α/2 %.5f, t %.4f, stretched by %.4f; standard error %.6f\n", name,
-             stretched->tail, stretched->t, stretched->t / result->t, stretched->error);
+    buf_addf(out, "    %-13s α/2 %.5f, t %.4f, stretched by %.4f; standard error %.6f", name,
+             stretched->tail, stretched->t, stretched->factor, stretched->error);
+    if (stretched->borrowed > 0)
+        buf_addf(out, "; %u degrees of freedom are the other configs'", stretched->borrowed);
+    buf_addc(out, '\n');
 }
 
 /* From values to the three intervals. `scatter` says whose is the least believed. */
@@ -152,8 +162,8 @@ static void put_workings(const struct estimate *estimate, const char *values,
              1 - result->level);
     buf_addf(out, "    least scatter %.6f: %s\n", workings->scatter,
              workings->scatter > workings->tick_scatter ? scatter : "rounding to a tick");
-    put_stretch("looks", &workings->looks, result, out);
-    put_stretch("claim", &workings->claims, result, out);
+    put_stretch("looks", &workings->looks, out);
+    put_stretch("claim", &workings->claims, out);
     buf_addf(out, "    half a tick   %.4f%%", 100 * workings->half_tick);
     if (workings->margin > 0)
         buf_addf(out, "; then the drift margin, %g%% on either side",

@@ -19,7 +19,7 @@ static int set_against_head(const struct medians *medians, enum arm arm, double 
 {
     const struct levels levels = levels_of(rule);
     struct estimate estimate __attribute__((cleanup(estimate_free))) = {.logs = NULL};
-    if (change_between(medians, arm, ARM_HEAD, tick_ns, 0, &levels, &estimate, err) != 0)
+    if (change_between(medians, arm, ARM_HEAD, tick_ns, 0, false, &levels, &estimate, err) != 0)
         return -1;
     *change = estimate.change;
     return 0;

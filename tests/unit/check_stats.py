@@ -26,6 +26,7 @@ def other_python():
 
 try:
     import numpy
+    import scipy.special
     import scipy.stats
 except ImportError as problem:
     other_python()
@@ -236,7 +237,7 @@ class Generator:
         return means[:count]
 
 
-def bootstrap(seed, resamples, confidence, comparisons, scatter, a, b):
+def bootstrap(seed, resamples, confidence, comparisons, scatter, df, variance, a, b):
     first, second = Generator(seed, 0), Generator(seed, 1)
     means = first.means(a, resamples)
     if b:
@@ -250,11 +251,46 @@ def bootstrap(seed, resamples, confidence, comparisons, scatter, a, b):
                       (numpy.var(b, ddof=1) / len(b) if b else 0.0))
     low = min(float(numpy.percentile(means, 100 * level)), estimate - t * error)
     high = max(float(numpy.percentile(means, 100 * (1 - level))), estimate + t * error)
-    wider = scipy.stats.t.isf(tail / comparisons, n - 1)
-    least = wider * max(error, scatter / math.sqrt(n))
+    more = min(math.floor(df), n - 1)
+    wider = scipy.stats.t.isf(tail / comparisons, n - 1 + more)
+    shared = math.sqrt(((n - 1) * error ** 2 + more * variance / n) / (n - 1 + more))
+    factor = max(1, wider / t * (shared / error if more > 0 and error > 0 else 1))
+    least = wider * max(shared, scatter / math.sqrt(n))
     return [estimate, low, high, error,
-            min(estimate - wider / t * (estimate - low), estimate - least),
-            max(estimate + wider / t * (high - estimate), estimate + least)]
+            min(estimate - factor * (estimate - low), estimate - least),
+            max(estimate + factor * (high - estimate), estimate + least)]
+
+
+def spread(variances, dfs):
+    """limma's fitFDist, its d0 taken down to a whole number of at most 1000"""
+    half = numpy.array(dfs) / 2
+    e = numpy.log(variances) - scipy.special.digamma(half) + numpy.log(half)
+    if len(e) < 3:
+        return [0.0, 0.0]
+    excess = numpy.var(e, ddof=1) - numpy.mean(scipy.special.polygamma(1, half))
+    df = max((k for k in range(1, 1001) if scipy.special.polygamma(1, k / 2) >= excess), default=0)
+    if df == 0:
+        return [0.0, 0.0]
+    return [float(df), math.exp(numpy.mean(e) + scipy.special.digamma(df / 2) - math.log(df / 2))]
+
+
+def spreads():
+    points = [RNG.uniform(0.01, 40) for _ in range(300)] + [0.5, 1.0, 1.4616321, 11.999, 12.0, 500.0]
+    compare("digamma", ["digamma %r" % x for x in points],
+            [float(scipy.special.digamma(x)) for x in points], 1e-11, 1e-12)
+    compare("trigamma", ["trigamma %r" % x for x in points],
+            [float(scipy.special.polygamma(1, x)) for x in points], 1e-12)
+    cases = []
+    for trial in range(200):
+        dfs = [RNG.choice([1, 2, 5, 7, 15]) for _ in range(RNG.choice([1, 2, 3, 5, 8, 40]))]
+        far = RNG.choice([0, 0, 0.3, 1, 3])
+        cases.append(([math.exp(RNG.gauss(-12, far)) * RNG.gammavariate(d / 2, 2 / d) for d in dfs], dfs))
+    wanted = [spread(*case) for case in cases]
+    compare("what configs learn of each other", ["spread %s %s" % tuple(map(group, c)) for c in cases],
+            wanted, 1e-9)
+    found = [w[0] for w in wanted]
+    ok(found.count(0.0) > 20 and sum(0 < f < 1000 for f in found) > 20 and found.count(1000.0) > 20,
+       "the cases were of all kinds", str(sorted(found)))
 
 
 def bootstraps():
@@ -268,8 +304,9 @@ def bootstraps():
             a = [0.02] * len(a)
         settings = (RNG.randrange(1 << 30), RNG.choice([2, 100, 999, 2500]),
                     RNG.choice([0.9, 0.95, 0.99]), RNG.choice([1, 3, 15]),
-                    RNG.choice([0, 0.003, 0.01]))
-        lines.append("boot %d %d %r %d %r %s %s" % (*settings, group(a), group(b)))
+                    RNG.choice([0, 0.003, 0.01]), RNG.choice([0, 0, 1, 4.5, 1000]),
+                    RNG.choice([1e-6, 1e-5, 1e-3]))
+        lines.append("boot %d %d %r %d %r %r %r %s %s" % (*settings, group(a), group(b)))
         wanted.append(bootstrap(*settings, a, b))
     compare("bootstrap, both intervals", lines, wanted, 1e-7, 1e-13)
 
@@ -374,8 +411,8 @@ def edges_of_bootstraps():
              ([RNG.gauss(0, 1) for _ in range(1500)], [])]
     lines, wanted = [], []
     for a, b in cases:
-        settings = (42, 1000, 0.95, 15, 0.001)
-        lines.append("boot %d %d %r %d %r %s %s" % (*settings, group(a), group(b)))
+        settings = (42, 1000, 0.95, 15, 0.001, *RNG.choice([(0, 0), (3, 1e-4), (1000, 1e-9)]))
+        lines.append("boot %d %d %r %d %r %r %r %s %s" % (*settings, group(a), group(b)))
         wanted.append(bootstrap(*settings, a, b))
     compare("bootstrap without scatter and of extremes", lines, wanted, 1e-7, 1e-13)
 
@@ -394,11 +431,11 @@ def median_interval(values):
     return [sorted(values)[k - 1], sorted(values)[n - k]]
 
 
-def change_of(a, b, other, tick, comparisons, scatter, margin=0.0):
+def change_of(a, b, other, tick, comparisons, scatter, margin=0.0, others=(0, 0)):
     """[change, ci, interval of so many comparisons]"""
     least = max(scatter, tick / statistics.median(other) / math.sqrt(6))
     found = bootstrap(RULE["seed"], RULE["resamples"], RULE["confidence"], comparisons, least,
-                      a, b)
+                      *others, a, b)
     change = math.exp(found[0]) - 1
     half = tick / statistics.median(other) / 2
     return [change] + [[min(math.exp(low) - 1, change - half) - margin,
@@ -441,7 +478,18 @@ def flat(value):
     return [x for part in value for x in flat(part)] if isinstance(value, list) else [value]
 
 
-def expected(config, stored, configs):
+def spread_over(configs):
+    variances = []
+    for config in configs:
+        head, anchor = ([float(numpy.median(r[arm])) for r in config["replicates"]]
+                        for arm in ("head", "anchor"))
+        rounding = config["clock_resolution_ns"] / statistics.median(anchor) / math.sqrt(6)
+        variances.append(max(float(numpy.var(numpy.log(head) - numpy.log(anchor), ddof=1)),
+                             rounding ** 2))
+    return spread(variances, [len(config["replicates"]) - 1 for config in configs])
+
+
+def expected(config, stored, configs, others):
     """Figure by figure, from the raw samples."""
     medians = {arm: [float(numpy.median(r[arm])) for r in config["replicates"]]
                for arm in ("head", "base", "anchor", "control")}
@@ -451,7 +499,8 @@ def expected(config, stored, configs):
         return [math.log(x / y) for x, y in zip(medians[arm], medians[other])]
 
     def line(arm, other, comparisons, scatter):
-        return change_of(logs(arm, other), [], medians[other], tick, comparisons, scatter)
+        return change_of(logs(arm, other), [], medians[other], tick, comparisons, scatter,
+                         others=others if arm == "head" else (0, 0))
 
     def corrected(arm, other, scatter, up, down):
         """By looks alone, and by looks and configs once that lies wholly beyond a line."""
@@ -504,9 +553,10 @@ def whole():
     stored = {c["name"]: [[RNG.uniform(9.9e4, 10.1e4) for _ in range(5)]
                           for _ in range(RNG.choice([6, 10, 16]))] for c in configs}
     verdicts = judged(configs, stored)
+    others = spread_over(configs)
     worst = {}
     for config in configs:
-        want = expected(config, stored[config["name"]], len(configs))
+        want = expected(config, stored[config["name"]], len(configs), others)
         got = said(verdicts[config["name"]])
         for key, value in want.items():
             for a, b in zip(flat(got[key]), flat(value)):
@@ -528,6 +578,7 @@ edges_of_medians()
 effects()
 edges_of_effects()
 mann_whitney()
+spreads()
 bootstraps()
 edges_of_bootstraps()
 whole()

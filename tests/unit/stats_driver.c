@@ -6,7 +6,8 @@
  *     log X | exp X | phi X | tail T DF | quantile P DF
  *     median N X… | interval CONFIDENCE N X…
  *     g N X… M X… | delta N X… M X… | p N X… M X…
- *     boot SEED RESAMPLES CONFIDENCE COMPARISONS SCATTER N X… M X…
+ *     digamma X | trigamma X | spread N VARIANCE… M DF…
+ *     boot SEED RESAMPLES CONFIDENCE COMPARISONS SCATTER DF₀ VARIANCE₀ N X… M X…
  *     judge SAMPLES-FILE BASELINE-FILE-OR-DASH        (the verdict JSON follows) */
 #include "judge/baseline.h"
 #include "judge/bootstrap.h"
@@ -14,6 +15,7 @@
 #include "judge/dist.h"
 #include "judge/num.h"
 #include "judge/samples.h"
+#include "judge/spread.h"
 #include "judge/stats.h"
 #include "judge/verdict.h"
 
@@ -68,8 +70,21 @@ static void ask_distribution(const char *what)
         answer(dist_student_tail(x, (unsigned)number()));
     else if (strcmp(what, "quantile") == 0)
         answer(dist_student_quantile(x, (unsigned)number()));
+    else if (strcmp(what, "digamma") == 0)
+        answer(spread_digamma(x));
+    else if (strcmp(what, "trigamma") == 0)
+        answer(spread_trigamma(x));
     else
         die(what);
+}
+
+static void ask_spread(void)
+{
+    size_t count = values(one);
+    values(other);
+    struct spread spread = spread_of(one, other, count);
+    answer(spread.df);
+    answer(spread.variance);
 }
 
 static void ask_two_groups(const char *what)
@@ -92,6 +107,8 @@ static void ask_bootstrap(void)
     settings.confidence = number();
     double comparisons = number();
     double scatter = number();
+    struct spread others = {.df = number()};
+    others.variance = number();
     size_t n = values(one);
     size_t m = values(other);
     struct bootstrap_result result;
@@ -100,7 +117,7 @@ static void ask_bootstrap(void)
                        &result, &err) != 0)
         die(err.text);
     struct interval stretched =
-        bootstrap_stretch(&result, settings.confidence, comparisons, scatter).interval;
+        bootstrap_stretch(&result, settings.confidence, comparisons, scatter, &others).interval;
     answer(result.estimate);
     answer(result.plain.low);
     answer(result.plain.high);
@@ -173,6 +190,8 @@ int main(void)
             ask_two_groups(what);
         } else if (strcmp(what, "boot") == 0) {
             ask_bootstrap();
+        } else if (strcmp(what, "spread") == 0) {
+            ask_spread();
         } else if (strcmp(what, "judge") == 0) {
             ask_judge();
         } else {

@@ -35,8 +35,8 @@ def questions():
 
     for _ in range(40):
         pair = "%s %s" % (group(RNG.randrange(2, 20)), group(RNG.randrange(2, 20)))
-        lines += ["g " + pair, "delta " + pair, "p " + pair, "boot 42 2000 0.95 15 0.002 " + pair,
-                  "boot 42 2000 0.95 3 0 %s 0" % group(8), "median " + group(33),
+        lines += ["g " + pair, "delta " + pair, "p " + pair, "boot 42 2000 0.95 15 0.002 0 0 " + pair,
+                  "boot 42 2000 0.95 3 0 4 0.3 %s 0" % group(8), "median " + group(33),
                   "interval 0.95 " + group(40)]
     return lines
 

@@ -45,6 +45,19 @@ static void store(struct trial *trial, size_t count, double change)
            0);
 }
 
+/* What α is split to for `held`, of one config. */
+static double tail_of_looks(const struct trial *trial, size_t at)
+{
+    struct compare_log log = {0};
+    struct comparison comparison = {0};
+    struct err err = {0};
+    OK(compare_logged(&trial->samples, NULL, &trial->rule, &comparison, &log, &err) == 0);
+    double tail = log.configs[at].anchor.workings.looks.tail;
+    compare_log_free(&log);
+    comparison_free(&comparison);
+    return tail;
+}
+
 static const struct config_verdict *judge(struct trial *trial)
 {
     struct err err = {0};
@@ -209,15 +222,48 @@ static void test_looks(void)
     OK(five.ci_decision.low < one.ci_decision.low);
     OK(five.ci_decision.high > one.ci_decision.high);
     /* held is not a claim: the number of configs does not count there */
-    struct change held = trial.comparison.configs[1].change;
+    double held = tail_of_looks(&trial, 1);
     trial.samples.count = 2; /* c and c0: judge the same config among two, not five */
-    judge(&trial);
-    OK(memcmp(&held, &trial.comparison.configs[1].change, sizeof held) == 0);
+    NEAR(tail_of_looks(&trial, 1), held, 0);
+    NEAR(held, 0.025 / 3, 1e-15);
     trial.samples.count = 5;
     trial.rule.look_count = 1;
     struct change once = judge(&trial)->change;
     OK(once.ci_decision.low > five.ci_decision.low);
     EQ_INT(trial.comparison.configs[0].looks, 1);
+    trial_free(&trial);
+}
+
+/* A variance of six values is believed less than one that four other configs share; but not
+ * where theirs is another. */
+static void test_spread(void)
+{
+    tap_case("configs that scatter alike lean on each other, as far as they do");
+    struct trial trial = trial_of(6, (struct changes){0.04, 0, 0, 0});
+    for (int i = 0; i < 4; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "c%d", i);
+        add_replicates(add_config(&trial.samples, name), 6, (struct changes){0, 0, 0, 0});
+    }
+    struct compare_log log = {0};
+    struct comparison comparison = {0};
+    struct err err = {0};
+    OK(compare_logged(&trial.samples, NULL, &trial.rule, &comparison, &log, &err) == 0);
+    OK(log.levels.spread.df >= 5);
+    EQ_INT(log.configs[0].anchor.workings.claims.borrowed, 5);
+    EQ_INT(log.configs[0].control.workings.looks.borrowed, 0);
+    compare_log_free(&log);
+    comparison_free(&comparison);
+    for (size_t i = 1; i < trial.samples.count; i++) /* from here on each scatters as it will */
+        for (size_t r = 0; r < 6; r++) {
+            struct series *head = &trial.samples.configs[i].replicates[r].arms[ARM_HEAD];
+            for (size_t k = 0; k < head->count; k++)
+                head->ns[k] *= 1 + (r % 2 == 0 ? 1 : -1) * 1e-4 * pow(10, (double)i - 1);
+        }
+    OK(compare_logged(&trial.samples, NULL, &trial.rule, &comparison, &log, &err) == 0);
+    OK(log.levels.spread.df < 2);
+    compare_log_free(&log);
+    comparison_free(&comparison);
     trial_free(&trial);
 }
 
@@ -514,6 +560,7 @@ int main(void)
     test_exactly_on_the_line();
     test_own();
     test_looks();
+    test_spread();
     test_control();
     test_marks();
     test_unmeasured();

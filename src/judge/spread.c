@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the moments of logs of variances. */
+#include "judge/spread.h"
+
+#include "judge/num.h"
+
+enum { FAR = 12 }; /* from here on the asymptotic series are exact enough */
+
+/* ψ(x) = ψ(x + 1) − 1/x, then Abramowitz and Stegun 6.3.18. */
+double spread_digamma(double x)
+{
+    double sum = 0;
+    for (; x < FAR; x += 1)
+        sum -= 1 / x;
+    double y = 1 / num_mul(x, x);
+    double series = num_mul(y, 1.0 / 12 -
+                   num_mul(y, 1.0 / 120 -
+                   num_mul(y, 1.0 / 252 -
+                   num_mul(y, 1.0 / 240 -
+                   num_mul(y, 1.0 / 132 -
+                   num_mul(y, 691.0 / 32760))))));
+    return sum + num_log(x) - 0.5 / x - series;
+}
+
+/* ψ′(x) = ψ′(x + 1) + 1/x², then 6.4.12. */
+double spread_trigamma(double x)
+{
+    double sum = 0;
+    for (; x < FAR; x += 1)
+        sum += 1 / num_mul(x, x);
+    double y = 1 / num_mul(x, x);
+    double series = num_mul(y, 1.0 / 6 -
+                   num_mul(y, 1.0 / 30 -
+                   num_mul(y, 1.0 / 42 -
+                   num_mul(y, 1.0 / 30 -
+                   num_mul(y, 5.0 / 66 -
+                   num_mul(y, 691.0 / 2730))))));
+    return sum + 1 / x + num_mul(0.5, y) + series / x;
+}
+
+/* The largest whole d₀ whose ψ′(d₀/2) is no less than `excess`: how far true variances seem
+ * to lie apart. ψ′ falls. */
+static unsigned agreement(double excess)
+{
+    unsigned low = 0;
+    unsigned high = SPREAD_DF_MAX;
+    while (low < high) {
+        unsigned middle = (low + high + 1) / 2;
+        if (spread_trigamma(num_mul(0.5, middle)) >= excess)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+struct spread spread_of(const double *variances, const double *dfs, size_t count)
+{
+    double mean = 0;
+    double expected = 0; /* variance of the logs if all true variances were one */
+    double squares = 0;
+    if (count < SPREAD_LEAST)
+        return (struct spread){0};
+    for (int round = 0; round < 2; round++) {
+        double sum = 0;
+        for (size_t i = 0; i < count; i++) {
+            double half = num_mul(0.5, dfs[i]);
+            double e = num_log(variances[i]) - spread_digamma(half) + num_log(half);
+            double off = e - mean;
+            sum += round == 0 ? e : num_mul(off, off);
+            expected += round == 0 ? spread_trigamma(half) : 0;
+        }
+        if (round == 0)
+            mean = sum / (double)count;
+        else
+            squares = sum;
+    }
+    double excess = squares / (double)(count - 1) - expected / (double)count;
+    unsigned df = agreement(excess);
+    if (df == 0)
+        return (struct spread){0};
+    double half = num_mul(0.5, df);
+    return (struct spread){df, num_exp(mean + spread_digamma(half) - num_log(half))};
+}
