@@ -90,6 +90,11 @@ static void known_verdicts(void)
     NEAR(figures.readings[1][scenario_of(-0.03)].mean, -0.03, 0.001);
     OK(figures.readings[0][0].sd > 0.0004 && figures.readings[0][0].sd < 0.0016);
     NEAR(figures_smallest(&figures, 2), 0.002, 1e-12);
+    size_t covered = 0;
+    for (size_t s = 0; s < SCENARIOS; s++)
+        covered += figures.readings[0][s].covered[0] + figures.readings[1][s].covered[2];
+    EQ_INT((long long)figures.readings_checks, 20);
+    OK(covered > 2 * SCENARIOS * 20 * 9 / 10 && covered < 2 * SCENARIOS * 20);
     NEAR(figures.replicate_seconds, 6 - 2 * (1 - 3.0 / POOL_ENTRIES), 1e-9);
 
     tap_case("the same seed, the same figures; another, others");
