@@ -28,7 +28,7 @@ static void put_shares(struct buf *out, const size_t *counts, size_t trials)
     buf_addc(out, '{');
     for (int verdict = 0; verdict < SIMULATE_VERDICTS; verdict++) {
         struct interval bounds = share_bounds(counts[verdict], trials);
-        buf_addf(out, "%s\"%s\": [%.6g, %.3g, %.6g]", verdict == 0 ? "" : ", ",
+        buf_addf(out, "%s\"%s\": [%.6g, %.6g, %.6g]", verdict == 0 ? "" : ", ",
                  verdict_name((enum verdict)verdict), share(counts[verdict], trials),
                  bounds.low, bounds.high);
     }
