@@ -31,7 +31,7 @@ enum { PIPELINE_NOTES_MAX = MODEL_CONFIGS_MAX + 16 };
 struct pipeline_request {
     const struct host *host;
     const struct job *job;     /* copied */
-    const char *local;         /* path of a local repository: no GitHub; else NULL */
+    const char *local;         /* path of a local repository: no GitHub; else NULL; not copied */
     const char *token;         /* NULL: none */
     const char *folder;        /* existing folder for what stays: samples, verdict, report, log */
     const char *work;          /* existing empty folder for what goes; see sandbox_uid */

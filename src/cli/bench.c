@@ -3,7 +3,7 @@
  * (sandbox, verification, fresh processes): alone, or with another commit's as an arm. */
 #include "cli/bench_table.h"
 #include "cli/cli.h"
-#include "cli/progress.h"
+#include "cli/local.h"
 #include "cli/shapes.h"
 
 #include "judge/compare.h"
@@ -17,9 +17,9 @@
 enum { REPLICATES = 6 };
 
 struct bench_options {
-    const char *repo, *head, *compare, *against, *device, *config, *output;
+    struct local_options local;
+    const char *against, *output;
     struct shapes shapes;
-    bool quiet;
 };
 
 static int write_samples(const struct pipeline *pipeline, const char *path, struct err *err)
@@ -87,10 +87,8 @@ static int print_against(const struct pipeline *pipeline, const char *name, stru
 static int walk(struct pipeline *pipeline, const struct bench_options *given, bool verify_only,
                 struct progress *progress, struct err *err)
 {
-    bool compared = given->compare != NULL;
-    if (pipeline_pin(pipeline, err) != 0 ||
-        pipeline_read_rules(pipeline, pipeline->job.head, err) != 0 ||
-        shapes_apply(&given->shapes, verify_only ? 1 : REPLICATES,
+    bool compared = given->local.compare != NULL;
+    if (shapes_apply(&given->shapes, verify_only ? 1 : REPLICATES,
                      verify_only ? 1 : pipeline->config.bench.samples, &pipeline->config,
                      err) != 0)
         return -1;
@@ -118,62 +116,29 @@ static int walk(struct pipeline *pipeline, const struct bench_options *given, bo
     return write_samples(pipeline, given->output, err) == 0 ? code : -1;
 }
 
-static int resolve(const struct bench_options *given, const char *local, struct job *job,
-                   struct err *err)
+static int run(const struct bench_options *given, bool verify_only, struct err *err)
 {
-    if (cli_resolve(local, given->head, job->head, err) != 0)
+    struct local *local __attribute__((cleanup(local_free))) = calloc(1, sizeof *local);
+    if (local == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a pipeline");
+    if (local_open(&given->local, local, err) != 0)
         return -1;
-    memcpy(job->merge, job->head, sizeof job->merge);
-    memcpy(job->base, job->head, sizeof job->base);
-    if (given->compare != NULL && cli_resolve(local, given->compare, job->base, err) != 0)
-        return -1;
-    if (!model_name_ok(given->device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
-    snprintf(job->device, sizeof job->device, "%s", given->device);
-    return 0;
-}
-
-static int run(struct bench_options *given, bool verify_only, struct err *err)
-{
-    struct host host;
-    struct job job = {.kind = JOB_CHECK};
-    struct cli_folders folders = {0};
-    struct pipeline pipeline = {0};
-    struct progress progress;
-    char local[FILE_PATH_BYTES];
-    progress_begin(&progress, given->quiet);
-    if (cli_host(given->config, &host, err) != 0 ||
-        cli_real_path(given->repo, local, err) != 0 || resolve(given, local, &job, err) != 0 ||
-        cli_folders(&host, NULL, &folders, err) != 0)
-        return -1;
-    struct pipeline_request request = {.host = &host,
-                                       .job = &job,
-                                       .local = local,
-                                       .folder = folders.results,
-                                       .work = folders.scratch,
-                                       .progress = progress_line,
-                                       .context = &progress};
-    int code = pipeline_open(&pipeline, &request, err) == 0
-                   ? walk(&pipeline, given, verify_only, &progress, err)
-                   : -1;
-    progress_end(&progress);
-    pipeline_close(&pipeline);
-    cli_drop_scratch(&folders);
-    return code;
+    return walk(&local->pipeline, given, verify_only, &local->progress, err);
 }
 
 static int bench(int argc, char **argv, bool verify_only, struct err *err)
 {
-    struct bench_options given = {.repo = ".", .head = "HEAD", .device = "cpu"};
-    const struct cli_option options[] = {{"repo", &given.repo, NULL},
-                                         {"head", &given.head, NULL},
-                                         {"compare", &given.compare, NULL},
+    struct bench_options given = {
+        .local = {.repo = ".", .head = "HEAD", .device = "cpu"}};
+    const struct cli_option options[] = {{"repo", &given.local.repo, NULL},
+                                         {"head", &given.local.head, NULL},
+                                         {"compare", &given.local.compare, NULL},
                                          {"against", &given.against, NULL},
-                                         {"device", &given.device, NULL},
-                                         {"config", &given.config, NULL},
+                                         {"device", &given.local.device, NULL},
+                                         {"config", &given.local.config, NULL},
                                          {"output", &given.output, NULL},
                                          SHAPES_OPTIONS(given.shapes),
-                                         {"quiet", NULL, &given.quiet},
+                                         {"quiet", NULL, &given.local.quiet},
                                          {NULL, NULL, NULL}};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
         return -1;

@@ -2,13 +2,12 @@
 /* `ratchet calibrate`: how often the rule errs on this device, by experiment: a pool of processes
  * is recorded, or read again, and checks are drawn from it. */
 #include "cli/cli.h"
-#include "cli/progress.h"
+#include "cli/local.h"
 
 #include "intake/values.h"
 #include "lab/calibrate.h"
 #include "lab/simulate.h"
 #include "lab/tables.h"
-#include "pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,8 @@
 enum { OUTPUT_MAX = 4 << 20 };
 
 struct calibrate_options {
-    const char *repo, *head, *device, *config, *pool, *from, *rules, *output;
-    const char *processes, *samples, *checks;
-    bool quiet;
+    struct local_options local;
+    const char *pool, *from, *rules, *output, *processes, *samples, *checks;
     long long process_count, check_count;
 };
 
@@ -56,9 +54,9 @@ static int conclude(const struct calibrate_options *given, const struct pool *po
         if (file_path(path, err, "%s", given->output) != 0)
             return -1;
     } else {
-        if (file_path(path, err, "%s/baselines/%s", given->repo, pool->device.slug) != 0 ||
+        if (file_path(path, err, "%s/baselines/%s", given->local.repo, pool->device.slug) != 0 ||
             file_mkdirs(path, 0755, err) != 0 ||
-            file_path(path, err, "%s/baselines/%s/calibration.json", given->repo,
+            file_path(path, err, "%s/baselines/%s/calibration.json", given->local.repo,
                       pool->device.slug) != 0)
             return -1;
     }
@@ -66,7 +64,7 @@ static int conclude(const struct calibrate_options *given, const struct pool *po
         return -1;
     tables_markdown(pool, rule, &figures, &markdown);
     fwrite(markdown.data, 1, markdown.len, stdout);
-    if (!given->quiet)
+    if (!given->local.quiet)
         fprintf(stderr, "ratchet: wrote %s\n", path);
     return EXIT_HELD;
 }
@@ -82,76 +80,47 @@ static int from_file(const struct calibrate_options *given, struct err *err)
     return conclude(given, &pool, &rule, err);
 }
 
-static int record(const struct calibrate_options *given, struct pipeline *pipeline,
-                  struct progress *progress, struct err *err)
+static int record(const struct calibrate_options *given, struct local *local, struct err *err)
 {
     struct pool pool __attribute__((cleanup(pool_free))) = {0};
-    char path[FILE_PATH_BYTES];
-    long long samples;
-    if (pipeline_pin(pipeline, err) != 0 ||
-        pipeline_read_rules(pipeline, pipeline->job.head, err) != 0)
-        return -1;
-    if (given->samples != NULL) {
-        if (value_int(given->samples, 1, 4096, "--samples", &samples, err) != 0)
-            return -1;
-        pipeline->config.bench.samples = (unsigned)samples;
-    }
+    struct pipeline *pipeline = &local->pipeline;
     const struct rule *rule = &pipeline->config.rule;
+    char path[FILE_PATH_BYTES];
+    long long samples = pipeline->config.bench.samples;
+    if (given->samples != NULL &&
+        value_int(given->samples, 1, 4096, "--samples", &samples, err) != 0)
+        return -1;
+    pipeline->config.bench.samples = (unsigned)samples;
     if ((unsigned long long)given->process_count < rule->looks[rule->look_count - 1])
         return err_set(err, ERR_USAGE, "--processes: expected at least %u, the rule's last look",
                        rule->looks[rule->look_count - 1]);
-    if (given->pool != NULL ? file_path(path, err, "%s", given->pool) != 0
-                            : file_path(path, err, "ratchet-pool-%s.jsonl", given->device) != 0)
+    if (given->pool != NULL
+            ? file_path(path, err, "%s", given->pool) != 0
+            : file_path(path, err, "ratchet-pool-%s.jsonl", given->local.device) != 0)
         return -1;
-    progress->all = (size_t)given->process_count;
+    local->progress.all = (size_t)given->process_count;
     int rc = calibrate_record(pipeline, pipeline->job.head, path, (size_t)given->process_count,
                               &pool, err);
-    progress_end(progress);
+    progress_end(&local->progress);
     return rc == 0 ? conclude(given, &pool, rule, err) : -1;
 }
 
 static int run(const struct calibrate_options *given, struct err *err)
 {
-    struct host host;
-    struct job job = {.kind = JOB_CHECK};
-    struct cli_folders folders = {0};
-    struct pipeline pipeline = {0};
-    struct progress progress;
-    char local[FILE_PATH_BYTES];
-    progress_begin(&progress, given->quiet);
-    if (!model_name_ok(given->device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
-    if (cli_host(given->config, &host, err) != 0 ||
-        cli_real_path(given->repo, local, err) != 0 ||
-        cli_resolve(local, given->head, job.head, err) != 0 ||
-        cli_folders(&host, NULL, &folders, err) != 0)
-        return -1;
-    memcpy(job.merge, job.head, sizeof job.merge);
-    memcpy(job.base, job.head, sizeof job.base);
-    snprintf(job.device, sizeof job.device, "%s", given->device);
-    struct pipeline_request request = {.host = &host,
-                                       .job = &job,
-                                       .local = local,
-                                       .folder = folders.results,
-                                       .work = folders.scratch,
-                                       .progress = progress_line,
-                                       .context = &progress};
-    int code = pipeline_open(&pipeline, &request, err) == 0
-                   ? record(given, &pipeline, &progress, err)
-                   : -1;
-    progress_end(&progress);
-    pipeline_close(&pipeline);
-    cli_drop_scratch(&folders);
-    return code;
+    struct local *local __attribute__((cleanup(local_free))) = calloc(1, sizeof *local);
+    if (local == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a pipeline");
+    return local_open(&given->local, local, err) == 0 ? record(given, local, err) : -1;
 }
 
 int cli_calibrate(int argc, char **argv, struct err *err)
 {
-    struct calibrate_options given = {.repo = ".", .head = "HEAD", .device = "cpu"};
-    const struct cli_option options[] = {{"repo", &given.repo, NULL},
-                                         {"head", &given.head, NULL},
-                                         {"device", &given.device, NULL},
-                                         {"config", &given.config, NULL},
+    struct calibrate_options given = {
+        .local = {.repo = ".", .head = "HEAD", .device = "cpu"}};
+    const struct cli_option options[] = {{"repo", &given.local.repo, NULL},
+                                         {"head", &given.local.head, NULL},
+                                         {"device", &given.local.device, NULL},
+                                         {"config", &given.local.config, NULL},
                                          {"processes", &given.processes, NULL},
                                          {"samples", &given.samples, NULL},
                                          {"checks", &given.checks, NULL},
@@ -159,7 +128,7 @@ int cli_calibrate(int argc, char **argv, struct err *err)
                                          {"from", &given.from, NULL},
                                          {"rules", &given.rules, NULL},
                                          {"output", &given.output, NULL},
-                                         {"quiet", NULL, &given.quiet},
+                                         {"quiet", NULL, &given.local.quiet},
                                          {NULL, NULL, NULL}};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         read_numbers(&given, err) != 0)

@@ -171,22 +171,38 @@ void estimate_free(struct estimate *estimate)
     estimate->logs = NULL;
 }
 
-int change_between(const struct medians *medians, enum arm arm, enum arm other,
-                   double tick_ns, double scatter, bool lean, const struct levels *levels,
-                   struct estimate *out, struct err *err)
+/* Logs of median arm / median other over the rows that have both, and a tick relative to the
+ * other's median (0 where there are fewer than two rows). The caller frees *out. */
+static int log_ratios(const struct medians *medians, enum arm arm, enum arm other,
+                      double tick_ns, double **out, size_t *count, double *tick,
+                      struct err *err)
 {
     NUMBERS_AUTO *logs = numbers_new(medians->count);
     NUMBERS_AUTO *others = numbers_new(medians->count);
     if (logs == NULL || others == NULL)
         return no_memory(err);
-    size_t count = medians_column(medians, arm, other, logs);
+    *count = medians_column(medians, arm, other, logs);
     medians_column(medians, other, arm, others);
+    for (size_t i = 0; i < *count; i++)
+        logs[i] = num_log(logs[i] / others[i]);
+    *tick = *count < 2 ? 0 : tick_ns / stats_median(others, *count);
+    *out = logs;
+    logs = NULL;
+    return 0;
+}
+
+int change_between(const struct medians *medians, enum arm arm, enum arm other,
+                   double tick_ns, double scatter, bool lean, const struct levels *levels,
+                   struct estimate *out, struct err *err)
+{
+    NUMBERS_AUTO *logs = NULL;
+    size_t count;
+    double tick;
+    if (log_ratios(medians, arm, other, tick_ns, &logs, &count, &tick, err) != 0)
+        return -1;
     *out = (struct estimate){.replicates = count};
     if (count < 2)
         return 0;
-    for (size_t i = 0; i < count; i++)
-        logs[i] = num_log(logs[i] / others[i]);
-    double tick = tick_ns / stats_median(others, count);
     if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, scatter,
                       lean, levels, out, err) != 0)
         return -1;
@@ -198,24 +214,21 @@ int change_between(const struct medians *medians, enum arm arm, enum arm other,
 int change_variance(const struct medians *medians, enum arm arm, enum arm other,
                     double tick_ns, double *variance, double *df, struct err *err)
 {
-    NUMBERS_AUTO *logs = numbers_new(medians->count);
-    NUMBERS_AUTO *others = numbers_new(medians->count);
-    if (logs == NULL || others == NULL)
-        return no_memory(err);
-    size_t count = medians_column(medians, arm, other, logs);
-    medians_column(medians, other, arm, others);
+    NUMBERS_AUTO *logs = NULL;
+    size_t count;
+    double tick;
+    if (log_ratios(medians, arm, other, tick_ns, &logs, &count, &tick, err) != 0)
+        return -1;
     *variance = *df = 0;
     if (count < 2)
         return 0;
     double mean = 0;
     double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        logs[i] = num_log(logs[i] / others[i]);
+    for (size_t i = 0; i < count; i++)
         mean += logs[i] / (double)count;
-    }
     for (size_t i = 0; i < count; i++)
         sum += num_mul(logs[i] - mean, logs[i] - mean);
-    double rounding = num_mul(tick_ns / stats_median(others, count), per_sqrt6);
+    double rounding = num_mul(tick, per_sqrt6);
     double least = num_mul(rounding, rounding);
     *df = (double)count - 1;
     *variance = sum / *df > least ? sum / *df : least;

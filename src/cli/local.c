@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the opening of a local pipeline. */
+#include "cli/local.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int resolve(const struct local_options *given, const char *path, struct job *job,
+                   struct err *err)
+{
+    if (cli_resolve(path, given->head, job->head, err) != 0)
+        return -1;
+    memcpy(job->merge, job->head, sizeof job->merge);
+    memcpy(job->base, job->head, sizeof job->base);
+    if (given->compare != NULL && cli_resolve(path, given->compare, job->base, err) != 0)
+        return -1;
+    snprintf(job->device, sizeof job->device, "%s", given->device);
+    return 0;
+}
+
+int local_open(const struct local_options *given, struct local *out, struct err *err)
+{
+    struct job job = {.kind = JOB_CHECK};
+    progress_begin(&out->progress, given->quiet);
+    if (!model_name_ok(given->device))
+        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
+    if (cli_host(given->config, &out->host, err) != 0 ||
+        cli_real_path(given->repo, out->repo, err) != 0 ||
+        resolve(given, out->repo, &job, err) != 0 ||
+        cli_folders(&out->host, NULL, &out->folders, err) != 0)
+        return -1;
+    const struct pipeline_request request = {.host = &out->host,
+                                             .job = &job,
+                                             .local = out->repo,
+                                             .folder = out->folders.results,
+                                             .work = out->folders.scratch,
+                                             .progress = progress_line,
+                                             .context = &out->progress};
+    if (pipeline_open(&out->pipeline, &request, err) != 0 ||
+        pipeline_pin(&out->pipeline, err) != 0)
+        return -1;
+    return pipeline_read_rules(&out->pipeline, out->pipeline.job.head, err);
+}
+
+void local_free(struct local **local)
+{
+    if (*local == NULL)
+        return;
+    progress_end(&(*local)->progress);
+    pipeline_close(&(*local)->pipeline);
+    cli_drop_scratch(&(*local)->folders);
+    free(*local);
+    *local = NULL;
+}
