@@ -2,9 +2,9 @@
 /* Owns the table of peaks. Figures of the vendor's own papers, dense (half of those "with
  * sparsity"), for fp16 products added up in fp32; what no paper gives is not here.
  *
- * GeForce boards are left out: they add up in fp16 at twice that rate and boost past
- * the paper's clock, so that honest attention (FlashInfer's, say) passes the 165.2 TFLOP/s
- * of an RTX 4090, and a time that beats the peak is taken for a lie (measure/). */
+ * Left out are boards that add up in fp16 at twice that rate: GeForce, A10G, L40. There
+ * honest attention can pass what their papers give for fp32 (FlashInfer's does the 165.2
+ * TFLOP/s of an RTX 4090), and a time that beats the peak is taken for a lie (measure/). */
 #include "peaks.h"
 
 #include <stddef.h>
@@ -25,14 +25,12 @@ static const struct peaks table[] = {
 
     /* L2 of these: Ampere (GA102) whitepaper */
     {"NVIDIA A10", "8.6", 600, 125, 6}, /* A10 datasheet 2021 */
-    {"NVIDIA A10G", "8.6", 600, 70, 6}, /* A10G datasheet 2022 (AWS): not the A10's */
     {"NVIDIA A40", "8.6", 696, 149.7, 6},       /* A40 datasheet 2021 */
     {"NVIDIA RTX A6000", "8.6", 768, 154.8, 6}, /* datasheet 2020, 309.7 sparse */
     {"NVIDIA RTX A5000", "8.6", 768, 111.1, 6}, /* datasheet 2021, 222.2 sparse */
 
     /* L2 of these: Ada whitepaper 2.01 */
     {"NVIDIA L4", "8.9", 300, 121, 48},     /* L4 datasheet 2023, 242 sparse */
-    {"NVIDIA L40", "8.9", 864, 181.05, 96}, /* L40 datasheet 2022 */
     {"NVIDIA L40S", "8.9", 864, 362.05, 96}, /* L40S datasheet 2023 */
     {"NVIDIA RTX 6000 Ada Generation", "8.9", 960, 364.2, 96}, /* Ada whitepaper 2.01 */
 

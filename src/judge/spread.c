@@ -10,8 +10,10 @@ enum { FAR = 12 }; /* from here on the asymptotic series are exact enough */
 double spread_digamma(double x)
 {
     double sum = 0;
-    for (; x < FAR; x += 1)
+    while (x < FAR) {
         sum -= 1 / x;
+        x += 1;
+    }
     double y = 1 / num_mul(x, x);
     double series = num_mul(y, 1.0 / 12 -
                    num_mul(y, 1.0 / 120 -
@@ -26,8 +28,10 @@ double spread_digamma(double x)
 double spread_trigamma(double x)
 {
     double sum = 0;
-    for (; x < FAR; x += 1)
+    while (x < FAR) {
         sum += 1 / num_mul(x, x);
+        x += 1;
+    }
     double y = 1 / num_mul(x, x);
     double series = num_mul(y, 1.0 / 6 -
                    num_mul(y, 1.0 / 30 -

@@ -11,7 +11,6 @@ static const struct {
 } known[] = {
     {"Tesla T4", "7.5", 320, 65},
     {"NVIDIA A100-SXM4-80GB", "8.0", 2039, 312},
-    {"NVIDIA A10G", "8.6", 600, 70},
     {"NVIDIA L4", "8.9", 300, 121},
     {"NVIDIA L40S", "8.9", 864, 362.05},
     {"NVIDIA H100 80GB HBM3", "9.0", 3352, 989.5},
@@ -29,6 +28,8 @@ static const struct {
     {"NVIDIA H200 MIG 1g.18gb", "9.0"},
     {"NVIDIA A10-24Q", "8.6"},
     {"NVIDIA GeForce RTX 4090", "8.9"},
+    {"NVIDIA A10G", "8.6"}, /* nor have boards that add up in fp16 at twice the rate */
+    {"NVIDIA L40", "8.9"},
     {"NVIDIA", "9.0"},
     {"", ""},
 };
