@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* One call of bench_replicate. */
 struct round {
@@ -412,24 +411,6 @@ static int digest(struct round *round, size_t i, struct process_config *ran, boo
     return rc;
 }
 
-/* Is somebody else on the GPU, before a harness of ours is? The one before may take a moment
- * to be gone. */
-static bool is_taken(const struct bench_request *request)
-{
-    enum { TRIES = 20, TRY_MS = 50 };
-    char text[MODEL_TEXT_BYTES];
-    if (request->gpu == NULL || !gpu_is_taken(request->gpu, text, sizeof text))
-        return false;
-    for (int i = 0; i < TRIES; i++) {
-        const struct timespec pause = {.tv_nsec = TRY_MS * 1000000L};
-        nanosleep(&pause, NULL);
-        if (!gpu_is_taken(request->gpu, text, sizeof text))
-            return false;
-    }
-    say(request, "shared: %s", text);
-    return true;
-}
-
 /* Does this arm take part in the config's next process? */
 static bool takes_part(const struct round *round, size_t i, enum arm arm)
 {
@@ -454,10 +435,7 @@ static int run_process(struct round *round, struct process_config *configs, size
             configs[count].arms[arm] = takes_part(round, i, (enum arm)arm);
         index[count++] = i;
     }
-    unsigned marks = is_taken(request) ? MARK_SHARED : 0;
     int rc = process_run(request, round->machine, configs, count, NULL, err);
-    for (size_t c = 0; c < count; c++)
-        configs[c].replicate.marks |= marks;
     for (size_t c = 0; rc == 0 && c < count; c++)
         rc = digest(round, index[c], &configs[c], moved, err);
     for (size_t c = 0; c < count; c++)

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { VERIFY_ROWS = 256 };
 
@@ -618,6 +619,26 @@ static int run_all(struct process *process, struct err *err)
     return 0;
 }
 
+/* Is somebody else on the GPU, before a harness of ours is? The one before may take a moment
+ * to be gone. */
+static bool is_taken(const struct bench_request *request)
+{
+    enum { TRIES = 20, TRY_MS = 50 };
+    char text[MODEL_TEXT_BYTES], line[MODEL_TEXT_BYTES + 16];
+    if (request->gpu == NULL || !gpu_is_taken(request->gpu, text, sizeof text))
+        return false;
+    for (int i = 0; i < TRIES; i++) {
+        const struct timespec pause = {.tv_nsec = TRY_MS * 1000000L};
+        nanosleep(&pause, NULL);
+        if (!gpu_is_taken(request->gpu, text, sizeof text))
+            return false;
+    }
+    snprintf(line, sizeof line, "shared: %s", text);
+    if (request->progress != NULL)
+        request->progress(request->context, line);
+    return true;
+}
+
 int process_run(const struct bench_request *request, const struct machine *machine,
                 struct process_config *configs, size_t count,
                 const struct process_experiment *experiment, struct err *err)
@@ -632,8 +653,13 @@ int process_run(const struct bench_request *request, const struct machine *machi
     };
     for (size_t i = 0; i < count; i++)
         configs[i].started = take_slots(&process, &configs[i]);
+    unsigned marks = is_taken(request) ? MARK_SHARED : 0;
     int rc = run_all(&process, err);
     session_end(process.session);
+    for (size_t i = 0; i < count; i++) {
+        configs[i].replicate.marks |= marks;
+        configs[i].slowed.marks |= marks;
+    }
     struct err ignored;
     if (process.folder[0] != '\0' &&
         file_remove_tree(process.folder, rc == 0 ? err : &ignored) != 0)

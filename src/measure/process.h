@@ -59,7 +59,7 @@ struct process_config {
     struct trouble trouble[ARM_COUNT + 1]; /* the last: of no arm in particular */
 };
 
-/* Configs run in random order. Only the host's own trouble is an error. With an experiment,
+/* Configs run in random order. Where somebody else is on the GPU before, all are marked. Only the host's own trouble is an error. With an experiment,
  * configs that went through it are `done` with their times in `slowed`. */
 MUST_CHECK int process_run(const struct bench_request *request, const struct machine *machine,
                            struct process_config *configs, size_t count,
