@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import lib
 import scene
+import shapes
 
 DEVICE = sys.argv[1] if len(sys.argv) > 1 else "nvidia-h200"
 KERNEL = "kernels/attention_sm80.cu"
@@ -36,24 +37,10 @@ CONF = """\
     target = 1ms
     warmup = 5
 """
-CONFIG = """\
-[config "b%d_h%d_s%d_d%d%s"]
-    device = %s
-    batch = %d
-    heads = %d
-    seq-q = %d
-    head-dim = %d
-    dtype = fp16
-    causal = %s
-"""
 
 
 def conf():
-    text = CONF % {"device": DEVICE}
-    for batch, heads, seq, dim, causal in SHAPES:
-        text += CONFIG % (batch, heads, seq, dim, "_causal" if causal else "", DEVICE, batch, heads,
-                          seq, dim, "true" if causal else "false")
-    return text
+    return CONF % {"device": DEVICE} + shapes.configs(DEVICE, SHAPES)
 
 
 def once(source, old, new):

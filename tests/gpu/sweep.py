@@ -7,11 +7,12 @@ Needs a GPU with nvcc, g++ and PyTorch. The device's slug is DEVICE, or nvidia-h
 import json
 import math
 import os
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
+
+import shapes
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 DEVICE = os.environ.get("DEVICE", "nvidia-h200")
@@ -29,20 +30,6 @@ CONF = """\
     target = 1ms
     warmup = 5
 """
-CONFIG = """\
-[config "%s"]
-    device = %s
-    batch = %d
-    heads = %d
-    seq-q = %d
-    head-dim = %d
-    dtype = fp16
-    causal = %s
-"""
-
-
-def name_of(shape):
-    return "B%d_H%d_S%d_D%d%s" % (*shape[:4], "_causal" if shape[4] else "")
 
 
 def run(argv, **more):
@@ -50,11 +37,9 @@ def run(argv, **more):
 
 
 def make_repo(folder):
-    text = CONF % {"device": DEVICE} + "".join(
-        CONFIG % (name_of(one), DEVICE, *one[:4], str(one[4]).lower()) for one in SHAPES)
     os.makedirs(os.path.join(folder, "ci"))
     with open(os.path.join(folder, "ci", "ratchet.conf"), "w") as out:
-        out.write(text)
+        out.write(CONF % {"device": DEVICE} + shapes.configs(DEVICE, SHAPES))
     for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=sweep", "-c", "user.email=sweep@localhost",
                                                   "commit", "-q", "-m", "shapes"]):
         run(["git", "-C", folder] + words)
@@ -101,12 +86,12 @@ def table(found):
     print("|---|---|---|---|---|---|---|---|")
     old, new = [], []
     for shape in SHAPES:
-        us = found[name_of(shape)]
+        us = found[shapes.name_of(shape)]
         peers = {name: us[name] for name in PEERS if name in us}
         old.append(peers["flash"] / us["sm80"])
         new.append(min(peers.values()) / us["sm90"])
         print("| %s | %s | %.2f | %.2f | %.2f | %.2f |" % (
-            re.sub("_", " ", name_of(shape)),
+            "B%d H%d S%d D%d%s" % (*shape[:4], " causal" if shape[4] else ""),
             " | ".join("%.2f" % peers[name] if name in peers else "–" for name in PEERS),
             us["sm80"], old[-1], us["sm90"], new[-1]))
     print("| geometric mean | | | | | %.3f | | %.3f |" % (geometric(old), geometric(new)))
