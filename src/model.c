@@ -155,6 +155,14 @@ void environment_free(struct environment *environment)
     *environment = (struct environment){0};
 }
 
+size_t config_samples_unmarked(const struct config_samples *config)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->count; i++)
+        count += config->replicates[i].marks == 0;
+    return count;
+}
+
 int series_add(struct series *series, double ns)
 {
     double *grown = grow(series->ns, series->count, sizeof *grown);

@@ -207,14 +207,6 @@ static void set_known(struct samples *samples, const struct arms *arms,
     }
 }
 
-static size_t unmarked(const struct config_samples *config)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < config->count; i++)
-        count += config->replicates[i].marks == 0;
-    return count;
-}
-
 /* Marked replicates are taken again, up to as many again as were planned. */
 static size_t attempts_max(const struct pipeline *pipeline)
 {
@@ -230,7 +222,7 @@ static bool choose(const struct pipeline *pipeline, size_t target, const bool *o
     for (size_t i = 0; i < pipeline->samples.count; i++) {
         const struct config_samples *config = &pipeline->samples.configs[i];
         want[i] = open[i] && !config->identical && config->fault == FAULT_NONE &&
-                  unmarked(config) < target && config->attempts < attempts_max(pipeline);
+                  config_samples_unmarked(config) < target && config->attempts < attempts_max(pipeline);
         any = any || want[i];
     }
     return any;

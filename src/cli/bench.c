@@ -7,7 +7,6 @@
 #include "cli/shapes.h"
 
 #include "judge/compare.h"
-#include "judge/samples.h"
 #include "pipeline.h"
 
 #include <stdio.h>
@@ -21,17 +20,6 @@ struct bench_options {
     const char *against, *output;
     struct shapes shapes;
 };
-
-static int write_samples(const struct pipeline *pipeline, const char *path, struct err *err)
-{
-    BUF_AUTO text;
-    buf_init(&text, pipeline->host->limits.samples_bytes);
-    if (path == NULL)
-        return 0;
-    if (samples_format(&pipeline->samples, &text, err) != 0)
-        return -1;
-    return file_write(path, text.data, text.len, 0644, err);
-}
 
 static void print_verified(const struct samples *samples)
 {
@@ -113,7 +101,9 @@ static int walk(struct pipeline *pipeline, const struct bench_options *given, bo
         print_table(pipeline, compared);
     if (given->against != NULL && print_against(pipeline, given->against, err) != 0)
         return -1;
-    return write_samples(pipeline, given->output, err) == 0 ? code : -1;
+    return cli_write_samples(&pipeline->samples, given->output, &pipeline->host->limits, err) == 0
+               ? code
+               : -1;
 }
 
 static int run(const struct bench_options *given, bool verify_only, struct err *err)

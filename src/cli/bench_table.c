@@ -63,9 +63,7 @@ static void fill(struct table_row *row, const struct samples *samples, size_t in
     rate(row, figure_compulsory_bytes(problem) / ns, "B/s",
          peaks != NULL ? peaks->dram_gb_s : 0);
     table_cell(row, "%.60s", figure_bytes(text, (double)config->peak_bytes[ARM_HEAD]));
-    size_t marked = 0;
-    for (size_t i = 0; i < config->count; i++)
-        marked += config->replicates[i].marks != 0;
+    size_t marked = config->count - config_samples_unmarked(config);
     table_cell(row, marked > 0 ? "%zu, %zu marked" : "%zu", config->count, marked);
     if (compared)
         changes(row, verdict);

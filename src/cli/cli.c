@@ -237,3 +237,15 @@ int cli_read_rule(const char *path, const char *slug, struct rule *rule, struct 
     free(config);
     return result;
 }
+
+int cli_write_samples(const struct samples *samples, const char *path,
+                      const struct limits *limits, struct err *err)
+{
+    BUF_AUTO text;
+    buf_init(&text, limits->samples_bytes);
+    if (path == NULL)
+        return 0;
+    if (samples_format(samples, &text, err) != 0)
+        return -1;
+    return file_write(path, text.data, text.len, 0644, err);
+}

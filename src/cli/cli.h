@@ -75,6 +75,9 @@ MUST_CHECK int cli_read_samples(const char *path, const struct limits *limits,
 MUST_CHECK int cli_read_samples_against(const char *path, const char *arm,
                                         const struct limits *limits, struct samples *out,
                                         struct err *err);
+/* `path` NULL: nothing is written. */
+MUST_CHECK int cli_write_samples(const struct samples *samples, const char *path,
+                                 const struct limits *limits, struct err *err);
 MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
                                  struct baseline *out, struct err *err);
 

@@ -7,7 +7,6 @@
 #include "cli/sweep_table.h"
 
 #include "base/git.h"
-#include "judge/samples.h"
 #include "measure/bench.h"
 #include "measure/code.h"
 #include "measure/sandbox.h"
@@ -213,17 +212,6 @@ static int open_sweep(const struct sweep_options *given, struct sweep *sweep, st
 
 /* ---- what is said ---- */
 
-static int write_samples(const struct sweep *sweep, const char *path, struct err *err)
-{
-    BUF_AUTO text;
-    buf_init(&text, sweep->host.limits.samples_bytes);
-    if (path == NULL)
-        return 0;
-    if (samples_format(&sweep->pipeline.samples, &text, err) != 0)
-        return -1;
-    return file_write(path, text.data, text.len, 0644, err);
-}
-
 static int print(const struct sweep *sweep, struct err *err)
 {
     BUF_AUTO text;
@@ -252,7 +240,7 @@ static int run(const struct sweep_options *given, struct sweep *sweep, struct er
         return -1;
     if (environment_set(&pipeline->samples.environment, "arm_head", sweep->arms[0].name) != 0)
         return err_set(err, ERR_HOST, "out of memory for the environment");
-    if (print(sweep, err) != 0 || write_samples(sweep, given->output, err) != 0)
+    if (print(sweep, err) != 0 || cli_write_samples(&pipeline->samples, given->output, &sweep->host.limits, err) != 0)
         return -1;
     for (size_t i = 0; i < pipeline->samples.count; i++)
         if (pipeline->samples.configs[i].fault != FAULT_NONE)

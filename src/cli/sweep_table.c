@@ -46,9 +46,7 @@ static void median(struct table_row *row, const struct config_verdict *verdict, 
 
 static void processes(struct table_row *row, const struct config_samples *config)
 {
-    size_t marked = 0;
-    for (size_t i = 0; i < config->count; i++)
-        marked += config->replicates[i].marks != 0;
+    size_t marked = config->count - config_samples_unmarked(config);
     table_cell(row, marked > 0 ? "%zu, %zu marked" : "%zu", config->count, marked);
 }
 

@@ -27,6 +27,7 @@ struct judged {
     const struct rule *rule;
     const struct levels *levels;
     const struct config_samples *samples;
+    struct medians *medians;                     /* of the samples; taken over when needed */
     const struct baseline *baseline;             /* NULL: none */
     const struct baseline_config *stored_config; /* NULL: none that can be compared */
     bool other_device;                           /* the baseline is another device's */
@@ -427,8 +428,9 @@ static void add_notes(struct judged *judged, enum against against)
 static int judge_measured(struct judged *judged, struct err *err)
 {
     struct config_verdict *out = judged->out;
-    if (medians_of(judged->samples, &judged->log.medians, err) != 0 ||
-        draw_lines(judged, err) != 0)
+    judged->log.medians = *judged->medians;
+    *judged->medians = (struct medians){0};
+    if (draw_lines(judged, err) != 0)
         return -1;
     enum against against = choose(judged);
     if (describe(judged, against, err) != 0)
@@ -491,7 +493,7 @@ static bool judge_unmeasured(struct judged *judged)
 }
 
 /* `log` takes over the numbers; NULL: nobody wants them. */
-static int judge_config(const struct samples *samples, size_t at,
+static int judge_config(const struct samples *samples, size_t at, struct medians *medians,
                         const struct baseline *baseline, const struct rule *rule,
                         const struct levels *levels, struct config_verdict *out,
                         struct config_log *log, struct err *err)
@@ -501,6 +503,7 @@ static int judge_config(const struct samples *samples, size_t at,
         .rule = rule,
         .levels = levels,
         .samples = config,
+        .medians = medians,
         .baseline = baseline,
         .device = samples->device.slug,
         .out = out,
@@ -538,8 +541,37 @@ static size_t claims_of(const struct samples *samples)
     return count > 0 ? count : 1;
 }
 
+/* The medians of every config that is measured, none of the others. */
+struct all_medians {
+    struct medians *configs; /* owned */
+    size_t count;
+};
+
+static void free_all_medians(struct all_medians *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        medians_free(&all->configs[i]);
+    free(all->configs);
+}
+
+static int take_medians(const struct samples *samples, struct all_medians *out,
+                        struct err *err)
+{
+    out->configs = calloc(samples->count + 1, sizeof *out->configs);
+    if (out->configs == NULL)
+        return err_set(err, ERR_HOST, "judge: out of memory");
+    for (; out->count < samples->count; out->count++) {
+        const struct config_samples *config = &samples->configs[out->count];
+        if (config->fault == FAULT_NONE && !config->identical &&
+            medians_of(config, &out->configs[out->count], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* How far head scatters against the anchor, or base where there is none, in all configs. */
-static int spread_over(const struct samples *samples, struct spread *out, struct err *err)
+static int spread_over(const struct samples *samples, const struct all_medians *medians,
+                       struct spread *out, struct err *err)
 {
     size_t count = 0;
     double *both __attribute__((cleanup(free_numbers))) =
@@ -548,16 +580,11 @@ static int spread_over(const struct samples *samples, struct spread *out, struct
         return err_set(err, ERR_HOST, "judge: out of memory");
     double *dfs = both + samples->count;
     for (size_t i = 0; i < samples->count; i++) {
-        const struct config_samples *config = &samples->configs[i];
-        __attribute__((cleanup(medians_free))) struct medians medians = {0};
-        if (config->fault != FAULT_NONE || config->identical)
-            continue;
-        if (medians_of(config, &medians, err) != 0)
-            return -1;
         for (int k = 0; k < 2; k++) {
             enum arm other = k == 0 ? ARM_ANCHOR : ARM_BASE;
-            if (change_variance(&medians, ARM_HEAD, other, tick_of(config), &both[count],
-                                &dfs[count], err) != 0)
+            if (change_variance(&medians->configs[i], ARM_HEAD, other,
+                                tick_of(&samples->configs[i]), &both[count], &dfs[count],
+                                err) != 0)
                 return -1;
             if (dfs[count] > 0)
                 break;
@@ -584,8 +611,10 @@ int compare_logged(const struct samples *samples, const struct baseline *baselin
 {
     unsigned looks = rule->look_count > 0 ? rule->look_count : 1;
     size_t claims = claims_of(samples);
+    __attribute__((cleanup(free_all_medians))) struct all_medians medians = {0};
     struct spread spread;
-    if (spread_over(samples, &spread, err) != 0)
+    if (take_medians(samples, &medians, err) != 0 ||
+        spread_over(samples, &medians, &spread, err) != 0)
         return -1;
     const struct levels levels = {
         .bootstrap = {.resamples = rule->resamples,
@@ -609,7 +638,8 @@ int compare_logged(const struct samples *samples, const struct baseline *baselin
     for (size_t i = 0; i < samples->count; i++) {
         struct config_verdict *config = &comparison.configs[comparison.count++];
         struct config_log *numbers = log == NULL ? NULL : &kept.configs[kept.count++];
-        if (judge_config(samples, i, baseline, rule, &levels, config, numbers, err) != 0)
+        if (judge_config(samples, i, &medians.configs[i], baseline, rule, &levels, config,
+                         numbers, err) != 0)
             return err_wrap(err, "config `%s`", samples->configs[i].config.name);
     }
     comparison.unclear_passes = unclear_passes(rule, &comparison);

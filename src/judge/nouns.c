@@ -67,6 +67,29 @@ int nouns_get_time(const json_t *object, const char *key, const struct json_at *
     return 0;
 }
 
+int nouns_get_marks(const json_t *object, const struct json_at *at, unsigned *out,
+                    struct err *err)
+{
+    if (!json_has(object, "marks"))
+        return 0;
+    json_t *marks;
+    if (json_get_array(object, "marks", at, &marks, err) != 0)
+        return -1;
+    struct json_at here = {.parent = at, .key = "marks"};
+    for (size_t i = 0; i < json_array_size(marks); i++) {
+        const char *name = json_string_value(json_array_get(marks, i));
+        struct json_at mark_at = {.parent = &here, .index = i};
+        unsigned bit = 0;
+        while (bit < MARK_BITS && (name == NULL || strcmp(name, mark_name(bit)) != 0))
+            bit++;
+        /* A mark we do not know is no reason to judge the replicate. */
+        if (bit == MARK_BITS)
+            return json_error(&mark_at, err, "not a mark of this version");
+        *out |= 1u << bit;
+    }
+    return 0;
+}
+
 /* A value may be empty, a name may not; neither holds a control character. */
 static bool fact_ok(const char *text, size_t len, size_t max)
 {
@@ -244,4 +267,17 @@ void nouns_put_series(struct buf *out, const struct series *series)
         text_number(out, series->ns[i]);
     }
     buf_addc(out, ']');
+}
+
+void nouns_put_marks(struct buf *out, unsigned marks)
+{
+    const char *before = ", \"marks\": [";
+    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
+        if ((marks & 1u << bit) == 0)
+            continue;
+        buf_addf(out, "%s\"%s\"", before, mark_name(bit));
+        before = ", ";
+    }
+    if (marks != 0)
+        buf_addc(out, ']');
 }

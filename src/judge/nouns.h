@@ -42,11 +42,16 @@ MUST_CHECK int nouns_get_text(const json_t *object, const char *key,
 MUST_CHECK int nouns_get_time(const json_t *object, const char *key,
                               const struct json_at *at, char out[32], struct err *err);
 
+/* Member `marks`, an array of names that may be missing, ored into *out. */
+MUST_CHECK int nouns_get_marks(const json_t *object, const struct json_at *at, unsigned *out,
+                               struct err *err);
+
 /* `"device": {…}`, `"environment": {…}`, and so on, without comma or newline. */
 void nouns_put_device(struct buf *out, const struct device *device);
 void nouns_put_environment(struct buf *out, const struct environment *environment,
                            const char *indent);
 void nouns_put_problem(struct buf *out, const struct problem *problem);
+void nouns_put_marks(struct buf *out, unsigned marks); /* `, "marks": […]`; 0: nothing */
 void nouns_put_series(struct buf *out, const struct series *series); /* the array alone */
 
 #endif

@@ -49,29 +49,6 @@ static int get_arms(const json_t *parent, const struct json_at *at,
     return 0;
 }
 
-static int get_marks(const json_t *object, const struct json_at *at, unsigned *out,
-                     struct err *err)
-{
-    if (!json_has(object, "marks"))
-        return 0;
-    json_t *marks;
-    if (json_get_array(object, "marks", at, &marks, err) != 0)
-        return -1;
-    struct json_at here = {.parent = at, .key = "marks"};
-    for (size_t i = 0; i < json_array_size(marks); i++) {
-        const char *name = json_string_value(json_array_get(marks, i));
-        struct json_at mark_at = {.parent = &here, .index = i};
-        unsigned bit = 0;
-        while (bit < MARK_BITS && (name == NULL || strcmp(name, mark_name(bit)) != 0))
-            bit++;
-        /* A mark we do not know is no reason to judge the replicate. */
-        if (bit == MARK_BITS)
-            return json_error(&mark_at, err, "not a mark of this version");
-        *out |= 1u << bit;
-    }
-    return 0;
-}
-
 static int get_replicate(const json_t *object, const struct json_at *at,
                          const struct reading *reading, struct replicate *out,
                          struct err *err)
@@ -88,7 +65,7 @@ static int get_replicate(const json_t *object, const struct json_at *at,
             nouns_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) != 0)
             return -1;
     }
-    return get_marks(object, at, &out->marks, err);
+    return nouns_get_marks(object, at, &out->marks, err);
 }
 
 static int get_replicates(const json_t *object, const struct json_at *at,
@@ -350,16 +327,7 @@ static void put_replicate(struct buf *out, const struct samples *samples,
         buf_addf(out, ", \"%s\": ", key_of(samples, arm));
         nouns_put_series(out, &replicate->arms[arm]);
     }
-    if (replicate->marks != 0) {
-        const char *before = ", \"marks\": [";
-        for (unsigned bit = 0; bit < MARK_BITS; bit++) {
-            if ((replicate->marks & 1u << bit) == 0)
-                continue;
-            buf_addf(out, "%s\"%s\"", before, mark_name(bit));
-            before = ", ";
-        }
-        buf_addc(out, ']');
-    }
+    nouns_put_marks(out, replicate->marks);
     buf_addc(out, '}');
 }
 

@@ -6,40 +6,40 @@
 
 enum { FAR = 12 }; /* from here on the asymptotic series are exact enough */
 
+/* y (c₀ − y (c₁ − y (c₂ − …))) */
+static double alternating(double y, const double *c, size_t count)
+{
+    double sum = 0;
+    for (size_t i = count; i-- > 0;)
+        sum = num_mul(y, c[i] - sum);
+    return sum;
+}
+
 /* ψ(x) = ψ(x + 1) − 1/x, then Abramowitz and Stegun 6.3.18. */
 double spread_digamma(double x)
 {
+    static const double c[] = {1.0 / 12,  1.0 / 120, 1.0 / 252,
+                               1.0 / 240, 1.0 / 132, 691.0 / 32760};
     double sum = 0;
     while (x < FAR) {
         sum -= 1 / x;
         x += 1;
     }
-    double y = 1 / num_mul(x, x);
-    double series = num_mul(y, 1.0 / 12 -
-                   num_mul(y, 1.0 / 120 -
-                   num_mul(y, 1.0 / 252 -
-                   num_mul(y, 1.0 / 240 -
-                   num_mul(y, 1.0 / 132 -
-                   num_mul(y, 691.0 / 32760))))));
-    return sum + num_log(x) - 0.5 / x - series;
+    return sum + num_log(x) - 0.5 / x - alternating(1 / num_mul(x, x), c, sizeof c / sizeof *c);
 }
 
 /* ψ′(x) = ψ′(x + 1) + 1/x², then 6.4.12. */
 double spread_trigamma(double x)
 {
+    static const double c[] = {1.0 / 6,  1.0 / 30, 1.0 / 42,
+                               1.0 / 30, 5.0 / 66, 691.0 / 2730};
     double sum = 0;
     while (x < FAR) {
         sum += 1 / num_mul(x, x);
         x += 1;
     }
     double y = 1 / num_mul(x, x);
-    double series = num_mul(y, 1.0 / 6 -
-                   num_mul(y, 1.0 / 30 -
-                   num_mul(y, 1.0 / 42 -
-                   num_mul(y, 1.0 / 30 -
-                   num_mul(y, 5.0 / 66 -
-                   num_mul(y, 691.0 / 2730))))));
-    return sum + 1 / x + num_mul(0.5, y) + series / x;
+    return sum + 1 / x + num_mul(0.5, y) + alternating(y, c, sizeof c / sizeof *c) / x;
 }
 
 /* The largest whole d₀ whose ψ′(d₀/2) is no less than `excess`: how far true variances seem

@@ -97,19 +97,6 @@ int pool_format_head(const struct pool *pool, struct buf *out, struct err *err)
     return end_line(&line, out, err);
 }
 
-static void put_marks(struct buf *out, unsigned marks)
-{
-    bool first = true;
-    buf_adds(out, ", \"marks\": [");
-    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
-        if ((marks & 1u << bit) == 0)
-            continue;
-        buf_addf(out, "%s\"%s\"", first ? "" : ", ", mark_name(bit));
-        first = false;
-    }
-    buf_addc(out, ']');
-}
-
 int pool_format_process(const struct pool *pool, const struct pool_process *process,
                         struct buf *out, struct err *err)
 {
@@ -126,8 +113,7 @@ int pool_format_process(const struct pool *pool, const struct pool_process *proc
             buf_addf(&line, "%s%.7g", entry == 0 ? "" : ", ", row->ns[entry]);
         }
         buf_addc(&line, ']');
-        if (row->marks != 0)
-            put_marks(&line, row->marks);
+        nouns_put_marks(&line, row->marks);
         buf_addc(&line, '}');
     }
     buf_addc(&line, ']');
@@ -201,27 +187,6 @@ static int get_head(const char *bytes, size_t len, const struct json_at *at,
     return get_configs(root, at, out, err);
 }
 
-static int get_marks(const json_t *row, const struct json_at *at, unsigned *marks,
-                     struct err *err)
-{
-    json_t *names;
-    if (!json_has(row, "marks"))
-        return 0;
-    if (json_get_array(row, "marks", at, &names, err) != 0)
-        return -1;
-    const struct json_at here = {.parent = at, .key = "marks"};
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-        unsigned bit = 0;
-        while (name != NULL && bit < MARK_BITS && strcmp(name, mark_name(bit)) != 0)
-            bit++;
-        if (name == NULL || bit == MARK_BITS)
-            return json_error(&here, err, "expected the names of marks");
-        *marks |= 1u << bit;
-    }
-    return 0;
-}
-
 static int get_row(const json_t *row, const struct json_at *at, struct pool_row *out,
                    struct err *err)
 {
@@ -231,7 +196,7 @@ static int get_row(const json_t *row, const struct json_at *at, struct pool_row 
         return json_error(at, err, "expected an object");
     if (json_get_number(row, "seconds", at, 0, 1e6, &out->seconds, err) != 0 ||
         json_get_array(row, "ns", at, &array, err) != 0 ||
-        get_marks(row, at, &out->marks, err) != 0)
+        nouns_get_marks(row, at, &out->marks, err) != 0)
         return -1;
     const struct json_at here = {.parent = at, .key = "ns"};
     int rc = nouns_get_series(array, &here, POOL_ENTRIES, &series, err);

@@ -104,20 +104,12 @@ static int begin(const struct pool *pool, struct samples *samples)
     return 0;
 }
 
-static size_t unmarked(const struct config_samples *config)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < config->count; i++)
-        count += config->replicates[i].marks == 0;
-    return count;
-}
-
 /* As pipeline_measure's: marked replicates are taken again, up to as many as were planned. */
 static bool wanted(const struct lab *lab, const struct config_samples *config, bool open,
                    size_t target)
 {
     size_t most = 2 * (size_t)lab->rule->looks[lab->rule->look_count - 1];
-    return open && config->count < most && unmarked(config) < target;
+    return open && config->count < most && config_samples_unmarked(config) < target;
 }
 
 /* Deal processes until every open config has its replicates, or no process is left. */
