@@ -77,14 +77,33 @@ def doctor():
         "another card than the slug says")
 
 
-def clocks_around_a_check():
-    """clock-lock holds while a check measures, and no longer"""
+def kernels():
+    """A repository whose kernels a lane of a GPU can build"""
     need_no_gpu()
     if not shutil.which("nvcc", path=os.environ.get("PATH", "") + ":/usr/local/cuda/bin"):
         raise lib.Skip("no nvcc: a lane of a GPU needs one to build anything")
     repo = lib.Repo()
     repo.commit({**scene.tree(), "ci/ratchet.conf": CONF}, "the kernel")
     scene.branch(repo, "slow", "slow")
+    return repo
+
+
+def not_alone():
+    """Who else is on the GPU is seen before any harness is, a check's or a lab's"""
+    repo, fake, host = kernels(), Fake("compute 0 1\n"), host_of()
+    seen = "shared: 1 other process is on the GPU"
+    has(host.check(repo, "slow", env=fake.env).text, seen, "by a check")
+    pool = os.path.join(lib.temp_dir(), "pool.jsonl")
+    result = host.ratchet("calibrate", "--config", host.config, "--repo", repo.path, "--device",
+                          "nvidia-h200", "--pool", pool, "--output", pool + ".out", env=fake.env)
+    has(result.err, seen, "by calibrate")
+    ok(result.code not in (0, 1, 2), "which records nothing without CUDA", str(result))
+    eq(len(lib.read(pool).splitlines()), 1, "but what the pool is of")
+
+
+def clocks_around_a_check():
+    """clock-lock holds while a check measures, and no longer"""
+    repo = kernels()
     for settings, more, told in ((("clock-lock = 1410MHz",), "", "lock 1410 1410\nunlock 0 0\n"),
                                  (("clock-lock = 1410MHz",), "lock 0 1\n", ""),
                                  ((), "", "")):
@@ -116,4 +135,4 @@ def left_locked():
     daemon.kill()
 
 
-lib.main(no_driver, doctor, clocks_around_a_check, left_locked)
+lib.main(no_driver, doctor, not_alone, clocks_around_a_check, left_locked)
