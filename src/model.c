@@ -14,6 +14,43 @@ static const char *const arm_names[ARM_COUNT] = {
 static const char *const mark_names[MARK_BITS] = {"throttled", "shared",     "starved",
                                                   "preempted", "wall-clock", "unequal-clocks"};
 static const char *const fault_names[] = {"", "the PR", "the base", "the host", "us"};
+static const char *const clause_names[CLAUSE_COUNT] = {
+    [CLAUSE_NONE] = "",
+    [CLAUSE_WITHIN] = "within",
+    [CLAUSE_BEYOND] = "beyond",
+    [CLAUSE_STRADDLES] = "straddles",
+    [CLAUSE_LOST_ON_MAIN] = "lost-on-main",
+    [CLAUSE_OWN_UNCLEAR] = "own-unclear",
+    [CLAUSE_GAPS] = "gaps",
+    [CLAUSE_FEW_REPLICATES] = "few-replicates",
+    [CLAUSE_MARKED] = "marked",
+    [CLAUSE_CONTROL_BIASED] = "control-biased",
+    [CLAUSE_BELOW_CLOCK] = "below-clock",
+    [CLAUSE_NO_SAMPLES] = "no-samples",
+    [CLAUSE_NOTHING_AGAINST] = "nothing-against",
+    [CLAUSE_NOT_MEASURED] = "not-measured",
+    [CLAUSE_IDENTICAL_CODE] = "identical-code",
+    [CLAUSE_NOT_TOUCHED] = "not-touched",
+    [CLAUSE_RETIRED] = "retired",
+    [CLAUSE_RECORDED] = "recorded",
+    [CLAUSE_BUILD_FAILED] = "build-failed",
+    [CLAUSE_REFUSED] = "refused",
+    [CLAUSE_WRONG_RESULT] = "wrong-result",
+    [CLAUSE_CRASHED] = "crashed",
+    [CLAUSE_TIMED_OUT] = "timed-out",
+    [CLAUSE_IMPLAUSIBLE] = "implausible",
+    [CLAUSE_GARBLED] = "garbled",
+    [CLAUSE_DISTURBS] = "disturbs",
+    [CLAUSE_EVERY_ARM] = "every-arm",
+    [CLAUSE_HOST_FAILED] = "host-failed",
+    [CLAUSE_CONFLICT] = "conflict",
+    [CLAUSE_NOT_PINNED] = "not-pinned",
+    [CLAUSE_BAD_CONFIG] = "bad-config",
+    [CLAUSE_BAD_RECIPE] = "bad-recipe",
+    [CLAUSE_BAD_BASELINE] = "bad-baseline",
+    [CLAUSE_BAD_PATH] = "bad-path",
+    [CLAUSE_INTERNAL] = "internal",
+};
 static const char *const verdict_names[] = {"held", "improved", "unclear", "unmeasured",
                                             "regressed"};
 static const char *const against_names[] = {"none", "anchor", "base", "stored"};
@@ -47,6 +84,22 @@ const char *mark_name(unsigned bit)
 const char *fault_name(enum fault fault)
 {
     return fault_names[fault];
+}
+
+const char *clause_name(enum clause clause)
+{
+    return clause_names[clause];
+}
+
+int clause_parse(const char *name, enum clause *out)
+{
+    for (int i = 0; i < CLAUSE_COUNT; i++) {
+        if (strcmp(name, clause_names[i]) == 0) {
+            *out = (enum clause)i;
+            return 0;
+        }
+    }
+    return -1;
 }
 
 const char *verdict_name(enum verdict verdict)

@@ -92,6 +92,53 @@ struct replicate {
 enum fault { FAULT_NONE, FAULT_PR, FAULT_BASE, FAULT_HOST, FAULT_US };
 const char *fault_name(enum fault fault); /* "", "the PR", "the base", "the host", "us" */
 
+/* Why a config, or a whole check, has its verdict. Whoever gives a verdict names its clause; the
+ * words are for scripts (`"clause"` in verdict.json), and no part of us reads a reason. */
+enum clause {
+    CLAUSE_NONE,            /* not known: a file written before clauses were */
+    /* measured and judged */
+    CLAUSE_WITHIN,          /* wholly inside the lines: held */
+    CLAUSE_BEYOND,          /* wholly beyond one of them: improved, or regressed */
+    CLAUSE_STRADDLES,       /* neither: unclear */
+    CLAUSE_LOST_ON_MAIN,    /* beyond, but this change does not add to it: held */
+    CLAUSE_OWN_UNCLEAR,     /* beyond, and it is not clear whether this change adds: unclear */
+    CLAUSE_GAPS,            /* replicates that are missing could change the verdict */
+    CLAUSE_FEW_REPLICATES,  /* fewer than `min-replicates` */
+    CLAUSE_MARKED,          /* too few are left without a mark */
+    CLAUSE_CONTROL_BIASED,
+    CLAUSE_BELOW_CLOCK,     /* shorter than the clock can see */
+    CLAUSE_NO_SAMPLES,
+    CLAUSE_NOTHING_AGAINST, /* no anchor, no base, no stored samples */
+    CLAUSE_NOT_MEASURED,    /* the baseline has the config, and nobody measured it */
+    /* nothing was measured, because nothing had to be */
+    CLAUSE_IDENTICAL_CODE,
+    CLAUSE_NOT_TOUCHED,
+    CLAUSE_RETIRED,         /* main's ci/ratchet.conf lists the config no more */
+    CLAUSE_RECORDED,        /* promotion: there is a new baseline for it */
+    /* it could not be measured */
+    CLAUSE_BUILD_FAILED,
+    CLAUSE_REFUSED,         /* the library does not load, or exports what it must not */
+    CLAUSE_WRONG_RESULT,
+    CLAUSE_CRASHED,
+    CLAUSE_TIMED_OUT,
+    CLAUSE_IMPLAUSIBLE,     /* a time that cannot be */
+    CLAUSE_GARBLED,         /* something spoke in the harness's place */
+    CLAUSE_DISTURBS,        /* another arm fails beside head, and not alone */
+    CLAUSE_EVERY_ARM,       /* all arms fail alike */
+    CLAUSE_HOST_FAILED,
+    /* it did not come to measuring */
+    CLAUSE_CONFLICT,        /* head and base do not merge */
+    CLAUSE_NOT_PINNED,      /* closed, moved, from a fork, or not to be had */
+    CLAUSE_BAD_CONFIG,      /* ci/ratchet.conf cannot be used */
+    CLAUSE_BAD_RECIPE,      /* … only the merge's [build] */
+    CLAUSE_BAD_BASELINE,
+    CLAUSE_BAD_PATH,        /* a [kernel] path that is nothing, or cannot be followed */
+    CLAUSE_INTERNAL,
+    CLAUSE_COUNT
+};
+const char *clause_name(enum clause clause);             /* "within", …; "" for none */
+int clause_parse(const char *name, enum clause *out);    /* 0, or -1 */
+
 /* name = value facts about where something was measured, in the order they were added. */
 struct environment {
     struct fact {
@@ -115,6 +162,7 @@ struct config_samples {
     bool identical;                  /* same machine code as `identical_to`: not measured */
     enum arm identical_to;
     enum fault fault;                /* not FAULT_NONE: it could not be measured… */
+    enum clause clause;              /* …by which clause (CLAUSE_HOST_FAILED and so on)… */
     char failure[MODEL_TEXT_BYTES];  /* …and why, one line */
     bool anchor_failed;              /* the anchor cannot run: stored samples decide */
     char anchor_failure[MODEL_TEXT_BYTES];
@@ -252,7 +300,8 @@ struct change {
 struct config_verdict {
     struct config config;
     enum verdict verdict;
-    char reason[MODEL_TEXT_BYTES]; /* one line */
+    enum clause clause;
+    char reason[MODEL_TEXT_BYTES]; /* one line, for people */
     enum fault fault;
     enum against against;
     struct change change;   /* head against `against` */
@@ -279,6 +328,7 @@ struct comparison {
     struct config_verdict *configs; /* owned */
     size_t count;
     enum verdict verdict;           /* the worst */
+    enum clause clause;             /* … of the worst config, or of the whole */
     char reason[MODEL_TEXT_BYTES];  /* of the worst config, or of the whole */
     enum fault fault;
     bool unclear_passes;

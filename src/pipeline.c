@@ -210,12 +210,27 @@ static enum fault fault_of(enum err_class class, enum fault input)
     }
 }
 
-void pipeline_unmeasured(struct pipeline *pipeline, enum fault input,
+static enum clause clause_of(enum err_class class, enum clause input)
+{
+    switch (class) {
+    case ERR_CONFLICT:
+        return CLAUSE_CONFLICT;
+    case ERR_INPUT:
+        return input;
+    case ERR_INTERNAL:
+        return CLAUSE_INTERNAL;
+    default:
+        return CLAUSE_HOST_FAILED;
+    }
+}
+
+void pipeline_unmeasured(struct pipeline *pipeline, enum fault input, enum clause clause,
                          const struct err *problem)
 {
     comparison_free(&pipeline->comparison);
     verdict_whole(&pipeline->comparison, &pipeline->samples.device, VERDICT_UNMEASURED,
-                  fault_of(problem->class, input), problem->text);
+                  fault_of(problem->class, input), clause_of(problem->class, clause),
+                  problem->text);
 }
 
 /* A file of baselines/<device> at a commit. `name` becomes how errors call it. */
@@ -345,7 +360,7 @@ static int check(struct pipeline *pipeline, struct err *err)
     if (touched)
         return pipeline_measure(pipeline, pipeline->job.merge, true, err);
     verdict_whole(&pipeline->comparison, &pipeline->samples.device, VERDICT_HELD, FAULT_NONE,
-                  "kernel not touched");
+                  CLAUSE_NOT_TOUCHED, "kernel not touched");
     return 0;
 }
 
@@ -355,7 +370,7 @@ int pipeline_check(struct pipeline *pipeline, struct err *err)
     if (check(pipeline, &problem) != 0) {
         if (problem.class == ERR_NONE)
             return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
-        pipeline_unmeasured(pipeline, FAULT_BASE, &problem);
+        pipeline_unmeasured(pipeline, FAULT_BASE, CLAUSE_BAD_CONFIG, &problem);
     }
     pipeline_say(pipeline, "%s: %s", verdict_name(pipeline->comparison.verdict),
                  pipeline->comparison.reason);

@@ -84,9 +84,9 @@ MUST_CHECK int pipeline_pin(struct pipeline *pipeline, struct err *err);
  * verdict that says whose fault it is; an error is returned for defects of ours only. */
 MUST_CHECK int pipeline_check(struct pipeline *pipeline, struct err *err);
 
-/* Make an unmeasured verdict of an error; its class says whose fault it is, and `input` whose
- * a malformed or forbidden input is at this stage. */
-void pipeline_unmeasured(struct pipeline *pipeline, enum fault input,
+/* Make an unmeasured verdict of an error; its class says whose fault it is, and `input` and
+ * `clause` what a malformed or forbidden input means at this stage. */
+void pipeline_unmeasured(struct pipeline *pipeline, enum fault input, enum clause clause,
                          const struct err *problem);
 
 /* Promotion of main's tip. The two runs lie `gap` apart: when the second is not due yet, the

@@ -132,7 +132,7 @@ static int unbuilt(struct pipeline *pipeline, const struct library *library, enu
     char reason[MODEL_TEXT_BYTES];
     snprintf(reason, sizeof reason, "%.10s: %.480s", library->commit, library->result.failure);
     verdict_whole(&pipeline->comparison, &pipeline->samples.device, VERDICT_UNMEASURED, fault,
-                  reason);
+                  CLAUSE_BUILD_FAILED, reason);
     return 0;
 }
 

@@ -194,6 +194,7 @@ static void settle_verdicts(struct comparison *comparison, const struct promotio
                 continue;
             verdict->verdict = VERDICT_HELD;
             verdict->fault = FAULT_NONE;
+            verdict->clause = CLAUSE_RECORDED;
             snprintf(verdict->reason, sizeof verdict->reason, "%s", moves[i].reason);
         }
     }
@@ -361,7 +362,7 @@ int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *a
     if (promote(pipeline, accept, wait_s, &problem) != 0) {
         if (problem.class == ERR_NONE)
             return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
-        pipeline_unmeasured(pipeline, FAULT_BASE, &problem);
+        pipeline_unmeasured(pipeline, FAULT_BASE, CLAUSE_BAD_CONFIG, &problem);
     }
     if (*wait_s > 0)
         pipeline_say(pipeline, "second run in %u s", *wait_s);

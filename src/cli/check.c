@@ -80,7 +80,7 @@ static int walk(struct pipeline *pipeline, const struct check_options *options, 
     bool github = pipeline->repository != NULL;
     if (pipeline_pin(pipeline, &problem) != 0) {
         pipeline_say(pipeline, "%s", problem.text);
-        pipeline_unmeasured(pipeline, FAULT_PR, &problem);
+        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
     } else {
         if (github && pipeline_announce(pipeline, "pending", "measuring", &problem) != 0)
             pipeline_say(pipeline, "%s", problem.text);

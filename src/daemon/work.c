@@ -100,7 +100,7 @@ static enum work_end pin(struct step *step)
     struct pipeline *pipeline = &step->pipeline;
     if (pipeline_pin(pipeline, &problem) != 0) {
         say(step, problem.text);
-        pipeline_unmeasured(pipeline, FAULT_PR, &problem);
+        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
         return judged(step, &err) == 0 ? WORK_DONE : fail(step, &err);
     }
     if (queue_pin(step->queue, &pipeline->job, &err) != 0)
@@ -131,7 +131,7 @@ static int given_up(struct step *step, struct err *err)
     struct err problem;
     err_set(&problem, ERR_INTERNAL, "started %u times and never ended; see the daemon's log",
             step->entry.attempts);
-    pipeline_unmeasured(&step->pipeline, FAULT_US, &problem);
+    pipeline_unmeasured(&step->pipeline, FAULT_US, CLAUSE_INTERNAL, &problem);
     return judged(step, err);
 }
 
@@ -157,7 +157,7 @@ static enum work_end run(struct step *step)
     unsigned wait_s = 0;
     struct err problem = {0};
     if (pipeline_pin(pipeline, &problem) != 0)
-        pipeline_unmeasured(pipeline, FAULT_PR, &problem);
+        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
     else if (pipeline->job.kind == JOB_PROMOTE
                  ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
                  : pipeline_check(pipeline, &err) != 0)

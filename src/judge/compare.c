@@ -100,7 +100,7 @@ static void decide(struct judged *judged, enum clause clause, enum verdict verdi
                    enum fault fault)
 {
     struct config_verdict *out = judged->out;
-    judged->log.clause = clause;
+    out->clause = clause;
     out->verdict = verdict;
     out->fault = fault;
     if (verdict == VERDICT_UNMEASURED) {
@@ -300,7 +300,7 @@ static bool enough(struct judged *judged, enum against against, size_t count)
     if (least < 2)
         least = 2;
     if (against == AGAINST_STORED && judged->stored_config->count < least) {
-        decide(judged, CLAUSE_FEW, VERDICT_UNMEASURED, FAULT_BASE);
+        decide(judged, CLAUSE_FEW_REPLICATES, VERDICT_UNMEASURED, FAULT_BASE);
         add_reason(out, "the baseline has %zu of at least %zu replicates",
                    judged->stored_config->count, least);
         return false;
@@ -308,12 +308,12 @@ static bool enough(struct judged *judged, enum against against, size_t count)
     if (count >= least)
         return true;
     if (out->marked == 0) {
-        decide(judged, CLAUSE_FEW, VERDICT_UNMEASURED, FAULT_US);
+        decide(judged, CLAUSE_FEW_REPLICATES, VERDICT_UNMEASURED, FAULT_US);
         add_reason(out, "%zu of at least %zu replicates", count, least);
     } else {
         char marks[128];
         marks_text(out->marks, marks, sizeof marks);
-        decide(judged, CLAUSE_FEW_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
+        decide(judged, CLAUSE_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
         add_reason(out, "%zu of at least %zu replicates; %zu more were marked (%s)",
                    count, least, out->marked, marks);
     }
@@ -330,7 +330,7 @@ static bool control_sound(struct judged *judged)
         (control->ci_decision.low <= floor && control->ci_decision.high >= -floor))
         return true;
     char text[CHANGE_TEXT_BYTES];
-    decide(judged, CLAUSE_CONTROL, VERDICT_UNMEASURED, FAULT_HOST);
+    decide(judged, CLAUSE_CONTROL_BIASED, VERDICT_UNMEASURED, FAULT_HOST);
     add_reason(judged->out, "control biased: the anchor's own copy reads %s against it",
                change_text(text, control->change, control->ci_decision));
     return false;
@@ -345,17 +345,14 @@ static void judge_slower(struct judged *judged, enum against against, bool more)
     char text[CHANGE_TEXT_BYTES];
     if (against == AGAINST_BASE || own->replicates == 0 ||
         (own->change.known && own->claim.low > floor)) {
-        decide(judged,
-               against == AGAINST_BASE || own->replicates == 0 ? CLAUSE_REGRESSED
-                                                               : CLAUSE_REGRESSED_ADDS,
-               VERDICT_REGRESSED, FAULT_NONE);
+        decide(judged, CLAUSE_BEYOND, VERDICT_REGRESSED, FAULT_NONE);
         if (against != AGAINST_BASE && own->replicates != 0)
             add_reason(out, ", and %s against base",
                        change_text(text, own->change.change, own->claim));
         return;
     }
     if (!own->change.known) {
-        decide(judged, CLAUSE_OWN_UNKNOWN, VERDICT_UNCLEAR, FAULT_NONE);
+        decide(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE);
         out->wants_more = more;
         add_reason(out,
                    ", but one replicate with base does not say whether base is, too");
@@ -369,7 +366,7 @@ static void judge_slower(struct judged *judged, enum against against, bool more)
                    100 * floor);
         return;
     }
-    decide(judged, CLAUSE_LOST, VERDICT_HELD, FAULT_NONE);
+    decide(judged, CLAUSE_LOST_ON_MAIN, VERDICT_HELD, FAULT_NONE);
     add_reason(out, "; already lost on main: %s against base is not wholly above %+g%%",
                text, 100 * floor);
 }
@@ -390,10 +387,10 @@ static void judge_line(struct judged *judged, enum against against,
         add_reason(out, " is wholly above %+g%%", percent);
         judge_slower(judged, against, more);
     } else if (estimate->claim.high < -line) {
-        decide(judged, CLAUSE_IMPROVED, VERDICT_IMPROVED, FAULT_NONE);
+        decide(judged, CLAUSE_BEYOND, VERDICT_IMPROVED, FAULT_NONE);
         add_reason(out, " is wholly below %+g%%", -percent);
     } else if (looks.low > -line && looks.high < line) {
-        decide(judged, CLAUSE_HELD, VERDICT_HELD, FAULT_NONE);
+        decide(judged, CLAUSE_WITHIN, VERDICT_HELD, FAULT_NONE);
         add_reason(out, " is wholly inside ±%g%%", percent);
     } else {
         decide(judged, CLAUSE_STRADDLES, VERDICT_UNCLEAR, FAULT_NONE);
@@ -465,13 +462,13 @@ static bool judge_unmeasured(struct judged *judged)
         out->marks |= replicate->marks;
     }
     if (samples->fault != FAULT_NONE) {
-        decide(judged, CLAUSE_FAULT, VERDICT_UNMEASURED, samples->fault);
+        decide(judged, samples->clause, VERDICT_UNMEASURED, samples->fault);
         add_reason(out, "%s",
                    samples->failure[0] != '\0' ? samples->failure : "not said why");
         return true;
     }
     if (samples->identical) {
-        decide(judged, CLAUSE_IDENTICAL, VERDICT_HELD, FAULT_NONE);
+        decide(judged, CLAUSE_IDENTICAL_CODE, VERDICT_HELD, FAULT_NONE);
         out->against = samples->identical_to == ARM_BASE ? AGAINST_BASE : AGAINST_ANCHOR;
         add_reason(out, "identical machine code");
         return true;
@@ -484,7 +481,7 @@ static bool judge_unmeasured(struct judged *judged)
     if (usable == 0) {
         char marks[128];
         marks_text(out->marks, marks, sizeof marks);
-        decide(judged, CLAUSE_ALL_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
+        decide(judged, CLAUSE_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
         out->wants_more = true;
         add_reason(out, "every replicate was marked (%s)", marks);
         return true;

@@ -8,30 +8,8 @@
 #include "judge/change.h"
 #include "model.h"
 
-/* Which clause of the rule gave a config its verdict. */
-enum clause {
-    CLAUSE_FAULT,
-    CLAUSE_IDENTICAL,
-    CLAUSE_NO_SAMPLES,
-    CLAUSE_ALL_MARKED,
-    CLAUSE_NOTHING_AGAINST,
-    CLAUSE_FEW,
-    CLAUSE_FEW_MARKED,
-    CLAUSE_CONTROL,
-    CLAUSE_REGRESSED,      /* there is no base to ask, or base is what is compared with */
-    CLAUSE_REGRESSED_ADDS, /* … and base is faster, too */
-    CLAUSE_OWN_UNKNOWN,
-    CLAUSE_OWN_UNCLEAR,
-    CLAUSE_LOST,
-    CLAUSE_IMPROVED,
-    CLAUSE_HELD,
-    CLAUSE_STRADDLES,
-    CLAUSE_COUNT
-};
-
 /* The numbers that the verdict of one config was made from, as they were used. */
 struct config_log {
-    enum clause clause;
     double tick_ns, stored_tick_ns;
     struct medians medians;  /* no rows where nothing had to be computed */
     double *stored_medians;  /* owned */

@@ -6,29 +6,50 @@
 #include "judge/num.h"
 #include "judge/text.h"
 
-static const char *const clause_words[CLAUSE_COUNT] = {
-    [CLAUSE_FAULT] = "it could not be measured: unmeasured",
-    [CLAUSE_IDENTICAL] = "the same machine code needs no measuring: held",
-    [CLAUSE_NO_SAMPLES] = "no replicate has samples of head: unmeasured",
-    [CLAUSE_ALL_MARKED] = "every replicate with samples of head is marked: unclear",
-    [CLAUSE_NOTHING_AGAINST] = "there is nothing to compare against: unmeasured",
-    [CLAUSE_FEW] = "fewer replicates than `min-replicates`: unmeasured",
-    [CLAUSE_FEW_MARKED] = "fewer than `min-replicates` are left without a mark: unclear",
-    [CLAUSE_CONTROL] = "control lies wholly outside its floor, biased: unmeasured",
-    [CLAUSE_REGRESSED] = "the claim is wholly above the line, and there is no base arm to ask "
-                         "whether it is this change's doing: regressed",
-    [CLAUSE_REGRESSED_ADDS] = "the claim is wholly above the line, and against base wholly "
-                              "above own-floor: regressed",
-    [CLAUSE_OWN_UNKNOWN] = "the claim is wholly above the line, but a single replicate has "
-                           "base: unclear",
-    [CLAUSE_OWN_UNCLEAR] = "the claim is wholly above the line, against base not wholly above "
-                           "own-floor, and replicates are left: unclear",
-    [CLAUSE_LOST] = "the claim is wholly above the line, but against base not wholly above "
-                    "own-floor: held, already lost on main",
-    [CLAUSE_IMPROVED] = "the claim is wholly below the line: improved",
-    [CLAUSE_HELD] = "the interval of the looks is wholly inside both lines: held",
-    [CLAUSE_STRADDLES] = "neither interval is wholly on one side: unclear",
-};
+/* Where one clause has several ways to a verdict, the verdict tells which. */
+static const char *clause_words(const struct config_verdict *verdict,
+                                const struct config_log *log)
+{
+    switch (verdict->clause) {
+    case CLAUSE_WITHIN:
+        return "the interval of the looks is wholly inside both lines: held";
+    case CLAUSE_BEYOND:
+        if (verdict->verdict == VERDICT_IMPROVED)
+            return "the claim is wholly below the line: improved";
+        return log->base.replicates == 0 || verdict->against == AGAINST_BASE
+                   ? "the claim is wholly above the line, and there is no base arm to ask "
+                     "whether it is this change's doing: regressed"
+                   : "the claim is wholly above the line, and against base wholly above "
+                     "own-floor: regressed";
+    case CLAUSE_STRADDLES:
+        return "neither interval is wholly on one side: unclear";
+    case CLAUSE_LOST_ON_MAIN:
+        return "the claim is wholly above the line, but against base not wholly above "
+               "own-floor: held, already lost on main";
+    case CLAUSE_OWN_UNCLEAR:
+        return log->base.change.known
+                   ? "the claim is wholly above the line, against base not wholly above "
+                     "own-floor, and replicates are left: unclear"
+                   : "the claim is wholly above the line, but a single replicate has base: "
+                     "unclear";
+    case CLAUSE_FEW_REPLICATES:
+        return "fewer replicates than `min-replicates`: unmeasured";
+    case CLAUSE_MARKED:
+        return log->medians.count == 0
+                   ? "every replicate with samples of head is marked: unclear"
+                   : "fewer than `min-replicates` are left without a mark: unclear";
+    case CLAUSE_CONTROL_BIASED:
+        return "control lies wholly outside its floor, biased: unmeasured";
+    case CLAUSE_NO_SAMPLES:
+        return "no replicate has samples of head: unmeasured";
+    case CLAUSE_NOTHING_AGAINST:
+        return "there is nothing to compare against: unmeasured";
+    case CLAUSE_IDENTICAL_CODE:
+        return "the same machine code needs no measuring: held";
+    default:
+        return "it could not be measured: unmeasured";
+    }
+}
 
 static const char *const bound_words[] = {
     [BOUND_BOOTSTRAP] = "bootstrap",
@@ -209,7 +230,7 @@ static void put_lines(const struct rule *rule, const struct config_verdict *verd
         if (log->control.change.known)
             buf_addf(out, "    biased where `looks` is wholly outside ±%g%%: %s\n",
                      100 * rule->control_floor,
-                     log->clause == CLAUSE_CONTROL ? "yes" : "no");
+                     verdict->clause == CLAUSE_CONTROL_BIASED ? "yes" : "no");
     }
     static const char control[] = "control's";
     if (log->anchor.replicates > 0)
@@ -237,7 +258,7 @@ static void put_config(const struct config_samples *samples, const struct rule *
         buf_addf(out, "  clock ticks in %g ns\n", log->tick_ns);
     put_replicates(samples, log, out);
     put_lines(rule, verdict, log, out);
-    buf_addf(out, "  clause: %s\n  %s: ", clause_words[log->clause],
+    buf_addf(out, "  clause: %s\n  %s: ", clause_words(verdict, log),
              verdict_name(verdict->verdict));
     text_plain(out, verdict->reason);
     if (verdict->fault != FAULT_NONE)

@@ -112,6 +112,12 @@ static int get_fault(const json_t *object, const struct json_at *at,
                           "or us",
                           name);
     out->fault = (enum fault)fault;
+    char clause[MODEL_NAME_BYTES];
+    struct json_at clause_at = {.parent = at, .key = "clause"};
+    if (nouns_get_text(object, "clause", at, clause, sizeof clause, err) != 0)
+        return -1;
+    if (clause_parse(clause, &out->clause) != 0)
+        return json_error(&clause_at, err, "`%s` is not known", clause);
     return 0;
 }
 
@@ -364,6 +370,7 @@ static void put_rare(struct buf *out, const struct samples *samples,
         put_text(out, "identical", arm_name(config->identical_to));
     if (config->fault != FAULT_NONE) {
         put_text(out, "fault", fault_name(config->fault));
+        put_text(out, "clause", clause_name(config->clause));
         put_text(out, "failure", config->failure);
     }
     if (config->anchor_failed)

@@ -25,6 +25,7 @@ void verdict_roll_up(struct comparison *comparison)
     if (comparison->count == 0) {
         comparison->verdict = VERDICT_UNMEASURED;
         comparison->fault = FAULT_US;
+        comparison->clause = CLAUSE_NO_SAMPLES;
         set_text(comparison->reason, "no configs: nothing was measured");
         return;
     }
@@ -38,6 +39,7 @@ void verdict_roll_up(struct comparison *comparison)
     }
     comparison->verdict = worst->verdict;
     comparison->fault = worst->fault;
+    comparison->clause = worst->clause;
     if (one_reason)
         set_text(comparison->reason, worst->reason);
     else
@@ -46,9 +48,11 @@ void verdict_roll_up(struct comparison *comparison)
 }
 
 void verdict_whole(struct comparison *out, const struct device *device,
-                   enum verdict verdict, enum fault fault, const char *reason)
+                   enum verdict verdict, enum fault fault, enum clause clause,
+                   const char *reason)
 {
-    *out = (struct comparison){.device = *device, .verdict = verdict, .fault = fault};
+    *out = (struct comparison){
+        .device = *device, .verdict = verdict, .fault = fault, .clause = clause};
     set_text(out->reason, reason);
 }
 
@@ -96,6 +100,14 @@ static void put_fault(struct buf *out, enum fault fault)
         buf_adds(out, "null");
     else
         text_string(out, fault_name(fault));
+}
+
+static void put_clause(struct buf *out, enum clause clause)
+{
+    if (clause == CLAUSE_NONE)
+        buf_adds(out, "null");
+    else
+        text_string(out, clause_name(clause));
 }
 
 static void put_medians(struct buf *out, const struct config_verdict *config)
@@ -150,7 +162,9 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     buf_adds(out, "    {\n      \"name\": ");
     text_string(out, config->config.name);
     buf_addf(out,
-             ", \"verdict\": \"%s\",\n      \"reason\": ", verdict_name(config->verdict));
+             ", \"verdict\": \"%s\", \"clause\": ", verdict_name(config->verdict));
+    put_clause(out, config->clause);
+    buf_adds(out, ",\n      \"reason\": ");
     text_string(out, config->reason);
     buf_addf(out, ",\n      \"against\": \"%s\", ", against_name(config->against));
     put_change(out, &config->change);
@@ -176,8 +190,10 @@ int verdict_format_json(const struct comparison *comparison, struct buf *out,
                         struct err *err)
 {
     buf_addf(out,
-             "{\n  \"schema\": \"%s\",\n  \"verdict\": \"%s\",\n  \"reason\": ", schema,
+             "{\n  \"schema\": \"%s\",\n  \"verdict\": \"%s\", \"clause\": ", schema,
              verdict_name(comparison->verdict));
+    put_clause(out, comparison->clause);
+    buf_adds(out, ",\n  \"reason\": ");
     text_string(out, comparison->reason);
     buf_adds(out, ",\n  \"fault\": ");
     put_fault(out, comparison->fault);
@@ -230,6 +246,11 @@ static const char *fault_word(int i)
     return fault_name((enum fault)i);
 }
 
+static const char *clause_word(int i)
+{
+    return clause_name((enum clause)i);
+}
+
 static const char *mark_word(int i)
 {
     return mark_name((unsigned)i);
@@ -243,6 +264,18 @@ static int get_fault(const json_t *object, const struct json_at *at, enum fault 
         get_word(object, "fault", at, fault_word, FAULT_US + 1, &fault, err) != 0)
         return -1;
     *out = (enum fault)fault;
+    return 0;
+}
+
+/* Files from before clauses have none. */
+static int get_clause(const json_t *object, const struct json_at *at, enum clause *out,
+                      struct err *err)
+{
+    int clause = CLAUSE_NONE;
+    if (json_has(object, "clause") &&
+        get_word(object, "clause", at, clause_word, CLAUSE_COUNT, &clause, err) != 0)
+        return -1;
+    *out = (enum clause)clause;
     return 0;
 }
 
@@ -406,7 +439,8 @@ static int get_config(const json_t *object, const struct json_at *at,
         get_count(object, "attempts", at, &out->attempts, err) != 0 ||
         get_count(object, "looks", at, &looks, err) != 0 ||
         get_marks(object, at, &out->marks, err) != 0 ||
-        get_fault(object, at, &out->fault, err) != 0)
+        get_fault(object, at, &out->fault, err) != 0 ||
+        get_clause(object, at, &out->clause, err) != 0)
         return -1;
     out->verdict = (enum verdict)verdict;
     out->against = (enum against)against;
@@ -458,6 +492,7 @@ int verdict_parse_json(const char *bytes, size_t len, const char *name,
                  err) != 0 ||
         nouns_get_text(root, "reason", &at, read.reason, sizeof read.reason, err) != 0 ||
         get_fault(root, &at, &read.fault, err) != 0 ||
+        get_clause(root, &at, &read.clause, err) != 0 ||
         get_configs(root, &at, &read, err) != 0)
         return -1;
     if (json_has(root, "unclear_passes") &&

@@ -106,15 +106,17 @@ static int add_facts(const struct bench_request *request, const struct machine *
     return failed == 0 ? 0 : err_set(err, ERR_HOST, "out of memory for the environment");
 }
 
-static void fail(struct config_samples *config, enum fault fault, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void fail(struct config_samples *config, enum fault fault, const char *format, ...)
+static void fail(struct config_samples *config, enum fault fault, enum clause clause,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void fail(struct config_samples *config, enum fault fault, enum clause clause,
+                 const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vsnprintf(config->failure, sizeof config->failure, format, args);
     va_end(args);
     config->fault = fault;
+    config->clause = clause;
 }
 
 static void fail_anchor(struct config_samples *config, const char *text)
@@ -147,7 +149,7 @@ static int check_exports(const struct bench_config *bench, struct config_samples
         if (arm == ARM_ANCHOR)
             fail_anchor(config, text);
         else if (config->fault == FAULT_NONE)
-            fail(config, faults[arm], "%s%.480s", arm == ARM_BASE ? "base: " : "", text);
+            fail(config, faults[arm], CLAUSE_REFUSED, "%s%.480s", arm == ARM_BASE ? "base: " : "", text);
     }
     return 0;
 }
@@ -194,6 +196,17 @@ int bench_begin(const struct bench_request *request, struct samples *out, struct
 
 /* ---- whose fault ---- */
 
+static enum clause clause_of(enum trouble_kind kind)
+{
+    static const enum clause clauses[] = {
+        [TROUBLE_NONE] = CLAUSE_INTERNAL,   [TROUBLE_REFUSED] = CLAUSE_REFUSED,
+        [TROUBLE_WRONG] = CLAUSE_WRONG_RESULT, [TROUBLE_CRASH] = CLAUSE_CRASHED,
+        [TROUBLE_HANG] = CLAUSE_TIMED_OUT,  [TROUBLE_GARBLED] = CLAUSE_GARBLED,
+        [TROUBLE_LIE] = CLAUSE_IMPLAUSIBLE, [TROUBLE_HOST] = CLAUSE_HOST_FAILED,
+    };
+    return clauses[kind];
+}
+
 /* Has this config such an arm, whether or not it can run? */
 static bool has_arm(const struct round *round, size_t i, enum arm arm)
 {
@@ -222,8 +235,8 @@ static bool everyone(const struct round *round, size_t i, const struct trouble *
 static void fail_everyone(struct round *round, size_t i, const struct trouble *trouble)
 {
     bool ours = trouble->kind == TROUBLE_WRONG || trouble->kind == TROUBLE_REFUSED;
-    fail(&round->samples->configs[i], ours ? FAULT_US : FAULT_HOST, "every arm alike: %.480s",
-         trouble->text);
+    fail(&round->samples->configs[i], ours ? FAULT_US : FAULT_HOST, CLAUSE_EVERY_ARM,
+         "every arm alike: %.480s", trouble->text);
 }
 
 /* One arm of one config in a process of its own, as long as it would be measured. */
@@ -255,11 +268,12 @@ static int confirm(struct round *round, size_t i, enum arm arm, const struct tro
         round->pending[i].seen[arm] = alone;
         if (alone.kind != TROUBLE_HOST)
             return 1;
-        fail(&round->samples->configs[i], FAULT_HOST, "%s: %.480s", arm_name(arm), alone.text);
+        fail(&round->samples->configs[i], FAULT_HOST, CLAUSE_HOST_FAILED, "%s: %.480s",
+             arm_name(arm), alone.text);
         return 0;
     }
-    fail(&round->samples->configs[i], FAULT_PR, "%s runs alone, and beside head: %.440s",
-         arm_name(arm), trouble->text);
+    fail(&round->samples->configs[i], FAULT_PR, CLAUSE_DISTURBS,
+         "%s runs alone, and beside head: %.440s", arm_name(arm), trouble->text);
     return 0;
 }
 
@@ -269,13 +283,13 @@ static void fail_head(struct round *round, size_t i, const struct trouble *troub
 {
     const struct bench_request *request = round->request;
     const char *path = request->configs[i].library[ARM_HEAD];
-    fail(&round->samples->configs[i], FAULT_PR, "%s", trouble->text);
+    fail(&round->samples->configs[i], FAULT_PR, clause_of(trouble->kind), "%s", trouble->text);
     for (size_t j = 0; trouble->whole && j < request->config_count; j++) {
         struct config_samples *other = &round->samples->configs[j];
         if (j == i || !round->pending[j].wanted || other->fault != FAULT_NONE ||
             strcmp(request->configs[j].library[ARM_HEAD], path) != 0)
             continue;
-        fail(other, FAULT_PR, "%.400s, in config %s", trouble->text,
+        fail(other, FAULT_PR, clause_of(trouble->kind), "%.400s, in config %s", trouble->text,
              request->configs[i].config.name);
         round->pending[j].wanted = false;
     }
@@ -292,7 +306,8 @@ static int settle_base(struct round *round, size_t i, struct err *err)
     if (everyone(round, i, &head, seen))
         fail_everyone(round, i, &head);
     else
-        fail(&round->samples->configs[i], FAULT_BASE, "base: %.480s", seen[ARM_BASE].text);
+        fail(&round->samples->configs[i], FAULT_BASE, clause_of(seen[ARM_BASE].kind),
+             "base: %.480s", seen[ARM_BASE].text);
     return 0;
 }
 
@@ -332,7 +347,7 @@ static int settle(struct round *round, size_t i, struct process_config *ran, str
     if (trouble[ARM_ANCHOR].kind == TROUBLE_NONE)
         trouble[ARM_ANCHOR] = trouble[ARM_CONTROL];
     if (trouble[ARM_COUNT].kind != TROUBLE_NONE) {
-        fail(config, FAULT_HOST, "%s", trouble[ARM_COUNT].text);
+        fail(config, FAULT_HOST, CLAUSE_HOST_FAILED, "%s", trouble[ARM_COUNT].text);
         return 0;
     }
     if (leave_out_others(round, i, trouble))

@@ -20,6 +20,8 @@ const struct config_samples *parts_samples(const struct report_view *view,
 
 bool parts_identical(const struct report_view *view, const struct config_verdict *row)
 {
+    if (row->clause != CLAUSE_NONE)
+        return row->clause == CLAUSE_IDENTICAL_CODE;
     const struct config_samples *samples = parts_samples(view, row);
     if (samples != NULL)
         return samples->identical && row->verdict == VERDICT_HELD;
@@ -28,10 +30,10 @@ bool parts_identical(const struct report_view *view, const struct config_verdict
 
 bool parts_already_lost(const struct report_view *view, const struct config_verdict *row)
 {
-    if (row->verdict != VERDICT_HELD || !row->change.known)
-        return false;
-    return view->threshold > 0 ? row->change.ci_decision.low > view->threshold
-                               : strstr(row->reason, "already lost on main") != NULL;
+    if (row->clause != CLAUSE_NONE)
+        return row->clause == CLAUSE_LOST_ON_MAIN;
+    return row->verdict == VERDICT_HELD && row->change.known && view->threshold > 0 &&
+           row->change.ci_decision.low > view->threshold;
 }
 
 void parts_text(struct buf *out, const char *text, size_t max)

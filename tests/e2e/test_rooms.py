@@ -80,7 +80,7 @@ def judge_is_pure():
     needed = {re.sub(r"^__(?:isoc\d*_)?|_chk$", "", n) for n in needed
               if not re.match(r"_*(asan|ubsan|lsan|sanitizer|stack_chk)|_GLOBAL_", n)}
     needed = {n for n in needed if not re.match(
-        r"(buf|err|json|dtype|arm|mark|fault|verdict|against|model|environment|baseline|samples|"
+        r"(buf|err|json|dtype|arm|mark|fault|verdict|against|clause|model|environment|baseline|samples|"
         r"config_samples|replicate|series|rule|comparison|problem)_", n)}
     ok(needed, "symbols were read")
     eq(sorted(needed - PURE), [], "nothing else is called")

@@ -47,7 +47,8 @@ static void test_roll_up(void)
     HAS(empty.reason, "no configs");
     tap_case("a verdict for the whole");
     struct device device = {.slug = "cpu", .name = "a CPU"};
-    verdict_whole(&empty, &device, VERDICT_HELD, FAULT_NONE, "kernel not touched");
+    verdict_whole(&empty, &device, VERDICT_HELD, FAULT_NONE, CLAUSE_NOT_TOUCHED,
+                  "kernel not touched");
     EQ_INT(comparison_exit(&empty), 0);
     EQ_STR(empty.reason, "kernel not touched");
     EQ_STR(empty.device.slug, "cpu");
@@ -61,6 +62,7 @@ static struct comparison make(void)
     add_replicates(add_config(&samples, "none"), 0, (struct changes){0});
     struct config_samples *bad = add_config(&samples, "bad");
     bad->fault = FAULT_PR;
+    bad->clause = CLAUSE_WRONG_RESULT;
     strcpy(bad->failure, "wrong result\x1b[31m");
     samples.configs[0].replicates[0].marks = MARK_SHARED | MARK_CLOCK;
     struct rule rule = rule_default();
@@ -222,7 +224,8 @@ static void test_table(void)
     comparison_free(&comparison);
     tap_case("a verdict for the whole is one line");
     struct device device = {.slug = "cpu"};
-    verdict_whole(&comparison, &device, VERDICT_HELD, FAULT_NONE, "kernel not touched");
+    verdict_whole(&comparison, &device, VERDICT_HELD, FAULT_NONE, CLAUSE_NOT_TOUCHED,
+                  "kernel not touched");
     buf_init(&out, 1 << 16);
     verdict_format_table(&comparison, &out);
     EQ_STR(out.data, "held on cpu: kernel not touched\n");
