@@ -119,6 +119,11 @@ static void fail(struct config_samples *config, enum fault fault, enum clause cl
     config->clause = clause;
 }
 
+static enum fault fault_of_head(const struct bench_request *request)
+{
+    return request->head_is_main ? FAULT_BASE : FAULT_PR;
+}
+
 static void fail_anchor(struct config_samples *config, const char *text)
 {
     config->anchor_failed = true;
@@ -126,11 +131,9 @@ static void fail_anchor(struct config_samples *config, const char *text)
 }
 
 /* What a library exports is read from its file before anything of it runs. */
-static int check_exports(const struct bench_config *bench, struct config_samples *config,
-                         struct err *err)
+static int check_exports(const struct bench_request *request, const struct bench_config *bench,
+                         struct config_samples *config, struct err *err)
 {
-    static const enum fault faults[ARM_COUNT] = {[ARM_HEAD] = FAULT_PR,
-                                                 [ARM_BASE] = FAULT_BASE};
     for (int arm = 0; arm < ARM_CONTROL; arm++) {
         struct err why = {0};
         if (bench->library[arm] == NULL ||
@@ -149,7 +152,8 @@ static int check_exports(const struct bench_config *bench, struct config_samples
         if (arm == ARM_ANCHOR)
             fail_anchor(config, text);
         else if (config->fault == FAULT_NONE)
-            fail(config, faults[arm], CLAUSE_REFUSED, "%s%.480s", arm == ARM_BASE ? "base: " : "", text);
+            fail(config, arm == ARM_BASE ? FAULT_BASE : fault_of_head(request), CLAUSE_REFUSED,
+                 "%s%.480s", arm == ARM_BASE ? "base: " : "", text);
     }
     return 0;
 }
@@ -168,7 +172,7 @@ static int add_config(const struct bench_request *request, const struct machine 
         config->arms[arm].present = bench->library[arm] != NULL;
     }
     config->arms[ARM_CONTROL] = config->arms[ARM_ANCHOR];
-    return check_exports(bench, config, err);
+    return check_exports(request, bench, config, err);
 }
 
 int bench_begin(const struct bench_request *request, struct samples *out, struct err *err)
@@ -213,6 +217,16 @@ static bool has_arm(const struct round *round, size_t i, enum arm arm)
     return round->request->configs[i].library[arm == ARM_CONTROL ? ARM_ANCHOR : arm] != NULL;
 }
 
+/* Does this arm take part in the config's next process? */
+static bool takes_part(const struct round *round, size_t i, enum arm arm)
+{
+    const struct config_samples *config = &round->samples->configs[i];
+    if (arm >= ARM_OTHER && config->left_out[arm - ARM_OTHER][0] != '\0')
+        return false;
+    return has_arm(round, i, arm) &&
+           !(config->anchor_failed && (arm == ARM_ANCHOR || arm == ARM_CONTROL));
+}
+
 static bool same_trouble(const struct trouble *a, const struct trouble *b)
 {
     if (a->kind == TROUBLE_NONE || a->kind != b->kind)
@@ -234,9 +248,9 @@ static bool everyone(const struct round *round, size_t i, const struct trouble *
 
 static void fail_everyone(struct round *round, size_t i, const struct trouble *trouble)
 {
-    bool ours = trouble->kind == TROUBLE_WRONG || trouble->kind == TROUBLE_REFUSED;
-    fail(&round->samples->configs[i], ours ? FAULT_US : FAULT_HOST, CLAUSE_EVERY_ARM,
-         "every arm alike: %.480s", trouble->text);
+    /* Kernels that are all wrong, or do not know this problem, are what main has. */
+    fail(&round->samples->configs[i], trouble->kind == TROUBLE_WRONG ? FAULT_BASE : FAULT_HOST,
+         CLAUSE_EVERY_ARM, "every arm alike: %.480s", trouble->text);
 }
 
 /* One arm of one config in a process of its own, as long as it would be measured. */
@@ -272,7 +286,7 @@ static int confirm(struct round *round, size_t i, enum arm arm, const struct tro
              arm_name(arm), alone.text);
         return 0;
     }
-    fail(&round->samples->configs[i], FAULT_PR, CLAUSE_DISTURBS,
+    fail(&round->samples->configs[i], fault_of_head(round->request), CLAUSE_DISTURBS,
          "%s runs alone, and beside head: %.440s", arm_name(arm), trouble->text);
     return 0;
 }
@@ -283,13 +297,14 @@ static void fail_head(struct round *round, size_t i, const struct trouble *troub
 {
     const struct bench_request *request = round->request;
     const char *path = request->configs[i].library[ARM_HEAD];
-    fail(&round->samples->configs[i], FAULT_PR, clause_of(trouble->kind), "%s", trouble->text);
+    enum fault fault = fault_of_head(request);
+    fail(&round->samples->configs[i], fault, clause_of(trouble->kind), "%s", trouble->text);
     for (size_t j = 0; trouble->whole && j < request->config_count; j++) {
         struct config_samples *other = &round->samples->configs[j];
         if (j == i || !round->pending[j].wanted || other->fault != FAULT_NONE ||
             strcmp(request->configs[j].library[ARM_HEAD], path) != 0)
             continue;
-        fail(other, FAULT_PR, clause_of(trouble->kind), "%.400s, in config %s", trouble->text,
+        fail(other, fault, clause_of(trouble->kind), "%.400s, in config %s", trouble->text,
              request->configs[i].config.name);
         round->pending[j].wanted = false;
     }
@@ -308,6 +323,32 @@ static int settle_base(struct round *round, size_t i, struct err *err)
     else
         fail(&round->samples->configs[i], FAULT_BASE, clause_of(seen[ARM_BASE].kind),
              "base: %.480s", seen[ARM_BASE].text);
+    return 0;
+}
+
+/* Head has trouble, and base none that was seen. A process that head ended may have ended before
+ * base was looked at: what main cannot do either is no fault of a pull request. Where there is no
+ * base arm, the anchor runs base's own code. */
+static int settle_head(struct round *round, size_t i, const struct trouble *head,
+                       struct err *err)
+{
+    enum arm of_base = has_arm(round, i, ARM_BASE) ? ARM_BASE : ARM_ANCHOR;
+    struct config_samples *config = &round->samples->configs[i];
+    struct trouble *seen = round->pending[i].seen;
+    if (head->kind != TROUBLE_WRONG && !round->request->head_is_main &&
+        takes_part(round, i, of_base) && seen[of_base].kind == TROUBLE_NONE &&
+        probe(round, i, of_base, &seen[of_base], err) != 0)
+        return -1;
+    if (seen[of_base].kind == TROUBLE_HOST)
+        fail(config, FAULT_HOST, CLAUSE_HOST_FAILED, "%s: %.480s", arm_name(of_base),
+             seen[of_base].text);
+    else if (everyone(round, i, head, seen))
+        fail_everyone(round, i, head);
+    else if (seen[of_base].kind != TROUBLE_NONE && !round->request->head_is_main)
+        fail(config, FAULT_BASE, clause_of(seen[of_base].kind), "base as well: %.480s",
+             seen[of_base].text);
+    else
+        fail_head(round, i, head);
     return 0;
 }
 
@@ -352,10 +393,6 @@ static int settle(struct round *round, size_t i, struct process_config *ran, str
     }
     if (leave_out_others(round, i, trouble))
         return 0;
-    if (everyone(round, i, &trouble[ARM_HEAD], trouble)) {
-        fail_everyone(round, i, &trouble[ARM_HEAD]);
-        return 0;
-    }
     static const enum arm of_main[] = {ARM_ANCHOR, ARM_BASE};
     for (size_t a = 0; a < 2; a++) {
         if (trouble[of_main[a]].kind == TROUBLE_NONE)
@@ -367,13 +404,8 @@ static int settle(struct round *round, size_t i, struct process_config *ran, str
     const struct trouble *seen = round->pending[i].seen;
     if (seen[ARM_BASE].kind != TROUBLE_NONE)
         return settle_base(round, i, err);
-    if (trouble[ARM_HEAD].kind != TROUBLE_NONE) {
-        if (everyone(round, i, &trouble[ARM_HEAD], seen))
-            fail_everyone(round, i, &trouble[ARM_HEAD]);
-        else
-            fail_head(round, i, &trouble[ARM_HEAD]);
-        return 0;
-    }
+    if (trouble[ARM_HEAD].kind != TROUBLE_NONE)
+        return settle_head(round, i, &trouble[ARM_HEAD], err);
     fail_anchor(config, seen[ARM_ANCHOR].text);
     say(round->request, "%s: going on without its anchor: %.440s", config->config.name,
         config->anchor_failure);
@@ -424,16 +456,6 @@ static int digest(struct round *round, size_t i, struct process_config *ran, boo
         say(round->request, "%s: unmeasured, %s: %.440s", config->config.name,
             fault_name(config->fault), config->failure);
     return rc;
-}
-
-/* Does this arm take part in the config's next process? */
-static bool takes_part(const struct round *round, size_t i, enum arm arm)
-{
-    const struct config_samples *config = &round->samples->configs[i];
-    if (arm >= ARM_OTHER && config->left_out[arm - ARM_OTHER][0] != '\0')
-        return false;
-    return has_arm(round, i, arm) &&
-           !(config->anchor_failed && (arm == ARM_ANCHOR || arm == ARM_CONTROL));
 }
 
 /* One process for as many of the pending configs as it has room for. */

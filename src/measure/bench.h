@@ -42,6 +42,7 @@ struct bench_request {
     bool peers;           /* libraries that nobody checks while they are timed may be arms */
     const struct sandbox_bind *expose; /* what they need besides; see sandbox_expose */
     size_t expose_count;
+    bool head_is_main;    /* a promotion: what head cannot do is main's fault, not a PR's */
     bool sandboxed;       /* false only for `ratchet bench --no-sandbox`, one's own code */
     uid_t uid;
     gid_t gid;

@@ -205,7 +205,7 @@ def broken_base():
 def all_broken():
     """every arm is wrong, or crashes: none of theirs"""
     bad = kernel("wrong")
-    unmeasured(bench(head=bad, base=bad, anchor=bad), "us", "every arm alike", "all wrong")
+    unmeasured(bench(head=bad, base=bad, anchor=bad), "the base", "every arm alike", "all wrong")
     bad = kernel("crash")
     unmeasured(bench(head=bad, base=bad, anchor=bad), "the host", "every arm alike", "all crash")
     unmeasured(bench(head=bad, anchor=bad), "the host", "every arm alike", "without base")
