@@ -28,6 +28,7 @@ static const char *const clause_names[CLAUSE_COUNT] = {
     [CLAUSE_BELOW_CLOCK] = "below-clock",
     [CLAUSE_NO_SAMPLES] = "no-samples",
     [CLAUSE_NOTHING_AGAINST] = "nothing-against",
+    [CLAUSE_ANCHOR_UNBUILT] = "anchor-unbuilt",
     [CLAUSE_NOT_MEASURED] = "not-measured",
     [CLAUSE_IDENTICAL_CODE] = "identical-code",
     [CLAUSE_NOT_TOUCHED] = "not-touched",

@@ -109,6 +109,7 @@ enum clause {
     CLAUSE_BELOW_CLOCK,     /* shorter than the clock can see */
     CLAUSE_NO_SAMPLES,
     CLAUSE_NOTHING_AGAINST, /* no anchor, no base, no stored samples */
+    CLAUSE_ANCHOR_UNBUILT,  /* the anchor builds here by no recipe: the host's */
     CLAUSE_NOT_MEASURED,    /* the baseline has the config, and nobody measured it */
     /* nothing was measured, because nothing had to be */
     CLAUSE_IDENTICAL_CODE,
@@ -166,6 +167,7 @@ struct config_samples {
     char failure[MODEL_TEXT_BYTES];  /* …and why, one line */
     bool anchor_failed;              /* the anchor cannot run: stored samples decide */
     char anchor_failure[MODEL_TEXT_BYTES];
+    bool anchor_unbuilt;             /* … because no recipe builds it here: unclear at most */
     char left_out[ARM_OTHERS_MAX][MODEL_TEXT_BYTES]; /* why another arm has no samples, or "" */
     unsigned long long peak_bytes[ARM_COUNT]; /* peak memory of a launch; 0: not known */
 };
@@ -206,6 +208,8 @@ struct baseline_config {
     char recorded[32];            /* UTC, "2026-11-21T01:10:20Z" */
     char why[MODEL_NAME_BYTES];   /* "new", "improved", "accepted" */
     char who[128];                /* who accepted a loss, or "" */
+    bool retired;                 /* set by the pipeline, not in the file: main's
+                                     ci/ratchet.conf lists it no more */
 };
 
 /* baseline.json, schema ratchet.baseline/1. */

@@ -298,39 +298,86 @@ static void read_calibration(struct pipeline *pipeline, const char *commit)
     memcpy(pipeline->calibration_problem, problem.text, sizeof problem.text);
 }
 
+/* ci/ratchet.conf of a commit; `name` becomes how errors call it. */
+static int read_conf(struct pipeline *pipeline, const char *commit, struct buf *out,
+                     char name[FILE_PATH_BYTES], struct err *err)
+{
+    if (file_path(name, err, CONFIG_PATH " at %.*s", SHORT_SHA, commit) != 0)
+        return -1;
+    if (git_read_file(pipeline->repo, commit, CONFIG_PATH, out, err) == 0)
+        return 0;
+    err->class = err->class == ERR_NOT_FOUND || err->class == ERR_LIMIT ? ERR_INPUT : err->class;
+    return err_wrap(err, "%s", name);
+}
+
+/* What the baseline has and ci/ratchet.conf lists no more is not waited for. */
+static void mark_retired(struct pipeline *pipeline)
+{
+    const struct ratchet_config *config = &pipeline->config;
+    for (size_t i = 0; i < pipeline->baseline.count; i++) {
+        struct baseline_config *entry = &pipeline->baseline.configs[i];
+        entry->retired = true;
+        for (size_t c = 0; c < config->config_count && entry->retired; c++)
+            entry->retired = strcmp(config->configs[c].name, entry->config.name) != 0;
+    }
+}
+
 int pipeline_read_rules(struct pipeline *pipeline, const char *commit, struct err *err)
 {
     const struct limits *limits = &pipeline->host->limits;
-    const char *slug = pipeline->job.device;
     char name[FILE_PATH_BYTES];
     BUF_AUTO text;
     buf_init(&text, limits->config_bytes);
-    if (file_path(name, err, CONFIG_PATH " at %.*s", SHORT_SHA, commit) != 0)
-        return -1;
-    if (git_read_file(pipeline->repo, commit, CONFIG_PATH, &text, err) != 0) {
-        err->class = err->class == ERR_NOT_FOUND || err->class == ERR_LIMIT ? ERR_INPUT
-                                                                            : err->class;
-        return err_wrap(err, "%s", name);
-    }
-    if (config_parse(text.data, text.len, name, slug, limits, &pipeline->config, err) != 0)
+    if (read_conf(pipeline, commit, &text, name, err) != 0 ||
+        config_parse(text.data, text.len, name, pipeline->job.device, limits, &pipeline->config,
+                     err) != 0)
         return -1;
     pipeline->has_config = true;
-
     read_calibration(pipeline, commit);
-    return read_baseline(pipeline, commit, err);
+    if (read_baseline(pipeline, commit, err) != 0)
+        return -1;
+    mark_retired(pipeline);
+    return 0;
 }
 
-static int kernel_touched(struct pipeline *pipeline, bool *touched, struct err *err)
+int pipeline_read_source(struct pipeline *pipeline, const char *commit,
+                         struct kernel_source *out, struct err *err)
 {
+    const struct limits *limits = &pipeline->host->limits;
+    char name[FILE_PATH_BYTES];
+    BUF_AUTO text;
+    buf_init(&text, limits->config_bytes);
+    return read_conf(pipeline, commit, &text, name, err) != 0 ||
+                   config_parse_source(text.data, text.len, name, pipeline->job.device, limits,
+                                       out, err) != 0
+               ? -1
+               : 0;
+}
+
+/* A build sees what lies under its commit's paths, and its recipe: where base and merge agree in
+ * both, they build the same. */
+static int kernel_touched(struct pipeline *pipeline, const struct kernel_source *merge,
+                          bool *touched, struct err *err)
+{
+    const struct kernel_source *base = &pipeline->config.source;
     const char *paths[MODEL_PATHS_MAX];
-    for (size_t i = 0; i < pipeline->config.path_count; i++)
-        paths[i] = pipeline->config.paths[i];
+    for (size_t i = 0; i < base->path_count; i++)
+        paths[i] = base->paths[i];
     char first[256];
     if (git_differs(pipeline->repo, pipeline->job.base, pipeline->job.merge, paths,
-                    pipeline->config.path_count, touched, first, err) != 0)
+                    base->path_count, touched, first, err) != 0)
         return -1;
     if (*touched)
         pipeline_say(pipeline, "kernel touched: `%s`", first);
+    if (kernel_source_equal(base, merge))
+        return 0;
+    *touched = true;
+    pipeline_say(pipeline, "kernel touched: [kernel] or [build \"%s\"] of " CONFIG_PATH,
+                 pipeline->job.device);
+    pipeline_note(pipeline,
+                  "This pull request changes how the kernel is built: head is built by its own "
+                  "recipe, `%.180s`; base by its own, `%.180s`.",
+                  merge->recipe.command, base->recipe.command);
     return 0;
 }
 
@@ -345,8 +392,9 @@ static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
         return -1;
     if (differs)
         pipeline_note(pipeline,
-                      "This pull request edits %s. A check takes rules and baseline from the "
-                      "base commit; the edit counts once it is merged.",
+                      "This pull request edits %s. A check takes rule, [bench], configs and "
+                      "baseline from the base commit: what it changes there counts once it is "
+                      "merged.",
                       first);
     return 0;
 }
@@ -354,8 +402,16 @@ static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
 static int check(struct pipeline *pipeline, struct err *err)
 {
     bool touched;
+    struct kernel_source source;
+    struct err problem = {0};
     if (pipeline_read_rules(pipeline, pipeline->job.base, err) != 0 ||
-        kernel_touched(pipeline, &touched, err) != 0 || note_ignored_edits(pipeline, err) != 0)
+        note_ignored_edits(pipeline, err) != 0)
+        return -1;
+    if (pipeline_read_source(pipeline, pipeline->job.merge, &source, &problem) != 0) {
+        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_BAD_RECIPE, &problem);
+        return 0;
+    }
+    if (kernel_touched(pipeline, &source, &touched, err) != 0)
         return -1;
     if (touched)
         return pipeline_measure(pipeline, pipeline->job.merge, true, err);

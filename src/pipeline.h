@@ -123,6 +123,11 @@ void pipeline_note(struct pipeline *pipeline, const char *format, ...)
 MUST_CHECK int pipeline_read_rules(struct pipeline *pipeline, const char *commit,
                                    struct err *err);
 
+/* What a commit's own ci/ratchet.conf says of its kernel. None, or one that cannot be used, is
+ * ERR_INPUT. */
+MUST_CHECK int pipeline_read_source(struct pipeline *pipeline, const char *commit,
+                                    struct kernel_source *out, struct err *err);
+
 /* The lock that whoever measures on a device of this host holds, and one at a time can:
  * lock-dir/ratchet-cpu.lock, or of a GPU, whatever lane means it, ratchet-gpu-HASH.lock with
  * the hash of its UUID that reports have as gpu_id. `gpu` NULL: not a GPU. */

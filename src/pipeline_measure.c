@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From commits to a comparison: which arms each config has, their libraries, and replicates
- * until the judge has seen enough. */
+/* From libraries to a comparison: the device held, and replicates until the judge has seen
+ * enough. */
 #include "pipeline.h"
 
 #include "base/proc.h"
@@ -8,153 +8,12 @@
 #include "judge/verdict.h"
 #include "measure/bench.h"
 #include "measure/build.h"
-#include "measure/checkout.h"
+#include "pipeline_arms.h"
 
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One commit's library in this job; a commit is built once, whatever arms it serves. */
-struct library {
-    char commit[MODEL_SHA_BYTES];
-    struct build_result result;
-};
-
-struct arms {
-    struct library *libraries; /* owned; room for every config's anchor, head and base */
-    size_t count;
-    const struct library *head, *base;   /* base NULL: no such arm */
-    const struct library *anchor[MODEL_CONFIGS_MAX]; /* NULL: none */
-    char anchor_failure[MODEL_CONFIGS_MAX][MODEL_TEXT_BYTES]; /* "" where it is fine */
-};
-
-static void arms_free(struct arms **arms)
-{
-    if (*arms != NULL)
-        free((*arms)->libraries);
-    free(*arms);
-}
-
-/* ---- build ---- */
-
-static bool may_store(struct pipeline *pipeline, const char *commit)
-{
-    const struct job *job = &pipeline->job;
-    bool ancestor = false;
-    struct err ignored;
-    if (pipeline->repository != NULL &&
-        strcmp(job->base_ref, pipeline->repository->branch) != 0)
-        return false; /* only commits on main may enter the cache */
-    return git_is_ancestor(pipeline->repo, commit, job->base, &ancestor, &ignored) == 0 &&
-           ancestor;
-}
-
-static int build(struct pipeline *pipeline, struct arms *arms, const char *commit,
-                 const char *role, const struct library **out, struct err *err)
-{
-    for (size_t i = 0; i < arms->count; i++) {
-        if (strcmp(arms->libraries[i].commit, commit) == 0) {
-            *out = &arms->libraries[i];
-            return 0;
-        }
-    }
-    char cache[FILE_PATH_BYTES];
-    if (file_path(cache, err, "%s/cache", pipeline->host->state) != 0 ||
-        file_mkdirs(cache, 0700, err) != 0)
-        return -1;
-    struct build_request request = {.repo = pipeline->repo,
-                                    .commit = commit,
-                                    .command = pipeline->config.recipe.command,
-                                    .output = pipeline->config.recipe.output,
-                                    .device = pipeline->job.device,
-                                    .work = pipeline->work,
-                                    .cache = cache,
-                                    .may_store = may_store(pipeline, commit),
-                                    .uid = pipeline->host->sandbox_uid,
-                                    .gid = pipeline->host->sandbox_gid,
-                                    .limits = &pipeline->host->limits};
-    struct library *library = &arms->libraries[arms->count];
-    snprintf(library->commit, sizeof library->commit, "%s", commit);
-    buf_clear(&pipeline->log);
-    if (build_kernel(&request, &library->result, &pipeline->log, err) != 0)
-        return err_wrap(err, "build %s %.10s", role, commit);
-    pipeline->builds++;
-    pipeline->cached += library->result.cached;
-    pipeline->build_s += library->result.seconds;
-    pipeline_say(pipeline, "build %s %.10s: %s, %.1f s", role, commit,
-                 !library->result.built   ? library->result.failure
-                 : library->result.cached ? "from the cache"
-                                          : "done",
-                 library->result.seconds);
-    if (library->result.built)
-        buf_clear(&pipeline->log); /* kept only of a build that failed */
-    arms->count++;
-    *out = library;
-    return 0;
-}
-
-/* A config's anchor is the commit that baseline.json records for it; a config without one is
- * compared with base. */
-static int build_anchor(struct pipeline *pipeline, struct arms *arms, size_t index,
-                        struct err *err)
-{
-    const struct config *config = &pipeline->config.configs[index];
-    const struct baseline_config *entry =
-        pipeline->has_baseline ? baseline_find(&pipeline->baseline, config->name) : NULL;
-    if (entry == NULL || !problem_equal(&entry->config.problem, &config->problem)) {
-        arms->anchor[index] = arms->base;
-        return 0;
-    }
-    struct err problem = {0};
-    if (checkout_need(pipeline->repo, &pipeline->remote, entry->commit, &problem) != 0) {
-        if (problem.class != ERR_NOT_FOUND) {
-            *err = problem;
-            return err_wrap(err, "fetch anchor %.10s", entry->commit);
-        }
-        snprintf(arms->anchor_failure[index], MODEL_TEXT_BYTES,
-                 "anchor %.10s is not in the repository any more", entry->commit);
-        return 0;
-    }
-    const struct library *library;
-    if (build(pipeline, arms, entry->commit, "anchor", &library, err) != 0)
-        return -1;
-    if (library->result.built)
-        arms->anchor[index] = library;
-    else
-        snprintf(arms->anchor_failure[index], MODEL_TEXT_BYTES, "anchor %.10s: %.400s",
-                 entry->commit, library->result.failure);
-    return 0;
-}
-
-static int unbuilt(struct pipeline *pipeline, const struct library *library, enum fault fault)
-{
-    char reason[MODEL_TEXT_BYTES];
-    snprintf(reason, sizeof reason, "%.10s: %.480s", library->commit, library->result.failure);
-    verdict_whole(&pipeline->comparison, &pipeline->samples.device, VERDICT_UNMEASURED, fault,
-                  CLAUSE_BUILD_FAILED, reason);
-    return 0;
-}
-
-/* 1: all there is to build is built; 0: the verdict stands already; -1: error. */
-static int build_arms(struct pipeline *pipeline, struct arms *arms, const char *head,
-                      bool with_base, struct err *err)
-{
-    enum fault fault = with_base ? FAULT_PR : FAULT_BASE;
-    if (build(pipeline, arms, head, "head", &arms->head, err) != 0)
-        return -1;
-    if (!arms->head->result.built)
-        return unbuilt(pipeline, arms->head, fault);
-    if (with_base && build(pipeline, arms, pipeline->job.base, "base", &arms->base, err) != 0)
-        return -1;
-    if (with_base && !arms->base->result.built)
-        return unbuilt(pipeline, arms->base, FAULT_BASE);
-    for (size_t i = 0; i < pipeline->config.config_count; i++)
-        if (build_anchor(pipeline, arms, i, err) != 0)
-            return -1;
-    buf_clear(&pipeline->log); /* an anchor's trouble is a line, not a log */
-    return 1;
-}
 
 /* ---- bench ---- */
 
@@ -168,11 +27,6 @@ static void set_arm(struct bench_config *bench, enum arm arm, const struct libra
     snprintf(bench->info[arm].code, sizeof bench->info[arm].code, "%s", library->result.code);
 }
 
-static bool same_code(const struct library *a, const struct library *b)
-{
-    return a != NULL && b != NULL && strcmp(a->result.code, b->result.code) == 0;
-}
-
 /* Where base runs the anchor's own machine code, a base arm would measure the anchor a third
  * time: the change against the anchor is the PR's own contribution then. */
 static void set_arms(const struct pipeline *pipeline, const struct arms *arms,
@@ -181,8 +35,8 @@ static void set_arms(const struct pipeline *pipeline, const struct arms *arms,
     for (size_t i = 0; i < pipeline->config.config_count; i++) {
         benches[i].config = pipeline->config.configs[i];
         set_arm(&benches[i], ARM_HEAD, arms->head);
-        set_arm(&benches[i], ARM_ANCHOR, arms->anchor[i]);
-        if (!same_code(arms->base, arms->anchor[i]))
+        set_arm(&benches[i], ARM_ANCHOR, arms_anchor(arms, i));
+        if (!arms_same_code(arms->base, arms_anchor(arms, i)))
             set_arm(&benches[i], ARM_BASE, arms->base);
     }
 }
@@ -195,15 +49,19 @@ static void set_known(struct samples *samples, const struct arms *arms,
         struct config_samples *config = &samples->configs[i];
         memcpy(config->arms, benches[i].info, sizeof config->arms);
         config->arms[ARM_CONTROL] = config->arms[ARM_ANCHOR];
-        if (same_code(arms->head, arms->anchor[i])) {
+        const struct anchor *anchor = arms->of_config[i];
+        if (arms_same_code(arms->head, arms_anchor(arms, i))) {
             config->identical = true;
             config->identical_to = ARM_ANCHOR;
-        } else if (same_code(arms->head, arms->base)) {
+        } else if (arms_same_code(arms->head, arms->base)) {
             config->identical = true;
             config->identical_to = ARM_BASE;
         }
-        config->anchor_failed = arms->anchor_failure[i][0] != '\0';
-        memcpy(config->anchor_failure, arms->anchor_failure[i], MODEL_TEXT_BYTES);
+        if (anchor != NULL && anchor->library == NULL) {
+            config->anchor_failed = true;
+            config->anchor_unbuilt = anchor->unbuilt;
+            memcpy(config->anchor_failure, anchor->failure, MODEL_TEXT_BYTES);
+        }
     }
 }
 
@@ -250,7 +108,7 @@ static int look_until_settled(struct pipeline *pipeline, const struct bench_requ
         if (compare(pipeline, err) != 0)
             return -1;
         bool any = false;
-        for (size_t i = 0; i < pipeline->comparison.count; i++) {
+        for (size_t i = 0; i < pipeline->samples.count; i++) { /* rows of more may follow */
             open[i] = pipeline->comparison.configs[i].wants_more;
             any = any || open[i];
         }
@@ -368,24 +226,27 @@ static void bench_says(void *context, const char *line)
     pipeline_say(context, "%s", line);
 }
 
-/* How the libraries were made. */
-static int add_build_facts(struct pipeline *pipeline, struct err *err)
+/* How the libraries were made: the compilers, and head's own recipe. */
+static int add_build_facts(struct pipeline *pipeline, const struct kernel_source *source,
+                           struct err *err)
 {
-    char toolchain[256];
+    struct environment *environment = &pipeline->samples.environment;
+    char toolchain[1024];
     if (build_toolchain(pipeline->device->slug, toolchain, sizeof toolchain, err) != 0)
         return -1;
-    if (environment_set(&pipeline->samples.environment, "compiler", toolchain) != 0 ||
-        environment_set(&pipeline->samples.environment, "build",
-                        pipeline->config.recipe.command) != 0)
+    if (environment_set(environment, "compiler", toolchain) != 0 ||
+        environment_set(environment, ARMS_FACT_COMMAND, source->recipe.command) != 0 ||
+        environment_set(environment, ARMS_FACT_OUTPUT, source->recipe.output) != 0)
         return err_set(err, ERR_HOST, "out of memory for the environment");
     return 0;
 }
 
-/* What every measurement of this job begins with, the environment's facts included. `ready`:
- * not NULL where the libraries were not built here. */
+/* What every measurement of this job begins with, the environment's facts included. `built`:
+ * head, NULL where the libraries are `ready` ones that were not built here. */
 static int begin(struct pipeline *pipeline, const struct bench_config *benches,
-                 const struct pipeline_libraries *ready, struct gpu *gpu,
-                 struct gpu_watch *watch, struct bench_request *out, struct err *err)
+                 const struct library *built, const struct pipeline_libraries *ready,
+                 struct gpu *gpu, struct gpu_watch *watch, struct bench_request *out,
+                 struct err *err)
 {
     const struct host_device *device = pipeline->device;
     const struct bench_settings *settings = &pipeline->config.bench;
@@ -407,6 +268,7 @@ static int begin(struct pipeline *pipeline, const struct bench_config *benches,
                                   .config_count = pipeline->config.config_count,
                                   .harness = pipeline->host->harness,
                                   .work = pipeline->work,
+                                  .head_is_main = pipeline->job.kind == JOB_PROMOTE,
                                   .sandboxed = true,
                                   .uid = pipeline->host->sandbox_uid,
                                   .gid = pipeline->host->sandbox_gid,
@@ -422,7 +284,7 @@ static int begin(struct pipeline *pipeline, const struct bench_config *benches,
     samples_free(&pipeline->samples);
     if (bench_begin(out, &pipeline->samples, err) != 0)
         return -1;
-    return ready != NULL ? 0 : add_build_facts(pipeline, err);
+    return built == NULL ? 0 : add_build_facts(pipeline, &built->source, err);
 }
 
 /* Take all the replicates that it needs, with the device held. */
@@ -446,7 +308,7 @@ static int bench(struct pipeline *pipeline, const struct arms *arms,
     struct gpu gpu;
     struct gpu_watch watch = {0};
     struct bench_request request;
-    if (begin(pipeline, benches, NULL, &gpu, &watch, &request, err) != 0)
+    if (begin(pipeline, benches, arms->head, NULL, &gpu, &watch, &request, err) != 0)
         return -1;
     set_known(&pipeline->samples, arms, benches);
     return take(pipeline, &request, err);
@@ -458,7 +320,7 @@ int pipeline_sweep(struct pipeline *pipeline, const struct pipeline_libraries *l
     struct gpu gpu;
     struct gpu_watch watch = {0};
     struct bench_request request;
-    if (begin(pipeline, libraries->configs, libraries, &gpu, &watch, &request, err) != 0)
+    if (begin(pipeline, libraries->configs, NULL, libraries, &gpu, &watch, &request, err) != 0)
         return -1;
     return take(pipeline, &request, err);
 }
@@ -474,19 +336,6 @@ static void note_missing_baseline(struct pipeline *pipeline, bool with_base)
                       pipeline->job.device);
 }
 
-/* Room for head, base and every config's anchor. */
-static struct arms *arms_new(const struct pipeline *pipeline, struct err *err)
-{
-    struct arms *arms = calloc(1, sizeof *arms);
-    if (arms != NULL)
-        arms->libraries = calloc(pipeline->config.config_count + 2, sizeof *arms->libraries);
-    if (arms != NULL && arms->libraries != NULL)
-        return arms;
-    arms_free(&arms);
-    err_write(err, ERR_HOST, "out of memory for the arms");
-    return NULL;
-}
-
 int pipeline_measure(struct pipeline *pipeline, const char *head, bool with_base,
                      struct err *err)
 {
@@ -495,7 +344,7 @@ int pipeline_measure(struct pipeline *pipeline, const char *head, bool with_base
     if (arms == NULL)
         return -1;
     note_missing_baseline(pipeline, with_base);
-    int built = build_arms(pipeline, arms, head, with_base, err);
+    int built = arms_build(pipeline, arms, head, with_base, err);
     if (built <= 0)
         return built;
     set_arms(pipeline, arms, benches);
@@ -510,7 +359,7 @@ int pipeline_lend(struct pipeline *pipeline, const char *commit, const struct pi
     struct bench_request request;
     struct gpu_watch watch = {0};
     struct gpu gpu;
-    if (arms == NULL || build(pipeline, arms, commit, "kernel", &arms->head, err) != 0)
+    if (arms == NULL || arms_build_one(pipeline, arms, commit, "kernel", &arms->head, err) != 0)
         return -1;
     if (!arms->head->result.built)
         return err_set(err, ERR_INPUT, "%.10s: %.480s", commit, arms->head->result.failure);
@@ -519,7 +368,7 @@ int pipeline_lend(struct pipeline *pipeline, const char *commit, const struct pi
         for (int arm = 0; arm < ARM_OTHER; arm++)
             set_arm(&benches[i], (enum arm)arm, arms->head);
     }
-    if (begin(pipeline, benches, NULL, &gpu, &watch, &request, err) != 0)
+    if (begin(pipeline, benches, arms->head, NULL, &gpu, &watch, &request, err) != 0)
         return -1;
     for (size_t i = 0; i < pipeline->samples.count; i++)
         if (pipeline->samples.configs[i].fault != FAULT_NONE)

@@ -268,14 +268,14 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
 static int follow_main(struct pipeline *pipeline, bool *same, struct err *err)
 {
     const char *paths[MODEL_PATHS_MAX + 1] = {"ci/ratchet.conf"};
-    for (size_t i = 0; i < pipeline->config.path_count; i++)
-        paths[i + 1] = pipeline->config.paths[i];
+    for (size_t i = 0; i < pipeline->config.source.path_count; i++)
+        paths[i + 1] = pipeline->config.source.paths[i];
     char ref[JOB_REF_BYTES + 16], tip[GIT_SHA_BYTES], first[256];
     snprintf(ref, sizeof ref, "refs/heads/%s", pipeline->job.base_ref);
     bool differs;
     if (git_fetch(pipeline->repo, &pipeline->remote, ref, tip, err) != 0 ||
         git_differs(pipeline->repo, pipeline->job.head, tip, paths,
-                    pipeline->config.path_count + 1, &differs, first, err) != 0)
+                    pipeline->config.source.path_count + 1, &differs, first, err) != 0)
         return -1;
     *same = !differs;
     if (differs) {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ci/ratchet.conf, always of the BASE commit: what is guarded, how it is built, which configs
- * are measured, and the rule. git-config syntax; unknown sections and keys are refused, and
- * every error names file, section.key and what was expected.
+/* ci/ratchet.conf: what is guarded, how it is built, which configs are measured, and the rule.
+ * git-config syntax; unknown sections and keys are refused, and every error names file,
+ * section.key and what was expected.
+ *
+ * A check takes all of it from the BASE commit, but for [kernel] and [build]: what a kernel is
+ * made of and how it is built is part of the kernel, and every arm has its own commit's.
  *
  *     [kernel]
- *         path = kernels                 ; repeatable: what counts as touching the kernel
+ *         path = kernels                 ; repeatable: all that a build sees of the tree
  *     [rule]                             ; all optional; defaults in rule_default()
  *         threshold = 3%
  *         confidence = 95%
@@ -52,6 +55,15 @@ struct recipe { /* how one device's kernel is built */
     char output[256];   /* path in the tree of the library it makes */
 };
 
+/* What a commit says of its kernel: from which files it is built, and how. */
+struct kernel_source {
+    char paths[MODEL_PATHS_MAX][256];
+    size_t path_count;
+    struct recipe recipe;
+};
+/* The same paths in whatever order, and the same recipe? Values are compared, not bytes. */
+bool kernel_source_equal(const struct kernel_source *a, const struct kernel_source *b);
+
 struct bench_settings {
     unsigned samples;
     unsigned warmup;
@@ -60,11 +72,9 @@ struct bench_settings {
 };
 
 struct ratchet_config { /* for one device */
-    char paths[MODEL_PATHS_MAX][256];
-    size_t path_count;
+    struct kernel_source source;
     struct rule rule;
     unsigned promotion_gap_s;
-    struct recipe recipe;
     struct bench_settings bench;
     struct config configs[MODEL_CONFIGS_MAX];
     size_t config_count;
@@ -75,5 +85,11 @@ struct ratchet_config { /* for one device */
 MUST_CHECK int config_parse(const char *text, size_t len, const char *name, const char *slug,
                             const struct limits *limits, struct ratchet_config *out,
                             struct err *err);
+
+/* The [kernel] and [build "slug"] of a text alone, whatever else it says: of a commit that is an
+ * arm, perhaps an old one. A value there that cannot be used, or that is missing, is ERR_INPUT. */
+MUST_CHECK int config_parse_source(const char *text, size_t len, const char *name,
+                                   const char *slug, const struct limits *limits,
+                                   struct kernel_source *out, struct err *err);
 
 #endif

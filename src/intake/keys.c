@@ -60,33 +60,41 @@ static int open_section(const struct reading *reading, const char *section,
     return reading->open(reading->context, i, subsection, out, err);
 }
 
+int keys_read_one(const struct keys_table *table, unsigned section, const char *subsection,
+                  const char *name, const char *value, struct keys_target *target,
+                  const char *file, struct err *err)
+{
+    const char *section_name = table->sections[section].name;
+    char where[WHERE_BYTES];
+    snprintf(where, sizeof where, "%.200s: %s%s%.63s.%.63s", file, section_name,
+             subsection[0] == '\0' ? "" : ".", subsection, name);
+    for (size_t i = 0; i < table->key_count; i++) {
+        const struct key *key = &table->keys[i];
+        if (key->section != section || strcmp(key->name, name) != 0)
+            continue;
+        uint64_t bit = UINT64_C(1) << i;
+        if (!key->repeat && (*target->seen & bit) != 0)
+            return err_set(err, ERR_INPUT, "%s: stands twice, expected once", where);
+        *target->seen |= bit;
+        return key->read(target->target, key, value, where, err);
+    }
+    BUF_AUTO list;
+    buf_init(&list, LIST_BYTES);
+    list_keys(table, section, &list);
+    return err_set(err, ERR_INPUT, "%s: unknown key; allowed in [%s]: %s", where, section_name,
+                   list.data);
+}
+
 static int read_entry(void *context, const char *section, const char *subsection,
                       const char *name, const char *value, struct err *err)
 {
     const struct reading *reading = context;
-    const struct keys_table *table = reading->table;
     struct keys_target target = {0};
     unsigned index = 0;
     if (open_section(reading, section, subsection, &index, &target, err) != 0)
         return -1;
-    char where[WHERE_BYTES];
-    snprintf(where, sizeof where, "%.200s: %s%s%.63s.%.63s", reading->name, section,
-             subsection[0] == '\0' ? "" : ".", subsection, name);
-    for (size_t i = 0; i < table->key_count; i++) {
-        const struct key *key = &table->keys[i];
-        if (key->section != index || strcmp(key->name, name) != 0)
-            continue;
-        uint64_t bit = UINT64_C(1) << i;
-        if (!key->repeat && (*target.seen & bit) != 0)
-            return err_set(err, ERR_INPUT, "%s: stands twice, expected once", where);
-        *target.seen |= bit;
-        return key->read(target.target, key, value, where, err);
-    }
-    BUF_AUTO list;
-    buf_init(&list, LIST_BYTES);
-    list_keys(table, index, &list);
-    return err_set(err, ERR_INPUT, "%s: unknown key; allowed in [%s]: %s", where, section,
-                   list.data);
+    return keys_read_one(reading->table, index, subsection, name, value, &target, reading->name,
+                         err);
 }
 
 /* ---- section headers ----

@@ -49,6 +49,11 @@ MUST_CHECK int keys_read(const struct keys_table *table, const char *text, size_
                                      struct keys_target *out, struct err *err),
                          void *context, struct err *err);
 
+/* Read one value into an open section, `file` for messages: what keys_read does with each. */
+MUST_CHECK int keys_read_one(const struct keys_table *table, unsigned section,
+                             const char *subsection, const char *name, const char *value,
+                             struct keys_target *target, const char *file, struct err *err);
+
 /* Are the required keys of a section there? */
 MUST_CHECK int keys_require(const struct keys_table *table, unsigned section,
                             const char *subsection, uint64_t seen, const char *name,

@@ -16,6 +16,8 @@
 struct build_request {
     struct git_repo *repo;
     const char *commit;
+    const char *const *paths; /* files and folders of the tree: all that the build sees */
+    size_t path_count;
     const char *command;   /* recipe, for /bin/sh -c at the top of the tree */
     const char *output;    /* recipe, path in the tree */
     const char *device;    /* slug */

@@ -65,9 +65,9 @@ static void test_whole(void)
     tap_case("every key");
     OK(parse_for(whole, "cpu") == 0);
     EQ_STR(err.text, "");
-    EQ_INT(config.path_count, 2);
-    EQ_STR(config.paths[0], "kernels");
-    EQ_STR(config.paths[1], "include/attention.h");
+    EQ_INT(config.source.path_count, 2);
+    EQ_STR(config.source.paths[0], "kernels");
+    EQ_STR(config.source.paths[1], "include/attention.h");
     OK(config.rule.threshold == 0.04 && config.rule.confidence == 0.99);
     OK(config.rule.own_floor == 0.0025 && config.rule.control_floor == 0.01);
     OK(config.rule.drift_margin == 0.01 && config.rule.unclear_passes);
@@ -78,8 +78,8 @@ static void test_whole(void)
     EQ_INT(config.rule.looks[0], 7);
     EQ_INT(config.rule.looks[2], 20);
     EQ_INT(config.promotion_gap_s, 300);
-    EQ_STR(config.recipe.command, "make -C kernels cpu");
-    EQ_STR(config.recipe.output, "kernels/attention_cpu.so");
+    EQ_STR(config.source.recipe.command, "make -C kernels cpu");
+    EQ_STR(config.source.recipe.output, "kernels/attention_cpu.so");
     EQ_INT(config.bench.samples, 50);
     EQ_INT(config.bench.warmup, 0);
     OK(config.bench.target_ns == 500e3 && config.bench.warm_inputs);
@@ -249,8 +249,8 @@ static void test_mutations(void)
         err = (struct err){0};
         if (config_parse(exact, len, NAME, "cpu", &limits, &config, &err) == 0) {
             taken++;
-            wrong += config.config_count == 0 || config.path_count == 0 ||
-                     config.recipe.output[0] == '/' || strstr(config.recipe.output, "..") ||
+            wrong += config.config_count == 0 || config.source.path_count == 0 ||
+                     config.source.recipe.output[0] == '/' || strstr(config.source.recipe.output, "..") ||
                      !(config.rule.threshold >= 0.001 && config.rule.threshold <= 0.5) ||
                      config.rule.look_count == 0;
         } else {
