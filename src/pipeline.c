@@ -13,6 +13,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SHORT_SHA = 10 };
@@ -310,6 +311,11 @@ static int read_conf(struct pipeline *pipeline, const char *commit, struct buf *
     return err_wrap(err, "%s", name);
 }
 
+static void free_config(struct ratchet_config **config)
+{
+    free(*config);
+}
+
 /* What the baseline has and ci/ratchet.conf lists no more is not waited for. */
 static void mark_retired(struct pipeline *pipeline)
 {
@@ -381,6 +387,28 @@ static int kernel_touched(struct pipeline *pipeline, const struct kernel_source 
     return 0;
 }
 
+/* Whoever breaks ci/ratchet.conf hears of it before it is main's. */
+static int note_broken_conf(struct pipeline *pipeline, struct err *err)
+{
+    const struct limits *limits = &pipeline->host->limits;
+    char name[FILE_PATH_BYTES];
+    struct err problem = {0};
+    BUF_AUTO text;
+    buf_init(&text, limits->config_bytes);
+    struct ratchet_config *config __attribute__((cleanup(free_config))) =
+        calloc(1, sizeof *config);
+    if (config == NULL)
+        return err_set(err, ERR_HOST, "out of memory for " CONFIG_PATH);
+    if (read_conf(pipeline, pipeline->job.merge, &text, name, &problem) != 0 ||
+        config_parse(text.data, text.len, name, pipeline->job.device, limits, config,
+                     &problem) != 0)
+        pipeline_note(pipeline,
+                      "As this pull request leaves it, " CONFIG_PATH " cannot be used: %.300s. "
+                      "Once merged, nothing could be judged.",
+                      problem.text);
+    return 0;
+}
+
 /* The PR's own copies of what decides about it are not honoured; say so. */
 static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
 {
@@ -396,7 +424,7 @@ static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
                       "baseline from the base commit: what it changes there counts once it is "
                       "merged.",
                       first);
-    return 0;
+    return differs ? note_broken_conf(pipeline, err) : 0;
 }
 
 static int check(struct pipeline *pipeline, struct err *err)
