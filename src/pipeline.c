@@ -360,6 +360,47 @@ int pipeline_read_source(struct pipeline *pipeline, const char *commit,
                : 0;
 }
 
+static int check_path(struct pipeline *pipeline, const char *path, const char *const *commits,
+                      size_t count, size_t *link_at, struct err *err)
+{
+    bool there = false;
+    char near[256] = "";
+    for (size_t i = 0; i < count; i++) {
+        enum git_path kind;
+        char other[256];
+        if (git_look_up(pipeline->repo, commits[i], path, &kind, other, err) != 0)
+            return -1;
+        if (kind == GIT_PATH_LINK) {
+            *link_at = i;
+            return err_set(err, ERR_INPUT,
+                           CONFIG_PATH ": kernel.path: `%s` is a link, or lies behind one, at "
+                                       "%.*s: name what it points to",
+                           path, SHORT_SHA, commits[i]);
+        }
+        there = there || kind != GIT_PATH_ABSENT;
+        if (other[0] != '\0')
+            memcpy(near, other, sizeof near);
+    }
+    if (there)
+        return 0;
+    return err_set(err, ERR_INPUT,
+                   CONFIG_PATH ": kernel.path: `%s` names no file or folder%s%s%s: nothing would "
+                               "be guarded",
+                   path, near[0] != '\0' ? " (there is `" : "", near,
+                   near[0] != '\0' ? "`)" : "");
+}
+
+int pipeline_check_paths(struct pipeline *pipeline, const struct kernel_source *source,
+                         const char *const *commits, size_t count, size_t *link_at,
+                         struct err *err)
+{
+    *link_at = count;
+    for (size_t i = 0; i < source->path_count; i++)
+        if (check_path(pipeline, source->paths[i], commits, count, link_at, err) != 0)
+            return -1;
+    return 0;
+}
+
 /* A build sees what lies under its commit's paths, and its recipe: where base and merge agree in
  * both, they build the same. */
 static int kernel_touched(struct pipeline *pipeline, const struct kernel_source *merge,
@@ -427,18 +468,40 @@ static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
     return differs ? note_broken_conf(pipeline, err) : 0;
 }
 
+/* What the merge says of its own kernel, and whether both lists of paths can be used. 1: they can;
+ * 0: the verdict stands; -1: error. */
+static int read_merge(struct pipeline *pipeline, struct kernel_source *source, struct err *err)
+{
+    const char *const commits[] = {pipeline->job.base, pipeline->job.merge};
+    size_t link_at;
+    struct err problem = {0};
+    enum clause clause = CLAUSE_BAD_PATH;
+    enum fault fault = FAULT_PR;
+    if (pipeline_read_source(pipeline, pipeline->job.merge, source, &problem) != 0)
+        clause = CLAUSE_BAD_RECIPE;
+    else if (pipeline_check_paths(pipeline, &pipeline->config.source, commits, 2, &link_at,
+                                  &problem) != 0)
+        fault = link_at == 1 ? FAULT_PR : FAULT_BASE;
+    else if (pipeline_check_paths(pipeline, source, commits, 2, &link_at, &problem) == 0)
+        return 1;
+    if (problem.class != ERR_INPUT) {
+        *err = problem;
+        return -1;
+    }
+    pipeline_unmeasured(pipeline, fault, clause, &problem);
+    return 0;
+}
+
 static int check(struct pipeline *pipeline, struct err *err)
 {
     bool touched;
     struct kernel_source source;
-    struct err problem = {0};
     if (pipeline_read_rules(pipeline, pipeline->job.base, err) != 0 ||
         note_ignored_edits(pipeline, err) != 0)
         return -1;
-    if (pipeline_read_source(pipeline, pipeline->job.merge, &source, &problem) != 0) {
-        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_BAD_RECIPE, &problem);
-        return 0;
-    }
+    int read = read_merge(pipeline, &source, err);
+    if (read <= 0)
+        return read;
     if (kernel_touched(pipeline, &source, &touched, err) != 0)
         return -1;
     if (touched)

@@ -328,7 +328,10 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
     time_t when;
     if (given != NULL)
         accept = *given;
-    if (pipeline_read_rules(pipeline, pipeline->job.head, err) != 0)
+    const char *const tip[] = {pipeline->job.head};
+    size_t link_at;
+    if (pipeline_read_rules(pipeline, pipeline->job.head, err) != 0 ||
+        pipeline_check_paths(pipeline, &pipeline->config.source, tip, 1, &link_at, err) != 0)
         return -1;
     if (!load_first(pipeline, &runs.first, &when)) {
         if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)

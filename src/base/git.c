@@ -44,6 +44,11 @@ int gitlib_start(struct err *err)
         if (git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "") < 0)
             return err_set(err, ERR_INTERNAL, "cannot close libgit2's search path %d: %s",
                            levels[i], gitlib_words());
+    /* Whoever owns a repository, nothing of it is run here: no hook, filter or program, and its
+     * configuration is closed (gitlib_open). A check of another user's clone is a reader. */
+    if (git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0) < 0)
+        return err_set(err, ERR_INTERNAL, "cannot open libgit2 to other users' repositories: %s",
+                       gitlib_words());
     return 0;
 }
 
@@ -226,6 +231,24 @@ static void sweep(git_repository *lib, const char *folder)
     closedir(dir);
 }
 
+/* Takes over `lib`, also where it fails. */
+static int hand_out(git_repository *lib, const char *path, struct git_repo **repo,
+                    struct err *err)
+{
+    struct git_repo *opened = calloc(1, sizeof *opened);
+    char *real = realpath(path, NULL);
+    if (opened == NULL || real == NULL) {
+        int problem = errno;
+        free(opened);
+        free(real);
+        git_repository_free(lib);
+        return err_errno(err, ERR_HOST, problem, "cannot open repository %s", path);
+    }
+    *opened = (struct git_repo){.path = real, .lib = lib};
+    *repo = opened;
+    return 0;
+}
+
 int git_open(const char *path, struct git_repo **repo, struct err *err)
 {
     if (gitlib_start(err) < 0)
@@ -243,20 +266,43 @@ int git_open(const char *path, struct git_repo **repo, struct err *err)
         if (create(path, err) < 0 || gitlib_open(path, &lib, err) < 0)
             return -1;
     }
-    struct git_repo *opened = calloc(1, sizeof *opened);
-    char *real = realpath(path, NULL);
-    if (opened == NULL || real == NULL) {
-        free(opened);
-        free(real);
-        git_repository_free(lib);
-        return err_errno(err, ERR_HOST, errno, "cannot open repository %s", path);
-    }
     if (git_repository_is_bare(lib)) { /* ours, not somebody's work */
         sweep(lib, "objects");
         sweep(lib, "objects/pack");
     }
-    *opened = (struct git_repo){.path = real, .lib = lib};
-    *repo = opened;
+    return hand_out(lib, path, repo, err);
+}
+
+int git_open_existing(const char *path, struct git_repo **repo, struct err *err)
+{
+    if (gitlib_start(err) < 0)
+        return -1;
+    LIB_AUTO(repository) *found = NULL;
+    git_repository *lib = NULL;
+    git_error_clear();
+    int code = git_repository_open_ext(&found, path, GIT_REPOSITORY_OPEN_CROSS_FS, NULL);
+    if (code == GIT_ENOTFOUND)
+        return err_set(err, ERR_NOT_FOUND, "%s is not in a git repository", path);
+    if (code < 0)
+        return gitlib_error(err, code, "cannot open repository %s", path);
+    const char *top = git_repository_is_bare(found) ? git_repository_path(found)
+                                                    : git_repository_workdir(found);
+    if (top == NULL)
+        return err_set(err, ERR_INPUT, "%s: its repository has no working tree", path);
+    return gitlib_open(top, &lib, err) < 0 ? -1 : hand_out(lib, top, repo, err);
+}
+
+const char *git_top(const struct git_repo *repo)
+{
+    return repo->path;
+}
+
+int git_is_shallow(struct git_repo *repo, bool *yes, struct err *err)
+{
+    git_repository *lib;
+    if (gitlib_repo(repo, &lib, err) < 0)
+        return -1;
+    *yes = git_repository_is_shallow(lib) == 1;
     return 0;
 }
 

@@ -180,5 +180,91 @@ def whose_fault():
     eq((result.code, result.config()["fault"]), (3, "the base"), "wrong main, crashing head")
 
 
-lib.main(a_changed_recipe, the_anchor_keeps_its_recipe, anchors_without_a_recipe,
+def linked(repo, path, target):
+    os.symlink(target, os.path.join(repo.path, path))
+
+
+def paths_that_name_nothing():
+    """A [kernel] path that is no file or folder of base or of the merge guards nothing: it is refused"""
+    host = scene.Host()
+    for path, words in (("kernels/*.c", "kernels/*.c"), ("kernel", "kernel"),
+                        ("Kernels", "kernels"), ("kernels/attention.c/x", "attention.c/x")):
+        repo = sample({"ci/ratchet.conf": conf().replace(
+            "path = kernels", "path = kernels/attention.h\n    path = " + path)})
+        scene.branch(repo, "docs", {"README": "other words\n"})
+        result = host.check(repo, "docs")
+        eq((result.code, result.verdict["clause"], result.verdict["fault"]),
+           (3, "bad-path", "the base"), path)
+        has(result.verdict["reason"], words, path + ": named")
+        scene.branch(repo, "slow", "slow")
+        eq(host.check(repo, "slow").verdict["clause"], "bad-path", path + ": whatever it changes")
+    repo = sample()
+    repo.commit({"elsewhere/attention.c": scene.kernel("right")}, "more")
+    for path in ("kernels", "README", "ci/ratchet.conf"):
+        scene.branch(repo, "same", {"README": path})
+        eq(host.check(repo, "same").code, 0, "a path that is there")
+    scene.branch(repo, "moved", {"ci/ratchet.conf": conf().replace("path = kernels",
+                                                                   "path = nowhere")})
+    result = host.check(repo, "moved")
+    eq((result.code, result.verdict["clause"], result.verdict["fault"]), (3, "bad-path", "the PR"),
+       "a pull request that points at nothing")
+    scene.branch(repo, "new", {"ci/ratchet.conf": conf().replace(
+        "path = kernels", "path = kernels\n    path = kernels2"), "kernels2/x.h": "/* */\n"})
+    eq(host.check(repo, "new").code, 0, "one that points at what it brings")
+
+
+def paths_behind_links():
+    """A path that is a link, or lies behind one, is refused by name"""
+    host = scene.Host()
+    for link, target, path in (("linked", "kernels", "linked"), ("linked", ".", "linked/kernels"),
+                               ("linked", "kernels/attention.c", "linked")):
+        repo = sample({"ci/ratchet.conf": conf().replace("path = kernels", "path = " + path)})
+        linked(repo, link, target)
+        repo.commit({}, "a link")
+        scene.branch(repo, "slow", "slow")
+        result = host.check(repo, "slow")
+        eq((result.code, result.verdict["clause"], result.verdict["fault"]),
+           (3, "bad-path", "the base"), path)
+        has(result.verdict["reason"], "`%s`" % path, path + ": named")
+        has(result.verdict["reason"], "link", path + ": why")
+    repo = sample({"elsewhere/attention.c": scene.kernel("slow")})
+    repo.git("checkout", "-q", "-b", "swap")
+    repo.git("rm", "-rq", "kernels")
+    linked(repo, "kernels", "elsewhere")
+    repo.commit({}, "the folder becomes a link")
+    result = host.check(repo, "swap")
+    eq((result.code, result.verdict["clause"], result.verdict["fault"]), (3, "bad-path", "the PR"),
+       "a pull request that puts a link in its place")
+
+
+def a_build_sees_its_paths_alone():
+    """What lies outside [kernel] path cannot change a build, for it is not there"""
+    host = scene.Host()
+    script = "cc -O2 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -o kernels/attention.so " \
+             "kernels/attention.c -lm\n"
+    repo = sample({"build.sh": script, **recipe(command="sh build.sh")})
+    scene.branch(repo, "sly", {"build.sh": script.replace("-O2", SLOW)})
+    result = host.check(repo, "sly")
+    eq((result.code, result.verdict["verdict"]), (0, "held"), "nothing that a build sees was changed")
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow")
+    eq((result.code, result.verdict["clause"], result.verdict["fault"]),
+       (3, "build-failed", "the base"), "but such a main cannot be built")
+    has(result.verdict["reason"], "`build.sh`: not under [kernel] path", "and says why")
+    repo = sample({"common/fast.h": "#define TIMES 1\n",
+                   "kernels/attention.c": '#include "../common/fast.h"\n' + scene.kernel("right")})
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow")
+    eq((result.code, result.verdict["fault"]), (3, "the base"), "a header elsewhere")
+    has(result.verdict["reason"], "common/fast.h", "is named")
+    repo = sample({"common/fast.h": "#define TIMES 1\n",
+                   "kernels/attention.c": '#include "../common/fast.h"\n' + scene.kernel("right"),
+                   "ci/ratchet.conf": conf().replace("path = kernels",
+                                                     "path = kernels\n    path = common")})
+    scene.branch(repo, "header", {"common/fast.h": "#define TIMES 2\n"})
+    eq(host.check(repo, "header").config()["clause"], "identical-code", "listed, it is seen")
+
+
+lib.main(a_build_sees_its_paths_alone, paths_that_name_nothing, paths_behind_links,
+         a_changed_recipe, the_anchor_keeps_its_recipe, anchors_without_a_recipe,
          a_recipe_that_builds_no_more, a_broken_recipe, whose_fault)

@@ -482,6 +482,99 @@ static void test_push(void)
     EQ_INT(err.class, ERR_INPUT);
 }
 
+static struct git_repo *found;
+
+static int open_existing(const char *path)
+{
+    struct err err = {0};
+    git_close(&found);
+    int result = git_open_existing(path, &found, &err);
+    if (result < 0)
+        printf("# %s\n", err.text);
+    return result < 0 ? (int)err.class : 0;
+}
+
+static void test_open_existing(void)
+{
+    tap_case("an existing repository, from wherever in it, and never a new one");
+    char top[128], bare[128];
+    snprintf(top, sizeof top, "%s/old", box);
+    snprintf(bare, sizeof bare, "%s/old.git", box);
+    box_run("git init -q -b main old; mkdir -p old/a/b; echo x > old/a/b/f; git -C old add .; "
+            "git -C old commit -q -m one; git -C old commit -q --allow-empty -m two; "
+            "git clone -q --bare old old.git; git clone -q --depth 1 file://$PWD/old shallow; "
+            "git -C old worktree add -q ../tree; mkdir empty");
+    OK(open_existing("old") == 0);
+    EQ_STR(git_top(found), top);
+    OK(open_existing("old/a/b") == 0);
+    EQ_STR(git_top(found), top);
+    OK(open_existing("old.git") == 0);
+    EQ_STR(git_top(found), bare);
+    OK(open_existing("old.git/refs") == 0);
+    EQ_STR(git_top(found), bare);
+    OK(open_existing("tree") == 0);
+    struct err err = {0};
+    char sha[GIT_SHA_BYTES];
+    OK(git_resolve(found, "HEAD", sha, &err) == 0);
+    EQ_STR(sha, box_line("git -C old rev-parse HEAD"));
+    OK(open_existing("empty") == ERR_NOT_FOUND && found == NULL);
+    OK(open_existing("nowhere") == ERR_NOT_FOUND);
+    EQ_STR(box_line("ls -A empty | wc -l"), "0");
+
+    tap_case("a shallow clone is one");
+    bool shallow = true;
+    OK(open_existing("old") == 0 && git_is_shallow(found, &shallow, &err) == 0 && !shallow);
+    OK(open_existing("shallow") == 0 && git_is_shallow(found, &shallow, &err) == 0 && shallow);
+
+    tap_case("another user's repository is read");
+    if (geteuid() != 0) {
+        tap_skip("only root can give a folder away");
+    } else {
+        box_run("chown -R 65534:65534 old old.git");
+        OK(open_existing("old/a") == 0 && open_existing("old.git") == 0);
+        git_close(&found);
+        OK(git_open("old.git", &found, &err) == 0);
+    }
+    git_close(&found);
+}
+
+static void look_up(const char *path, enum git_path kind, const char *near)
+{
+    struct err err = {0};
+    enum git_path got = GIT_PATH_ABSENT;
+    char close[256];
+    char sha[GIT_SHA_BYTES];
+    OK(git_resolve(found, "HEAD", sha, &err) == 0);
+    OK(git_look_up(found, sha, path, &got, close, &err) == 0);
+    if (got != kind || strcmp(close, near) != 0)
+        printf("# %s\n", path);
+    EQ_INT(got, kind);
+    EQ_STR(close, near);
+}
+
+static void test_look_up(void)
+{
+    tap_case("what is at a path");
+    box_run("git init -q -b main paths; cd paths; mkdir -p a/b; echo x > a/b/f; ln -s a link; "
+            "ln -s f a/b/soft; git add .; git update-index --add --cacheinfo "
+            "160000,0123456789abcdef0123456789abcdef01234567,a/sub; git commit -q -m one");
+    OK(open_existing("paths") == 0);
+    look_up("a", GIT_PATH_FOLDER, "");
+    look_up("a/b/f", GIT_PATH_FILE, "");
+    look_up("./a//b/", GIT_PATH_FOLDER, "");
+    look_up("a/sub", GIT_PATH_SUBMODULE, "");
+    look_up("a/sub/include", GIT_PATH_SUBMODULE, "");
+    look_up("link", GIT_PATH_LINK, "");
+    look_up("link/b/f", GIT_PATH_LINK, "");
+    look_up("a/b/soft", GIT_PATH_LINK, "");
+    look_up("a/*", GIT_PATH_ABSENT, "");
+    look_up("a/b/f/x", GIT_PATH_ABSENT, "");
+    look_up("A/b", GIT_PATH_ABSENT, "a/b");
+    look_up("a/B/F", GIT_PATH_ABSENT, "a/b/F");
+    look_up("nowhere", GIT_PATH_ABSENT, "");
+    git_close(&found);
+}
+
 int main(void)
 {
     int before = box_descriptors();
@@ -495,6 +588,8 @@ int main(void)
     test_commits();
     test_files();
     test_differs();
+    test_look_up();
+    test_open_existing();
     test_merge();
     test_commit_files();
     test_push();
