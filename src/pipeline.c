@@ -366,18 +366,18 @@ static int check_path(struct pipeline *pipeline, const char *path, const char *c
     bool there = false;
     char near[256] = "";
     for (size_t i = 0; i < count; i++) {
-        enum git_path kind;
+        enum git_entry kind;
         char other[256];
         if (git_look_up(pipeline->repo, commits[i], path, &kind, other, err) != 0)
             return -1;
-        if (kind == GIT_PATH_LINK) {
+        if (kind == GIT_ENTRY_LINK) {
             *link_at = i;
             return err_set(err, ERR_INPUT,
                            CONFIG_PATH ": kernel.path: `%s` is a link, or lies behind one, at "
                                        "%.*s: name what it points to",
                            path, SHORT_SHA, commits[i]);
         }
-        there = there || kind != GIT_PATH_ABSENT;
+        there = there || kind != GIT_ENTRY_ABSENT;
         if (other[0] != '\0')
             memcpy(near, other, sizeof near);
     }

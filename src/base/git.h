@@ -31,12 +31,13 @@ bool git_is_sha(const char *text); /* exactly 40 lower-case hex digits */
 
 /* Open the bare repository at `path`, creating it if it is not there. */
 MUST_CHECK int git_open(const char *path, struct git_repo **repo, struct err *err);
-/* The repository that `path` lies in, bare or not, to be read: never made, whoever owns it. None
- * is ERR_NOT_FOUND. */
+/* Open the repository, bare or not, that holds the folder `path`, whoever owns it: `path`
+ * itself or the nearest folder above it on the same file system. Nothing is made or changed;
+ * for reading only. None there, or no such folder, is ERR_NOT_FOUND; errors name `path`. */
 MUST_CHECK int git_open_existing(const char *path, struct git_repo **repo, struct err *err);
-/* Where it is: the top of its working tree, or of a bare one itself. Absolute, no slash at the
- * end. Lives as long as the repository. */
-const char *git_top(const struct git_repo *repo);
+/* Its absolute path without links: of the bare repository, or of the folder with `.git` in
+ * it. Borrowed. A struct git_remote_spec may name it. */
+const char *git_path(const struct git_repo *repo);
 /* Was it cloned without all of its history? */
 MUST_CHECK int git_is_shallow(struct git_repo *repo, bool *yes, struct err *err);
 void git_close(struct git_repo **repo);
@@ -75,13 +76,13 @@ MUST_CHECK int git_tree_sha(struct git_repo *repo, const char *sha, const char *
                             char out[GIT_SHA_BYTES], struct err *err);
 
 /* What is at `path` in a commit? Names are compared byte by byte. A path that is a link, or that
- * goes on behind one, is GIT_PATH_LINK: git keeps a link as a text, and what it points to is not
+ * goes on behind one, is GIT_ENTRY_LINK: git keeps a link as a text, and what it points to is not
  * looked at. For one that is absent, `near` gets the path with the first name put right that
  * differs in nothing but case, or "". */
-enum git_path { GIT_PATH_ABSENT, GIT_PATH_FILE, GIT_PATH_FOLDER, GIT_PATH_SUBMODULE,
-                GIT_PATH_LINK };
+enum git_entry { GIT_ENTRY_ABSENT, GIT_ENTRY_FILE, GIT_ENTRY_FOLDER, GIT_ENTRY_SUBMODULE,
+                GIT_ENTRY_LINK };
 MUST_CHECK int git_look_up(struct git_repo *repo, const char *sha, const char *path,
-                           enum git_path *out, char near[256], struct err *err);
+                           enum git_entry *out, char near[256], struct err *err);
 
 /* Do the trees of two commits differ below any of the `count` paths (files or folders)?
  * `first`, if not NULL, gets the first path that differs. */

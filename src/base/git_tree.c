@@ -152,17 +152,17 @@ int git_tree_sha(struct git_repo *repo, const char *sha, const char *path,
 
 /* ---- looking up ---- */
 
-static enum git_path kind_of(const git_tree_entry *entry)
+static enum git_entry kind_of(const git_tree_entry *entry)
 {
     switch (git_tree_entry_filemode(entry)) {
     case GIT_FILEMODE_TREE:
-        return GIT_PATH_FOLDER;
+        return GIT_ENTRY_FOLDER;
     case GIT_FILEMODE_COMMIT:
-        return GIT_PATH_SUBMODULE;
+        return GIT_ENTRY_SUBMODULE;
     case GIT_FILEMODE_LINK:
-        return GIT_PATH_LINK;
+        return GIT_ENTRY_LINK;
     default:
-        return GIT_PATH_FILE;
+        return GIT_ENTRY_FILE;
     }
 }
 
@@ -177,13 +177,13 @@ static const char *near_name(const git_tree *tree, const char *name)
     return NULL;
 }
 
-int git_look_up(struct git_repo *repo, const char *sha, const char *path, enum git_path *out,
+int git_look_up(struct git_repo *repo, const char *sha, const char *path, enum git_entry *out,
                 char near[256], struct err *err)
 {
     LIB_AUTO(tree) *tree = NULL;
     char clean[1024];
     near[0] = '\0';
-    *out = GIT_PATH_FOLDER; /* the root */
+    *out = GIT_ENTRY_FOLDER; /* the root */
     if (gitlib_root(repo, sha, &tree, err) < 0 ||
         clean_path(path, clean, sizeof clean, err) < 0)
         return -1;
@@ -192,7 +192,7 @@ int git_look_up(struct git_repo *repo, const char *sha, const char *path, enum g
         if (rest != NULL)
             *rest++ = '\0';
         const git_tree_entry *entry = git_tree_entry_byname(tree, name);
-        *out = entry == NULL ? GIT_PATH_ABSENT : kind_of(entry);
+        *out = entry == NULL ? GIT_ENTRY_ABSENT : kind_of(entry);
         if (entry == NULL) {
             const char *other = near_name(tree, name);
             if (other != NULL)
@@ -200,10 +200,10 @@ int git_look_up(struct git_repo *repo, const char *sha, const char *path, enum g
                          rest == NULL ? "" : "/", rest == NULL ? "" : rest);
             return 0;
         }
-        if (rest == NULL || *out == GIT_PATH_LINK || *out == GIT_PATH_SUBMODULE)
+        if (rest == NULL || *out == GIT_ENTRY_LINK || *out == GIT_ENTRY_SUBMODULE)
             return 0;
-        if (*out == GIT_PATH_FILE) {
-            *out = GIT_PATH_ABSENT;
+        if (*out == GIT_ENTRY_FILE) {
+            *out = GIT_ENTRY_ABSENT;
             return 0;
         }
         git_tree *inner = NULL;

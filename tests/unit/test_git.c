@@ -88,6 +88,59 @@ static void test_open(void)
     HAS(err.text, "alternates");
 }
 
+static void expect_existing(const char *path, const char *below_box)
+{
+    struct err err = {0};
+    GIT_AUTO *found = NULL;
+    if (!OK(git_open_existing(path, &found, &err) == 0))
+        return;
+    EQ_STR(git_path(found), box_line("realpath '%s'", below_box));
+    char sha[GIT_SHA_BYTES];
+    EQ_INT(git_resolve(found, "HEAD", sha, &err), 0);
+}
+
+static void test_open_existing(void)
+{
+    struct err err = {0};
+    struct git_repo *none = NULL;
+    tap_case("a repository is found from any folder in it");
+    expect_existing("work", "work");
+    expect_existing("work/kernels/deep", "work");
+    expect_existing("work/.git", "work/.git");
+    expect_existing("upstream.git", "upstream.git");
+    expect_existing("upstream.git/refs/heads", "upstream.git");
+    box_run("ln -s work/kernels through; git -C work worktree add -q ../beside side;"
+            "mkdir beside/sub");
+    expect_existing("through", "work");
+    expect_existing("beside/sub", "beside");
+
+    tap_case("and never made");
+    box_run("mkdir -p bare/of/all");
+    OK(git_open_existing("bare/of/all", &none, &err) < 0 && none == NULL);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    EQ_STR(err.text, "bare/of/all is not in a git repository");
+    OK(git_open_existing("no/such/folder", &none, &err) < 0);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    HAS(err.text, "no/such/folder");
+    OK(git_open_existing("work/README", &none, &err) < 0);
+    HAS(err.text, "work/README is not a folder");
+    EQ_STR(box_line("find bare | wc -l"), "3");
+    OK(git_open_existing("borrowed.git", &none, &err) < 0);
+    HAS(err.text, "alternates");
+
+    tap_case("whoever owns it");
+    if (geteuid() != 0) {
+        tap_skip("only root can give a repository away");
+        return;
+    }
+    box_run("cp -r work theirs; cp -r upstream.git theirs.git; chown -R 65534 theirs*");
+    expect_existing("theirs/kernels", "theirs");
+    expect_existing("theirs.git", "theirs.git");
+    struct git_remote_spec remote = box_remote("theirs");
+    char sha[GIT_SHA_BYTES];
+    EQ_INT(git_fetch(repo, &remote, "refs/heads/main", sha, &err), 0);
+}
+
 static void test_fetch(void)
 {
     char sha[GIT_SHA_BYTES] = "untouched";
@@ -484,64 +537,31 @@ static void test_push(void)
 
 static struct git_repo *found;
 
-static int open_existing(const char *path)
+static void reopen(const char *path)
 {
     struct err err = {0};
     git_close(&found);
-    int result = git_open_existing(path, &found, &err);
-    if (result < 0)
-        printf("# %s\n", err.text);
-    return result < 0 ? (int)err.class : 0;
+    OK(git_open_existing(path, &found, &err) == 0);
 }
 
-static void test_open_existing(void)
+static void test_shallow(void)
 {
-    tap_case("an existing repository, from wherever in it, and never a new one");
-    char top[128], bare[128];
-    snprintf(top, sizeof top, "%s/old", box);
-    snprintf(bare, sizeof bare, "%s/old.git", box);
-    box_run("git init -q -b main old; mkdir -p old/a/b; echo x > old/a/b/f; git -C old add .; "
-            "git -C old commit -q -m one; git -C old commit -q --allow-empty -m two; "
-            "git clone -q --bare old old.git; git clone -q --depth 1 file://$PWD/old shallow; "
-            "git -C old worktree add -q ../tree; mkdir empty");
-    OK(open_existing("old") == 0);
-    EQ_STR(git_top(found), top);
-    OK(open_existing("old/a/b") == 0);
-    EQ_STR(git_top(found), top);
-    OK(open_existing("old.git") == 0);
-    EQ_STR(git_top(found), bare);
-    OK(open_existing("old.git/refs") == 0);
-    EQ_STR(git_top(found), bare);
-    OK(open_existing("tree") == 0);
     struct err err = {0};
-    char sha[GIT_SHA_BYTES];
-    OK(git_resolve(found, "HEAD", sha, &err) == 0);
-    EQ_STR(sha, box_line("git -C old rev-parse HEAD"));
-    OK(open_existing("empty") == ERR_NOT_FOUND && found == NULL);
-    OK(open_existing("nowhere") == ERR_NOT_FOUND);
-    EQ_STR(box_line("ls -A empty | wc -l"), "0");
-
-    tap_case("a shallow clone is one");
     bool shallow = true;
-    OK(open_existing("old") == 0 && git_is_shallow(found, &shallow, &err) == 0 && !shallow);
-    OK(open_existing("shallow") == 0 && git_is_shallow(found, &shallow, &err) == 0 && shallow);
-
-    tap_case("another user's repository is read");
-    if (geteuid() != 0) {
-        tap_skip("only root can give a folder away");
-    } else {
-        box_run("chown -R 65534:65534 old old.git");
-        OK(open_existing("old/a") == 0 && open_existing("old.git") == 0);
-        git_close(&found);
-        OK(git_open("old.git", &found, &err) == 0);
-    }
-    git_close(&found);
+    tap_case("a shallow clone is one");
+    box_run("git init -q -b main old; cd old; git commit -q --allow-empty -m one; "
+            "git commit -q --allow-empty -m two; cd ..; "
+            "git clone -q --depth 1 file://$PWD/old shallow");
+    reopen("old");
+    OK(git_is_shallow(found, &shallow, &err) == 0 && !shallow);
+    reopen("shallow");
+    OK(git_is_shallow(found, &shallow, &err) == 0 && shallow);
 }
 
-static void look_up(const char *path, enum git_path kind, const char *near)
+static void look_up(const char *path, enum git_entry kind, const char *near)
 {
     struct err err = {0};
-    enum git_path got = GIT_PATH_ABSENT;
+    enum git_entry got = GIT_ENTRY_ABSENT;
     char close[256];
     char sha[GIT_SHA_BYTES];
     OK(git_resolve(found, "HEAD", sha, &err) == 0);
@@ -558,20 +578,20 @@ static void test_look_up(void)
     box_run("git init -q -b main paths; cd paths; mkdir -p a/b; echo x > a/b/f; ln -s a link; "
             "ln -s f a/b/soft; git add .; git update-index --add --cacheinfo "
             "160000,0123456789abcdef0123456789abcdef01234567,a/sub; git commit -q -m one");
-    OK(open_existing("paths") == 0);
-    look_up("a", GIT_PATH_FOLDER, "");
-    look_up("a/b/f", GIT_PATH_FILE, "");
-    look_up("./a//b/", GIT_PATH_FOLDER, "");
-    look_up("a/sub", GIT_PATH_SUBMODULE, "");
-    look_up("a/sub/include", GIT_PATH_SUBMODULE, "");
-    look_up("link", GIT_PATH_LINK, "");
-    look_up("link/b/f", GIT_PATH_LINK, "");
-    look_up("a/b/soft", GIT_PATH_LINK, "");
-    look_up("a/*", GIT_PATH_ABSENT, "");
-    look_up("a/b/f/x", GIT_PATH_ABSENT, "");
-    look_up("A/b", GIT_PATH_ABSENT, "a/b");
-    look_up("a/B/F", GIT_PATH_ABSENT, "a/b/F");
-    look_up("nowhere", GIT_PATH_ABSENT, "");
+    reopen("paths");
+    look_up("a", GIT_ENTRY_FOLDER, "");
+    look_up("a/b/f", GIT_ENTRY_FILE, "");
+    look_up("./a//b/", GIT_ENTRY_FOLDER, "");
+    look_up("a/sub", GIT_ENTRY_SUBMODULE, "");
+    look_up("a/sub/include", GIT_ENTRY_SUBMODULE, "");
+    look_up("link", GIT_ENTRY_LINK, "");
+    look_up("link/b/f", GIT_ENTRY_LINK, "");
+    look_up("a/b/soft", GIT_ENTRY_LINK, "");
+    look_up("a/*", GIT_ENTRY_ABSENT, "");
+    look_up("a/b/f/x", GIT_ENTRY_ABSENT, "");
+    look_up("A/b", GIT_ENTRY_ABSENT, "a/b");
+    look_up("a/B/F", GIT_ENTRY_ABSENT, "a/b/F");
+    look_up("nowhere", GIT_ENTRY_ABSENT, "");
     git_close(&found);
 }
 
@@ -583,13 +603,14 @@ int main(void)
     upstream = box_remote("upstream.git");
     test_names();
     test_open();
+    test_open_existing();
     test_fetch();
     test_fetch_limits();
     test_commits();
     test_files();
     test_differs();
     test_look_up();
-    test_open_existing();
+    test_shallow();
     test_merge();
     test_commit_files();
     test_push();
