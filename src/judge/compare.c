@@ -235,6 +235,12 @@ static void judge_slower(struct judged *judged, enum against against, bool more)
                    100 * floor);
         return;
     }
+    if (own->change.change > floor && head_scatters(judged, against, own)) {
+        decide(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE); /* head's own doing */
+        add_reason(out, ", but %s against base is not wholly above %+g%%: head scatters more "
+                        "than three times as far as the machine does", text, 100 * floor);
+        return;
+    }
     decide(judged, CLAUSE_LOST_ON_MAIN, VERDICT_HELD, FAULT_NONE);
     add_reason(out, "; already lost on main: %s against base is not wholly above %+g%%",
                text, 100 * floor);

@@ -65,6 +65,10 @@ MUST_CHECK int judge_gaps(struct judged *judged, enum against against, struct er
 
 /* ---- doubt.c ---- */
 
+/* Head scatters more than three times as far along this line as the machine alone does. */
+bool head_scatters(const struct judged *judged, enum against against,
+                   const struct estimate *line);
+
 /* The verdict is unclear, and is no more than a doubt. Says why not where the rule asks. */
 bool doubt_passes(struct judged *judged, enum against against);
 

@@ -60,6 +60,12 @@ static double machine_scatter(const struct judged *judged, enum against against,
     return scatter > line->workings.tick_scatter ? scatter : line->workings.tick_scatter;
 }
 
+bool head_scatters(const struct judged *judged, enum against against,
+                   const struct estimate *line)
+{
+    return line->scatter > SCATTER_TIMES * machine_scatter(judged, against, line);
+}
+
 /* Would the line be wholly above `floor`, if head scattered as the machine does? */
 static bool above(const struct estimate *line, size_t left_out, double scatter, double floor)
 {
@@ -81,8 +87,8 @@ static const char *refusal(const struct judged *judged, enum against against)
     double scatter = machine_scatter(judged, against, line);
     if (LEFT_OUT_ONE_IN * left_out > line->replicates)
         return "too many replicates were left out";
-    if (line->scatter > SCATTER_TIMES * scatter ||
-        (out->clause == CLAUSE_OWN_UNCLEAR && own->scatter > SCATTER_TIMES * scatter))
+    if (head_scatters(judged, against, line) ||
+        (out->clause == CLAUSE_OWN_UNCLEAR && head_scatters(judged, against, own)))
         return "head scatters more than three times as far as the machine does";
     if (above(line, left_out, scatter, judged->rule->threshold) &&
         (!has_own || above(own, left_out, scatter, judged->rule->own_floor)))

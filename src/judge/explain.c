@@ -27,11 +27,14 @@ static const char *clause_words(const struct config_verdict *verdict,
         return "the claim is wholly above the line, but against base not wholly above "
                "own-floor: held, already lost on main";
     case CLAUSE_OWN_UNCLEAR:
-        return log->base.change.known
+        if (!log->base.change.known)
+            return "the claim is wholly above the line, but a single replicate has base: "
+                   "unclear";
+        return verdict->wants_more
                    ? "the claim is wholly above the line, against base not wholly above "
                      "own-floor, and replicates are left: unclear"
-                   : "the claim is wholly above the line, but a single replicate has base: "
-                     "unclear";
+                   : "the claim is wholly above the line, and against base not wholly above "
+                     "own-floor because head scatters: unclear";
     case CLAUSE_GAPS:
         return "replicates that are missing could change the verdict: unclear";
     case CLAUSE_BELOW_CLOCK:
