@@ -32,8 +32,11 @@ struct problem {
     int batch, heads, heads_kv, seq_q, seq_k, head_dim;
     enum dtype dtype;
     bool causal;
-};
+}; /* zeroed: not known, samples.json may leave it out */
+bool problem_known(const struct problem *problem);
 bool problem_equal(const struct problem *a, const struct problem *b);
+/* Equal, or one of them is not known: then the config's name has to do. */
+bool problem_matches(const struct problem *a, const struct problem *b);
 enum { PROBLEM_DIM_MAX = 1 << 20 }; /* of each number above */
 
 struct config {
@@ -86,6 +89,8 @@ struct series {
 struct replicate {
     struct series arms[ARM_COUNT]; /* count 0 where the arm was not there */
     unsigned marks;                /* enum mark, ored */
+    unsigned provoked[ARM_COUNT];  /* those seen while this arm was at work; 0: not known.
+                                    * Reported, and no verdict rests on it */
 };
 
 /* Whose fault an unmeasured config is. */
@@ -310,6 +315,7 @@ struct config_verdict {
     struct change stored;   /* head against baseline.json's samples, drift margin included */
     double anchor_drift;    /* today's anchor against the stored one; 0 where unknown */
     bool anchor_drift_known;
+    bool anchor_drifted;    /* … beyond threshold + drift margin */
     double median_ns[ARM_COUNT]; /* median over replicates of medians; 0 where unknown */
     struct interval median_ci[ARM_COUNT];
     bool effects_known;     /* the four below: over replicate medians, head and `against` */
@@ -317,6 +323,8 @@ struct config_verdict {
     bool ci_overlap;        /* do the two arms' median intervals overlap? */
     size_t replicates;      /* judged */
     size_t marked;          /* left out */
+    size_t rounds;          /* unmarked */
+    size_t missing[ARM_COUNT]; /* of these, those without an arm that the config has */
     size_t attempts;
     unsigned marks;         /* union of the marks seen */
     unsigned looks;         /* how many looks the decision interval is corrected for */
