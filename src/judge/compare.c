@@ -420,6 +420,8 @@ static void add_notes(struct judged *judged, enum against against)
     if (against == AGAINST_ANCHOR && judged->other_device)
         add_reason(out, "; stored samples not compared: %s",
                    baseline_note(judged, note, sizeof note));
+    if (judged->stored_config != NULL && !problem_known(&judged->samples->config.problem))
+        add_reason(out, "; no `problem` in the file: matched by name");
 }
 
 static int judge_measured(struct judged *judged, struct err *err)
@@ -510,8 +512,8 @@ static int judge_config(const struct samples *samples, size_t at, struct medians
     } else if (baseline != NULL) {
         judged.stored_config = baseline_find(baseline, config->config.name);
         if (judged.stored_config != NULL &&
-            !problem_equal(&judged.stored_config->config.problem,
-                           &config->config.problem)) {
+            !problem_matches(&judged.stored_config->config.problem,
+                             &config->config.problem)) {
             judged.other_problem = true;
             judged.stored_config = NULL;
         }
