@@ -79,6 +79,7 @@ static struct config_verdict *scene_add(struct scene *scene, const char *name,
     put(row->config.name, MODEL_NAME_BYTES, name);
     row->config.problem = (struct problem){1, 4, 4, 256, 256, 64, DTYPE_FP32, at % 2 == 1};
     row->verdict = verdict;
+    row->clause = verdict == VERDICT_HELD ? CLAUSE_IDENTICAL_CODE : CLAUSE_NO_SAMPLES;
     put(row->reason, sizeof row->reason, reason);
     measured->config = row->config;
     measured->arms[ARM_HEAD].present = true;
@@ -101,6 +102,13 @@ static struct config_verdict *scene_measured(struct scene *scene, const char *na
 {
     struct config_verdict *row = scene_add(scene, name, verdict, reason);
     struct config_samples *measured = &scene->measured[scene->comparison.count - 1];
+    static const enum clause clauses[] = {[VERDICT_HELD] = CLAUSE_WITHIN,
+                                          [VERDICT_IMPROVED] = CLAUSE_BEYOND,
+                                          [VERDICT_UNCLEAR] = CLAUSE_STRADDLES,
+                                          [VERDICT_UNMEASURED] = CLAUSE_CONTROL_BIASED,
+                                          [VERDICT_REGRESSED] = CLAUSE_BEYOND};
+    row->clause = verdict == VERDICT_HELD && change > 0.03 ? CLAUSE_LOST_ON_MAIN
+                                                           : clauses[verdict];
     measured->arms[ARM_BASE].present = true;
     measured->peak_bytes[ARM_HEAD] = 3 << 20;
     row->against = AGAINST_ANCHOR;
@@ -405,6 +413,7 @@ static void golden_unmeasured(struct scene *scene)
     struct config_verdict *row =
         scene_add(scene, "b1_h4_s256_d64", VERDICT_UNMEASURED,
                   "head: wrong result at [0, 2, 17, 5]: 0.25, expected 0.125 ± 1e-05");
+    row->clause = CLAUSE_WRONG_RESULT;
     row->fault = scene->comparison.fault = FAULT_PR;
     row->attempts = 1;
     golden(scene, "unmeasured_wrong_result");
@@ -415,6 +424,7 @@ static void golden_unmeasured(struct scene *scene)
     scene_begin(scene, VERDICT_UNMEASURED);
     put(scene->comparison.reason, MODEL_TEXT_BYTES, "head does not build: the build exited 2");
     scene->comparison.fault = FAULT_PR;
+    scene->comparison.clause = CLAUSE_BUILD_FAILED;
     scene->report.samples = NULL;
     scene->report.log = log;
     scene->report.log_len = sizeof log - 1;
@@ -543,7 +553,6 @@ static void lines_are_short(struct scene *scene)
     EQ_STR(line, "regressed: b1_h4_s256_d64 +4.12% (1 of 2 held)");
     scene_begin(scene, VERDICT_HELD);
     scene_measured(scene, "a", VERDICT_HELD, 0.052, 0, "x");
-    scene->comparison.configs[0].clause = CLAUSE_LOST_ON_MAIN;
     report_line(&scene->comparison, line, sizeof line);
     EQ_STR(line, "held: a +5.20%, already lost on main");
     for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
