@@ -140,6 +140,23 @@ static void keep_line(const char *text, const char *suffix, char *out, size_t ma
         snprintf(out, max + 1, "%.*s…%s", (int)fits, line.data, suffix);
 }
 
+/* What must stand beside a change, else "held +5.12%" would look like a mistake. */
+static const char *beside_change(enum clause clause)
+{
+    switch (clause) {
+    case CLAUSE_LOST_ON_MAIN:
+        return ", already lost on main";
+    case CLAUSE_RECORDED:
+        return ", recorded in the baseline";
+    case CLAUSE_GAPS:
+        return ", but samples are missing";
+    case CLAUSE_MARKED:
+        return ", but too much was marked";
+    default:
+        return "";
+    }
+}
+
 static void put_worst(const struct report_view *view, struct buf *line)
 {
     const struct config_verdict *row = view->rows[0];
@@ -148,14 +165,10 @@ static void put_worst(const struct report_view *view, struct buf *line)
     if (row->verdict == VERDICT_UNMEASURED)
         buf_addf(line, ": %s (%s)", row->reason, fault_name(row->fault));
     else if (row->change.known)
-        buf_addf(line, " %s", figure_percent(number, row->change.change));
+        buf_addf(line, " %s%s", figure_percent(number, row->change.change),
+                 beside_change(parts_clause(view, row)));
     else
         buf_addf(line, ": %s", row->reason);
-    /* else "held +5.12%" would look like a mistake */
-    if (parts_already_lost(view, row))
-        buf_adds(line, ", already lost on main");
-    else if (row->change.known && row->clause == CLAUSE_RECORDED)
-        buf_adds(line, ", recorded in the baseline");
     if (view->count > 1)
         buf_addf(line, " (%zu of %zu held)", view->of_verdict[VERDICT_HELD], view->count);
 }

@@ -63,7 +63,7 @@ void report_drift(const struct report_view *view, struct buf *out)
         return;
     buf_adds(out, "> **Today's anchor is not what was recorded**: on ");
     parts_name(out, row->config.name);
-    buf_addc(out, ' ');
+    buf_adds(out, " it ");
     write_drift(out, row->anchor_drift);
     buf_adds(out, " its stored samples");
     if (count > 1)

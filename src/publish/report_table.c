@@ -97,8 +97,8 @@ static void verdict_cell(const struct report_view *view, const struct config_ver
              signs[row->verdict]);
     if (parts_already_lost(view, row))
         buf_adds(out, " already lost on main");
-    else if (row->clause == CLAUSE_RECORDED)
-        buf_adds(out, " recorded");
+    else if (row->clause == CLAUSE_RECORDED || row->clause == CLAUSE_RETIRED)
+        buf_addf(out, " %s", clause_name(row->clause));
 }
 
 static void change_cell(const struct report_view *view, const struct config_verdict *row,
