@@ -182,7 +182,7 @@ void report_line(const struct comparison *comparison, char *out, size_t size)
     buf_init(&line, 4096);
     parts_view(&view, &report);
     buf_addf(&line, "%s: ", verdict_name(comparison->verdict));
-    if (view.count == 0) {
+    if (parts_is_whole(&view)) {
         buf_adds(&line, comparison->reason);
         if (comparison->verdict == VERDICT_UNMEASURED && comparison->fault != FAULT_NONE)
             buf_addf(&line, " (%s)", fault_name(comparison->fault));

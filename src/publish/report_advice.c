@@ -57,7 +57,7 @@ static void write_hints(const struct report_view *view, struct buf *out)
         buf_init(&names, 8192);
         if (hints[i].clause == CLAUSE_BUILD_FAILED && view->report->log_len == 0)
             continue;
-        if (view->count == 0 ? view->report->comparison->clause == hints[i].clause
+        if (parts_is_whole(view) ? view->report->comparison->clause == hints[i].clause
                              : parts_names(view, hints[i].clause, &names) > 0)
             buf_addf(out, "- %s%s%s.\n", names.data, names.len > 0 ? ": " : "", hints[i].words);
     }
@@ -82,11 +82,13 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
 {
     const struct comparison *comparison = view->report->comparison;
     const char *subject = parts_subject(view);
-    bool pull_request = parts_is_pull_request(view);
-    enum fault fault = view->count > 0 ? view->rows[0]->fault : comparison->fault;
+    bool pull_request = parts_is_pull_request(view), whole = parts_is_whole(view);
+    enum fault fault = whole ? comparison->fault : view->rows[0]->fault;
+    enum clause clause = whole ? comparison->clause : view->rows[0]->clause;
+    bool lasting = clause == CLAUSE_NOT_MEASURED || clause == CLAUSE_BELOW_CLOCK; /* see hints */
     switch (fault) {
     case FAULT_NONE:
-        buf_adds(out, "- Run this job again.\n");
+        buf_adds(out, lasting ? "" : "- Run this job again.\n");
         break;
     case FAULT_PR:
         buf_addf(out, "- Fix it in %s%s.\n", subject,
@@ -99,14 +101,15 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
                               : "");
         break;
     case FAULT_HOST:
-        buf_addf(out, "- Nothing to fix in %s. Run this job again; if it comes back, the host's "
-                      "owner finds the cause with `ratchet doctor`.\n",
-                 subject);
+        buf_addf(out, "- Nothing to fix in %s.%s\n", subject,
+                 lasting ? ""
+                         : " Run this job again; if it comes back, the host's owner finds the "
+                           "cause with `ratchet doctor`.");
         break;
     case FAULT_US:
-        buf_addf(out, "- Nothing to fix in %s. Please report this as a defect of Ratchet, with "
-                      "the run below.\n",
-                 subject);
+        buf_addf(out, "- Nothing to fix in %s.%s\n", subject,
+                 lasting ? ""
+                         : " Please report this as a defect of Ratchet, with the run below.");
         break;
     }
     write_hints(view, out);

@@ -179,12 +179,18 @@ static void first_unmeasured(const struct report_view *view, const struct config
         first_gaps(view, row, out);
         return;
     }
-    buf_adds(out, "**");
-    parts_name(out, row->config.name);
-    buf_addf(out, " %s measured: ",
-             row->clause == CLAUSE_NOT_MEASURED ? "was not" : "could not be");
-    parts_text(out, row->reason, PARTS_REASON_BYTES);
-    buf_addf(out, ".** The fault is %s.", whose(view, row->fault));
+    if (row->clause == CLAUSE_NOT_MEASURED) {
+        buf_adds(out, "**The baseline has ");
+        parts_name(out, row->config.name);
+        buf_adds(out, ", and nobody measured it.**");
+    } else {
+        buf_adds(out, "**");
+        parts_name(out, row->config.name);
+        buf_adds(out, " could not be measured: ");
+        parts_text(out, row->reason, PARTS_REASON_BYTES);
+        buf_adds(out, ".**");
+    }
+    buf_addf(out, " The fault is %s.", whose(view, row->fault));
 }
 
 static void first_moved(const struct report_view *view, const struct config_verdict *row,
@@ -314,14 +320,16 @@ void report_first(const struct report_view *view, struct buf *out)
         [VERDICT_REGRESSED] = first_regressed,
     };
     const struct comparison *comparison = view->report->comparison;
-    if (view->count == 0) {
+    if (parts_is_whole(view)) {
         buf_adds(out, "**");
         parts_text(out, comparison->reason, PARTS_REASON_BYTES);
         buf_adds(out, ".**");
         if (comparison->verdict == VERDICT_HELD)
             buf_adds(out, " Nothing had to be measured.");
         else if (comparison->verdict == VERDICT_UNMEASURED)
-            buf_addf(out, " Nothing was measured; the fault is %s.", whose(view, comparison->fault));
+            buf_addf(out, " Nothing was measured; the fault is %s.",
+                     whose(view, comparison->fault));
+        write_others(view, out);
     } else {
         sentences[view->rows[0]->verdict](view, view->rows[0], out);
         write_counts(view, out);

@@ -153,6 +153,8 @@ static bool comes_before(const struct report_view *view, const struct config_ver
         return lost_a;
     if (a->change.known != b->change.known)
         return a->change.known;
+    if (!a->change.known && a->fault != b->fault) /* the pull request's first: it can be mended */
+        return b->fault == FAULT_NONE || (a->fault != FAULT_NONE && a->fault < b->fault);
     if (!a->change.known || !isfinite(a->change.change) || !isfinite(b->change.change))
         return false;
     if (a->verdict == VERDICT_IMPROVED)
@@ -192,6 +194,11 @@ const char *parts_subject(const struct report_view *view)
     if (parts_is_pull_request(view))
         return "this pull request";
     return parts_is_promotion(view) ? "main" : "the head commit";
+}
+
+bool parts_is_whole(const struct report_view *view)
+{
+    return view->count == 0 || view->rows[0]->verdict != view->report->comparison->verdict;
 }
 
 bool parts_all_identical(const struct report_view *view)

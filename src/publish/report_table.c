@@ -137,12 +137,18 @@ static void own_cell(const struct report_view *view, const struct config_verdict
                                                        : "–");
 }
 
+/* Has head a time that its clock can tell? */
+static bool is_seen(const struct config_verdict *row)
+{
+    return row->median_ns[ARM_HEAD] > 0 && row->clause != CLAUSE_BELOW_CLOCK;
+}
+
 static void median_cell(const struct config_verdict *row, struct buf *out)
 {
     char text[FIGURE_BYTES];
     enum arm from = row->against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR;
     buf_adds(out, " | ");
-    if (!(row->median_ns[ARM_HEAD] > 0)) {
+    if (!is_seen(row)) {
         buf_adds(out, "–");
         return;
     }
@@ -292,7 +298,7 @@ bool table_has_evidence(const struct report_view *view)
 static bool is_timed(const struct report_view *view, const struct config_verdict *row)
 {
     (void)view;
-    return row->median_ns[ARM_HEAD] > 0 && problem_known(&row->config.problem);
+    return is_seen(row) && problem_known(&row->config.problem);
 }
 
 static void problem_cell(const struct problem *problem, struct buf *out)

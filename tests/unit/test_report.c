@@ -381,6 +381,10 @@ static void advice(struct scene *scene)
             says(scene, "Nothing to fix in this pull request",
                  fault == FAULT_HOST || fault == FAULT_US);
             says(scene, "base branch has to be fixed first", fault == FAULT_BASE);
+            bool lasting = clause == CLAUSE_NOT_MEASURED || clause == CLAUSE_BELOW_CLOCK;
+            says(scene, "Run this job again",
+                 !lasting && (fault == FAULT_HOST || fault == FAULT_NONE));
+            says(scene, "a defect of Ratchet", !lasting && fault == FAULT_US);
             scene->job.kind = JOB_PROMOTE;
             scene->job.pr = 0;
             says(scene, "pull request", false); /* there is none */
@@ -394,6 +398,42 @@ static void advice(struct scene *scene)
                 }
         }
     }
+}
+
+/* The verdict of the whole is told where it is none of its configs'. */
+static void whole(struct scene *scene)
+{
+    char line[256];
+    tap_case("every config is retired");
+    scene_begin(scene, VERDICT_UNMEASURED);
+    scene_add(scene, "a", VERDICT_HELD, "gone")->clause = CLAUSE_RETIRED;
+    put(scene->comparison.reason, MODEL_TEXT_BYTES, "no configs: nothing was measured");
+    scene->comparison.clause = CLAUSE_NO_SAMPLES;
+    scene->comparison.fault = FAULT_US;
+    says(scene, "**no configs: nothing was measured.** Nothing was measured; the fault is Ratchet's "
+                "own. Retired, as `ci/ratchet.conf` lists it no more: `a`.", true);
+    says(scene, "a defect of Ratchet", true);
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "unmeasured: no configs: nothing was measured (us)");
+    tap_case("whose fault can be mended comes first");
+    scene_begin(scene, VERDICT_UNMEASURED);
+    static const enum fault faults[] = {FAULT_NONE, FAULT_US, FAULT_HOST, FAULT_PR, FAULT_BASE};
+    for (int i = 0; i < 5; i++) {
+        char name[] = {(char)('a' + i), 0};
+        scene_add(scene, name, VERDICT_UNMEASURED, "why")->fault = faults[i];
+    }
+    says(scene, "**`d` could not be measured: why.** The fault is the pull request's.", true);
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "unmeasured: d: why (the PR) (0 of 5 held)");
+    tap_case("what the clock cannot see has no throughput");
+    scene_begin(scene, VERDICT_UNMEASURED);
+    struct config_verdict *row = scene_measured(scene, "a", VERDICT_UNMEASURED, 0, 0, "too short");
+    says(scene, "FLOP/s", true);
+    row->clause = CLAUSE_BELOW_CLOCK;
+    says(scene, "FLOP/s", false);
+    tap_case("a config that nobody measured");
+    row->clause = CLAUSE_NOT_MEASURED;
+    says(scene, "**The baseline has `a`, and nobody measured it.** The fault is", true);
 }
 
 /* "No config moved" is said where that was measured, and nowhere else. */
@@ -938,6 +978,7 @@ int main(void)
     golden_gaps(scene);
     golden_moved(scene);
     advice(scene);
+    whole(scene);
     held(scene);
     gaps(scene);
     drift(scene);
