@@ -114,6 +114,16 @@ const char *against_name(enum against against)
     return against_names[against];
 }
 
+bool problem_known(const struct problem *problem)
+{
+    return problem->batch > 0;
+}
+
+bool problem_matches(const struct problem *a, const struct problem *b)
+{
+    return !problem_known(a) || !problem_known(b) || problem_equal(a, b);
+}
+
 bool problem_equal(const struct problem *a, const struct problem *b)
 {
     return a->batch == b->batch && a->heads == b->heads && a->heads_kv == b->heads_kv &&

@@ -32,8 +32,11 @@ struct problem {
     int batch, heads, heads_kv, seq_q, seq_k, head_dim;
     enum dtype dtype;
     bool causal;
-};
+}; /* zeroed: not known, samples.json may leave it out */
+bool problem_known(const struct problem *problem);
 bool problem_equal(const struct problem *a, const struct problem *b);
+/* Equal, or one of them is not known: then the config's name has to do. */
+bool problem_matches(const struct problem *a, const struct problem *b);
 enum { PROBLEM_DIM_MAX = 1 << 20 }; /* of each number above */
 
 struct config {
@@ -86,6 +89,8 @@ struct series {
 struct replicate {
     struct series arms[ARM_COUNT]; /* count 0 where the arm was not there */
     unsigned marks;                /* enum mark, ored */
+    unsigned provoked[ARM_COUNT];  /* those seen while this arm was at work; 0: not known.
+                                    * Reported, and no verdict rests on it */
 };
 
 /* Whose fault an unmeasured config is. */

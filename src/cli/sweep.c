@@ -69,7 +69,7 @@ static bool is_reserved(const char *name)
     for (int arm = 0; arm < ARM_OTHER; arm++)
         if (strcmp(name, arm_name((enum arm)arm)) == 0)
             return true;
-    return strcmp(name, "marks") == 0;
+    return strcmp(name, "marks") == 0 || strcmp(name, "provoked") == 0;
 }
 
 static int read_name(const struct sweep *sweep, const char *text, size_t len,

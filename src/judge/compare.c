@@ -295,6 +295,8 @@ static void add_notes(struct judged *judged, enum against against)
     if (against == AGAINST_ANCHOR && judged->other_device)
         add_reason(out, "; stored samples not compared: %s",
                    baseline_note(judged, note, sizeof note));
+    if (judged->stored_config != NULL && !problem_known(&judged->samples->config.problem))
+        add_reason(out, "; no `problem` in the file: matched by name");
 }
 
 const struct estimate *line_of(const struct judged *judged, enum against against)
@@ -302,6 +304,18 @@ const struct estimate *line_of(const struct judged *judged, enum against against
     return against == AGAINST_ANCHOR ? &judged->log.anchor
            : against == AGAINST_BASE ? &judged->log.base
                                      : &judged->log.stored;
+}
+
+/* An anchor that no recipe builds here is nobody's pull request: whatever the stored samples
+ * say may be the toolchain's doing. */
+static void judge_unbuilt(struct judged *judged)
+{
+    struct config_verdict *out = judged->out;
+    char text[CHANGE_TEXT_BYTES];
+    decide(judged, CLAUSE_ANCHOR_UNBUILT, VERDICT_UNCLEAR, FAULT_HOST);
+    add_reason(out, "%s against the stored samples, but nothing is claimed: %.300s",
+               change_text(text, out->change.change, out->change.ci_decision),
+               judged->samples->anchor_failure);
 }
 
 static int judge_measured(struct judged *judged, struct err *err)
@@ -323,6 +337,10 @@ static int judge_measured(struct judged *judged, struct err *err)
     if (!enough(judged, against, estimate->replicates) || !clock_sees(judged, estimate) ||
         !control_sound(judged))
         return 0;
+    if (judged->samples->anchor_unbuilt) {
+        judge_unbuilt(judged);
+        return 0;
+    }
     judge_line(judged, against, estimate);
     if (judge_gaps(judged, against, err) != 0)
         return -1;
@@ -398,8 +416,8 @@ static int judge_config(const struct samples *samples, size_t at, struct medians
     } else if (baseline != NULL) {
         judged.stored_config = baseline_find(baseline, config->config.name);
         if (judged.stored_config != NULL &&
-            !problem_equal(&judged.stored_config->config.problem,
-                           &config->config.problem)) {
+            !problem_matches(&judged.stored_config->config.problem,
+                             &config->config.problem)) {
             judged.other_problem = true;
             judged.stored_config = NULL;
         }

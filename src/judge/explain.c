@@ -55,6 +55,8 @@ static const char *clause_words(const struct config_verdict *verdict,
         return "no replicate has samples of head: unmeasured";
     case CLAUSE_NOTHING_AGAINST:
         return "there is nothing to compare against: unmeasured";
+    case CLAUSE_ANCHOR_UNBUILT:
+        return "no recipe builds the anchor here, so nothing is claimed: unclear";
     case CLAUSE_IDENTICAL_CODE:
         return "the same machine code needs no measuring: held";
     default:

@@ -67,15 +67,15 @@ int nouns_get_time(const json_t *object, const char *key, const struct json_at *
     return 0;
 }
 
-int nouns_get_marks(const json_t *object, const struct json_at *at, unsigned *out,
-                    struct err *err)
+int nouns_get_marks(const json_t *object, const char *key, const struct json_at *at,
+                    unsigned *out, struct err *err)
 {
-    if (!json_has(object, "marks"))
+    if (!json_has(object, key))
         return 0;
     json_t *marks;
-    if (json_get_array(object, "marks", at, &marks, err) != 0)
+    if (json_get_array(object, key, at, &marks, err) != 0)
         return -1;
-    struct json_at here = {.parent = at, .key = "marks"};
+    struct json_at here = {.parent = at, .key = key};
     for (size_t i = 0; i < json_array_size(marks); i++) {
         const char *name = json_string_value(json_array_get(marks, i));
         struct json_at mark_at = {.parent = &here, .index = i};
@@ -142,8 +142,10 @@ static int get_problem(const json_t *object, const struct json_at *at,
                   {"heads_kv", &problem.heads_kv}, {"seq_q", &problem.seq_q},
                   {"seq_k", &problem.seq_k},       {"head_dim", &problem.head_dim}};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        long long value;
-        if (json_get_int(object, fields[i].key, at, 1, PROBLEM_DIM_MAX, &value, err) != 0)
+        long long value = problem.heads;
+        bool optional = fields[i].field == &problem.heads_kv;
+        if (!(optional && !json_has(object, fields[i].key)) &&
+            json_get_int(object, fields[i].key, at, 1, PROBLEM_DIM_MAX, &value, err) != 0)
             return -1;
         *fields[i].field = (int)value;
     }
@@ -164,8 +166,8 @@ static int get_problem(const json_t *object, const struct json_at *at,
     return 0;
 }
 
-int nouns_get_config(const json_t *object, const struct json_at *at,
-                     struct config *config, double *clock_resolution_ns, struct err *err)
+static int get_config(const json_t *object, const struct json_at *at, bool optional_problem,
+                      struct config *config, double *clock_resolution_ns, struct err *err)
 {
     struct config read = {0};
     if (json_get_string(object, "name", at, read.name, sizeof read.name, err) != 0)
@@ -181,8 +183,9 @@ int nouns_get_config(const json_t *object, const struct json_at *at,
         return json_error(&unit_at, err, "`%s` is not known, expected `ns`", unit);
     json_t *problem;
     struct json_at problem_at = {.parent = at, .key = "problem"};
-    if (json_get_object(object, "problem", at, &problem, err) != 0 ||
-        get_problem(problem, &problem_at, &read.problem, err) != 0)
+    if (!(optional_problem && !json_has(object, "problem")) &&
+        (json_get_object(object, "problem", at, &problem, err) != 0 ||
+         get_problem(problem, &problem_at, &read.problem, err) != 0))
         return -1;
     double resolution = 0;
     if (json_has(object, "clock_resolution_ns") &&
@@ -192,6 +195,18 @@ int nouns_get_config(const json_t *object, const struct json_at *at,
     *config = read;
     *clock_resolution_ns = resolution;
     return 0;
+}
+
+int nouns_get_config(const json_t *object, const struct json_at *at,
+                     struct config *config, double *clock_resolution_ns, struct err *err)
+{
+    return get_config(object, at, false, config, clock_resolution_ns, err);
+}
+
+int nouns_get_measured(const json_t *object, const struct json_at *at,
+                       struct config *config, double *clock_resolution_ns, struct err *err)
+{
+    return get_config(object, at, true, config, clock_resolution_ns, err);
 }
 
 int nouns_get_series(const json_t *array, const struct json_at *at,
@@ -269,15 +284,23 @@ void nouns_put_series(struct buf *out, const struct series *series)
     buf_addc(out, ']');
 }
 
-void nouns_put_marks(struct buf *out, unsigned marks)
+void nouns_put_mark_names(struct buf *out, unsigned marks)
 {
-    const char *before = ", \"marks\": [";
+    const char *before = "";
+    buf_addc(out, '[');
     for (unsigned bit = 0; bit < MARK_BITS; bit++) {
         if ((marks & 1u << bit) == 0)
             continue;
         buf_addf(out, "%s\"%s\"", before, mark_name(bit));
         before = ", ";
     }
-    if (marks != 0)
-        buf_addc(out, ']');
+    buf_addc(out, ']');
+}
+
+void nouns_put_marks(struct buf *out, unsigned marks)
+{
+    if (marks == 0)
+        return;
+    buf_adds(out, ", \"marks\": ");
+    nouns_put_mark_names(out, marks);
 }

@@ -22,10 +22,15 @@ MUST_CHECK int nouns_get_device(const json_t *parent, const struct json_at *at,
 MUST_CHECK int nouns_get_environment(const json_t *parent, const struct json_at *at,
                                      struct environment *out, struct err *err);
 
-/* name, unit, problem, and clock_resolution_ns (0 where absent) of one config. */
+/* name, unit, problem (heads_kv is heads where absent), and clock_resolution_ns (0 where
+ * absent) of one config. */
 MUST_CHECK int nouns_get_config(const json_t *object, const struct json_at *at,
                                 struct config *config, double *clock_resolution_ns,
                                 struct err *err);
+/* The same where `problem` may be missing: then it is zeroed, not known. */
+MUST_CHECK int nouns_get_measured(const json_t *object, const struct json_at *at,
+                                  struct config *config, double *clock_resolution_ns,
+                                  struct err *err);
 
 /* An array of times, at most `max`, each a number above 0. `at` is the array's own place.
  * On failure `out` may hold part of it. */
@@ -42,9 +47,9 @@ MUST_CHECK int nouns_get_text(const json_t *object, const char *key,
 MUST_CHECK int nouns_get_time(const json_t *object, const char *key,
                               const struct json_at *at, char out[32], struct err *err);
 
-/* Member `marks`, an array of names that may be missing, ored into *out. */
-MUST_CHECK int nouns_get_marks(const json_t *object, const struct json_at *at, unsigned *out,
-                               struct err *err);
+/* Member `key` (`marks`), an array of names that may be missing, ored into *out. */
+MUST_CHECK int nouns_get_marks(const json_t *object, const char *key, const struct json_at *at,
+                               unsigned *out, struct err *err);
 
 /* `"device": {…}`, `"environment": {…}`, and so on, without comma or newline. */
 void nouns_put_device(struct buf *out, const struct device *device);
@@ -52,6 +57,7 @@ void nouns_put_environment(struct buf *out, const struct environment *environmen
                            const char *indent);
 void nouns_put_problem(struct buf *out, const struct problem *problem);
 void nouns_put_marks(struct buf *out, unsigned marks); /* `, "marks": […]`; 0: nothing */
+void nouns_put_mark_names(struct buf *out, unsigned marks); /* the array alone */
 void nouns_put_series(struct buf *out, const struct series *series); /* the array alone */
 
 #endif

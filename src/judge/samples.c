@@ -49,6 +49,43 @@ static int get_arms(const json_t *parent, const struct json_at *at,
     return 0;
 }
 
+/* The arm that is read under this name; ARM_COUNT: none. */
+static int arm_of(const struct reading *reading, const char *name)
+{
+    int arm = 0;
+    while (arm < ARM_COUNT && (reading->keys[arm] == NULL || strcmp(reading->keys[arm], name) != 0))
+        arm++;
+    return arm;
+}
+
+/* Member `provoked`, which may be missing: marks by the arm that was at work. An arm that is not
+ * read is one of a sweep's, and has samples beside it. */
+static int get_provoked(const json_t *object, const struct json_at *at,
+                        const struct reading *reading, struct replicate *out, struct err *err)
+{
+    if (!json_has(object, "provoked"))
+        return 0;
+    json_t *provoked, *value;
+    const char *name;
+    if (json_get_object(object, "provoked", at, &provoked, err) != 0)
+        return -1;
+    struct json_at here = {.parent = at, .key = "provoked"};
+    json_object_foreach(provoked, name, value) {
+        struct json_at arm_at = {.parent = &here, .key = name};
+        int arm = arm_of(reading, name);
+        unsigned marks = 0;
+        if (arm == ARM_COUNT && !json_is_array(json_object_get(object, name)))
+            return json_error(&arm_at, err, "not an arm of this replicate");
+        if (nouns_get_marks(provoked, name, &here, &marks, err) != 0)
+            return -1;
+        if ((marks & ~out->marks) != 0)
+            return json_error(&arm_at, err, "expected none but the replicate's own marks");
+        if (arm < ARM_COUNT)
+            out->provoked[arm] = marks;
+    }
+    return 0;
+}
+
 static int get_replicate(const json_t *object, const struct json_at *at,
                          const struct reading *reading, struct replicate *out,
                          struct err *err)
@@ -65,7 +102,10 @@ static int get_replicate(const json_t *object, const struct json_at *at,
             nouns_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) != 0)
             return -1;
     }
-    return nouns_get_marks(object, at, &out->marks, err);
+    return nouns_get_marks(object, "marks", at, &out->marks, err) != 0 ||
+                   get_provoked(object, at, reading, out, err) != 0
+               ? -1
+               : 0;
 }
 
 static int get_replicates(const json_t *object, const struct json_at *at,
@@ -171,7 +211,9 @@ static int get_anchor(const json_t *object, const struct json_at *at,
                        sizeof out->anchor_failure, err) != 0)
         return -1;
     out->anchor_failed = out->anchor_failure[0] != '\0';
-    return 0;
+    return json_has(object, "anchor_unbuilt")
+               ? json_get_bool(object, "anchor_unbuilt", at, &out->anchor_unbuilt, err)
+               : 0;
 }
 
 static int get_config(const json_t *object, const struct json_at *at,
@@ -180,7 +222,7 @@ static int get_config(const json_t *object, const struct json_at *at,
 {
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
-    if (nouns_get_config(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
+    if (nouns_get_measured(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
         get_arms(object, at, reading, out->arms, err) != 0 ||
         get_replicates(object, at, reading, out, err) != 0 ||
         get_fault(object, at, out, err) != 0 ||
@@ -321,6 +363,21 @@ static void put_arms(struct buf *out, const struct samples *samples,
     buf_addc(out, '}');
 }
 
+static void put_provoked(struct buf *out, const struct samples *samples,
+                         const struct replicate *replicate)
+{
+    bool any = false;
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        if (replicate->provoked[arm] == 0)
+            continue;
+        buf_addf(out, "%s\"%s\": ", any ? ", " : ", \"provoked\": {", key_of(samples, arm));
+        nouns_put_mark_names(out, replicate->provoked[arm]);
+        any = true;
+    }
+    if (any)
+        buf_addc(out, '}');
+}
+
 /* Always with a head, and with the other arms that have samples. */
 static void put_replicate(struct buf *out, const struct samples *samples,
                           const struct replicate *replicate)
@@ -334,6 +391,7 @@ static void put_replicate(struct buf *out, const struct samples *samples,
         nouns_put_series(out, &replicate->arms[arm]);
     }
     nouns_put_marks(out, replicate->marks);
+    put_provoked(out, samples, replicate);
     buf_addc(out, '}');
 }
 
@@ -377,6 +435,8 @@ static void put_rare(struct buf *out, const struct samples *samples,
         put_text(out, "anchor_failure",
                  config->anchor_failure[0] != '\0' ? config->anchor_failure
                                                    : "not said why");
+    if (config->anchor_failed && config->anchor_unbuilt)
+        buf_adds(out, "      \"anchor_unbuilt\": true,\n");
     const char *before = "      \"peak_bytes\": {";
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         if (config->peak_bytes[arm] == 0)
@@ -400,9 +460,12 @@ static void put_config(struct buf *out, const struct samples *samples,
         buf_adds(out, ", \"clock_resolution_ns\": ");
         text_number(out, config->clock_resolution_ns);
     }
-    buf_adds(out, ",\n      ");
-    nouns_put_problem(out, &config->config.problem);
     buf_adds(out, ",\n");
+    if (problem_known(&config->config.problem)) {
+        buf_adds(out, "      ");
+        nouns_put_problem(out, &config->config.problem);
+        buf_adds(out, ",\n");
+    }
     if (with_arms) {
         buf_adds(out, "      ");
         put_arms(out, samples, config->arms, "      ");

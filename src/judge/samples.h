@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* samples.json (schema ratchet.samples/1), both ways, bytes only. The text is the
  * contract of design section 9; a reader needs schema, device, and of each config name,
- * unit ("ns"), problem and replicates with `head`. Unknown keys are ignored; a value of
+ * unit ("ns") and replicates with `head`. `problem` is for throughput only: a config without it
+ * matches a baseline by its name; `heads_kv` in it is `heads` where absent. Unknown keys are ignored; a value of
  * the wrong type, a sample that is not a finite number > 0, a mark that is not known,
  * a duplicate name, another schema or more than the caps are ERR_INPUT
  * with the path of the key. Where all configs have the same arms they stand once at the
@@ -14,9 +15,13 @@
  *     "identical": "anchor"     the arm whose machine code is the head's: not measured
  *     "fault": "the PR", "failure": "wrong result: …"    it could not be measured
  *     "anchor_failure": "…"     the anchor cannot run
+ *     "anchor_unbuilt": true    … for no recipe builds it: unclear at most
  *     "peak_bytes": {"head": 1048576}
  *     "left_out": {"cudnn": "wrong result: …"}           another arm of the file is not here
- * and a replicate any of the marks of model.h. Arms beyond those of a check are written under
+ * and a replicate any of the marks of model.h, and, of those, which were seen while which arm was
+ * at work, where that is known:
+ *     "marks": ["preempted"], "provoked": {"head": ["preempted"]}
+ * Arms beyond those of a check are written under
  * their own names wherever arms stand, and not read unless one is asked for. */
 #ifndef RATCHET_JUDGE_SAMPLES_H
 #define RATCHET_JUDGE_SAMPLES_H

@@ -196,7 +196,7 @@ static int get_row(const json_t *row, const struct json_at *at, struct pool_row 
         return json_error(at, err, "expected an object");
     if (json_get_number(row, "seconds", at, 0, 1e6, &out->seconds, err) != 0 ||
         json_get_array(row, "ns", at, &array, err) != 0 ||
-        nouns_get_marks(row, at, &out->marks, err) != 0)
+        nouns_get_marks(row, "marks", at, &out->marks, err) != 0)
         return -1;
     const struct json_at here = {.parent = at, .key = "ns"};
     int rc = nouns_get_series(array, &here, POOL_ENTRIES, &series, err);

@@ -361,6 +361,7 @@ static void leave_out(struct round *round, size_t i, enum arm arm, const char *w
     for (size_t r = 0; r < config->count; r++) {
         free(config->replicates[r].arms[arm].ns);
         config->replicates[r].arms[arm] = (struct series){0};
+        config->replicates[r].provoked[arm] = 0;
     }
     config->peak_bytes[arm] = 0;
     say(round->request, "%s: going on without %s: %.440s", config->config.name,

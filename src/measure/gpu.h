@@ -83,6 +83,8 @@ void gpu_watch_keep(struct gpu_watch *watch, enum arm arm, const struct gpu_read
 /* MARK_CLOCKS where the arms' mean SM clocks lie more than 1% apart, beyond what so few
  * readings scatter by themselves. */
 unsigned gpu_watch_marks(const struct gpu_watch *watch);
+/* The one arm that lies apart from others while those, two at least, agree; else ARM_COUNT. */
+enum arm gpu_watch_odd(const struct gpu_watch *watch);
 void gpu_watch_add(struct gpu_watch *to, const struct gpu_watch *from);
 /* Facts whose names begin with `seen_`: they differ every time. */
 MUST_CHECK int gpu_watch_facts(const struct gpu_watch *watch, struct environment *environment,

@@ -81,21 +81,42 @@ static bool mean_clock(const struct gpu_clocks *clocks, double *mean, double *sq
     return true;
 }
 
+/* Did these two run at other clocks? Where too little is known of one, no. */
+static bool are_apart(const struct gpu_watch *watch, int i, int j)
+{
+    double means[2], squares[2];
+    if (!mean_clock(&watch->arms[i], &means[0], &squares[0]) ||
+        !mean_clock(&watch->arms[j], &means[1], &squares[1]))
+        return false;
+    double apart = fabs(means[0] - means[1]);
+    return apart > clocks_apart * fmin(means[0], means[1]) &&
+           apart > clocks_errors * sqrt(squares[0] + squares[1]);
+}
+
 unsigned gpu_watch_marks(const struct gpu_watch *watch)
 {
+    for (int i = 0; i < ARM_COUNT; i++)
+        for (int j = 0; j < i; j++)
+            if (are_apart(watch, i, j))
+                return MARK_CLOCKS;
+    return 0;
+}
+
+enum arm gpu_watch_odd(const struct gpu_watch *watch)
+{
+    unsigned pairs = 0, pairs_of[ARM_COUNT] = {0};
     for (int i = 0; i < ARM_COUNT; i++) {
         for (int j = 0; j < i; j++) {
-            double means[2], squares[2];
-            if (!mean_clock(&watch->arms[i], &means[0], &squares[0]) ||
-                !mean_clock(&watch->arms[j], &means[1], &squares[1]))
-                continue;
-            double apart = fabs(means[0] - means[1]);
-            if (apart > clocks_apart * fmin(means[0], means[1]) &&
-                apart > clocks_errors * sqrt(squares[0] + squares[1]))
-                return MARK_CLOCKS;
+            bool apart = are_apart(watch, i, j);
+            pairs += apart;
+            pairs_of[i] += apart;
+            pairs_of[j] += apart;
         }
     }
-    return 0;
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        if (pairs >= 2 && pairs_of[arm] == pairs)
+            return (enum arm)arm;
+    return ARM_COUNT;
 }
 
 static void add_range(struct gpu_range *to, const struct gpu_range *from)

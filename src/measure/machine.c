@@ -203,6 +203,7 @@ struct witness {
     enum arm at_work;                /* ARM_COUNT: none alone */
     unsigned samples;                /* so far: a reading that spans two is of neither */
     unsigned marks;                  /* of the open turn */
+    unsigned marks_of[ARM_COUNT];    /* … seen while this arm was at work alone */
     struct gpu_watch watch;
 };
 
@@ -237,8 +238,13 @@ static void look(struct witness *witness)
     pthread_mutex_unlock(&witness->lock);
     gpu_read(witness->gpu, &reading);
     pthread_mutex_lock(&witness->lock);
-    gpu_watch_keep(&witness->watch, samples == witness->samples ? arm : ARM_COUNT, &reading);
-    witness->marks |= gpu_reading_marks(&reading);
+    if (samples != witness->samples)
+        arm = ARM_COUNT;
+    gpu_watch_keep(&witness->watch, arm, &reading);
+    unsigned marks = gpu_reading_marks(&reading);
+    witness->marks |= marks;
+    if (arm < ARM_COUNT)
+        witness->marks_of[arm] |= marks;
 }
 
 static void *watch_gpu(void *context)
@@ -268,6 +274,7 @@ static void gpu_begin(struct witness *witness)
     if (!witness->used_known)
         witness->used_known = gpu_used_bytes(witness->gpu, &witness->used_bytes);
     witness->marks = 0;
+    memset(witness->marks_of, 0, sizeof witness->marks_of);
     witness->open = true;
     pthread_cond_signal(&witness->changed);
 }
@@ -351,18 +358,23 @@ void witness_sample(struct witness *witness, enum arm at_work)
     pthread_mutex_unlock(&witness->lock);
 }
 
-unsigned witness_end(struct witness *witness)
+unsigned witness_end(struct witness *witness, unsigned of[ARM_COUNT])
 {
     pthread_mutex_lock(&witness->lock);
     unsigned marks = witness->watcher == NULL ? 0 : witness->watcher->end(witness);
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        of[arm] |= witness->marks_of[arm];
     pthread_mutex_unlock(&witness->lock);
     return marks;
 }
 
-unsigned witness_marks(struct witness *witness)
+unsigned witness_marks(struct witness *witness, unsigned of[ARM_COUNT])
 {
     pthread_mutex_lock(&witness->lock);
     unsigned marks = gpu_watch_marks(&witness->watch);
+    enum arm odd = gpu_watch_odd(&witness->watch);
+    if (odd < ARM_COUNT)
+        of[odd] |= marks;
     pthread_mutex_unlock(&witness->lock);
     return marks;
 }

@@ -462,7 +462,10 @@ static int time_replicate(struct process *process, struct process_config *config
     for (int i = 0; i < ARM_COUNT; i++)
         if (config->arms[step_order[i]])
             turns->entries[turns->count++].arm = step_order[i];
-    int rc = turns_take(turns, taken, &replicate->marks, &end, err);
+    struct turns_marks marks = {0};
+    int rc = turns_take(turns, taken, &marks, &end, err);
+    replicate->marks |= marks.all;
+    memcpy(replicate->provoked, marks.of, sizeof marks.of);
     for (size_t i = 0; i < turns->count; i++)
         replicate->arms[turns->entries[i].arm] = taken[i];
     return rc == 0 ? 0 : note_end(process, config, &end);
@@ -481,12 +484,13 @@ static int time_anchor(const struct turns *given, double *sample_ns, struct turn
     enum { TURNS = 9 };
     struct bench_request request = *given->request;
     struct turns turns = *given;
-    struct slowed slowed = {.marks = 0};
+    struct series entries[PROCESS_ENTRIES_MAX] = {{0}};
+    struct turns_marks marks = {0};
     request.samples = TURNS;
     turns.request = &request;
     turns.entries[turns.count++].arm = ARM_ANCHOR;
-    int rc = turns_take(&turns, slowed.entries, &slowed.marks, end, err);
-    struct series *taken = &slowed.entries[0];
+    int rc = turns_take(&turns, entries, &marks, end, err);
+    struct series *taken = &entries[0];
     if (rc == 0) {
         qsort(taken->ns, taken->count, sizeof *taken->ns, compare_ns);
         *sample_ns = taken->ns[taken->count / 2] * (double)turns.launches;
@@ -509,7 +513,9 @@ static int time_slowed(struct process *process, struct process_config *config,
             experiment->entries[i].arm,
             (unsigned long long)llround(experiment->entries[i].slower * sample_ns)};
     uint64_t begin = proc_now_ns();
-    int rc = turns_take(turns, config->slowed.entries, &config->slowed.marks, &end, err);
+    struct turns_marks marks = {0};
+    int rc = turns_take(turns, config->slowed.entries, &marks, &end, err);
+    config->slowed.marks |= marks.all;
     config->slowed.seconds = (double)(proc_now_ns() - begin) / 1e9;
     return rc == 0 ? 0 : note_end(process, config, &end);
 }

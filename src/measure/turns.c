@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     TURN_BUDGET = 3,     /* turns taken at most, for each one planned */
@@ -27,6 +28,7 @@ struct turn {
     unsigned long long sum_ns;
     unsigned long long wall_ns; /* by our clock, from the command to `done` */
     unsigned marks;
+    unsigned marks_of[ARM_COUNT]; /* of these, those seen while the arm was at work */
     bool watched; /* by the witness: its marks will count */
 };
 
@@ -34,6 +36,7 @@ struct turn {
 struct spoiled {
     struct series entries[PROCESS_ENTRIES_MAX]; /* owned */
     unsigned marks;
+    unsigned times[MARK_BITS][ARM_COUNT]; /* turns with a mark while the arm was at work */
 };
 
 static void shuffle(struct turn *turn, uint64_t bits)
@@ -79,8 +82,10 @@ static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct 
             return talk;
         turn->total_ns[i] = end->line.numbers[0];
         turn->sum_ns += end->line.numbers[0];
-        if (end->line.numbers[1] > 0)
+        if (end->line.numbers[1] > 0) {
             turn->marks |= disturbed;
+            turn->marks_of[end->arm] |= disturbed;
+        }
         if (turn->watched)
             witness_sample(turns->witness,
                            i + 1 < turn->count ? arm_at(turns, turn, i + 1) : ARM_COUNT);
@@ -134,6 +139,7 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
     if (turn->watched)
         witness_begin(turns->witness, arm_at(turns, turn, 0));
     turn->marks = 0;
+    memset(turn->marks_of, 0, sizeof turn->marks_of);
     uint64_t start = proc_now_ns();
     end->arm = arm_at(turns, turn, 0);
     end->talk = send_turn(turns, turn, seed);
@@ -143,7 +149,7 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
     if (end->talk != TALK_OK)
         return -1;
     if (turn->watched)
-        turn->marks |= witness_end(turns->witness);
+        turn->marks |= witness_end(turns->witness, turn->marks_of);
     return check_claims(turns, turn, end);
 }
 
@@ -165,20 +171,44 @@ static int keep_turn(const struct turns *turns, const struct turn *turn, struct 
     return 0;
 }
 
+static void count_marks(const struct turn *turn, struct spoiled *spoiled)
+{
+    spoiled->marks |= turn->marks;
+    for (unsigned bit = 0; bit < MARK_BITS; bit++)
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            spoiled->times[bit][arm] += (turn->marks_of[arm] & 1u << bit) != 0;
+}
+
+/* A busy host disturbs every arm alike: then all of them are named. */
+static void name_arms(const struct spoiled *spoiled, struct turns_marks *marks)
+{
+    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
+        const unsigned *times = spoiled->times[bit];
+        unsigned most = 0;
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            most = times[arm] > most ? times[arm] : most;
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            if (times[arm] > 0 && 2 * times[arm] >= most)
+                marks->of[arm] |= 1u << bit;
+    }
+}
+
 /* Where too few turns stayed clean, the spoiled ones are shown as well, under their marks. */
-static int keep_spoiled(const struct spoiled *spoiled, struct series *out, unsigned *marks,
-                        struct err *err)
+static int keep_spoiled(const struct spoiled *spoiled, struct series *out,
+                        struct turns_marks *marks, struct err *err)
 {
     for (size_t entry = 0; entry < PROCESS_ENTRIES_MAX; entry++)
         for (size_t i = 0; i < spoiled->entries[entry].count; i++)
             if (series_add(&out[entry], spoiled->entries[entry].ns[i]) != 0)
                 return err_set(err, ERR_HOST, "out of memory for samples");
-    *marks |= spoiled->marks;
+    marks->all |= spoiled->marks;
+    name_arms(spoiled, marks);
     return 0;
 }
 
-static int take_planned(const struct turns *turns, struct series *out, unsigned *marks,
-                        struct spoiled *spoiled, struct turns_end *end, struct err *err)
+static int take_planned(const struct turns *turns, struct series *out,
+                        struct turns_marks *marks, struct spoiled *spoiled,
+                        struct turns_end *end, struct err *err)
 {
     const struct bench_request *request = turns->request;
     unsigned long long least_rest = UINT64_MAX / 8;
@@ -201,7 +231,7 @@ static int take_planned(const struct turns *turns, struct series *out, unsigned 
         turn.marks |= off_clock(&turn, least_rest) ? MARK_CLOCK : 0;
         if (keep_turn(turns, &turn, turn.marks == 0 ? out : spoiled->entries, err) != 0)
             return -1;
-        spoiled->marks |= turn.marks;
+        count_marks(&turn, spoiled);
         clean += turn.marks == 0;
     }
     /* Half of the turns clean still give a sound median; spoiled turns never enter it. */
@@ -252,8 +282,8 @@ static int audit_reference(const struct turns *turns, const struct series *taken
  * alone, its turns leave more of the wall clock unexplained than those of the first arm do.
  * An arm is fine as soon as one of many audits is no worse than the usual one of the first
  * arm, so that a busy machine, which only adds, is not taken for a lie. */
-static int audit_all(const struct turns *turns, const struct series *taken, unsigned *marks,
-                     struct turns_end *end, struct err *err)
+static int audit_all(const struct turns *turns, const struct series *taken,
+                     struct turns_marks *marks, struct turns_end *end, struct err *err)
 {
     if (!turns->audits || turns->count < 2)
         return 0;
@@ -269,13 +299,15 @@ static int audit_all(const struct turns *turns, const struct series *taken, unsi
                 return -1;
             fine = rest <= reference + turn.sum_ns / 10 + audit_slack_ns;
         }
-        if (!fine)
-            *marks |= MARK_CLOCK;
+        if (!fine) {
+            marks->all |= MARK_CLOCK;
+            marks->of[turns->entries[i].arm] |= MARK_CLOCK;
+        }
     }
     return 0;
 }
 
-int turns_take(const struct turns *given, struct series *out, unsigned *marks,
+int turns_take(const struct turns *given, struct series *out, struct turns_marks *marks,
                struct turns_end *end, struct err *err)
 {
     struct spoiled spoiled = {0};
@@ -285,7 +317,7 @@ int turns_take(const struct turns *given, struct series *out, unsigned *marks,
         return -1;
     int rc = take_planned(&turns, out, marks, &spoiled, end, err);
     if (rc == 0)
-        *marks |= witness_marks(turns.witness);
+        marks->all |= witness_marks(turns.witness, marks->of);
     witness_close(&turns.witness, turns.request->watch);
     if (rc == 0)
         rc = audit_all(&turns, out, marks, end, err);

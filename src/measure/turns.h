@@ -26,6 +26,14 @@ struct turns {
     double floor_ns;                /* per launch: below it no time can be */
 };
 
+/* What was wrong with samples (enum mark, ored); and of that, what was seen while which arm was at
+ * work, at least half as often as while the arm was of which it was seen most. What is of no arm
+ * in particular (another process, stolen time) is only in `all`. */
+struct turns_marks {
+    unsigned all;
+    unsigned of[ARM_COUNT];
+};
+
 /* What stopped the turns. */
 struct turns_end {
     enum talk talk;    /* TALK_OK: they went through, or a lie was seen */
@@ -38,7 +46,7 @@ struct turns_end {
 /* Samples of every entry are added to `out`, which has one series for each, and what was wrong
  * with them to *marks. 0, or -1 where *end says what came between, or with ERR_HOST in `err`
  * where it is neither. */
-MUST_CHECK int turns_take(const struct turns *turns, struct series *out, unsigned *marks,
-                          struct turns_end *end, struct err *err);
+MUST_CHECK int turns_take(const struct turns *turns, struct series *out,
+                          struct turns_marks *marks, struct turns_end *end, struct err *err);
 
 #endif

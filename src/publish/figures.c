@@ -12,32 +12,60 @@ static const char *not_available(char out[FIGURE_BYTES])
     return out;
 }
 
-/* A percentage without its sign of percent. Rounded first: no "-0.00". */
-static int put_percent(char *out, size_t size, double ratio)
+enum { PERCENT_BYTES = 32 };
+
+/* A finite percentage, without "%". Rounded first: no "-0.00". */
+static void put_percent(char out[PERCENT_BYTES], double percent, bool sign)
 {
-    double percent = 100 * ratio;
-    if (!isfinite(percent))
-        return snprintf(out, size, "n/a");
+    static const double most = 1e6;
     if (fabs(percent) < 0.005)
-        return snprintf(out, size, "0.00");
-    return snprintf(out, size, fabs(percent) < 1e5 ? "%+.2f" : "%+.3g", percent);
+        snprintf(out, PERCENT_BYTES, "0.00");
+    else if (percent < -100.005)
+        snprintf(out, PERCENT_BYTES, "under -100");
+    else if (percent > most)
+        snprintf(out, PERCENT_BYTES, sign ? "over +%.0f" : "over %.0f", most);
+    else
+        snprintf(out, PERCENT_BYTES, sign ? "%+.*f" : "%.*f", percent < 999.995 ? 2 : 0,
+                 percent);
 }
 
 const char *figure_percent(char out[FIGURE_BYTES], double ratio)
 {
+    char percent[PERCENT_BYTES];
     if (!isfinite(ratio))
         return not_available(out);
-    int len = put_percent(out, FIGURE_BYTES - 2, ratio);
-    memcpy(out + len, "%", 2);
+    put_percent(percent, 100 * ratio, true);
+    snprintf(out, FIGURE_BYTES, "%s%%", percent);
     return out;
+}
+
+const char *figure_share(char out[FIGURE_BYTES], double share)
+{
+    char percent[PERCENT_BYTES];
+    if (!isfinite(share))
+        return not_available(out);
+    put_percent(percent, 100 * share, false);
+    snprintf(out, FIGURE_BYTES, "%s%%", percent);
+    return out;
+}
+
+int figure_sign(double ratio)
+{
+    if (!isfinite(ratio) || fabs(100 * ratio) < 0.005)
+        return 0;
+    return ratio > 0 ? 1 : -1;
 }
 
 const char *figure_interval(char out[FIGURE_BYTES], struct interval interval)
 {
-    char low[32], high[32];
-    put_percent(low, sizeof low, interval.low);
-    put_percent(high, sizeof high, interval.high);
-    snprintf(out, FIGURE_BYTES, "[%s, %s]", low, high);
+    char low[PERCENT_BYTES], high[PERCENT_BYTES];
+    if (isfinite(interval.low) && isfinite(interval.high)) {
+        put_percent(low, 100 * interval.low, true);
+        put_percent(high, 100 * interval.high, true);
+        snprintf(out, FIGURE_BYTES, "[%s, %s]", low, high);
+    } else {
+        memcpy(out, "[n/a]", 6);
+    }
     return out;
 }
 
@@ -45,9 +73,10 @@ const char *figure_change(char out[FIGURE_BYTES], const struct change *change)
 {
     if (!change->known || !isfinite(change->change))
         return not_available(out);
-    char percent[FIGURE_BYTES], interval[FIGURE_BYTES];
-    snprintf(out, FIGURE_BYTES, "%.40s %.50s", figure_percent(percent, change->change),
-             figure_interval(interval, change->ci));
+    char interval[FIGURE_BYTES], percent[PERCENT_BYTES];
+    put_percent(percent, 100 * change->change, true);
+    figure_interval(interval, change->ci);
+    snprintf(out, FIGURE_BYTES, "%s%% %.60s", percent, interval);
     return out;
 }
 
@@ -63,8 +92,8 @@ static const char *scaled(char out[FIGURE_BYTES], double value, double step,
         unit++;
     }
     int decimals = value < 9.9995 ? 3 : value < 99.995 ? 2 : value < 999.95 ? 1 : 0;
-    if (value >= 1e7)
-        snprintf(out, FIGURE_BYTES, "%.3e %s%s", value, units[unit], suffix);
+    if (value >= 1e7 || value < 0.00995)
+        snprintf(out, FIGURE_BYTES, "%.3g %s%s", value, units[unit], suffix);
     else
         snprintf(out, FIGURE_BYTES, "%.*f %s%s", decimals, value, units[unit], suffix);
     return out;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the order of a report and its first words: what a reader needs in five seconds, then
+/* Owns the order of a report, and the one line of it: what a reader needs in five seconds, then
  * the table and what to do, then, folded, the evidence. Every part has a budget of bytes, and
  * the budgets together stay below REPORT_MAX_BYTES. */
 #include "publish/report.h"
@@ -15,30 +15,10 @@
 enum {
     VERDICTS_BUDGET = 20000,
     NOTES_BUDGET = 5000,
-    REASON_BYTES = 400 /* of foreign text, before escaping */
+    STATUS_BYTES = 140 /* what GitHub keeps of a status's description */
 };
 
-/* "this pull request", or what else the head is. */
-static const char *subject(const struct report_view *view)
-{
-    if (parts_is_pull_request(view))
-        return "this pull request";
-    return parts_is_promotion(view) ? "main" : "the head commit";
-}
-
-static const char *whose(enum fault fault)
-{
-    static const char *const words[] = {
-        [FAULT_NONE] = "nobody's",
-        [FAULT_PR] = "the pull request's",
-        [FAULT_BASE] = "the base branch's",
-        [FAULT_HOST] = "the measuring host's",
-        [FAULT_US] = "Ratchet's own",
-    };
-    return words[fault];
-}
-
-/* ---- heading and first sentence ---- */
+/* ---- heading ---- */
 
 void report_marker(const char *device, char out[128])
 {
@@ -68,170 +48,6 @@ static void write_heading(const struct report_view *view, struct buf *out)
     buf_adds(out, "\n\n");
 }
 
-static const char *against_what(const struct config_verdict *row)
-{
-    static const char *const words[] = {
-        [AGAINST_NONE] = "nothing",
-        [AGAINST_ANCHOR] = "its anchor",
-        [AGAINST_BASE] = "base",
-        [AGAINST_STORED] = "the stored samples of its anchor",
-    };
-    return words[row->against];
-}
-
-static void write_anchor(const struct report_view *view, const struct config_verdict *row,
-                         struct buf *out)
-{
-    const struct config_samples *samples = parts_samples(view, row);
-    if (row->against != AGAINST_ANCHOR || samples == NULL ||
-        !parts_is_commit(samples->arms[ARM_ANCHOR].commit))
-        return;
-    buf_addc(out, ' ');
-    parts_commit(out, samples->arms[ARM_ANCHOR].commit);
-}
-
-/* "**`a` takes 4.12% more time per launch than its anchor 1a2b3c4d5e** (95% interval …, from
- * 8 replicates)". */
-static void write_change(const struct report_view *view, const struct config_verdict *row,
-                         struct buf *out)
-{
-    char text[FIGURE_BYTES];
-    const char *percent = figure_percent(text, row->change.change);
-    bool slower = percent[0] == '+';
-    buf_adds(out, "**");
-    parts_name(out, row->config.name);
-    if (percent[0] == '+' || percent[0] == '-')
-        buf_addf(out, " takes %s %s time per launch than %s", percent + 1,
-                 slower ? "more" : "less", against_what(row));
-    else
-        buf_addf(out, " takes as long per launch as %s", against_what(row));
-    write_anchor(view, row, out);
-    buf_addf(out, "**, 95%% interval %s from %zu replicates",
-             figure_interval(text, row->change.ci), row->replicates);
-}
-
-/* The first interval of the sentence is the plain one; those of the reason decide. */
-static void write_reason(struct buf *out, const char *reason)
-{
-    if (reason[0] == '\0')
-        return;
-    buf_addf(out, " Why%s: ", strchr(reason, '[') != NULL ? ", by the deciding interval" : "");
-    parts_text(out, reason, REASON_BYTES);
-    buf_addc(out, '.');
-}
-
-static void first_regressed(const struct report_view *view, const struct config_verdict *row,
-                            struct buf *out)
-{
-    char text[FIGURE_BYTES];
-    write_change(view, row, out);
-    if (row->own.known && row->against != AGAINST_BASE)
-        buf_addf(out, "; against base, %s adds %s %s", subject(view),
-                 figure_percent(text, row->own.change),
-                 figure_interval((char[FIGURE_BYTES]){0}, row->own.ci));
-    buf_addc(out, '.');
-    write_reason(out, row->reason);
-}
-
-static void first_unmeasured(const struct report_view *view, const struct config_verdict *row,
-                             struct buf *out)
-{
-    (void)view;
-    buf_adds(out, "**");
-    parts_name(out, row->config.name);
-    buf_adds(out, " could not be measured: ");
-    parts_text(out, row->reason, REASON_BYTES);
-    buf_addf(out, ".** The fault is %s.", whose(row->fault));
-}
-
-static void first_moved(const struct report_view *view, const struct config_verdict *row,
-                        struct buf *out)
-{
-    if (row->change.known) {
-        write_change(view, row, out);
-        buf_addc(out, '.');
-        write_reason(out, row->reason);
-        return;
-    }
-    buf_adds(out, "**");
-    parts_name(out, row->config.name);
-    buf_addf(out, " is %s**: ", verdict_name(row->verdict));
-    parts_text(out, row->reason, REASON_BYTES);
-    buf_addc(out, '.');
-}
-
-static void first_held(const struct report_view *view, const struct config_verdict *row,
-                       struct buf *out)
-{
-    char text[FIGURE_BYTES];
-    if (parts_all_identical(view)) {
-        buf_adds(out, "**Identical machine code**: there was nothing to measure.");
-        return;
-    }
-    if (parts_already_lost(view, row)) {
-        write_change(view, row, out);
-        buf_addf(out, ", but %s does not add to it: **already lost on main**.", subject(view));
-        write_reason(out, row->reason);
-        return;
-    }
-    if (row->against == AGAINST_NONE && !row->change.known) {
-        buf_adds(out, "**There was no anchor to compare with.**"); /* the first baseline */
-        return;
-    }
-    if (view->threshold > 0)
-        buf_addf(out, "**No config moved by more than %s.**",
-                 figure_percent(text, view->threshold) + 1);
-    else
-        buf_adds(out, "**No config moved.**");
-    if (row->change.known) {
-        buf_adds(out, " The largest change is ");
-        parts_name(out, row->config.name);
-        buf_addf(out, ", %s against %s.", figure_change(text, &row->change),
-                 against_what(row));
-    }
-}
-
-/* How many configs have which verdict, where there is more than one. */
-static void write_counts(const struct report_view *view, struct buf *out)
-{
-    if (view->count < 2 || parts_all_identical(view))
-        return;
-    buf_addf(out, " Of %zu configs, ", view->count);
-    const char *before = "";
-    for (int verdict = VERDICT_REGRESSED; verdict >= 0; verdict--) {
-        if (view->of_verdict[verdict] == 0)
-            continue;
-        buf_addf(out, "%s%zu %s", before, view->of_verdict[verdict],
-                 verdict_name((enum verdict)verdict));
-        before = ", ";
-    }
-    buf_addc(out, '.');
-}
-
-static void write_first_sentence(const struct report_view *view, struct buf *out)
-{
-    static void (*const sentences[])(const struct report_view *, const struct config_verdict *,
-                                     struct buf *) = {
-        [VERDICT_HELD] = first_held,           [VERDICT_IMPROVED] = first_moved,
-        [VERDICT_UNCLEAR] = first_moved,       [VERDICT_UNMEASURED] = first_unmeasured,
-        [VERDICT_REGRESSED] = first_regressed,
-    };
-    const struct comparison *comparison = view->report->comparison;
-    if (view->count == 0) {
-        buf_adds(out, "**");
-        parts_text(out, comparison->reason, REASON_BYTES);
-        buf_adds(out, ".**");
-        if (comparison->verdict == VERDICT_HELD)
-            buf_adds(out, " Nothing had to be measured.");
-        else if (comparison->verdict == VERDICT_UNMEASURED)
-            buf_addf(out, " Nothing was measured; the fault is %s.", whose(comparison->fault));
-    } else {
-        sentences[view->rows[0]->verdict](view, view->rows[0], out);
-        write_counts(view, out);
-    }
-    buf_addc(out, '\n');
-}
-
 /* ---- notes ---- */
 
 static void write_notes(const struct report_view *view, struct buf *out)
@@ -246,7 +62,7 @@ static void write_notes(const struct report_view *view, struct buf *out)
         BUF_AUTO note;
         buf_init(&note, NOTES_BUDGET);
         buf_adds(&note, "- ");
-        parts_text(&note, report->notes[i], REASON_BYTES);
+        parts_text(&note, report->notes[i], PARTS_REASON_BYTES);
         buf_addc(&note, '\n');
         if (note.failed || out->len + note.len + 64 > limit) {
             buf_addf(out, "- %zu more notes are left out here.\n", report->note_count - i);
@@ -272,13 +88,14 @@ int report_markdown(const struct report *report, struct buf *out, struct err *er
     BUF_AUTO text;
     buf_init(&text, REPORT_MAX_BYTES);
     write_heading(&view, &text);
+    report_drift(&view, &text);
     if (parts_is_promotion(&view)) {
         write_notes(&view, &text);
         buf_adds(&text, report->note_count > 0 ? "\nMain" : "Main");
         buf_addf(&text, " against its anchors: %s. ",
                  verdict_name(report->comparison->verdict));
     }
-    write_first_sentence(&view, &text);
+    report_first(&view, &text);
     if (view.count > 0 && !is_short(&view)) {
         table_verdicts(&view, &text, VERDICTS_BUDGET);
         report_lines(&view, &text);
@@ -302,55 +119,82 @@ int report_markdown(const struct report *report, struct buf *out, struct err *er
 
 /* ---- one line ---- */
 
-/* Cut to `size`, at most 140 bytes, on one line, whole characters. */
-static void keep_line(const char *text, char *out, size_t size)
+/* `text` and, whole, `suffix`, cut to `max` bytes on one line, whole characters. */
+static void keep_line(const char *text, const char *suffix, char *out, size_t max)
 {
-    enum { STATUS_BYTES = 140 }; /* what GitHub keeps of a status's description */
-    size_t max = size - 1 < STATUS_BYTES ? size - 1 : STATUS_BYTES;
     const char *at = text, *stop = text + strlen(text);
+    size_t tail = strlen(suffix);
+    if (tail + 16 > max)
+        suffix = "", tail = 0;
     BUF_AUTO line;
     buf_init(&line, 4096);
     size_t fits = 0; /* bytes that leave room for "…" */
     for (uint32_t c; (c = scan_next(&at, stop)) != SCAN_END;) {
         scan_put(&line, c == '\n' || c == '\t' ? ' ' : c);
-        if (line.len + 3 <= max)
+        if (line.len + strlen("…") + tail <= max)
             fits = line.len;
     }
-    if (line.len <= max)
-        snprintf(out, size, "%s", line.data);
+    if (line.len + tail <= max)
+        snprintf(out, max + 1, "%s%s", line.data, suffix);
     else
-        snprintf(out, size, "%.*s…", (int)fits, line.data);
+        snprintf(out, max + 1, "%.*s…%s", (int)fits, line.data, suffix);
+}
+
+/* What must stand beside a change, else "held +5.12%" would look like a mistake. */
+static const char *beside_change(enum clause clause)
+{
+    switch (clause) {
+    case CLAUSE_LOST_ON_MAIN:
+        return ", already lost on main";
+    case CLAUSE_RECORDED:
+        return ", recorded in the baseline";
+    case CLAUSE_GAPS:
+        return ", but samples are missing";
+    case CLAUSE_MARKED:
+        return ", but too much was marked";
+    default:
+        return "";
+    }
+}
+
+static void put_worst(const struct report_view *view, struct buf *line)
+{
+    const struct config_verdict *row = view->rows[0];
+    char number[FIGURE_BYTES];
+    buf_adds(line, row->config.name);
+    if (row->verdict == VERDICT_UNMEASURED)
+        buf_addf(line, ": %s (%s)", row->reason, fault_name(row->fault));
+    else if (row->change.known)
+        buf_addf(line, " %s%s", figure_percent(number, row->change.change),
+                 beside_change(parts_clause(view, row)));
+    else
+        buf_addf(line, ": %s", row->reason);
+    if (view->count > 1)
+        buf_addf(line, " (%zu of %zu held)", view->of_verdict[VERDICT_HELD], view->count);
 }
 
 void report_line(const struct comparison *comparison, char *out, size_t size)
 {
     const struct report report = {.comparison = comparison};
     struct report_view view;
-    char number[FIGURE_BYTES];
+    char number[FIGURE_BYTES], suffix[FIGURE_BYTES + 64] = "";
     BUF_AUTO line;
     buf_init(&line, 4096);
     parts_view(&view, &report);
     buf_addf(&line, "%s: ", verdict_name(comparison->verdict));
-    if (view.count == 0) {
+    if (parts_is_whole(&view)) {
         buf_adds(&line, comparison->reason);
         if (comparison->verdict == VERDICT_UNMEASURED && comparison->fault != FAULT_NONE)
             buf_addf(&line, " (%s)", fault_name(comparison->fault));
     } else if (parts_all_identical(&view)) {
         buf_adds(&line, "identical machine code");
     } else {
-        const struct config_verdict *row = view.rows[0];
-        buf_adds(&line, row->config.name);
-        if (row->verdict == VERDICT_UNMEASURED)
-            buf_addf(&line, ": %s (%s)", row->reason, fault_name(row->fault));
-        else if (row->change.known)
-            buf_addf(&line, " %s", figure_percent(number, row->change.change));
-        else
-            buf_addf(&line, ": %s", row->reason);
-        if (parts_already_lost(&view, row)) /* else "held +5.12%" would look like a mistake */
-            buf_adds(&line, ", already lost on main");
-        if (view.count > 1)
-            buf_addf(&line, " (%zu of %zu held)", view.of_verdict[VERDICT_HELD], view.count);
+        put_worst(&view, &line);
     }
+    const struct config_verdict *drifted = parts_drifted(&view, NULL);
+    if (drifted != NULL)
+        snprintf(suffix, sizeof suffix, "; anchor reads %s against its stored samples",
+                 figure_percent(number, drifted->anchor_drift));
     if (size > 0)
-        keep_line(line.data, out, size);
+        keep_line(line.data, suffix, out, size - 1 < STATUS_BYTES ? size - 1 : STATUS_BYTES);
 }

@@ -2,34 +2,7 @@
 /* Owns "What to do": the next step for each verdict, and for each one whose fault it is. */
 #include "publish/report_parts.h"
 
-#include <string.h>
-
 #define ACCEPT_LABEL "ratchet:accept-loss"
-
-static size_t count_lost(const struct report_view *view)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < view->count; i++)
-        count += parts_already_lost(view, view->rows[i]);
-    return count;
-}
-
-/* Names of the rows that `wanted` picks, a few of them. */
-static void write_names(const struct report_view *view,
-                        bool (*wanted)(const struct report_view *,
-                                       const struct config_verdict *),
-                        struct buf *out)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < view->count; i++) {
-        if (!wanted(view, view->rows[i]) || count++ >= PARTS_LISTED)
-            continue;
-        buf_adds(out, count > 1 ? ", " : "");
-        parts_name(out, view->rows[i]->config.name);
-    }
-    if (count > PARTS_LISTED)
-        buf_addf(out, " and %zu more", count - PARTS_LISTED);
-}
 
 static void write_reproduce(const struct report_view *view, struct buf *out)
 {
@@ -58,34 +31,91 @@ static void next_regressed(const struct report_view *view, struct buf *out)
                       "again, or name it: `ratchet promote --accept CONFIG --by NAME`.\n");
 }
 
+/* What helps beyond whose fault it is: a sentence for each clause that there is, of the whole or
+ * of a config (then behind its name). */
+static void write_hints(const struct report_view *view, struct buf *out)
+{
+    static const struct {
+        enum clause clause;
+        const char *words;
+    } hints[] = {
+        {CLAUSE_BUILD_FAILED, "What the build said is at the end of the log"},
+        {CLAUSE_BAD_PATH, "Each `path` of `[kernel]` in `ci/ratchet.conf` has to name a file or "
+                          "folder of the commit, letter for letter"},
+        {CLAUSE_BAD_RECIPE, "`[build]` of `ci/ratchet.conf` is read from the very commit that is "
+                            "built: mend it there"},
+        {CLAUSE_BAD_CONFIG, "`ci/ratchet.conf` is read from the base commit: mend it there"},
+        {CLAUSE_NOT_MEASURED, "The baseline has it: measure it, or take it out of main's "
+                              "`ci/ratchet.conf`, and the next promotion retires it"},
+        {CLAUSE_BELOW_CLOCK, "One launch is shorter than the clock can see: guard a larger "
+                             "problem in its place"},
+        {CLAUSE_ANCHOR_UNBUILT, "No recipe builds the anchor's kernel on this host any more: once "
+                                "main's own is recorded (`ratchet promote --accept CONFIG --by "
+                                "NAME`), checks claim again"},
+        {CLAUSE_GAPS, "A process that ended early has no samples of some arm: look for why in "
+                      "the log. New rounds may fill the gaps; gaps that stay never pass"},
+    };
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        BUF_AUTO names;
+        buf_init(&names, 8192);
+        if (hints[i].clause == CLAUSE_BUILD_FAILED && view->report->log_len == 0)
+            continue;
+        if (parts_is_whole(view) ? view->report->comparison->clause == hints[i].clause
+                             : parts_names(view, hints[i].clause, &names) > 0)
+            buf_addf(out, "- %s%s%s.\n", names.data, names.len > 0 ? ": " : "", hints[i].words);
+    }
+}
+
 static void next_unclear(const struct report_view *view, struct buf *out)
 {
+    enum clause clause = view->count > 0 ? view->rows[0]->clause : CLAUSE_NONE;
     buf_adds(out, "- Run this job again for a second look with fresh processes, best when "
                   "nothing else uses the machine.");
     if (view->report->comparison->unclear_passes)
         buf_adds(out, " The rule here lets unclear pass.");
     buf_addc(out, '\n');
-    if (view->threshold > 0)
+    if (clause == CLAUSE_STRADDLES || clause == CLAUSE_OWN_UNCLEAR)
         buf_adds(out, "- If it stays unclear, the change is close to the line: look at the "
                       "interval, not at the colour.\n");
+    write_hints(view, out);
     write_reproduce(view, out);
 }
 
 static void next_unmeasured(const struct report_view *view, struct buf *out)
 {
-    static const char *const advice[] = {
-        [FAULT_NONE] = "- Run this job again.\n",
-        [FAULT_PR] = "- Fix it in this pull request and push: the check runs again by itself.\n",
-        [FAULT_BASE] = "- The base branch has to be fixed first: this pull request is not at "
-                       "fault, and cannot be judged until then.\n",
-        [FAULT_HOST] = "- Nothing to fix in this pull request. Run this job again; if it comes "
-                       "back, the host's owner finds the cause with `ratchet doctor`.\n",
-        [FAULT_US] = "- Nothing to fix in this pull request. Please report this as a defect of "
-                     "Ratchet, with the run below.\n",
-    };
     const struct comparison *comparison = view->report->comparison;
-    enum fault fault = view->count > 0 ? view->rows[0]->fault : comparison->fault;
-    buf_adds(out, advice[fault]);
+    const char *subject = parts_subject(view);
+    bool pull_request = parts_is_pull_request(view), whole = parts_is_whole(view);
+    enum fault fault = whole ? comparison->fault : view->rows[0]->fault;
+    enum clause clause = whole ? comparison->clause : view->rows[0]->clause;
+    bool lasting = clause == CLAUSE_NOT_MEASURED || clause == CLAUSE_BELOW_CLOCK; /* see hints */
+    switch (fault) {
+    case FAULT_NONE:
+        buf_adds(out, lasting ? "" : "- Run this job again.\n");
+        break;
+    case FAULT_PR:
+        buf_addf(out, "- Fix it in %s%s.\n", subject,
+                 pull_request ? " and push: the check runs again by itself" : "");
+        break;
+    case FAULT_BASE:
+        buf_addf(out, "- The base branch has to be fixed first%s.\n",
+                 pull_request ? ": this pull request is not at fault, and cannot be judged until "
+                                "then"
+                              : "");
+        break;
+    case FAULT_HOST:
+        buf_addf(out, "- Nothing to fix in %s.%s\n", subject,
+                 lasting ? ""
+                         : " Run this job again; if it comes back, the host's owner finds the "
+                           "cause with `ratchet doctor`.");
+        break;
+    case FAULT_US:
+        buf_addf(out, "- Nothing to fix in %s.%s\n", subject,
+                 lasting ? ""
+                         : " Please report this as a defect of Ratchet, with the run below.");
+        break;
+    }
+    write_hints(view, out);
     if (fault == FAULT_PR)
         write_reproduce(view, out);
 }
@@ -99,10 +129,11 @@ static void next_improved(const struct report_view *view, struct buf *out)
 
 static void next_held(const struct report_view *view, struct buf *out)
 {
-    if (count_lost(view) == 0)
+    BUF_AUTO names;
+    buf_init(&names, 8192);
+    if (parts_names(view, CLAUSE_LOST_ON_MAIN, &names) == 0)
         return;
-    buf_adds(out, "- Nobody is blocked for what main has already lost: ");
-    write_names(view, parts_already_lost, out);
+    buf_addf(out, "- Nobody is blocked for what main has already lost: %s", names.data);
     buf_adds(out, ". The anchor stays until a config is as fast again, or until its loss is "
                   "accepted by name: `ratchet promote --accept CONFIG --by NAME`.\n");
 }

@@ -56,7 +56,7 @@ static void write_stored(const struct report_view *view, struct buf *out)
     buf_addf(out, " %s", figure_change(text, &row->stored));
     if (view->report->rule != NULL)
         buf_addf(out, ", widened by %s for drift",
-                 figure_percent(text, view->report->rule->drift_margin) + 1);
+                 figure_share(text, view->report->rule->drift_margin));
     if (row->anchor_drift_known)
         buf_addf(out, "; the anchor itself reads %s against them today",
                  figure_percent(text, row->anchor_drift));
@@ -88,6 +88,60 @@ static void write_control(const struct report_view *view, struct buf *out)
     buf_adds(out, ".\n");
 }
 
+/* Gaps: arms without samples in rounds that the host did not mark. */
+static void write_missing(const struct report_view *view, struct buf *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        BUF_AUTO missing;
+        buf_init(&missing, 512);
+        if (!parts_missing(view->rows[i], &missing) || count++ >= PARTS_LISTED)
+            continue;
+        buf_adds(out, count == 1 ? "- Samples are missing: " : "; ");
+        parts_name(out, view->rows[i]->config.name);
+        buf_addf(out, " %s", missing.data);
+    }
+    if (count > PARTS_LISTED)
+        buf_addf(out, "; and in %zu more configs", count - PARTS_LISTED);
+    if (count > 0)
+        buf_adds(out, ". What is missing never counts in anybody's favour.\n");
+}
+
+/* Marked rounds of all configs, and in how many of them which arm was at work. */
+static size_t count_provoked(const struct report_view *view, size_t rounds[ARM_COUNT])
+{
+    size_t marked = 0;
+    memset(rounds, 0, ARM_COUNT * sizeof *rounds);
+    for (size_t i = 0; i < view->count; i++) {
+        const struct config_samples *samples = parts_samples(view, view->rows[i]);
+        for (size_t r = 0; samples != NULL && r < samples->count; r++) {
+            marked += samples->replicates[r].marks != 0;
+            for (int arm = 0; arm < ARM_COUNT; arm++)
+                rounds[arm] += samples->replicates[r].provoked[arm] != 0;
+        }
+    }
+    return marked;
+}
+
+/* An arm that was at work clearly more often than any other while the host saw something. It
+ * changes no verdict: whoever reads it knows where to look. */
+static void write_provoked(const struct report_view *view, struct buf *out)
+{
+    enum { LEAST = 4, TIMES = 3 };
+    size_t rounds[ARM_COUNT], others = 0;
+    size_t marked = count_provoked(view, rounds);
+    int most = 0;
+    for (int arm = 1; arm < ARM_COUNT; arm++)
+        most = rounds[arm] > rounds[most] ? arm : most;
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        others = arm != most && rounds[arm] > others ? rounds[arm] : others;
+    if (most >= ARM_OTHER || rounds[most] < LEAST || rounds[most] < TIMES * others)
+        return;
+    buf_addf(out, " **Of %zu marked rounds, %s was at work in %zu**, and no other arm in more "
+                  "than %zu.",
+             marked, arm_name((enum arm)most), rounds[most], others);
+}
+
 static void write_marked(const struct report_view *view, struct buf *out)
 {
     size_t judged = 0, marked = 0;
@@ -107,7 +161,27 @@ static void write_marked(const struct report_view *view, struct buf *out)
         buf_addf(out, "%s%s", before, mark_name(bit));
         before = ", ";
     }
-    buf_adds(out, ").\n");
+    buf_adds(out, ").");
+    write_provoked(view, out);
+    buf_addc(out, '\n');
+}
+
+/* Samples from elsewhere may say nothing of the problem. */
+static void write_unknown_problems(const struct report_view *view, struct buf *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct config_samples *samples = parts_samples(view, view->rows[i]);
+        if (samples == NULL || problem_known(&samples->config.problem) ||
+            count++ >= PARTS_LISTED)
+            continue;
+        buf_adds(out, count == 1 ? "- No `problem` in the samples of " : ", ");
+        parts_name(out, view->rows[i]->config.name);
+    }
+    if (count > PARTS_LISTED)
+        buf_addf(out, " and %zu more", count - PARTS_LISTED);
+    if (count > 0)
+        buf_adds(out, ": a baseline is matched by name, and no throughput is given.\n");
 }
 
 /* Anchors that cannot run any more: there the stored samples decide. */
@@ -156,7 +230,9 @@ void report_lines(const struct report_view *view, struct buf *out)
     write_stored(view, &lines);
     write_control(view, &lines);
     write_memory(view, &lines);
+    write_missing(view, &lines);
     write_marked(view, &lines);
+    write_unknown_problems(view, &lines);
     write_failed_anchors(view, &lines);
     if (lines.failed)
         out->failed = true;
@@ -298,9 +374,9 @@ static void write_rule(const struct rule *rule, struct buf *out)
         buf_adds(out, " replicates and for ");
     }
     buf_addf(out, "the configs claimed, is wholly beyond ±%s of the anchor",
-             figure_percent(text, rule->threshold) + 1);
+             figure_share(text, rule->threshold));
     buf_addf(out, ", and regressed only if the change also adds more than %s to base. ",
-             rule->own_floor > 0 ? figure_percent(text, rule->own_floor) + 1 : "0.00%");
+             figure_share(text, rule->own_floor));
 }
 
 /* A rate of errors in percent, to two digits; a bound is never rounded down. */
@@ -341,12 +417,12 @@ static void write_calibration(const struct calibration *calibration, const struc
     buf_adds(out, " by Clopper and Pearson's 95% bound; ");
     if (calibration->smallest_change > 0)
         buf_addf(out, "the smallest change seen in 95%% of checks is %s.",
-                 figure_percent(text, calibration->smallest_change) + 1);
+                 figure_share(text, calibration->smallest_change));
     else
         buf_adds(out, "no change that was tried is seen in 95% of checks.");
     if (rule != NULL && !same_rule(calibration, rule))
         buf_addf(out, " That was with another rule: ±%s at %g%%, up to %u replicates.",
-                 figure_percent(text, calibration->threshold) + 1,
+                 figure_share(text, calibration->threshold),
                  100 * calibration->confidence, calibration->budget);
 }
 

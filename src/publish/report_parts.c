@@ -18,29 +18,83 @@ const struct config_samples *parts_samples(const struct report_view *view,
     return NULL;
 }
 
+enum clause parts_clause(const struct report_view *view, const struct config_verdict *row)
+{
+    if (row->clause != CLAUSE_NONE || row->verdict != VERDICT_HELD)
+        return row->clause;
+    const struct config_samples *samples = parts_samples(view, row);
+    if (samples != NULL ? samples->identical : row->replicates == 0 && !row->change.known)
+        return CLAUSE_IDENTICAL_CODE;
+    if (!row->change.known)
+        return CLAUSE_RECORDED;
+    return view->threshold > 0 && row->change.ci_decision.low > view->threshold
+               ? CLAUSE_LOST_ON_MAIN
+               : CLAUSE_WITHIN;
+}
+
 bool parts_identical(const struct report_view *view, const struct config_verdict *row)
 {
-    if (row->clause != CLAUSE_NONE)
-        return row->clause == CLAUSE_IDENTICAL_CODE;
-    const struct config_samples *samples = parts_samples(view, row);
-    if (samples != NULL)
-        return samples->identical && row->verdict == VERDICT_HELD;
-    return row->verdict == VERDICT_HELD && row->replicates == 0 && !row->change.known;
+    return parts_clause(view, row) == CLAUSE_IDENTICAL_CODE;
 }
 
 bool parts_already_lost(const struct report_view *view, const struct config_verdict *row)
 {
-    if (row->clause != CLAUSE_NONE)
-        return row->clause == CLAUSE_LOST_ON_MAIN;
-    return row->verdict == VERDICT_HELD && row->change.known && view->threshold > 0 &&
-           row->change.ci_decision.low > view->threshold;
+    return parts_clause(view, row) == CLAUSE_LOST_ON_MAIN;
 }
 
-void parts_text(struct buf *out, const char *text, size_t max)
+const struct config_verdict *parts_drifted(const struct report_view *view, size_t *count)
+{
+    const struct config_verdict *worst = NULL;
+    size_t drifted = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct config_verdict *row = view->rows[i];
+        if (!row->anchor_drifted || !isfinite(row->anchor_drift))
+            continue;
+        drifted++;
+        if (worst == NULL || fabs(row->anchor_drift) > fabs(worst->anchor_drift))
+            worst = row;
+    }
+    if (count != NULL)
+        *count = drifted;
+    return worst;
+}
+
+bool parts_missing(const struct config_verdict *row, struct buf *out)
+{
+    bool any = false;
+    for (int arm = 0; arm < ARM_OTHER; arm++) {
+        if (row->missing[arm] == 0)
+            continue;
+        buf_addf(out, "%s%s in %zu", any ? ", " : "", arm_name((enum arm)arm),
+                 row->missing[arm]);
+        if (!any)
+            buf_addf(out, " of %zu rounds", row->rounds);
+        any = true;
+    }
+    return any;
+}
+
+size_t parts_names(const struct report_view *view, enum clause wanted, struct buf *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        if (parts_clause(view, view->rows[i]) != wanted || count++ >= PARTS_LISTED)
+            continue;
+        buf_adds(out, count > 1 ? ", " : "");
+        parts_name(out, view->rows[i]->config.name);
+    }
+    if (count > PARTS_LISTED)
+        buf_addf(out, " and %zu more", count - PARTS_LISTED);
+    return count;
+}
+
+/* Through `escape`, "…" behind a cut. */
+static void put_cut(struct buf *out, const char *text, size_t max,
+                    void (*escape)(struct buf *out, const char *text))
 {
     size_t len = strlen(text);
     if (len <= max) {
-        markdown_text(out, text);
+        escape(out, text);
         return;
     }
     BUF_AUTO cut;
@@ -49,7 +103,20 @@ void parts_text(struct buf *out, const char *text, size_t max)
         max--; /* not inside a character */
     buf_add(&cut, text, max);
     buf_adds(&cut, "…");
-    markdown_text(out, cut.data);
+    escape(out, cut.data);
+}
+
+void parts_text(struct buf *out, const char *text, size_t max)
+{
+    put_cut(out, text, max, markdown_text);
+}
+
+void parts_code(struct buf *out, const char *text, size_t max)
+{
+    size_t before = out->len;
+    put_cut(out, text, max, markdown_code);
+    if (out->len == before)
+        buf_adds(out, "–");
 }
 
 void parts_name(struct buf *out, const char *name)
@@ -75,26 +142,6 @@ void parts_commit(struct buf *out, const char *sha)
 }
 /* ---- the view ---- */
 
-/* Worst verdict first; of those that are alike, what is of more concern. */
-static bool comes_before(const struct report_view *view, const struct config_verdict *a,
-                         const struct config_verdict *b)
-{
-    if (a->verdict != b->verdict)
-        return a->verdict > b->verdict;
-    bool lost_a = parts_already_lost(view, a), lost_b = parts_already_lost(view, b);
-    if (lost_a != lost_b)
-        return lost_a;
-    if (a->change.known != b->change.known)
-        return a->change.known;
-    if (!a->change.known || !isfinite(a->change.change) || !isfinite(b->change.change))
-        return false;
-    if (a->verdict == VERDICT_IMPROVED)
-        return a->change.change < b->change.change;
-    if (a->verdict == VERDICT_HELD && !lost_a)
-        return fabs(a->change.change) > fabs(b->change.change);
-    return a->change.change > b->change.change;
-}
-
 void parts_view(struct report_view *view, const struct report *report)
 {
     const struct comparison *comparison = report->comparison;
@@ -103,7 +150,7 @@ void parts_view(struct report_view *view, const struct report *report)
     for (size_t i = 0; i < comparison->count && i < MODEL_CONFIGS_MAX; i++) {
         const struct config_verdict *row = &comparison->configs[i];
         size_t at = view->count++;
-        for (; at > 0 && comes_before(view, row, view->rows[at - 1]); at--)
+        for (; at > 0 && config_verdict_before(row, view->rows[at - 1]); at--)
             view->rows[at] = view->rows[at - 1];
         view->rows[at] = row;
         view->of_verdict[row->verdict]++;
@@ -118,6 +165,18 @@ bool parts_is_pull_request(const struct report_view *view)
 bool parts_is_promotion(const struct report_view *view)
 {
     return view->report->job != NULL && view->report->job->kind == JOB_PROMOTE;
+}
+
+const char *parts_subject(const struct report_view *view)
+{
+    if (parts_is_pull_request(view))
+        return "this pull request";
+    return parts_is_promotion(view) ? "main" : "the head commit";
+}
+
+bool parts_is_whole(const struct report_view *view)
+{
+    return view->count == 0 || view->rows[0]->verdict != view->report->comparison->verdict;
 }
 
 bool parts_all_identical(const struct report_view *view)

@@ -6,7 +6,11 @@
 
 #include "publish/report.h"
 
-enum { PARTS_SHORT_SHA = 10, PARTS_LISTED = 5 }; /* digits; names in a sentence */
+enum {
+    PARTS_SHORT_SHA = 10,    /* digits */
+    PARTS_LISTED = 5,        /* names in a sentence */
+    PARTS_REASON_BYTES = 400 /* of foreign text, before escaping */
+};
 
 /* A report, and its configs with the worst first. */
 struct report_view {
@@ -20,12 +24,21 @@ struct report_view {
 void parts_view(struct report_view *view, const struct report *report);
 bool parts_is_pull_request(const struct report_view *view);
 bool parts_is_promotion(const struct report_view *view);
+/* "this pull request", or what else the head is. */
+const char *parts_subject(const struct report_view *view);
+/* Is the verdict one of the whole, not of its worst config? */
+bool parts_is_whole(const struct report_view *view);
 /* Is there a config, and has every one the machine code it would be compared with? */
 bool parts_all_identical(const struct report_view *view);
 
 /* The samples of a row; NULL where there are none. */
 const struct config_samples *parts_samples(const struct report_view *view,
                                            const struct config_verdict *row);
+/* A row's clause; of a file written before clauses were, what can be told of a held one. */
+enum clause parts_clause(const struct report_view *view, const struct config_verdict *row);
+/* The row whose anchor is farthest from its stored samples, and how many such there are (`count`
+ * may be NULL); NULL: no anchor is far from what was recorded. */
+const struct config_verdict *parts_drifted(const struct report_view *view, size_t *count);
 /* Held by identical machine code, so never measured? */
 bool parts_identical(const struct report_view *view, const struct config_verdict *row);
 /* Held although it is slower than its anchor: main lost that before. */
@@ -33,12 +46,21 @@ bool parts_already_lost(const struct report_view *view, const struct config_verd
 
 /* Foreign text of at most `max` bytes before escaping, "…" behind a cut. */
 void parts_text(struct buf *out, const char *text, size_t max);
+/* The same in a code span, "–" for nothing to show. */
+void parts_code(struct buf *out, const char *text, size_t max);
+/* "head in 10 of 16 rounds, anchor in 1"; false where no sample is missing. */
+bool parts_missing(const struct config_verdict *row, struct buf *out);
+/* Names of the rows that `wanted` picks, a few of them. Returns how many it picks. */
+size_t parts_names(const struct report_view *view, enum clause wanted, struct buf *out);
 /* A device or config name in a code span, "?" for one that is empty. */
 void parts_name(struct buf *out, const char *name);
 bool parts_is_commit(const char *sha);
 /* A commit in short, so that GitHub links it; "?" for what is none. */
 void parts_commit(struct buf *out, const char *sha);
 
+/* report_first.c. Where today's anchor is not what was recorded, that; and the first sentences. */
+void report_drift(const struct report_view *view, struct buf *out);
+void report_first(const struct report_view *view, struct buf *out);
 /* report_advice.c */
 void report_advice(const struct report_view *view, struct buf *out);
 /* report_details.c */
@@ -61,5 +83,9 @@ void table_speed(const struct report_view *view, struct buf *out, size_t budget)
 void table_environment(const struct report_view *view, struct buf *out, size_t budget);
 /* How many facts of the environment differ from those of the baseline? */
 size_t table_environment_differs(const struct report_view *view);
+/* "compiler `gcc 12` → `gcc 13`; …": a few of those that differ from what was recorded for this
+ * row. Returns how many there are. */
+size_t table_differences(const struct report_view *view, const struct config_verdict *row,
+                         struct buf *out);
 
 #endif

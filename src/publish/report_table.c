@@ -97,6 +97,8 @@ static void verdict_cell(const struct report_view *view, const struct config_ver
              signs[row->verdict]);
     if (parts_already_lost(view, row))
         buf_adds(out, " already lost on main");
+    else if (row->clause == CLAUSE_RECORDED || row->clause == CLAUSE_RETIRED)
+        buf_addf(out, " %s", clause_name(row->clause));
 }
 
 static void change_cell(const struct report_view *view, const struct config_verdict *row,
@@ -135,12 +137,18 @@ static void own_cell(const struct report_view *view, const struct config_verdict
                                                        : "–");
 }
 
+/* Has head a time that its clock can tell? */
+static bool is_seen(const struct config_verdict *row)
+{
+    return row->median_ns[ARM_HEAD] > 0 && row->clause != CLAUSE_BELOW_CLOCK;
+}
+
 static void median_cell(const struct config_verdict *row, struct buf *out)
 {
     char text[FIGURE_BYTES];
     enum arm from = row->against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR;
     buf_adds(out, " | ");
-    if (!(row->median_ns[ARM_HEAD] > 0)) {
+    if (!is_seen(row)) {
         buf_adds(out, "–");
         return;
     }
@@ -170,10 +178,12 @@ static void verdict_header(struct table *table)
     header(table, names, 6);
 }
 
-/* Of no news: held, and main lost nothing there either. */
+/* Of no news: held, main lost nothing there either, and the baseline keeps it as it is. */
 static bool is_quiet(const struct report_view *view, const struct config_verdict *row)
 {
-    return row->verdict == VERDICT_HELD && !parts_already_lost(view, row);
+    enum clause clause = parts_clause(view, row);
+    return row->verdict == VERDICT_HELD && clause != CLAUSE_LOST_ON_MAIN &&
+           clause != CLAUSE_RETIRED && clause != CLAUSE_RECORDED;
 }
 
 static bool is_news(const struct report_view *view, const struct config_verdict *row)
@@ -288,7 +298,7 @@ bool table_has_evidence(const struct report_view *view)
 static bool is_timed(const struct report_view *view, const struct config_verdict *row)
 {
     (void)view;
-    return row->median_ns[ARM_HEAD] > 0 && row->config.problem.batch > 0;
+    return is_seen(row) && problem_known(&row->config.problem);
 }
 
 static void problem_cell(const struct problem *problem, struct buf *out)
@@ -435,6 +445,34 @@ size_t table_environment_differs(const struct report_view *view)
     for (size_t i = 0; i < now->count && i < FACTS_MAX; i++)
         count += !is_reading(now->facts[i].name) &&
                  differs(view, now->facts[i].name, now->facts[i].value, &known) != NULL;
+    return count;
+}
+
+size_t table_differences(const struct report_view *view, const struct config_verdict *row,
+                         struct buf *out)
+{
+    enum { NAME_BYTES = 60, VALUE_BYTES = 80 };
+    const struct report *report = view->report;
+    const struct baseline_config *stored =
+        report->baseline == NULL ? NULL : baseline_find(report->baseline, row->config.name);
+    size_t count = 0;
+    for (size_t i = 0; report->samples != NULL && stored != NULL &&
+                       i < report->samples->environment.count && i < FACTS_MAX;
+         i++) {
+        const struct fact *now = &report->samples->environment.facts[i];
+        const char *then = environment_get(&stored->environment, now->name);
+        if (then == NULL || is_reading(now->name) || strcmp(then, now->value) == 0 ||
+            count++ >= PARTS_LISTED)
+            continue;
+        buf_adds(out, count > 1 ? "; " : "");
+        parts_text(out, now->name, NAME_BYTES);
+        buf_addc(out, ' ');
+        parts_code(out, then, VALUE_BYTES);
+        buf_adds(out, " → ");
+        parts_code(out, now->value, VALUE_BYTES);
+    }
+    if (count > PARTS_LISTED)
+        buf_addf(out, " and %zu more (below)", count - PARTS_LISTED);
     return count;
 }
 

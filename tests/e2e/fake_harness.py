@@ -9,6 +9,7 @@ import time
 
 HOW = ""  # filled in by the test: the program is started without arguments of ours
 head_is_there = False
+turns_taken = 0
 
 
 def say(*words):
@@ -30,10 +31,18 @@ def sample_ns(arm):
     return 1000000
 
 
+def disturbs(arm):
+    """Head every time; the anchor now and then, as on any machine."""
+    global turns_taken
+    turns_taken += arm == "anchor"
+    return arm == "head" or (arm == "anchor" and turns_taken % 8 == 0)
+
+
 def turn(words):
     arms = words[2:]
     for arm in arms:
-        say("sample", arm, sample_ns(arm), 1 if HOW == "preempted" else 0)
+        disturbed = HOW == "preempted" or (HOW == "provoking" and disturbs(arm))
+        say("sample", arm, sample_ns(arm), int(disturbed))
     if HOW == "many":
         say("sample", arms[0], 1000000, 0)
     say("done")

@@ -53,7 +53,7 @@ def stage_by_stage():
                         "--seq", "16,64", "--iterations", "8", "--replicates", "6", "--quiet",
                         "--against", "b1_h1_s16_d32_fp32")
     eq(pair.code, 0, "two configs")
-    has(pair.out, re.compile(r"^b1_h1_s64_d32_fp32 against b1_h1_s16_d32_fp32: \+\d+\.\d+%? \[.*\], "
+    has(pair.out, re.compile(r"^b1_h1_s64_d32_fp32 against b1_h1_s16_d32_fp32: \+\d+(\.\d+)?% \[.*\], "
                              r"Hedges' g \d", re.M), "are set against each other")
     for wrong, text in ((["--seq", "0"], "--seq: expected"), (["--configs", "no"], "no config `no`"),
                         (["--heads", "3", "--heads-kv", "2"], "does not divide"),

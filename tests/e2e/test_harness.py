@@ -265,8 +265,9 @@ def the_parent_checks_the_clock():
     eq(config["replicates"][0]["marks"], [], "without a mark")
     unmeasured(lying("more"), "the PR", "implausible: the samples of a turn claim", "more time")
     unmeasured(lying("floor"), "the PR", "implausible: 10 ns a launch", "below the floor")
-    eq(lying("third")["configs"][0]["replicates"][0]["marks"], ["wall-clock"],
-       "a third of the time that passed is seen from outside")
+    replicate = lying("third")["configs"][0]["replicates"][0]
+    eq(replicate["marks"], ["wall-clock"], "a third of the time that passed is seen from outside")
+    eq(replicate["provoked"], {"head": ["wall-clock"]}, "and whose samples claim so little")
 
 
 def an_anchor_that_only_fails_beside_head():
@@ -279,6 +280,10 @@ def preempted_turns_are_taken_again():
     replicate = lying("preempted")["configs"][0]["replicates"][0]
     eq(replicate["marks"], ["preempted"], "marked")
     eq(len(replicate["head"]), 18, "after three times the turns planned")
+    eq(sorted(replicate["provoked"]), ["anchor", "control", "head"], "all arms alike: all are named")
+    replicate = lying("provoking")["configs"][0]["replicates"][0]
+    eq(replicate["marks"], ["preempted"], "marked where head alone is disturbed each time")
+    eq(replicate["provoked"], {"head": ["preempted"]}, "and head is named")
 
 
 def the_parent_reads_carefully():

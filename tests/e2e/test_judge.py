@@ -73,6 +73,40 @@ def sound():
        "and the same bytes come out twice")
 
 
+def no_problem():
+    """What only throughput needs may be left out of samples.json"""
+    def report(content, verdict):
+        path = lib.write(os.path.join(FOLDER, "verdict.json"), verdict)
+        stored = lib.write(os.path.join(FOLDER, "samples.json"), content)
+        return lib.run([lib.program("RATCHET"), "report", "--samples", stored, path])
+    eq(compare(edited(samples, "configs/0/problem/heads_kv", drop=True)).out,
+       compare(samples()).out, "heads_kv is heads")
+    refused("which they have to divide", compare(edited(samples, "configs/0/problem/heads_kv", 2)),
+            "heads_kv")
+    whole = samples()
+    for arm, stored in (("with", None), ("without", baseline())):
+        if stored is not None:  # then the stored samples decide
+            for replicate in whole["configs"][0]["replicates"]:
+                del replicate["anchor"]
+        bare = json.loads(json.dumps(whole))
+        del bare["configs"][0]["problem"]
+        got, want = compare(bare, stored), compare(whole, stored)
+        eq(got.code, want.code, "the same exit %s an anchor" % arm)
+        mine, theirs = json.loads(got.out)["configs"][0], json.loads(want.out)["configs"][0]
+        eq({k: mine[k] for k in ("verdict", "clause", "against", "change", "ci_decision")},
+           {k: theirs[k] for k in ("verdict", "clause", "against", "change", "ci_decision")},
+           "the same judgement")
+        ok("problem" not in mine, "no problem is made up")
+        if stored is not None:
+            has(mine["reason"], "no `problem` in the file: matched by name", "the reason says so")
+        text = report(json.dumps(bare), got.out)
+        eq(text.code, 0, "there is a report")
+        has(text.out, "No `problem` in the samples of `small`", "which says so")
+        ok("FLOP" not in text.out and "nan" not in text.out, "and has no throughput", text.out)
+    eq(compare(edited(samples, "configs/0/problem/seq_q", 128), baseline()).code, 0,
+       "another problem is another config, and its anchor decides")
+
+
 def not_json():
     """Text that is no JSON, or more than one"""
     good = json.dumps(samples())
@@ -94,8 +128,12 @@ def wrong_places():
                  "configs/0/unit", "configs/0/problem", "configs/0/problem/batch",
                  "configs/0/problem/dtype", "configs/0/replicates"):
         word = path.split("/")[-1]
-        refused(path + " is missing", compare(edited(samples, path, drop=True)), word)
+        optional = path == "configs/0/problem"
+        if not optional:
+            refused(path + " is missing", compare(edited(samples, path, drop=True)), word)
         for value in (None, 7.5, [], {}, True):
+            if optional and value is None:
+                continue
             if isinstance(value, (list, dict)) and path in ("configs", "configs/0/replicates"):
                 continue  # an empty list is sound there: nothing was measured
             refused("%s is %r" % (path, value), compare(edited(samples, path, value)), word)
@@ -165,4 +203,4 @@ def broken_baseline():
                 "baseline.json")
 
 
-lib.main(sound, not_json, wrong_places, wrong_numbers, too_much, broken_baseline)
+lib.main(sound, no_problem, not_json, wrong_places, wrong_numbers, too_much, broken_baseline)

@@ -260,6 +260,7 @@ def refused():
                        (["=" + good], "expected NAME=LIBRARY"), (["a b=" + good], "expected NAME="),
                        (["x" * 64 + "=" + good], "expected NAME="),
                        (["anchor=" + good], "`anchor` is no name"), (["marks=" + good], "`marks`"),
+                       (["provoked=" + good], "`provoked`"),
                        (["a=" + good, "a=" + good], "two arms with the name `a`"),
                        (["a=/none.so"], "a: `/none.so`"), (["a=" + WORK], "expected a file"),
                        (["a=" + text], "a: "), (["a=" + export], "malloc_usable_size_of_mine"),

@@ -85,14 +85,25 @@ static int set_word(struct driver *driver, char *word)
     return 0;
 }
 
+static json_t *show_marks(unsigned of)
+{
+    json_t *marks = json_array();
+    for (unsigned bit = 0; bit < MARK_BITS; bit++)
+        if (of & (1u << bit))
+            json_array_append_new(marks, json_string(mark_name(bit)));
+    return marks;
+}
+
 static json_t *show_replicate(const struct replicate *replicate)
 {
     json_t *json = json_object();
-    json_t *marks = json_array();
-    for (unsigned bit = 0; bit < MARK_BITS; bit++)
-        if (replicate->marks & (1u << bit))
-            json_array_append_new(marks, json_string(mark_name(bit)));
-    json_object_set_new(json, "marks", marks);
+    json_t *provoked = json_object();
+    json_object_set_new(json, "marks", show_marks(replicate->marks));
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        if (replicate->provoked[arm] != 0)
+            json_object_set_new(provoked, arm_name((enum arm)arm),
+                                show_marks(replicate->provoked[arm]));
+    json_object_set_new(json, "provoked", provoked);
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         json_t *series = json_array();
         for (size_t i = 0; i < replicate->arms[arm].count; i++)

@@ -509,6 +509,16 @@ static void test_wrong_baseline(void)
     EQ_INT(c->verdict, VERDICT_UNMEASURED);
     HAS(c->reason, "is another problem");
     trial_free(&trial);
+
+    tap_case("without a problem the name has to do, and the reason says so");
+    trial = trial_of(8, (struct changes){0, no_arm, no_arm, no_arm});
+    store(&trial, 12, 0);
+    trial.samples.configs[0].config.problem = (struct problem){0};
+    c = judge(&trial);
+    EQ_INT(c->verdict, VERDICT_HELD);
+    EQ_INT(c->against, AGAINST_STORED);
+    HAS(c->reason, "no `problem` in the file: matched by name");
+    trial_free(&trial);
 }
 
 /* ---- gaps ---- */

@@ -312,6 +312,21 @@ static void test_clocks(void)
     watch = watch_trace(8, 7, 20);
     EQ_INT(gpu_watch_marks(&watch), 0); /* half a percent */
 
+    tap_case("whose clock is the odd one: of three, not of two");
+    for (int which = 0; which < 3; which++) {
+        struct gpu_watch three = {0};
+        for (unsigned i = 0; i < 3 * 8; i++) {
+            int arm = (int)(i % 3);
+            struct gpu_reading reading = {.sm_mhz = arm == which ? 1380 : 1410, .milliwatts = i};
+            gpu_watch_keep(&three, (enum arm)arm, &reading);
+        }
+        EQ_INT(gpu_watch_marks(&three), MARK_CLOCKS);
+        EQ_INT(gpu_watch_odd(&three), which);
+        three.arms[(which + 1) % 3] = (struct gpu_clocks){0};
+        EQ_INT(gpu_watch_marks(&three), MARK_CLOCKS);
+        EQ_INT(gpu_watch_odd(&three), ARM_COUNT);
+    }
+
     tap_case("clocks that hold still");
     watch = (struct gpu_watch){0};
     for (unsigned i = 0; i < 2 * 8; i++) {
@@ -385,18 +400,21 @@ static bool await_readings(unsigned more)
     return await_reading(readings_so_far() + more);
 }
 
+static unsigned marks_of[ARM_COUNT]; /* of the last turn */
+
 /* A turn of head and anchor; `meanwhile` is played while it is open, and read. */
 static unsigned turn(struct witness *witness, const char *meanwhile)
 {
     witness_begin(witness, ARM_HEAD);
     if (meanwhile != NULL) {
         play(meanwhile);
-        OK(await_readings(2)); /* the first may have begun before */
+        OK(await_readings(3)); /* the first may have begun before, the last may span two samples */
         play("");
     }
     witness_sample(witness, ARM_ANCHOR);
     witness_sample(witness, ARM_COUNT);
-    return witness_end(witness);
+    memset(marks_of, 0, sizeof marks_of);
+    return witness_end(witness, marks_of);
 }
 
 static void test_witness(void)
@@ -409,15 +427,19 @@ static void test_witness(void)
     OK(witness_open("nvidia-h200", &gpu, &witness, &err) == 0);
     EQ_INT(turn(witness, NULL), 0);
     EQ_INT(turn(witness, "reasons 0 0x20\ncelsius 0 91\n"), MARK_THROTTLED); /* in its midst */
+    EQ_INT(marks_of[ARM_HEAD], MARK_THROTTLED);
+    EQ_INT(marks_of[ARM_ANCHOR], 0);
     EQ_INT(turn(witness, NULL), 0); /* the mark is that turn's alone */
+    EQ_INT(marks_of[ARM_HEAD], 0);
     EQ_INT(turn(witness, "reasons 0 0x4\n"), 0);
     play("compute 0 1\n");
     EQ_INT(turn(witness, NULL), MARK_SHARED);
+    EQ_INT(marks_of[ARM_HEAD] | marks_of[ARM_ANCHOR], 0); /* no arm's doing */
     play("used 0 3000000000\n"); /* nobody is shown, and its memory grew */
     EQ_INT(turn(witness, NULL), MARK_SHARED);
     play("used 0 30000000\n");
     EQ_INT(turn(witness, NULL), 0);
-    EQ_INT(witness_marks(witness), 0);
+    EQ_INT(witness_marks(witness, marks_of), 0);
     witness_close(&witness, &seen);
     OK(witness == NULL);
     EQ_INT(seen.celsius.most, 91);
@@ -431,11 +453,11 @@ static void test_witness(void)
         playf("sm 0 %d\nmilliwatts 0 %d\n", head ? 1500 : 1400, 650000 + i);
         witness_begin(witness, head ? ARM_HEAD : ARM_ANCHOR);
         OK(await_readings(2));
-        witness_end(witness);
+        witness_end(witness, marks_of);
         if (i == 11)
-            EQ_INT(witness_marks(witness), 0); /* six each are too few */
+            EQ_INT(witness_marks(witness, marks_of), 0); /* six each are too few */
     }
-    EQ_INT(witness_marks(witness), MARK_CLOCKS);
+    EQ_INT(witness_marks(witness, marks_of), MARK_CLOCKS);
     witness_close(&witness, NULL);
 
     tap_case("a reading that spans two samples is of neither");
@@ -447,7 +469,7 @@ static void test_witness(void)
     witness_sample(witness, ARM_COUNT);
     play("");
     OK(await_readings(1)); /* so that one is over */
-    witness_end(witness);
+    witness_end(witness, marks_of);
     seen = (struct gpu_watch){0};
     witness_close(&witness, &seen);
     EQ_INT(seen.arms[ARM_HEAD].count, 0);

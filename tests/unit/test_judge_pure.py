@@ -23,7 +23,7 @@ ALLOWED = re.compile(r"""^(
   | _GLOBAL_OFFSET_TABLE_
   | json_\w+                                      # jansson, on bytes
   | buf_\w+ | err_\w+                            # base, in memory
-  | (dtype|arm|mark|fault|verdict|against|clause)_name|(dtype|clause)_parse|model_\w+_ok|problem_equal
+  | (dtype|arm|mark|fault|verdict|against|clause)_name|(dtype|clause)_parse|model_\w+_ok|problem_\w+
   | (environment|samples|series|config_samples|replicate|baseline|comparison|config_verdict)_\w+  # model.c
   | rule_default
 )$""", re.VERBOSE)

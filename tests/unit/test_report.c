@@ -4,10 +4,12 @@
 #include "publish/report.h"
 
 #include "base/file.h"
+#include "publish/figures.h"
 #include "tests/tap.h"
 #include "tests/unit/render.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 enum { MANY = MODEL_CONFIGS_MAX, LOG_BYTES = 1 << 20 };
@@ -79,6 +81,7 @@ static struct config_verdict *scene_add(struct scene *scene, const char *name,
     put(row->config.name, MODEL_NAME_BYTES, name);
     row->config.problem = (struct problem){1, 4, 4, 256, 256, 64, DTYPE_FP32, at % 2 == 1};
     row->verdict = verdict;
+    row->clause = verdict == VERDICT_HELD ? CLAUSE_IDENTICAL_CODE : CLAUSE_NO_SAMPLES;
     put(row->reason, sizeof row->reason, reason);
     measured->config = row->config;
     measured->arms[ARM_HEAD].present = true;
@@ -101,6 +104,13 @@ static struct config_verdict *scene_measured(struct scene *scene, const char *na
 {
     struct config_verdict *row = scene_add(scene, name, verdict, reason);
     struct config_samples *measured = &scene->measured[scene->comparison.count - 1];
+    static const enum clause clauses[] = {[VERDICT_HELD] = CLAUSE_WITHIN,
+                                          [VERDICT_IMPROVED] = CLAUSE_BEYOND,
+                                          [VERDICT_UNCLEAR] = CLAUSE_STRADDLES,
+                                          [VERDICT_UNMEASURED] = CLAUSE_CONTROL_BIASED,
+                                          [VERDICT_REGRESSED] = CLAUSE_BEYOND};
+    row->clause = verdict == VERDICT_HELD && change > 0.03 ? CLAUSE_LOST_ON_MAIN
+                                                           : clauses[verdict];
     measured->arms[ARM_BASE].present = true;
     measured->peak_bytes[ARM_HEAD] = 3 << 20;
     row->against = AGAINST_ANCHOR;
@@ -221,6 +231,64 @@ static void golden_moved(struct scene *scene)
     golden(scene, "unclear");
 }
 
+/* Held for every reason there is: what is said of each is true of it alone. */
+static void golden_mixed(struct scene *scene)
+{
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "measured", VERDICT_HELD, 0.0041, 0.0038,
+                   "+0.41% [+0.01%, +0.81%] against the anchor is wholly inside ±3%");
+    scene_add(scene, "same", VERDICT_HELD, "identical machine code");
+    scene->measured[1].identical = true;
+    scene_add(scene, "gone", VERDICT_HELD, "main's ci/ratchet.conf lists it no more")->clause =
+        CLAUSE_RETIRED;
+    golden(scene, "held_mixed");
+}
+
+static void golden_drifted(struct scene *scene)
+{
+    scene_begin(scene, VERDICT_HELD);
+    struct config_verdict *row =
+        scene_measured(scene, "b1_h4_s256_d64", VERDICT_HELD, 0.0041, 0.0038,
+                       "+0.41% [+0.01%, +0.81%] against the anchor is wholly inside ±3%");
+    row->stored = around(28.25);
+    row->anchor_drift = 28.13;
+    row->anchor_drift_known = row->anchor_drifted = true;
+    memcpy(scene->stored_facts, scene->facts, sizeof scene->facts);
+    scene->stored_facts[2].value = (char[]){"gcc 11.4.0"};
+    scene->stored.config = row->config;
+    scene->stored.environment = (struct environment){scene->stored_facts, 3};
+    put(scene->stored.code, sizeof scene->stored.code, "sha256:1");
+    put(scene->measured[0].arms[ARM_ANCHOR].code, MODEL_CODE_BYTES, "sha256:2");
+    scene->baseline = (struct baseline){.configs = &scene->stored, .count = 1};
+    scene->report.baseline = &scene->baseline;
+    golden(scene, "held_drifted");
+}
+
+/* Head has no samples in 10 of 16 rounds, and was at work in each round that was marked. */
+static void golden_gaps(struct scene *scene)
+{
+    static struct replicate replicates[7];
+    scene_begin(scene, VERDICT_UNCLEAR);
+    struct config_verdict *row = scene_measured(
+        scene, "b1_h4_s256_d64", VERDICT_UNCLEAR, 0.0041, 0.0038,
+        "10 of 16 replicates have no samples of head: what is missing could change the verdict");
+    row->clause = CLAUSE_GAPS;
+    row->replicates = 6;
+    row->rounds = 16;
+    row->missing[ARM_HEAD] = 10;
+    row->missing[ARM_ANCHOR] = 1;
+    row->marked = 7;
+    row->attempts = 23;
+    for (size_t i = 0; i < 7; i++)
+        replicates[i] = (struct replicate){
+            .marks = MARK_PREEMPTED,
+            .provoked = {[ARM_HEAD] = MARK_PREEMPTED,
+                         [ARM_BASE] = i == 3 ? MARK_PREEMPTED : 0}};
+    scene->measured[0].replicates = replicates;
+    scene->measured[0].count = 7;
+    golden(scene, "unclear_gaps");
+}
+
 static void says(struct scene *scene, const char *part, bool wanted)
 {
     struct err err = {0};
@@ -284,6 +352,281 @@ static void golden_gpu(struct scene *scene)
     says(scene, "not in our table: no shares", true);
     scene->samples.environment = (struct environment){facts + 1, 2};
     says(scene, "shares", false);
+}
+
+/* ---- what is said of each clause ---- */
+
+/* What to do fits whose fault it is, whatever the clause: nobody is told to fix what is not his. */
+static void advice(struct scene *scene)
+{
+    static const struct {
+        enum clause clause;
+        const char *hint;
+    } hints[] = {{CLAUSE_BAD_PATH, "letter for letter"}, {CLAUSE_BAD_RECIPE, "the very commit"},
+                 {CLAUSE_BAD_CONFIG, "from the base commit"},
+                 {CLAUSE_NOT_MEASURED, "- `a`: The baseline has it"},
+                 {CLAUSE_BELOW_CLOCK, "- `a`: One launch is shorter"},
+                 {CLAUSE_GAPS, "- `a`: A process that ended early"}};
+    for (int fault = FAULT_NONE; fault <= FAULT_US; fault++) {
+        for (int clause = 0; clause < CLAUSE_COUNT; clause++) {
+            char name[64];
+            snprintf(name, sizeof name, "%s, %s", clause_name((enum clause)clause),
+                     fault_name((enum fault)fault));
+            tap_case(name);
+            scene_begin(scene, VERDICT_UNMEASURED);
+            struct config_verdict *row = scene_add(scene, "a", VERDICT_UNMEASURED, "why");
+            row->clause = scene->comparison.clause = (enum clause)clause;
+            row->fault = scene->comparison.fault = (enum fault)fault;
+            says(scene, "in this pull request and push", fault == FAULT_PR);
+            says(scene, "Nothing to fix in this pull request",
+                 fault == FAULT_HOST || fault == FAULT_US);
+            says(scene, "base branch has to be fixed first", fault == FAULT_BASE);
+            bool lasting = clause == CLAUSE_NOT_MEASURED || clause == CLAUSE_BELOW_CLOCK;
+            says(scene, "Run this job again",
+                 !lasting && (fault == FAULT_HOST || fault == FAULT_NONE));
+            says(scene, "a defect of Ratchet", !lasting && fault == FAULT_US);
+            scene->job.kind = JOB_PROMOTE;
+            scene->job.pr = 0;
+            says(scene, "pull request", false); /* there is none */
+            for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+                if (hints[i].clause >= CLAUSE_CONFLICT) {
+                    scene->comparison.count = 0;
+                    says(scene, hints[i].hint, hints[i].clause == (enum clause)clause);
+                    scene->comparison.count = 1;
+                } else {
+                    says(scene, hints[i].hint, hints[i].clause == (enum clause)clause);
+                }
+        }
+    }
+}
+
+/* The verdict of the whole is told where it is none of its configs'. */
+static void whole(struct scene *scene)
+{
+    char line[256];
+    tap_case("every config is retired");
+    scene_begin(scene, VERDICT_UNMEASURED);
+    scene_add(scene, "a", VERDICT_HELD, "gone")->clause = CLAUSE_RETIRED;
+    put(scene->comparison.reason, MODEL_TEXT_BYTES, "no configs: nothing was measured");
+    scene->comparison.clause = CLAUSE_NO_SAMPLES;
+    scene->comparison.fault = FAULT_US;
+    says(scene, "**no configs: nothing was measured.** Nothing was measured; the fault is Ratchet's "
+                "own. Retired, as `ci/ratchet.conf` lists it no more: `a`.", true);
+    says(scene, "a defect of Ratchet", true);
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "unmeasured: no configs: nothing was measured (us)");
+    tap_case("whose fault can be mended comes first");
+    scene_begin(scene, VERDICT_UNMEASURED);
+    static const enum fault faults[] = {FAULT_NONE, FAULT_US, FAULT_HOST, FAULT_PR, FAULT_BASE};
+    for (int i = 0; i < 5; i++) {
+        char name[] = {(char)('a' + i), 0};
+        scene_add(scene, name, VERDICT_UNMEASURED, "why")->fault = faults[i];
+    }
+    says(scene, "**`d` could not be measured: why.** The fault is the pull request's.", true);
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "unmeasured: d: why (the PR) (0 of 5 held)");
+    tap_case("what the clock cannot see has no throughput");
+    scene_begin(scene, VERDICT_UNMEASURED);
+    struct config_verdict *row = scene_measured(scene, "a", VERDICT_UNMEASURED, 0, 0, "too short");
+    says(scene, "FLOP/s", true);
+    row->clause = CLAUSE_BELOW_CLOCK;
+    says(scene, "FLOP/s", false);
+    tap_case("a config that nobody measured");
+    row->clause = CLAUSE_NOT_MEASURED;
+    says(scene, "**The baseline has `a`, and nobody measured it.** The fault is", true);
+}
+
+/* "No config moved" is said where that was measured, and nowhere else. */
+static void held_for(struct scene *scene, enum clause clause, const char *said)
+{
+    static const char moved[] = "onfig moved by more than 3.00%";
+    tap_case(clause_name(clause));
+    scene_begin(scene, VERDICT_HELD);
+    scene_add(scene, "a", VERDICT_HELD, "why")->clause = clause;
+    scene->measured[0].identical = clause == CLAUSE_IDENTICAL_CODE;
+    says(scene, said, true);
+    says(scene, moved, false);
+    scene_measured(scene, "b", VERDICT_HELD, 0.0041, 0.0038, "");
+    says(scene, moved, false);
+    says(scene, "**The one config that was measured did not move by more than 3.00%.** It is `b`",
+         true);
+    scene_measured(scene, "c", VERDICT_HELD, -0.0052, 0.0038, "");
+    says(scene, "**None of the 2 configs that were measured moved by more than 3.00%.** The "
+                "largest change is `c`, -0.52%", true);
+}
+
+static void held(struct scene *scene)
+{
+    held_for(scene, CLAUSE_IDENTICAL_CODE, "**Identical machine code**");
+    held_for(scene, CLAUSE_NOT_TOUCHED, "**Nothing was measured.** Not touched, so not measured: `a`");
+    held_for(scene, CLAUSE_RETIRED, "**Nothing was measured.** Retired, as `ci/ratchet.conf` lists "
+                                    "it no more: `a`.");
+    held_for(scene, CLAUSE_RECORDED, "**There was no anchor to compare with.** Recorded in the "
+                                     "baseline: `a`.");
+    tap_case("an accepted loss is no config that did not move");
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "a", VERDICT_HELD, 0.2, 0.2, "accepted by octo")->clause = CLAUSE_RECORDED;
+    scene_measured(scene, "b", VERDICT_HELD, 0.0041, 0.0038, "");
+    says(scene, "**The one config that was measured did not move by more than 3.00%.** It is `b`, "
+                "+0.41%", true);
+    says(scene, "Recorded in the baseline: `a`.", true);
+    says(scene, "| held ✓ recorded |", true);
+    tap_case("without a rule, no figure is made up");
+    scene->report.rule = NULL;
+    scene->comparison.configs = scene->verdicts + 1;
+    scene->comparison.count = 1;
+    says(scene, "**No config moved by more than the rule allows.** The largest change is `b`", true);
+    tap_case("what decides by an interval says so, whatever stands in the reason");
+    scene_begin(scene, VERDICT_UNCLEAR);
+    struct config_verdict *row =
+        scene_measured(scene, "a", VERDICT_UNCLEAR, 0.029, 0.028, "straddles without a bracket");
+    says(scene, "Why, by the deciding interval: straddles without", true);
+    row->clause = CLAUSE_MARKED;
+    put(row->reason, sizeof row->reason, "[all] were marked");
+    says(scene, "Why: \\[all\\] were marked", true);
+    says(scene, "close to the line", false);
+    tap_case("a file from before clauses");
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "a", VERDICT_HELD, 0.0520, 0.0004, "")->clause = CLAUSE_NONE;
+    scene_measured(scene, "b", VERDICT_HELD, 0.0041, 0.0004, "")->clause = CLAUSE_NONE;
+    says(scene, "**already lost on main**", true);
+    scene->verdicts[0].change = around(0.001);
+    says(scene, "**No config moved by more than 3.00%.** The largest change is `b`", true);
+}
+
+/* ---- gaps and marks ---- */
+
+static void gaps(struct scene *scene)
+{
+    static struct replicate replicates[8];
+    tap_case("an arm is named that was at work clearly more often than the others");
+    for (int other = 0; other < 5; other++) {
+        for (int own = 2; own < 9; own++) {
+            scene_begin(scene, VERDICT_HELD);
+            scene_measured(scene, "a", VERDICT_HELD, 0.001, 0.001, "")->marked = 8;
+            for (int i = 0; i < 8; i++)
+                replicates[i] = (struct replicate){
+                    .marks = MARK_PREEMPTED,
+                    .provoked = {[ARM_HEAD] = i < own ? MARK_PREEMPTED : 0,
+                                 [ARM_CONTROL] = i < other ? MARK_PREEMPTED : 0}};
+            scene->measured[0].replicates = replicates;
+            scene->measured[0].count = 8;
+            char part[80];
+            snprintf(part, sizeof part, "**Of 8 marked rounds, head was at work in %d**", own);
+            says(scene, part, own >= 4 && own >= 3 * other);
+        }
+    }
+    tap_case("what is missing, by arm, of how many");
+    scene_begin(scene, VERDICT_HELD);
+    for (int i = 0; i < 8; i++) {
+        char name[2] = {(char)('a' + i), 0};
+        struct config_verdict *row = scene_measured(scene, name, VERDICT_HELD, 0.001, 0, "");
+        row->rounds = 20;
+        row->missing[ARM_BASE] = i != 1;
+        row->missing[ARM_CONTROL] = i == 0 ? 2 : 0;
+    }
+    says(scene, "- Samples are missing: `a` base in 1 of 20 rounds, control in 2; `c` base in 1 of "
+                "20 rounds; `d` base in 1 of 20 rounds; `e` base in 1 of 20 rounds; `f` base in 1 "
+                "of 20 rounds; and in 2 more configs. What is missing never counts", true);
+    tap_case("samples that say nothing of the problem");
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "a", VERDICT_HELD, 0.001, 0, "")->config.problem = (struct problem){0};
+    scene->measured[0].config.problem = (struct problem){0};
+    says(scene, "- No `problem` in the samples of `a`: a baseline is matched by name", true);
+    says(scene, "FLOP/s", false);
+    says(scene, "nan", false);
+    scene_measured(scene, "b", VERDICT_HELD, 0.001, 0, "");
+    says(scene, "| `b` | B1 H4 S256", true);
+    says(scene, "| `a` | B", false);
+}
+
+/* ---- today's anchor ---- */
+
+static void drift(struct scene *scene)
+{
+    static const struct {
+        double drift;
+        const char *text;
+    } cases[] = {
+        {28.13, "on `a` it takes 29.1 times as long (+2813%) as its stored samples. "},
+        {1.0, "on `a` it takes 2.0 times as long (+100.00%) as its stored samples. "},
+        {0.071, "on `a` it takes 7.10% more time than its stored samples. "},
+        {-0.5, "on `a` it takes 50.00% less time than its stored samples. "},
+        {1e9, "on `a` it takes over 10000 times as long as its stored samples. "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tap_case(cases[i].text);
+        scene_begin(scene, VERDICT_HELD);
+        struct config_verdict *row = scene_measured(scene, "a", VERDICT_HELD, 0, 0, "");
+        row->anchor_drift = cases[i].drift;
+        row->anchor_drift_known = true;
+        says(scene, "not what was recorded", false);
+        row->anchor_drifted = true;
+        says(scene, cases[i].text, true);
+        says(scene, "\n> **Today's anchor is not what was recorded**: on `a` it takes", true);
+    }
+    tap_case("nothing differs; several configs");
+    says(scene, "samples. No fact of the environment that was recorded differs. Verdicts below", true);
+    for (int i = 0; i < 2; i++) {
+        struct config_verdict *row = scene_measured(scene, "b", VERDICT_HELD, 0, 0, "");
+        row->anchor_drift = 0.5;
+        row->anchor_drifted = true;
+        says(scene, i == 0 ? "its stored samples, and 1 more config's is far from theirs. No"
+                           : "its stored samples, and 2 more configs' are far from theirs. No", true);
+    }
+}
+
+/* ---- figures ---- */
+
+static void eq_change(double change, double low, double high, const char *text)
+{
+    char out[FIGURE_BYTES];
+    const struct change given = {true, change, {low, high}, {0, 0}};
+    EQ_STR(figure_change(out, &given), text);
+}
+
+static void figures(void)
+{
+    static const double values[] = {0,   4e-5, -4e-5, 0.0377, 9.99994, 9.99996, 28.13, 1e4,
+                                    1e5, 1e308, INFINITY, NAN, -0.9999, -1, -500, -1e308,
+                                    -INFINITY, 1.0 / 3, 5e-324};
+    char out[FIGURE_BYTES], other[FIGURE_BYTES];
+    tap_case("changes");
+    eq_change(0.0412, 0.0392, 0.0432, "+4.12% [+3.92, +4.32]");
+    eq_change(0, -4e-5, 4e-5, "0.00% [0.00, 0.00]");
+    eq_change(0.0483, -499.9358, 11612449.86, "+4.83% [under -100, over +1000000]");
+    eq_change(28.13, 27.5, 1e4, "+2813% [+2750, +1000000]");
+    eq_change(0.0483, NAN, 0.1, "+4.83% [n/a]");
+    eq_change(0.0483, -INFINITY, INFINITY, "+4.83% [n/a]");
+    eq_change(NAN, 0, 0, "n/a");
+    eq_change(1e308, -1e308, 1e308, "over +1000000% [under -100, over +1000000]");
+    eq_change(-1, -1, -0.99999, "-100.00% [-100.00, -100.00]");
+    EQ_STR(figure_share(out, 0.03), "3.00%");
+    EQ_STR(figure_share(out, 0), "0.00%");
+    EQ_STR(figure_share(out, 28.13), "2813%");
+    EQ_STR(figure_share(out, 1e7), "over 1000000%");
+    EQ_STR(figure_share(out, NAN), "n/a");
+    EQ_INT(figure_sign(4e-5), 0);
+    EQ_INT(figure_sign(-0.01), -1);
+    EQ_INT(figure_sign(NAN), 0);
+    tap_case("whole, whatever the value");
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        for (size_t j = 0; j < sizeof values / sizeof values[0]; j++) {
+            const struct change change = {true, values[i], {values[j], values[i]}, {0, 0}};
+            figure_change(out, &change);
+            size_t len = strlen(out);
+            OK(len < 48 && (strcmp(out, "n/a") == 0 || out[len - 1] == ']'));
+            OK(strstr(out, "nan") == NULL && strstr(out, "inf") == NULL &&
+               strstr(out, "e+") == NULL);
+        }
+        OK(strlen(figure_percent(other, values[i])) < 16);
+        OK(strlen(figure_time(other, values[i])) < 24);
+        OK(strlen(figure_bytes(other, values[i])) < 24);
+    }
+    tap_case("times below any clock");
+    EQ_STR(figure_time(out, 1e-6), "1e-06 ns");
+    EQ_STR(figure_time(out, 0.25), "0.250 ns");
+    EQ_STR(figure_time(out, 1e15), "1000000 s");
 }
 
 /* ---- memory ---- */
@@ -405,6 +748,7 @@ static void golden_unmeasured(struct scene *scene)
     struct config_verdict *row =
         scene_add(scene, "b1_h4_s256_d64", VERDICT_UNMEASURED,
                   "head: wrong result at [0, 2, 17, 5]: 0.25, expected 0.125 ± 1e-05");
+    row->clause = CLAUSE_WRONG_RESULT;
     row->fault = scene->comparison.fault = FAULT_PR;
     row->attempts = 1;
     golden(scene, "unmeasured_wrong_result");
@@ -415,6 +759,7 @@ static void golden_unmeasured(struct scene *scene)
     scene_begin(scene, VERDICT_UNMEASURED);
     put(scene->comparison.reason, MODEL_TEXT_BYTES, "head does not build: the build exited 2");
     scene->comparison.fault = FAULT_PR;
+    scene->comparison.clause = CLAUSE_BUILD_FAILED;
     scene->report.samples = NULL;
     scene->report.log = log;
     scene->report.log_len = sizeof log - 1;
@@ -532,6 +877,64 @@ static void renders_safely(struct scene *scene, const char *text)
     EQ_INT(render_count(html.data, "<details>"), text[0] == '\0' ? 2 : 3);
 }
 
+/* Facts and values of an environment come from a build's and a host's programs. */
+static void drifts_safely(struct scene *scene, const char *text)
+{
+    struct err err = {0};
+    BUF_AUTO out;
+    BUF_AUTO html;
+    buf_init(&out, REPORT_MAX_BYTES);
+    buf_init(&html, 1 << 20);
+    scene_begin(scene, VERDICT_HELD);
+    struct config_verdict *row = scene_measured(scene, "a", VERDICT_HELD, 0, 0, "");
+    row->anchor_drift = 1;
+    row->anchor_drifted = true;
+    char names[2][8] = {"one", "two"}, now[400], then[] = "";
+    snprintf(now, sizeof now, "%s%300s", text, "long");
+    struct fact facts[2] = {{names[0], now}, {(char[]){"<b>|`x`"}, now}};
+    struct fact stored[2] = {{names[0], then}, {facts[1].name, (char[]){"then"}}};
+    scene->samples.environment = (struct environment){facts, 2};
+    scene->stored.config = row->config;
+    scene->stored.environment = (struct environment){stored, 2};
+    scene->baseline = (struct baseline){.configs = &scene->stored, .count = 1};
+    scene->report.baseline = &scene->baseline;
+    if (!OK(report_markdown(&scene->report, &out, &err) == 0) ||
+        !OK(render(out.data, out.len, &html)))
+        return;
+    EQ_INT(render_count(html.data, "<blockquote>"), 1);
+    EQ_INT(render_count(html.data, "<a "), 1); /* the run */
+    EQ_INT(render_count(html.data, "<img"), 0);
+    EQ_INT(render_count(html.data, "<b>"), 0);
+    EQ_INT(render_count(html.data, "<h3>"), 1);
+    const char *banner = strstr(out.data, "> **Today's");
+    if (OK(banner != NULL))
+        OK(strcspn(banner, "\n") < 1500);
+}
+
+static void lines_say_drift(struct scene *scene)
+{
+    char line[256], name[MODEL_NAME_BYTES];
+    tap_case("one line, with an anchor that is not what was recorded");
+    scene_begin(scene, VERDICT_HELD);
+    struct config_verdict *row = scene_measured(scene, "a", VERDICT_HELD, 0.001, 0, "");
+    row->anchor_drift = 28.13;
+    row->anchor_drifted = true;
+    scene_measured(scene, "b", VERDICT_HELD, 0, 0, "")->anchor_drifted = true;
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "held: a +0.10% (2 of 2 held); anchor reads +2813% against its stored samples");
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = '\0';
+    put(row->config.name, MODEL_NAME_BYTES, name);
+    row->verdict = scene->comparison.verdict = VERDICT_UNMEASURED;
+    memset(row->reason, 'r', 400);
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_INT(strlen(line), 140);
+    OK(strncmp(line, "unmeasured: nnn", 15) == 0);
+    HAS(line, "rrr…; anchor reads +2813% against its stored samples");
+    report_line(&scene->comparison, line, 24);
+    EQ_STR(line, "unmeasured: nnnnnnnn…");
+}
+
 static void lines_are_short(struct scene *scene)
 {
     char line[256], few[16];
@@ -543,9 +946,14 @@ static void lines_are_short(struct scene *scene)
     EQ_STR(line, "regressed: b1_h4_s256_d64 +4.12% (1 of 2 held)");
     scene_begin(scene, VERDICT_HELD);
     scene_measured(scene, "a", VERDICT_HELD, 0.052, 0, "x");
-    scene->comparison.configs[0].clause = CLAUSE_LOST_ON_MAIN;
     report_line(&scene->comparison, line, sizeof line);
     EQ_STR(line, "held: a +5.20%, already lost on main");
+    scene->comparison.configs[0].clause = CLAUSE_RECORDED;
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "held: a +5.20%, recorded in the baseline");
+    scene->comparison.configs[0].clause = CLAUSE_GAPS;
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "held: a +5.20%, but samples are missing");
     for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
         scene_begin(scene, VERDICT_UNMEASURED);
         struct config_verdict *row =
@@ -565,7 +973,16 @@ int main(void)
     if (scene == NULL)
         return 1;
     golden_held(scene);
+    golden_mixed(scene);
+    golden_drifted(scene);
+    golden_gaps(scene);
     golden_moved(scene);
+    advice(scene);
+    whole(scene);
+    held(scene);
+    gaps(scene);
+    drift(scene);
+    figures();
     golden_gpu(scene);
     golden_calibrated(scene);
     footers(scene);
@@ -574,11 +991,12 @@ int main(void)
     golden_promotion(scene);
     stays_small(scene);
     lines_are_short(scene);
+    lines_say_drift(scene);
     tap_case("hostile text, rendered");
     if (!render_available())
         tap_skip("cmark-gfm is not installed: hostile text was not rendered");
     for (size_t i = 0; render_available() && i < sizeof hostile / sizeof hostile[0]; i++)
-        renders_safely(scene, hostile[i]);
+        renders_safely(scene, hostile[i]), drifts_safely(scene, hostile[i]);
     free(scene);
     return tap_done();
 }

@@ -258,6 +258,87 @@ static char *changed(const char *from, const char *to)
     return text;
 }
 
+/* What only throughput needs may be left out, and is not made up. */
+static void test_problem(void)
+{
+    struct samples samples = {0};
+    struct err err = {0};
+    struct buf written;
+    tap_case("heads_kv left out is heads");
+    char *text = changed("\"heads_kv\": 8, ", "");
+    OK(parse(text, &samples, &err) == 0);
+    if (samples.count == 1)
+        EQ_INT(samples.configs[0].config.problem.heads_kv, 8);
+    samples_free(&samples);
+    free(text);
+
+    tap_case("no problem: not known, and written back without one");
+    static const char *const without[] = {"", "\"problem\": null,"};
+    for (size_t i = 0; i < 2; i++) {
+        text = changed(PROBLEM ",", without[i]);
+        if (OK(parse(text, &samples, &err) == 0)) {
+            OK(!problem_known(&samples.configs[0].config.problem));
+            round_trip(&samples, &written);
+            OK(strstr(written.data, "problem") == NULL);
+            OK(strstr(written.data, "batch") == NULL);
+            HAS(written.data, "\"clock_resolution_ns\": 1,\n      \"attempts\"");
+            buf_free(&written);
+        }
+        samples_free(&samples);
+        free(text);
+    }
+
+    tap_case("a problem that is not known matches any; one that is, itself alone");
+    struct problem known = {1, 4, 4, 256, 256, 64, DTYPE_FP32, false}, other = known, none = {0};
+    other.causal = true;
+    OK(problem_matches(&known, &none) && problem_matches(&none, &known));
+    OK(problem_matches(&none, &none) && problem_matches(&known, &known));
+    OK(!problem_matches(&known, &other) && !problem_equal(&known, &none));
+}
+
+/* Which arm was at work when a mark was seen. */
+static void test_provoked(void)
+{
+    struct samples samples = {0};
+    struct err err = {0};
+    struct buf written;
+    tap_case("provoked, there and back");
+    char *text = changed("[\"throttled\"]", "[\"throttled\", \"shared\"], \"provoked\": {"
+                         "\"head\": [\"throttled\", \"shared\"], \"base\": [], "
+                         "\"control\": [\"shared\"]}");
+    if (OK(parse(text, &samples, &err) == 0)) {
+        const struct replicate *replicate = &samples.configs[0].replicates[0];
+        EQ_INT(replicate->provoked[ARM_HEAD], MARK_THROTTLED | MARK_SHARED);
+        EQ_INT(replicate->provoked[ARM_BASE], 0);
+        EQ_INT(replicate->provoked[ARM_CONTROL], MARK_SHARED);
+        round_trip(&samples, &written);
+        HAS(written.data, "\"marks\": [\"throttled\", \"shared\"], \"provoked\": {\"head\": "
+                          "[\"throttled\", \"shared\"], \"control\": [\"shared\"]}}");
+        buf_free(&written);
+    }
+    samples_free(&samples);
+    free(text);
+
+    tap_case("a sweep's own arms are no strangers, and only those that are asked for are read");
+    text = changed("[\"throttled\"]", "[\"throttled\"], \"cudnn\": [80000], \"provoked\": {"
+                   "\"anchor\": [\"throttled\"], \"cudnn\": [\"throttled\"]}");
+    OK(parse(text, &samples, &err) == 0);
+    if (samples.count == 1)
+        EQ_INT(samples.configs[0].replicates[0].provoked[ARM_ANCHOR], MARK_THROTTLED);
+    samples_free(&samples);
+    OK(parse_against(text, "cudnn", &samples, &err) == 0);
+    if (samples.count == 1)
+        EQ_INT(samples.configs[0].replicates[0].provoked[ARM_ANCHOR], MARK_THROTTLED);
+    samples_free(&samples);
+    free(text);
+
+    tap_case("without the key nothing is known");
+    OK(parse(example, &samples, &err) == 0);
+    for (int arm = 0; samples.count == 1 && arm < ARM_COUNT; arm++)
+        EQ_INT(samples.configs[0].replicates[0].provoked[arm], 0);
+    samples_free(&samples);
+}
+
 static const struct {
     const char *what, *from, *to, *error;
 } broken[] = {
@@ -316,7 +397,12 @@ static const struct {
     {"an empty name", "b32_h8_s512_d64", "", "configs[0].name"},
     {"clock of zero", "_ns\": 1", "_ns\": 0", "configs[0].clock_resolution_ns"},
     {"clock of text", "_ns\": 1", "_ns\": \"1\"", "configs[0].clock_resolution_ns"},
-    {"no problem", "\"problem\"", "\"solution\"", "configs[0].problem: missing"},
+    {"a problem of text", "\"problem\": {", "\"problem\": \"b32\", \"x\": {",
+     "configs[0].problem: expected an object"},
+    {"a heads_kv of text", "\"heads_kv\": 8", "\"heads_kv\": \"8\"",
+     "configs[0].problem.heads_kv"},
+    {"a heads_kv of zero", "\"heads_kv\": 8", "\"heads_kv\": 0",
+     "configs[0].problem.heads_kv"},
     {"a batch of zero", "\"batch\": 32", "\"batch\": 0", "configs[0].problem.batch"},
     {"a batch of 2.5", "\"batch\": 32", "\"batch\": 2.5", "configs[0].problem.batch"},
     {"a huge batch", "\"batch\": 32", "\"batch\": 4294967297",
@@ -335,6 +421,20 @@ static const struct {
      "configs[0].replicates[0].marks[0]: not a mark"},
     {"a mark of a number", "\"throttled\"", "7",
      "configs[0].replicates[0].marks[0]: not a mark"},
+    {"provoked by an arm that is not there", "[\"throttled\"]",
+     "[\"throttled\"], \"provoked\": {\"heads\": [\"throttled\"]}",
+     "configs[0].replicates[0].provoked.heads: not an arm of this replicate"},
+    {"provoked of a list", "[\"throttled\"]", "[\"throttled\"], \"provoked\": [\"head\"]",
+     "configs[0].replicates[0].provoked: expected an object"},
+    {"provoked by text", "[\"throttled\"]",
+     "[\"throttled\"], \"provoked\": {\"head\": \"throttled\"}",
+     "configs[0].replicates[0].provoked.head: expected an array"},
+    {"an unknown mark provoked", "[\"throttled\"]",
+     "[\"throttled\"], \"provoked\": {\"head\": [\"tired\"]}",
+     "configs[0].replicates[0].provoked.head[0]: not a mark"},
+    {"a mark provoked that the replicate does not have", "[\"throttled\"]",
+     "[\"throttled\"], \"provoked\": {\"head\": [\"shared\"]}",
+     "configs[0].replicates[0].provoked.head: expected none but the replicate's own"},
     {"configs of an object", "\"configs\": [{", "\"configs\": {}, \"x\": [{",
      "samples.json: configs: expected an array"},
     {"a config of a number", "[{\"name\"", "[1, {\"name\"",
@@ -430,6 +530,8 @@ int main(void)
 {
     test_example();
     test_both_ways();
+    test_problem();
+    test_provoked();
     test_broken();
     test_hostile();
     test_others();
