@@ -6,6 +6,7 @@
 #include "judge/compare.h"
 #include "judge/samples.h"
 #include "judge/verdict.h"
+#include "pipeline_main.h"
 #include "publish/promote.h"
 
 #include <stdio.h>
@@ -366,5 +367,7 @@ int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *a
     }
     if (*wait_s > 0)
         pipeline_say(pipeline, "second run in %u s", *wait_s);
+    else
+        pipeline_keep_main(pipeline);
     return 0;
 }

@@ -5,6 +5,8 @@ silently: the first record, an improvement, a refactoring, a loss, an accepted l
 protected branch."""
 
 import json
+import os
+import re
 
 import lib
 import scene
@@ -266,6 +268,100 @@ def through_the_daemon():
     eq(host.step("push", gone, run=5).run().code, 0, "a deleted branch is nothing to do")
 
 
+def verdict_of(s, sha):
+    """States of main's own context on a commit, oldest first."""
+    return scene.status(s, sha, "cpu (promotion)")
+
+
+def plain(markdown):
+    """A report without the escapes that keep GitHub from reading foreign text as Markdown."""
+    return markdown.replace("\u200b", "").replace("\\", "")
+
+
+def a_main_that_loses():
+    """A push to main that loses is red, in its summary and in a context of its own; what has
+    nothing to measure after it quotes it"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    daemon = host.daemon()
+    start = tip(s)
+    eq(host.step("push", push_event(s)).run().code, 0, "the first record")
+    eq((verdict_of(s, start), scene.status(s, start)), (["success"], []), "green, of its own")
+    number, _ = scene.pull(s, "before", {"README": "words\n"})
+    step = host.step("pull_request", scene.pull_event(s, number), run=2)
+    eq(step.run().brief(), (0, "held"), "a pull request beside the kernel")
+    lacks(step.file("summary"), "Main", "has nothing to quote")
+    lost = merge(s, "slower", "slow")
+    step = host.step("push", push_event(s), run=3)
+    if scene.fair(step.run(), (1, "regressed"), "a push that loses")[0] != 1:
+        return  # too busy to measure
+    has(step.file("summary").splitlines()[1], "main regressed on `cpu`", "its summary's heading")
+    lacks(step.file("summary"), "lost since", "it is the first")
+    eq((verdict_of(s, lost), scene.status(s, lost)), (["failure"], []), "its own context is red")
+    has(s.statuses(lost)[-1]["description"], "regressed: small +", "and says what")
+    words = merge(s, "words", {"README": "more words\n"})
+    step = host.step("push", push_event(s), run=4)
+    if scene.fair(step.run(), (1, "regressed"), "a push beside the kernel, main as it was")[0] != 1:
+        return
+    has(plain(step.file("summary")), "small: lost since " + lost[:10], "tells since when")
+    eq(verdict_of(s, words), ["failure"], "and stays red until somebody accepts it")
+    s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % TOKEN), "main")
+    for run, (name, files) in enumerate((
+            ("docs", {"README": "yet more\n"}),
+            ("comment", {"kernels/attention.c": scene.kernel("slow", "/* words */\n")})), 5):
+        number, head = scene.pull(s, name, files, onto="FETCH_HEAD")
+        step = host.step("pull_request", scene.pull_event(s, number), run=run)
+        eq(step.run().brief(), (0, "held"), name + ": nothing to measure")
+        has(plain(scene.ours(s, number)[0]), re.compile(
+            r"Main already lost \d\.\d times on `small` \(\+\d+\.\d+% against its anchor, "
+            "measured at " + words[:10] + r"\): not this pull"), name + ": quotes main")
+        eq(scene.status(s, head)[-1], "success", name + ": and is not blocked")
+    kept = [os.path.join(host.state, "main", f) for f in os.listdir(os.path.join(host.state, "main"))]
+    eq(len(kept), 1, "one file per repository and device")
+    lib.write(kept[0], lib.read(kept[0])[:200])
+    number, _ = scene.pull(s, "corrupt", {"README": "the file is cut\n"}, onto="FETCH_HEAD")
+    step = host.step("pull_request", scene.pull_event(s, number), run=8)
+    eq(step.run().brief(), (0, "held"), "a file that is cut short")
+    has(step.log(), "main's last verdict is not known: ", "is said")
+    lacks(scene.ours(s, number)[0], "Main already lost", "and not believed")
+    mended = merge(s, "mended", "right")
+    scene.fair(host.step("push", push_event(s), run=9).run(), (0, "held"), "main as it was")
+    eq(verdict_of(s, mended), ["success"], "is green again")
+
+
+def a_main_that_is_broken():
+    """Where main's own kernel could not be measured, the next pull request says whose that is"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
+    broken = merge(s, "broken", "wrong")
+    result = host.promote()
+    eq(result.brief(), (3, "unmeasured"), "a push that breaks main")
+    eq(verdict_of(s, broken), ["error"], "its own context says so")
+    s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % TOKEN), "main")
+    number, _ = scene.pull(s, "docs", {"README": "words\n"}, onto="FETCH_HEAD")
+    result = host.check_pull(number)
+    eq(result.brief(), (0, "held"), "a pull request beside the kernel")
+    has(plain(result.file("report.md")), "Main's own last verdict on `small` is unmeasured (at %s): "
+        "wrong result" % broken[:10], "quotes it")
+
+
+def its_ending_is_owed():
+    """GitHub is away when main's verdict is due: the status follows"""
+    s = scene.github("right")
+    host = scene.Host(s, limits={"github-timeout-ms": 1000}, token=TOKEN)
+    daemon = host.daemon()
+    start = tip(s)
+    s.fault("/statuses/", "answer", times=0, status=503, body={"message": "later"})
+    eq(host.step("push", push_event(s), token=None).run().code, 0, "the step has its verdict")
+    eq(verdict_of(s, start), [], "no status yet")
+    s.calm()
+    daemon.kill()
+    daemon.start()
+    lib.wait_for(lambda: verdict_of(s, start), "the status that follows")
+    eq(verdict_of(s, start), ["success"], "once")
+
+
 def killed_between_the_runs():
     """Killed between the two runs of a promotion: the second still comes"""
     s = scene.github("slow", gap="3s")
@@ -298,4 +394,5 @@ def killed_while_pushing():
 
 
 lib.main(the_road_of_main, only_what_improved, accepted, anchor_gone, race, protected, no_permission,
-         through_the_daemon, killed_between_the_runs, killed_while_pushing)
+         through_the_daemon, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
+         killed_between_the_runs, killed_while_pushing)
