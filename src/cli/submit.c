@@ -81,6 +81,8 @@ static int send_submit(const struct submit *submit, struct client_connection *co
         event->pr, "device", submit->device);
     if (message == NULL)
         return err_set(err, ERR_INPUT, "the event's fields do not make a message");
+    if (add_text(message, "ref", event->ref, err) != 0)
+        return -1;
     static const struct {
         const char *key, *variable;
     } fields[] = {
@@ -181,6 +183,12 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
     if (strcmp(type, "accepted") == 0) {
         printf("job %lld is %s\n", json_integer_value(json_object_get(message, "job")),
                text_of(message, "state"));
+        return 0;
+    }
+    if (strcmp(type, "ignored") == 0) {
+        print_foreign(text_of(message, "text"));
+        submit->exit_code = EXIT_HELD;
+        submit->ended = true;
         return 0;
     }
     if (strcmp(type, "file") == 0)

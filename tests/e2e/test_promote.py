@@ -7,6 +7,7 @@ protected branch."""
 import json
 import os
 import re
+import socket
 
 import lib
 import scene
@@ -259,13 +260,54 @@ def through_the_daemon():
     since = s.requests()[-1]["id"]
     eq(ours.run().code, 0, "the push of our own commit")
     eq(s.requests(since=since), [], "asks nobody: no loop")
-    branch = dict(push_event(s), ref="refs/heads/topic")
-    result = host.step("push", branch, run=4).run()
-    eq(result.code, 0, "a push to another branch")
-    eq(len(s.requests("POST", "receive-pack")) > 0 and recorded(s)["small"][1], "new",
-       "moves nothing")
     gone = dict(push_event(s), deleted=True, after="0" * 40, head_commit=None)
     eq(host.step("push", gone, run=5).run().code, 0, "a deleted branch is nothing to do")
+
+
+def other_branches():
+    """A push to any other branch than the promoted one is nothing to do, and says why"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.daemon()
+    start = tip(s)
+    event = push_event(s)
+    for run, (ref, said) in enumerate((
+            ("refs/heads/topic", "the push is to `topic`, not to `main`: nothing to do"),
+            ("refs/heads/x/main", "the push is to `x/main`, not to `main`: nothing to do"),
+            ("refs/heads/main/x", "the push is to `main/x`, not to `main`: nothing to do"),
+            ("refs/heads/Main", "the push is to `Main`, not to `main`: nothing to do"),
+            ("refs/heads/refs/heads/main", "the push is to `refs/heads/main`, not to `main`"),
+            ("refs/tags/main", "the push is not to a branch")), 1):
+        step = host.step("push", dict(event, ref=ref), run=run)
+        since = s.requests()[-1]["id"]
+        eq(step.run().code, 0, ref)
+        has(step.log(), said, ref + ": it says why")
+        eq(len(step.log().splitlines()), 1, ref + ": in one line")
+        eq((s.requests(since=since), step.file("summary")), ([], ""), ref + ": GitHub is not asked")
+    eq(jobs(host), [], "none of them is a job")
+    eq((recorded(s), s.statuses()), (None, []), "nothing is recorded or said")
+    renamed = dict(event, repository=dict(event["repository"], full_name="octo/moved"))
+    step = host.step("push", renamed, run=20)
+    eq(step.run().code, 64, "a repository of another name, since it was renamed")
+    has(step.log(), "`octo/moved` is not allowed on this host", "is refused by name")
+    say = {"type": "submit", "version": 1, "kind": "promote", "repository": scene.REPOSITORY, "pr": 0,
+           "device": "cpu", "run": "30", "attempt": "1", "job": "check", "repository_id": "1",
+           "token": TOKEN}
+    for ref, kind in (("refs/tags/v1", "ignored"), ("refs/heads/topic", "ignored"), ("main", "ignored"),
+                      (7, "error"), ("x" * 300, "error"), ("refs/heads/main", "accepted"),
+                      (None, "accepted")):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(host.socket)
+            client.sendall(json.dumps(dict(say, run=str(len(str(ref))), ref=ref)).encode() + b"\n")
+            eq(json.loads(client.makefile().readline())["type"], kind,
+               "the daemon decides by itself: %.20s" % ref)
+    lib.wait_for(lambda: [j[0] for j in jobs(host)] == ["done", "done"], "both jobs to end")
+    eq(recorded(s), {"small": (start, "new")}, "a client that says no ref has main's own tip measured")
+
+
+def jobs(host):
+    return [tuple(line.split()[3:5]) for line in
+            host.ratchet("status", "--socket", host.socket).out.splitlines()]
 
 
 def verdict_of(s, sha):
@@ -394,5 +436,5 @@ def killed_while_pushing():
 
 
 lib.main(the_road_of_main, only_what_improved, accepted, anchor_gone, race, protected, no_permission,
-         through_the_daemon, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
+         through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
          killed_between_the_runs, killed_while_pushing)
