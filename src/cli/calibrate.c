@@ -72,10 +72,11 @@ static int conclude(const struct calibrate_options *given, const struct pool *po
 static int from_file(const struct calibrate_options *given, struct err *err)
 {
     struct pool pool __attribute__((cleanup(pool_free))) = {0};
-    struct limits limits = limits_default();
+    struct limits limits;
     struct rule rule;
-    if (calibrate_read(given->from, &limits, &pool, NULL, err) != 0 ||
-        cli_read_rule(given->rules, pool.device.slug, &rule, err) != 0)
+    if (cli_limits(given->local.config, &limits, err) != 0 ||
+        calibrate_read(given->from, &limits, &pool, NULL, err) != 0 ||
+        cli_read_rule(given->rules, pool.device.slug, &limits, &rule, err) != 0)
         return -1;
     return conclude(given, &pool, &rule, err);
 }

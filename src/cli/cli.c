@@ -107,16 +107,36 @@ int cli_find_harness(struct host *host, struct err *err)
     return 0;
 }
 
+static const char *config_path(const char *given)
+{
+    return given != NULL ? given : access(HOST_CONFIG, R_OK) == 0 ? HOST_CONFIG : NULL;
+}
+
+static int load_host(const char *path, struct host *host, struct err *err)
+{
+    if (host_load(path, host, err) == 0)
+        return 0;
+    if (err->class == ERR_NOT_FOUND)
+        err->class = ERR_USAGE; /* a file named on the command line */
+    return -1;
+}
+
 int cli_host(const char *path, struct host *host, struct err *err)
 {
-    if (path == NULL && access(HOST_CONFIG, R_OK) == 0)
-        path = HOST_CONFIG;
-    if ((path == NULL ? host_default(host, err) : host_load(path, host, err)) != 0) {
-        if (err->class == ERR_NOT_FOUND)
-            err->class = ERR_USAGE; /* a file named on the command line */
+    path = config_path(path);
+    if ((path == NULL ? host_default(host, err) : load_host(path, host, err)) != 0)
         return -1;
-    }
     return cli_find_harness(host, err);
+}
+
+int cli_limits(const char *path, struct limits *limits, struct err *err)
+{
+    struct host host = {.limits = limits_default()}; /* needs no home, as host_default would */
+    path = config_path(path);
+    if (path != NULL && load_host(path, &host, err) != 0)
+        return -1;
+    *limits = host.limits;
+    return 0;
 }
 
 /* Looked at first: git_open would make a repository where there is none. */
@@ -219,19 +239,19 @@ void cli_say(void *context, const char *line)
     fprintf(stderr, "ratchet: %s\n", line);
 }
 
-int cli_read_rule(const char *path, const char *slug, struct rule *rule, struct err *err)
+int cli_read_rule(const char *path, const char *slug, const struct limits *limits,
+                  struct rule *rule, struct err *err)
 {
     *rule = rule_default();
     if (path == NULL)
         return 0;
-    struct limits limits = limits_default();
     struct ratchet_config *config = malloc(sizeof *config);
     BUF_AUTO text;
-    buf_init(&text, limits.config_bytes);
+    buf_init(&text, limits->config_bytes);
     int result = config == NULL ? err_set(err, ERR_HOST, "out of memory")
                  : file_read(path, &text, err) != 0
                      ? (err->class = ERR_INPUT, -1)
-                     : config_parse(text.data, text.len, path, slug, &limits, config, err);
+                     : config_parse(text.data, text.len, path, slug, limits, config, err);
     if (result == 0)
         *rule = config->rule;
     free(config);

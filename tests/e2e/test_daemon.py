@@ -131,6 +131,33 @@ def refused():
     has(absent.out, "77", "it is named")
 
 
+def limits_of_the_host():
+    """The ceilings of ratchetd.conf hold for the commands that only read files, too"""
+    s, host, _ = scenery(limits={"event-bytes": 6 << 20})
+    number, _ = scene.pull(s, "docs", {"README": "x\n"})
+    large = dict(scene.pull_event(s, number), padding="x" * (5 << 20))
+    step = host.step("pull_request", large)
+    eq(step.run().code, 64, "an event beyond the built-in limit")
+    has(step.log(), "is longer than 4194304 bytes", "is refused where no configuration is read")
+    step = host.step("pull_request", large, run=2)
+    eq(step.run("--config", host.config).brief(), (0, "held"), "and taken where the host allows it")
+    small = scene.Host(s, limits={"event-bytes": 1000, "samples-bytes": 1000, "config-bytes": 100})
+    step = host.step("pull_request", scene.pull_event(s, number), run=3)
+    eq(step.run("--config", small.config).code, 64, "an event beyond a smaller limit")
+    has(step.log(), "event ([limits] event-bytes): ", "names the limit")
+    has(step.log(), "is longer than 1000 bytes", "and is refused")
+    verdict, rules = (os.path.join(host.folder, name) for name in ("verdict.json", "rules"))
+    lib.write(verdict, step.env["GITHUB_EVENT_PATH"] * 100)
+    lib.write(rules, scene.conf())
+    samples = lib.write(os.path.join(host.folder, "samples.json"), json.dumps({
+        "schema": "ratchet.samples/1", "device": {"slug": "cpu", "name": "CPU"}, "configs": []}))
+    for words, bytes_ in ((("compare", verdict), 1000), (("report", verdict), 1000),
+                          (("compare", "--rules", rules, samples), 100)):
+        refused = host.ratchet(*words, "--config", small.config)
+        eq(refused.code, 64, words[0])
+        has(refused.err, "is longer than %d bytes" % bytes_, words[0] + ": refused by the host's limit")
+
+
 def strangers():
     """Other users of the host may not submit"""
     if os.geteuid() != 0:
@@ -416,7 +443,7 @@ def github_goes_away():
     eq(scene.status(s, head)[-1], "failure", "and the status")
 
 
-lib.main(a_run, events, refused, strangers, hostile_messages, queue, cancel,
+lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, queue, cancel,
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,
