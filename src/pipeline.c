@@ -76,6 +76,7 @@ static int open_github(struct pipeline *pipeline, const char *token, struct err 
         return err_set(err, ERR_INPUT, "repository `%s` is not allowed on this host",
                        pipeline->job.repository);
     pipeline->repository = repository;
+    memcpy(pipeline->job.repository, repository->name, sizeof pipeline->job.repository);
     if (repository->host_token) {
         if (host_read_token(repository, pipeline->token, err) != 0)
             return -1;

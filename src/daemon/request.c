@@ -158,6 +158,7 @@ int request_parse(const struct host *host, const json_t *message, struct request
     const struct host_repository *repository = find_repository(host, job->repository, err);
     if (repository == NULL)
         return -1;
+    memcpy(job->repository, repository->name, sizeof job->repository); /* case and all */
     if (host_find_device(host, job->device) == NULL)
         return err_set(err, ERR_INPUT, "device `%s` is not configured on this host", job->device);
     if (check_api(repository, message, err) != 0 ||

@@ -412,6 +412,26 @@ def second_daemon():
     ok(daemon.listens(), "the first one goes on")
 
 
+def renamed():
+    """The repository is renamed while its pull request waits: comment and status still arrive"""
+    s, host, _ = scenery()
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    hold = s.fault("/statuses/", "hold", method="POST")
+    step = pull_step(s, host, number).start()
+    s.await_fault(hold)
+    s.on("", full_name="octo/moved")
+    s.release(hold)
+    eq(step.finish().brief(), (0, "held"), "the verdict")
+    eq(len(scene.ours(s, number)), 1, "one comment")
+    eq(scene.status(s, head), ["pending", "success"], "and the status")
+    has(runner_reads(step.file("output"))["comment"], "/octo/moved/pull/", "at its new address")
+    ok([r for r in s.requests("POST") if r["status"] == 307], "sent on by GitHub")
+    number, head = scene.pull(s, "later", {"README": "y\n"})
+    eq(host.check_pull(number).brief(), (0, "held"), "a check that begins later, git's part included")
+    eq((len(scene.ours(s, number)), scene.status(s, head)), (1, ["pending", "success"]),
+       "has both, too")
+
+
 def no_permission():
     """A token that may not post: summary and exit code still carry the verdict"""
     s, host, _ = scenery()
@@ -447,4 +467,4 @@ lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,
-         second_daemon, no_permission, github_goes_away)
+         second_daemon, renamed, no_permission, github_goes_away)
