@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts libgit2, opens repositories, reads and merges commits, and turns libgit2's codes
- * into our errors. Trees are git_tree.c's, folders on disk git_checkout.c's,
- * configuration text git_config.c's, the network git_remote.c's, git_fetch.c's and
- * git_push.c's. */
+/* Starts libgit2, reads and merges commits, and turns libgit2's codes into our errors.
+ * Repositories are opened in git_open.c; trees are git_tree.c's, folders on disk
+ * git_checkout.c's, configuration text git_config.c's, the network git_remote.c's,
+ * git_fetch.c's and git_push.c's. */
 #include "base/git_internal.h"
 
-#include "base/file.h"
 #include "base/proc.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <git2/sys/repository.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { MERGE_MS = 120000, SHARE_BYTES = 4096, STALE_S = 6 * 3600 };
+enum { MERGE_MS = 120000, SHARE_BYTES = 4096 };
 
 /* ---- the library ---- */
 
@@ -44,6 +37,12 @@ int gitlib_start(struct err *err)
         if (git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "") < 0)
             return err_set(err, ERR_INTERNAL, "cannot close libgit2's search path %d: %s",
                            levels[i], gitlib_words());
+    /* libgit2 refuses the repositories of other users, since git would run the hooks,
+     * filters and configured programs in them. We run none of those, read objects by their
+     * hash, and close a repository's configuration once it is open (gitlib_open). */
+    if (git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0) < 0)
+        return err_set(err, ERR_INTERNAL, "cannot open other users' repositories: %s",
+                       gitlib_words());
     return 0;
 }
 
@@ -126,148 +125,6 @@ int gitlib_keep(git_repository *lib, const git_oid *oid, struct err *err)
     if (code < 0 && code != GIT_EEXISTS && code != GIT_ELOCKED)
         return gitlib_error(err, code, "cannot keep %s", name);
     return 0;
-}
-
-/* ---- repositories ---- */
-
-/* libgit2 would follow alternates to objects that nobody here has bounded or checked. */
-static int refuse_alternates(git_repository *lib, const char *path, struct err *err)
-{
-    char file[FILE_PATH_BYTES];
-    const char *folder = git_repository_commondir(lib);
-    if (file_path(file, err, "%sobjects/info/alternates", folder) < 0)
-        return -1;
-    if (access(file, F_OK) == 0)
-        return err_set(err, ERR_INPUT,
-                       "%s borrows objects (objects/info/alternates), which "
-                       "is not followed: run `git repack -ad` there and remove that file",
-                       path);
-    return 0;
-}
-
-int gitlib_open(const char *path, git_repository **lib, struct err *err)
-{
-    LIB_AUTO(repository) *opened = NULL;
-    LIB_AUTO(config) *nothing = NULL;
-    git_error_clear();
-    int code = git_repository_open_ext(&opened, path, GIT_REPOSITORY_OPEN_NO_SEARCH,
-                                       NULL);
-    if (code == GIT_ENOTFOUND)
-        return err_set(err, ERR_NOT_FOUND, "%s is not a git repository", path);
-    if (code < 0)
-        return gitlib_error(err, code, "cannot open repository %s", path);
-    if (refuse_alternates(opened, path, err) < 0)
-        return -1;
-    /* A repository's own configuration (proxies, rewritten URLs, merge drivers) counts no
-     * more than the host's. */
-    if ((code = git_config_new(&nothing)) < 0 ||
-        (code = git_repository_set_config(opened, nothing)) < 0)
-        return gitlib_error(err, code, "cannot open repository %s", path);
-    *lib = opened;
-    opened = NULL;
-    return 0;
-}
-
-int gitlib_repo(struct git_repo *repo, git_repository **lib, struct err *err)
-{
-    if (repo->lib == NULL && gitlib_open(repo->path, &repo->lib, err) < 0)
-        return -1;
-    *lib = repo->lib;
-    return 0;
-}
-
-/* Made beside its place and renamed into it, so that a half-made one is never found
- * there. Somebody else may have been faster: theirs is as good. */
-static int create(const char *path, struct err *err)
-{
-    char temporary[FILE_PATH_BYTES];
-    if (file_path(temporary, err, "%s.new-XXXXXX", path) < 0)
-        return -1;
-    if (mkdtemp(temporary) == NULL)
-        return err_errno(err, ERR_HOST, errno, "cannot create repository %s", path);
-    LIB_AUTO(repository) *made = NULL;
-    git_repository_init_options options = {
-        .version = GIT_REPOSITORY_INIT_OPTIONS_VERSION,
-        .flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_NO_REINIT,
-        .initial_head = "main",
-    };
-    git_error_clear();
-    int code = git_repository_init_ext(&made, temporary, &options);
-    if (code == 0 &&
-        (rename(temporary, path) == 0 || errno == ENOTEMPTY || errno == EEXIST))
-        return access(temporary, F_OK) == 0 ? file_remove_tree(temporary, err) : 0;
-    if (code < 0)
-        gitlib_error(err, code, "cannot create repository %s", path);
-    else
-        err_errno(err, ERR_HOST, errno, "cannot create repository %s", path);
-    int ignored = file_remove_tree(temporary, NULL);
-    (void)ignored;
-    return -1;
-}
-
-/* A killed fetch leaves libgit2's temporary file behind, up to a whole pack. Hours
- * later it cannot be anybody's who still writes. What cannot be removed costs room and
- * no more. */
-static void sweep(git_repository *lib, const char *folder)
-{
-    char path[FILE_PATH_BYTES];
-    if (file_path(path, NULL, "%s%s", git_repository_commondir(lib), folder) < 0)
-        return;
-    DIR *dir = opendir(path);
-    if (dir == NULL)
-        return;
-    const struct dirent *entry;
-    struct stat info;
-    while ((entry = readdir(dir)) != NULL)
-        if (strstr(entry->d_name, "_git2_") != NULL &&
-            fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(info.st_mode) && info.st_mtime < time(NULL) - STALE_S)
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    closedir(dir);
-}
-
-int git_open(const char *path, struct git_repo **repo, struct err *err)
-{
-    if (gitlib_start(err) < 0)
-        return -1;
-    git_repository *lib = NULL;
-    struct err why = {0};
-    if (gitlib_open(path, &lib, &why) < 0) {
-        /* A folder with something else in it makes the rename fail, and the second look
-         * at it says so. */
-        if (why.class != ERR_NOT_FOUND) {
-            if (err != NULL)
-                *err = why;
-            return -1;
-        }
-        if (create(path, err) < 0 || gitlib_open(path, &lib, err) < 0)
-            return -1;
-    }
-    struct git_repo *opened = calloc(1, sizeof *opened);
-    char *real = realpath(path, NULL);
-    if (opened == NULL || real == NULL) {
-        free(opened);
-        free(real);
-        git_repository_free(lib);
-        return err_errno(err, ERR_HOST, errno, "cannot open repository %s", path);
-    }
-    if (git_repository_is_bare(lib)) { /* ours, not somebody's work */
-        sweep(lib, "objects");
-        sweep(lib, "objects/pack");
-    }
-    *opened = (struct git_repo){.path = real, .lib = lib};
-    *repo = opened;
-    return 0;
-}
-
-void git_close(struct git_repo **repo)
-{
-    if (*repo == NULL)
-        return;
-    git_repository_free((*repo)->lib);
-    free((*repo)->path);
-    free(*repo);
-    *repo = NULL;
 }
 
 /* ---- work in a child ---- */

@@ -31,6 +31,13 @@ bool git_is_sha(const char *text); /* exactly 40 lower-case hex digits */
 
 /* Open the bare repository at `path`, creating it if it is not there. */
 MUST_CHECK int git_open(const char *path, struct git_repo **repo, struct err *err);
+/* Open the repository, bare or not, that holds the folder `path`, whoever owns it: `path`
+ * itself or the nearest folder above it on the same file system. Nothing is made or changed;
+ * for reading only. None there, or no such folder, is ERR_NOT_FOUND; errors name `path`. */
+MUST_CHECK int git_open_existing(const char *path, struct git_repo **repo, struct err *err);
+/* Its absolute path without links: of the bare repository, or of the folder with `.git` in
+ * it. Borrowed. A struct git_remote_spec may name it. */
+const char *git_path(const struct git_repo *repo);
 void git_close(struct git_repo **repo);
 #define GIT_AUTO __attribute__((cleanup(git_close))) struct git_repo
 

@@ -88,6 +88,59 @@ static void test_open(void)
     HAS(err.text, "alternates");
 }
 
+static void expect_existing(const char *path, const char *below_box)
+{
+    struct err err = {0};
+    GIT_AUTO *found = NULL;
+    if (!OK(git_open_existing(path, &found, &err) == 0))
+        return;
+    EQ_STR(git_path(found), box_line("realpath '%s'", below_box));
+    char sha[GIT_SHA_BYTES];
+    EQ_INT(git_resolve(found, "HEAD", sha, &err), 0);
+}
+
+static void test_open_existing(void)
+{
+    struct err err = {0};
+    struct git_repo *none = NULL;
+    tap_case("a repository is found from any folder in it");
+    expect_existing("work", "work");
+    expect_existing("work/kernels/deep", "work");
+    expect_existing("work/.git", "work/.git");
+    expect_existing("upstream.git", "upstream.git");
+    expect_existing("upstream.git/refs/heads", "upstream.git");
+    box_run("ln -s work/kernels through; git -C work worktree add -q ../beside side;"
+            "mkdir beside/sub");
+    expect_existing("through", "work");
+    expect_existing("beside/sub", "beside");
+
+    tap_case("and never made");
+    box_run("mkdir -p bare/of/all");
+    OK(git_open_existing("bare/of/all", &none, &err) < 0 && none == NULL);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    EQ_STR(err.text, "bare/of/all is not in a git repository");
+    OK(git_open_existing("no/such/folder", &none, &err) < 0);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    HAS(err.text, "no/such/folder");
+    OK(git_open_existing("work/README", &none, &err) < 0);
+    HAS(err.text, "work/README is not a folder");
+    EQ_STR(box_line("find bare | wc -l"), "3");
+    OK(git_open_existing("borrowed.git", &none, &err) < 0);
+    HAS(err.text, "alternates");
+
+    tap_case("whoever owns it");
+    if (geteuid() != 0) {
+        tap_skip("only root can give a repository away");
+        return;
+    }
+    box_run("cp -r work theirs; cp -r upstream.git theirs.git; chown -R 65534 theirs*");
+    expect_existing("theirs/kernels", "theirs");
+    expect_existing("theirs.git", "theirs.git");
+    struct git_remote_spec remote = box_remote("theirs");
+    char sha[GIT_SHA_BYTES];
+    EQ_INT(git_fetch(repo, &remote, "refs/heads/main", sha, &err), 0);
+}
+
 static void test_fetch(void)
 {
     char sha[GIT_SHA_BYTES] = "untouched";
@@ -490,6 +543,7 @@ int main(void)
     upstream = box_remote("upstream.git");
     test_names();
     test_open();
+    test_open_existing();
     test_fetch();
     test_fetch_limits();
     test_commits();
