@@ -2,7 +2,6 @@
 /* Owns options, the host's configuration and the folders of a run by hand. */
 #include "cli/cli.h"
 
-#include "base/git.h"
 #include "intake/config.h"
 #include "judge/baseline.h"
 #include "judge/samples.h"
@@ -15,11 +14,6 @@
 #include <unistd.h>
 
 #define HOST_CONFIG "/etc/ratchet/ratchetd.conf"
-
-static void free_text(char **text)
-{
-    free(*text);
-}
 
 static const struct cli_option *find_option(const struct cli_option *options, const char *word,
                                             size_t len)
@@ -139,23 +133,26 @@ int cli_limits(const char *path, struct limits *limits, struct err *err)
     return 0;
 }
 
-/* Looked at first: git_open would make a repository where there is none. */
+int cli_open_repo(const char *path, struct git_repo **repo, struct err *err)
+{
+    if (git_open_existing(path, repo, err) == 0)
+        return 0;
+    if (err->class == ERR_NOT_FOUND)
+        err->class = ERR_USAGE; /* a folder named on the command line */
+    return err_wrap(err, "--repo");
+}
+
 int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct err *err)
 {
-    char inside[FILE_PATH_BYTES], bare[FILE_PATH_BYTES];
-    char *real __attribute__((cleanup(free_text))) = realpath(path, NULL);
-    if (real == NULL || file_path(inside, err, "%s/.git", real) != 0 ||
-        file_path(bare, err, "%s/objects", real) != 0 ||
-        (access(inside, F_OK) != 0 && access(bare, F_OK) != 0))
-        return err_set(err, ERR_USAGE, "`%s` is not a git repository", path);
-    return file_path(out, err, "%s", real);
+    GIT_AUTO *repo = NULL;
+    return cli_open_repo(path, &repo, err) == 0 ? file_path(out, err, "%s", git_path(repo)) : -1;
 }
 
 int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
                 struct err *err)
 {
     GIT_AUTO *repo = NULL;
-    if (git_open(path, &repo, err) != 0)
+    if (cli_open_repo(path, &repo, err) != 0)
         return -1;
     if (git_resolve(repo, revision, sha, err) == 0)
         return 0;
