@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -306,6 +307,31 @@ struct rule rule_default(void)
                          .min_replicates = 6,
                          .looks = {6, 8, 16},
                          .look_count = 3};
+}
+
+/* The PR's own comes first: its author can mend it. */
+static int concern_of(enum fault fault)
+{
+    return fault == FAULT_NONE ? FAULT_US + 1 : (int)fault;
+}
+
+bool config_verdict_before(const struct config_verdict *a, const struct config_verdict *b)
+{
+    if (a->verdict != b->verdict)
+        return a->verdict > b->verdict;
+    bool lost_a = a->clause == CLAUSE_LOST_ON_MAIN, lost_b = b->clause == CLAUSE_LOST_ON_MAIN;
+    if (lost_a != lost_b)
+        return lost_a;
+    if (a->change.known != b->change.known)
+        return a->change.known;
+    double change_a = a->change.change, change_b = b->change.change;
+    if (!a->change.known)
+        return concern_of(a->fault) < concern_of(b->fault);
+    if (a->verdict == VERDICT_IMPROVED)
+        return change_a < change_b;
+    if (a->verdict == VERDICT_HELD && !lost_a)
+        return fabs(change_a) > fabs(change_b);
+    return change_a > change_b;
 }
 
 void comparison_free(struct comparison *comparison)

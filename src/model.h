@@ -314,6 +314,7 @@ struct config_verdict {
     struct change stored;   /* head against baseline.json's samples, drift margin included */
     double anchor_drift;    /* today's anchor against the stored one; 0 where unknown */
     bool anchor_drift_known;
+    bool anchor_drifted;    /* … beyond threshold + drift margin */
     double median_ns[ARM_COUNT]; /* median over replicates of medians; 0 where unknown */
     struct interval median_ci[ARM_COUNT];
     bool effects_known;     /* the four below: over replicate medians, head and `against` */
@@ -321,11 +322,17 @@ struct config_verdict {
     bool ci_overlap;        /* do the two arms' median intervals overlap? */
     size_t replicates;      /* judged */
     size_t marked;          /* left out */
+    size_t rounds;          /* unmarked */
+    size_t missing[ARM_COUNT]; /* of these, those without an arm that the config has */
     size_t attempts;
     unsigned marks;         /* union of the marks seen */
     unsigned looks;         /* how many looks the decision interval is corrected for */
     bool wants_more;        /* unclear, and more replicates could settle it */
 };
+
+/* Is `a` of more concern than `b`? The worse verdict is; among equals the larger loss, the
+ * larger gain, what main lost already, whose fault it is. False for what is alike. */
+bool config_verdict_before(const struct config_verdict *a, const struct config_verdict *b);
 
 struct comparison {
     struct device device;
@@ -335,7 +342,7 @@ struct comparison {
     enum clause clause;             /* … of the worst config, or of the whole */
     char reason[MODEL_TEXT_BYTES];  /* of the worst config, or of the whole */
     enum fault fault;
-    bool unclear_passes;
+    bool unclear_passes;            /* the rule asks for it, and no config forbids it */
 };
 void comparison_free(struct comparison *comparison);
 /* The process exit code of a comparison (enum exit_code). */

@@ -14,6 +14,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SHORT_SHA = 10 };
@@ -312,6 +313,11 @@ static int read_conf(struct pipeline *pipeline, const char *commit, struct buf *
     return err_wrap(err, "%s", name);
 }
 
+static void free_config(struct ratchet_config **config)
+{
+    free(*config);
+}
+
 /* What the baseline has and ci/ratchet.conf lists no more is not waited for. */
 static void mark_retired(struct pipeline *pipeline)
 {
@@ -356,6 +362,47 @@ int pipeline_read_source(struct pipeline *pipeline, const char *commit,
                : 0;
 }
 
+static int check_path(struct pipeline *pipeline, const char *path, const char *const *commits,
+                      size_t count, size_t *link_at, struct err *err)
+{
+    bool there = false;
+    char near[256] = "";
+    for (size_t i = 0; i < count; i++) {
+        enum git_entry kind;
+        char other[256];
+        if (git_look_up(pipeline->repo, commits[i], path, &kind, other, err) != 0)
+            return -1;
+        if (kind == GIT_ENTRY_LINK) {
+            *link_at = i;
+            return err_set(err, ERR_INPUT,
+                           CONFIG_PATH ": kernel.path: `%s` is a link, or lies behind one, at "
+                                       "%.*s: name what it points to",
+                           path, SHORT_SHA, commits[i]);
+        }
+        there = there || kind != GIT_ENTRY_ABSENT;
+        if (other[0] != '\0')
+            memcpy(near, other, sizeof near);
+    }
+    if (there)
+        return 0;
+    return err_set(err, ERR_INPUT,
+                   CONFIG_PATH ": kernel.path: `%s` names no file or folder%s%s%s: nothing would "
+                               "be guarded",
+                   path, near[0] != '\0' ? " (there is `" : "", near,
+                   near[0] != '\0' ? "`)" : "");
+}
+
+int pipeline_check_paths(struct pipeline *pipeline, const struct kernel_source *source,
+                         const char *const *commits, size_t count, size_t *link_at,
+                         struct err *err)
+{
+    *link_at = count;
+    for (size_t i = 0; i < source->path_count; i++)
+        if (check_path(pipeline, source->paths[i], commits, count, link_at, err) != 0)
+            return -1;
+    return 0;
+}
+
 /* A build sees what lies under its commit's paths, and its recipe: where base and merge agree in
  * both, they build the same. */
 static int kernel_touched(struct pipeline *pipeline, const struct kernel_source *merge,
@@ -383,6 +430,28 @@ static int kernel_touched(struct pipeline *pipeline, const struct kernel_source 
     return 0;
 }
 
+/* Whoever breaks ci/ratchet.conf hears of it before it is main's. */
+static int note_broken_conf(struct pipeline *pipeline, struct err *err)
+{
+    const struct limits *limits = &pipeline->host->limits;
+    char name[FILE_PATH_BYTES];
+    struct err problem = {0};
+    BUF_AUTO text;
+    buf_init(&text, limits->config_bytes);
+    struct ratchet_config *config __attribute__((cleanup(free_config))) =
+        calloc(1, sizeof *config);
+    if (config == NULL)
+        return err_set(err, ERR_HOST, "out of memory for " CONFIG_PATH);
+    if (read_conf(pipeline, pipeline->job.merge, &text, name, &problem) != 0 ||
+        config_parse(text.data, text.len, name, pipeline->job.device, limits, config,
+                     &problem) != 0)
+        pipeline_note(pipeline,
+                      "As this pull request leaves it, " CONFIG_PATH " cannot be used: %.300s. "
+                      "Once merged, nothing could be judged.",
+                      problem.text);
+    return 0;
+}
+
 /* The PR's own copies of what decides about it are not honoured; say so. */
 static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
 {
@@ -398,6 +467,30 @@ static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
                       "baseline from the base commit: what it changes there counts once it is "
                       "merged.",
                       first);
+    return differs ? note_broken_conf(pipeline, err) : 0;
+}
+
+/* What the merge says of its own kernel, and whether both lists of paths can be used. 1: they can;
+ * 0: the verdict stands; -1: error. */
+static int read_merge(struct pipeline *pipeline, struct kernel_source *source, struct err *err)
+{
+    const char *const commits[] = {pipeline->job.base, pipeline->job.merge};
+    size_t link_at;
+    struct err problem = {0};
+    enum clause clause = CLAUSE_BAD_PATH;
+    enum fault fault = FAULT_PR;
+    if (pipeline_read_source(pipeline, pipeline->job.merge, source, &problem) != 0)
+        clause = CLAUSE_BAD_RECIPE;
+    else if (pipeline_check_paths(pipeline, &pipeline->config.source, commits, 2, &link_at,
+                                  &problem) != 0)
+        fault = link_at == 1 ? FAULT_PR : FAULT_BASE;
+    else if (pipeline_check_paths(pipeline, source, commits, 2, &link_at, &problem) == 0)
+        return 1;
+    if (problem.class != ERR_INPUT) {
+        *err = problem;
+        return -1;
+    }
+    pipeline_unmeasured(pipeline, fault, clause, &problem);
     return 0;
 }
 
@@ -405,14 +498,12 @@ static int check(struct pipeline *pipeline, struct err *err)
 {
     bool touched;
     struct kernel_source source;
-    struct err problem = {0};
     if (pipeline_read_rules(pipeline, pipeline->job.base, err) != 0 ||
         note_ignored_edits(pipeline, err) != 0)
         return -1;
-    if (pipeline_read_source(pipeline, pipeline->job.merge, &source, &problem) != 0) {
-        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_BAD_RECIPE, &problem);
-        return 0;
-    }
+    int read = read_merge(pipeline, &source, err);
+    if (read <= 0)
+        return read;
     if (kernel_touched(pipeline, &source, &touched, err) != 0)
         return -1;
     if (touched)

@@ -123,6 +123,14 @@ void pipeline_note(struct pipeline *pipeline, const char *format, ...)
 MUST_CHECK int pipeline_read_rules(struct pipeline *pipeline, const char *commit,
                                    struct err *err);
 
+/* Is each path of a source a file or folder of one of these commits, and in none a link? Else
+ * ERR_INPUT, by name: a path that is nothing would guard nothing. `link_at` gets the index of the
+ * commit where one is a link, or `count`. */
+MUST_CHECK int pipeline_check_paths(struct pipeline *pipeline,
+                                    const struct kernel_source *source,
+                                    const char *const *commits, size_t count, size_t *link_at,
+                                    struct err *err);
+
 /* What a commit's own ci/ratchet.conf says of its kernel. None, or one that cannot be used, is
  * ERR_INPUT. */
 MUST_CHECK int pipeline_read_source(struct pipeline *pipeline, const char *commit,

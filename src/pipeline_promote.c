@@ -117,6 +117,9 @@ static bool could_move(const struct pipeline *pipeline, const struct promotion_a
 {
     if (accept->count > 0)
         return true;
+    for (size_t i = 0; pipeline->has_baseline && i < pipeline->baseline.count; i++)
+        if (pipeline->baseline.configs[i].retired)
+            return true;
     for (size_t i = 0; i < pipeline->comparison.count; i++) {
         const struct config_verdict *verdict = &pipeline->comparison.configs[i];
         const struct baseline_config *entry =
@@ -329,7 +332,10 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
     time_t when;
     if (given != NULL)
         accept = *given;
-    if (pipeline_read_rules(pipeline, pipeline->job.head, err) != 0)
+    const char *const tip[] = {pipeline->job.head};
+    size_t link_at;
+    if (pipeline_read_rules(pipeline, pipeline->job.head, err) != 0 ||
+        pipeline_check_paths(pipeline, &pipeline->config.source, tip, 1, &link_at, err) != 0)
         return -1;
     if (!load_first(pipeline, &runs.first, &when)) {
         if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)

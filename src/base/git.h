@@ -40,6 +40,8 @@ MUST_CHECK int git_open_existing(const char *path, struct git_repo **repo, struc
 const char *git_path(const struct git_repo *repo);
 /* Was it cloned without its older commits? */
 MUST_CHECK int git_is_shallow(struct git_repo *repo, bool *shallow, struct err *err);
+/* Was it cloned without all of its history? */
+MUST_CHECK int git_is_shallow(struct git_repo *repo, bool *yes, struct err *err);
 void git_close(struct git_repo **repo);
 #define GIT_AUTO __attribute__((cleanup(git_close))) struct git_repo
 
@@ -74,6 +76,15 @@ MUST_CHECK int git_read_file(struct git_repo *repo, const char *sha, const char 
 /* SHA of the subtree at `path` (the whole tree for ""), as a key for caches. */
 MUST_CHECK int git_tree_sha(struct git_repo *repo, const char *sha, const char *path,
                             char out[GIT_SHA_BYTES], struct err *err);
+
+/* What is at `path` in a commit? Names are compared byte by byte. A path that is a link, or that
+ * goes on behind one, is GIT_ENTRY_LINK: git keeps a link as a text, and what it points to is not
+ * looked at. For one that is absent, `near` gets the path with the first name put right that
+ * differs in nothing but case, or "". */
+enum git_entry { GIT_ENTRY_ABSENT, GIT_ENTRY_FILE, GIT_ENTRY_FOLDER, GIT_ENTRY_SUBMODULE,
+                GIT_ENTRY_LINK };
+MUST_CHECK int git_look_up(struct git_repo *repo, const char *sha, const char *path,
+                           enum git_entry *out, char near[256], struct err *err);
 
 /* Do the trees of two commits differ below any of the `count` paths (files or folders)?
  * `first`, if not NULL, gets the first path that differs. */

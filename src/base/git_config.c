@@ -4,6 +4,7 @@
 #include "base/git_internal.h"
 
 #include "base/file.h"
+#include "base/leftover.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -127,6 +128,16 @@ static int open_text(const char *text, size_t len, const char *name, int *fd,
     return git_config_open_ondisk(config, path) < 0 ? parse_error(name, err) : 0;
 }
 
+/* Where git left something in a text that could not be read, that is why. -1 always. */
+static int explain_leftover(const char *text, size_t len, const char *name, struct err *err)
+{
+    size_t line;
+    const char *leftover = leftover_find(text, len, &line);
+    return leftover != NULL && err->class == ERR_INPUT
+               ? err_set(err, ERR_INPUT, "%s:%zu: %s", name, line, leftover)
+               : -1;
+}
+
 int git_read_config(const char *text, size_t len, const char *name,
                     int (*each)(void *context, const char *section,
                                 const char *subsection, const char *key,
@@ -142,7 +153,7 @@ int git_read_config(const char *text, size_t len, const char *name,
     FD_AUTO fd = -1;
     __attribute__((cleanup(free_config))) git_config *config = NULL;
     if (open_text(text, len, name, &fd, &config, err) < 0)
-        return -1;
+        return explain_leftover(text, len, name, err);
 
     git_error_clear();
     __attribute__((cleanup(free_iterator))) git_config_iterator *iterator = NULL;
@@ -153,6 +164,6 @@ int git_read_config(const char *text, size_t len, const char *name,
     int code;
     while ((code = git_config_next(&entry, iterator)) == 0)
         if (pass_entry(entry, &sink, err) < 0)
-            return -1;
+            return explain_leftover(text, len, name, err);
     return code == GIT_ITEROVER ? 0 : parse_error(name, err);
 }

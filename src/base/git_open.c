@@ -196,6 +196,15 @@ int git_open_existing(const char *path, struct git_repo **repo, struct err *err)
     return -1;
 }
 
+int git_is_shallow(struct git_repo *repo, bool *yes, struct err *err)
+{
+    git_repository *lib;
+    if (gitlib_repo(repo, &lib, err) < 0)
+        return -1;
+    *yes = git_repository_is_shallow(lib) == 1;
+    return 0;
+}
+
 const char *git_path(const struct git_repo *repo)
 {
     return repo->path;

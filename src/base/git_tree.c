@@ -150,6 +150,73 @@ int git_tree_sha(struct git_repo *repo, const char *sha, const char *path,
     return 0;
 }
 
+/* ---- looking up ---- */
+
+static enum git_entry kind_of(const git_tree_entry *entry)
+{
+    switch (git_tree_entry_filemode(entry)) {
+    case GIT_FILEMODE_TREE:
+        return GIT_ENTRY_FOLDER;
+    case GIT_FILEMODE_COMMIT:
+        return GIT_ENTRY_SUBMODULE;
+    case GIT_FILEMODE_LINK:
+        return GIT_ENTRY_LINK;
+    default:
+        return GIT_ENTRY_FILE;
+    }
+}
+
+/* A name of the tree that differs from `name` in nothing but case; NULL: none. */
+static const char *near_name(const git_tree *tree, const char *name)
+{
+    for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
+        const char *other = git_tree_entry_name(git_tree_entry_byindex(tree, i));
+        if (strcasecmp(other, name) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+int git_look_up(struct git_repo *repo, const char *sha, const char *path, enum git_entry *out,
+                char near[256], struct err *err)
+{
+    LIB_AUTO(tree) *tree = NULL;
+    char clean[1024];
+    near[0] = '\0';
+    *out = GIT_ENTRY_FOLDER; /* the root */
+    if (gitlib_root(repo, sha, &tree, err) < 0 ||
+        clean_path(path, clean, sizeof clean, err) < 0)
+        return -1;
+    for (char *name = clean, *rest; name != NULL && name[0] != '\0'; name = rest) {
+        rest = strchr(name, '/');
+        if (rest != NULL)
+            *rest++ = '\0';
+        const git_tree_entry *entry = git_tree_entry_byname(tree, name);
+        *out = entry == NULL ? GIT_ENTRY_ABSENT : kind_of(entry);
+        if (entry == NULL) {
+            const char *other = near_name(tree, name);
+            if (other != NULL)
+                snprintf(near, 256, "%.*s%s%s%s", (int)(name - clean), path, other,
+                         rest == NULL ? "" : "/", rest == NULL ? "" : rest);
+            return 0;
+        }
+        if (rest == NULL || *out == GIT_ENTRY_LINK || *out == GIT_ENTRY_SUBMODULE)
+            return 0;
+        if (*out == GIT_ENTRY_FILE) {
+            *out = GIT_ENTRY_ABSENT;
+            return 0;
+        }
+        git_tree *inner = NULL;
+        git_error_clear();
+        int code = git_tree_lookup(&inner, repo->lib, git_tree_entry_id(entry));
+        if (code < 0)
+            return gitlib_error(err, code, "cannot look up `%s`", path);
+        git_tree_free(tree);
+        tree = inner;
+    }
+    return 0;
+}
+
 /* ---- comparing ---- */
 
 static bool same_entry(const git_tree_entry *a, const git_tree_entry *b)

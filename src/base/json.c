@@ -2,6 +2,8 @@
 /* Owns the way from foreign bytes to checked values; knows no schema. */
 #include "base/json.h"
 
+#include "base/leftover.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,16 +41,30 @@ static bool too_deep(const char *bytes, size_t len)
     return false;
 }
 
+/* Why a text is no JSON, where git left something in it; else 0. */
+static int refuse_leftover(const char *bytes, size_t len, const char *name, struct err *err)
+{
+    size_t line;
+    const char *leftover = leftover_find(bytes, len, &line);
+    return leftover == NULL ? 0
+                            : err_set(err, ERR_INPUT, "%s: line %zu: %s, not JSON", name, line,
+                                      leftover);
+}
+
 int json_parse(const char *bytes, size_t len, const char *name, json_t **out, struct err *err)
 {
     if (too_deep(bytes, len))
-        return err_set(err, ERR_INPUT, "%s: nested deeper than %d levels", name,
-                       JSON_DEPTH_MAX);
+        return refuse_leftover(bytes, len, name, err) != 0
+                   ? -1
+                   : err_set(err, ERR_INPUT, "%s: nested deeper than %d levels", name,
+                             JSON_DEPTH_MAX);
     json_error_t problem;
     json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &problem);
     if (json == NULL)
-        return err_set(err, ERR_INPUT, "%s: line %d: not JSON: %s", name, problem.line,
-                       problem.text);
+        return refuse_leftover(bytes, len, name, err) != 0
+                   ? -1
+                   : err_set(err, ERR_INPUT, "%s: line %d: not JSON: %s", name, problem.line,
+                             problem.text);
     if (!json_is_object(json)) {
         json_decref(json);
         return err_set(err, ERR_INPUT, "%s: expected an object at the top", name);

@@ -16,7 +16,8 @@ MUST_CHECK int baseline_format(const struct baseline *baseline, struct buf *out,
                                struct err *err);
 
 /* What a promotion may move: both runs say improved, or the config is new and both runs
- * measured it, or it is named in `accepted` and was measured. */
+ * measured it, or it is named in `accepted` and was measured. A config of the old baseline that
+ * is `retired`, and in neither run, leaves the baseline: a move, too. */
 struct promotion_request {
     const struct baseline *old;           /* NULL: none yet */
     const struct samples *first, *second; /* the two runs, head = main's tip */
@@ -29,7 +30,7 @@ struct promotion_request {
 };
 struct promotion_move {
     char name[MODEL_NAME_BYTES];
-    char why[MODEL_NAME_BYTES];    /* "new", "improved", "accepted", or "" for stays */
+    char why[MODEL_NAME_BYTES];    /* "new", "improved", "accepted", "retired", or "": stays */
     char reason[MODEL_TEXT_BYTES]; /* one line, for people */
 };
 /* The new baseline (all configs that stay, and those that move with the second run's

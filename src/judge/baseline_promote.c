@@ -81,6 +81,11 @@ static bool measured(const struct candidate *candidate, struct promotion_move *m
                 run->failure[0] != '\0' ? run->failure : verdict->reason);
             return false;
         }
+        if (10 * verdict->missing[ARM_HEAD] > verdict->rounds) { /* as judge/gaps.c bears */
+            say(move, "stays: head is missing in %zu of %zu replicates of the %s run",
+                verdict->missing[ARM_HEAD], verdict->rounds, which[i]);
+            return false;
+        }
         if (usable_count(run) == 0) {
             say(move, "stays: %s in the %s run",
                 run->identical ? "identical machine code, not measured"
@@ -129,6 +134,13 @@ static bool improved_twice(const struct candidate *candidate)
              candidate->verdicts[i]->against != AGAINST_STORED))
             return false;
     return true;
+}
+
+/* Main's ci/ratchet.conf lists it no more, and nobody measured it. */
+static bool is_retired(const struct candidate *candidate)
+{
+    return candidate->old != NULL && candidate->old->retired && candidate->runs[0] == NULL &&
+           candidate->runs[1] == NULL;
 }
 
 /* Fill in `move`; true when the config moves. */
@@ -286,7 +298,12 @@ static int promote_config(struct promotion *promotion, const char *name, struct 
     };
     struct promotion_move *move = &promotion->moves[promotion->count++];
     int failed = 0;
-    if (decide(request, &candidate, move)) {
+    if (is_retired(&candidate)) {
+        *move = (struct promotion_move){.why = "retired"};
+        snprintf(move->name, sizeof move->name, "%s", name);
+        say(move, "retired: ci/ratchet.conf lists it no more");
+        promotion->moved++;
+    } else if (decide(request, &candidate, move)) {
         promotion->moved++;
         failed = new_row(request, &candidate, move, &promotion->out);
     } else if (candidate.old != NULL) {

@@ -36,6 +36,14 @@ static double series_median(const struct series *series, double *scratch)
     return stats_median(scratch, series->count);
 }
 
+static void see(struct medians *medians, enum arm arm, double median)
+{
+    if (median > medians->slowest[arm])
+        medians->slowest[arm] = median;
+    if (median > 0 && (medians->fastest[arm] <= 0 || median < medians->fastest[arm]))
+        medians->fastest[arm] = median;
+}
+
 int medians_of(const struct config_samples *config, struct medians *out, struct err *err)
 {
     size_t longest = 0;
@@ -52,12 +60,15 @@ int medians_of(const struct config_samples *config, struct medians *out, struct 
     }
     for (size_t i = 0; i < config->count; i++) {
         const struct replicate *replicate = &config->replicates[i];
-        if (replicate->marks != 0 || replicate->arms[ARM_HEAD].count == 0)
+        if (replicate->marks != 0)
             continue;
-        for (int arm = 0; arm < ARM_COUNT; arm++)
-            medians.rows[medians.count][arm] =
-                series_median(&replicate->arms[arm], scratch);
-        medians.from[medians.count++] = i;
+        double *row = medians.rows[medians.count];
+        for (int arm = 0; arm < ARM_COUNT; arm++) {
+            row[arm] = series_median(&replicate->arms[arm], scratch);
+            see(&medians, (enum arm)arm, row[arm]);
+        }
+        if (row[ARM_HEAD] > 0)
+            medians.from[medians.count++] = i;
     }
     *out = medians;
     return 0;
@@ -99,9 +110,18 @@ size_t medians_column(const struct medians *medians, enum arm arm, enum arm othe
 
 /* ---- changes ---- */
 
+/* Beyond this nobody measured anything: a time is at most 1e15 ns. It keeps every number
+ * finite, whatever the samples. */
+static const double most = 1e15;
+
+static double at_most(double number)
+{
+    return number < most ? number : most; /* also for NaN */
+}
+
 static double relative(double log_ratio)
 {
-    return num_exp(log_ratio) - 1;
+    return at_most(num_exp(log_ratio) - 1);
 }
 
 /* Back from logs, then at least half a tick and the margin on either side. */
@@ -171,35 +191,51 @@ void estimate_free(struct estimate *estimate)
     estimate->logs = NULL;
 }
 
-/* Logs of median arm / median other over the rows that have both, and a tick relative to the
- * other's median (0 where there are fewer than two rows). The caller frees *out. */
-static int log_ratios(const struct medians *medians, enum arm arm, enum arm other,
-                      double tick_ns, double **out, size_t *count, double *tick,
-                      struct err *err)
+static double log_ratio(double time, double other)
 {
-    NUMBERS_AUTO *logs = numbers_new(medians->count);
+    double ratio = at_most(time / other);
+    return num_log(ratio > 1 / most ? ratio : 1 / most);
+}
+
+/* Logs of median arm / median other over the rows that have both, with room for `extra` more,
+ * and a tick relative to the other's median (0 where there are fewer than two rows). The
+ * caller frees *out. */
+static int log_ratios(const struct medians *medians, enum arm arm, enum arm other,
+                      double tick_ns, size_t extra, double **out, size_t *count,
+                      double *tick, struct err *err)
+{
+    NUMBERS_AUTO *logs = numbers_new(medians->count + extra);
     NUMBERS_AUTO *others = numbers_new(medians->count);
     if (logs == NULL || others == NULL)
         return no_memory(err);
     *count = medians_column(medians, arm, other, logs);
     medians_column(medians, other, arm, others);
     for (size_t i = 0; i < *count; i++)
-        logs[i] = num_log(logs[i] / others[i]);
-    *tick = *count < 2 ? 0 : tick_ns / stats_median(others, *count);
+        logs[i] = log_ratio(logs[i], others[i]);
+    *tick = *count < 2 ? 0 : at_most(tick_ns / stats_median(others, *count));
     *out = logs;
     logs = NULL;
     return 0;
 }
 
-int change_between(const struct medians *medians, enum arm arm, enum arm other,
-                   double tick_ns, double scatter, bool lean, const struct levels *levels,
-                   struct estimate *out, struct err *err)
+static size_t fill(double *values, size_t count, const struct missing *missing)
+{
+    for (size_t i = 0; missing != NULL && i < missing->count; i++)
+        values[count++] = missing->log;
+    return count;
+}
+
+int change_filled(const struct medians *medians, enum arm arm, enum arm other,
+                  double tick_ns, double scatter, bool lean, const struct missing *missing,
+                  const struct levels *levels, struct estimate *out, struct err *err)
 {
     NUMBERS_AUTO *logs = NULL;
     size_t count;
     double tick;
-    if (log_ratios(medians, arm, other, tick_ns, &logs, &count, &tick, err) != 0)
+    size_t extra = missing == NULL ? 0 : missing->count;
+    if (log_ratios(medians, arm, other, tick_ns, extra, &logs, &count, &tick, err) != 0)
         return -1;
+    count = fill(logs, count, missing);
     *out = (struct estimate){.replicates = count};
     if (count < 2)
         return 0;
@@ -211,13 +247,20 @@ int change_between(const struct medians *medians, enum arm arm, enum arm other,
     return 0;
 }
 
+int change_between(const struct medians *medians, enum arm arm, enum arm other,
+                   double tick_ns, double scatter, bool lean, const struct levels *levels,
+                   struct estimate *out, struct err *err)
+{
+    return change_filled(medians, arm, other, tick_ns, scatter, lean, NULL, levels, out, err);
+}
+
 int change_variance(const struct medians *medians, enum arm arm, enum arm other,
                     double tick_ns, double *variance, double *df, struct err *err)
 {
     NUMBERS_AUTO *logs = NULL;
     size_t count;
     double tick;
-    if (log_ratios(medians, arm, other, tick_ns, &logs, &count, &tick, err) != 0)
+    if (log_ratios(medians, arm, other, tick_ns, 0, &logs, &count, &tick, err) != 0)
         return -1;
     *variance = *df = 0;
     if (count < 2)
@@ -236,21 +279,23 @@ int change_variance(const struct medians *medians, enum arm arm, enum arm other,
 }
 
 int change_stored(const struct medians *medians, const double *stored, size_t count,
-                  double tick_ns, double margin, const struct levels *levels,
-                  struct estimate *out, struct err *err)
+                  double tick_ns, double margin, const struct missing *missing,
+                  const struct levels *levels, struct estimate *out, struct err *err)
 {
-    NUMBERS_AUTO *head = numbers_new(medians->count);
+    size_t extra = missing == NULL ? 0 : missing->count;
+    NUMBERS_AUTO *head = numbers_new(medians->count + extra);
     NUMBERS_AUTO *base = numbers_new(count);
     if (head == NULL || base == NULL)
         return no_memory(err);
     size_t head_count = medians_column(medians, ARM_HEAD, ARM_HEAD, head);
+    for (size_t i = 0; i < head_count; i++)
+        head[i] = num_log(head[i]);
+    head_count = fill(head, head_count, missing);
     *out = (struct estimate){.replicates = head_count};
     if (head_count < 2 || count < 2)
         return 0;
     memcpy(base, stored, count * sizeof *base);
-    double tick = tick_ns / stats_median(base, count);
-    for (size_t i = 0; i < head_count; i++)
-        head[i] = num_log(head[i]);
+    double tick = at_most(tick_ns / stats_median(base, count));
     for (size_t i = 0; i < count; i++)
         base[i] = num_log(stored[i]); /* in their own order: the median took another */
     if (estimate_from((struct sample){head, head_count}, (struct sample){base, count},
@@ -259,6 +304,31 @@ int change_stored(const struct medians *medians, const double *stored, size_t co
     out->logs = head;
     head = NULL;
     return 0;
+}
+
+/* Where the middle of `values` moves when those that are missing join them. */
+static double filled_estimate(const struct estimate *estimate, const struct missing *missing)
+{
+    double n = (double)estimate->replicates;
+    double share = (double)missing->count / (n + (double)missing->count);
+    double mean = 0;
+    for (size_t i = 0; i < estimate->replicates; i++)
+        mean += estimate->logs[i] / n;
+    return estimate->workings.result.estimate + num_mul(share, missing->log - mean);
+}
+
+double change_mean(const struct estimate *estimate, const struct missing *missing)
+{
+    return relative(filled_estimate(estimate, missing));
+}
+
+double change_claimed(const struct estimate *estimate, const struct missing *missing,
+                      double scatter)
+{
+    const struct workings *workings = &estimate->workings;
+    double error = scatter / num_sqrt(workings->result.df + 1.0);
+    double low = filled_estimate(estimate, missing) - num_mul(workings->claims.t, error);
+    return relative(low) - workings->half_tick - workings->margin;
 }
 
 static double mean_log(const double *values, size_t count)

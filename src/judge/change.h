@@ -11,12 +11,13 @@
 
 #include <stddef.h>
 
-/* The median of each arm in each unmarked replicate, ns: rows[i][arm], 0 where that
- * replicate has no samples of the arm. */
+/* The median of each arm in each unmarked replicate that has samples of head, ns:
+ * rows[i][arm], 0 where that replicate has no samples of the arm. */
 struct medians {
     double (*rows)[ARM_COUNT]; /* owned */
     size_t *from;              /* owned: which replicate each row is of */
     size_t count;
+    double slowest[ARM_COUNT], fastest[ARM_COUNT]; /* of all unmarked replicates; 0: none */
 };
 MUST_CHECK int medians_of(const struct config_samples *config, struct medians *out,
                           struct err *err);
@@ -77,17 +78,37 @@ MUST_CHECK int change_between(const struct medians *medians, enum arm arm, enum 
                               const struct levels *levels, struct estimate *out,
                               struct err *err);
 
+/* Values that are missing, and what each is taken to be. */
+struct missing {
+    size_t count;
+    double log;
+};
+
+/* The same with the values that are missing in their place. `known` needs two in all. */
+MUST_CHECK int change_filled(const struct medians *medians, enum arm arm, enum arm other,
+                             double tick_ns, double scatter, bool lean,
+                             const struct missing *missing, const struct levels *levels,
+                             struct estimate *out, struct err *err);
+
 /* Variance of ln(median arm / median other) over rows that have both, no less than rounding to
  * a tick makes, and its degrees of freedom; 0 where there are fewer than two rows. */
 MUST_CHECK int change_variance(const struct medians *medians, enum arm arm, enum arm other,
                                double tick_ns, double *variance, double *df, struct err *err);
 
 /* Head against stored medians, unpaired, every interval widened by `margin` on both
- * sides. The caller frees *out. */
+ * sides; `missing`: of head, NULL for none. The caller frees *out. */
 MUST_CHECK int change_stored(const struct medians *medians, const double *stored,
                              size_t count, double tick_ns, double margin,
-                             const struct levels *levels, struct estimate *out,
-                             struct err *err);
+                             const struct missing *missing, const struct levels *levels,
+                             struct estimate *out, struct err *err);
+
+/* The change when the values that are missing are in their place; nothing was drawn. */
+double change_mean(const struct estimate *estimate, const struct missing *missing);
+
+/* The lower end of `claim`, when the values that are missing are in their place and all of
+ * them scatter by `scatter`. */
+double change_claimed(const struct estimate *estimate, const struct missing *missing,
+                      double scatter);
 
 /* exp(mean ln a − mean ln b) − 1 of two groups of medians, counts ≥ 1. */
 double change_of_means(const double *a, size_t n, const double *b, size_t m);

@@ -3,39 +3,14 @@
  * numbers come from judge/change and judge/stats. */
 #include "judge/compare.h"
 
-#include "judge/change.h"
+#include "judge/compare_internal.h"
 #include "judge/nouns.h"
-#include "judge/stats.h"
 #include "judge/verdict.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Samples whose file does not name the clock's tick are taken to be whole nanoseconds. */
-static const double tick_unknown_ns = 1;
-
-static double tick_of(const struct config_samples *samples)
-{
-    double tick = samples->clock_resolution_ns;
-    return tick > 0 ? tick : tick_unknown_ns;
-}
-
-/* One config on its way to a verdict. */
-struct judged {
-    const struct rule *rule;
-    const struct levels *levels;
-    const struct config_samples *samples;
-    struct medians *medians;                     /* of the samples; taken over when needed */
-    const struct baseline *baseline;             /* NULL: none */
-    const struct baseline_config *stored_config; /* NULL: none that can be compared */
-    bool other_device;                           /* the baseline is another device's */
-    bool other_problem; /* … or its config is another problem */
-    const char *device;
-    struct config_log log; /* the numbers, owned */
-    struct config_verdict *out;
-};
 
 static void free_config_log(struct config_log *log)
 {
@@ -45,6 +20,8 @@ static void free_config_log(struct config_log *log)
     estimate_free(&log->base);
     estimate_free(&log->control);
     estimate_free(&log->stored);
+    estimate_free(&log->filled);
+    estimate_free(&log->own_filled);
     *log = (struct config_log){0};
 }
 
@@ -63,8 +40,7 @@ void compare_log_free(struct compare_log *log)
 
 /* ---- words ---- */
 
-__attribute__((format(printf, 2, 3))) static void add_reason(struct config_verdict *out,
-                                                             const char *format, ...)
+void add_reason(struct config_verdict *out, const char *format, ...)
 {
     size_t used = strlen(out->reason);
     va_list args;
@@ -73,7 +49,8 @@ __attribute__((format(printf, 2, 3))) static void add_reason(struct config_verdi
     va_end(args);
 }
 
-enum { CHANGE_TEXT_BYTES = 64 };
+/* Three numbers of at most 1e17 percent, each with its sign and two decimals. */
+enum { CHANGE_TEXT_BYTES = 96 };
 
 /* "+3.77% [+3.55%, +3.98%]" */
 static const char *change_text(char out[CHANGE_TEXT_BYTES], double change,
@@ -95,9 +72,8 @@ static void marks_text(unsigned marks, char *out, size_t size)
     }
 }
 
-/* The one place where a verdict is given: by which clause of the rule, and whose fault. */
-static void decide(struct judged *judged, enum clause clause, enum verdict verdict,
-                   enum fault fault)
+void decide(struct judged *judged, enum clause clause, enum verdict verdict,
+            enum fault fault)
 {
     struct config_verdict *out = judged->out;
     out->clause = clause;
@@ -109,141 +85,14 @@ static void decide(struct judged *judged, enum clause clause, enum verdict verdi
     }
 }
 
-/* ---- the two intervals ---- */
+/* ---- the rule ---- */
 
 /* The budget is the last look. */
 static bool budget_left(const struct judged *judged)
 {
     const struct rule *rule = judged->rule;
-    return rule->look_count > 0 &&
-           judged->log.medians.count < rule->looks[rule->look_count - 1];
+    return rule->look_count > 0 && judged->out->rounds < rule->looks[rule->look_count - 1];
 }
-
-/* Pick the interval that decides and put it where it is reported. */
-static struct change with_decision(const struct estimate *estimate, double threshold)
-{
-    struct change change = estimate->change;
-    if (change.ci_decision.low > threshold || change.ci_decision.high < -threshold)
-        change.ci_decision = estimate->claim;
-    return change;
-}
-
-/* ---- what there is to see, whatever the verdict ---- */
-
-static void describe_arms(struct judged *judged, double *column)
-{
-    struct config_verdict *out = judged->out;
-    for (int arm = 0; arm < ARM_COUNT; arm++) {
-        size_t count =
-            medians_column(&judged->log.medians, (enum arm)arm, (enum arm)arm, column);
-        if (count == 0)
-            continue;
-        out->median_ci[arm] =
-            stats_median_interval(column, count, judged->rule->confidence);
-        out->median_ns[arm] = stats_median(column, count);
-    }
-}
-
-static bool overlap(struct interval a, struct interval b)
-{
-    return a.low <= b.high && b.low <= a.high;
-}
-
-/* Effects of head against `arm`, or against the stored medians. */
-static void describe_effects(struct judged *judged, enum against against, double *head,
-                             double *other)
-{
-    struct config_verdict *out = judged->out;
-    size_t n;
-    size_t m;
-    if (against == AGAINST_STORED) {
-        n = medians_column(&judged->log.medians, ARM_HEAD, ARM_HEAD, head);
-        m = judged->stored_config->count;
-        memcpy(other, judged->log.stored_medians, m * sizeof *other);
-    } else {
-        enum arm arm = against == AGAINST_ANCHOR ? ARM_ANCHOR : ARM_BASE;
-        n = medians_column(&judged->log.medians, ARM_HEAD, arm, head);
-        m = medians_column(&judged->log.medians, arm, ARM_HEAD, other);
-    }
-    if (n < 2 || m < 2)
-        return;
-    out->effects_known = true;
-    out->hedges_g = stats_hedges_g(head, n, other, m);
-    out->cliffs_delta = stats_cliffs_delta(head, n, other, m);
-    out->p_value = stats_mann_whitney_p(head, n, other, m);
-    double confidence = judged->rule->confidence;
-    out->ci_overlap = overlap(stats_median_interval(head, n, confidence),
-                              stats_median_interval(other, m, confidence));
-}
-
-static void describe_drift(struct judged *judged, double *column)
-{
-    if (judged->stored_config == NULL)
-        return;
-    size_t count = medians_column(&judged->log.medians, ARM_ANCHOR, ARM_ANCHOR, column);
-    if (count == 0)
-        return;
-    judged->out->anchor_drift = change_of_means(column, count, judged->log.stored_medians,
-                                                judged->stored_config->count);
-    judged->out->anchor_drift_known = true;
-}
-
-/* Every line there is: head against anchor, base and stored, control against anchor. */
-static int draw_lines(struct judged *judged, struct err *err)
-{
-    const struct levels *levels = judged->levels;
-    double tick = tick_of(judged->samples);
-    judged->log.tick_ns = tick;
-    struct estimate *control = &judged->log.control;
-    if (change_between(&judged->log.medians, ARM_CONTROL, ARM_ANCHOR, tick, 0, false,
-                       levels, control, err) != 0 ||
-        change_between(&judged->log.medians, ARM_HEAD, ARM_ANCHOR, tick, control->scatter,
-                       true, levels, &judged->log.anchor, err) != 0 ||
-        change_between(&judged->log.medians, ARM_HEAD, ARM_BASE, tick, control->scatter,
-                       true, levels, &judged->log.base, err) != 0)
-        return -1;
-    if (judged->stored_config == NULL)
-        return 0;
-    if (judged->stored_config->clock_resolution_ns > tick)
-        tick = judged->stored_config->clock_resolution_ns;
-    judged->log.stored_tick_ns = tick;
-    judged->log.stored_count = judged->stored_config->count;
-    if (medians_stored(judged->stored_config, &judged->log.stored_medians, err) != 0)
-        return -1;
-    return change_stored(&judged->log.medians, judged->log.stored_medians,
-                         judged->stored_config->count, tick, judged->rule->drift_margin,
-                         levels, &judged->log.stored, err);
-}
-
-static void free_numbers(double **numbers)
-{
-    free(*numbers);
-}
-
-static int describe(struct judged *judged, enum against against, struct err *err)
-{
-    size_t room = judged->log.medians.count + 1;
-    if (judged->stored_config != NULL && judged->stored_config->count > room)
-        room = judged->stored_config->count;
-    __attribute__((cleanup(free_numbers))) double *one = calloc(room, sizeof *one);
-    __attribute__((cleanup(free_numbers))) double *other = calloc(room, sizeof *other);
-    if (one == NULL || other == NULL)
-        return err_set(err, ERR_HOST, "judge: out of memory");
-    struct config_verdict *out = judged->out;
-    double threshold = judged->rule->threshold;
-    out->own = judged->log.base.change;
-    if (judged->log.base.change.ci_decision.low > judged->rule->own_floor)
-        out->own.ci_decision = judged->log.base.claim;
-    out->control = judged->log.control.change;
-    out->stored = with_decision(&judged->log.stored, threshold);
-    describe_arms(judged, one);
-    describe_drift(judged, one);
-    if (against != AGAINST_NONE)
-        describe_effects(judged, against, one, other);
-    return 0;
-}
-
-/* ---- the rule ---- */
 
 static const char *const against_words[] = {"nothing", "the anchor", "base",
                                             "the stored samples"};
@@ -307,9 +156,10 @@ static bool enough(struct judged *judged, enum against against, size_t count)
     }
     if (count >= least)
         return true;
-    if (out->marked == 0) {
+    if (out->marked == 0 || out->rounds >= least) {
         decide(judged, CLAUSE_FEW_REPLICATES, VERDICT_UNMEASURED, FAULT_US);
         add_reason(out, "%zu of at least %zu replicates", count, least);
+        add_gaps(out, "; ", "");
     } else {
         char marks[128];
         marks_text(out->marks, marks, sizeof marks);
@@ -318,6 +168,25 @@ static bool enough(struct judged *judged, enum against against, size_t count)
                    count, least, out->marked, marks);
     }
     out->wants_more = budget_left(judged);
+    return false;
+}
+
+/* Where the tick says nothing, nor does the interval: see compare.h. */
+static bool clock_sees(struct judged *judged, const struct estimate *estimate)
+{
+    struct config_verdict *out = judged->out;
+    double half_tick = estimate->workings.half_tick;
+    double line = judged->rule->threshold;
+    if (half_tick <= 0.5 && (half_tick <= line || estimate->claim.low > line ||
+                             estimate->claim.high < -line))
+        return true;
+    double tick =
+        out->against == AGAINST_STORED ? judged->log.stored_tick_ns : judged->log.tick_ns;
+    decide(judged, CLAUSE_BELOW_CLOCK, VERDICT_UNMEASURED, FAULT_HOST);
+    out->own = out->control = out->stored = (struct change){0};
+    out->effects_known = false;
+    add_reason(out, "shorter than the clock can see: median %g ns, one tick %g ns",
+               tick / (2 * half_tick), tick);
     return false;
 }
 
@@ -364,6 +233,12 @@ static void judge_slower(struct judged *judged, enum against against, bool more)
         out->wants_more = true;
         add_reason(out, ", but %s against base is not wholly above %+g%%", text,
                    100 * floor);
+        return;
+    }
+    if (own->change.change > floor && head_scatters(judged, against, own)) {
+        decide(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE); /* head's own doing */
+        add_reason(out, ", but %s against base is not wholly above %+g%%: head scatters more "
+                        "than three times as far as the machine does", text, 100 * floor);
         return;
     }
     decide(judged, CLAUSE_LOST_ON_MAIN, VERDICT_HELD, FAULT_NONE);
@@ -422,6 +297,13 @@ static void add_notes(struct judged *judged, enum against against)
                    baseline_note(judged, note, sizeof note));
 }
 
+const struct estimate *line_of(const struct judged *judged, enum against against)
+{
+    return against == AGAINST_ANCHOR ? &judged->log.anchor
+           : against == AGAINST_BASE ? &judged->log.base
+                                     : &judged->log.stored;
+}
+
 static int judge_measured(struct judged *judged, struct err *err)
 {
     struct config_verdict *out = judged->out;
@@ -434,16 +316,20 @@ static int judge_measured(struct judged *judged, struct err *err)
         return -1;
     if (against == AGAINST_NONE)
         return 0;
-    const struct estimate *estimate = against == AGAINST_ANCHOR ? &judged->log.anchor
-                                      : against == AGAINST_BASE ? &judged->log.base
-                                                                : &judged->log.stored;
+    const struct estimate *estimate = line_of(judged, against);
     out->against = against;
     out->replicates = estimate->replicates;
     out->change = with_decision(estimate, judged->rule->threshold);
-    if (enough(judged, against, estimate->replicates) && control_sound(judged)) {
-        judge_line(judged, against, estimate);
-        add_notes(judged, against);
-    }
+    if (!enough(judged, against, estimate->replicates) || !clock_sees(judged, estimate) ||
+        !control_sound(judged))
+        return 0;
+    judge_line(judged, against, estimate);
+    if (judge_gaps(judged, against, err) != 0)
+        return -1;
+    if (out->clause == CLAUSE_GAPS)
+        out->wants_more = budget_left(judged);
+    judged->passes = doubt_passes(judged, against);
+    add_notes(judged, against);
     return 0;
 }
 
@@ -483,7 +369,9 @@ static bool judge_unmeasured(struct judged *judged)
         marks_text(out->marks, marks, sizeof marks);
         decide(judged, CLAUSE_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
         out->wants_more = true;
-        add_reason(out, "every replicate was marked (%s)", marks);
+        add_reason(out, "every replicate%s was marked (%s)",
+                   out->rounds != 0 ? " with head" : "", marks);
+        add_gaps(out, "; ", "");
         return true;
     }
     return false;
@@ -493,7 +381,7 @@ static bool judge_unmeasured(struct judged *judged)
 static int judge_config(const struct samples *samples, size_t at, struct medians *medians,
                         const struct baseline *baseline, const struct rule *rule,
                         const struct levels *levels, struct config_verdict *out,
-                        struct config_log *log, struct err *err)
+                        struct config_log *log, bool *passes, struct err *err)
 {
     const struct config_samples *config = &samples->configs[at];
     __attribute__((cleanup(free_judged))) struct judged judged = {
@@ -519,8 +407,11 @@ static int judge_config(const struct samples *samples, size_t at, struct medians
     *out = (struct config_verdict){.config = config->config,
                                    .attempts = config->attempts,
                                    .looks = rule->look_count};
+    if (config->fault == FAULT_NONE && !config->identical)
+        count_gaps(config, out);
     if (!judge_unmeasured(&judged) && judge_measured(&judged, err) != 0)
         return -1;
+    *passes = judged.passes;
     if (log != NULL) {
         *log = judged.log;
         judged.log = (struct config_log){0};
@@ -566,6 +457,11 @@ static int take_medians(const struct samples *samples, struct all_medians *out,
     return 0;
 }
 
+static void free_numbers(double **numbers)
+{
+    free(*numbers);
+}
+
 /* How far head scatters against the anchor, or base where there is none, in all configs. */
 static int spread_over(const struct samples *samples, const struct all_medians *medians,
                        struct spread *out, struct err *err)
@@ -592,15 +488,46 @@ static int spread_over(const struct samples *samples, const struct all_medians *
     return 0;
 }
 
-/* `unclear = pass` lets a doubt pass, not a config of which nothing could be judged. */
-static bool unclear_passes(const struct rule *rule, const struct comparison *comparison)
+/* ---- configs that nobody measured ---- */
+
+static const struct config_samples *find_samples(const struct samples *samples,
+                                                 const char *name)
 {
-    for (size_t i = 0; i < comparison->count; i++)
-        if (comparison->configs[i].verdict == VERDICT_UNCLEAR &&
-            comparison->configs[i].replicates == 0)
-            return false;
-    return rule->unclear_passes;
+    for (size_t i = 0; i < samples->count; i++)
+        if (strcmp(samples->configs[i].config.name, name) == 0)
+            return &samples->configs[i];
+    return NULL;
 }
+
+/* What the baseline has and the samples lack is no pass, unless main dropped it. */
+static int add_missing(const struct samples *samples, const struct baseline *baseline,
+                       unsigned looks, struct comparison *out, struct err *err)
+{
+    for (size_t i = 0; i < baseline->count; i++) {
+        const struct baseline_config *stored = &baseline->configs[i];
+        if (find_samples(samples, stored->config.name) != NULL)
+            continue;
+        if (out->count == MODEL_CONFIGS_MAX)
+            return err_set(err, ERR_INPUT,
+                           "more than %d configs, with those that are in the baseline alone",
+                           MODEL_CONFIGS_MAX);
+        struct config_verdict *row = &out->configs[out->count++];
+        *row = (struct config_verdict){
+            .config = stored->config,
+            .verdict = stored->retired ? VERDICT_HELD : VERDICT_UNMEASURED,
+            .clause = stored->retired ? CLAUSE_RETIRED : CLAUSE_NOT_MEASURED,
+            .fault = stored->retired ? FAULT_NONE : FAULT_US,
+            .looks = looks};
+        add_reason(row,
+                   stored->retired ? "`%s`: ci/ratchet.conf lists it no more: the next promotion "
+                                     "retires it from the baseline"
+                                   : "`%s` is in the baseline and was not measured",
+                   row->config.name);
+    }
+    return 0;
+}
+
+/* ---- the whole ---- */
 
 int compare_logged(const struct samples *samples, const struct baseline *baseline,
                    const struct rule *rule, struct comparison *out,
@@ -623,7 +550,9 @@ int compare_logged(const struct samples *samples, const struct baseline *baselin
     };
     __attribute__((cleanup(comparison_free))) struct comparison comparison = {
         .device = samples->device,
-        .configs = calloc(samples->count + 1, sizeof *comparison.configs),
+        .configs = calloc(samples->count + (baseline == NULL ? 0 : baseline->count) + 1,
+                          sizeof *comparison.configs),
+        .unclear_passes = rule->unclear_passes,
     };
     __attribute__((cleanup(compare_log_free))) struct compare_log kept = {
         .configs = log == NULL ? NULL : calloc(samples->count + 1, sizeof *kept.configs),
@@ -635,11 +564,16 @@ int compare_logged(const struct samples *samples, const struct baseline *baselin
     for (size_t i = 0; i < samples->count; i++) {
         struct config_verdict *config = &comparison.configs[comparison.count++];
         struct config_log *numbers = log == NULL ? NULL : &kept.configs[kept.count++];
+        bool passes = false;
         if (judge_config(samples, i, &medians.configs[i], baseline, rule, &levels, config,
-                         numbers, err) != 0)
+                         numbers, &passes, err) != 0)
             return err_wrap(err, "config `%s`", samples->configs[i].config.name);
+        if (config->verdict == VERDICT_UNCLEAR && !passes)
+            comparison.unclear_passes = false;
     }
-    comparison.unclear_passes = unclear_passes(rule, &comparison);
+    if (baseline != NULL && strcmp(baseline->device.slug, samples->device.slug) == 0 &&
+        add_missing(samples, baseline, rule->look_count, &comparison, err) != 0)
+        return -1;
     verdict_roll_up(&comparison);
     *out = comparison;
     comparison = (struct comparison){0};

@@ -16,10 +16,17 @@ struct config_log {
     size_t stored_count;
     struct estimate anchor, base, control, stored; /* control against anchor; the rest
                                                     * are head against … */
+    /* Where so many replicates lack an arm that it was judged again: how many ratios of the
+     * line that decides, of head against base and of control are missing, and the first two
+     * with each at the worst that was seen. */
+    bool gaps;
+    struct missing gap, own_gap, control_gap[2]; /* of control: the slowest, the fastest */
+    struct estimate filled, own_filled;
 };
 
 struct compare_log {
-    struct config_log *configs; /* owned, in the order of the samples */
+    struct config_log *configs; /* owned, in the order of the samples; the comparison may have
+                                 * more rows: configs that are in the baseline alone */
     size_t count;
     struct levels levels;
     size_t claims; /* configs that could be called regressed or improved */
@@ -30,7 +37,23 @@ void compare_log_free(struct compare_log *log);
  * with all replicates so far; the decision intervals are always corrected for all of
  * rule->look_count looks, also for a file that is judged once, so that which look it was
  * makes no difference. A config of another device's baseline is not compared. Every
- * config of `samples` gets a verdict; that there is none is unmeasured, not an error.
+ * config of `samples` gets a verdict, in their order, and after them every one that the
+ * baseline of this device has and the samples lack: unmeasured, or `retired`. No config at all
+ * is unmeasured, not an error; more than MODEL_CONFIGS_MAX in all is ERR_INPUT.
+ *
+ * Gaps: an arm that a config has (it is declared, or was seen in any replicate), missing in a
+ * replicate without a mark. Up to one replicate in ten with gaps changes nothing. With more,
+ * improved and held stay only if they would be that with each ratio that is missing at the
+ * worst seen, the slowest time of one arm against the fastest of the other; not where more
+ * than half are missing, and not unless control, judged so, would still read nothing.
+ * Regressed stays where main's arms are there. All else is unclear.
+ *
+ * Below the clock: M is the median of what head is compared with, and half a tick ÷ M is added
+ * to either side of every interval. Where M < tick, or where half a tick ÷ M > threshold (no
+ * interval fits between the lines) and the interval is not wholly beyond one of them, the
+ * config is unmeasured.
+ *
+ * `unclear = pass`: judge/doubt.c.
  *
  * Bonferroni for the configs counts those that have samples. `ci_decision` of a config is
  * the interval that decided: the one corrected for looks and configs where the one

@@ -27,11 +27,22 @@ static const char *clause_words(const struct config_verdict *verdict,
         return "the claim is wholly above the line, but against base not wholly above "
                "own-floor: held, already lost on main";
     case CLAUSE_OWN_UNCLEAR:
-        return log->base.change.known
+        if (!log->base.change.known)
+            return "the claim is wholly above the line, but a single replicate has base: "
+                   "unclear";
+        return verdict->wants_more
                    ? "the claim is wholly above the line, against base not wholly above "
                      "own-floor, and replicates are left: unclear"
-                   : "the claim is wholly above the line, but a single replicate has base: "
-                     "unclear";
+                   : "the claim is wholly above the line, and against base not wholly above "
+                     "own-floor because head scatters: unclear";
+    case CLAUSE_GAPS:
+        return "replicates that are missing could change the verdict: unclear";
+    case CLAUSE_BELOW_CLOCK:
+        return "half a tick reaches over both lines: unmeasured";
+    case CLAUSE_NOT_MEASURED:
+        return "the baseline has it, and there are no samples of it: unmeasured";
+    case CLAUSE_RETIRED:
+        return "main dropped it, and nobody measured it: held";
     case CLAUSE_FEW_REPLICATES:
         return "fewer replicates than `min-replicates`: unmeasured";
     case CLAUSE_MARKED:
@@ -247,6 +258,50 @@ static void put_lines(const struct rule *rule, const struct config_verdict *verd
     put_stored(verdict, log, out);
 }
 
+/* One line judged again, with what is missing at the worst that was seen. */
+static void put_filled(const struct estimate *filled, const struct missing *missing,
+                       const char *name, struct buf *out)
+{
+    const struct workings *workings = &filled->workings;
+    buf_addf(out, "  %s, %zu missing, each at %+.6f\n", name, missing->count, missing->log);
+    if (!filled->change.known) {
+        buf_addf(out, "    %zu values: no interval\n", filled->replicates);
+        return;
+    }
+    buf_addf(out, "    estimate      %+.6f, which is %+.4f%%\n", workings->result.estimate,
+             100 * filled->change.change);
+    put_interval(out, "looks", filled->change.ci_decision, workings->looks_bounds);
+    put_interval(out, "claim", filled->claim, workings->claims_bounds);
+}
+
+static void put_gaps(const struct config_verdict *verdict, const struct config_log *log,
+                     struct buf *out)
+{
+    if (!log->gaps)
+        return;
+    buf_addf(out, "  more than one in ten of %zu unmarked replicates lack an arm: judged again, "
+                  "each ratio that is missing at the worst seen (ln)\n",
+             verdict->rounds);
+    put_filled(&log->filled, &log->gap, "the line that decides", out);
+    if (log->base.replicates > 0 && verdict->against != AGAINST_BASE)
+        put_filled(&log->own_filled, &log->own_gap, "head against base", out);
+    if (log->control_gap[0].count > 0)
+        buf_addf(out, "  control against anchor, %zu missing, each at %+.6f or at %+.6f\n",
+                 log->control_gap[0].count, log->control_gap[0].log,
+                 log->control_gap[1].log);
+}
+
+static void put_verdict(const struct config_verdict *verdict, const struct config_log *log,
+                        struct buf *out)
+{
+    buf_addf(out, "  clause: %s\n  %s: ", clause_words(verdict, log),
+             verdict_name(verdict->verdict));
+    text_plain(out, verdict->reason);
+    if (verdict->fault != FAULT_NONE)
+        buf_addf(out, " (fault: %s)", fault_name(verdict->fault));
+    buf_adds(out, verdict->wants_more ? "; more replicates are wanted\n" : "\n");
+}
+
 static void put_config(const struct config_samples *samples, const struct rule *rule,
                        const struct config_verdict *verdict, const struct config_log *log,
                        struct buf *out)
@@ -258,12 +313,8 @@ static void put_config(const struct config_samples *samples, const struct rule *
         buf_addf(out, "  clock ticks in %g ns\n", log->tick_ns);
     put_replicates(samples, log, out);
     put_lines(rule, verdict, log, out);
-    buf_addf(out, "  clause: %s\n  %s: ", clause_words(verdict, log),
-             verdict_name(verdict->verdict));
-    text_plain(out, verdict->reason);
-    if (verdict->fault != FAULT_NONE)
-        buf_addf(out, " (fault: %s)", fault_name(verdict->fault));
-    buf_adds(out, verdict->wants_more ? "; more replicates are wanted\n" : "\n");
+    put_gaps(verdict, log, out);
+    put_verdict(verdict, log, out);
 }
 
 void explain_text(const struct samples *samples, const struct rule *rule,
@@ -274,6 +325,11 @@ void explain_text(const struct samples *samples, const struct rule *rule,
     for (size_t i = 0; i < log->count; i++)
         put_config(&samples->configs[i], rule, &comparison->configs[i], &log->configs[i],
                    out);
+    for (size_t i = log->count; i < comparison->count; i++) {
+        static const struct config_log nothing;
+        buf_addf(out, "\nconfig %s: in the baseline alone\n", comparison->configs[i].config.name);
+        put_verdict(&comparison->configs[i], &nothing, out);
+    }
     buf_addf(out, "\nthe whole is %s: ", verdict_name(comparison->verdict));
     text_plain(out, comparison->reason);
     buf_addc(out, '\n');

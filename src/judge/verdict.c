@@ -20,9 +20,18 @@ static void set_text(char out[MODEL_TEXT_BYTES], const char *text)
     snprintf(out, MODEL_TEXT_BYTES, "%s", text);
 }
 
+/* A config that main dropped says nothing about what is left. */
+static bool all_retired(const struct comparison *comparison)
+{
+    for (size_t i = 0; i < comparison->count; i++)
+        if (comparison->configs[i].clause != CLAUSE_RETIRED)
+            return false;
+    return true;
+}
+
 void verdict_roll_up(struct comparison *comparison)
 {
-    if (comparison->count == 0) {
+    if (all_retired(comparison)) {
         comparison->verdict = VERDICT_UNMEASURED;
         comparison->fault = FAULT_US;
         comparison->clause = CLAUSE_NO_SAMPLES;
@@ -34,7 +43,7 @@ void verdict_roll_up(struct comparison *comparison)
     for (size_t i = 1; i < comparison->count; i++) {
         const struct config_verdict *config = &comparison->configs[i];
         one_reason = one_reason && strcmp(config->reason, worst->reason) == 0;
-        if (config->verdict > worst->verdict)
+        if (config_verdict_before(config, worst))
             worst = config;
     }
     comparison->verdict = worst->verdict;
@@ -143,6 +152,19 @@ static void put_effects(struct buf *out, const struct config_verdict *config)
     buf_addf(out, ", \"ci_overlap\": %s}", config->ci_overlap ? "true" : "false");
 }
 
+static void put_missing(struct buf *out, const struct config_verdict *config)
+{
+    buf_addf(out, ",\n      \"rounds\": %zu, \"missing\": {", config->rounds);
+    const char *before = "";
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        if (config->missing[arm] == 0)
+            continue;
+        buf_addf(out, "%s\"%s\": %zu", before, arm_name((enum arm)arm), config->missing[arm]);
+        before = ", ";
+    }
+    buf_addc(out, '}');
+}
+
 static void put_counts(struct buf *out, const struct config_verdict *config)
 {
     buf_addf(out, ",\n      \"marked\": %zu, \"marks\": [", config->marked);
@@ -174,8 +196,10 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     put_line(out, "stored", &config->stored);
     buf_adds(out, ",\n      \"anchor_drift\": ");
     text_number(out, config->anchor_drift_known ? config->anchor_drift : (double)NAN);
+    buf_addf(out, ", \"anchor_drifted\": %s", config->anchor_drifted ? "true" : "false");
     put_medians(out, config);
     put_effects(out, config);
+    put_missing(out, config);
     put_counts(out, config);
     buf_adds(out, ", \"fault\": ");
     put_fault(out, config->fault);
@@ -377,6 +401,24 @@ static int get_count(const json_t *object, const char *key, const struct json_at
     return 0;
 }
 
+/* Files from before gaps were counted have neither. */
+static int get_missing(const json_t *object, const struct json_at *at,
+                       struct config_verdict *out, struct err *err)
+{
+    json_t *missing;
+    struct json_at here = {.parent = at, .key = "missing"};
+    if (get_count(object, "rounds", at, &out->rounds, err) != 0)
+        return -1;
+    if (!json_has(object, "missing"))
+        return 0;
+    if (json_get_object(object, "missing", at, &missing, err) != 0)
+        return -1;
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        if (get_count(missing, arm_name((enum arm)arm), &here, &out->missing[arm], err) != 0)
+            return -1;
+    return 0;
+}
+
 static int get_marks(const json_t *object, const struct json_at *at, unsigned *out,
                      struct err *err)
 {
@@ -437,6 +479,7 @@ static int get_config(const json_t *object, const struct json_at *at,
         get_count(object, "replicates", at, &out->replicates, err) != 0 ||
         get_count(object, "marked", at, &out->marked, err) != 0 ||
         get_count(object, "attempts", at, &out->attempts, err) != 0 ||
+        get_missing(object, at, out, err) != 0 ||
         get_count(object, "looks", at, &looks, err) != 0 ||
         get_marks(object, at, &out->marks, err) != 0 ||
         get_fault(object, at, &out->fault, err) != 0 ||
@@ -448,6 +491,9 @@ static int get_config(const json_t *object, const struct json_at *at,
     out->anchor_drift_known = json_has(object, "anchor_drift");
     if (out->anchor_drift_known && json_get_number(object, "anchor_drift", at, -1, 1e15,
                                                    &out->anchor_drift, err) != 0)
+        return -1;
+    if (json_has(object, "anchor_drifted") &&
+        json_get_bool(object, "anchor_drifted", at, &out->anchor_drifted, err) != 0)
         return -1;
     if (json_has(object, "wants_more") &&
         json_get_bool(object, "wants_more", at, &out->wants_more, err) != 0)
@@ -508,17 +554,21 @@ int verdict_parse_json(const char *bytes, size_t len, const char *name,
 
 static void table_row(const struct config_verdict *config, int width, struct buf *out)
 {
-    char change[64] = "-";
+    char change[96] = "-";
     if (config->change.known)
         snprintf(change, sizeof change, "%+.2f%% [%+.2f%%, %+.2f%%]",
                  100 * config->change.change, 100 * config->change.ci.low,
                  100 * config->change.ci.high);
-    char marked[40] = "";
-    if (config->marked != 0)
-        snprintf(marked, sizeof marked, " (%zu marked)", config->marked);
-    buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %zu%s\n", width, config->config.name,
+    buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %zu", width, config->config.name,
              verdict_name(config->verdict), change, against_name(config->against),
-             config->replicates, marked);
+             config->replicates);
+    if (config->marked != 0)
+        buf_addf(out, " (%zu marked)", config->marked);
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        if (config->missing[arm] != 0)
+            buf_addf(out, " (%s missing in %zu of %zu)", arm_name((enum arm)arm),
+                     config->missing[arm], config->rounds);
+    buf_addc(out, '\n');
     buf_adds(out, "    ");
     text_plain(out, config->reason);
     if (config->fault != FAULT_NONE)

@@ -21,7 +21,8 @@ void verdict_whole(struct comparison *out, const struct device *device,
                    enum verdict verdict, enum fault fault, enum clause clause,
                    const char *reason);
 
-/* Sets verdict, reason and fault of the whole from its configs: the worst counts. */
+/* Sets verdict, clause, reason and fault of the whole from its configs: the worst counts, by
+ * config_verdict_before(). With no configs but retired ones it is unmeasured. */
 void verdict_roll_up(struct comparison *comparison);
 
 #endif

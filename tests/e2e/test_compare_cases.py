@@ -6,7 +6,7 @@
     baseline.json    given as --baseline, where it is there
     expect.json      "why": the case in words; "exit"; and either
                      "stderr": part of the one line of an error, or
-                     "verdict", and of each config in "configs" what its verdict must say:
+                     "verdict", perhaps a part of "reason", and of each config in "configs" what its verdict must say:
                        "reason": a part of it; a pair of numbers: a range; else the value itself
                      "args": more arguments, where there are any
 
@@ -66,6 +66,7 @@ def check_verdict(folder, expect):
     eq(said["schema"], "ratchet.verdict/1", "schema")
     eq(said["verdict"], expect["verdict"], "verdict")
     eq(said["exit"], expect["exit"], "exit code in the JSON")
+    has(said["reason"], expect.get("reason", ""), "the summary")
     ok(all(sound(config) for config in said["configs"]), "intervals and nulls are consistent",
        run.stdout)
     for name, wanted in expect.get("configs", {}).items():

@@ -39,8 +39,9 @@ CONF = """\
 """
 
 
-def conf():
-    return CONF % {"device": DEVICE} + shapes.configs(DEVICE, SHAPES)
+def conf(flags=""):
+    return (CONF % {"device": DEVICE}).replace("-O3", "-O3" + flags) + shapes.configs(DEVICE,
+                                                                                     SHAPES)
 
 
 def once(source, old, new):
@@ -60,8 +61,8 @@ def launch(source, body):
 
 
 def changes(source):
-    """(name, title, expected verdict, text that its reason must hold, new source)"""
-    return [
+    """(name, title, expected verdict, text that its verdict must hold, files)"""
+    kernels = [
         ("comment", "Explain the kernel better", "held", "identical machine code",
          source.replace("#include", "// One line more.\n#include", 1)),
         ("same", "The exact logarithm in the log-sum-exp", "held", "",
@@ -74,9 +75,13 @@ def changes(source):
          launch(source, "*(volatile int *)16 = 1;")),
         ("hang", "Wait for the neighbours", "unmeasured", "gave no answer",
          launch(source, "while (clock64() != 1) { }")),
+        ("lazy", "Faster builds: ptxas need not try so hard", "regressed", "beyond",
+         {"ci/ratchet.conf": conf(" -Xptxas -O1")}),
         ("comment2", "After the crash and the hang", "held", "identical machine code",
          source.replace("#include", "// Another line.\n#include", 1)),
     ]
+    return [(*what, files if isinstance(files, dict) else {KERNEL: files})
+            for *what, files in kernels]
 
 
 def beside(source):
@@ -118,11 +123,11 @@ def main():
     try:
         import torch  # noqa: F401, here for burst.py
         todo.append(("beside", "Divide once, while others use the GPU", "held or unclear", "",
-                     beside(source)))
+                     {KERNEL: beside(source)}))
     except ImportError:
         print("no PyTorch here: nobody bursts beside the last one")
-    for run, (name, title, expected, reason, text) in enumerate(todo, 2):
-        number, head = scene.pull(standin, name, {KERNEL: text})
+    for run, (name, title, expected, reason, files) in enumerate(todo, 2):
+        number, head = scene.pull(standin, name, files)
         other = None
         if name == "beside":
             other = lib.start([sys.executable, os.path.join(lib.TOP, "tests", "gpu", "burst.py"), "120"])

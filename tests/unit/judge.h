@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A config called `name` with nothing in it yet. */
 static inline struct config_samples *add_config(struct samples *samples, const char *name)
@@ -60,6 +61,14 @@ static inline void add_replicates(struct config_samples *config, size_t count,
         add_arm(replicate, ARM_CONTROL, ns, changes.control, config->count);
     }
     config->attempts += count;
+}
+
+/* To the bit, but for the bytes between the fields. */
+static inline bool same_change(const struct change *a, const struct change *b)
+{
+    return a->known == b->known && memcmp(&a->change, &b->change, sizeof a->change) == 0 &&
+           memcmp(&a->ci, &b->ci, sizeof a->ci) == 0 &&
+           memcmp(&a->ci_decision, &b->ci_decision, sizeof a->ci_decision) == 0;
 }
 
 #endif

@@ -136,6 +136,19 @@ static void test_json(void)
     HAS(err.text, "nested deeper than 32");
     OK(json == NULL);
 
+    tap_case("what git left in it is named");
+    OK(parse("{\n<<<<<<< HEAD\n\"a\": 1\n=======\n\"a\": 2\n>>>>>>> x\n}", &json, &err) == -1);
+    EQ_STR(err.text, "f.json: line 2: conflict marker `<<<<<<<`, not JSON");
+    OK(parse("{\"a\": 1\n||||||| base\n}", &json, &err) == -1);
+    HAS(err.text, "line 2: conflict marker `|||||||`");
+    OK(parse("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", &json, &err) == -1);
+    EQ_STR(err.text, "f.json: line 1: pointer of Git LFS, not JSON");
+    OK(parse("{\"a\": \"========\", <<<<<<<<}", &json, &err) == -1);
+    HAS(err.text, "not JSON: ");
+    EQ_INT(err.class, ERR_INPUT);
+    OK(parse("{\"a\": \"<<<<<<< x\"}", &json, &err) == 0);
+    json_free(&json);
+
     tap_case("a value of the wrong type names its path");
     OK(parse("{\"c\": [{\"n\": \"x\", \"i\": 1.5, \"r\": 7, \"z\": null}]}", &json, &err) == 0);
     struct json_at root = {.key = "f.json"};

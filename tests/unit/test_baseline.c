@@ -330,6 +330,32 @@ static void test_moves(void)
     HAS(move_of(&runs, "nobody")->reason, "not measured");
     EQ_STR(baseline_find(&runs.out, "gone")->commit, "old");
 
+    tap_case("what main's ci/ratchet.conf lists no more is retired by name: a move");
+    old.configs[4].retired = true;
+    old.configs[3].retired = true; /* was measured all the same: nothing to retire */
+    OK(promote(&runs, &old, NULL, 0, &err) == 0);
+    EQ_INT(runs.moved, 3);
+    EQ_STR(move_of(&runs, "gone")->why, "retired");
+    HAS(move_of(&runs, "gone")->reason, "ci/ratchet.conf lists it no more");
+    OK(baseline_find(&runs.out, "gone") == NULL);
+    EQ_STR(move_of(&runs, "d")->why, "");
+    EQ_STR(baseline_find(&runs.out, "d")->commit, "old");
+    old.configs[4].retired = old.configs[3].retired = false;
+
+    tap_case("what is left of a run with gaps is no baseline");
+    for (size_t i = 0; i < 6; i++)
+        add_replicates(&runs.samples[1].configs[4], 1, (struct changes){0, NAN, 0, 0});
+    for (size_t i = 0; i < 2; i++)
+        runs.samples[1].configs[4].replicates[i].arms[ARM_HEAD].count = 0;
+    judge(&runs, &old);
+    OK(promote(&runs, &old, NULL, 0, &err) == 0);
+    EQ_STR(move_of(&runs, "e")->why, "");
+    HAS(move_of(&runs, "e")->reason, "head is missing in 2 of 12 replicates of the second run");
+    add_replicates(&runs.samples[1].configs[4], 8, (struct changes){0, NAN, 0, 0});
+    judge(&runs, &old);
+    OK(promote(&runs, &old, NULL, 0, &err) == 0); /* 2 of 20 are borne */
+    EQ_STR(move_of(&runs, "e")->why, "new");
+
     tap_case("a biased control is not measured");
     struct samples *second = &runs.samples[1];
     for (size_t i = 0; i < 6; i++)

@@ -511,6 +511,302 @@ static void test_wrong_baseline(void)
     trial_free(&trial);
 }
 
+/* ---- gaps ---- */
+
+static void take_out(struct trial *trial, enum arm arm, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++)
+        trial->samples.configs[0].replicates[i].arms[arm].count = 0;
+}
+
+/* Makes replicates i = 0, 1, … of all arms `far` × i slower: a machine that drifts. */
+static void drift(struct trial *trial, double far)
+{
+    struct config_samples *config = &trial->samples.configs[0];
+    for (size_t i = 0; i < config->count; i++)
+        for (int arm = 0; arm < ARM_OTHER; arm++)
+            for (size_t k = 0; k < config->replicates[i].arms[arm].count; k++)
+                config->replicates[i].arms[arm].ns[k] *= 1 + far * (double)i;
+}
+
+static void test_few_gaps(void)
+{
+    static const struct {
+        size_t rounds, missing;
+        bool said;
+    } table[] = {{9, 1, true}, {10, 1, false}, {19, 2, true}, {20, 2, false},
+                 {60, 6, false}, {60, 7, true}};
+    tap_case("up to one replicate in ten with a gap is borne, however many there are");
+    for (int arm = 0; arm < ARM_OTHER; arm++)
+        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+            struct trial trial = trial_of(table[i].rounds, (struct changes){0, 0, 0, 0});
+            take_out(&trial, (enum arm)arm, 1, table[i].missing);
+            const struct config_verdict *c = judge(&trial);
+            EQ_INT(c->verdict, VERDICT_HELD); /* a quiet machine: it holds all the same */
+            EQ_INT(c->clause, CLAUSE_WITHIN);
+            EQ_INT(c->rounds, table[i].rounds);
+            EQ_INT(c->missing[arm], table[i].missing);
+            EQ_INT(c->missing[(arm + 1) % ARM_OTHER], 0);
+            OK((strstr(c->reason, "which could not change that") != NULL) == table[i].said);
+            trial_free(&trial);
+        }
+    tap_case("gaps of several arms add up; marked replicates have none");
+    struct trial trial = trial_of(20, (struct changes){0, 0, 0, 0});
+    take_out(&trial, ARM_HEAD, 0, 1);
+    take_out(&trial, ARM_ANCHOR, 1, 1);
+    take_out(&trial, ARM_CONTROL, 2, 1);
+    HAS(judge(&trial)->reason, "; head is missing in 1, the anchor is missing in 1, control is "
+                               "missing in 1 of 20 replicates, which could not change that");
+    trial.samples.configs[0].replicates[0].marks = MARK_SHARED;
+    const struct config_verdict *c = judge(&trial);
+    EQ_INT(c->missing[ARM_HEAD], 0);
+    EQ_INT(c->rounds, 19);
+    trial.samples.configs[0].replicates[1].marks = MARK_SHARED;
+    OK(strstr(judge(&trial)->reason, "missing") == NULL);
+    trial_free(&trial);
+}
+
+/* The same gaps on a machine whose replicates differ by 2% and more. */
+static void test_gaps(void)
+{
+    tap_case("improved and held must survive the worst; regressed only needs main's arms");
+    static const struct {
+        double head, base;
+        enum arm arm;
+        enum verdict verdict;
+        enum clause clause;
+    } table[] = {{0, 0, ARM_HEAD, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {0, 0, ARM_ANCHOR, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {0, 0, ARM_CONTROL, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {0, 0, ARM_BASE, VERDICT_HELD, CLAUSE_WITHIN}, /* nothing rests on it */
+                 {-0.05, 0, ARM_HEAD, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {-0.5, 0, ARM_HEAD, VERDICT_IMPROVED, CLAUSE_BEYOND},
+                 {0.1, 0, ARM_HEAD, VERDICT_REGRESSED, CLAUSE_BEYOND},
+                 {0.1, 0, ARM_ANCHOR, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {0.1, 0, ARM_BASE, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {0.1, 0, ARM_CONTROL, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {0.1, 0.1, ARM_HEAD, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {0.1, 0.1, ARM_BASE, VERDICT_UNCLEAR, CLAUSE_GAPS},
+                 {0.03, 0, ARM_HEAD, VERDICT_UNCLEAR, CLAUSE_GAPS}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct trial trial =
+            trial_of(16, (struct changes){table[i].head, table[i].base, 0, 0});
+        drift(&trial, 0.02);
+        trial.rule.unclear_passes = true;
+        enum verdict whole = judge(&trial)->verdict;
+        take_out(&trial, table[i].arm, 3, 4);
+        const struct config_verdict *c = judge(&trial);
+        EQ_INT(c->verdict, table[i].verdict);
+        EQ_INT(c->clause, table[i].clause);
+        HAS(c->reason, " is missing in 4 of 16 replicates");
+        if (c->verdict == VERDICT_UNCLEAR) /* not even where unclear passes */
+            EQ_INT(comparison_exit(&trial.comparison), EXIT_UNCLEAR);
+        else
+            EQ_INT(c->verdict, whole);
+        trial_free(&trial);
+    }
+    tap_case("where more than half are missing, what is left is a selection");
+    struct trial trial = trial_of(16, (struct changes){-0.5, 0, 0, 0});
+    take_out(&trial, ARM_HEAD, 0, 8);
+    EQ_INT(judge(&trial)->verdict, VERDICT_IMPROVED);
+    take_out(&trial, ARM_HEAD, 0, 9);
+    EQ_INT(judge(&trial)->clause, CLAUSE_GAPS);
+    tap_case("too few are left of enough: unmeasured, and it says of how many");
+    take_out(&trial, ARM_HEAD, 0, 11);
+    const struct config_verdict *c = judge(&trial);
+    EQ_INT(c->verdict, VERDICT_UNMEASURED);
+    HAS(c->reason, "5 of at least 6 replicates; head is missing in 11 of 16 replicates");
+    trial.samples.configs[0].replicates[15].marks = MARK_SHARED;
+    EQ_INT(judge(&trial)->verdict, VERDICT_UNMEASURED); /* no fault of the mark */
+    trial_free(&trial);
+}
+
+static void test_absent_arms(void)
+{
+    tap_case("an arm that is declared and was never there is a gap in every replicate");
+    static const struct {
+        struct changes changes;
+        enum arm declared;
+        enum verdict before, verdict;
+    } table[] = {
+        {{0.1, NAN, 0, 0}, ARM_BASE, VERDICT_REGRESSED, VERDICT_UNCLEAR}, /* own-floor */
+        {{0, NAN, 0, 0}, ARM_BASE, VERDICT_HELD, VERDICT_HELD},
+        {{0, 0, NAN, 0}, ARM_CONTROL, VERDICT_HELD, VERDICT_UNCLEAR},
+        {{-0.1, 0, NAN, 0}, ARM_CONTROL, VERDICT_IMPROVED, VERDICT_UNCLEAR},
+        {{0, 0, NAN, NAN}, ARM_ANCHOR, VERDICT_HELD, VERDICT_UNCLEAR}, /* base in its place */
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct trial trial = trial_of(8, table[i].changes);
+        EQ_INT(judge(&trial)->verdict, table[i].before);
+        trial.samples.configs[0].arms[table[i].declared].present = true;
+        const struct config_verdict *c = judge(&trial);
+        EQ_INT(c->verdict, table[i].verdict);
+        EQ_INT(c->missing[table[i].declared], 8);
+        trial_free(&trial);
+    }
+    tap_case("an anchor that cannot run is no gap, nor is its control");
+    struct trial trial = trial_of(8, (struct changes){0, 0, 0, 0});
+    store(&trial, 12, 0);
+    take_out(&trial, ARM_ANCHOR, 2, 6);
+    take_out(&trial, ARM_CONTROL, 2, 6);
+    trial.samples.configs[0].anchor_failed = true;
+    trial.samples.configs[0].arms[ARM_ANCHOR].present = true;
+    const struct config_verdict *c = judge(&trial);
+    EQ_INT(c->against, AGAINST_STORED);
+    EQ_INT(c->verdict, VERDICT_HELD);
+    EQ_INT(c->missing[ARM_ANCHOR] + c->missing[ARM_CONTROL], 0);
+    tap_case("against stored samples head's gaps count as well");
+    drift(&trial, 0.01);
+    take_out(&trial, ARM_HEAD, 0, 2);
+    c = judge(&trial);
+    EQ_INT(c->verdict, VERDICT_UNCLEAR);
+    HAS(c->reason, "head is missing in 2 of 8 replicates");
+    trial_free(&trial);
+}
+
+/* ---- what vanished ---- */
+
+static void test_not_measured(void)
+{
+    tap_case("a config of the baseline that nobody measured is unmeasured, and named");
+    struct trial trial = trial_of(8, (struct changes){0, 0, 0, 0});
+    store(&trial, 12, 0);
+    strcpy(trial.baseline.configs[0].config.name, "old");
+    judge(&trial);
+    EQ_INT(trial.comparison.count, 2);
+    const struct config_verdict *row = &trial.comparison.configs[1];
+    EQ_STR(row->config.name, "old");
+    EQ_INT(row->verdict, VERDICT_UNMEASURED);
+    EQ_INT(row->clause, CLAUSE_NOT_MEASURED);
+    EQ_INT(row->fault, FAULT_US);
+    EQ_INT(row->config.problem.seq_q, 256);
+    EQ_STR(row->reason, "`old` is in the baseline and was not measured");
+    EQ_INT(comparison_exit(&trial.comparison), EXIT_UNMEASURED);
+    HAS(trial.comparison.reason, "`old`");
+    tap_case("… and held where main dropped it");
+    trial.baseline.configs[0].retired = true;
+    judge(&trial);
+    row = &trial.comparison.configs[1];
+    EQ_INT(row->verdict, VERDICT_HELD);
+    EQ_INT(row->clause, CLAUSE_RETIRED);
+    HAS(row->reason, "the next promotion retires it");
+    EQ_INT(comparison_exit(&trial.comparison), EXIT_HELD);
+    tap_case("… but nothing measured at all is no pass");
+    trial.samples.count = 0;
+    struct err err = {0};
+    comparison_free(&trial.comparison);
+    OK(compare_samples(&trial.samples, &trial.baseline, &trial.rule, &trial.comparison, &err) ==
+       0);
+    EQ_INT(trial.comparison.count, 1);
+    EQ_INT(comparison_exit(&trial.comparison), EXIT_UNMEASURED);
+    trial.samples.count = 1;
+    tap_case("another device's baseline has nothing to say");
+    strcpy(trial.baseline.device.slug, "nvidia-l4");
+    judge(&trial);
+    EQ_INT(trial.comparison.count, 1);
+    tap_case("no more rows than a file may have");
+    strcpy(trial.baseline.device.slug, "cpu");
+    while (trial.samples.count < MODEL_CONFIGS_MAX) {
+        char name[24];
+        snprintf(name, sizeof name, "c%zu", trial.samples.count);
+        add_config(&trial.samples, name);
+    }
+    comparison_free(&trial.comparison);
+    OK(compare_samples(&trial.samples, &trial.baseline, &trial.rule, &trial.comparison, &err) ==
+       -1);
+    EQ_INT(err.class, ERR_INPUT);
+    trial_free(&trial);
+}
+
+/* ---- the clock ---- */
+
+/* Eight replicates of head `ratio` times an anchor of `ns`, control the same. */
+static struct trial timed(double ns, double ratio)
+{
+    struct trial trial = trial_of(0, (struct changes){0});
+    struct config_samples *config = &trial.samples.configs[0];
+    for (size_t i = 0; i < 8; i++) {
+        struct replicate *replicate = config_samples_add(config);
+        double here = ns * (1 + wobble(i));
+        OK(series_add(&replicate->arms[ARM_HEAD], here * ratio) == 0);
+        OK(series_add(&replicate->arms[ARM_BASE], here) == 0);
+        OK(series_add(&replicate->arms[ARM_ANCHOR], here) == 0);
+        OK(series_add(&replicate->arms[ARM_CONTROL], here) == 0);
+    }
+    return trial;
+}
+
+static void all_finite(const struct change *change)
+{
+    OK(isfinite(change->change) && isfinite(change->ci.low) && isfinite(change->ci.high) &&
+       isfinite(change->ci_decision.low) && isfinite(change->ci_decision.high));
+}
+
+static void test_below_clock(void)
+{
+    static const struct {
+        double ns, ratio;
+        enum verdict verdict;
+        enum clause clause;
+    } table[] = {
+        /* the tick is 1 ns, the threshold 3%: between the lines from 16.7 ns on */
+        {1000, 1, VERDICT_HELD, CLAUSE_WITHIN},
+        {20, 1, VERDICT_HELD, CLAUSE_WITHIN},
+        {20, 1.02, VERDICT_UNCLEAR, CLAUSE_STRADDLES},
+        {16, 1, VERDICT_UNMEASURED, CLAUSE_BELOW_CLOCK},
+        {5, 1.05, VERDICT_UNMEASURED, CLAUSE_BELOW_CLOCK},
+        {5, 3, VERDICT_REGRESSED, CLAUSE_BEYOND}, /* that much it does see */
+        {16, 0.1, VERDICT_IMPROVED, CLAUSE_BEYOND},
+        {0.9, 1000, VERDICT_UNMEASURED, CLAUSE_BELOW_CLOCK}, /* shorter than one tick */
+        {1e-3, 1.05, VERDICT_UNMEASURED, CLAUSE_BELOW_CLOCK},
+        {1e-300, 1, VERDICT_UNMEASURED, CLAUSE_BELOW_CLOCK},
+        {1e-300, 1e308, VERDICT_UNMEASURED, CLAUSE_BELOW_CLOCK},
+    };
+    tap_case("what is shorter than the clock can see is unmeasured; every number is finite");
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct trial trial = timed(table[i].ns, table[i].ratio);
+        store(&trial, 12, 0);
+        const struct config_verdict *c = judge(&trial);
+        EQ_INT(c->verdict, table[i].verdict);
+        EQ_INT(c->clause, table[i].clause);
+        if (c->clause == CLAUSE_BELOW_CLOCK) {
+            EQ_INT(c->fault, FAULT_HOST);
+            HAS(c->reason, "shorter than the clock can see: median ");
+            HAS(c->reason, " ns, one tick 1 ns");
+        }
+        all_finite(&c->change);
+        all_finite(&c->own);
+        all_finite(&c->control);
+        all_finite(&c->stored);
+        OK(isfinite(c->anchor_drift));
+        trial_free(&trial);
+    }
+    tap_case("a number in a reason is whole, however large");
+    struct trial trial = timed(100, 1);
+    for (size_t i = 0; i < 8; i++)
+        trial.samples.configs[0].replicates[i].arms[ARM_HEAD].ns[0] *= i % 2 == 0 ? 1 : 1e12;
+    const struct config_verdict *c = judge(&trial);
+    EQ_INT(c->verdict, VERDICT_UNCLEAR);
+    HAS(c->reason, "%] against the anchor straddles both lines");
+    trial_free(&trial);
+}
+
+static void test_anchor_drifted(void)
+{
+    tap_case("today's anchor is far from its stored samples: beyond threshold and drift margin");
+    static const struct {
+        double stored;
+        bool drifted;
+    } table[] = {{0, false}, {-0.04, false}, {0.04, false}, {-0.06, true}, {0.06, true}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct trial trial = trial_of(8, (struct changes){0, 0, 0, 0});
+        store(&trial, 12, table[i].stored);
+        OK(judge(&trial)->anchor_drift_known);
+        OK(trial.comparison.configs[0].anchor_drifted == table[i].drifted);
+        trial_free(&trial);
+    }
+}
+
 static void test_robust(void)
 {
     tap_case("one outlier process never makes a verdict where nothing changed");
@@ -549,8 +845,8 @@ static void test_order(void)
     trial.samples.configs[0] = trial.samples.configs[1];
     trial.samples.configs[1] = first;
     judge(&trial);
-    OK(memcmp(&c, &trial.comparison.configs[1].change, sizeof c) == 0);
-    OK(memcmp(&d, &trial.comparison.configs[0].change, sizeof d) == 0);
+    OK(same_change(&c, &trial.comparison.configs[1].change));
+    OK(same_change(&d, &trial.comparison.configs[0].change));
     trial_free(&trial);
 }
 
@@ -567,6 +863,12 @@ int main(void)
     test_base_as_anchor();
     test_stored();
     test_wrong_baseline();
+    test_few_gaps();
+    test_gaps();
+    test_absent_arms();
+    test_not_measured();
+    test_below_clock();
+    test_anchor_drifted();
     test_robust();
     test_order();
     return tap_done();

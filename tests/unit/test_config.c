@@ -262,6 +262,71 @@ static void test_mutations(void)
     OK(taken > 100 && taken < 2900); /* both ends were reached */
 }
 
+static struct kernel_source source;
+
+static int source_of(const char *text, const char *slug)
+{
+    source = (struct kernel_source){.path_count = 77};
+    err = (struct err){0};
+    return config_parse_source(text, strlen(text), NAME, slug, &limits, &source, &err);
+}
+
+static void test_source(void)
+{
+    static const char kernel[] = "[kernel]\npath = a\npath = b/\n";
+    static const char build[] = "[build \"cpu\"]\ncommand = make\noutput = a/k.so\n";
+    char text[1024];
+    tap_case("the source of one arm, whatever else the file says");
+    snprintf(text, sizeof text, "[rule]\nnews = 1\n%s[bench \"cpu\"]\nsamples = no\n%s[odd]\nx = y\n"
+             "[build \"nvidia-l4\"]\nfuel = coal\n", kernel, build);
+    OK(source_of(text, "cpu") == 0);
+    EQ_STR(err.text, "");
+    EQ_INT(source.path_count, 2);
+    EQ_STR(source.paths[1], "b");
+    EQ_STR(source.recipe.command, "make");
+    EQ_STR(source.recipe.output, "a/k.so");
+    static const struct {
+        const char *before, *after, *error;
+    } broken[] = {
+        {"", "", "kernel.path: missing"},
+        {kernel, "", "there is no [build \"cpu\"]"},
+        {kernel, "[build \"cpu\"]\ncommand = make\n", "build.cpu.output: missing"},
+        {kernel, "[build \"cpu\"]\ncommand = make\noutput = /k.so\n", "build.cpu.output"},
+        {kernel, "[build \"cpu\"]\ncommand = make\ncommand = cc\n", "stands twice"},
+        {kernel, "[build \"cpu\"]\ncommand = make\nfuel = coal\n", "build.cpu.fuel: unknown key"},
+        {"[kernel]\npath = ../a\n", "", "kernel.path"},
+        {"[kernel]\nfolder = a\n", "", "kernel.folder: unknown key"},
+        {"[kernel\n", "", NAME},
+    };
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        tap_case(broken[i].error);
+        snprintf(text, sizeof text, "%s%s", broken[i].before, broken[i].after);
+        OK(source_of(text, "cpu") == -1);
+        HAS(err.text, broken[i].error);
+        EQ_INT(err.class, ERR_INPUT);
+        EQ_INT(source.path_count, 77); /* untouched */
+    }
+    tap_case("values are compared, not bytes");
+    snprintf(text, sizeof text, "%s%s", build, kernel);
+    OK(source_of(text, "cpu") == 0);
+    struct kernel_source other = source;
+    OK(kernel_source_equal(&source, &other));
+    memcpy(other.paths[0], "b", 2);
+    memcpy(other.paths[1], "a", 2);
+    OK(kernel_source_equal(&source, &other));
+    memcpy(other.paths[1], "c", 2);
+    OK(!kernel_source_equal(&source, &other));
+    other = source;
+    other.path_count = 1;
+    OK(!kernel_source_equal(&source, &other) && !kernel_source_equal(&other, &source));
+    other = source;
+    strcat(other.recipe.command, " ");
+    OK(!kernel_source_equal(&source, &other));
+    other = source;
+    strcat(other.recipe.output, "x");
+    OK(!kernel_source_equal(&source, &other));
+}
+
 int main(void)
 {
     limits = limits_default();
@@ -269,6 +334,7 @@ int main(void)
     test_refusals();
     test_problems();
     test_syntax();
+    test_source();
     test_mutations();
     return tap_done();
 }

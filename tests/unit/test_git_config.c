@@ -76,6 +76,17 @@ static void test_refusals(void)
     EQ_STR(read_text("[a]\nb = \\q\n"), "2: ci/test.conf: invalid escape at q");
     OK(strstr(read_text("[a\n"), "/proc") == NULL);
 
+    tap_case("what git left in it is named, with its line");
+    EQ_STR(read_text("[a]\nb = 1\n<<<<<<< HEAD\nc = 2\n=======\nc = 3\n>>>>>>> x\n"),
+           "2: ci/test.conf:3: conflict marker `<<<<<<<`");
+    EQ_STR(read_text("[a]\nb = 1\n=======\nc = 3\n"),
+           "2: ci/test.conf:3: conflict marker `=======`");
+    EQ_STR(read_text("[a]\nb = 1\n>>>>>>> topic\r\n"),
+           "2: ci/test.conf:3: conflict marker `>>>>>>>`");
+    EQ_STR(read_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n"),
+           "2: ci/test.conf:1: pointer of Git LFS");
+    EQ_STR(read_text("# ======= <<<<<<< x\n[a]\nb = \"<<<<<<< x\"\n"), "a||b|<<<<<<< x\n");
+
     tap_case("NUL bytes");
     EQ_STR(read_bytes("[a]\nb = 1\0c\n", 12), "2: ci/test.conf: holds a NUL byte");
 

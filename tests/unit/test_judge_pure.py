@@ -24,7 +24,7 @@ ALLOWED = re.compile(r"""^(
   | json_\w+                                      # jansson, on bytes
   | buf_\w+ | err_\w+                            # base, in memory
   | (dtype|arm|mark|fault|verdict|against|clause)_name|(dtype|clause)_parse|model_\w+_ok|problem_equal
-  | (environment|samples|series|config_samples|replicate|baseline|comparison)_\w+  # model.c
+  | (environment|samples|series|config_samples|replicate|baseline|comparison|config_verdict)_\w+  # model.c
   | rule_default
 )$""", re.VERBOSE)
 # Of jansson, what would open something.

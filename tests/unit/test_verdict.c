@@ -35,6 +35,54 @@ static void test_roll_up(void)
     struct comparison comparison = {.configs = same, .count = 2};
     verdict_roll_up(&comparison);
     EQ_STR(comparison.reason, "identical machine code");
+    tap_case("of equal verdicts the one of most concern is named, wherever it stands");
+    static const struct {
+        enum verdict verdict;
+        enum clause clause;
+        double less, more; /* changes; NAN: not known */
+        enum fault less_fault, more_fault;
+    } concern[] = {{VERDICT_REGRESSED, CLAUSE_BEYOND, 0.048, 0.9, FAULT_NONE, FAULT_NONE},
+                   {VERDICT_IMPROVED, CLAUSE_BEYOND, -0.05, -0.3, FAULT_NONE, FAULT_NONE},
+                   {VERDICT_HELD, CLAUSE_WITHIN, 0.01, -0.02, FAULT_NONE, FAULT_NONE},
+                   {VERDICT_UNCLEAR, CLAUSE_STRADDLES, -0.2, 0.03, FAULT_NONE, FAULT_NONE},
+                   {VERDICT_UNMEASURED, CLAUSE_CRASHED, NAN, NAN, FAULT_BASE, FAULT_PR},
+                   {VERDICT_UNMEASURED, CLAUSE_NO_SAMPLES, NAN, NAN, FAULT_US, FAULT_HOST}};
+    for (size_t i = 0; i < sizeof concern / sizeof concern[0]; i++)
+        for (int at = 0; at < 2; at++) {
+            struct config_verdict two[2];
+            for (int k = 0; k < 2; k++) {
+                double change = k == at ? concern[i].more : concern[i].less;
+                two[k] = (struct config_verdict){
+                    .config = {.name = "less"},
+                    .verdict = concern[i].verdict,
+                    .clause = concern[i].clause,
+                    .change = {.known = !isnan(change), .change = change},
+                    .fault = k == at ? concern[i].more_fault : concern[i].less_fault,
+                    .reason = "less"};
+            }
+            strcpy(two[at].config.name, "more");
+            strcpy(two[at].reason, "more");
+            struct comparison both = {.configs = two, .count = 2};
+            verdict_roll_up(&both);
+            EQ_STR(both.reason, "more: more");
+            OK(config_verdict_before(&two[at], &two[1 - at]));
+            OK(!config_verdict_before(&two[1 - at], &two[at]));
+            OK(!config_verdict_before(&two[at], &two[at]));
+        }
+    tap_case("what main lost already comes before what held");
+    struct config_verdict lost[2] = {
+        {.config = {.name = "a"}, .clause = CLAUSE_WITHIN, .reason = "within",
+         .change = {.known = true, .change = 0.9}},
+        {.config = {.name = "b"}, .clause = CLAUSE_LOST_ON_MAIN, .reason = "lost",
+         .change = {.known = true, .change = 0.05}}};
+    struct comparison main_lost = {.configs = lost, .count = 2};
+    verdict_roll_up(&main_lost);
+    EQ_STR(main_lost.reason, "b: lost");
+    tap_case("a config that was retired is no verdict");
+    struct config_verdict retired = {.clause = CLAUSE_RETIRED, .reason = "retired"};
+    struct comparison alone = {.configs = &retired, .count = 1};
+    verdict_roll_up(&alone);
+    EQ_INT(comparison_exit(&alone), EXIT_UNMEASURED);
     tap_case("the fault is the worst config's");
     same[1].verdict = VERDICT_UNMEASURED;
     same[1].fault = FAULT_PR;
@@ -65,6 +113,7 @@ static struct comparison make(void)
     bad->clause = CLAUSE_WRONG_RESULT;
     strcpy(bad->failure, "wrong result\x1b[31m");
     samples.configs[0].replicates[0].marks = MARK_SHARED | MARK_CLOCK;
+    samples.configs[1].replicates[3].arms[ARM_ANCHOR].count = 0;
     struct rule rule = rule_default();
     struct comparison comparison;
     struct err err = {0};
@@ -74,6 +123,7 @@ static struct comparison make(void)
     comparison.configs[1].cliffs_delta = -1;
     comparison.configs[1].anchor_drift_known = true;
     comparison.configs[1].anchor_drift = -0.0123456789;
+    comparison.configs[1].anchor_drifted = true;
     samples_free(&samples);
     return comparison;
 }
@@ -96,9 +146,9 @@ static void test_json(void)
     EQ_INT(read.count, 4);
     const struct config_verdict *slow = &read.configs[0];
     EQ_INT(slow->verdict, VERDICT_REGRESSED);
-    OK(memcmp(&slow->change, &comparison.configs[0].change, sizeof slow->change) == 0);
-    OK(memcmp(&slow->own, &comparison.configs[0].own, sizeof slow->own) == 0);
-    OK(memcmp(&slow->control, &comparison.configs[0].control, sizeof slow->control) == 0);
+    OK(same_change(&slow->change, &comparison.configs[0].change));
+    OK(same_change(&slow->own, &comparison.configs[0].own));
+    OK(same_change(&slow->control, &comparison.configs[0].control));
     NEAR(slow->p_value, comparison.configs[0].p_value, 0);
     NEAR(slow->median_ns[ARM_HEAD], comparison.configs[0].median_ns[ARM_HEAD], 0);
     EQ_INT(slow->config.problem.seq_q, 256);
@@ -106,6 +156,11 @@ static void test_json(void)
     EQ_INT(slow->replicates, 7);
     OK(read.configs[1].hedges_g == -INFINITY);
     OK(!read.configs[1].own.known && read.configs[1].anchor_drift_known);
+    OK(read.configs[1].anchor_drifted && !slow->anchor_drifted);
+    EQ_INT(slow->rounds, 7);
+    EQ_INT(read.configs[1].rounds, 8);
+    EQ_INT(read.configs[1].missing[ARM_ANCHOR], 1);
+    EQ_INT(read.configs[1].missing[ARM_HEAD], 0);
     EQ_INT(read.configs[3].fault, FAULT_PR);
     EQ_INT(comparison_exit(&read), comparison_exit(&comparison));
 
@@ -185,6 +240,15 @@ static void test_broken(void)
         {HEAD CONFIG
          "\"verdict\": \"held\", \"against\": \"anchor\", \"marks\": [\"x\"]}]}",
          "configs[0].marks[0]"},
+        {HEAD CONFIG
+         "\"verdict\": \"held\", \"against\": \"anchor\", \"missing\": {\"head\": -1}}]}",
+         "configs[0].missing.head: expected a whole number"},
+        {HEAD CONFIG
+         "\"verdict\": \"held\", \"against\": \"anchor\", \"rounds\": \"8\"}]}",
+         "configs[0].rounds: expected a whole number"},
+        {HEAD CONFIG
+         "\"verdict\": \"held\", \"against\": \"anchor\", \"anchor_drifted\": 1}]}",
+         "configs[0].anchor_drifted: expected true or false"},
     };
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         tap_case(broken[i].error);
@@ -215,6 +279,7 @@ static void test_table(void)
     HAS(out.data, "slow    regressed   +5.");
     HAS(out.data, "anchor   7 (1 marked)");
     HAS(out.data, "same    held");
+    HAS(out.data, "anchor   7 (anchor missing in 1 of 8)");
     HAS(out.data, "none    unmeasured  -");
     HAS(out.data, "    wrong result?[31m (fault: the PR)\n");
     HAS(out.data, "regressed on Some \"CPU\": slow: +5.");

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns which unclear verdicts `unclear = pass` passes.
+ *
+ * The game. Head is somebody's who wants a regression to pass. An honest head of his would be
+ * called regressed by a clear margin; he may only make it worse. What he plays with:
+ *   - head's times: delays, in replicates and samples of his choice, so that head scatters and
+ *     its interval straddles a line;
+ *   - when head is missing: in the replicates, or the samples, where it was slow;
+ *   - marks: he loads the machine while head runs, so that a slow replicate is left out;
+ *   - failing, in some replicates or in all.
+ * He does not choose the times of main's arms: anchor, base and control run main's code.
+ * (A head that times itself faster than it is plays another game: measure/ and verification.)
+ *
+ * So a doubt passes only if it is one that the machine can have made, not head:
+ *   - it is a doubt about the line itself, made of enough replicates: `straddles`, or
+ *     `own-unclear`. Gaps, marks that left too few, no samples, any failure never pass;
+ *   - few were left out: at most one for two that were judged, and at most one in ten for
+ *     anything but a mark (else it is `gaps`);
+ *   - head scatters no more than three times as far as the same binary does against itself:
+ *     what straddles because of head's own scatter is head's doing;
+ *   - it would not be regressed if head scattered as control does, and every replicate that was
+ *     left out were the worst that is left: no delay, gap or mark can buy more than that.
+ * Delays raise the estimate, and the two that are left out of it, scatter and absence, are
+ * bounded by what main's own code shows on this machine.
+ *
+ * "As control does" is its scatter against the anchor; where stored samples decide, theirs;
+ * never less than a tenth of the threshold, a margin that nobody has to fear, nor than a tick
+ * of the clock makes. Without either it is that tenth. The other configs are no help: head runs
+ * there, too. */
+#include "judge/compare_internal.h"
+
+#include "judge/num.h"
+
+enum { LEFT_OUT_ONE_IN = 2, SCATTER_TIMES = 3, THRESHOLD_PARTS = 10 };
+
+static double scatter_of_logs(const double *values, size_t count)
+{
+    double mean = 0;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        mean += num_log(values[i]) / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        double off = num_log(values[i]) - mean;
+        sum += num_mul(off, off);
+    }
+    return count < 2 ? 0 : num_sqrt(sum / (double)(count - 1));
+}
+
+/* How far ratios scatter here without head's doing. */
+static double machine_scatter(const struct judged *judged, enum against against,
+                              const struct estimate *line)
+{
+    const struct config_log *log = &judged->log;
+    double least = judged->rule->threshold / THRESHOLD_PARTS;
+    double scatter = against == AGAINST_STORED
+                         ? scatter_of_logs(log->stored_medians, log->stored_count)
+                         : log->control.scatter;
+    if (scatter < least)
+        scatter = least;
+    return scatter > line->workings.tick_scatter ? scatter : line->workings.tick_scatter;
+}
+
+bool head_scatters(const struct judged *judged, enum against against,
+                   const struct estimate *line)
+{
+    return line->scatter > SCATTER_TIMES * machine_scatter(judged, against, line);
+}
+
+/* Would the line be wholly above `floor`, if head scattered as the machine does? */
+static bool above(const struct estimate *line, size_t left_out, double scatter, double floor)
+{
+    double worst = line->logs[0];
+    for (size_t i = 1; i < line->replicates; i++)
+        if (line->logs[i] > worst)
+            worst = line->logs[i];
+    const struct missing missing = {left_out, worst};
+    return change_claimed(line, &missing, scatter) > floor;
+}
+
+static const char *refusal(const struct judged *judged, enum against against)
+{
+    const struct config_verdict *out = judged->out;
+    const struct estimate *line = line_of(judged, against);
+    const struct estimate *own = &judged->log.base;
+    size_t left_out = judged->samples->count - line->replicates;
+    bool has_own = against != AGAINST_BASE && own->change.known;
+    double scatter = machine_scatter(judged, against, line);
+    if (LEFT_OUT_ONE_IN * left_out > line->replicates)
+        return "too many replicates were left out";
+    if (head_scatters(judged, against, line) ||
+        (out->clause == CLAUSE_OWN_UNCLEAR && head_scatters(judged, against, own)))
+        return "head scatters more than three times as far as the machine does";
+    if (above(line, left_out, scatter, judged->rule->threshold) &&
+        (!has_own || above(own, left_out, scatter, judged->rule->own_floor)))
+        return "it would be regressed if head scattered as the machine does";
+    return NULL;
+}
+
+bool doubt_passes(struct judged *judged, enum against against)
+{
+    struct config_verdict *out = judged->out;
+    if (out->clause != CLAUSE_STRADDLES && out->clause != CLAUSE_OWN_UNCLEAR)
+        return false;
+    const char *why = refusal(judged, against);
+    if (why != NULL && judged->rule->unclear_passes)
+        add_reason(out, "; `unclear = pass` does not pass it: %s", why);
+    return why == NULL;
+}

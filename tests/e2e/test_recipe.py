@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How a kernel is built is part of the kernel: a changed recipe is measured, each arm is built by
+its own commit's, and a build sees nothing but what its commit lists. `ratchet check` on local
+repositories; what the daemon makes of it is in test_daemon.py and test_promote.py."""
+
+import json
+import os
+import re
+
+import lib
+import scene
+from lib import eq, has, lacks, ok
+
+SLOW = "-O0"  # of the sample kernel: several times as long as -O2
+
+
+def conf(**edits):
+    """The sample's ci/ratchet.conf; O="-O0" compiles so, command="…" replaces the command, more="…"
+    is added at the end."""
+    text = scene.conf().replace("-O2", edits.get("O", "-O2"))
+    if "command" in edits:
+        text = re.sub(r"command = .*", "command = " + edits["command"].replace("\\", "\\\\"), text)
+    return text + edits.get("more", "")
+
+
+def recipe(**edits):
+    return {"ci/ratchet.conf": conf(**edits)}
+
+
+def sample(files=None):
+    repo = lib.Repo()
+    files = {**scene.tree(), **(files or {})}
+    repo.commit({path: text for path, text in files.items() if text is not None}, "the kernel")
+    return repo
+
+
+def stored(commit, environment=None, ns=50000.0):
+    """A baseline.json whose anchor is `commit`."""
+    return {"baselines/cpu/baseline.json": json.dumps({
+        "schema": "ratchet.baseline/1", "device": {"slug": "cpu", "name": "a CPU"},
+        "configs": [{"name": "small", "unit": "ns", "clock_resolution_ns": 1,
+                     "problem": {"batch": 1, "heads": 1, "heads_kv": 1, "seq_q": 48, "seq_k": 48,
+                                 "head_dim": 32, "dtype": "fp32", "causal": False},
+                     "commit": commit, "code": "sha256:" + "0" * 64,
+                     "environment": environment or {}, "recorded": "2026-01-05T09:00:00Z",
+                     "why": "new", "replicates": [[ns + 7 * i + j for j in range(5)]
+                                                  for i in range(8)]}]})}
+
+
+def a_changed_recipe():
+    """A pull request that changes nothing but the recipe is measured"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "lazy", recipe(O=SLOW))
+    result = host.check(repo, "lazy")
+    if scene.fair(result, (1, "regressed"), "-O0 is regressed")[0] == 1:
+        eq(result.config()["clause"], "beyond", "and the clause says by what")
+    has(result.file("report.md"), "built by its own recipe", "the report tells how head is built")
+    same = conf().replace('[build "cpu"]', '; another comment\n[build "cpu"]').replace(
+        "    output = kernels/attention.so\n", "").replace(
+        "    command =", "    output = \"kernels/attention.so\"\n    command   =")
+    scene.branch(repo, "words", {"ci/ratchet.conf": same})
+    result = host.check(repo, "words")
+    eq(result.brief(), (0, "held"), "other bytes of the same recipe")
+    eq(result.verdict["clause"], "not-touched", "are not a change of the kernel")
+    scene.branch(repo, "path", {"ci/ratchet.conf": conf().replace(
+        "path = kernels", "path = kernels\n    path = README")})
+    eq(host.check(repo, "path").config()["clause"], "identical-code",
+       "another list of paths is built, and found to be the same code")
+
+
+def the_anchor_keeps_its_recipe():
+    """Main that lost by its recipe stays lost: the anchor is not rebuilt by the new one"""
+    host, repo = scene.Host(), sample()
+    anchor = repo.sha()
+    repo.commit({**recipe(O=SLOW), **stored(anchor)}, "lazy main")
+    scene.branch(repo, "comment", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})
+    result = host.check(repo, "comment")
+    eq(result.brief(), (0, "held"), "another comment")
+    eq((result.config()["clause"], result.config()["against"]), ("identical-code", "base"),
+       "is base's code, not the anchor's")
+    scene.branch(repo, "refactored", "refactored")
+    result = host.check(repo, "refactored")
+    if scene.fair(result, (0, "held"), "a neutral change")[0] == 0:
+        eq(result.config()["clause"], "lost-on-main", "main lost it before")
+        ok(result.config()["change"] > 0.3, "against the anchor as it was", result.config())
+
+
+def anchors_without_a_recipe():
+    """An anchor whose commit says nothing is built as its baseline records, else as base is; the
+    report tells"""
+    command = re.search(r"command = (.*)", conf()).group(1)
+    for what, before, facts, words in (
+            ("recorded", None, {"build": command, "build_output": "kernels/attention.so"},
+             "as its baseline records"),
+            ("recorded, from before outputs were", None, {"build": command},
+             "as its baseline records"),
+            ("nothing recorded", None, {}, "by base's recipe"),
+            ("a section that is broken", conf().replace("output =", "outputs ="), {},
+             "by base's recipe"),
+            ("an old file with other words", conf(more="[ancient]\n    key = 1\n"), {}, None)):
+        repo = sample({"ci/ratchet.conf": before})
+        anchor = repo.sha()
+        repo.commit({**recipe(O=SLOW), **stored(anchor, facts)}, "main")
+        scene.branch(repo, "refactored", "refactored")
+        result = scene.Host().check(repo, "refactored")
+        ok(result.code in (0, 2), what + ": judged", result.text)
+        report = result.file("report.md")
+        if words is None:
+            lacks(report, "is built", what + ": by its own")
+        else:
+            has(report, words, what + ": said")
+        if result.code == 0:
+            eq(result.config()["clause"], "within" if words == "by base's recipe"
+               else "lost-on-main", what + ": as it was built")
+
+
+def a_recipe_that_builds_no_more():
+    """An old recipe that no longer builds: base's is tried and said; if neither does, unclear"""
+    repo = sample(recipe(command="cc-of-1999 -O2 -o kernels/attention.so kernels/attention.c"))
+    anchor = repo.sha()
+    repo.commit({**recipe(), **stored(anchor)}, "today's compiler")
+    scene.branch(repo, "refactored", "refactored")
+    host = scene.Host()
+    result = host.check(repo, "refactored")
+    scene.fair(result, (0, "held"), "built by base's recipe")
+    has(result.file("report.md"), "no longer builds by its own recipe", "and the report says so")
+    repo = sample({"kernels/attention.c": scene.kernel("broken")})
+    anchor = repo.sha()
+    repo.commit({**scene.tree(), **stored(anchor)}, "mended")
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow")
+    eq(result.brief(), (2, "unclear"), "nothing is claimed against an anchor that cannot run")
+    eq((result.config()["clause"], result.config()["fault"]), ("anchor-unbuilt", "the host"),
+       "why, and whose")
+
+
+def a_broken_recipe():
+    """A section that is broken in the merge is the pull request's; the rest of its file is not read"""
+    host, repo = scene.Host(), sample()
+    for name, text, words in (
+            ("unknown", conf().replace("output =", "outputs ="), "outputs"),
+            ("missing", conf().replace("    output = kernels/attention.so\n", ""), "output"),
+            ("outside", conf().replace("= kernels/attention.so", "= ../attention.so"), "output"),
+            ("section", conf().replace('[build "cpu"]', '[build "nvidia-l4"]').replace(
+                '[bench "cpu"]', '[bench "nvidia-l4"]'), "[build"),
+            ("pathless", conf().replace("    path = kernels\n", ""), "kernel.path"),
+            ("syntax", conf() + "[build\n", "ratchet.conf"),
+            ("include", conf() + "[include]\n    path = /etc/passwd\n", "include"),
+            ("gone", None, "ratchet.conf")):
+        scene.branch(repo, name, {"ci/ratchet.conf": text})
+        result = host.check(repo, name)
+        eq((result.code, result.verdict["clause"], result.verdict["fault"]),
+           (3, "bad-recipe", "the PR"), name)
+        has(result.verdict["reason"], words, name + ": named")
+    scene.branch(repo, "elsewhere", {"ci/ratchet.conf": conf(
+        more="[rule]\n    treshold = 90%\n[strange]\n    key = 1\n")})
+    result = host.check(repo, "elsewhere")
+    eq((result.code, result.verdict["clause"]), (0, "not-touched"), "what is not of the kernel")
+    has(result.file("report.md"), "cannot be used", "but its author hears of it")
+
+
+def whose_fault():
+    """When head fails, base is looked at before anybody is blamed"""
+    host = scene.Host()
+    repo = sample({"kernels/attention.c": scene.kernel("broken")})
+    scene.branch(repo, "broken", {"kernels/attention.c": scene.kernel("broken", "/* more */\n")})
+    result = host.check(repo, "broken")
+    eq((result.code, result.verdict["clause"], result.verdict["fault"]),
+       (3, "build-failed", "the base"), "main does not build")
+    has(result.file("report.md"), "undeclared_factor", "its log is shown")
+    repo = sample({"kernels/attention.c": scene.kernel("wrong")})
+    scene.branch(repo, "wrong", {"kernels/attention.c": scene.kernel("wrong", "int more(void);\n"
+                                 "int more(void) { return 3; }\nint (*used)(void) = more;\n")})
+    result = host.check(repo, "wrong")
+    eq((result.code, result.config()["fault"]), (3, "the base"), "main is wrong")
+    repo = sample({"kernels/attention.c": scene.kernel("wrong")})
+    scene.branch(repo, "crash", "crash")
+    result = host.check(repo, "crash")
+    eq((result.code, result.config()["fault"]), (3, "the base"), "wrong main, crashing head")
+
+
+def linked(repo, path, target):
+    os.symlink(target, os.path.join(repo.path, path))
+
+
+def paths_that_name_nothing():
+    """A [kernel] path that is no file or folder of base or of the merge guards nothing: it is refused"""
+    host = scene.Host()
+    for path, words in (("kernels/*.c", "kernels/*.c"), ("kernel", "kernel"),
+                        ("Kernels", "kernels"), ("kernels/attention.c/x", "attention.c/x")):
+        repo = sample({"ci/ratchet.conf": conf().replace(
+            "path = kernels", "path = kernels/attention.h\n    path = " + path)})
+        scene.branch(repo, "docs", {"README": "other words\n"})
+        result = host.check(repo, "docs")
+        eq((result.code, result.verdict["clause"], result.verdict["fault"]),
+           (3, "bad-path", "the base"), path)
+        has(result.verdict["reason"], words, path + ": named")
+        scene.branch(repo, "slow", "slow")
+        eq(host.check(repo, "slow").verdict["clause"], "bad-path", path + ": whatever it changes")
+    repo = sample()
+    repo.commit({"elsewhere/attention.c": scene.kernel("right")}, "more")
+    for path in ("kernels", "README", "ci/ratchet.conf"):
+        scene.branch(repo, "same", {"README": path})
+        eq(host.check(repo, "same").code, 0, "a path that is there")
+    scene.branch(repo, "moved", {"ci/ratchet.conf": conf().replace("path = kernels",
+                                                                   "path = nowhere")})
+    result = host.check(repo, "moved")
+    eq((result.code, result.verdict["clause"], result.verdict["fault"]), (3, "bad-path", "the PR"),
+       "a pull request that points at nothing")
+    scene.branch(repo, "new", {"ci/ratchet.conf": conf().replace(
+        "path = kernels", "path = kernels\n    path = kernels2"), "kernels2/x.h": "/* */\n"})
+    eq(host.check(repo, "new").code, 0, "one that points at what it brings")
+
+
+def paths_behind_links():
+    """A path that is a link, or lies behind one, is refused by name"""
+    host = scene.Host()
+    for link, target, path in (("linked", "kernels", "linked"), ("linked", ".", "linked/kernels"),
+                               ("linked", "kernels/attention.c", "linked")):
+        repo = sample({"ci/ratchet.conf": conf().replace("path = kernels", "path = " + path)})
+        linked(repo, link, target)
+        repo.commit({}, "a link")
+        scene.branch(repo, "slow", "slow")
+        result = host.check(repo, "slow")
+        eq((result.code, result.verdict["clause"], result.verdict["fault"]),
+           (3, "bad-path", "the base"), path)
+        has(result.verdict["reason"], "`%s`" % path, path + ": named")
+        has(result.verdict["reason"], "link", path + ": why")
+    repo = sample({"elsewhere/attention.c": scene.kernel("slow")})
+    repo.git("checkout", "-q", "-b", "swap")
+    repo.git("rm", "-rq", "kernels")
+    linked(repo, "kernels", "elsewhere")
+    repo.commit({}, "the folder becomes a link")
+    result = host.check(repo, "swap")
+    eq((result.code, result.verdict["clause"], result.verdict["fault"]), (3, "bad-path", "the PR"),
+       "a pull request that puts a link in its place")
+
+
+def a_build_sees_its_paths_alone():
+    """What lies outside [kernel] path cannot change a build, for it is not there"""
+    host = scene.Host()
+    script = "cc -O2 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -o kernels/attention.so " \
+             "kernels/attention.c -lm\n"
+    repo = sample({"build.sh": script, **recipe(command="sh build.sh")})
+    scene.branch(repo, "sly", {"build.sh": script.replace("-O2", SLOW)})
+    result = host.check(repo, "sly")
+    eq((result.code, result.verdict["verdict"]), (0, "held"), "nothing that a build sees was changed")
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow")
+    eq((result.code, result.verdict["clause"], result.verdict["fault"]),
+       (3, "build-failed", "the base"), "but such a main cannot be built")
+    has(result.verdict["reason"], "`build.sh`: not under [kernel] path", "and says why")
+    repo = sample({"common/fast.h": "#define TIMES 1\n",
+                   "kernels/attention.c": '#include "../common/fast.h"\n' + scene.kernel("right")})
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow")
+    eq((result.code, result.verdict["fault"]), (3, "the base"), "a header elsewhere")
+    has(result.verdict["reason"], "common/fast.h", "is named")
+    repo = sample({"common/fast.h": "#define TIMES 1\n",
+                   "kernels/attention.c": '#include "../common/fast.h"\n' + scene.kernel("right"),
+                   "ci/ratchet.conf": conf().replace("path = kernels",
+                                                     "path = kernels\n    path = common")})
+    scene.branch(repo, "header", {"common/fast.h": "#define TIMES 2\n"})
+    eq(host.check(repo, "header").config()["clause"], "identical-code", "listed, it is seen")
+
+
+lib.main(a_build_sees_its_paths_alone, paths_that_name_nothing, paths_behind_links,
+         a_changed_recipe, the_anchor_keeps_its_recipe, anchors_without_a_recipe,
+         a_recipe_that_builds_no_more, a_broken_recipe, whose_fault)
