@@ -194,7 +194,7 @@ static void settle_verdicts(struct comparison *comparison, const struct promotio
         for (size_t c = 0; c < comparison->count; c++) {
             struct config_verdict *verdict = &comparison->configs[c];
             if (moves[i].why[0] == '\0' || strcmp(moves[i].name, verdict->config.name) != 0 ||
-                verdict->verdict == VERDICT_IMPROVED)
+                verdict->verdict == VERDICT_IMPROVED || verdict->clause == CLAUSE_RETIRED)
                 continue;
             verdict->verdict = VERDICT_HELD;
             verdict->fault = FAULT_NONE;

@@ -38,8 +38,6 @@ MUST_CHECK int git_open_existing(const char *path, struct git_repo **repo, struc
 /* Its absolute path without links: of the bare repository, or of the folder with `.git` in
  * it. Borrowed. A struct git_remote_spec may name it. */
 const char *git_path(const struct git_repo *repo);
-/* Was it cloned without its older commits? */
-MUST_CHECK int git_is_shallow(struct git_repo *repo, bool *shallow, struct err *err);
 /* Was it cloned without all of its history? */
 MUST_CHECK int git_is_shallow(struct git_repo *repo, bool *yes, struct err *err);
 void git_close(struct git_repo **repo);

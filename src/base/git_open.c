@@ -210,19 +210,6 @@ const char *git_path(const struct git_repo *repo)
     return repo->path;
 }
 
-int git_is_shallow(struct git_repo *repo, bool *shallow, struct err *err)
-{
-    git_repository *lib;
-    if (gitlib_repo(repo, &lib, err) < 0)
-        return -1;
-    git_error_clear();
-    int code = git_repository_is_shallow(lib);
-    if (code < 0)
-        return gitlib_error(err, code, "cannot read repository %s", repo->path);
-    *shallow = code > 0;
-    return 0;
-}
-
 void git_close(struct git_repo **repo)
 {
     if (*repo == NULL)

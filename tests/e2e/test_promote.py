@@ -121,6 +121,26 @@ def only_what_improved():
     eq(after["two"][1], "new", "the new one is recorded")
 
 
+def retired():
+    """A config that main's ci/ratchet.conf lists no more leaves the baseline, by name, in one commit"""
+    s = scene.github("right", configs=TWO)
+    host = scene.Host(s)
+    host.promote()
+    before = recorded(s)
+    eq(list(before), ["one", "two"], "both at first")
+    dropped = merge(s, "drop", {"ci/ratchet.conf": scene.conf(configs=TWO[:1])})
+    result = host.promote()
+    eq(recorded(s), {"one": before["one"]}, "one stays as it was, the other is gone")
+    has(log(s).splitlines()[0], "two retired", "the commit says so")
+    has(log(s), "two: retired: ci/ratchet.conf lists it no more", "and why")
+    eq({c["name"]: (c["verdict"], c["clause"]) for c in result.verdict["configs"]}["two"],
+       ("held", "retired"), "and the verdict")
+    eq(verdict_of(s, dropped), ["success"], "which is green")
+    at = tip(s)
+    host.promote()
+    eq(tip(s), at, "nothing moves twice")
+
+
 def accepted():
     """A loss that a person accepts by name moves the anchor; one that a stranger accepts does not"""
     s = scene.github("right")
@@ -435,6 +455,6 @@ def killed_while_pushing():
     eq(log(s, count=9).count("Ratchet-Promotion:"), 1, "once")
 
 
-lib.main(the_road_of_main, only_what_improved, accepted, anchor_gone, race, protected, no_permission,
+lib.main(the_road_of_main, only_what_improved, retired, accepted, anchor_gone, race, protected, no_permission,
          through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
          killed_between_the_runs, killed_while_pushing)
