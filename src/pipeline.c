@@ -9,6 +9,7 @@
 #include "judge/samples.h"
 #include "judge/verdict.h"
 #include "measure/checkout.h"
+#include "pipeline_main.h"
 #include "publish/report.h"
 
 #include <stdarg.h>
@@ -76,6 +77,7 @@ static int open_github(struct pipeline *pipeline, const char *token, struct err 
         return err_set(err, ERR_INPUT, "repository `%s` is not allowed on this host",
                        pipeline->job.repository);
     pipeline->repository = repository;
+    memcpy(pipeline->job.repository, repository->name, sizeof pipeline->job.repository);
     if (repository->host_token) {
         if (host_read_token(repository, pipeline->token, err) != 0)
             return -1;
@@ -519,6 +521,7 @@ int pipeline_check(struct pipeline *pipeline, struct err *err)
             return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
         pipeline_unmeasured(pipeline, FAULT_BASE, CLAUSE_BAD_CONFIG, &problem);
     }
+    pipeline_quote_main(pipeline);
     pipeline_say(pipeline, "%s: %s", verdict_name(pipeline->comparison.verdict),
                  pipeline->comparison.reason);
     return 0;
@@ -599,7 +602,9 @@ int pipeline_write(struct pipeline *pipeline, struct err *err)
 
 static void status_context(const struct pipeline *pipeline, char out[128])
 {
-    snprintf(out, 128, "ratchet/%s", pipeline->job.device);
+    /* A fast-forward shares the pull request's SHA, so main's own verdict has its own. */
+    snprintf(out, 128, "ratchet/%s%s", pipeline->job.device,
+             pipeline->job.kind == JOB_PROMOTE ? " (promotion)" : "");
 }
 
 int pipeline_announce(struct pipeline *pipeline, const char *state, const char *text,

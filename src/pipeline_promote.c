@@ -6,6 +6,7 @@
 #include "judge/compare.h"
 #include "judge/samples.h"
 #include "judge/verdict.h"
+#include "pipeline_main.h"
 #include "publish/promote.h"
 
 #include <stdio.h>
@@ -116,6 +117,9 @@ static bool could_move(const struct pipeline *pipeline, const struct promotion_a
 {
     if (accept->count > 0)
         return true;
+    for (size_t i = 0; pipeline->has_baseline && i < pipeline->baseline.count; i++)
+        if (pipeline->baseline.configs[i].retired)
+            return true;
     for (size_t i = 0; i < pipeline->comparison.count; i++) {
         const struct config_verdict *verdict = &pipeline->comparison.configs[i];
         const struct baseline_config *entry =
@@ -190,7 +194,7 @@ static void settle_verdicts(struct comparison *comparison, const struct promotio
         for (size_t c = 0; c < comparison->count; c++) {
             struct config_verdict *verdict = &comparison->configs[c];
             if (moves[i].why[0] == '\0' || strcmp(moves[i].name, verdict->config.name) != 0 ||
-                verdict->verdict == VERDICT_IMPROVED)
+                verdict->verdict == VERDICT_IMPROVED || verdict->clause == CLAUSE_RETIRED)
                 continue;
             verdict->verdict = VERDICT_HELD;
             verdict->fault = FAULT_NONE;
@@ -369,5 +373,7 @@ int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *a
     }
     if (*wait_s > 0)
         pipeline_say(pipeline, "second run in %u s", *wait_s);
+    else
+        pipeline_keep_main(pipeline);
     return 0;
 }

@@ -300,8 +300,7 @@ static void add_line(struct curl_slist **lines, const char *name, const char *va
         *lines = longer;
 }
 
-static struct curl_slist *request_lines(const struct http_request *request,
-                                        const char *token, bool *failed)
+static struct curl_slist *request_lines(const struct http_request *request, bool *failed)
 {
     struct curl_slist *lines = NULL;
     add_line(&lines, "Expect:", "", failed); /* curl would wait a second for a 100 */
@@ -309,8 +308,8 @@ static struct curl_slist *request_lines(const struct http_request *request,
         add_line(&lines, "Accept: ", request->accept, failed);
     if (request->body != NULL)
         add_line(&lines, "Content-Type: ", "application/json; charset=utf-8", failed);
-    if (token != NULL)
-        add_line(&lines, "Authorization: Bearer ", token, failed);
+    if (request->token != NULL)
+        add_line(&lines, "Authorization: Bearer ", request->token, failed);
     for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL; i++)
         add_line(&lines, request->headers[i], "", failed);
     return lines;
@@ -395,14 +394,13 @@ static int explain(CURLcode code, const char *detail, const struct exchange *exc
 
 /* `redirect` gets where the answer sends us, or "". */
 static int exchange_once(const struct http_request *request, const char *url,
-                         const char *token, long timeout_ms,
-                         struct http_response *response, char redirect[URL_MAX_BYTES + 1],
-                         struct err *err)
+                         long timeout_ms, struct http_response *response,
+                         char redirect[URL_MAX_BYTES + 1], struct err *err)
 {
     __attribute__((cleanup(free_easy))) CURL *curl = curl_easy_init();
     bool failed = false;
     __attribute__((cleanup(free_lines))) struct curl_slist *lines =
-        request_lines(request, token, &failed);
+        request_lines(request, &failed);
     if (curl == NULL)
         return err_set(err, ERR_HOST, "%s %.300s: out of memory", request->method, url);
     if (failed)
@@ -431,9 +429,16 @@ static int exchange_once(const struct http_request *request, const char *url,
     return 0;
 }
 
+/* 303 is not among them: it would turn a write into a read. */
 static bool is_redirect(long status)
 {
     return status == 301 || status == 302 || status == 307 || status == 308;
+}
+
+/* An address for a message; with an `@` it may hold a password. */
+static const char *shown(const char *url)
+{
+    return strchr(url, '@') == NULL ? url : "…@…";
 }
 
 static long long now_ms(void)
@@ -447,7 +452,6 @@ int http_send(const struct http_request *request, struct http_response *response
               struct err *err)
 {
     char url[URL_MAX_BYTES + 1], redirect[URL_MAX_BYTES + 1];
-    const char *token = request->token;
     long long deadline_ms = now_ms() + request->timeout_ms;
     if (!copy_part(url, sizeof url, request->url, strlen(request->url)))
         return err_set(err, ERR_INPUT, "%s: url is longer than %d bytes", request->method,
@@ -456,23 +460,22 @@ int http_send(const struct http_request *request, struct http_response *response
         struct origin origin;
         if (!origin_of(url, &origin)) /* with an `@` it may hold a password */
             return err_set(err, ERR_INPUT, "%s: not a plain http or https url: `%.300s`",
-                           request->method, strchr(url, '@') == NULL ? url : "…@…");
+                           request->method, shown(url));
         long long left_ms = deadline_ms - now_ms();
         if (left_ms <= 0)
             return err_set(err, ERR_TIMEOUT, "%s %.300s: no whole answer within %u ms",
                            request->method, url, request->timeout_ms);
-        if (exchange_once(request, url, token, (long)left_ms, response, redirect, err)
-            < 0)
+        if (exchange_once(request, url, (long)left_ms, response, redirect, err) < 0)
             return -1;
-        if (!is_redirect(response->status) || redirect[0] == '\0'
-            || strcmp(request->method, "GET") != 0)
+        if (!is_redirect(response->status) || redirect[0] == '\0')
             return 0;
         if (redirects == REDIRECTS_MAX)
-            return err_set(err, ERR_HOST, "GET %.300s: more than %d redirects",
-                           request->url, REDIRECTS_MAX);
-        /* Once away from home the token stays behind, also for a redirect back. */
+            return err_set(err, ERR_HOST, "%s %.300s: more than %d redirects",
+                           request->method, request->url, REDIRECTS_MAX);
         if (!http_same_origin(redirect, request->url))
-            token = NULL;
+            return err_set(err, ERR_AUTH,
+                           "%s %.300s: %ld to `%.300s`, which is another server: refused",
+                           request->method, url, response->status, shown(redirect));
         memcpy(url, redirect, sizeof url);
     }
 }

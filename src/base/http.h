@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only user of libcurl. One request at a time, blocking, with a deadline; certificates
- * checked; http and https only; no redirect followed to another scheme, host or port with
- * the token. Retries are the caller's: it knows what may be repeated. */
+ * checked; http and https only; a few redirects followed, method and body as they were, and
+ * only within the request's own scheme, host and port. Retries are the caller's: it knows
+ * what may be repeated. */
 #ifndef RATCHET_BASE_HTTP_H
 #define RATCHET_BASE_HTTP_H
 
@@ -37,7 +38,8 @@ void http_response_init(struct http_response *response, size_t body_max);
 void http_response_free(struct http_response *response);
 
 /* Any HTTP answer is success here, whatever its status. No answer is ERR_HOST (or
- * ERR_TIMEOUT), a body beyond body.max ERR_LIMIT; texts name method and URL, no token. */
+ * ERR_TIMEOUT), a body beyond body.max ERR_LIMIT, a redirect to another server ERR_AUTH: it
+ * hears nothing of us. Texts name method and URL, no token. */
 MUST_CHECK int http_send(const struct http_request *request, struct http_response *response,
                          struct err *err);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { OUTPUT_MAX = 4 << 20 };
 
@@ -37,6 +38,21 @@ static int read_numbers(struct calibrate_options *given, struct err *err)
     return 0;
 }
 
+/* baselines/<device>/calibration.json of the work tree that the folder `repo` is in. */
+static int path_in_tree(const char *repo, const char *slug, char out[FILE_PATH_BYTES],
+                        struct err *err)
+{
+    char tree[FILE_PATH_BYTES], git[FILE_PATH_BYTES], folder[FILE_PATH_BYTES];
+    if (cli_real_path(repo, tree, err) != 0 || file_path(git, err, "%s/.git", tree) != 0)
+        return -1;
+    if (access(git, F_OK) != 0)
+        return err_set(err, ERR_USAGE, "`%s` has no work tree to write to: give --output", tree);
+    return file_path(folder, err, "%s/baselines/%s", tree, slug) != 0 ||
+                   file_mkdirs(folder, 0755, err) != 0
+               ? -1
+               : file_path(out, err, "%s/calibration.json", folder);
+}
+
 /* Draw the checks, write calibration.json, print the tables. */
 static int conclude(const struct calibrate_options *given, const struct pool *pool,
                     const struct rule *rule, struct err *err)
@@ -50,16 +66,9 @@ static int conclude(const struct calibrate_options *given, const struct pool *po
     if (simulate(pool, rule, (size_t)given->check_count, rule->seed, &figures, err) != 0 ||
         tables_json(pool, rule, &figures, &json, err) != 0)
         return -1;
-    if (given->output != NULL) {
-        if (file_path(path, err, "%s", given->output) != 0)
-            return -1;
-    } else {
-        if (file_path(path, err, "%s/baselines/%s", given->local.repo, pool->device.slug) != 0 ||
-            file_mkdirs(path, 0755, err) != 0 ||
-            file_path(path, err, "%s/baselines/%s/calibration.json", given->local.repo,
-                      pool->device.slug) != 0)
-            return -1;
-    }
+    if (given->output != NULL ? file_path(path, err, "%s", given->output) != 0
+                              : path_in_tree(given->local.repo, pool->device.slug, path, err) != 0)
+        return -1;
     if (file_write(path, json.data, json.len, 0644, err) != 0)
         return -1;
     tables_markdown(pool, rule, &figures, &markdown);
@@ -72,10 +81,11 @@ static int conclude(const struct calibrate_options *given, const struct pool *po
 static int from_file(const struct calibrate_options *given, struct err *err)
 {
     struct pool pool __attribute__((cleanup(pool_free))) = {0};
-    struct limits limits = limits_default();
+    struct limits limits;
     struct rule rule;
-    if (calibrate_read(given->from, &limits, &pool, NULL, err) != 0 ||
-        cli_read_rule(given->rules, pool.device.slug, &rule, err) != 0)
+    if (cli_limits(given->local.config, &limits, err) != 0 ||
+        calibrate_read(given->from, &limits, &pool, NULL, err) != 0 ||
+        cli_read_rule(given->rules, pool.device.slug, &limits, &rule, err) != 0)
         return -1;
     return conclude(given, &pool, &rule, err);
 }

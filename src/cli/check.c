@@ -3,6 +3,7 @@
  * one pull request of a configured one. */
 #include "cli/cli.h"
 
+#include "cli/local.h"
 #include "intake/event.h"
 #include "intake/values.h"
 #include "judge/verdict.h"
@@ -59,21 +60,6 @@ static void print_result(const struct pipeline *pipeline, const struct check_opt
     printf("report: %s/report.md\n", pipeline->folder);
 }
 
-static int publish(struct pipeline *pipeline, struct err *err)
-{
-    char path[FILE_PATH_BYTES];
-    struct outbox *outbox = NULL;
-    struct outbox_result result;
-    if (file_path(path, err, "%s/outbox.db", pipeline->folder) != 0 ||
-        outbox_open(path, &outbox, err) != 0)
-        return -1;
-    int sent = pipeline_publish(pipeline, outbox, &result, err);
-    outbox_close(&outbox);
-    if (sent == 0 && result.refusal[0] != '\0')
-        fprintf(stderr, "ratchet check: not posted: %s\n", result.refusal);
-    return sent;
-}
-
 static int walk(struct pipeline *pipeline, const struct check_options *options, struct err *err)
 {
     struct err problem = {0};
@@ -87,7 +73,7 @@ static int walk(struct pipeline *pipeline, const struct check_options *options, 
         if (pipeline_check(pipeline, err) != 0)
             return -1;
     }
-    if (pipeline_write(pipeline, err) != 0 || (github && publish(pipeline, err) != 0))
+    if (pipeline_write(pipeline, err) != 0 || (github && local_publish(pipeline, "check", err) != 0))
         return -1;
     print_result(pipeline, options);
     return comparison_exit(&pipeline->comparison);

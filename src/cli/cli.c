@@ -2,7 +2,6 @@
 /* Owns options, the host's configuration and the folders of a run by hand. */
 #include "cli/cli.h"
 
-#include "base/git.h"
 #include "intake/config.h"
 #include "judge/baseline.h"
 #include "judge/samples.h"
@@ -15,11 +14,6 @@
 #include <unistd.h>
 
 #define HOST_CONFIG "/etc/ratchet/ratchetd.conf"
-
-static void free_text(char **text)
-{
-    free(*text);
-}
 
 static const struct cli_option *find_option(const struct cli_option *options, const char *word,
                                             size_t len)
@@ -107,35 +101,58 @@ int cli_find_harness(struct host *host, struct err *err)
     return 0;
 }
 
+static const char *config_path(const char *given)
+{
+    return given != NULL ? given : access(HOST_CONFIG, R_OK) == 0 ? HOST_CONFIG : NULL;
+}
+
+static int load_host(const char *path, struct host *host, struct err *err)
+{
+    if (host_load(path, host, err) == 0)
+        return 0;
+    if (err->class == ERR_NOT_FOUND)
+        err->class = ERR_USAGE; /* a file named on the command line */
+    return -1;
+}
+
 int cli_host(const char *path, struct host *host, struct err *err)
 {
-    if (path == NULL && access(HOST_CONFIG, R_OK) == 0)
-        path = HOST_CONFIG;
-    if ((path == NULL ? host_default(host, err) : host_load(path, host, err)) != 0) {
-        if (err->class == ERR_NOT_FOUND)
-            err->class = ERR_USAGE; /* a file named on the command line */
+    path = config_path(path);
+    if ((path == NULL ? host_default(host, err) : load_host(path, host, err)) != 0)
         return -1;
-    }
     return cli_find_harness(host, err);
 }
 
-/* Looked at first: git_open would make a repository where there is none. */
+int cli_limits(const char *path, struct limits *limits, struct err *err)
+{
+    struct host host = {.limits = limits_default()}; /* needs no home, as host_default would */
+    path = config_path(path);
+    if (path != NULL && load_host(path, &host, err) != 0)
+        return -1;
+    *limits = host.limits;
+    return 0;
+}
+
+int cli_open_repo(const char *path, struct git_repo **repo, struct err *err)
+{
+    if (git_open_existing(path, repo, err) == 0)
+        return 0;
+    if (err->class == ERR_NOT_FOUND)
+        err->class = ERR_USAGE; /* a folder named on the command line */
+    return err_wrap(err, "--repo");
+}
+
 int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct err *err)
 {
-    char inside[FILE_PATH_BYTES], bare[FILE_PATH_BYTES];
-    char *real __attribute__((cleanup(free_text))) = realpath(path, NULL);
-    if (real == NULL || file_path(inside, err, "%s/.git", real) != 0 ||
-        file_path(bare, err, "%s/objects", real) != 0 ||
-        (access(inside, F_OK) != 0 && access(bare, F_OK) != 0))
-        return err_set(err, ERR_USAGE, "`%s` is not a git repository", path);
-    return file_path(out, err, "%s", real);
+    GIT_AUTO *repo = NULL;
+    return cli_open_repo(path, &repo, err) == 0 ? file_path(out, err, "%s", git_path(repo)) : -1;
 }
 
 int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
                 struct err *err)
 {
     GIT_AUTO *repo = NULL;
-    if (git_open(path, &repo, err) != 0)
+    if (cli_open_repo(path, &repo, err) != 0)
         return -1;
     if (git_resolve(repo, revision, sha, err) == 0)
         return 0;
@@ -219,19 +236,19 @@ void cli_say(void *context, const char *line)
     fprintf(stderr, "ratchet: %s\n", line);
 }
 
-int cli_read_rule(const char *path, const char *slug, struct rule *rule, struct err *err)
+int cli_read_rule(const char *path, const char *slug, const struct limits *limits,
+                  struct rule *rule, struct err *err)
 {
     *rule = rule_default();
     if (path == NULL)
         return 0;
-    struct limits limits = limits_default();
     struct ratchet_config *config = malloc(sizeof *config);
     BUF_AUTO text;
-    buf_init(&text, limits.config_bytes);
+    buf_init(&text, limits->config_bytes);
     int result = config == NULL ? err_set(err, ERR_HOST, "out of memory")
                  : file_read(path, &text, err) != 0
                      ? (err->class = ERR_INPUT, -1)
-                     : config_parse(text.data, text.len, path, slug, &limits, config, err);
+                     : config_parse(text.data, text.len, path, slug, limits, config, err);
     if (result == 0)
         *rule = config->rule;
     free(config);

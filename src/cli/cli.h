@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/git.h"
 #include "intake/host.h"
 #include "model.h"
 
@@ -47,8 +48,13 @@ MUST_CHECK int cli_options(int argc, char **argv, const struct cli_option *optio
  * was installed, unless configured. */
 MUST_CHECK int cli_host(const char *path, struct host *host, struct err *err);
 MUST_CHECK int cli_find_harness(struct host *host, struct err *err);
+/* Its limits alone, for those who only read files: of the same configuration. */
+MUST_CHECK int cli_limits(const char *path, struct limits *limits, struct err *err);
 
-/* The absolute path of a git repository that exists. */
+/* The git repository of a command's --repo, bare or not and whoever owns it: that of the folder
+ * `path` or the nearest one above it, as git finds it. Never made. None is ERR_USAGE. */
+MUST_CHECK int cli_open_repo(const char *path, struct git_repo **repo, struct err *err);
+/* Its absolute path: of the bare repository, or of the folder with `.git` in it. */
 MUST_CHECK int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct err *err);
 /* The SHA of a revision of it. */
 MUST_CHECK int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
@@ -82,8 +88,8 @@ MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
                                  struct baseline *out, struct err *err);
 
 /* The rule of a ci/ratchet.conf for a device, or the default one where `path` is NULL. */
-MUST_CHECK int cli_read_rule(const char *path, const char *slug, struct rule *rule,
-                             struct err *err);
+MUST_CHECK int cli_read_rule(const char *path, const char *slug, const struct limits *limits,
+                             struct rule *rule, struct err *err);
 
 /* A line of progress on stderr; `context` is not used. */
 void cli_say(void *context, const char *line);

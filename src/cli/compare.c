@@ -34,13 +34,15 @@ static int compare_text(const struct samples *samples, const struct baseline *ba
 
 int cli_compare(int argc, char **argv, struct err *err)
 {
-    const char *baseline_path = NULL, *rules = NULL, *path = NULL, *against = NULL;
+    const char *baseline_path = NULL, *rules = NULL, *path = NULL, *against = NULL,
+               *config = NULL;
     bool json = false, explain = false;
     size_t count;
     const struct cli_option options[] = {{"baseline", &baseline_path, NULL},
                                          {"against", &against, NULL},
                                          {"explain", NULL, &explain},
                                          {"rules", &rules, NULL},
+                                         {"config", &config, NULL},
                                          {"json", NULL, &json},
                                          {NULL, NULL, NULL}};
     if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
@@ -49,17 +51,18 @@ int cli_compare(int argc, char **argv, struct err *err)
         return err_set(err, ERR_USAGE, "expected one samples.json");
     if (json && explain)
         return err_set(err, ERR_USAGE, "--explain is text for people: not with --json");
-    struct limits limits = limits_default();
+    struct limits limits;
     struct samples samples __attribute__((cleanup(samples_free))) = {0};
     struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
     struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
     struct rule rule;
     BUF_AUTO text;
     buf_init(&text, OUTPUT_MAX);
-    if (cli_read_samples_against(path, against, &limits, &samples, err) != 0 ||
+    if (cli_limits(config, &limits, err) != 0 ||
+        cli_read_samples_against(path, against, &limits, &samples, err) != 0 ||
         (baseline_path != NULL &&
          cli_read_baseline(baseline_path, &limits, &baseline, err) != 0) ||
-        cli_read_rule(rules, samples.device.slug, &rule, err) != 0 ||
+        cli_read_rule(rules, samples.device.slug, &limits, &rule, err) != 0 ||
         compare_text(&samples, baseline_path == NULL ? NULL : &baseline, &rule, json, explain,
                      &comparison, &text, err) != 0)
         return -1;
@@ -69,19 +72,22 @@ int cli_compare(int argc, char **argv, struct err *err)
 
 int cli_report(int argc, char **argv, struct err *err)
 {
-    const char *samples_path = NULL, *baseline_path = NULL, *path = NULL;
+    const char *samples_path = NULL, *baseline_path = NULL, *path = NULL, *config = NULL;
     size_t count;
     const struct cli_option options[] = {{"samples", &samples_path, NULL},
                                          {"baseline", &baseline_path, NULL},
+                                         {"config", &config, NULL},
                                          {NULL, NULL, NULL}};
     if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
         return -1;
     if (count != 1)
         return err_set(err, ERR_USAGE, "expected one verdict.json");
-    struct limits limits = limits_default();
+    struct limits limits;
     struct samples samples __attribute__((cleanup(samples_free))) = {0};
     struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
     struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+    if (cli_limits(config, &limits, err) != 0)
+        return -1;
     BUF_AUTO text;
     BUF_AUTO markdown;
     buf_init(&text, limits.samples_bytes);

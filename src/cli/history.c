@@ -1,100 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `ratchet history`: the baseline's moves along first parents. Git is the database. */
+/* `ratchet history`: the baseline's moves along first parents. Git is the database, and is only
+ * read. */
 #include "cli/cli.h"
 
-#include "base/git.h"
 #include "judge/baseline.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { HISTORY_COMMITS_MAX = 100000 };
+enum { HISTORY_COMMITS_MAX = 100000, SHORT_SHA = 10 };
 
-static void print_move(const struct git_commit_info *commit, const struct baseline *old,
-                       const struct baseline *now)
+struct history {
+    struct git_repo *repo;
+    const char *device;
+    char path[FILE_PATH_BYTES]; /* of baseline.json in a commit */
+    struct limits limits;
+    size_t moves;               /* printed so far */
+};
+
+static void print_line(struct history *history, const char *commit, const char *day,
+                       const struct baseline_config *entry, const char *why)
 {
-    char when[32];
+    printf("%.*s  %.10s  %-28s %-8s kernel %.*s%s%s\n", SHORT_SHA, commit, day,
+           entry->config.name, why, SHORT_SHA, entry->commit,
+           entry->who[0] != '\0' ? "  by " : "", entry->who);
+    history->moves++;
+}
+
+static void print_moves(struct history *history, const struct git_commit_info *commit,
+                        const struct baseline *old, const struct baseline *now)
+{
+    char day[32];
     time_t seconds = (time_t)commit->time;
     struct tm utc;
     gmtime_r(&seconds, &utc);
-    strftime(when, sizeof when, "%Y-%m-%d", &utc);
+    strftime(day, sizeof day, "%Y-%m-%d", &utc);
     for (size_t i = 0; i < now->count; i++) {
         const struct baseline_config *entry = &now->configs[i];
         const struct baseline_config *before = baseline_find(old, entry->config.name);
-        if (before != NULL && strcmp(before->recorded, entry->recorded) == 0)
-            continue;
-        printf("%.10s  %s  %-28s %-8s kernel %.10s%s%s\n", commit->sha, when,
-               entry->config.name, entry->why, entry->commit,
-               entry->who[0] != '\0' ? "  by " : "", entry->who);
+        if (before == NULL || strcmp(before->recorded, entry->recorded) != 0)
+            print_line(history, commit->sha, day, entry, entry->why);
     }
+    for (size_t i = 0; i < old->count; i++)
+        if (baseline_find(now, old->configs[i].config.name) == NULL)
+            print_line(history, commit->sha, day, &old->configs[i], "gone");
 }
 
-static int read_at(struct git_repo *repo, const char *sha, const char *path,
-                   struct baseline *out, struct err *err)
+/* What the last commit that is here has was recorded in it or before; `^`, as git marks it. */
+static void print_inherited(struct history *history, const struct git_commit_info *commit,
+                            const struct baseline *now)
 {
-    struct limits limits = limits_default();
+    char mark[SHORT_SHA + 1];
+    snprintf(mark, sizeof mark, "^%.*s", SHORT_SHA - 1, commit->sha);
+    for (size_t i = 0; i < now->count; i++)
+        print_line(history, mark, now->configs[i].recorded, &now->configs[i],
+                   now->configs[i].why);
+}
+
+/* None in that commit: an empty one. */
+static int read_at(struct history *history, const char *sha, struct baseline *out,
+                   struct err *err)
+{
     struct err problem = {0};
     BUF_AUTO text;
-    buf_init(&text, limits.baseline_bytes);
-    if (git_read_file(repo, sha, path, &text, &problem) != 0) {
+    buf_init(&text, history->limits.baseline_bytes);
+    if (git_read_file(history->repo, sha, history->path, &text, &problem) != 0) {
         if (problem.class == ERR_NOT_FOUND)
             return 0;
         *err = problem;
         return -1;
     }
-    return baseline_parse(text.data, text.len, path, &limits, out, err);
+    if (baseline_parse(text.data, text.len, history->path, &history->limits, out, err) == 0)
+        return 0;
+    return err_wrap(err, "%.*s", SHORT_SHA, sha);
 }
 
-static int walk(struct git_repo *repo, const char *head, const char *folder, struct err *err)
+/* The commit's own moves; `parent` NULL: there is none before it. */
+static int show(struct history *history, const struct git_commit_info *commit,
+                const char *parent, struct err *err)
 {
-    char path[FILE_PATH_BYTES];
-    struct git_commit_info commit;
-    if (file_path(path, err, "%s/baseline.json", folder) != 0 ||
-        git_read_commit(repo, head, &commit, err) != 0)
+    const char *const paths[] = {history->path};
+    bool differs = true;
+    struct baseline old __attribute__((cleanup(baseline_free))) = {0};
+    struct baseline now __attribute__((cleanup(baseline_free))) = {0};
+    if (parent != NULL &&
+        git_differs(history->repo, parent, commit->sha, paths, 1, &differs, NULL, err) != 0)
         return -1;
-    for (int i = 0; i < HISTORY_COMMITS_MAX && commit.parent_count > 0; i++) {
-        const char *const paths[] = {path};
-        bool differs;
-        char first[256];
-        struct git_commit_info parent;
-        if (git_differs(repo, commit.parents[0], commit.sha, paths, 1, &differs, first, err) != 0)
+    if (!differs)
+        return 0;
+    if ((parent != NULL && read_at(history, parent, &old, err) != 0) ||
+        read_at(history, commit->sha, &now, err) != 0)
+        return -1;
+    print_moves(history, commit, &old, &now);
+    return 0;
+}
+
+/* The clone has no more. */
+static int end_shallow(struct history *history, const struct git_commit_info *commit,
+                       struct err *err)
+{
+    struct baseline now __attribute__((cleanup(baseline_free))) = {0};
+    if (read_at(history, commit->sha, &now, err) != 0)
+        return -1;
+    print_inherited(history, commit, &now);
+    fflush(stdout);
+    fprintf(stderr, "ratchet history: the history ends at %.*s: a shallow clone\n", SHORT_SHA,
+            commit->sha);
+    return 0;
+}
+
+static int walk(struct history *history, const char *head, struct err *err)
+{
+    bool shallow;
+    struct git_commit_info commit, parent;
+    if (git_is_shallow(history->repo, &shallow, err) != 0 ||
+        git_read_commit(history->repo, head, &commit, err) != 0)
+        return -1;
+    for (int i = 0; i < HISTORY_COMMITS_MAX; i++) {
+        struct err problem = {0};
+        bool root = commit.parent_count == 0;
+        if (!root && git_read_commit(history->repo, commit.parents[0], &parent, &problem) != 0 &&
+            !(shallow && problem.class == ERR_NOT_FOUND)) {
+            *err = problem;
             return -1;
-        if (differs) {
-            struct baseline old __attribute__((cleanup(baseline_free))) = {0};
-            struct baseline now __attribute__((cleanup(baseline_free))) = {0};
-            if (read_at(repo, commit.parents[0], path, &old, err) != 0 ||
-                read_at(repo, commit.sha, path, &now, err) != 0)
-                return -1;
-            print_move(&commit, &old, &now);
         }
-        if (git_read_commit(repo, commit.parents[0], &parent, err) != 0)
+        /* libgit2 1.7 gives the last commit of a shallow clone no parent, 1.5 one that is
+         * missing. */
+        if (shallow && (root || problem.class == ERR_NOT_FOUND))
+            return end_shallow(history, &commit, err);
+        if (show(history, &commit, root ? NULL : parent.sha, err) != 0)
             return -1;
+        if (root) {
+            if (history->moves == 0)
+                fprintf(stderr, "ratchet history: nothing recorded yet for %s\n",
+                        history->device);
+            return 0;
+        }
         commit = parent;
     }
+    fflush(stdout);
+    fprintf(stderr, "ratchet history: only the last %d commits were looked at\n",
+            HISTORY_COMMITS_MAX);
     return 0;
 }
 
 int cli_history(int argc, char **argv, struct err *err)
 {
-    const char *path = ".", *device = "cpu", *head = "HEAD";
+    const char *path = ".", *head = "HEAD", *config = NULL;
+    struct history history = {.device = "cpu"};
     const struct cli_option options[] = {{"repo", &path, NULL},
-                                         {"device", &device, NULL},
+                                         {"device", &history.device, NULL},
                                          {"head", &head, NULL},
+                                         {"config", &config, NULL},
                                          {NULL, NULL, NULL}};
-    char folder[FILE_PATH_BYTES], sha[GIT_SHA_BYTES], inside[FILE_PATH_BYTES];
+    char sha[GIT_SHA_BYTES];
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
         return -1;
-    if (!model_name_ok(device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", device);
-    if (file_path(folder, err, "baselines/%s", device) != 0 ||
-        file_path(inside, err, "%s/.git", path) != 0)
-        return -1;
-    if (access(inside, F_OK) != 0)
-        return err_set(err, ERR_USAGE, "`%s` is not a git repository", path);
+    if (!model_name_ok(history.device))
+        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", history.device);
     GIT_AUTO *repo = NULL;
-    if (git_open(path, &repo, err) != 0 || git_resolve(repo, head, sha, err) != 0)
+    if (file_path(history.path, err, "baselines/%s/baseline.json", history.device) != 0 ||
+        cli_limits(config, &history.limits, err) != 0 || cli_open_repo(path, &repo, err) != 0)
         return -1;
-    return walk(repo, sha, folder, err);
+    if (git_resolve(repo, head, sha, err) != 0) {
+        err->class = ERR_USAGE; /* a name on the command line */
+        return err_wrap(err, "`%s`", path);
+    }
+    history.repo = repo;
+    return walk(&history, sha, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the opening of a local pipeline. */
+/* Owns the opening of a local pipeline, and the one try of posting without a daemon. */
 #include "cli/local.h"
 
 #include <stdio.h>
@@ -52,4 +52,19 @@ void local_free(struct local **local)
     cli_drop_scratch(&(*local)->folders);
     free(*local);
     *local = NULL;
+}
+
+int local_publish(struct pipeline *pipeline, const char *command, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    struct outbox *outbox = NULL;
+    struct outbox_result result;
+    if (file_path(path, err, "%s/outbox.db", pipeline->folder) != 0 ||
+        outbox_open(path, &outbox, err) != 0)
+        return -1;
+    int sent = pipeline_publish(pipeline, outbox, &result, err);
+    outbox_close(&outbox);
+    if (sent == 0 && result.refusal[0] != '\0')
+        fprintf(stderr, "ratchet %s: not posted: %s\n", command, result.refusal);
+    return sent;
 }

@@ -27,4 +27,8 @@ MUST_CHECK int local_open(const struct local_options *given, struct local *out,
                           struct err *err);
 void local_free(struct local **local); /* of a calloc; closed first */
 
+/* Comment and status of a check or promotion that runs in this process. What GitHub declines
+ * is said on stderr and fails nothing; `command` is who says it. */
+MUST_CHECK int local_publish(struct pipeline *pipeline, const char *command, struct err *err);
+
 #endif

@@ -3,6 +3,7 @@
  * where a person accepts a loss by name. */
 #include "cli/cli.h"
 
+#include "cli/local.h"
 #include "judge/verdict.h"
 #include "pipeline.h"
 
@@ -34,7 +35,7 @@ static int print_result(struct pipeline *pipeline, struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, 16 << 20);
-    if (pipeline_write(pipeline, err) != 0)
+    if (pipeline_write(pipeline, err) != 0 || local_publish(pipeline, "promote", err) != 0)
         return -1;
     verdict_format_table(&pipeline->comparison, &text);
     fwrite(text.data, 1, text.len, stdout);

@@ -42,11 +42,10 @@ static const char *from_environment(const char *name)
     return value == NULL ? "" : value;
 }
 
-static int read_event(struct event *event, struct err *err)
+static int read_event(const struct limits *limits, struct event *event, struct err *err)
 {
-    struct limits limits = limits_default();
     BUF_AUTO text;
-    buf_init(&text, limits.event_bytes);
+    buf_init(&text, limits->event_bytes);
     const char *path = from_environment("GITHUB_EVENT_PATH");
     const char *name = from_environment("GITHUB_EVENT_NAME");
     if (name[0] == '\0' || path[0] == '\0')
@@ -54,8 +53,9 @@ static int read_event(struct event *event, struct err *err)
                        "GITHUB_EVENT_NAME and GITHUB_EVENT_PATH are not set: run this in a "
                        "GitHub Actions step, or use `ratchet check`");
     if (file_read(path, &text, err) != 0) {
+        bool too_long = err->class == ERR_LIMIT;
         err->class = ERR_INPUT;
-        return err_wrap(err, "event");
+        return err_wrap(err, "event%s", too_long ? " ([limits] event-bytes)" : "");
     }
     return event_parse(name, text.data, text.len, event, err);
 }
@@ -81,6 +81,8 @@ static int send_submit(const struct submit *submit, struct client_connection *co
         event->pr, "device", submit->device);
     if (message == NULL)
         return err_set(err, ERR_INPUT, "the event's fields do not make a message");
+    if (add_text(message, "ref", event->ref, err) != 0)
+        return -1;
     static const struct {
         const char *key, *variable;
     } fields[] = {
@@ -183,6 +185,12 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
                text_of(message, "state"));
         return 0;
     }
+    if (strcmp(type, "ignored") == 0) {
+        print_foreign(text_of(message, "text"));
+        submit->exit_code = EXIT_HELD;
+        submit->ended = true;
+        return 0;
+    }
     if (strcmp(type, "file") == 0)
         return on_file(submit, message, last, err);
     if (strcmp(type, "result") == 0)
@@ -272,13 +280,11 @@ int cli_submit(int argc, char **argv, struct err *err)
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         (wait != NULL && value_int(wait, 0, 86400, "--wait", &wait_s, err) != 0))
         return -1;
-    if (socket == NULL) {
-        if (cli_host(config, &host, err) != 0)
-            return -1;
-        socket = host.socket;
-    }
-    submit.socket = socket;
-    if (read_event(&submit.event, err) != 0)
+    if ((socket != NULL ? cli_limits(config, &host.limits, err) : cli_host(config, &host, err)) !=
+        0)
+        return -1;
+    submit.socket = socket != NULL ? socket : host.socket;
+    if (read_event(&host.limits, &submit.event, err) != 0)
         return -1;
     if (submit.event.ignored) {
         print_foreign(submit.event.why);

@@ -166,7 +166,7 @@ static int read_rules(const struct sweep_options *given, struct pipeline *pipeli
     if (cli_real_path(given->repo, local, err) != 0)
         return err_wrap(err, "the configs (--head none: shapes by options alone)");
     if (cli_resolve(local, given->head, pipeline->job.head, err) != 0 ||
-        git_open(local, &pipeline->repo, err) != 0)
+        git_open_existing(local, &pipeline->repo, err) != 0)
         return -1;
     return pipeline_read_rules(pipeline, pipeline->job.head, err);
 }

@@ -5,8 +5,9 @@
  *     client                                    daemon
  *     submit  version, kind, repository, pr,    accepted  job, state, known
  *             device, run, attempt, job,        log       text (one line)
- *             repository_id, api, token         file      name, data (a piece; in order)
- *     cancel                                    result    exit, verdict, reason, comment
+ *             repository_id, api, token,        file      name, data (a piece; in order)
+ *             ref (of a push)                   result    exit, verdict, reason, comment
+ *     cancel                                    ignored   text: no job; the connection ends
  *     status                                    job       id, state, … (one per job), then end
  *                                               error     text, exit; the connection ends
  *

@@ -51,18 +51,40 @@ static int parse_key(const struct host_repository *repository, const json_t *mes
     return 0;
 }
 
+/* Which branch was pushed is the step's word, and which one is promoted the host's: names of git
+ * are compared byte for byte. A client of before says nothing; what is measured is the host's
+ * branch as it is fetched, whatever was said. */
+static int parse_push(const struct host_repository *repository, const json_t *message,
+                      struct request *out, struct err *err)
+{
+    static const char heads[] = "refs/heads/";
+    char ref[JOB_REF_BYTES];
+    out->job.kind = JOB_PROMOTE;
+    memcpy(out->job.base_ref, repository->branch, sizeof out->job.base_ref);
+    if (!json_has(message, "ref"))
+        return 0;
+    if (json_get_string(message, "ref", &at, ref, sizeof ref, err) != 0)
+        return -1;
+    bool is_branch = strncmp(ref, heads, sizeof heads - 1) == 0;
+    const char *name = is_branch ? ref + sizeof heads - 1 : ref;
+    if (is_branch && strcmp(name, repository->branch) == 0)
+        return 0;
+    out->ignored = true;
+    snprintf(out->why, sizeof out->why, "the push is to `%s`, not to `%.200s`: nothing to do",
+             name, repository->branch);
+    return 0;
+}
+
 static int parse_kind(const struct host_repository *repository, const json_t *message,
-                      struct job *job, struct err *err)
+                      struct request *out, struct err *err)
 {
     char kind[16];
     long long pr = 0;
+    struct job *job = &out->job;
     if (json_get_string(message, "kind", &at, kind, sizeof kind, err) != 0)
         return -1;
-    if (strcmp(kind, "promote") == 0) {
-        job->kind = JOB_PROMOTE;
-        memcpy(job->base_ref, repository->branch, sizeof job->base_ref);
-        return 0;
-    }
+    if (strcmp(kind, "promote") == 0)
+        return parse_push(repository, message, out, err);
     if (strcmp(kind, "check") != 0)
         return err_set(err, ERR_INPUT, "submit: kind: expected `check` or `promote`, not `%s`",
                        kind);
@@ -105,32 +127,46 @@ static int get_token(const struct host_repository *repository, const json_t *mes
     return json_get_string(message, "token", &at, token, MESSAGE_TOKEN_BYTES, err);
 }
 
-int request_parse(const struct host *host, const json_t *message, struct job *out,
-                  char token[MESSAGE_TOKEN_BYTES], struct err *err)
+static const struct host_repository *find_repository(const struct host *host,
+                                                     const char *name, struct err *err)
 {
-    struct job job = {0};
+    const struct host_repository *repository =
+        event_repository_ok(name) ? host_find_repository(host, name) : NULL;
+    if (repository == NULL)
+        err_set(err, ERR_INPUT,
+                "repository `%s` is not allowed on this host: its configuration has no section "
+                "of that name (was it renamed?)",
+                name);
+    return repository;
+}
+
+int request_parse(const struct host *host, const json_t *message, struct request *out,
+                  struct err *err)
+{
+    struct request request = {0};
+    struct job *job = &request.job;
     long long version;
     if (json_get_int(message, "version", &at, 0, INT_MAX, &version, err) != 0)
         return -1;
     if (version != MESSAGE_VERSION)
         return err_set(err, ERR_INPUT, "the client speaks version %lld, this daemon %d", version,
                        MESSAGE_VERSION);
-    if (json_get_string(message, "repository", &at, job.repository, sizeof job.repository,
+    if (json_get_string(message, "repository", &at, job->repository, sizeof job->repository,
                         err) != 0 ||
-        get_piece(message, "device", job.device, sizeof job.device, err) != 0)
+        get_piece(message, "device", job->device, sizeof job->device, err) != 0)
         return -1;
-    const struct host_repository *repository =
-        event_repository_ok(job.repository) ? host_find_repository(host, job.repository) : NULL;
+    const struct host_repository *repository = find_repository(host, job->repository, err);
     if (repository == NULL)
-        return err_set(err, ERR_INPUT, "repository `%s` is not allowed on this host",
-                       job.repository);
-    if (host_find_device(host, job.device) == NULL)
-        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host", job.device);
-    if (check_api(repository, message, err) != 0 ||
-        parse_kind(repository, message, &job, err) != 0 ||
-        parse_key(repository, message, &job, err) != 0 ||
-        get_token(repository, message, token, err) != 0)
         return -1;
-    *out = job;
+    memcpy(job->repository, repository->name, sizeof job->repository); /* case and all */
+    if (host_find_device(host, job->device) == NULL)
+        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host", job->device);
+    if (check_api(repository, message, err) != 0 ||
+        parse_kind(repository, message, &request, err) != 0 ||
+        parse_key(repository, message, job, err) != 0 ||
+        get_token(repository, message, request.token, err) != 0)
+        return -1;
+    *out = request;
+    explicit_bzero(request.token, sizeof request.token);
     return 0;
 }

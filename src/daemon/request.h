@@ -15,10 +15,18 @@
 /* root, the daemon's own user, and daemon.allow-user. */
 bool request_user_ok(const struct host *host, uid_t uid);
 
-/* A `submit` message into a job that is allowed here and the token it brought ("" where the
- * host keeps one). Refused: a repository or device that is not configured, another API
- * address than the host's, a key or number that is malformed, no token where one is needed. */
-MUST_CHECK int request_parse(const struct host *host, const json_t *message, struct job *job,
-                             char token[MESSAGE_TOKEN_BYTES], struct err *err);
+struct request {
+    struct job job;
+    char token[MESSAGE_TOKEN_BYTES]; /* that it brought; "" where the host keeps one */
+    bool ignored;                    /* nothing to do here: no job, and `why` is said */
+    char why[MODEL_TEXT_BYTES];
+};
+
+/* A `submit` message into a job that is allowed here. Ignored: a push to another branch than
+ * the one that this host promotes. Refused: a repository or device that is not configured,
+ * another API address than the host's, a key or number that is malformed, no token where one is
+ * needed. Wiping the token is the caller's part. */
+MUST_CHECK int request_parse(const struct host *host, const json_t *message,
+                             struct request *out, struct err *err);
 
 #endif

@@ -255,38 +255,56 @@ static int send_log_so_far(const struct server *server, struct client *client, s
 
 /* ---- messages ---- */
 
-static int on_submit(struct server *server, struct client *client, const json_t *message,
+/* What was asked for is nothing to do here; the client is told why, and the connection ends. */
+static int send_ignored(struct client *client, const char *why, struct err *err)
+{
+    fprintf(stderr, "ratchetd: ignored: %s\n", why);
+    client->ending = true;
+    return message_add(&client->out, json_pack("{s:s, s:s}", "type", "ignored", "text", why),
+                       err);
+}
+
+static int start_job(struct server *server, struct client *client, struct request *request,
                      struct err *err)
 {
-    struct job job;
-    char token[MESSAGE_TOKEN_BYTES];
+    struct job *job = &request->job;
     bool known;
     struct queue_entry entry;
-    if (request_parse(server->host, message, &job, token, err) != 0 ||
-        queue_accept(server->queue, &job, &server->host->limits, &known, err) != 0 ||
-        queue_get(server->queue, job.id, &entry, err) != 0)
+    if (queue_accept(server->queue, job, &server->host->limits, &known, err) != 0 ||
+        queue_get(server->queue, job->id, &entry, err) != 0)
         return -1;
-    client->job = job.id;
-    struct note *note = note_of(server, job.id);
+    client->job = job->id;
+    struct note *note = note_of(server, job->id);
     if (note == NULL)
         return err_set(err, ERR_LIMIT, "too many jobs are known to this daemon");
-    memcpy(note->token, token, sizeof note->token);
-    explicit_bzero(token, sizeof token);
-    fprintf(stderr, "ratchetd: job %lld: %s %s #%d on %s\n", job.id, known ? "again" : "accepted",
-            job.repository, job.pr, job.device);
+    memcpy(note->token, request->token, sizeof note->token);
+    fprintf(stderr, "ratchetd: job %lld: %s %s #%d on %s\n", job->id,
+            known ? "again" : "accepted", job->repository, job->pr, job->device);
     if (message_add(&client->out,
                     json_pack("{s:s, s:I, s:s, s:b}", "type", "accepted", "job",
-                              (json_int_t)job.id, "state", job_state_name(entry.state), "known",
+                              (json_int_t)job->id, "state", job_state_name(entry.state), "known",
                               known),
                     err) != 0 ||
         send_log_so_far(server, client, err) != 0)
         return -1;
     if (entry.state == JOB_CANCELLED)
-        return err_set(err, ERR_HOST, "job %lld was cancelled", job.id);
+        return err_set(err, ERR_HOST, "job %lld was cancelled", job->id);
     if (entry.state != JOB_DONE)
         return 0;
-    forget(server, job.id);
+    forget(server, job->id);
     return send_result(server, client, &entry, err);
+}
+
+static int on_submit(struct server *server, struct client *client, const json_t *message,
+                     struct err *err)
+{
+    struct request request;
+    if (request_parse(server->host, message, &request, err) != 0)
+        return -1;
+    int result = request.ignored ? send_ignored(client, request.why, err)
+                                 : start_job(server, client, &request, err);
+    explicit_bzero(request.token, sizeof request.token);
+    return result;
 }
 
 static int on_cancel(struct server *server, struct client *client, struct err *err)

@@ -195,10 +195,6 @@ static enum work_end publish(struct step *step)
     struct outbox *outbox = NULL;
     struct outbox_result result = {0};
     char path[FILE_PATH_BYTES];
-    if (step->entry.job.kind == JOB_PROMOTE)
-        return queue_finish(step->queue, step->entry.job.id, JOB_DONE, &err) == 0
-                   ? WORK_DONE
-                   : fail(step, &err);
     if (file_path(path, &err, "%s/outbox.db", step->host->state) != 0 ||
         load_verdict(step, &err) != 0 || outbox_open(path, &outbox, &err) != 0)
         return fail(step, &err);

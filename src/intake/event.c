@@ -222,14 +222,23 @@ static bool only_baselines(const json_t *commit, const char *key)
     return true;
 }
 
-/* A squash merge carries the words of the pull request's author: the trailer alone must not
- * keep a commit that changes more than baselines from being looked at. */
-static bool is_promotion(const json_t *payload)
+static bool is_our_commit(const json_t *commit)
 {
-    const json_t *commit = json_object_get(payload, "head_commit");
     const char *message = json_string_value(json_object_get(commit, "message"));
     return message != NULL && has_trailer(message) && only_baselines(commit, "added") &&
            only_baselines(commit, "modified") && only_baselines(commit, "removed");
+}
+
+/* A squash merge carries the words of the pull request's author: the trailer alone must not
+ * keep a commit that changes more than baselines from being looked at, nor may the last commit
+ * of a push hide those before it. */
+static bool is_promotion(const json_t *payload)
+{
+    const json_t *commits = json_object_get(payload, "commits");
+    bool ours = is_our_commit(json_object_get(payload, "head_commit"));
+    for (size_t i = 0; i < json_array_size(commits) && ours; i++)
+        ours = is_our_commit(json_array_get(commits, i));
+    return ours;
 }
 
 static int parse_push(const json_t *payload, const struct json_at *root, struct event *event,

@@ -26,9 +26,10 @@ struct event {
 /* Parse the payload of event `name`. Handled: pull_request (opened, synchronize, reopened,
  * edited, labeled, unlabeled, ready_for_review, closed → ignored), workflow_dispatch (input
  * `pull-request`, a positive number), push (a deleted branch, or one not `refs/heads/…`, is
- * ignored; so is a push whose head commit is ours: its message has our `Ratchet-Promotion:`
- * trailer). A null or missing pull_request object, other events and malformed fields are
- * ERR_INPUT. */
+ * ignored; so is a push whose commits are all ours: the messages have our
+ * `Ratchet-Promotion:` trailer, and they change baselines only). Whether the branch is the one
+ * that is promoted, the daemon knows. A null or missing pull_request object, other events and
+ * malformed fields are ERR_INPUT. */
 MUST_CHECK int event_parse(const char *name, const char *bytes, size_t len, struct event *out,
                            struct err *err);
 

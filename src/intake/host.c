@@ -536,7 +536,7 @@ int host_load(const char *path, struct host *out, struct err *err)
 {
     FD_AUTO fd = -1;
     BUF_AUTO text;
-    buf_init(&text, limits_default().config_bytes);
+    buf_init(&text, limits_default().config_bytes); /* the host's own are what is read here */
     if (open_trusted(path, S_IWOTH, "may be written by everyone: chmod o-w it", &fd, err) != 0 ||
         file_read_fd(fd, path, &text, err) != 0)
         return -1;

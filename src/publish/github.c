@@ -112,6 +112,40 @@ static int read_pull(const json_t *json, const char *name, struct github_pull *o
     return 0;
 }
 
+/* What GitHub calls our repository today. */
+static int name_now(const struct github *github, struct github_budget *budget,
+                    char out[JOB_REPOSITORY_BYTES], struct err *err)
+{
+    BUF_AUTO url;
+    buf_init(&url, URL_BYTES);
+    if (github_url(github, &url, err) < 0)
+        return -1;
+    GITHUB_ANSWER_AUTO answer = {0};
+    struct json_at root = {.key = url.data};
+    if (get_object(github, budget, url.data, &answer, err) < 0)
+        return -1;
+    return json_get_string(answer.json, "full_name", &root, out, JOB_REPOSITORY_BYTES, err);
+}
+
+/* A renamed repository answers under its new name: where that is ours, the pull request's
+ * sides get the name that the host knows. */
+static int use_own_name(const struct github *github, struct github_budget *budget,
+                        struct github_pull *pull, struct err *err)
+{
+    char now[JOB_REPOSITORY_BYTES];
+    bool no_fork = strcasecmp(pull->head_repository, pull->base_repository) == 0;
+    if (strcasecmp(pull->base_repository, github->repository) != 0) {
+        if (name_now(github, budget, now, err) < 0)
+            return -1;
+        if (strcasecmp(pull->base_repository, now) != 0)
+            return 0;
+    }
+    copy_optional(pull->base_repository, sizeof pull->base_repository, github->repository);
+    if (no_fork)
+        memcpy(pull->head_repository, pull->base_repository, sizeof pull->head_repository);
+    return 0;
+}
+
 int github_get_pull(const struct github *github, int number, struct github_pull *out,
                     struct err *err)
 {
@@ -126,7 +160,8 @@ int github_get_pull(const struct github *github, int number, struct github_pull 
     GITHUB_ANSWER_AUTO answer = {0};
     struct github_pull pull;
     if (get_object(github, &budget, url.data, &answer, err) < 0
-        || read_pull(answer.json, url.data, &pull, err) < 0)
+        || read_pull(answer.json, url.data, &pull, err) < 0
+        || use_own_name(github, &budget, &pull, err) < 0)
         return -1;
     if (pull.number != number)
         return err_set(err, ERR_INPUT, "GET %s: the answer is about #%d", url.data,
@@ -137,8 +172,9 @@ int github_get_pull(const struct github *github, int number, struct github_pull 
 
 /* What pull_of_commit has found so far. */
 struct origin_search {
+    const struct github *github;
+    struct github_budget *budget;
     const char *sha;
-    const char *repository;
     const char *name;
     bool found, exact;
     struct github_pull pull;
@@ -149,9 +185,10 @@ static int look_for_origin(void *context, const json_t *item, struct err *err)
 {
     struct origin_search *search = context;
     struct github_pull pull;
-    if (read_pull(item, search->name, &pull, err) < 0)
+    if (read_pull(item, search->name, &pull, err) < 0
+        || (pull.merged && use_own_name(search->github, search->budget, &pull, err) < 0))
         return -1;
-    if (!pull.merged || strcasecmp(pull.base_repository, search->repository) != 0)
+    if (!pull.merged || strcmp(pull.base_repository, search->github->repository) != 0)
         return 0;
     const char *merge = github_text(item, "merge_commit_sha");
     bool exact = merge != NULL && strcmp(merge, search->sha) == 0;
@@ -175,7 +212,7 @@ int github_pull_of_commit(const struct github *github, const char *sha,
         return -1;
     buf_addf(&url, "/commits/%s/pulls?per_page=100", sha);
     struct origin_search search = {
-        .sha = sha, .repository = github->repository, .name = url.data};
+        .github = github, .budget = &budget, .sha = sha, .name = url.data};
     if (github_walk(github, &budget, url.data, look_for_origin, &search, err) < 0) {
         /* 422 is GitHub's word for a commit that it does not have. */
         if (err->class == ERR_INPUT && strstr(err->text, "No commit found") != NULL)
@@ -458,8 +495,10 @@ int github_open_pull(const struct github *github, const char *branch, const char
     if (failed)
         return err_set(err, ERR_INPUT,
                        "pull request from `%.100s`: its text is not UTF-8", branch);
-    struct pull_search search = {
-        .repository = github->repository, .branch = branch, .base = base};
+    char now[JOB_REPOSITORY_BYTES];
+    if (name_now(github, &budget, now, err) < 0)
+        return -1;
+    struct pull_search search = {.repository = now, .branch = branch, .base = base};
     for (;;) {
         if (find_open(github, &budget, list_url.data, &search, err) < 0)
             return -1;

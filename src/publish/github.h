@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calls of the GitHub REST API that we make, with its rules: version header, serial
  * writes, rate limits and `retry-after` obeyed, 403 told from a rate limit, Link followed as
- * given but the token sent to the API's own origin only. GETs, PATCHes and PUTs are tried
+ * given but the token sent to the API's own origin only, redirects followed within that
+ * origin: a repository that was renamed or moved is still ours under the name that the host
+ * knows, which is how answers of here call it. GETs, PATCHes and PUTs are tried
  * again on 5xx and broken connections until `github_ms` has passed; a POST only by a caller
  * that first looks whether the last one arrived. */
 #ifndef RATCHET_PUBLISH_GITHUB_H

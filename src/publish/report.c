@@ -39,11 +39,13 @@ static void write_heading(const struct report_view *view, struct buf *out)
 {
     char marker[128];
     const struct comparison *comparison = view->report->comparison;
+    bool promotion = parts_is_promotion(view);
     report_marker(comparison->device.slug, marker);
-    buf_addf(out, "%s\n### Ratchet: %s ", marker,
-             parts_is_promotion(view) ? "baseline of" : verdict_name(comparison->verdict));
-    if (!parts_is_promotion(view))
-        buf_adds(out, "on ");
+    buf_addf(out, "%s\n### Ratchet: ", marker);
+    if (promotion && comparison_exit(comparison) == EXIT_HELD)
+        buf_adds(out, "baseline of ");
+    else
+        buf_addf(out, "%s%s on ", promotion ? "main " : "", verdict_name(comparison->verdict));
     parts_name(out, comparison->device.slug);
     buf_adds(out, "\n\n");
 }

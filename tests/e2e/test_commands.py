@@ -124,6 +124,90 @@ def status_and_history():
     has(result.err, host.socket, "that names the socket")
     result = host.ratchet("history", "--repo", repo.path)
     eq((result.code, result.out), (0, ""), "no baseline has no history")
+    eq(result.err, "ratchet history: nothing recorded yet for cpu\n", "and that is said")
+
+
+def recorded(repo):
+    """A history of three baselines: two configs recorded, one of them again, the other dropped."""
+    whole = json.loads(lib.read(os.path.join(lib.TOP, "baselines", "nvidia-h200", "baseline.json")))
+    whole["device"] = {"slug": "cpu", "name": "CPU"}
+    one, two = whole["configs"][:2]
+    again = dict(one, recorded="2026-11-28T00:00:00Z", why="improved")
+    for configs in ((one, two), (again, two), (again,)):
+        repo.commit({"baselines/cpu/baseline.json": json.dumps(dict(whole, configs=configs))}, "moved")
+        repo.commit({"README": "%d\n" % len(configs)}, "words")
+    return one["name"], two["name"]
+
+
+def which(out):
+    """[(config, why)] of a history's lines."""
+    return [tuple(line.split()[2:4]) for line in out.splitlines()]
+
+
+def history_anywhere():
+    """history reads what is there, from any folder, bare or shallow, and makes nothing"""
+    host, repo = scene.Host(), sample()
+    one, two = recorded(repo)
+    moves = [(two, "gone"), (one, "improved"), (one, "new"), (two, "new")]
+    for what, folder in (("its top", repo.path), ("a folder in it", os.path.join(repo.path, "kernels")),
+                         (".git", os.path.join(repo.path, ".git"))):
+        result = host.ratchet("history", "--repo", folder)
+        eq((result.code, which(result.out), result.err), (0, moves, ""), what)
+    bare = os.path.join(lib.temp_dir(), "bare.git")
+    repo.git("clone", "-q", "--bare", repo.path, bare)
+    result = host.ratchet("history", "--repo", bare)
+    eq((result.code, which(result.out), result.err), (0, moves, ""), "a bare repository")
+    for depth, seen, inherited in ((1, [], [(one, "improved")]),
+                                   (3, moves[:1], [(one, "improved"), (two, "new")]),
+                                   (5, moves[:2], [(one, "new"), (two, "new")])):
+        shallow = os.path.join(lib.temp_dir(), "shallow")
+        repo.git("clone", "-q", "--depth", str(depth), "file://" + repo.path, shallow)
+        last = repo.sha("HEAD~%d" % (depth - 1))
+        result = host.ratchet("history", "--repo", shallow)
+        eq((result.code, which(result.out)), (0, seen + inherited), "a clone %d deep tells what there is" % depth)
+        eq(result.err, "ratchet history: the history ends at %s: a shallow clone\n" % last[:10],
+           "and where it ends")
+        eq([line.startswith("^" + last[:9]) for line in result.out.splitlines()],
+           [False] * len(seen) + [True] * len(inherited), "what was there before is marked, as git does")
+    squashed = lib.Repo()
+    recorded(squashed)
+    squashed.git("checkout", "-q", "--orphan", "new")
+    squashed.git("commit", "-q", "-m", "all at once")
+    result = host.ratchet("history", "--repo", squashed.path)
+    eq((result.code, which(result.out)), (0, [(one, "improved")]), "a baseline in the first commit of all")
+    empty = lib.temp_dir()
+    for folder in (empty, os.path.join(empty, "none")):
+        result = host.ratchet("history", "--repo", folder)
+        eq((result.code, result.out), (64, ""), "where there is no repository")
+        has(result.err, folder, "it is named")
+    eq(os.listdir(empty), [], "and none is made")
+    eq(os.listdir(host.folder), ["ratchetd.conf"], "nor anything else")
+
+
+def from_anywhere():
+    """--repo finds its repository as git does: from a folder in it, whoever owns it"""
+    host, repo = scene.Host(), sample()
+    repo.commit({"README": "words\n"}, "words", branch="topic", onto="main")
+    below = os.path.join(repo.path, "kernels")
+    result = host.ratchet("check", "--config", host.config, "--head", "topic", "--repo", below)
+    eq(result.code, 0, "check from a folder below")
+    has(result.out, "kernel not touched", "judges the repository")
+    run = lib.run([lib.program("RATCHET"), "check", "--config", host.config, "--head", "topic"],
+                  env=host.env(), cwd=below)
+    eq((run.code, run.out.splitlines()[0]), (0, "held on cpu: kernel not touched"), "and without --repo")
+    eq(host.ratchet("verify", "--config", host.config, "--repo", below).code, 0, "verify, too")
+    eq(os.listdir(os.path.join(host.state, "repos")).__len__(), 1, "one cache for the one repository")
+    result = host.ratchet("check", "--config", host.config, "--repo", lib.temp_dir())
+    eq(result.code, 64, "where there is none")
+    has(result.err, "is not in a git repository", "it says so")
+    if os.geteuid() != 0:
+        raise lib.Skip("needs root to give a repository to somebody else")
+    for folder, folders, files in os.walk(repo.path):
+        for name in [folder] + [os.path.join(folder, f) for f in folders + files]:
+            os.lchown(name, 65534, 65534)
+    for words in (("check", "--head", "topic"), ("verify",), ("history",)):
+        result = host.ratchet(*words, "--config", host.config, "--repo", repo.path)
+        eq(result.code, 0, "somebody else's: " + words[0])
 
 
 def usage():
@@ -148,4 +232,4 @@ def usage():
        "output that cannot be written is no success")
 
 
-lib.main(stage_by_stage, verify, doctor, status_and_history, usage)
+lib.main(stage_by_stage, verify, doctor, status_and_history, history_anywhere, from_anywhere, usage)

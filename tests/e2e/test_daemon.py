@@ -131,6 +131,33 @@ def refused():
     has(absent.out, "77", "it is named")
 
 
+def limits_of_the_host():
+    """The ceilings of ratchetd.conf hold for the commands that only read files, too"""
+    s, host, _ = scenery(limits={"event-bytes": 6 << 20})
+    number, _ = scene.pull(s, "docs", {"README": "x\n"})
+    large = dict(scene.pull_event(s, number), padding="x" * (5 << 20))
+    step = host.step("pull_request", large)
+    eq(step.run().code, 64, "an event beyond the built-in limit")
+    has(step.log(), "is longer than 4194304 bytes", "is refused where no configuration is read")
+    step = host.step("pull_request", large, run=2)
+    eq(step.run("--config", host.config).brief(), (0, "held"), "and taken where the host allows it")
+    small = scene.Host(s, limits={"event-bytes": 1000, "samples-bytes": 1000, "config-bytes": 100})
+    step = host.step("pull_request", scene.pull_event(s, number), run=3)
+    eq(step.run("--config", small.config).code, 64, "an event beyond a smaller limit")
+    has(step.log(), "event ([limits] event-bytes): ", "names the limit")
+    has(step.log(), "is longer than 1000 bytes", "and is refused")
+    verdict, rules = (os.path.join(host.folder, name) for name in ("verdict.json", "rules"))
+    lib.write(verdict, step.env["GITHUB_EVENT_PATH"] * 100)
+    lib.write(rules, scene.conf())
+    samples = lib.write(os.path.join(host.folder, "samples.json"), json.dumps({
+        "schema": "ratchet.samples/1", "device": {"slug": "cpu", "name": "CPU"}, "configs": []}))
+    for words, bytes_ in ((("compare", verdict), 1000), (("report", verdict), 1000),
+                          (("compare", "--rules", rules, samples), 100)):
+        refused = host.ratchet(*words, "--config", small.config)
+        eq(refused.code, 64, words[0])
+        has(refused.err, "is longer than %d bytes" % bytes_, words[0] + ": refused by the host's limit")
+
+
 def strangers():
     """Other users of the host may not submit"""
     if os.geteuid() != 0:
@@ -385,6 +412,26 @@ def second_daemon():
     ok(daemon.listens(), "the first one goes on")
 
 
+def renamed():
+    """The repository is renamed while its pull request waits: comment and status still arrive"""
+    s, host, _ = scenery()
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    hold = s.fault("/statuses/", "hold", method="POST")
+    step = pull_step(s, host, number).start()
+    s.await_fault(hold)
+    s.on("", full_name="octo/moved")
+    s.release(hold)
+    eq(step.finish().brief(), (0, "held"), "the verdict")
+    eq(len(scene.ours(s, number)), 1, "one comment")
+    eq(scene.status(s, head), ["pending", "success"], "and the status")
+    has(runner_reads(step.file("output"))["comment"], "/octo/moved/pull/", "at its new address")
+    ok([r for r in s.requests("POST") if r["status"] == 307], "sent on by GitHub")
+    number, head = scene.pull(s, "later", {"README": "y\n"})
+    eq(host.check_pull(number).brief(), (0, "held"), "a check that begins later, git's part included")
+    eq((len(scene.ours(s, number)), scene.status(s, head)), (1, ["pending", "success"]),
+       "has both, too")
+
+
 def no_permission():
     """A token that may not post: summary and exit code still carry the verdict"""
     s, host, _ = scenery()
@@ -416,8 +463,8 @@ def github_goes_away():
     eq(scene.status(s, head)[-1], "failure", "and the status")
 
 
-lib.main(a_run, events, refused, strangers, hostile_messages, queue, cancel,
+lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, queue, cancel,
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,
-         second_daemon, no_permission, github_goes_away)
+         second_daemon, renamed, no_permission, github_goes_away)

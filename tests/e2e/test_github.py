@@ -208,9 +208,9 @@ def refused():
     eq((got["class"], got["error"].split(": ", 1)[1]), ("input", "410: Issues are disabled"), "410")
     s.fault("/pulls/1$", "answer", status=409, body={"message": "Conflict"})
     eq(drive(s, "get-pull", 1)["class"], "conflict", "409")
-    s.fault(COMMENTS, "answer", method="POST", status=301, body={"message": "Moved Permanently"},
+    s.fault(COMMENTS, "answer", method="POST", status=303, body={"message": "See Other"},
             headers={"Location": s.url + "/repositories/1/elsewhere"})
-    eq(upsert(s, body("x"))["class"], "input", "a write is not sent elsewhere")
+    eq(upsert(s, body("x"))["class"], "input", "a write does not become a read")
     before = len(s.requests())
     got = upsert(s, body("x" * 70000))
     eq(got["class"], "input", "too long a comment")
@@ -346,10 +346,60 @@ def token_stays():
             headers={"Link": '<%s>; rel="next"' % away})
     eq(upsert(s, body("held"))["class"], "none", "a next page elsewhere is read")
     eq(other.asked, [("/more", None)], "without the token")
-    s.fault(COMMENTS, "answer", method="GET", status=307, headers={"Location": away})
-    upsert(s, body("held"))
-    eq(other.asked[1:], [("/more", None)], "and so is a redirect")
+    for method, location in (("GET", away), ("POST", away), ("POST", away.replace("127.0.0.1", "localhost")),
+                             ("POST", s.url.replace("//", "//x@") + "/more"), ("POST", "//[::1]/more"),
+                             ("GET", "https" + s.url[4:] + "/more")):
+        for status in (301, 302, 307, 308):
+            s.fault(COMMENTS, "answer", method=method, status=status, headers={"Location": location})
+            got = upsert(s, body("%s %d" % (location, status)), marker="<!-- %s -->" % method)
+            eq(got["class"], "auth", "%s: %d to %s is refused" % (method, status, location))
+            has(got["error"], "is another server: refused", "in so many words")
+    eq(other.asked[1:], [], "and nothing was sent there")
     other.shutdown()
+
+
+def renamed():
+    """A repository that was renamed, or moved to another owner, is ours under its old name"""
+    s = scene()
+    s.on("commit", branch="ratchet/base", parent="main", files={"b.json": "{}\n"}, message="b")
+    sha = s.on("commit", branch="merged", parent="main", files={"m.c": "1\n"}, message="m")["sha"]
+    s.on("pulls", head="merged", title="merged", user="alice")
+    before = drive(s, "get-pull", 1)
+    upsert(s, body("before"))
+    for name in ("octo/moved", "other/kernels"):
+        s.on("", full_name=name)
+        eq(drive(s, "get-pull", 1), before, name + ": a pull request, under the name the host knows")
+        eq(upsert(s, body(name))["class"], "none", name + ": its comment changes")
+        eq([c["body"] for c in ours(s) if c["body"].startswith(MARKER)], [body(name)], "and stays the only one")
+        made = upsert(s, body("x"), marker="<!-- %s -->" % name)
+        has(made["url"], "/%s/pull/1#issuecomment-" % name, name + ": a new comment, at its new address")
+        eq(drive(s, "set-status", s.head, "ratchet/cpu", "success", name, "")["class"], "none",
+           name + ": a status")
+        eq(s.statuses(s.head)[-1]["description"], name, "arrives")
+        eq(drive(s, "branch-tip", "main")["sha"], s.base, name + ": a branch")
+        said = [r for r in s.requests("POST") if r["status"] in (301, 307)]
+        eq({r["status"] for r in said}, {307}, "a write is sent on with its method, as GitHub does")
+        opened = drive(s, "open-pull", "ratchet/base", "main", "New baseline", "words")
+        has(opened["url"], "/pull/3", name + ": a pull request of ours")
+    eq(len(s.requests("POST", "/pulls$")), 2, "opened once: asked under the old name, sent on, found again")
+    s.on("pulls/2/merge", user="alice")
+    eq(drive(s, "pull-of-commit", sha)["number"], 2, "the pull request of a commit")
+    s.post("repos", full_name="octo/kernels")
+    eq(drive(s, "get-pull", 1)["class"], "not-found", "another repository that took the name is another")
+    eq(drive(s, "get-pull", 1, repository="octo/moved")["ok"], True, "while other old names still lead there")
+    s.fault("/pulls/1$", "answer", status=200, times=0,
+            body=s.api("GET", "/repos/other/kernels/pulls/1", token=SECRET).json)
+    eq(drive(s, "get-pull", 1)["base_repository"], "other/kernels",
+       "and an answer about another repository is no answer about ours")
+
+
+def around_and_around():
+    """Redirects in a circle end"""
+    s = scene()
+    s.fault("/pulls/1$", "answer", status=301, times=0, headers={"Location": s.url + "/repos/octo/kernels/pulls/1"})
+    got = drive(s, "get-pull", 1, env=BRIEF)
+    eq(got["class"], "host", "in trouble")
+    has(got["error"], "more than 3 redirects", "and says so")
 
 
 def certificates():
@@ -621,6 +671,7 @@ def outbox_killed():
 
 
 lib.main(one_comment_of_ours, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
-         crowded_out, refused, rate_limited, troubled, token_stays, certificates, pulls,
+         crowded_out, refused, rate_limited, troubled, token_stays, renamed, around_and_around,
+         certificates, pulls,
          branches_and_origins, statuses, labels, opening, outbox_sends, outbox_refused,
          outbox_waits, outbox_killed)

@@ -94,4 +94,24 @@ def each_call():
     eq((said["number"], said["merged"]), (1, True), "found")
 
 
-lib.main(each_call)
+def renamed():
+    """Each kind of call of a repository that was renamed: sent on by 301 and 307"""
+    lib.driver("github_driver")
+    s, prism = scene()
+    s.on("", full_name="octo/moved")
+    body = lib.write(os.path.join(lib.temp_dir(), "body"), MARKER + "\n**held**\n")
+    said = checked(s, prism, "get a pull request", "get-pull", "1")
+    eq((said["head"], said["base_repository"]), (s.head, REPOSITORY), "its head")
+    checked(s, prism, "a status", "set-status", s.head, "ratchet/cpu", "success", "held", "")
+    for words in ("held", "regressed"):
+        lib.write(body, MARKER + "\n**%s**\n" % words)
+        checked(s, prism, "a comment, " + words, "upsert", "1", MARKER, body)
+    eq([c["body"] for c in s.comments() if c["user"] == BOT], [MARKER + "\n**regressed**\n"],
+       "one comment, updated")
+    eq([x["state"] for x in s.statuses(s.head)], ["success"], "one status")
+    eq({r["status"] for r in s.requests("POST", "^/repos/") + s.requests("PATCH", "^/repos/")}, {307},
+       "each write was sent on")
+    checked(s, prism, "open a pull request", "open-pull", "ratchet/cpu", "main", "title", "words")
+
+
+lib.main(each_call, renamed)

@@ -5,6 +5,9 @@ silently: the first record, an improvement, a refactoring, a loss, an accepted l
 protected branch."""
 
 import json
+import os
+import re
+import socket
 
 import lib
 import scene
@@ -116,6 +119,26 @@ def only_what_improved():
     after = recorded(s)
     eq(after["one"], before["one"], "the old one stays")
     eq(after["two"][1], "new", "the new one is recorded")
+
+
+def retired():
+    """A config that main's ci/ratchet.conf lists no more leaves the baseline, by name, in one commit"""
+    s = scene.github("right", configs=TWO)
+    host = scene.Host(s)
+    host.promote()
+    before = recorded(s)
+    eq(list(before), ["one", "two"], "both at first")
+    dropped = merge(s, "drop", {"ci/ratchet.conf": scene.conf(configs=TWO[:1])})
+    result = host.promote()
+    eq(recorded(s), {"one": before["one"]}, "one stays as it was, the other is gone")
+    has(log(s).splitlines()[0], "two retired", "the commit says so")
+    has(log(s), "two: retired: ci/ratchet.conf lists it no more", "and why")
+    eq({c["name"]: (c["verdict"], c["clause"]) for c in result.verdict["configs"]}["two"],
+       ("held", "retired"), "and the verdict")
+    eq(verdict_of(s, dropped), ["success"], "which is green")
+    at = tip(s)
+    host.promote()
+    eq(tip(s), at, "nothing moves twice")
 
 
 def accepted():
@@ -257,13 +280,148 @@ def through_the_daemon():
     since = s.requests()[-1]["id"]
     eq(ours.run().code, 0, "the push of our own commit")
     eq(s.requests(since=since), [], "asks nobody: no loop")
-    branch = dict(push_event(s), ref="refs/heads/topic")
-    result = host.step("push", branch, run=4).run()
-    eq(result.code, 0, "a push to another branch")
-    eq(len(s.requests("POST", "receive-pack")) > 0 and recorded(s)["small"][1], "new",
-       "moves nothing")
     gone = dict(push_event(s), deleted=True, after="0" * 40, head_commit=None)
     eq(host.step("push", gone, run=5).run().code, 0, "a deleted branch is nothing to do")
+
+
+def other_branches():
+    """A push to any other branch than the promoted one is nothing to do, and says why"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.daemon()
+    start = tip(s)
+    event = push_event(s)
+    for run, (ref, said) in enumerate((
+            ("refs/heads/topic", "the push is to `topic`, not to `main`: nothing to do"),
+            ("refs/heads/x/main", "the push is to `x/main`, not to `main`: nothing to do"),
+            ("refs/heads/main/x", "the push is to `main/x`, not to `main`: nothing to do"),
+            ("refs/heads/Main", "the push is to `Main`, not to `main`: nothing to do"),
+            ("refs/heads/refs/heads/main", "the push is to `refs/heads/main`, not to `main`"),
+            ("refs/tags/main", "the push is not to a branch")), 1):
+        step = host.step("push", dict(event, ref=ref), run=run)
+        since = s.requests()[-1]["id"]
+        eq(step.run().code, 0, ref)
+        has(step.log(), said, ref + ": it says why")
+        eq(len(step.log().splitlines()), 1, ref + ": in one line")
+        eq((s.requests(since=since), step.file("summary")), ([], ""), ref + ": GitHub is not asked")
+    eq(jobs(host), [], "none of them is a job")
+    eq((recorded(s), s.statuses()), (None, []), "nothing is recorded or said")
+    renamed = dict(event, repository=dict(event["repository"], full_name="octo/moved"))
+    step = host.step("push", renamed, run=20)
+    eq(step.run().code, 64, "a repository of another name, since it was renamed")
+    has(step.log(), "`octo/moved` is not allowed on this host", "is refused by name")
+    say = {"type": "submit", "version": 1, "kind": "promote", "repository": scene.REPOSITORY, "pr": 0,
+           "device": "cpu", "run": "30", "attempt": "1", "job": "check", "repository_id": "1",
+           "token": TOKEN}
+    for ref, kind in (("refs/tags/v1", "ignored"), ("refs/heads/topic", "ignored"), ("main", "ignored"),
+                      (7, "error"), ("x" * 300, "error"), ("refs/heads/main", "accepted"),
+                      (None, "accepted")):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(host.socket)
+            client.sendall(json.dumps(dict(say, run=str(len(str(ref))), ref=ref)).encode() + b"\n")
+            eq(json.loads(client.makefile().readline())["type"], kind,
+               "the daemon decides by itself: %.20s" % ref)
+    lib.wait_for(lambda: [j[0] for j in jobs(host)] == ["done", "done"], "both jobs to end")
+    eq(recorded(s), {"small": (start, "new")}, "a client that says no ref has main's own tip measured")
+
+
+def jobs(host):
+    return [tuple(line.split()[3:5]) for line in
+            host.ratchet("status", "--socket", host.socket).out.splitlines()]
+
+
+def verdict_of(s, sha):
+    """States of main's own context on a commit, oldest first."""
+    return scene.status(s, sha, "cpu (promotion)")
+
+
+def plain(markdown):
+    """A report without the escapes that keep GitHub from reading foreign text as Markdown."""
+    return markdown.replace("\u200b", "").replace("\\", "")
+
+
+def a_main_that_loses():
+    """A push to main that loses is red, in its summary and in a context of its own; what has
+    nothing to measure after it quotes it"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    daemon = host.daemon()
+    start = tip(s)
+    eq(host.step("push", push_event(s)).run().code, 0, "the first record")
+    eq((verdict_of(s, start), scene.status(s, start)), (["success"], []), "green, of its own")
+    number, _ = scene.pull(s, "before", {"README": "words\n"})
+    step = host.step("pull_request", scene.pull_event(s, number), run=2)
+    eq(step.run().brief(), (0, "held"), "a pull request beside the kernel")
+    lacks(step.file("summary"), "Main", "has nothing to quote")
+    lost = merge(s, "slower", "slow")
+    step = host.step("push", push_event(s), run=3)
+    if scene.fair(step.run(), (1, "regressed"), "a push that loses")[0] != 1:
+        return  # too busy to measure
+    has(step.file("summary").splitlines()[1], "main regressed on `cpu`", "its summary's heading")
+    lacks(step.file("summary"), "lost since", "it is the first")
+    eq((verdict_of(s, lost), scene.status(s, lost)), (["failure"], []), "its own context is red")
+    has(s.statuses(lost)[-1]["description"], "regressed: small +", "and says what")
+    words = merge(s, "words", {"README": "more words\n"})
+    step = host.step("push", push_event(s), run=4)
+    if scene.fair(step.run(), (1, "regressed"), "a push beside the kernel, main as it was")[0] != 1:
+        return
+    has(plain(step.file("summary")), "small: lost since " + lost[:10], "tells since when")
+    eq(verdict_of(s, words), ["failure"], "and stays red until somebody accepts it")
+    s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % TOKEN), "main")
+    for run, (name, files) in enumerate((
+            ("docs", {"README": "yet more\n"}),
+            ("comment", {"kernels/attention.c": scene.kernel("slow", "/* words */\n")})), 5):
+        number, head = scene.pull(s, name, files, onto="FETCH_HEAD")
+        step = host.step("pull_request", scene.pull_event(s, number), run=run)
+        eq(step.run().brief(), (0, "held"), name + ": nothing to measure")
+        has(plain(scene.ours(s, number)[0]), re.compile(
+            r"Main already lost \d\.\d times on `small` \(\+\d+\.\d+% against its anchor, "
+            "measured at " + words[:10] + r"\): not this pull"), name + ": quotes main")
+        eq(scene.status(s, head)[-1], "success", name + ": and is not blocked")
+    kept = [os.path.join(host.state, "main", f) for f in os.listdir(os.path.join(host.state, "main"))]
+    eq(len(kept), 1, "one file per repository and device")
+    lib.write(kept[0], lib.read(kept[0])[:200])
+    number, _ = scene.pull(s, "corrupt", {"README": "the file is cut\n"}, onto="FETCH_HEAD")
+    step = host.step("pull_request", scene.pull_event(s, number), run=8)
+    eq(step.run().brief(), (0, "held"), "a file that is cut short")
+    has(step.log(), "main's last verdict is not known: ", "is said")
+    lacks(scene.ours(s, number)[0], "Main already lost", "and not believed")
+    mended = merge(s, "mended", "right")
+    scene.fair(host.step("push", push_event(s), run=9).run(), (0, "held"), "main as it was")
+    eq(verdict_of(s, mended), ["success"], "is green again")
+
+
+def a_main_that_is_broken():
+    """Where main's own kernel could not be measured, the next pull request says whose that is"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
+    broken = merge(s, "broken", "wrong")
+    result = host.promote()
+    eq(result.brief(), (3, "unmeasured"), "a push that breaks main")
+    eq(verdict_of(s, broken), ["error"], "its own context says so")
+    s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % TOKEN), "main")
+    number, _ = scene.pull(s, "docs", {"README": "words\n"}, onto="FETCH_HEAD")
+    result = host.check_pull(number)
+    eq(result.brief(), (0, "held"), "a pull request beside the kernel")
+    has(plain(result.file("report.md")), "Main's own last verdict on `small` is unmeasured (at %s): "
+        "wrong result" % broken[:10], "quotes it")
+
+
+def its_ending_is_owed():
+    """GitHub is away when main's verdict is due: the status follows"""
+    s = scene.github("right")
+    host = scene.Host(s, limits={"github-timeout-ms": 1000}, token=TOKEN)
+    daemon = host.daemon()
+    start = tip(s)
+    s.fault("/statuses/", "answer", times=0, status=503, body={"message": "later"})
+    eq(host.step("push", push_event(s), token=None).run().code, 0, "the step has its verdict")
+    eq(verdict_of(s, start), [], "no status yet")
+    s.calm()
+    daemon.kill()
+    daemon.start()
+    lib.wait_for(lambda: verdict_of(s, start), "the status that follows")
+    eq(verdict_of(s, start), ["success"], "once")
 
 
 def killed_between_the_runs():
@@ -297,5 +455,6 @@ def killed_while_pushing():
     eq(log(s, count=9).count("Ratchet-Promotion:"), 1, "once")
 
 
-lib.main(the_road_of_main, only_what_improved, accepted, anchor_gone, race, protected, no_permission,
-         through_the_daemon, killed_between_the_runs, killed_while_pushing)
+lib.main(the_road_of_main, only_what_improved, retired, accepted, anchor_gone, race, protected, no_permission,
+         through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
+         killed_between_the_runs, killed_while_pushing)

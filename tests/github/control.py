@@ -34,7 +34,7 @@ def locked(handler):
 
 
 def repo_of(world, full_name):
-    repo = world.find(full_name)
+    repo = world.find(full_name) or world.find_moved(full_name)
     if repo is None:
         raise ValueError("no repository %s" % full_name)
     return repo
@@ -97,6 +97,8 @@ def create_repo(world, body):
 
 def change_repo(world, body, full_name):
     repo = repo_of(world, full_name)
+    if "full_name" in body:
+        world.rename_repo(repo, body["full_name"])
     if "merge_refs" in body:
         if body["merge_refs"] not in ("fresh", "stale", "absent"):
             raise ValueError("merge_refs: fresh, stale or absent")

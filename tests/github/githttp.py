@@ -41,7 +41,7 @@ def authorize(world, full_name, service, authorization):
         if token is None:
             raise Refused(401, "Invalid username or token. Password authentication is not "
                                "supported for Git operations.", ask)
-    repo = world.find(full_name)
+    repo = world.find(full_name) or world.find_moved(full_name)
     seen = repo is not None and (not repo.private or (token is not None and (
         token["repositories"] is None or
         repo.full_name.lower() in [n.lower() for n in token["repositories"]])))
@@ -49,6 +49,8 @@ def authorize(world, full_name, service, authorization):
         if token is None:
             raise Refused(401, "Repository not found.", ask)
         raise Refused(404, "Repository not found.")
+    if world.find(full_name) is None:
+        raise Refused(301, "Moved.", {"Location": repo.full_name})
     if service not in SERVICES:
         raise Refused(403, "Please upgrade your git client.")
     held = {"contents": "read"} if token is None else token["permissions"]

@@ -7,8 +7,8 @@
 Three things are changed, each because Prism or the description falls short of the real server:
 answers may carry GitHub's own media type (the document lists only application/json, the server
 takes both); a file's contents are JSON (Prism cannot answer for the `object` media type); and
-each list has a second address below /repositories/{repository_id}, where GitHub's `Link` headers
-really point. Nothing that GitHub demands is loosened."""
+each operation has a second address below /repositories/{repository_id}, where GitHub's `Link`
+headers and the redirects of a renamed repository really point. Nothing that GitHub demands is loosened."""
 
 import copy
 import json
@@ -99,9 +99,9 @@ def cut(document):
         whole = document["paths"][REPO + below]
         paths[REPO + below] = bare({m: whole[m] for m in methods})
     for path, item in list(paths.items()):
-        if "get" in item and path.startswith(REPO):
+        if path.startswith(REPO):
             again = "/repositories/{repository_id}" + path[len(REPO):]
-            paths[again] = by_number({"get": item["get"]})
+            paths[again] = by_number(item)
     parts = components(document, paths)
     for item in paths.values():
         for operation in item.values():

@@ -514,6 +514,16 @@ def count_request(call):
                       "/using-the-rest-api/rate-limits-for-the-rest-api")
 
 
+def moved(call, repo, rest):
+    """GitHub's answer under a name of before: reads are sent on with 301, writes with 307."""
+    status, message = (301, "Moved Permanently") if call.method in ("GET", "HEAD") else \
+        (307, "Temporary Redirect")
+    url = "%s/repositories/%d%s" % (call.views.api, repo.id, rest)
+    url += "?" + call.query_text if call.query_text else ""
+    return refusal(status, message, "/guides/best-practices-for-using-the-rest-api#follow-redirects",
+                   {"Location": url}, url=url)
+
+
 def route(call):
     if not call.headers.get("User-Agent"):
         raise Answer(403, None, {"Content-Type": "text/html; charset=utf-8"}, raw=(
@@ -531,6 +541,10 @@ def route(call):
         call.repo = call.world.find(urllib.parse.unquote(found.group(1)))
     elif by_id:
         call.repo = call.world.find_id(int(by_id.group(1)))
+    if found and call.repo is None:
+        once = call.world.find_moved(urllib.parse.unquote(found.group(1)))
+        if once is not None and call.sees(once):
+            raise moved(call, once, found.group(2) or "")
     if call.repo is None or not call.sees(call.repo):
         raise refusal(404, "Not Found")
     rest = (found or by_id).group(2) or ""

@@ -26,7 +26,9 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
     POST   users           {login, kind?}
     POST   repos           {full_name, default_branch?, private?, source?}   source: local repo
     GET    repos/O/R       {id, path, refs, comments, statuses, pulls}
-    POST   repos/O/R       {merge_refs?}            fresh | stale (kept) | absent
+    POST   repos/O/R       {merge_refs?, full_name?}  merge_refs: fresh | stale (kept) | absent.
+                            full_name: renamed; the old name answers 301 or 307 from then on
+                            (here it is still understood)
     POST   repos/O/R/commit        {branch, files: {path: text or null}, message, user?, parent?}
     POST   repos/O/R/ref           {ref, sha or null}
     POST   repos/O/R/protect       {branch, kind?}  GH006 (default), GH013, or null: off
@@ -275,6 +277,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                          self.headers.get("Authorization"))
                 world.sync(repo)
         except githttp.Refused as refused:
+            if "Location" in refused.headers:
+                refused.headers["Location"] = "%s/%s.git/%s" % (
+                    self.server.url, refused.headers["Location"], self.path.partition(".git/")[2])
             return refused.status, {"Content-Type": "text/plain; charset=utf-8",
                                     **refused.headers}, (refused.text + "\n").encode()
         if what == "git-receive-pack":

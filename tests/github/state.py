@@ -164,6 +164,7 @@ class World:
         self.lock = threading.RLock()
         self.ticks = 0
         self.repos, self.tokens, self.users = {}, {}, {}
+        self.moved = {}  # a repository's name of before -> its id
         self.next_id = 1000
         self.settings = {
             "api_url": None, "web_url": None,  # None: our own address
@@ -206,6 +207,31 @@ class World:
     def find(self, full_name):
         return self.repos.get(full_name.lower())
 
+    def find_moved(self, full_name):
+        """The repository that had this name once, if nobody has it now."""
+        return self.find_id(self.moved.get(full_name.lower()))
+
+    def rename_repo(self, repo, full_name):
+        """Rename, or move to another owner; the old name leads to the new one from now on."""
+        if self.find(full_name) is not None:
+            raise ValueError("%s is there already" % full_name)
+        old, path = repo.full_name, repo.path
+        repo.owner, repo.name = full_name.split("/")
+        repo.path = repo.git.path = os.path.join(self.root, repo.owner, repo.name + ".git")
+        self.user(repo.owner)
+        os.makedirs(os.path.dirname(repo.path), exist_ok=True)
+        os.rename(path, repo.path)
+        self.repos[full_name.lower()] = self.repos.pop(old.lower())
+        self.moved.pop(full_name.lower(), None)
+        self.moved[old.lower()] = repo.id
+        for token in self.tokens.values():  # they are for repositories, not for names
+            if token["repositories"] is not None:
+                token["repositories"] = [full_name if n.lower() == old.lower() else n
+                                         for n in token["repositories"]]
+        for pull in repo.pulls.values():
+            if pull.head_repo is repo:
+                pull.head_owner = repo.owner
+
     def find_id(self, number):
         return next((r for r in self.repos.values() if r.id == number), None)
 
@@ -237,6 +263,7 @@ class World:
                          env={"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
                               "GIT_CONFIG_VALUE_0": "*"})
         self.repos[full_name.lower()] = repo
+        self.moved.pop(full_name.lower(), None)
         return repo
 
     def protect(self, repo, branch, kind="GH006"):

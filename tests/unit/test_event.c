@@ -197,6 +197,13 @@ static void test_push(void)
     /* A squash merge that quotes the trailer and changes the kernel. */
     OK(!ignored_push("s\\n\\nRatchet-Promotion: cpu", "kernels/a.c"));
 
+    OK(parse("push", "{\"ref\":\"refs/heads/main\",\"after\":\"" SHA "\",\"commits\":["
+                     "{\"message\":\"slower\",\"modified\":[\"kernels/a.c\"]},"
+                     "{\"message\":\"s\\n\\nRatchet-Promotion: cpu\",\"modified\":[]}],"
+                     "\"head_commit\":{\"message\":\"s\\n\\nRatchet-Promotion: cpu\","
+                     "\"modified\":[]}," REPOSITORY "}") == 0);
+    OK(!event.ignored); /* the last commit does not hide those before it */
+
     tap_case("a push that is not right");
     refused("push", "{\"after\":\"" SHA "\"," REPOSITORY "}",
             "push event: ref: missing, expected a string");
