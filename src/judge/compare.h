@@ -16,6 +16,7 @@ struct config_log {
     size_t stored_count;
     struct estimate anchor, base, control, stored; /* control against anchor; the rest
                                                     * are head against … */
+    double main_scatter; /* of ln control/anchor, else of ln base/anchor; 0: not known */
     /* Where so many replicates lack an arm that it was judged again: how many ratios of the
      * line that decides, of head against base and of control are missing, and the first two
      * with each at the worst that was seen. */

@@ -2,6 +2,7 @@
 /* Owns what is computed of a config before anything is decided, and what is shown of it. */
 #include "judge/compare_internal.h"
 
+#include "judge/num.h"
 #include "judge/stats.h"
 
 #include <math.h>
@@ -86,6 +87,21 @@ static void describe_drift(struct judged *judged, double *column)
     out->anchor_drifted = fabs(out->anchor_drift) > rule->threshold + rule->drift_margin;
 }
 
+/* Where there is no control, base against the anchor tells as well what is not head's doing. */
+static int main_scatter(struct judged *judged, struct err *err)
+{
+    struct config_log *log = &judged->log;
+    double variance, df;
+    log->main_scatter = log->control.scatter;
+    if (log->control.change.known)
+        return 0;
+    if (change_variance(&log->medians, ARM_BASE, ARM_ANCHOR, log->tick_ns, &variance, &df,
+                        err) != 0)
+        return -1;
+    log->main_scatter = df > 0 ? num_sqrt(variance) : 0;
+    return 0;
+}
+
 int draw_lines(struct judged *judged, struct err *err)
 {
     const struct levels *levels = judged->levels;
@@ -97,7 +113,8 @@ int draw_lines(struct judged *judged, struct err *err)
         change_between(&judged->log.medians, ARM_HEAD, ARM_ANCHOR, tick, control->scatter,
                        true, levels, &judged->log.anchor, err) != 0 ||
         change_between(&judged->log.medians, ARM_HEAD, ARM_BASE, tick, control->scatter,
-                       true, levels, &judged->log.base, err) != 0)
+                       true, levels, &judged->log.base, err) != 0 ||
+        main_scatter(judged, err) != 0)
         return -1;
     if (judged->stored_config == NULL)
         return 0;

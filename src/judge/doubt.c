@@ -23,10 +23,10 @@
  * Delays raise the estimate, and the two that are left out of it, scatter and absence, are
  * bounded by what main's own code shows on this machine.
  *
- * "As control does" is its scatter against the anchor; where stored samples decide, theirs;
- * never less than a tenth of the threshold, a margin that nobody has to fear, nor than a tick
- * of the clock makes. Without either it is that tenth. The other configs are no help: head runs
- * there, too. */
+ * "As control does" is its scatter against the anchor; without a control, base's against the
+ * anchor; where stored samples decide, theirs; never less than a tenth of the threshold, a margin
+ * that nobody has to fear, nor than a tick of the clock makes. Without any it is that tenth. The
+ * other configs are no help: head runs there, too. */
 #include "judge/compare_internal.h"
 
 #include "judge/num.h"
@@ -54,7 +54,7 @@ static double machine_scatter(const struct judged *judged, enum against against,
     double least = judged->rule->threshold / THRESHOLD_PARTS;
     double scatter = against == AGAINST_STORED
                          ? scatter_of_logs(log->stored_medians, log->stored_count)
-                         : log->control.scatter;
+                         : log->main_scatter;
     if (scatter < least)
         scatter = least;
     return scatter > line->workings.tick_scatter ? scatter : line->workings.tick_scatter;
