@@ -48,26 +48,6 @@ int gitlib_root(struct git_repo *repo, const char *sha, git_tree **tree, struct 
 
 /* ---- reading ---- */
 
-/* `a//b/` and `./a` are a person's spellings of `a/b` and `a`. */
-static int clean_path(const char *path, char *out, size_t size, struct err *err)
-{
-    size_t used = 0;
-    for (const char *at = path; *at != '\0';) {
-        size_t len = strcspn(at, "/");
-        if (len > 0 && !(len == 1 && *at == '.')) {
-            if (used + len + 2 > size)
-                return err_set(err, ERR_LIMIT, "path `%.80s…` is too long", path);
-            if (used > 0)
-                out[used++] = '/';
-            memcpy(out + used, at, len);
-            used += len;
-        }
-        at += len + (at[len] == '/');
-    }
-    out[used] = '\0';
-    return 0;
-}
-
 /* The entry at a path that is not the root; *entry stays NULL where there is none. */
 static int find_entry(const git_tree *root, const char *path, git_tree_entry **entry,
                       struct err *err)
@@ -118,7 +98,7 @@ int git_read_file(struct git_repo *repo, const char *sha, const char *path,
     LIB_AUTO(tree_entry) *entry = NULL;
     char clean[1024];
     if (gitlib_root(repo, sha, &root, err) < 0 ||
-        clean_path(path, clean, sizeof clean, err) < 0 ||
+        gitlib_clean_path(path, clean, sizeof clean, err) < 0 ||
         need_entry(root, sha, clean, &entry, err) < 0)
         return -1;
     git_filemode_t mode = git_tree_entry_filemode(entry);
@@ -126,28 +106,6 @@ int git_read_file(struct git_repo *repo, const char *sha, const char *path,
         return err_set(err, ERR_INPUT, "`%s` in commit %s is not a regular file", path,
                        sha);
     return read_blob(repo->lib, git_tree_entry_id(entry), path, out, err);
-}
-
-int git_tree_sha(struct git_repo *repo, const char *sha, const char *path,
-                 char out[GIT_SHA_BYTES], struct err *err)
-{
-    LIB_AUTO(tree) *root = NULL;
-    LIB_AUTO(tree_entry) *entry = NULL;
-    char clean[1024];
-    if (gitlib_root(repo, sha, &root, err) < 0 ||
-        clean_path(path, clean, sizeof clean, err) < 0)
-        return -1;
-    const git_oid *oid = git_tree_id(root);
-    if (clean[0] != '\0') {
-        if (need_entry(root, sha, clean, &entry, err) < 0)
-            return -1;
-        if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
-            return err_set(err, ERR_INPUT, "`%s` in commit %s is not a folder", path,
-                           sha);
-        oid = git_tree_entry_id(entry);
-    }
-    git_oid_tostr(out, GIT_SHA_BYTES, oid);
-    return 0;
 }
 
 /* ---- comparing ---- */
@@ -220,7 +178,7 @@ static int path_differs(git_repository *lib, const git_tree *old_root,
     const git_oid *old_id = git_tree_id(old_root);
     const git_oid *new_id = git_tree_id(new_root);
     bool folders = true;
-    if (clean_path(path, name, 256, err) < 0)
+    if (gitlib_clean_path(path, name, 256, err) < 0)
         return -1;
     if (name[0] != '\0') {
         if (find_entry(old_root, name, &then, err) < 0 ||

@@ -344,17 +344,6 @@ static void test_files(void)
         OK(git_read_file(repo, main_sha, wrong[i].path, &out, &err) < 0);
         EQ_INT(err.class, wrong[i].class);
     }
-
-    tap_case("trees as keys");
-    char sha[GIT_SHA_BYTES];
-    EQ_INT(git_tree_sha(repo, main_sha, "", sha, &err), 0);
-    EQ_STR(sha, box_line("git -C work rev-parse main^{tree}"));
-    EQ_INT(git_tree_sha(repo, main_sha, "kernels/deep/", sha, &err), 0);
-    EQ_STR(sha, box_line("git -C work rev-parse main:kernels/deep"));
-    OK(git_tree_sha(repo, main_sha, "kernels/a.cu", sha, &err) < 0);
-    EQ_INT(err.class, ERR_INPUT);
-    OK(git_tree_sha(repo, main_sha, "nowhere", sha, &err) < 0);
-    EQ_INT(err.class, ERR_NOT_FOUND);
 }
 
 static void expect_differs(const char *old, const char *new, const char *path, bool want,
