@@ -63,8 +63,13 @@ static int build(struct pipeline *pipeline, struct arms *arms, const char *commi
     if (file_path(cache, err, "%s/cache", pipeline->host->state) != 0 ||
         file_mkdirs(cache, 0700, err) != 0)
         return -1;
+    const char *paths[MODEL_PATHS_MAX];
+    for (size_t i = 0; i < pipeline->config.path_count; i++)
+        paths[i] = pipeline->config.paths[i];
     struct build_request request = {.repo = pipeline->repo,
                                     .commit = commit,
+                                    .paths = paths,
+                                    .path_count = pipeline->config.path_count,
                                     .command = pipeline->config.recipe.command,
                                     .output = pipeline->config.recipe.output,
                                     .device = pipeline->job.device,
