@@ -58,6 +58,19 @@ static int open_cache(struct pipeline *pipeline, const char *name, struct err *e
     return git_open(path, &pipeline->repo, err);
 }
 
+/* Where submodules may be fetched from; their caches lie beside the repository's own. */
+static int allow_submodules(struct pipeline *pipeline, struct err *err)
+{
+    const struct host_repository *repository = pipeline->repository;
+    struct checkout_submodules *submodules = &pipeline->submodules;
+    for (size_t i = 0; i < repository->submodule_count; i++)
+        submodules->addresses[submodules->address_count++] = (struct checkout_address){
+            repository->submodules[i].path, repository->submodules[i].git};
+    return file_path(submodules->folder, err, "%s/repos", pipeline->host->state);
+}
+_Static_assert((int)HOST_SUBMODULES_MAX <= (int)CHECKOUT_SUBMODULES_MAX,
+               "room for every address");
+
 static void set_remote(struct pipeline *pipeline, const char *url)
 {
     const struct limits *limits = &pipeline->host->limits;
@@ -90,7 +103,7 @@ static int open_github(struct pipeline *pipeline, const char *token, struct err 
                                        .repository = repository->name,
                                        .author = repository->author,
                                        .limits = &pipeline->host->limits};
-    return open_cache(pipeline, repository->name, err);
+    return allow_submodules(pipeline, err) == 0 ? open_cache(pipeline, repository->name, err) : -1;
 }
 
 int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *request,
@@ -121,6 +134,7 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
 void pipeline_close(struct pipeline *pipeline)
 {
     git_close(&pipeline->repo);
+    checkout_submodules_free(&pipeline->submodules);
     baseline_free(&pipeline->baseline);
     samples_free(&pipeline->samples);
     comparison_free(&pipeline->comparison);
@@ -368,20 +382,20 @@ static int check_path(struct pipeline *pipeline, const char *path, const char *c
     bool there = false;
     char near[256] = "";
     for (size_t i = 0; i < count; i++) {
-        enum git_entry kind;
-        char other[256];
-        if (git_look_up(pipeline->repo, commits[i], path, &kind, other, err) != 0)
+        enum git_path_kind kind;
+        char where[256];
+        if (git_check_path(pipeline->repo, commits[i], path, &kind, where, err) != 0)
             return -1;
-        if (kind == GIT_ENTRY_LINK) {
+        if (kind == GIT_PATH_LINK) {
             *link_at = i;
             return err_set(err, ERR_INPUT,
-                           CONFIG_PATH ": kernel.path: `%s` is a link, or lies behind one, at "
-                                       "%.*s: name what it points to",
-                           path, SHORT_SHA, commits[i]);
+                           CONFIG_PATH ": kernel.path: `%s`: `%s` is a link at %.*s: name what it "
+                                       "points to",
+                           path, where, SHORT_SHA, commits[i]);
         }
-        there = there || kind != GIT_ENTRY_ABSENT;
-        if (other[0] != '\0')
-            memcpy(near, other, sizeof near);
+        there = there || kind != GIT_PATH_ABSENT;
+        if (kind == GIT_PATH_ABSENT && where[0] != '\0')
+            memcpy(near, where, sizeof near);
     }
     if (there)
         return 0;
@@ -412,12 +426,18 @@ static int kernel_touched(struct pipeline *pipeline, const struct kernel_source 
     const char *paths[MODEL_PATHS_MAX];
     for (size_t i = 0; i < base->path_count; i++)
         paths[i] = base->paths[i];
-    char first[256];
-    if (git_differs(pipeline->repo, pipeline->job.base, pipeline->job.merge, paths,
-                    base->path_count, touched, first, err) != 0)
+    char first[256], base_key[GIT_KEY_BYTES], merge_key[GIT_KEY_BYTES];
+    bool named = false;
+    if (git_paths_key(pipeline->repo, pipeline->job.base, paths, base->path_count, base_key,
+                      err) != 0 ||
+        git_paths_key(pipeline->repo, pipeline->job.merge, paths, base->path_count, merge_key,
+                      err) != 0 ||
+        git_differs(pipeline->repo, pipeline->job.base, pipeline->job.merge, paths,
+                    base->path_count, &named, first, err) != 0)
         return -1;
+    *touched = named || strcmp(base_key, merge_key) != 0;
     if (*touched)
-        pipeline_say(pipeline, "kernel touched: `%s`", first);
+        pipeline_say(pipeline, "kernel touched: `%s`", named ? first : "a submodule");
     if (kernel_source_equal(base, merge))
         return 0;
     *touched = true;

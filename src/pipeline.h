@@ -19,6 +19,7 @@
 #include "intake/host.h"
 #include "judge/baseline.h"
 #include "judge/calibration.h"
+#include "measure/checkout.h"
 #include "measure/gpu.h"
 #include "model.h"
 #include "publish/github.h"
@@ -51,6 +52,7 @@ struct pipeline {
 
     struct git_repo *repo;
     struct git_remote_spec remote;
+    struct checkout_submodules submodules; /* those that builds may see */
     struct github github;
 
     bool has_config;

@@ -85,6 +85,7 @@ static int run_build(struct pipeline *pipeline, struct library *library, struct 
                                     .commit = library->commit,
                                     .paths = paths,
                                     .path_count = source->path_count,
+                                    .submodules = &pipeline->submodules,
                                     .command = source->recipe.command,
                                     .output = source->recipe.output,
                                     .device = pipeline->job.device,

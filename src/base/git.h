@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only user of libgit2. No git program, hook, filter, alternate, include or host
  * configuration is ever consulted; trees are walked and capped before they are written out;
- * links and submodules are never followed. Knows nothing of kernels or baselines.
+ * links are never followed, and submodules only to where the caller says. Knows nothing of
+ * kernels or baselines.
  *
  * A commit is named by 40 lower-case hex digits everywhere. libgit2's own names begin with
  * git_ too: nothing here may take one of them, or the program would replace the library's. */
@@ -71,18 +72,59 @@ MUST_CHECK int git_read_commit(struct git_repo *repo, const char *sha,
 MUST_CHECK int git_read_file(struct git_repo *repo, const char *sha, const char *path,
                              struct buf *out, struct err *err);
 
-/* SHA of the subtree at `path` (the whole tree for ""), as a key for caches. */
-MUST_CHECK int git_tree_sha(struct git_repo *repo, const char *sha, const char *path,
-                            char out[GIT_SHA_BYTES], struct err *err);
+/* What a path is in a commit, in exact case. */
+enum git_path_kind {
+    GIT_PATH_ABSENT,    /* nothing; `where` has the path in another case that there is, or "" */
+    GIT_PATH_FILE,
+    GIT_PATH_FOLDER,    /* also "" and `.`, the whole tree */
+    GIT_PATH_SUBMODULE, /* one, or a path in one, which is not looked into: `where` names it */
+    GIT_PATH_LINK       /* a symbolic link, or a path behind one: `where` names it */
+};
+MUST_CHECK int git_check_path(struct git_repo *repo, const char *sha, const char *path,
+                              enum git_path_kind *kind, char where[256], struct err *err);
 
-/* What is at `path` in a commit? Names are compared byte by byte. A path that is a link, or that
- * goes on behind one, is GIT_ENTRY_LINK: git keeps a link as a text, and what it points to is not
- * looked at. For one that is absent, `near` gets the path with the first name put right that
- * differs in nothing but case, or "". */
-enum git_entry { GIT_ENTRY_ABSENT, GIT_ENTRY_FILE, GIT_ENTRY_FOLDER, GIT_ENTRY_SUBMODULE,
-                GIT_ENTRY_LINK };
-MUST_CHECK int git_look_up(struct git_repo *repo, const char *sha, const char *path,
-                           enum git_entry *out, char near[256], struct err *err);
+/* A part of a commit's tree: all that lies at or below some paths; "" is the whole tree. A path
+ * that the commit lacks, or that lies behind a link, adds nothing. */
+struct git_part {
+    const char *const *paths;
+    size_t path_count;
+    const struct git_submodule *submodules; /* those that may be entered */
+    size_t submodule_count;
+};
+/* The tree names the commit that a submodule is pinned to; `repo` has it. */
+struct git_submodule {
+    const char *path; /* in the tree */
+    struct git_repo *repo;
+};
+struct git_tree_limits {
+    unsigned long long bytes; /* of all files together */
+    unsigned long long entries;
+    unsigned depth;
+};
+
+/* A key of what lies at some paths of a commit, a SHA-256: equal if and only if the paths are
+ * the same (order, repetition, spelling and paths below others aside) and so is all that the
+ * trees have there: names, bytes, modes, the commits of submodules. */
+enum { GIT_KEY_BYTES = 65 };
+MUST_CHECK int git_paths_key(struct git_repo *repo, const char *sha, const char *const *paths,
+                             size_t count, char key[GIT_KEY_BYTES], struct err *err);
+
+/* Call `each` for every submodule that a part holds or leads into, with the commit that it is
+ * pinned to; not for those within submodules. -1 from `each`, with err set, ends it. */
+MUST_CHECK int git_each_submodule(struct git_repo *repo, const char *sha,
+                                  const struct git_part *part,
+                                  const struct git_tree_limits *limits,
+                                  int (*each)(void *context, const char *path,
+                                              const char *commit, struct err *err),
+                                  void *context, struct err *err);
+
+/* Call `each` for every file of a part that has at most `max` bytes. */
+MUST_CHECK int git_each_file(struct git_repo *repo, const char *sha,
+                             const struct git_part *part,
+                             const struct git_tree_limits *limits, size_t max,
+                             int (*each)(void *context, const char *path, const char *bytes,
+                                         size_t len, struct err *err),
+                             void *context, struct err *err);
 
 /* Do the trees of two commits differ below any of the `count` paths (files or folders)?
  * `first`, if not NULL, gets the first path that differs. */
@@ -100,15 +142,13 @@ MUST_CHECK int git_is_ancestor(struct git_repo *repo, const char *ancestor,
 MUST_CHECK int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
                               char sha[GIT_SHA_BYTES], struct err *err);
 
-struct git_tree_limits {
-    unsigned long long bytes; /* of all files together */
-    unsigned long long entries;
-    unsigned depth;
-};
-/* Write a commit's tree into the empty or absent folder `path`. Links become plain files
- * holding the target's text, submodules empty folders, no filter runs. */
-MUST_CHECK int git_checkout(struct git_repo *repo, const char *sha, const char *path,
-                            const struct git_tree_limits *limits, struct err *err);
+/* Write a part of a commit's tree into the empty or absent folder `path`, where it lies as it
+ * does in the tree. The limits count what is written. Links become plain files holding the
+ * target's text, no filter runs. A submodule that is not listed in the part, or that lies in
+ * another, is ERR_INPUT. */
+MUST_CHECK int git_checkout(struct git_repo *repo, const char *sha, const struct git_part *part,
+                            const char *path, const struct git_tree_limits *limits,
+                            struct err *err);
 
 struct git_change {
     const char *path;  /* inside the tree, no leading slash */

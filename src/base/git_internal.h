@@ -84,6 +84,24 @@ MUST_CHECK int gitlib_keep(git_repository *lib, const git_oid *oid, struct err *
  * systems take for it, `.`, `..`, and nothing with slashes or control characters. */
 bool gitlib_name_ok(const char *name);
 
+/* A person's spellings of a path, `a//b/` and `./a`, made one: `a/b` and `a`; "" is the root.
+ * Longer than `size` - 1 is ERR_LIMIT. */
+enum { GITLIB_PATH_BYTES = 1024 };
+MUST_CHECK int gitlib_clean_path(const char *path, char *out, size_t size, struct err *err);
+
+/* Paths of a part: clean, sorted, none below or equal to another. */
+struct gitlib_paths {
+    struct gitlib_path {
+        char name[GITLIB_PATH_BYTES];
+        bool there; /* for whoever walks the tree: it was met */
+    } *list;        /* owned */
+    size_t count;
+};
+MUST_CHECK int gitlib_paths_make(const char *const *names, size_t count,
+                                 struct gitlib_paths *out, struct err *err);
+void gitlib_paths_free(struct gitlib_paths *paths);
+#define PATHS_AUTO __attribute__((cleanup(gitlib_paths_free))) struct gitlib_paths
+
 /* Make a local repository `to` hold the commit `want` of `from` with all its history, as
  * one pack of at most `max_bytes`. */
 MUST_CHECK int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,

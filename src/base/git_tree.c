@@ -48,26 +48,6 @@ int gitlib_root(struct git_repo *repo, const char *sha, git_tree **tree, struct 
 
 /* ---- reading ---- */
 
-/* `a//b/` and `./a` are a person's spellings of `a/b` and `a`. */
-static int clean_path(const char *path, char *out, size_t size, struct err *err)
-{
-    size_t used = 0;
-    for (const char *at = path; *at != '\0';) {
-        size_t len = strcspn(at, "/");
-        if (len > 0 && !(len == 1 && *at == '.')) {
-            if (used + len + 2 > size)
-                return err_set(err, ERR_LIMIT, "path `%.80s…` is too long", path);
-            if (used > 0)
-                out[used++] = '/';
-            memcpy(out + used, at, len);
-            used += len;
-        }
-        at += len + (at[len] == '/');
-    }
-    out[used] = '\0';
-    return 0;
-}
-
 /* The entry at a path that is not the root; *entry stays NULL where there is none. */
 static int find_entry(const git_tree *root, const char *path, git_tree_entry **entry,
                       struct err *err)
@@ -118,7 +98,7 @@ int git_read_file(struct git_repo *repo, const char *sha, const char *path,
     LIB_AUTO(tree_entry) *entry = NULL;
     char clean[1024];
     if (gitlib_root(repo, sha, &root, err) < 0 ||
-        clean_path(path, clean, sizeof clean, err) < 0 ||
+        gitlib_clean_path(path, clean, sizeof clean, err) < 0 ||
         need_entry(root, sha, clean, &entry, err) < 0)
         return -1;
     git_filemode_t mode = git_tree_entry_filemode(entry);
@@ -126,95 +106,6 @@ int git_read_file(struct git_repo *repo, const char *sha, const char *path,
         return err_set(err, ERR_INPUT, "`%s` in commit %s is not a regular file", path,
                        sha);
     return read_blob(repo->lib, git_tree_entry_id(entry), path, out, err);
-}
-
-int git_tree_sha(struct git_repo *repo, const char *sha, const char *path,
-                 char out[GIT_SHA_BYTES], struct err *err)
-{
-    LIB_AUTO(tree) *root = NULL;
-    LIB_AUTO(tree_entry) *entry = NULL;
-    char clean[1024];
-    if (gitlib_root(repo, sha, &root, err) < 0 ||
-        clean_path(path, clean, sizeof clean, err) < 0)
-        return -1;
-    const git_oid *oid = git_tree_id(root);
-    if (clean[0] != '\0') {
-        if (need_entry(root, sha, clean, &entry, err) < 0)
-            return -1;
-        if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
-            return err_set(err, ERR_INPUT, "`%s` in commit %s is not a folder", path,
-                           sha);
-        oid = git_tree_entry_id(entry);
-    }
-    git_oid_tostr(out, GIT_SHA_BYTES, oid);
-    return 0;
-}
-
-/* ---- looking up ---- */
-
-static enum git_entry kind_of(const git_tree_entry *entry)
-{
-    switch (git_tree_entry_filemode(entry)) {
-    case GIT_FILEMODE_TREE:
-        return GIT_ENTRY_FOLDER;
-    case GIT_FILEMODE_COMMIT:
-        return GIT_ENTRY_SUBMODULE;
-    case GIT_FILEMODE_LINK:
-        return GIT_ENTRY_LINK;
-    default:
-        return GIT_ENTRY_FILE;
-    }
-}
-
-/* A name of the tree that differs from `name` in nothing but case; NULL: none. */
-static const char *near_name(const git_tree *tree, const char *name)
-{
-    for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
-        const char *other = git_tree_entry_name(git_tree_entry_byindex(tree, i));
-        if (strcasecmp(other, name) == 0)
-            return other;
-    }
-    return NULL;
-}
-
-int git_look_up(struct git_repo *repo, const char *sha, const char *path, enum git_entry *out,
-                char near[256], struct err *err)
-{
-    LIB_AUTO(tree) *tree = NULL;
-    char clean[1024];
-    near[0] = '\0';
-    *out = GIT_ENTRY_FOLDER; /* the root */
-    if (gitlib_root(repo, sha, &tree, err) < 0 ||
-        clean_path(path, clean, sizeof clean, err) < 0)
-        return -1;
-    for (char *name = clean, *rest; name != NULL && name[0] != '\0'; name = rest) {
-        rest = strchr(name, '/');
-        if (rest != NULL)
-            *rest++ = '\0';
-        const git_tree_entry *entry = git_tree_entry_byname(tree, name);
-        *out = entry == NULL ? GIT_ENTRY_ABSENT : kind_of(entry);
-        if (entry == NULL) {
-            const char *other = near_name(tree, name);
-            if (other != NULL)
-                snprintf(near, 256, "%.*s%s%s%s", (int)(name - clean), path, other,
-                         rest == NULL ? "" : "/", rest == NULL ? "" : rest);
-            return 0;
-        }
-        if (rest == NULL || *out == GIT_ENTRY_LINK || *out == GIT_ENTRY_SUBMODULE)
-            return 0;
-        if (*out == GIT_ENTRY_FILE) {
-            *out = GIT_ENTRY_ABSENT;
-            return 0;
-        }
-        git_tree *inner = NULL;
-        git_error_clear();
-        int code = git_tree_lookup(&inner, repo->lib, git_tree_entry_id(entry));
-        if (code < 0)
-            return gitlib_error(err, code, "cannot look up `%s`", path);
-        git_tree_free(tree);
-        tree = inner;
-    }
-    return 0;
 }
 
 /* ---- comparing ---- */
@@ -287,7 +178,7 @@ static int path_differs(git_repository *lib, const git_tree *old_root,
     const git_oid *old_id = git_tree_id(old_root);
     const git_oid *new_id = git_tree_id(new_root);
     bool folders = true;
-    if (clean_path(path, name, 256, err) < 0)
+    if (gitlib_clean_path(path, name, 256, err) < 0)
         return -1;
     if (name[0] != '\0') {
         if (find_entry(old_root, name, &then, err) < 0 ||

@@ -206,8 +206,19 @@ static const char *url_problem(const char *url)
     return NULL;
 }
 
-static int store_address(void *target, const struct key *key, const char *value,
-                         const char *problem, const char *where, struct err *err)
+/* The same for an address of git, which may be a folder of this host. */
+static const char *git_problem(const char *value)
+{
+    const char *path = strncmp(value, "file://", 7) == 0 ? value + 7 : value;
+    if (path != value || path[0] == '/')
+        return absolute_path_ok(path) ? NULL : "expected an absolute path without `..`";
+    if (strstr(value, "://") == NULL)
+        return "expected https://…, file:///… or an absolute path";
+    return url_problem(value);
+}
+
+static int store_address(char out[HOST_PATH_BYTES], const char *value, const char *problem,
+                         const char *where, struct err *err)
 {
     if (problem == NULL && strlen(value) >= HOST_PATH_BYTES)
         problem = "expected at most 255 bytes";
@@ -217,30 +228,59 @@ static int store_address(void *target, const struct key *key, const char *value,
         return err_set(err, ERR_INPUT, "%s: %s%s%.60s%s", where, problem,
                        secret ? "" : ", not `", secret ? "" : value, secret ? "" : "`");
     }
-    memcpy((char *)target + key->offset, value, strlen(value) + 1);
+    memcpy(out, value, strlen(value) + 1);
     return 0;
 }
 
 static int read_url(void *target, const struct key *key, const char *value, const char *where,
                     struct err *err)
 {
-    return store_address(target, key, value, url_problem(value), where, err);
+    return store_address((char *)target + key->offset, value, url_problem(value), where, err);
 }
 
 static int read_git(void *target, const struct key *key, const char *value, const char *where,
                     struct err *err)
 {
-    const char *path = strncmp(value, "file://", 7) == 0 ? value + 7 : value;
-    const char *problem = NULL;
-    if (path != value || path[0] == '/') {
-        if (!absolute_path_ok(path))
-            problem = "expected an absolute path without `..`";
-    } else if (strstr(value, "://") == NULL) {
-        problem = "expected https://…, file:///… or an absolute path";
-    } else {
-        problem = url_problem(value);
-    }
-    return store_address(target, key, value, problem, where, err);
+    return store_address((char *)target + key->offset, value, git_problem(value), where, err);
+}
+
+static bool tree_path_ok(const char *path)
+{
+    for (const char *c = path; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return false;
+    return path[0] != '\0' && path[0] != '/' && path[strlen(path) - 1] != '/' &&
+           strstr(path, "//") == NULL && !has_part(path, ".") && !has_part(path, "..");
+}
+
+/* "third_party/cutlass https://github.com/NVIDIA/cutlass.git" */
+static int read_submodule(void *target, const struct key *key, const char *value,
+                          const char *where, struct err *err)
+{
+    (void)key;
+    struct host_repository *repository = target;
+    struct host_submodule added = {.path = ""};
+    const char *blank = strrchr(value, ' ');
+    size_t len = blank == NULL ? 0 : (size_t)(blank - value);
+    while (len > 0 && value[len - 1] == ' ')
+        len--;
+    if (len > 0 && len < sizeof added.path)
+        memcpy(added.path, value, len);
+    if (!tree_path_ok(added.path))
+        return err_set(err, ERR_INPUT,
+                       "%s: expected a path in the tree of at most %d bytes and an address, such "
+                       "as `third_party/cutlass https://github.com/NVIDIA/cutlass.git`",
+                       where, HOST_PATH_BYTES - 1);
+    if (store_address(added.git, blank + 1, git_problem(blank + 1), where, err) != 0)
+        return -1;
+    for (size_t i = 0; i < repository->submodule_count; i++)
+        if (strcmp(repository->submodules[i].path, added.path) == 0)
+            return err_set(err, ERR_INPUT, "%s: `%.100s` stands twice", where, added.path);
+    if (repository->submodule_count == HOST_SUBMODULES_MAX)
+        return err_set(err, ERR_INPUT, "%s: more than %d submodules", where,
+                       HOST_SUBMODULES_MAX);
+    repository->submodules[repository->submodule_count++] = added;
+    return 0;
 }
 
 static int read_branch(void *target, const struct key *key, const char *value,
@@ -330,6 +370,7 @@ static const struct key keys[] = {
     KEY(REPOSITORY, "token", read_token, .min = 0),
     KEY(REPOSITORY, "token-file", read_path, IN_REPOSITORY(token_file)),
     KEY(REPOSITORY, "branch", read_branch, IN_REPOSITORY(branch)),
+    KEY(REPOSITORY, "submodule", read_submodule, .repeat = true),
 #define LIMIT_KEY(field, word, value, what) KEY(LIMITS, word, read_limit, IN_HOST(limits.field)),
     LIMITS_TABLE(LIMIT_KEY)
 #undef LIMIT_KEY

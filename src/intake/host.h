@@ -23,6 +23,9 @@
  *         token = job                    ; job: brought by the step; host: from token-file
  *         token-file = /etc/ratchet/token
  *         branch = main                  ; the branch that is promoted
+ *         submodule = third_party/cutlass https://github.com/NVIDIA/cutlass.git
+ *                                        ; repeatable: where a submodule under [kernel] path is
+ *                                        ; fetched from; addresses as of git; gets no token
  *     [limits]                           ; names of src/limit.h
  */
 #ifndef RATCHET_INTAKE_HOST_H
@@ -37,7 +40,8 @@
 #include <sys/types.h>
 
 enum { HOST_DEVICES_MAX = 16, HOST_REPOSITORIES_MAX = 64, HOST_USERS_MAX = 16,
-       HOST_PATH_BYTES = 256, HOST_CPUS_MAX = 256, HOST_TOKEN_BYTES = 256 };
+       HOST_PATH_BYTES = 256, HOST_CPUS_MAX = 256, HOST_TOKEN_BYTES = 256,
+       HOST_SUBMODULES_MAX = 8 };
 
 struct host_device {
     char slug[MODEL_NAME_BYTES];
@@ -46,6 +50,11 @@ struct host_device {
     size_t cpu_count;             /* 0: not pinned */
     char gpu[96];                 /* index or UUID; "": the first of the slug's kind */
     unsigned clock_lock_mhz;      /* 0: clocks are nobody's business */
+};
+
+struct host_submodule {
+    char path[HOST_PATH_BYTES];   /* in the tree, as the tree spells it */
+    char git[HOST_PATH_BYTES];
 };
 
 struct host_repository {
@@ -57,6 +66,8 @@ struct host_repository {
     char branch[JOB_REF_BYTES];
     bool host_token;
     char token_file[HOST_PATH_BYTES];
+    struct host_submodule submodules[HOST_SUBMODULES_MAX];
+    size_t submodule_count;
 };
 
 struct host {

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "measure/build_cache.h"
+#include "measure/build_hint.h"
 #include "measure/checkout.h"
 #include "measure/code.h"
 #include "measure/sandbox.h"
@@ -72,9 +73,10 @@ static const char *arch_of(const char *device)
 static int cache_key(const struct build_request *request, char key[FILE_SHA256_BYTES],
                      struct err *err)
 {
-    char tree[GIT_SHA_BYTES];
+    char tree[GIT_KEY_BYTES];
     char toolchain[1024];
-    if (git_tree_sha(request->repo, request->commit, "", tree, err) < 0 ||
+    if (git_paths_key(request->repo, request->commit, request->paths, request->path_count,
+                      tree, err) < 0 ||
         build_toolchain(request->device, toolchain, sizeof toolchain, err) < 0)
         return -1;
     const char *arch = arch_of(request->device);
@@ -316,14 +318,46 @@ static int judge_end(const struct build_request *request, const struct proc_resu
     return fail(result, "build failed: %s", how);
 }
 
+/* The worktree: what the build may see, and nothing else. */
+static int check_out(const struct build_request *request, const char *folder, struct err *err)
+{
+    struct checkout_submodules none = {.count = 0};
+    struct checkout_submodules *submodules =
+        request->submodules != NULL ? request->submodules : &none;
+    if (checkout_submodules(submodules, request->repo, request->commit, request->paths,
+                            request->path_count, request->limits, err) < 0)
+        return -1;
+    struct git_part part = {.paths = request->paths,
+                            .path_count = request->path_count,
+                            .submodules = submodules->list,
+                            .submodule_count = submodules->count};
+    return checkout_tree(request->repo, request->commit, &part, folder, request->limits, err);
+}
+
+/* Say more of a failure where the tree tells it. */
+static void add_hint(const struct build_request *request, const struct buf *log,
+                     struct build_result *result)
+{
+    char hint[BUILD_HINT_BYTES], failure[sizeof result->failure];
+    build_hint_failure(request, log->len > 0 ? log->data : "", hint);
+    memcpy(failure, result->failure, sizeof failure);
+    if (hint[0] != '\0')
+        fail(result, "%s; %s", failure, hint);
+}
+
 static int build_in(const struct build_request *request, const struct place *place,
                     struct build_result *result, struct buf *log, struct err *err)
 {
     struct err problem = {0};
-    if (checkout_tree(request->repo, request->commit, place->source, request->limits,
-                      &problem) < 0) {
+    char hint[BUILD_HINT_BYTES] = "";
+    if (build_hint_command(request, hint, err) < 0)
+        return -1;
+    if (hint[0] != '\0')
+        return fail(result, "%s", hint);
+    if (check_out(request, place->source, &problem) < 0) {
+        /* the tree's own size or names, or a submodule that nobody allowed */
         if (problem.class == ERR_LIMIT || problem.class == ERR_INPUT)
-            return fail(result, "%s", problem.text); /* the tree's own size or names */
+            return fail(result, "%s", problem.text);
         if (err != NULL)
             *err = problem;
         return -1;
@@ -335,9 +369,12 @@ static int build_in(const struct build_request *request, const struct place *pla
     if (run_recipe(request, place->source, log, &end, err) < 0)
         return -1;
     result->seconds = end.seconds;
-    if (end.end != PROC_EXITED || end.code != 0)
-        return judge_end(request, &end, result, log, err);
-    return take_output(request, place, result, err);
+    int rc = end.end != PROC_EXITED || end.code != 0
+                 ? judge_end(request, &end, result, log, err)
+                 : take_output(request, place, result, err);
+    if (rc == 0 && !result->built)
+        add_hint(request, log, result);
+    return rc;
 }
 
 /* The namespace of a killed build dies a moment after bwrap itself: until then something
@@ -433,6 +470,8 @@ int build_kernel(const struct build_request *request, struct build_result *resul
     struct place place;
     if (!git_is_sha(request->commit))
         return err_set(err, ERR_INTERNAL, "build of `%s`: not a commit", request->commit);
+    if (request->path_count == 0)
+        return err_set(err, ERR_INTERNAL, "build of %.12s: no paths", request->commit);
     if (check_output(request->output, err) < 0 || make_place(request, &place, err) < 0)
         return -1;
     /* Our own lines come on top of the capped log: they never make it fail. */

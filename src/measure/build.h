@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A commit's kernel library: from the cache, or built in the sandbox by the recipe of the
- * base commit. */
+/* A commit's kernel library: from the cache, or built in the sandbox by a recipe that sees the
+ * files under the kernel's paths and no others. */
 #ifndef RATCHET_MEASURE_BUILD_H
 #define RATCHET_MEASURE_BUILD_H
 
@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/git.h"
 #include "limit.h"
+#include "measure/checkout.h"
 #include "model.h"
 
 #include <stdbool.h>
@@ -16,8 +17,11 @@
 struct build_request {
     struct git_repo *repo;
     const char *commit;
-    const char *const *paths; /* files and folders of the tree: all that the build sees */
+    const char *const *paths; /* [kernel] path: the files and folders of the tree that a build
+                                 sees; at least one */
     size_t path_count;
+    struct checkout_submodules *submodules; /* what may be fetched of those under the paths,
+                                               and what was; NULL: none has an address */
     const char *command;   /* recipe, for /bin/sh -c at the top of the tree */
     const char *output;    /* recipe, path in the tree */
     const char *device;    /* slug */
@@ -39,7 +43,8 @@ struct build_result {
 };
 
 /* A build that fails (compiler error, timeout, no output, output too large or not a regular
- * file) is a result with built = false; only what is the host's fault is an error. The log,
+ * file, a recipe that needs what is not under the paths, a submodule that may not be fetched)
+ * is a result with built = false; only what is the host's fault is an error. The log,
  * capped, goes to `log` in both cases. */
 MUST_CHECK int build_kernel(const struct build_request *request, struct build_result *result,
                             struct buf *log, struct err *err);

@@ -114,12 +114,150 @@ int checkout_pin(struct git_repo *repo, const struct git_remote_spec *remote,
     return 0;
 }
 
-int checkout_tree(struct git_repo *repo, const char *sha, const char *path,
-                  const struct limits *limits, struct err *err)
+/* ---- submodules ---- */
+
+void checkout_submodules_free(struct checkout_submodules *submodules)
+{
+    for (size_t i = 0; i < submodules->count; i++)
+        git_close(&submodules->list[i].repo);
+    submodules->count = 0;
+}
+
+/* One submodule at a commit, before its address is known. */
+struct pinned {
+    char path[256];
+    char commit[GIT_SHA_BYTES];
+};
+struct pinned_list {
+    struct pinned list[CHECKOUT_SUBMODULES_MAX];
+    size_t count;
+};
+
+static int note_pinned(void *context, const char *path, const char *commit, struct err *err)
+{
+    struct pinned_list *found = context;
+    if (found->count == CHECKOUT_SUBMODULES_MAX)
+        return err_set(err, ERR_INPUT, "more than %d submodules under [kernel] path",
+                       CHECKOUT_SUBMODULES_MAX);
+    if (strlen(path) >= sizeof found->list->path)
+        return err_set(err, ERR_INPUT, "submodule `%.100s…` has a path of more than %zu bytes",
+                       path, sizeof found->list->path - 1);
+    struct pinned *pinned = &found->list[found->count++];
+    snprintf(pinned->path, sizeof pinned->path, "%s", path);
+    snprintf(pinned->commit, sizeof pinned->commit, "%s", commit);
+    return 0;
+}
+
+static const struct checkout_address *
+address_of(const struct checkout_submodules *submodules, const char *path)
+{
+    for (size_t i = 0; i < submodules->address_count; i++)
+        if (strcmp(submodules->addresses[i].path, path) == 0)
+            return &submodules->addresses[i];
+    return NULL;
+}
+
+/* The cache of a submodule, opened once. */
+static int open_submodule(struct checkout_submodules *submodules,
+                          const struct checkout_address *address, struct git_repo **repo,
+                          struct err *err)
+{
+    for (size_t i = 0; i < submodules->count; i++) {
+        if (submodules->list[i].path == address->path) {
+            *repo = submodules->list[i].repo;
+            return 0;
+        }
+    }
+    /* The list has room: it holds addresses, and there are no more of these. */
+    char key[FILE_SHA256_BYTES], path[FILE_PATH_BYTES];
+    file_sha256(address->url, strlen(address->url), key);
+    struct git_submodule *added = &submodules->list[submodules->count];
+    if (file_mkdirs(submodules->folder, 0700, err) < 0 ||
+        file_path(path, err, "%s/submodule-%.32s.git", submodules->folder, key) < 0 ||
+        git_open(path, &added->repo, err) < 0)
+        return -1;
+    added->path = address->path;
+    submodules->count++;
+    *repo = added->repo;
+    return 0;
+}
+
+/* Nobody but the host's owner chose the address, and it gets no token of ours. */
+static int need_submodule(struct checkout_submodules *submodules, const struct pinned *pinned,
+                          const struct limits *limits, struct git_repo **repo,
+                          struct err *err)
+{
+    const struct checkout_address *address = address_of(submodules, pinned->path);
+    if (address == NULL)
+        return err_set(err, ERR_INPUT,
+                       "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
+                       "it (`submodule = %s https://…` in [repository])",
+                       pinned->path, pinned->path);
+    struct git_remote_spec remote = {.url = address->url,
+                                     .timeout_ms = (unsigned)limits->fetch_ms,
+                                     .max_bytes = limits->fetch_bytes};
+    if (open_submodule(submodules, address, repo, err) < 0)
+        return -1;
+    struct err why = {0};
+    if (checkout_need(*repo, &remote, pinned->commit, &why) == 0)
+        return 0;
+    if (why.class == ERR_NOT_FOUND)
+        return err_set(err, ERR_INPUT, "submodule `%s`: no commit %s at %s", pinned->path,
+                       pinned->commit, address->url);
+    return err_set(err, why.class, "submodule `%s`: %s", pinned->path, why.text);
+}
+
+/* A path into a submodule could not be looked at before the submodule was here. */
+static int check_inside(struct git_repo *repo, const struct pinned *pinned, const char *path,
+                        struct err *err)
+{
+    size_t len = strlen(pinned->path);
+    enum git_path_kind kind;
+    char where[256];
+    if (strncmp(path, pinned->path, len) != 0 || path[len] != '/')
+        return 0;
+    if (git_check_path(repo, pinned->commit, path + len, &kind, where, err) < 0)
+        return -1;
+    if (kind == GIT_PATH_FILE || kind == GIT_PATH_FOLDER)
+        return 0;
+    return err_set(err, ERR_INPUT, "[kernel] path `%s` is no file or folder of submodule `%s`",
+                   path, pinned->path);
+}
+
+int checkout_submodules(struct checkout_submodules *submodules, struct git_repo *repo,
+                        const char *commit, const char *const *paths, size_t path_count,
+                        const struct limits *limits, struct err *err)
+{
+    struct pinned_list found = {.count = 0};
+    struct git_tree_limits tree = checkout_limits(limits);
+    struct git_part part = {.paths = paths, .path_count = path_count};
+    if (git_each_submodule(repo, commit, &part, &tree, note_pinned, &found, err) < 0)
+        return -1;
+    for (size_t i = 0; i < found.count; i++) {
+        struct pinned *pinned = &found.list[i];
+        struct git_repo *here;
+        if (need_submodule(submodules, pinned, limits, &here, err) < 0)
+            return -1;
+        for (size_t j = 0; j < path_count; j++)
+            if (check_inside(here, pinned, paths[j], err) < 0)
+                return -1;
+    }
+    return 0;
+}
+
+/* ---- trees ---- */
+
+struct git_tree_limits checkout_limits(const struct limits *limits)
 {
     unsigned long long depth = limits->tree_depth;
-    struct git_tree_limits tree = {.bytes = limits->tree_bytes,
-                                   .entries = limits->tree_entries,
-                                   .depth = depth > 10000 ? 10000 : (unsigned)depth};
-    return git_checkout(repo, sha, path, &tree, err);
+    return (struct git_tree_limits){.bytes = limits->tree_bytes,
+                                    .entries = limits->tree_entries,
+                                    .depth = depth > 10000 ? 10000 : (unsigned)depth};
+}
+
+int checkout_tree(struct git_repo *repo, const char *sha, const struct git_part *part,
+                  const char *path, const struct limits *limits, struct err *err)
+{
+    struct git_tree_limits tree = checkout_limits(limits);
+    return git_checkout(repo, sha, part, path, &tree, err);
 }

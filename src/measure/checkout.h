@@ -5,6 +5,7 @@
 #define RATCHET_MEASURE_CHECKOUT_H
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/git.h"
 #include "limit.h"
 #include "model.h"
@@ -21,8 +22,36 @@ MUST_CHECK int checkout_pin(struct git_repo *repo, const struct git_remote_spec 
 MUST_CHECK int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote,
                              const char *sha, struct err *err);
 
-/* Write the tree of a commit to a new folder `path`. */
-MUST_CHECK int checkout_tree(struct git_repo *repo, const char *sha, const char *path,
+/* The submodules that a job's builds may see, and where their commits are fetched from: an
+ * address that the host's configuration names, never one that a repository does. */
+enum { CHECKOUT_SUBMODULES_MAX = 8 };
+struct checkout_submodules {
+    struct checkout_address {
+        const char *path; /* of the submodule in the tree, borrowed */
+        const char *url;  /* as in struct git_remote_spec, borrowed */
+    } addresses[CHECKOUT_SUBMODULES_MAX];
+    size_t address_count;
+    char folder[FILE_PATH_BYTES]; /* bare caches are made in it, one per address */
+    struct git_submodule list[CHECKOUT_SUBMODULES_MAX]; /* for git_part; the repos are owned */
+    size_t count;
+};
+void checkout_submodules_free(struct checkout_submodules *submodules);
+
+/* Make sure that the commits of all submodules under a commit's paths are here, fetching them
+ * by SHA without a token, and put them on the list. Refused by name, ERR_INPUT: a submodule
+ * without an address, one whose commit is not at its address, one within another, and a path
+ * that leads into one to nothing. Those outside the paths are not looked at. */
+MUST_CHECK int checkout_submodules(struct checkout_submodules *submodules,
+                                   struct git_repo *repo, const char *commit,
+                                   const char *const *paths, size_t path_count,
+                                   const struct limits *limits, struct err *err);
+
+/* Write a part of the tree of a commit to a new folder `path`. */
+MUST_CHECK int checkout_tree(struct git_repo *repo, const char *sha,
+                             const struct git_part *part, const char *path,
                              const struct limits *limits, struct err *err);
+
+/* What the limits say of trees. */
+struct git_tree_limits checkout_limits(const struct limits *limits);
 
 #endif

@@ -18,7 +18,8 @@
 
 static char temp[64];
 static char work[128], cache[128];
-static char good[GIT_SHA_BYTES], same_tree[GIT_SHA_BYTES], other_tree[GIT_SHA_BYTES];
+static char good[GIT_SHA_BYTES], same_tree[GIT_SHA_BYTES], other_file[GIT_SHA_BYTES],
+    other_tree[GIT_SHA_BYTES], marked[GIT_SHA_BYTES];
 static struct git_repo *repo;
 static struct limits limits;
 static uid_t job_uid = (uid_t)-1;
@@ -67,6 +68,27 @@ static bool commit(const char *option, char sha[GIT_SHA_BYTES])
     return true;
 }
 
+#define LFS "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+
+/* A kernel, and around it what people have. */
+static bool put_all(void)
+{
+    static const char *const folders[] = {"common/inc", "cpu", "lib", "notes", "kernels/lib"};
+    char path[256];
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "%s/tree/%s", temp, folders[i]);
+        if (file_mkdirs(path, 0755, NULL) != 0)
+            return false;
+    }
+    return put("kernels/k.c", kernel_source) && put("kernels/k.h", "") &&
+           put("kernels/needs.c", "#include \"../common/util.h\"\n") &&
+           put("kernels/build.sh", COMPILE "\n") && put("kernels/lib/x.c", "") &&
+           put("build.sh", COMPILE "\n") && put("common/util.h", "") &&
+           put("common/inc/i.h", "") && put("cpu/x", "") && put("lib/x.c", "") &&
+           put("notes/n", "") && put("Makefile", "cpu:\n\ttrue\n") &&
+           put("README", "first\n") && put("k.c", "not this one\n");
+}
+
 static bool set_up(void)
 {
     char path[256];
@@ -77,9 +99,13 @@ static bool set_up(void)
     snprintf(cache, sizeof cache, "%s/state/cache", temp);
     snprintf(path, sizeof path, "%s/tree/kernels", temp);
     return mkdir(work, 0755) == 0 && file_mkdirs(path, 0755, NULL) == 0 &&
-           git("init", "-q", NULL, NULL) && put("kernels/k.c", kernel_source) &&
-           commit(NULL, good) && commit("--allow-empty", same_tree) &&
-           put("README", "changed\n") && commit(NULL, other_tree);
+           git("init", "-q", NULL, NULL) && put_all() && commit(NULL, good) &&
+           commit("--allow-empty", same_tree) && put("README", "changed\n") &&
+           commit(NULL, other_file) && put("kernels/k.h", "/* changed */\n") &&
+           commit(NULL, other_tree) && put("kernels/big.h", LFS) && put("notes/big.h", LFS) &&
+           put("kernels/merged.h", "int a;\n\n<<<<<<< ours\nint b;\n=======\nint c;\n"
+                                   ">>>>>>> theirs\n") &&
+           commit(NULL, marked);
 }
 
 static bool open_repo(void)
@@ -114,8 +140,11 @@ static void built_free(struct built *built)
 
 static struct build_request request_for(const char *command)
 {
+    static const char *const paths[] = {"kernels"};
     return (struct build_request){.repo = repo,
                                   .commit = good,
+                                  .paths = paths,
+                                  .path_count = 1,
                                   .command = command,
                                   .output = OUTPUT,
                                   .device = "cpu",
@@ -223,7 +252,7 @@ static void test_failures(void)
     fails("true", "build made no `kernels/k.so`");
     fails("rm -r kernels", "build made no `kernels/k.so`");
     fails("ln -s /etc/hostname kernels/k.so", "`kernels/k.so` is not a regular file");
-    fails("ln -s k.c kernels/k.so", "`kernels/k.so` is not a regular file");
+    fails("ln -s k.h kernels/k.so", "`kernels/k.so` is not a regular file");
     fails(COMPILE " && mv kernels real && ln -s real kernels",
           "`kernels/k.so` is not a regular file");
     fails("rm -r kernels; ln -s /etc kernels", "`kernels/k.so` is not a regular file");
@@ -292,6 +321,134 @@ static void test_tree_limits(void)
         EQ_STR(refused.result.failure, "untouched");
     }
     EQ_INT(count_below(work), 0);
+}
+
+/* ---- only what is under the paths ---- */
+
+static void test_paths(void)
+{
+    tap_case("a build sees what is under its paths and nothing else");
+    BUILT_AUTO all = build_command("find . -type f | sort; " COMPILE);
+    OK(all.result.built);
+    HAS(all.log.data, "\n./kernels/build.sh\n./kernels/k.c\n./kernels/k.h\n"
+                      "./kernels/lib/x.c\n./kernels/needs.c\n");
+    OK(strstr(all.log.data, "util.h") == NULL && strstr(all.log.data, "README") == NULL);
+    only_library_left(&all);
+    static const char *const two[] = {"kernels/k.c", "common/util.h"};
+    struct build_request request = request_for("find . -type f; false");
+    request.paths = two;
+    request.path_count = 2;
+    BUILT_AUTO few = build(&request);
+    HAS(few.log.data, "./kernels/k.c\n");
+    HAS(few.log.data, "./common/util.h\n");
+    OK(strstr(few.log.data, "k.h") == NULL);
+
+    tap_case("without paths there is no build");
+    request.path_count = 0;
+    BUILT_AUTO none = build(&request);
+    EQ_INT(none.err.class, ERR_INTERNAL);
+}
+
+/* A recipe that names what it will not see fails before anything runs. */
+static void refused(const char *command, const char *path)
+{
+    char failure[128];
+    tap_case(command);
+    snprintf(failure, sizeof failure, "`%s`: not under [kernel] path", path);
+    BUILT_AUTO built = build_command(command);
+    EQ_INT(built.rc, 0);
+    OK(!built.result.built);
+    EQ_STR(built.result.failure, failure);
+    EQ_STR(built.log.data, "");
+    only_library_left(&built);
+}
+
+static void allowed(const char *command)
+{
+    tap_case(command);
+    BUILT_AUTO built = build_command(command);
+    if (strstr(built.result.failure, "[kernel] path") != NULL)
+        printf("# %s\n", built.result.failure);
+    OK(built.rc == 0 && strstr(built.result.failure, "[kernel] path") == NULL);
+    HAS(built.log.data, command);
+    only_library_left(&built);
+}
+
+static void test_words(void)
+{
+    refused("sh build.sh", "build.sh");
+    refused("./build.sh", "build.sh");
+    refused("cd kernels; sh ../build.sh", "build.sh");
+    refused("sh /src/build.sh", "build.sh");
+    refused("exec sh -c 'sh build.sh'", "build.sh");
+    refused("true&&(sh<build.sh)", "build.sh");
+    refused("gcc -Icommon kernels/k.c", "common");
+    refused("gcc -I common kernels/k.c", "common");
+    refused("gcc -isystem ./common/inc kernels/k.c", "common/inc");
+    refused("gcc -include common/util.h kernels/k.c", "common/util.h");
+    refused("gcc -includecommon/util.h kernels/k.c", "common/util.h");
+    refused("gcc -Wl,-T,common/util.h kernels/k.c", "common/util.h");
+    refused("gcc @common/util.h", "common/util.h");
+    refused("make -C common", "common");
+    refused("make --directory=common", "common");
+    refused("cd common && make", "common");
+    refused("make -f Makefile", "Makefile");
+    refused("DIR=common/inc; gcc -I$DIR kernels/k.c", "common/inc");
+    refused("gcc kernels/k.c lib/*.c", "lib");
+    refused("cp -r common/ kernels", "common");
+
+    allowed("gcc kernels/k.c kernels/lib/*.c -o /tmp/x; false");
+    allowed("make -C kernels cpu");           /* a target, and a folder by chance */
+    allowed("cd kernels && sh build.sh");     /* its own, not the one at the top */
+    allowed("cd kernels && gcc k.c; false");
+    allowed("mkdir -p new/folder; test -d kernels; false");
+    allowed("gcc -I. -I./ -L. -Ikernels kernels/k.c; false");
+    allowed("");
+    struct build_request request = request_for("mkdir -p lib && false");
+    request.output = "lib/k.so";
+    BUILT_AUTO output = build(&request);
+    EQ_STR(output.result.failure, "build failed: exit code 1");
+    char long_command[1024];
+    memset(long_command, '=', sizeof long_command - 1);
+    long_command[sizeof long_command - 1] = '\0';
+    BUILT_AUTO odd = build_command(long_command);
+    EQ_INT(odd.rc, 0);
+}
+
+static void hinted(const char *commit_sha, const char *command, const char *hint)
+{
+    char failure[256];
+    tap_case(hint);
+    struct build_request request = request_for(command);
+    request.commit = commit_sha;
+    BUILT_AUTO built = build(&request);
+    OK(built.rc == 0 && !built.result.built);
+    snprintf(failure, sizeof failure, "build failed: exit code %s", hint);
+    EQ_STR(built.result.failure, failure);
+    only_library_left(&built);
+}
+
+static void test_hints(void)
+{
+    hinted(good, "gcc -c -o /tmp/x kernels/needs.c",
+           "1; `common/util.h`: not under [kernel] path");
+    hinted(good, "f=common; sh $f/util.h", "2; `common/util.h`: not under [kernel] path");
+    if (access("/usr/bin/make", X_OK) == 0)
+        hinted(good, "make cpu", "2; `Makefile`: not under [kernel] path");
+    hinted(good, "echo 'README: No such file'; exit 3", "3");
+    hinted(good, "f=common; echo $f/util.h is fine; exit 3", "3");
+    hinted(good, "echo /usr/include/k.c: No such file; exit 3", "3");
+    hinted(marked, "gcc -include kernels/big.h -c -o /tmp/x kernels/k.c",
+           "1; `kernels/big.h` is a Git LFS pointer, not the file itself");
+    hinted(marked, "gcc -include kernels/merged.h -c -o /tmp/x kernels/k.c",
+           "1; `kernels/merged.h` has conflict markers (line 3)");
+    hinted(marked, "exit 3", "3; `kernels/big.h` is a Git LFS pointer, not the file itself");
+    tap_case("neither stops a build that does without");
+    struct build_request request = request_for(COMPILE);
+    request.commit = marked;
+    BUILT_AUTO fine = build(&request);
+    OK(fine.result.built);
+    only_library_left(&fine);
 }
 
 static void test_log(void)
@@ -509,7 +666,11 @@ static void test_cache(void)
        file_sha256_path(hit.result.library, two, NULL) == 0);
     EQ_STR(one, two);
 
-    tap_case("another tree, command, output or device is another entry");
+    tap_case("and for what differs only where a build does not see it");
+    BUILT_AUTO beside = build_cached(other_file, COMPILE, false);
+    OK(beside.result.built && beside.result.cached);
+
+    tap_case("another kernel, command, output, path or device is another entry");
     BUILT_AUTO tree = build_cached(other_tree, COMPILE, false);
     OK(tree.result.built && !tree.result.cached);
     BUILT_AUTO command = build_cached(good, COMPILE " ", false);
@@ -523,6 +684,13 @@ static void test_cache(void)
     request.device = "cpu-2";
     BUILT_AUTO device = build(&request);
     OK(device.result.built && !device.result.cached);
+    static const char *const more[] = {"kernels", "common"};
+    request = request_for(COMPILE);
+    request.cache = cache;
+    request.paths = more;
+    request.path_count = 2;
+    BUILT_AUTO paths = build(&request);
+    OK(paths.result.built && !paths.result.cached);
     EQ_INT(count_below(cache), 3);
 }
 
@@ -670,6 +838,9 @@ int main(void)
     test_bad_library();
     OK(file_remove_tree(work, NULL) == 0 && mkdir(work, 0755) == 0);
     test_tree_limits();
+    test_paths();
+    test_words();
+    test_hints();
     test_log();
     test_leftovers();
     test_host_trouble();

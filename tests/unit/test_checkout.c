@@ -143,11 +143,135 @@ static void test_local(void)
 
     tap_case("its tree, within the limits");
     struct limits limits = limits_default();
-    EQ_INT(checkout_tree(repo, job.merge, "out", &limits, &err), 0);
+    static const char *const all[] = {""};
+    struct git_part part = {.paths = all, .path_count = 1};
+    EQ_INT(checkout_tree(repo, job.merge, &part, "out", &limits, &err), 0);
     EQ_STR(box_line("cat out/a out/b | tr '\\n' ' '"), "2 7 ");
     limits.tree_entries = 1;
-    OK(checkout_tree(repo, job.merge, "out2", &limits, &err) < 0);
+    OK(checkout_tree(repo, job.merge, &part, "out2", &limits, &err) < 0);
     EQ_INT(err.class, ERR_LIMIT);
+}
+
+/* ---- submodules ---- */
+
+static char vendored[GIT_SHA_BYTES], later[GIT_SHA_BYTES];
+
+/* vendor: lib/a.h, lib/b.h and a submodule of its own on branch `nested`; the branch
+ * `vendoring` of work has it at kernels/vendor, and elsewhere/vendor outside of kernels. */
+static void make_vendor(void)
+{
+    box_run("git init -q -b main vendor; cd vendor; mkdir lib; echo a > lib/a.h;"
+            "echo b > lib/b.h; git add -A; git commit -qm one; echo A > lib/a.h;"
+            "git commit -qam two; git checkout -q -b nested;"
+            "git update-index --add --cacheinfo 160000,$(printf '%%040d' 1),lib/more;"
+            "git commit -qm nested; git checkout -q -f main; cd ../work;"
+            "git checkout -q -b vendoring main; mkdir kernels; echo k > kernels/k.c");
+    snprintf(vendored, sizeof vendored, "%s", box_line("git -C vendor rev-parse main~1"));
+    snprintf(later, sizeof later, "%s", box_line("git -C vendor rev-parse main"));
+}
+
+/* A commit of `vendoring` with kernels/vendor at a commit of vendor, fetched. */
+static const char *vendoring(const char *pinned)
+{
+    static char sha[GIT_SHA_BYTES];
+    struct err err = {0};
+    struct git_remote_spec work = box_remote("work");
+    box_run("cd work; git checkout -q -f vendoring; echo k > kernels/k.c; git add -A kernels;"
+            "git update-index --add --cacheinfo 160000,%s,kernels/vendor;"
+            "git update-index --add --cacheinfo 160000,$(printf '%%040d' 7),elsewhere/vendor;"
+            "git commit -q --allow-empty -m vendoring", pinned);
+    EQ_INT(git_fetch(repo, &work, "refs/heads/vendoring", sha, &err), 0);
+    return sha;
+}
+
+static int take(struct checkout_submodules *submodules, const char *commit, const char *path,
+                struct err *err)
+{
+    struct limits limits = limits_default();
+    *err = (struct err){0};
+    return checkout_submodules(submodules, repo, commit, &path, 1, &limits, err);
+}
+
+static void test_submodules(void)
+{
+    struct err err = {0};
+    struct git_remote_spec remote = box_remote("vendor");
+    struct checkout_submodules submodules = {.address_count = 0};
+    struct limits limits = limits_default();
+    char one[GIT_SHA_BYTES], two[GIT_SHA_BYTES];
+    snprintf(submodules.folder, sizeof submodules.folder, "%s/caches", box);
+    snprintf(one, sizeof one, "%s", vendoring(vendored));
+    snprintf(two, sizeof two, "%s", vendoring(later));
+
+    tap_case("a submodule without an address is refused by name");
+    OK(take(&submodules, one, "kernels", &err) < 0);
+    EQ_INT(err.class, ERR_INPUT);
+    EQ_STR(err.text, "submodule `kernels/vendor` under [kernel] path: ratchetd.conf names no "
+                     "address for it (`submodule = kernels/vendor https://…` in [repository])");
+    OK(access("caches", F_OK) != 0);
+
+    tap_case("one outside the paths is not looked at");
+    EQ_INT(take(&submodules, one, "a", &err), 0);
+    EQ_INT(take(&submodules, one, "kernels/k.c", &err), 0);
+    EQ_INT(submodules.count, 0);
+
+    tap_case("one with an address comes at its pinned commit, and is written with the rest");
+    submodules.addresses[0] = (struct checkout_address){"kernels/vendor", remote.url};
+    submodules.address_count = 1;
+    EQ_INT(take(&submodules, one, "kernels", &err), 0);
+    EQ_INT(submodules.count, 1);
+    EQ_INT(take(&submodules, two, "kernels/", &err), 0);
+    EQ_INT(submodules.count, 1);
+    const char *paths[] = {"kernels"};
+    struct git_part part = {.paths = paths, .path_count = 1, .submodules = submodules.list,
+                            .submodule_count = submodules.count};
+    EQ_INT(checkout_tree(repo, one, &part, "sub1", &limits, &err), 0);
+    EQ_INT(checkout_tree(repo, two, &part, "sub2", &limits, &err), 0);
+    EQ_STR(box_line("cd sub1; find . -type f | sort | tr '\n' ' '; cat */vendor/lib/a.h"),
+           "./kernels/k.c ./kernels/vendor/lib/a.h ./kernels/vendor/lib/b.h a");
+    EQ_STR(box_line("cat sub2/kernels/vendor/lib/a.h"), "A");
+
+    tap_case("a path into it writes that alone");
+    paths[0] = "kernels/vendor/lib/b.h";
+    EQ_INT(take(&submodules, one, paths[0], &err), 0);
+    EQ_INT(checkout_tree(repo, one, &part, "sub3", &limits, &err), 0);
+    EQ_STR(box_line("cd sub3; find . -type f | tr '\n' ' '"), "./kernels/vendor/lib/b.h ");
+    OK(take(&submodules, one, "kernels/vendor/lib/c.h", &err) < 0);
+    EQ_STR(err.text, "[kernel] path `kernels/vendor/lib/c.h` is no file or folder of submodule "
+                     "`kernels/vendor`");
+
+    tap_case("the limits count across");
+    paths[0] = "kernels";
+    limits.tree_entries = 5;
+    OK(checkout_tree(repo, one, &part, "sub4", &limits, &err) < 0);
+    EQ_INT(err.class, ERR_LIMIT);
+    limits.tree_entries = 6;
+    EQ_INT(checkout_tree(repo, one, &part, "sub4", &limits, &err), 0);
+
+    limits = limits_default();
+    tap_case("one that is not on the list is never passed over");
+    part.submodule_count = 0;
+    OK(checkout_tree(repo, one, &part, "sub5", &limits, &err) < 0);
+    EQ_INT(err.class, ERR_INPUT);
+    HAS(err.text, "submodule `kernels/vendor` is not here");
+    OK(access("sub5", F_OK) != 0);
+    part.submodule_count = submodules.count;
+
+    tap_case("a commit that is not at the address, and an address that is not there");
+    char odd[GIT_SHA_BYTES];
+    snprintf(odd, sizeof odd, "%s", vendoring("1111111111111111111111111111111111111111"));
+    OK(take(&submodules, odd, "kernels", &err) < 0);
+    EQ_INT(err.class, ERR_INPUT);
+    HAS(err.text, "submodule `kernels/vendor`: no commit 1111111111");
+    HAS(err.text, remote.url);
+
+    tap_case("a submodule of a submodule");
+    snprintf(odd, sizeof odd, "%s", vendoring(box_line("git -C vendor rev-parse nested")));
+    EQ_INT(take(&submodules, odd, "kernels", &err), 0);
+    OK(checkout_tree(repo, odd, &part, "sub6", &limits, &err) < 0);
+    EQ_INT(err.class, ERR_INPUT);
+    HAS(err.text, "submodule `kernels/vendor/lib/more` lies in another submodule");
+    checkout_submodules_free(&submodules);
 }
 
 int main(void)
@@ -161,6 +285,8 @@ int main(void)
     test_merge_ref();
     test_shapes();
     test_local();
+    make_vendor();
+    test_submodules();
     git_close(&repo);
     tap_case("no descriptor is left open");
     EQ_INT(box_descriptors(), before);

@@ -344,17 +344,6 @@ static void test_files(void)
         OK(git_read_file(repo, main_sha, wrong[i].path, &out, &err) < 0);
         EQ_INT(err.class, wrong[i].class);
     }
-
-    tap_case("trees as keys");
-    char sha[GIT_SHA_BYTES];
-    EQ_INT(git_tree_sha(repo, main_sha, "", sha, &err), 0);
-    EQ_STR(sha, box_line("git -C work rev-parse main^{tree}"));
-    EQ_INT(git_tree_sha(repo, main_sha, "kernels/deep/", sha, &err), 0);
-    EQ_STR(sha, box_line("git -C work rev-parse main:kernels/deep"));
-    OK(git_tree_sha(repo, main_sha, "kernels/a.cu", sha, &err) < 0);
-    EQ_INT(err.class, ERR_INPUT);
-    OK(git_tree_sha(repo, main_sha, "nowhere", sha, &err) < 0);
-    EQ_INT(err.class, ERR_NOT_FOUND);
 }
 
 static void expect_differs(const char *old, const char *new, const char *path, bool want,
@@ -556,42 +545,6 @@ static void test_shallow(void)
     OK(git_is_shallow(found, &shallow, &err) == 0 && !shallow);
     reopen("shallow");
     OK(git_is_shallow(found, &shallow, &err) == 0 && shallow);
-}
-
-static void look_up(const char *path, enum git_entry kind, const char *near)
-{
-    struct err err = {0};
-    enum git_entry got = GIT_ENTRY_ABSENT;
-    char close[256];
-    char sha[GIT_SHA_BYTES];
-    OK(git_resolve(found, "HEAD", sha, &err) == 0);
-    OK(git_look_up(found, sha, path, &got, close, &err) == 0);
-    if (got != kind || strcmp(close, near) != 0)
-        printf("# %s\n", path);
-    EQ_INT(got, kind);
-    EQ_STR(close, near);
-}
-
-static void test_look_up(void)
-{
-    tap_case("what is at a path");
-    box_run("git init -q -b main paths; cd paths; mkdir -p a/b; echo x > a/b/f; ln -s a link; "
-            "ln -s f a/b/soft; git add .; git update-index --add --cacheinfo "
-            "160000,0123456789abcdef0123456789abcdef01234567,a/sub; git commit -q -m one");
-    reopen("paths");
-    look_up("a", GIT_ENTRY_FOLDER, "");
-    look_up("a/b/f", GIT_ENTRY_FILE, "");
-    look_up("./a//b/", GIT_ENTRY_FOLDER, "");
-    look_up("a/sub", GIT_ENTRY_SUBMODULE, "");
-    look_up("a/sub/include", GIT_ENTRY_SUBMODULE, "");
-    look_up("link", GIT_ENTRY_LINK, "");
-    look_up("link/b/f", GIT_ENTRY_LINK, "");
-    look_up("a/b/soft", GIT_ENTRY_LINK, "");
-    look_up("a/*", GIT_ENTRY_ABSENT, "");
-    look_up("a/b/f/x", GIT_ENTRY_ABSENT, "");
-    look_up("A/b", GIT_ENTRY_ABSENT, "a/b");
-    look_up("a/B/F", GIT_ENTRY_ABSENT, "a/b/F");
-    look_up("nowhere", GIT_ENTRY_ABSENT, "");
     git_close(&found);
 }
 
@@ -609,7 +562,6 @@ int main(void)
     test_commits();
     test_files();
     test_differs();
-    test_look_up();
     test_shallow();
     test_merge();
     test_commit_files();

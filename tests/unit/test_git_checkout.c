@@ -10,14 +10,21 @@ static struct git_repo *repo; /* work/.git itself */
 static const struct git_tree_limits roomy = {
     .bytes = 1 << 20, .entries = 1000, .depth = 32};
 
-static int checkout(const char *name, const char *path,
-                    const struct git_tree_limits *limits, struct err *err)
+static int checkout_part(const char *name, const char *only, const char *path,
+                         const struct git_tree_limits *limits, struct err *err)
 {
     char sha[GIT_SHA_BYTES];
+    struct git_part part = {.paths = &only, .path_count = 1};
     *err = (struct err){0};
     if (git_resolve(repo, name, sha, err) < 0)
         return -2;
-    return git_checkout(repo, sha, path, limits, err);
+    return git_checkout(repo, sha, &part, path, limits, err);
+}
+
+static int checkout(const char *name, const char *path,
+                    const struct git_tree_limits *limits, struct err *err)
+{
+    return checkout_part(name, "", path, limits, err);
 }
 
 /* ---- trees byte by byte: git's own commands would refuse some of these ---- */
@@ -81,24 +88,23 @@ static void make_work(void)
         "git config core.autocrlf true;"
         "printf '$Id$\\nplain\\n' > plain; printf 'run\\n' > a/b/run; chmod +x a/b/run;"
         "ln -s /etc/passwd a/link; : > empty; echo x > 'na me ü'; git add -A 2>/dev/null;"
-        "git update-index --add --cacheinfo 160000,$(printf '%%040d' 1),sub;"
         "git -c core.safecrlf=false commit -q -m honest");
 }
 
 static void test_honest(void)
 {
     struct err err;
-    tap_case("files, folders, links as text, submodules empty, nothing filtered");
+    tap_case("files, folders, links as text, nothing filtered");
     umask(077);
     EQ_INT(checkout("main", "out", &roomy, &err), 0);
     umask(022);
     EQ_STR(
         box_line("cd out; find . -mindepth 1 | LC_ALL=C sort | tr '\\n' ' '"),
-        "./.gitattributes ./a ./a/b ./a/b/run ./a/link ./empty ./na me ü ./plain ./sub ");
+        "./.gitattributes ./a ./a/b ./a/b/run ./a/link ./empty ./na me ü ./plain ");
     EQ_STR(box_line("tr '\\n' ' ' < out/plain"), "$Id$ plain ");
     EQ_STR(
-        box_line("stat -c '%%a %%F' out/a/b/run out/plain out/a out/sub | tr '\\n' ' '"),
-        "755 regular file 644 regular file 755 directory 755 directory ");
+        box_line("stat -c '%%a %%F' out/a/b/run out/plain out/a | tr '\\n' ' '"),
+        "755 regular file 644 regular file 755 directory ");
     EQ_STR(box_line("stat -c '%%s %%F' out/a/link"), "11 regular file");
     EQ_STR(box_line("cat out/a/link"), "/etc/passwd");
 
@@ -121,7 +127,7 @@ static void test_limits(void)
         const char *words;
     } tight[] = {
         {{.bytes = 40, .entries = 1000, .depth = 32}, "more than 40 bytes"},
-        {{.bytes = 1 << 20, .entries = 8, .depth = 32}, "more than 8 entries"},
+        {{.bytes = 1 << 20, .entries = 7, .depth = 32}, "more than 7 entries"},
         {{.bytes = 1 << 20, .entries = 1000, .depth = 1}, "more than 1 folders deep"}};
     for (size_t i = 0; i < sizeof tight / sizeof *tight; i++) {
         tap_case(tight[i].words);
@@ -131,7 +137,7 @@ static void test_limits(void)
         OK(access("out", F_OK) != 0);
     }
     tap_case("exactly at the limits");
-    struct git_tree_limits exact = {.entries = 9, .depth = 2};
+    struct git_tree_limits exact = {.entries = 8, .depth = 2};
     exact.bytes = strtoull(
         box_line("cd work; git ls-tree -r -l main | awk '{s += $4} END {print s}'"), NULL,
         10);
@@ -210,6 +216,45 @@ static void test_shapes(void)
     expect_refused("f", ERR_NOT_FOUND, "`f`");
 }
 
+/* What is not under the paths is neither looked at nor touched, however odd. */
+static void test_beside(void)
+{
+    struct err err;
+    tap_case("hostile names beside the part");
+    raw_entry("100644", "..", blob());
+    raw_entry("100644", ".git", blob());
+    raw_entry("100644", "k", blob());
+    raw_entry("40000", "missing", "1111111111111111111111111111111111111111");
+    raw_commit("hostile");
+    EQ_INT(checkout_part("hostile", "k", "out", &roomy, &err), 0);
+    EQ_STR(box_line("ls -A out"), "k");
+    box_run("rm -r out");
+    OK(checkout_part("hostile", ".git", "out", &roomy, &err) == -1);
+    HAS(err.text, "forbidden name");
+
+    tap_case("a failed write takes back its own files alone");
+    raw_entry("100644", "twice", blob());
+    raw_entry("100644", "twice", blob());
+    const char *inner = raw_tree();
+    raw_entry("40000", "..", inner);
+    raw_entry("40000", "k", inner);
+    raw_commit("hostile");
+    box_run("mkdir -p outer/given; echo mine > outer/twice");
+    OK(checkout_part("hostile", "k", "outer/given", &roomy, &err) == -1);
+    HAS(err.text, "twice");
+    EQ_STR(box_line("cd outer; find . | sort | tr '\\n' ' '"), ". ./given ./twice ");
+
+    tap_case("a file and a folder of one name on the way");
+    raw_entry("100644", "f", blob());
+    inner = raw_tree();
+    raw_entry("100644", "d", blob());
+    raw_entry("40000", "d", inner);
+    raw_commit("hostile");
+    OK(checkout_part("hostile", "d/f", "out", &roomy, &err) == -1);
+    HAS(err.text, "twice");
+    box_run("rm -rf outer");
+}
+
 static void test_bombs(void)
 {
     tap_case("60 MB of zeros");
@@ -264,6 +309,7 @@ int main(void)
     test_limits();
     test_names();
     test_shapes();
+    test_beside();
     test_bombs();
     git_close(&repo);
     tap_case("no descriptor is left open");

@@ -24,6 +24,8 @@ static const char whole[] =
     "[repository \"acme/other\"]\napi = http://127.0.0.1:8080/api/v3\ngit = /srv/git/o.git\n"
     "web = https://ghe.example/acme/other\nauthor = ratchet[bot]\nbranch = trunk\n"
     "token = host\ntoken-file = /etc/ratchet/token\n"
+    "submodule = third_party/cutlass  https://github.com/NVIDIA/cutlass.git\n"
+    "submodule = lib/a b /srv/git/ab.git\n"
     "[limits]\nbuild-timeout-ms = 1000\nlog-bytes = 64k\n";
 
 static struct host host;
@@ -73,6 +75,12 @@ static void test_whole(void)
     const struct host_repository *second = host_find_repository(&host, "acme/other");
     OK(second != NULL && second->host_token && strcmp(second->branch, "trunk") == 0);
     EQ_STR(second->git, "/srv/git/o.git");
+    EQ_INT(first->submodule_count, 0);
+    EQ_INT(second->submodule_count, 2);
+    EQ_STR(second->submodules[0].path, "third_party/cutlass");
+    EQ_STR(second->submodules[0].git, "https://github.com/NVIDIA/cutlass.git");
+    EQ_STR(second->submodules[1].path, "lib/a b");
+    EQ_STR(second->submodules[1].git, "/srv/git/ab.git");
     OK(host_find_repository(&host, "acme/kernel") == NULL);
     EQ_INT(host.limits.build_ms, 1000);
     EQ_INT(host.limits.log_bytes, 65536);
@@ -167,6 +175,40 @@ static void test_addresses(void)
     url_refused("git", "relative/path", "file:///");
     url_refused("git", "/srv/../etc", "an absolute path");
     url_refused("git", "file://host/x", "an absolute path");
+}
+
+#define SUBMODULE "[repository \"a/b\"]\napi = https://x\ngit = /x\nsubmodule = "
+
+static void test_submodules(void)
+{
+    tap_case("where submodules come from");
+    static const char *const shapes[] = {"third_party",          "https://x.example/y.git",
+                                         "/abs https://x.example", "a/../b https://x.example",
+                                         "./a https://x.example",  "a/ https://x.example",
+                                         "a//b https://x.example", ".. https://x.example"};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        char text[256];
+        snprintf(text, sizeof text, SUBMODULE "%s\n", shapes[i]);
+        OK(parse(text) == -1);
+        HAS(err.text, NAME ": repository.a/b.submodule: expected a path in the tree");
+    }
+    refused(SUBMODULE "a http://x.example/a.git\n",
+            NAME ": repository.a/b.submodule: http is for 127.0.0.1, localhost and [::1] only; "
+                 "expected https://, not `http://x.example/a.git`");
+    refused(SUBMODULE "a https://u:secret@x.example\n",
+            NAME ": repository.a/b.submodule: expected an address without a user or password "
+                 "in it");
+    refused(SUBMODULE "a ../b\n", NAME ": repository.a/b.submodule: expected https://…, "
+                                       "file:///… or an absolute path, not `../b`");
+    refused(SUBMODULE "a /x\nsubmodule = a /y\n",
+            NAME ": repository.a/b.submodule: `a` stands twice");
+    OK(parse(SUBMODULE "1 /x\nsubmodule = 2 /x\nsubmodule = 3 /x\nsubmodule = 4 /x\n"
+             "submodule = 5 /x\nsubmodule = 6 /x\nsubmodule = 7 /x\nsubmodule = 8 /x\n") ==
+       0);
+    OK(parse(SUBMODULE "1 /x\nsubmodule = 2 /x\nsubmodule = 3 /x\nsubmodule = 4 /x\n"
+             "submodule = 5 /x\nsubmodule = 6 /x\nsubmodule = 7 /x\nsubmodule = 8 /x\n"
+             "submodule = 9 /x\n") == -1);
+    HAS(err.text, "more than 8 submodules");
 }
 
 static void test_refusals(void)
@@ -354,6 +396,7 @@ int main(void)
     test_whole();
     test_default();
     test_addresses();
+    test_submodules();
     test_refusals();
     test_files();
     test_mutations();

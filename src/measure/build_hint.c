@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the command and the log of a build as a person would, word by word, and looks the
+ * words up in the commit's tree. Runs nothing and decides nothing but the hint. */
+#include "measure/build_hint.h"
+
+#include "measure/checkout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WORD_BYTES = 512, FOLDERS_MAX = 8, LOG_WORDS_MAX = 500, MARKED_BYTES_MAX = 1 << 20 };
+
+/* ---- paths ---- */
+
+struct look {
+    const struct build_request *request;
+    char folders[FOLDERS_MAX][WORD_BYTES]; /* that the command changes to; "" is the top */
+    size_t folder_count;
+};
+
+/* The path of a word in the tree: what stands before it is taken away, and `..` and `.` are
+ * followed. False: outside the tree, or the top itself. */
+static bool tree_path(const char *folder, const char *word, char out[WORD_BYTES])
+{
+    static const char top[] = "/src/"; /* where a build's worktree is, see run_recipe */
+    char joined[2 * WORD_BYTES];
+    if (strncmp(word, top, sizeof top - 1) == 0) {
+        folder = "";
+        word += sizeof top - 1;
+    }
+    if (word[0] == '/' || strlen(word) >= WORD_BYTES)
+        return false;
+    snprintf(joined, sizeof joined, "%s/%s", folder, word);
+    size_t used = 0;
+    for (const char *at = joined; *at != '\0';) {
+        size_t len = strcspn(at, "/");
+        if (len == 2 && at[0] == '.' && at[1] == '.') {
+            while (used > 0 && out[--used] != '/')
+                ;
+        } else if (len > 0 && !(len == 1 && at[0] == '.')) {
+            if (used + len + 2 > WORD_BYTES)
+                return false;
+            if (used > 0)
+                out[used++] = '/';
+            memcpy(out + used, at, len);
+            used += len;
+        }
+        at += len + (at[len] == '/');
+    }
+    out[used] = '\0';
+    return used > 0;
+}
+
+static bool at_or_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    while (len > 0 && folder[len - 1] == '/')
+        len--;
+    return len == 0 || (strncmp(path, folder, len) == 0 &&
+                        (path[len] == '/' || path[len] == '\0'));
+}
+
+/* Is it there for the build, or a folder on the way to what is, or to the output? */
+static bool seen(const struct build_request *request, const char *path)
+{
+    for (size_t i = 0; i < request->path_count; i++)
+        if (at_or_below(path, request->paths[i]) || at_or_below(request->paths[i], path))
+            return true;
+    return at_or_below(request->output, path);
+}
+
+static int kind_of(const struct build_request *request, const char *path,
+                   enum git_path_kind *kind, struct err *err)
+{
+    char where[256];
+    return git_check_path(request->repo, request->commit, path, kind, where, err);
+}
+
+/* Does a word name something of the tree that the build does not see, and nothing that it
+ * does? `out` gets its path, or "". A word may be meant from any folder that the command
+ * changes to. `folders`: a folder's name counts too. */
+static int outside(const struct look *look, const char *word, bool folders,
+                   char out[WORD_BYTES], struct err *err)
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < look->folder_count; i++) {
+        char path[WORD_BYTES];
+        enum git_path_kind kind;
+        if (!tree_path(look->folders[i], word, path))
+            continue;
+        if (kind_of(look->request, path, &kind, err) < 0)
+            return -1;
+        if (kind == GIT_PATH_ABSENT)
+            continue;
+        if (seen(look->request, path)) {
+            out[0] = '\0';
+            return 0;
+        }
+        if ((kind != GIT_PATH_FOLDER || folders) && out[0] == '\0')
+            memcpy(out, path, sizeof path);
+    }
+    return 0;
+}
+
+static void not_under(const char *path, char hint[BUILD_HINT_BYTES])
+{
+    snprintf(hint, BUILD_HINT_BYTES, "`%.250s`: not under [kernel] path", path);
+}
+
+/* ---- words ---- */
+
+/* The next word at *at, up to one of `ends`; false at the end. Longer ones are cut. */
+static bool next_word(const char **at, const char *ends, char word[WORD_BYTES])
+{
+    *at += strspn(*at, ends);
+    size_t len = strcspn(*at, ends);
+    snprintf(word, WORD_BYTES, "%.*s", (int)(len < WORD_BYTES ? len : WORD_BYTES - 1), *at);
+    *at += len;
+    return len > 0;
+}
+
+static const char command_ends[] = " \t\r\n;|&<>()\"'`";
+
+/* Options whose value is a folder that files are looked for in, attached or the next word… */
+static const char *const folder_options[] = {"-I", "-L", "-isystem", "-iquote", "-idirafter",
+                                             "-B", "-S"};
+/* …and those after which words are meant from another folder. */
+static const char *const cd_options[] = {"cd", "pushd", "-C", "--directory"};
+/* Options whose value is a file. */
+static const char *const file_options[] = {"-include", "-imacros", "-T", "-f", "@"};
+
+#define IN(word, list) in(word, list, sizeof list / sizeof *list)
+static bool in(const char *word, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(word, list[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What is attached to an option of a list, or NULL. */
+#define ATTACHED(word, list) attached(word, list, sizeof list / sizeof *list)
+static const char *attached(const char *word, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(list[i]);
+        if (strncmp(word, list[i], len) == 0 && word[len] != '\0' &&
+            (word[0] == '-' || word[0] == '@'))
+            return word + len + (word[len] == '=');
+    }
+    return NULL;
+}
+
+static void add_folder(struct look *look, const char *word)
+{
+    char path[WORD_BYTES];
+    if (look->folder_count == FOLDERS_MAX || !tree_path("", word, path))
+        return;
+    memcpy(look->folders[look->folder_count++], path, sizeof path);
+}
+
+static struct look look_from_top(const struct build_request *request)
+{
+    struct look look = {.request = request, .folder_count = 1};
+    char previous[WORD_BYTES] = "", word[WORD_BYTES];
+    for (const char *at = request->command; next_word(&at, command_ends, word);) {
+        const char *value = ATTACHED(word, cd_options);
+        if (value != NULL || IN(previous, cd_options))
+            add_folder(&look, value != NULL ? value : word);
+        memcpy(previous, word, sizeof word);
+    }
+    return look;
+}
+
+/* A pattern stands for what lies in its folder. */
+static void cut_pattern(char *word)
+{
+    char *pattern = strpbrk(word, "*?[");
+    if (pattern == NULL)
+        return;
+    *pattern = '\0';
+    char *slash = strrchr(word, '/');
+    word[slash == NULL ? 0 : slash - word + 1] = '\0';
+}
+
+/* One word of the command, and what stands before it. A bare word may be a folder's name by
+ * chance (`make cpu`), so it has to say in some way that it means a folder. */
+static int check_word(const struct look *look, const char *previous, const char *word,
+                      char out[WORD_BYTES], struct err *err)
+{
+    char value[WORD_BYTES];
+    bool folder = IN(previous, folder_options) || IN(previous, cd_options);
+    const char *inner = ATTACHED(word, folder_options);
+    if (inner == NULL)
+        inner = ATTACHED(word, cd_options);
+    folder = folder || inner != NULL;
+    if (inner == NULL)
+        inner = ATTACHED(word, file_options);
+    if (inner == NULL && strpbrk(word, "=,") != NULL) /* VAR=path, -Wl,-T,path */
+        inner = word + strcspn(word, "=,") + 1;
+    out[0] = '\0';
+    if (inner != NULL && strcspn(inner, "=,") < strlen(inner) &&
+        check_word(look, "", inner, out, err) < 0)
+        return -1;
+    if (out[0] != '\0')
+        return 0;
+    snprintf(value, sizeof value, "%.*s", WORD_BYTES - 1, inner != NULL ? inner : word);
+    cut_pattern(value);
+    return outside(look, value, folder || strchr(value, '/') != NULL, out, err);
+}
+
+int build_hint_command(const struct build_request *request, char hint[BUILD_HINT_BYTES],
+                       struct err *err)
+{
+    struct look look = look_from_top(request);
+    char previous[WORD_BYTES] = "", word[WORD_BYTES], found[WORD_BYTES];
+    hint[0] = '\0';
+    for (const char *at = request->command; next_word(&at, command_ends, word);) {
+        if (check_word(&look, previous, word, found, err) < 0)
+            return -1;
+        if (found[0] != '\0') {
+            not_under(found, hint);
+            return 0;
+        }
+        memcpy(previous, word, sizeof word);
+    }
+    return 0;
+}
+
+/* ---- after a failure ---- */
+
+/* What programs say of a file that they miss. */
+static bool misses_a_file(const char *line)
+{
+    static const char *const words[] = {"No such file", "not found", "No rule to make target",
+                                        "cannot open",  "can't open", "cannot find",
+                                        "cannot stat",  "does not appear to contain"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(line, words[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* A file of the tree that a line of the log names and the build did not see. */
+static void hint_of_line(const struct look *look, const char *line, unsigned *words,
+                         char hint[BUILD_HINT_BYTES])
+{
+    char word[WORD_BYTES], found[WORD_BYTES];
+    while (next_word(&line, " \t\r:,;|&<>()[]\"'`=", word)) {
+        size_t up = 0, len = strlen(word);
+        while (strncmp(word + up, "../", 3) == 0)
+            up += 3; /* meant from where its includer lies */
+        if (len > 0 && word[len - 1] == '.')
+            word[len - 1] = '\0'; /* the end of a sentence */
+        if (strpbrk(word + up, "./") == NULL)
+            continue;
+        if (++*words > LOG_WORDS_MAX || outside(look, word + up, false, found, NULL) < 0)
+            return;
+        if (found[0] != '\0') {
+            not_under(found, hint);
+            return;
+        }
+    }
+}
+
+/* make looks for these at the top, and does not say so. */
+static void hint_of_make(const struct look *look, char hint[BUILD_HINT_BYTES])
+{
+    static const char *const files[] = {"GNUmakefile", "makefile", "Makefile"};
+    char found[WORD_BYTES];
+    for (size_t i = 0; i < sizeof files / sizeof *files && hint[0] == '\0'; i++)
+        if (look->folder_count == 1 && outside(look, files[i], false, found, NULL) == 0 &&
+            found[0] != '\0')
+            not_under(found, hint);
+}
+
+static void hint_of_log(const struct build_request *request, const char *log,
+                        char hint[BUILD_HINT_BYTES])
+{
+    struct look look = look_from_top(request);
+    unsigned words = 0;
+    for (const char *at = log; *at != '\0' && hint[0] == '\0';) {
+        char line[4096];
+        size_t len = strcspn(at, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1),
+                 at);
+        at += len + (at[len] == '\n');
+        if (strncmp(line, "$ ", 2) == 0)
+            continue; /* the command itself */
+        if (misses_a_file(line))
+            hint_of_line(&look, line, &words, hint);
+        if (hint[0] == '\0' && (strstr(line, "No rule to make target") != NULL ||
+                                strstr(line, "no makefile found") != NULL))
+            hint_of_make(&look, hint);
+    }
+}
+
+struct marked {
+    const char *log;
+    char hint[BUILD_HINT_BYTES];
+    bool named; /* the log names the file of the hint */
+};
+
+/* The line, from 1, where a conflict begins that has its middle and its end; 0: none. */
+static unsigned conflict_line(const char *bytes, size_t len)
+{
+    static const char *const marks[] = {"<<<<<<< ", "=======", ">>>>>>> "};
+    unsigned line = 1, begin = 0;
+    size_t next = 0;
+    if (memchr(bytes, '\0', len) != NULL)
+        return 0; /* no text */
+    for (size_t at = 0; at < len; line++) {
+        size_t mark = strlen(marks[next]);
+        if (len - at >= mark && memcmp(bytes + at, marks[next], mark) == 0) {
+            begin = next == 0 ? line : begin;
+            if (++next == sizeof marks / sizeof *marks)
+                return begin;
+        }
+        const char *end = memchr(bytes + at, '\n', len - at);
+        at = end == NULL ? len : (size_t)(end - bytes) + 1;
+    }
+    return 0;
+}
+
+static int look_at_file(void *context, const char *path, const char *bytes, size_t len,
+                        struct err *err)
+{
+    static const char pointer[] = "version https://git-lfs.github.com/spec/";
+    struct marked *marked = context;
+    (void)err;
+    bool lfs = len >= sizeof pointer - 1 && memcmp(bytes, pointer, sizeof pointer - 1) == 0;
+    unsigned line = lfs ? 0 : conflict_line(bytes, len);
+    bool named = strstr(marked->log, path) != NULL;
+    if ((!lfs && line == 0) || marked->named || (marked->hint[0] != '\0' && !named))
+        return 0;
+    marked->named = named;
+    if (lfs)
+        snprintf(marked->hint, sizeof marked->hint,
+                 "`%.250s` is a Git LFS pointer, not the file itself", path);
+    else
+        snprintf(marked->hint, sizeof marked->hint,
+                 "`%.250s` has conflict markers (line %u)", path, line);
+    return 0;
+}
+
+static void hint_of_files(const struct build_request *request, const char *log,
+                          char hint[BUILD_HINT_BYTES])
+{
+    struct marked marked = {.log = log};
+    struct git_part part = {.paths = request->paths, .path_count = request->path_count};
+    if (request->submodules != NULL) {
+        part.submodules = request->submodules->list;
+        part.submodule_count = request->submodules->count;
+    }
+    struct git_tree_limits limits = checkout_limits(request->limits);
+    if (git_each_file(request->repo, request->commit, &part, &limits, MARKED_BYTES_MAX,
+                      look_at_file, &marked, NULL) == 0)
+        memcpy(hint, marked.hint, sizeof marked.hint);
+}
+
+void build_hint_failure(const struct build_request *request, const char *log,
+                        char hint[BUILD_HINT_BYTES])
+{
+    hint[0] = '\0';
+    hint_of_log(request, log, hint);
+    if (hint[0] == '\0')
+        hint_of_files(request, log, hint);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a build cannot work, told from its commit's tree: files that its recipe needs and that
+ * lie outside [kernel] path, Git LFS pointers, conflict markers. */
+#ifndef RATCHET_MEASURE_BUILD_HINT_H
+#define RATCHET_MEASURE_BUILD_HINT_H
+
+#include "base/err.h"
+#include "measure/build.h"
+
+enum { BUILD_HINT_BYTES = 384 };
+
+/* Before the recipe runs: a word of the command that names a file or folder of the tree which
+ * the build will not see. `hint` gets "`build.sh`: not under [kernel] path", or "". Shell is
+ * not parsed: a word that could mean something else, such as a target of make, passes, and
+ * what it misses the build will. */
+MUST_CHECK int build_hint_command(const struct build_request *request,
+                                  char hint[BUILD_HINT_BYTES], struct err *err);
+
+/* After it failed: the same of a file that the log misses, or a file under the paths that is
+ * not what its author meant, or "". A guess, and cheap: trouble on the way is no hint. */
+void build_hint_failure(const struct build_request *request, const char *log,
+                        char hint[BUILD_HINT_BYTES]);
+
+#endif

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a build sees: the files under [kernel] path and no others. A recipe that needs more, a
+submodule that nobody allowed, and files that are not what they seem are named. Nothing is
+measured here: each check ends at its build."""
+
+import json
+
+import lib
+import scene
+from lib import eq, has, lacks, ok
+
+COMMAND = "cc -O2 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -o kernels/attention.so " \
+          "kernels/attention.c -lm"
+
+
+def sample(command=COMMAND, **files):
+    """A repository with another recipe, and more files around the kernel."""
+    text = scene.conf()
+    ok(COMMAND in text, "the recipe is where it was")
+    repo = lib.Repo()
+    repo.commit({**scene.tree(), "ci/ratchet.conf": text.replace(COMMAND, command), **files},
+                "the kernel")
+    return repo
+
+
+def unmeasured(result, what, *parts):
+    eq(result.brief(), (3, "unmeasured"), what)
+    for part in parts:
+        has(result.verdict["reason"], part, what + ": why")
+    return result
+
+
+def recipes_that_need_more():
+    """A recipe that names what is not under the paths fails at once"""
+    host = scene.Host()
+    repo = sample("sh build.sh", **{"build.sh": COMMAND + "\n"})
+    scene.branch(repo, "other", "refactored")
+    result = unmeasured(host.check(repo, "other"), "a script at the top",
+                        "`build.sh`: not under [kernel] path")
+    lacks(result.verdict["reason"], "build failed", "before anything runs")
+    repo = sample(COMMAND.replace(" -o ", " -Icommon -o "), **{"common/util.h": "\n"})
+    scene.branch(repo, "other", "refactored")
+    unmeasured(host.check(repo, "other"), "a folder of headers",
+               "`common`: not under [kernel] path")
+
+
+def files_that_are_not_seen():
+    """What the recipe does not name is missed by the compiler, and named after it"""
+    host = scene.Host()
+    repo = sample(**{"common/util.h": "\n"})
+    scene.branch(repo, "needs", {"kernels/attention.c": '#include "../common/util.h"\n' +
+                                 scene.kernel("right")})
+    unmeasured(host.check(repo, "needs"), "a header beside the paths", "build failed: exit code",
+               "`common/util.h`: not under [kernel] path")
+
+
+def files_that_are_something_else():
+    """Git LFS pointers and conflict markers are named as what they are"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "lfs", {
+        "kernels/table.h": "version https://git-lfs.github.com/spec/v1\n"
+                           "oid sha256:%s\nsize 123456\n" % ("0" * 64),
+        "kernels/attention.c": '#include "table.h"\n' + scene.kernel("right")})
+    unmeasured(host.check(repo, "lfs"), "a pointer",
+               "`kernels/table.h` is a Git LFS pointer, not the file itself")
+    scene.branch(repo, "markers", {
+        "kernels/simple.h": "/* */\n<<<<<<< HEAD\n#define A 1\n=======\n#define A 2\n"
+                            ">>>>>>> theirs\n" + repo.git("show", "main:kernels/simple.h")})
+    unmeasured(host.check(repo, "markers"), "a merge that was not finished",
+               "`kernels/simple.h` has conflict markers (line 2)")
+
+
+def submodules():
+    """A submodule under the paths without an address is refused by name; one beside is not"""
+    host, repo = scene.Host(), sample()
+    for name, path in (("under", "kernels/vendor"), ("beside", "vendor")):
+        repo.git("checkout", "-q", "-B", name, "main")
+        repo.git("update-index", "--add", "--cacheinfo", "160000,%s,%s" % ("1" * 40, path))
+        repo.git("commit", "-q", "-m", name)
+    under = unmeasured(host.check(repo, "under"), "a submodule",
+                       "submodule `kernels/vendor` under [kernel] path: ratchetd.conf names no "
+                       "address for it")
+    lacks(json.dumps(under.verdict), "kernel not touched", "a submodule is part of the kernel")
+    eq(host.check(repo, "beside").brief(), (0, "held"), "one beside is nobody's business")
+
+
+def cache():
+    """A commit that changes only what a build does not see needs no build of its own"""
+    host, repo = scene.Host(), sample()
+    repo.commit({"README": "other words\n"}, "words", branch="main")
+    scene.branch(repo, "first", {"kernels/attention.c": scene.kernel("right", "/* 1 */\n")})
+    eq(host.check(repo, "first").brief(), (0, "held"), "main is built")
+    repo.commit({"README": "more words\n", "kernels.txt": "x\n"}, "words", branch="main")
+    scene.branch(repo, "second", {"kernels/attention.c": scene.kernel("right", "/* 2 */\n")})
+    result = host.check(repo, "second")
+    eq(result.brief(), (0, "held"), "another main, the same kernel")
+    has(result.err, "from the cache", "and the same library")
+
+
+lib.main(recipes_that_need_more, files_that_are_not_seen, files_that_are_something_else,
+         submodules, cache)
