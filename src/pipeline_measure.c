@@ -371,7 +371,7 @@ static void bench_says(void *context, const char *line)
 /* How the libraries were made. */
 static int add_build_facts(struct pipeline *pipeline, struct err *err)
 {
-    char toolchain[256];
+    char toolchain[BUILD_TOOLCHAIN_BYTES];
     if (build_toolchain(pipeline->device->slug, toolchain, sizeof toolchain, err) != 0)
         return -1;
     if (environment_set(&pipeline->samples.environment, "compiler", toolchain) != 0 ||

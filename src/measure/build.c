@@ -61,19 +61,23 @@ const char *build_arch(const char *device)
     return NULL;
 }
 
+/* "" where there is none: the toolchain cannot be told from another. */
 static int cache_key(const struct build_request *request, char key[FILE_SHA256_BYTES],
                      struct err *err)
 {
     char tree[GIT_SHA_BYTES];
-    char toolchain[1024];
+    struct toolchain toolchain;
     if (git_tree_sha(request->repo, request->commit, "", tree, err) < 0 ||
-        build_toolchain(request->device, toolchain, sizeof toolchain, err) < 0)
+        toolchain_now(request->device, &toolchain, err) < 0)
         return -1;
+    key[0] = '\0';
+    if (toolchain.key[0] == '\0')
+        return 0;
     const char *arch = build_arch(request->device);
     const char *const parts[] = {BUILD_VERSION,    tree,
                                  request->command, request->output,
                                  request->device,  arch == NULL ? "" : arch,
-                                 toolchain};
+                                 toolchain.key};
     struct buf text __attribute__((cleanup(buf_free)));
     buf_init(&text, 1 << 20);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -211,13 +215,18 @@ static int try_cache(const struct build_request *request, const struct place *pl
     return 0;
 }
 
-/* Storing is a favour to the next job: where it fails, this one goes on. */
+/* Storing is a favour to the next job: where it fails, this one goes on. A compiler that was
+ * replaced while it built has made nothing that a key could name. */
 static void offer_to_cache(const struct build_request *request, const char *key,
                            const struct build_result *result, struct buf *log)
 {
     struct err problem = {0};
-    if (request->may_store && result->built &&
-        build_cache_store(request->cache, key, result->library, &problem) < 0)
+    char now[FILE_SHA256_BYTES];
+    if (!request->may_store || !result->built)
+        return;
+    if (cache_key(request, now, &problem) == 0 && strcmp(now, key) != 0)
+        buf_adds(log, "build cache: not stored: the toolchain changed during the build\n");
+    else if (build_cache_store(request->cache, key, result->library, &problem) < 0)
         buf_addf(log, "build cache: not stored: %s\n", problem.text);
 }
 
@@ -225,18 +234,17 @@ static int build_or_take(const struct build_request *request, const struct place
                          struct build_result *result, struct buf *log, struct err *err)
 {
     char key[FILE_SHA256_BYTES] = "";
-    if (request->cache != NULL) {
-        if (cache_key(request, key, err) < 0 ||
-            try_cache(request, place, key, result, log, err) < 0)
-            return -1;
-        if (result->cached)
-            return 0;
-    }
+    if (request->cache != NULL && cache_key(request, key, err) < 0)
+        return -1;
+    if (key[0] != '\0' && try_cache(request, place, key, result, log, err) < 0)
+        return -1;
+    if (result->cached)
+        return 0;
     int rc = build_in(request, place, result, log, err);
     struct err problem = {0};
     if (file_remove_tree(place->source, &problem) < 0 && rc == 0)
         rc = err_set(err, problem.class, "%s", problem.text);
-    if (rc == 0 && request->cache != NULL)
+    if (rc == 0 && key[0] != '\0')
         offer_to_cache(request, key, result, log);
     return rc;
 }

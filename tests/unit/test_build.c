@@ -3,7 +3,7 @@
  * of the build and what of the host, what the cache gives back, and that nothing is left
  * behind. As root the builds run as user 65534, and the whole test runs once more as that
  * user. */
-#include "measure/build.h"
+#include "measure/build_internal.h"
 
 #include "base/file.h"
 #include "measure/cgroup.h"
@@ -625,6 +625,23 @@ static void entry_path(const char *file, char out[512])
     snprintf(out, 512, "%.*s%s", (int)strcspn(found.data, "\n"), found.data, file);
 }
 
+/* A header of another day: the same tree and recipe are not what is in the cache. */
+static int upgraded_child(const char *command)
+{
+    BUILT_AUTO before = build_cached(good, command, false);
+    if (!enter_namespaces(CLONE_NEWNS) ||
+        mount("other", "/usr/local/include", "tmpfs", 0, "size=100k") < 0)
+        return 77;
+    BUILT_AUTO after = build_cached(good, command, false);
+    bool ok = before.result.cached && after.rc == 0 && after.result.built &&
+              !after.result.cached;
+    if (!ok)
+        printf("# %d %d %d `%s`\n", before.result.cached, after.rc, after.result.cached,
+               after.result.failure);
+    fflush(stdout);
+    return ok ? 0 : 1;
+}
+
 static void test_cache(void)
 {
     tap_case("what is not on main never enters the cache");
@@ -656,6 +673,11 @@ static void test_cache(void)
     OK(file_sha256_path(stored.result.library, one, NULL) == 0 &&
        file_sha256_path(hit.result.library, two, NULL) == 0);
     EQ_STR(one, two);
+
+    tap_case("what another toolchain made is not used");
+    in_child(upgraded_child, COMPILE);
+    BUILT_AUTO still = build_cached(good, COMPILE, false);
+    OK(still.result.cached);
 
     tap_case("another tree, command, output or device is another entry");
     BUILT_AUTO tree = build_cached(other_tree, COMPILE, false);
@@ -778,12 +800,13 @@ static void test_collect(void)
 
 static void test_toolchain(void)
 {
-    char first[512] = "", second[512] = "",
-         cuda[512] = "";
+    char first[BUILD_TOOLCHAIN_BYTES] = "", second[BUILD_TOOLCHAIN_BYTES] = "",
+         cuda[BUILD_TOOLCHAIN_BYTES] = "";
     struct err err = {0};
     tap_case("the toolchain is named");
     OK(build_toolchain("cpu", first, sizeof first, NULL) == 0);
     HAS(first, "gcc");
+    HAS(first, "; files ");
     OK(strchr(first, '\n') == NULL);
     OK(strstr(first, "nvcc") == NULL);
     printf("# %s\n", first);
@@ -798,6 +821,64 @@ static void test_toolchain(void)
     else
         HAS(err.text, "no nvcc in the build sandbox");
     printf("# %s\n", cuda);
+}
+
+/* The key and the line of a folder that stands for /usr. */
+static struct toolchain look_at(const char *root)
+{
+    const char *const roots[] = {root, "/nonexistent/lib32", NULL};
+    struct toolchain found = {.key = "failed"};
+    OK(toolchain_of("gcc 12", roots, 1000, &found, NULL) == 0);
+    return found;
+}
+
+/* Something was done to the files: is it another toolchain, for the key and for people? */
+static void changes(struct toolchain *before, const char *root, bool key, bool text,
+                    const char *what)
+{
+    tap_case(what);
+    struct toolchain after = look_at(root);
+    EQ_INT(strcmp(before->key, after.key) != 0, key);
+    EQ_INT(strcmp(before->text, after.text) != 0, text);
+    *before = after;
+}
+
+static void test_toolchain_files(void)
+{
+    char root[128], bin[160], tool[192], link[192], copy[192];
+    snprintf(root, sizeof root, "%s/usr", temp);
+    snprintf(bin, sizeof bin, "%s/bin", root);
+    snprintf(tool, sizeof tool, "%s/clang", bin);
+    snprintf(copy, sizeof copy, "%s/clang.new", bin);
+    snprintf(link, sizeof link, "%s/cc", bin);
+    OK(file_mkdirs(bin, 0755, NULL) == 0 && file_write(tool, "one", 3, 0755, NULL) == 0 &&
+       symlink("clang", link) == 0);
+    struct toolchain now = look_at(root);
+    EQ_INT(strlen(now.key), 64);
+    EQ_INT(strncmp(now.text, "gcc 12; files ", 14), 0);
+    EQ_INT(strlen(now.text), 22);
+    changes(&now, root, false, false, "nothing changed");
+    OK(file_write(tool, "another", 7, 0755, NULL) == 0);
+    changes(&now, root, true, true, "a tool was replaced");
+    struct stat st;
+    OK(stat(tool, &st) == 0 && file_write(copy, "ANOTHER", 7, 0755, NULL) == 0);
+    const struct timespec times[] = {st.st_atim, st.st_mtim};
+    OK(utimensat(AT_FDCWD, copy, times, 0) == 0 && rename(copy, tool) == 0);
+    changes(&now, root, true, false, "… by one of the same size and date");
+    OK(unlink(link) == 0 && symlink("gcc", link) == 0);
+    changes(&now, root, true, true, "a link leads elsewhere");
+    OK(file_write(copy, "", 0, 0644, NULL) == 0);
+    changes(&now, root, true, true, "a file was added");
+    OK(unlink(copy) == 0);
+    changes(&now, root, true, true, "a file was removed");
+    OK(chmod(tool, 0700) == 0);
+    changes(&now, root, true, true, "a mode was changed");
+
+    tap_case("more than can be looked at has no key, and builds are not cached");
+    const char *const roots[] = {root, NULL};
+    OK(toolchain_of("gcc 12", roots, 2, &now, NULL) == 0);
+    EQ_STR(now.key, "");
+    EQ_STR(now.text, "gcc 12; files not known");
 }
 
 int main(void)
@@ -830,6 +911,7 @@ int main(void)
     test_cache_damage();
     test_collect();
     test_toolchain();
+    test_toolchain_files();
     git_close(&repo);
     if (geteuid() == 0)
         jobs_again_as_nobody(temp);
