@@ -19,7 +19,8 @@
     X(tree_entries, "tree-entries", 50000, "files and folders of a checked-out tree")       \
     X(tree_depth, "tree-depth", 32, "folders within folders of a checked-out tree")         \
     X(build_ms, "build-timeout-ms", 600000, "milliseconds of one kernel build")             \
-    X(build_memory, "build-memory", 8ull << 30, "bytes of address space of a build process") \
+    X(build_memory, "build-memory", 8ull << 30, "bytes of memory of a build (see doctor)")  \
+    X(build_disk, "build-disk", 2ull << 30, "bytes that a build may hold in files")         \
     X(build_file, "build-file", 256ull << 20, "bytes of one file written by a build")       \
     X(build_processes, "build-processes", 256, "processes of a build")                      \
     X(kernel_bytes, "kernel-bytes", 64ull << 20, "bytes of a built kernel library")         \

@@ -231,7 +231,7 @@ static int add_build_facts(struct pipeline *pipeline, const struct kernel_source
                            struct err *err)
 {
     struct environment *environment = &pipeline->samples.environment;
-    char toolchain[1024];
+    char toolchain[BUILD_TOOLCHAIN_BYTES];
     if (build_toolchain(pipeline->device->slug, toolchain, sizeof toolchain, err) != 0)
         return -1;
     if (environment_set(environment, "compiler", toolchain) != 0 ||

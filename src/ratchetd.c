@@ -7,6 +7,7 @@
 #include "daemon/server.h"
 #include "daemon/work.h"
 #include "intake/values.h"
+#include "measure/cgroup.h"
 #include "pipeline.h"
 
 #include <errno.h>
@@ -71,6 +72,17 @@ static int open_state(const struct host *host, int *lock, struct err *err)
     return err_wrap(err, "is another ratchetd running on this state folder?");
 }
 
+/* Asked before there is a second process: only who is alone in its cgroup can divide it. */
+static void tell_build_limits(void)
+{
+    char folder[FILE_PATH_BYTES];
+    struct err why;
+    if (cgroup_find(folder, &why) == 0)
+        fprintf(stderr, "ratchetd: build limits: cgroup v2 (memory, pids)\n");
+    else
+        fprintf(stderr, "ratchetd: build limits: per process; %s\n", why.text);
+}
+
 static int run(const char *config, struct err *err)
 {
     static struct host host;
@@ -89,6 +101,7 @@ static int run(const char *config, struct err *err)
     struct err problem;
     if (pipeline_undo_clocks(&host, &problem) != 0)
         fprintf(stderr, "ratchetd: clocks that a killed run left locked: %s\n", problem.text);
+    tell_build_limits();
     int fd = inherited_socket();
     if (fd < 0 && make_socket(&host, &fd, err) != 0)
         return -1;

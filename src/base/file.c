@@ -304,26 +304,6 @@ int file_remove_tree(const char *path, struct err *err)
     return 0;
 }
 
-struct owner {
-    uid_t uid;
-    gid_t gid;
-};
-
-static int visit_chown(void *context, int parent, const char *name, const struct stat *info)
-{
-    (void)info;
-    const struct owner *owner = context;
-    return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
-}
-
-int file_chown_tree(const char *path, uid_t uid, gid_t gid, struct err *err)
-{
-    struct owner owner = {uid, gid};
-    if (walk_path(path, visit_chown, &owner) != 0 || lchown(path, uid, gid) != 0)
-        return err_errno(err, ERR_HOST, errno, "change the owner of `%s`", path);
-    return 0;
-}
-
 static int visit_add_bytes(void *context, int parent, const char *name,
                            const struct stat *info)
 {

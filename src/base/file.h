@@ -35,9 +35,6 @@ MUST_CHECK int file_mkdirs(const char *path, mode_t mode, struct err *err);
 /* Remove a tree without following links; a path that does not exist is no error. */
 MUST_CHECK int file_remove_tree(const char *path, struct err *err);
 
-/* Give a tree to another user, links themselves included and never followed. */
-MUST_CHECK int file_chown_tree(const char *path, uid_t uid, gid_t gid, struct err *err);
-
 /* Bytes of all regular files below `path`. */
 MUST_CHECK int file_tree_bytes(const char *path, unsigned long long *bytes, struct err *err);
 

@@ -92,19 +92,49 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void child_exec(const struct proc_spec *spec, char *program, int in, int out,
-                                 int error, int report, pid_t parent)
+/* "0" is whoever writes it. Before the user changes: the folder is ours. */
+static int join(const char *procs)
+{
+    if (procs[0] == '\0')
+        return 0;
+    int fd = open(procs, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t put = write(fd, "0", 1);
+    close(fd);
+    return put == 1 ? 0 : -1;
+}
+
+/* Descriptor 3 is the side's, where there is one; what lies there moves up first. */
+static int place_side(int side, int *report)
+{
+    if (side < 0)
+        return 0;
+    *report = fcntl(*report, F_DUPFD_CLOEXEC, 4);
+    if (*report < 0)
+        return -1;
+    return side == 3 ? fcntl(side, F_SETFD, 0) : dup2(side, 3) == 3 ? 0 : -1;
+}
+
+struct streams {
+    int in, out, error, side; /* side: -1 for none */
+};
+
+static _Noreturn void child_exec(const struct proc_spec *spec, char *program,
+                                 const struct streams *streams, const char *procs, int report,
+                                 pid_t parent)
 {
     static char *no_environment[] = {NULL};
     reset_signals();
     setpgid(0, 0);
-    bool ok = dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(error, 2) == 2 &&
-              chdir(spec->cwd == NULL ? "/" : spec->cwd) == 0 &&
+    bool ok = dup2(streams->in, 0) == 0 && dup2(streams->out, 1) == 1 &&
+              dup2(streams->error, 2) == 2 && place_side(streams->side, &report) == 0 &&
+              chdir(spec->cwd == NULL ? "/" : spec->cwd) == 0 && join(procs) == 0 &&
               set_limits(&spec->limits) == 0 && become(spec->uid, spec->gid) == 0;
     /* After setresuid, which clears it; and the parent may have died before it was set. */
     ok = ok && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
     /* Libraries open descriptors too; none of them is the child's business. */
-    ok = ok && close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
+    ok = ok && close_range(streams->side < 0 ? 3 : 4, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
     if (ok) {
         /* exec's arguments are not const for historical reasons; exec does not write them. */
         union {
@@ -144,11 +174,12 @@ static int find_program(const char *name, char out[FILE_PATH_BYTES], struct err 
 
 /* Fork and exec. The exec's own failure comes back through a close-on-exec pipe, so a
  * program that cannot be started is told from one that exits 127. */
-static int start(const struct proc_spec *spec, int in, int out, int error, pid_t *pid,
+static int start(const struct proc_spec *spec, const struct streams *streams, pid_t *pid,
                  struct err *err)
 {
-    char program[FILE_PATH_BYTES];
-    if (find_program(spec->argv[0], program, err) != 0)
+    char program[FILE_PATH_BYTES], procs[FILE_PATH_BYTES] = "";
+    if (find_program(spec->argv[0], program, err) != 0 ||
+        (spec->cgroup != NULL && file_path(procs, err, "%s/cgroup.procs", spec->cgroup) != 0))
         return -1;
     PAIR_AUTO report = {{-1, -1}};
     if (make_pipe(&report, err) != 0)
@@ -158,7 +189,7 @@ static int start(const struct proc_spec *spec, int in, int out, int error, pid_t
     if (child < 0)
         return err_errno(err, ERR_HOST, errno, "fork for `%s`", spec->argv[0]);
     if (child == 0)
-        child_exec(spec, program, in, out, error, report.fd[1], parent);
+        child_exec(spec, program, streams, procs, report.fd[1], parent);
     setpgid(child, child); /* both sides set it: whichever runs first */
     file_close(&report.fd[1]);
     int problem = 0;
@@ -252,25 +283,54 @@ static uint64_t deadline_in(unsigned ms)
     return ms == 0 ? 0 : proc_now_ns() + ms * ns_per_ms;
 }
 
-/* Read `fd` to its end or to the deadline. True if the end came. */
-static bool drain(int fd, uint64_t deadline_ns, struct keeper *keeper)
+static int keeper_take(void *keeper, const char *bytes, size_t len)
+{
+    keeper_add(keeper, bytes, len);
+    return 0;
+}
+
+static int throw_away(void *context, const char *bytes, size_t len)
+{
+    (void)context;
+    (void)bytes;
+    (void)len;
+    return 0;
+}
+
+/* A pipe that is read, and who takes what comes out of it. */
+struct feed {
+    int *fd; /* closed, and -1, at its end */
+    struct proc_side to;
+};
+
+static void take_from(struct feed *feed)
 {
     char chunk[1 << 14];
-    for (;;) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        int ready = poll(&poll_fd, 1, poll_ms(deadline_ns));
+    ssize_t got = read(*feed->fd, chunk, sizeof chunk);
+    if (got < 0 && errno == EINTR)
+        return;
+    if (got <= 0 || feed->to.take(feed->to.context, chunk, (size_t)got) != 0)
+        file_close(feed->fd);
+}
+
+/* Read both to their ends or to the deadline. True if the ends came. The clock is asked each
+ * time: a child that never stops talking would have something ready for ever. */
+static bool drain(struct feed feeds[2], uint64_t deadline_ns)
+{
+    while (*feeds[0].fd >= 0 || *feeds[1].fd >= 0) {
+        struct pollfd fds[2] = {{.fd = *feeds[0].fd, .events = POLLIN},
+                                {.fd = *feeds[1].fd, .events = POLLIN}};
+        int wait = poll_ms(deadline_ns);
+        int ready = poll(fds, 2, wait);
         if (ready < 0 && errno == EINTR)
             continue;
-        if (ready <= 0)
+        if (ready <= 0 || wait == 0)
             return false;
-        ssize_t got = read(fd, chunk, sizeof chunk);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return true;
-        if (keeper != NULL)
-            keeper_add(keeper, chunk, (size_t)got);
+        for (size_t i = 0; i < 2; i++)
+            if (fds[i].revents != 0)
+                take_from(&feeds[i]);
     }
+    return true;
 }
 
 /* Wait for the child until the deadline, then kill its group; always reaps it. waitid leaves
@@ -304,25 +364,33 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
              struct err *err)
 {
     PAIR_AUTO pipe_out = {{-1, -1}};
+    PAIR_AUTO pipe_side = {{-1, -1}};
     FD_AUTO null = -1;
     int in = stdin_of(spec, &null, err);
-    if (in < 0 || make_pipe(&pipe_out, err) != 0)
+    if (in < 0 || make_pipe(&pipe_out, err) != 0 ||
+        (spec->side != NULL && make_pipe(&pipe_side, err) != 0))
         return -1;
     struct keeper keeper;
     if (keeper_init(&keeper, out == NULL ? 0 : out->max - out->len) != 0)
         return err_set(err, ERR_HOST, "out of memory for the output of `%s`", spec->argv[0]);
     uint64_t begin = proc_now_ns();
     uint64_t deadline = deadline_in(spec->limits.wall_ms);
+    const struct streams streams = {in, pipe_out.fd[1], pipe_out.fd[1], pipe_side.fd[1]};
     pid_t pid;
-    if (start(spec, in, pipe_out.fd[1], pipe_out.fd[1], &pid, err) != 0) {
+    if (start(spec, &streams, &pid, err) != 0) {
         buf_free(&keeper.head);
         free(keeper.tail);
         return -1;
     }
     file_close(&pipe_out.fd[1]);
-    /* The pipe's end is not the child's: a left-over process can hold it open, and a child
+    file_close(&pipe_side.fd[1]);
+    /* A pipe's end is not the child's: a left-over process can hold it open, and a child
      * can close it and run on. So the deadline holds for both. */
-    bool ended = drain(pipe_out.fd[0], deadline, out == NULL ? NULL : &keeper);
+    struct feed feeds[2] = {
+        {&pipe_out.fd[0], {out == NULL ? throw_away : keeper_take, &keeper}},
+        {&pipe_side.fd[0], spec->side == NULL ? (struct proc_side){throw_away, NULL}
+                                              : *spec->side}};
+    bool ended = drain(feeds, deadline);
     reap(pid, deadline, !ended, result);
     result->seconds = (double)(proc_now_ns() - begin) / 1e9;
     if (out != NULL) {
@@ -409,7 +477,8 @@ int proc_start(const struct proc_spec *spec, size_t stderr_max, struct proc_chil
     struct proc_child *child = calloc(1, sizeof *child);
     if (child == NULL)
         return err_set(err, ERR_HOST, "out of memory for a child process");
-    if (start(spec, in.fd[0], lines.fd[1], error.fd[1], &child->pid, err) != 0) {
+    const struct streams streams = {in.fd[0], lines.fd[1], error.fd[1], -1};
+    if (start(spec, &streams, &child->pid, err) != 0) {
         free(child);
         return -1;
     }

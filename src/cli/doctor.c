@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "daemon/client.h"
 #include "measure/build.h"
+#include "measure/cgroup.h"
 #include "measure/gpu.h"
 #include "measure/sandbox.h"
 #include "measure/session.h"
@@ -51,6 +52,20 @@ static int enter_sandbox(const struct host *host, const char *folder, struct err
     int result = sandbox_command(&sandbox, &command, &spec, err);
     sandbox_free(&command);
     return result;
+}
+
+/* What bounds a build as a whole, in this process; the daemon says its own when it starts. */
+static void tell_build_limits(struct doctor *doctor)
+{
+    char folder[FILE_PATH_BYTES];
+    struct err why, err;
+    int grouped = cgroup_find(folder, &why);
+    if (grouped != 0)
+        err_set(&err, ERR_HOST, "per process; %s", why.text);
+    tell(doctor, false, grouped, "build limits", "cgroup v2 (memory, pids)", &err);
+    if (!sandbox_bounds_disk() &&
+        err_set(&err, ERR_HOST, "half of the memory: this bubblewrap has no --size") != 0)
+        tell(doctor, false, -1, "build disk", "", &err);
 }
 
 static int make_scratch(const struct host *host, char path[FILE_PATH_BYTES], struct err *err)
@@ -221,7 +236,7 @@ static int examine_gpu(struct doctor *doctor, const struct host_device *device,
 static void examine_device(struct doctor *doctor, const struct host_device *device)
 {
     struct err err;
-    char text[256];
+    char text[BUILD_TOOLCHAIN_BYTES];
     char what[MODEL_NAME_BYTES + 16];
     struct gpu gpu;
     bool is_gpu = gpu_is_slug(device->slug);
@@ -264,6 +279,7 @@ static void examine(struct doctor *doctor)
     tell(doctor, true, try_state(host, &err), "state folder", host->state, &err);
     tell(doctor, true, sandbox_probe(host->sandbox_uid, host->sandbox_gid, &err), "sandbox",
          "bubblewrap: no network, read-only /usr", &err);
+    tell_build_limits(doctor);
     tell(doctor, true, try_harness(host, text, sizeof text, &err), "harness", text, &err);
     for (size_t i = 0; i < host->device_count; i++)
         examine_device(doctor, &host->devices[i]);

@@ -49,7 +49,9 @@ struct build_result {
 MUST_CHECK int build_kernel(const struct build_request *request, struct build_result *result,
                             struct buf *log, struct err *err);
 
-/* What the library was made with, for cache keys and the environment: compiler versions. */
+/* What the library was made with, for the environment: compiler versions, and eight digits
+ * that stand for all the files that a build sees. Text of up to BUILD_TOOLCHAIN_BYTES. */
+enum { BUILD_TOOLCHAIN_BYTES = 512 };
 MUST_CHECK int build_toolchain(const char *device, char *text, size_t size, struct err *err);
 
 /* Drop the least recently used entries until the cache holds at most `bytes`. */

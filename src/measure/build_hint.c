@@ -3,6 +3,7 @@
  * words up in the commit's tree. Runs nothing and decides nothing but the hint. */
 #include "measure/build_hint.h"
 
+#include "base/leftover.h"
 #include "measure/checkout.h"
 
 #include <stdio.h>
@@ -301,45 +302,21 @@ struct marked {
     bool named; /* the log names the file of the hint */
 };
 
-/* The line, from 1, where a conflict begins that has its middle and its end; 0: none. */
-static unsigned conflict_line(const char *bytes, size_t len)
-{
-    static const char *const marks[] = {"<<<<<<< ", "=======", ">>>>>>> "};
-    unsigned line = 1, begin = 0;
-    size_t next = 0;
-    if (memchr(bytes, '\0', len) != NULL)
-        return 0; /* no text */
-    for (size_t at = 0; at < len; line++) {
-        size_t mark = strlen(marks[next]);
-        if (len - at >= mark && memcmp(bytes + at, marks[next], mark) == 0) {
-            begin = next == 0 ? line : begin;
-            if (++next == sizeof marks / sizeof *marks)
-                return begin;
-        }
-        const char *end = memchr(bytes + at, '\n', len - at);
-        at = end == NULL ? len : (size_t)(end - bytes) + 1;
-    }
-    return 0;
-}
-
 static int look_at_file(void *context, const char *path, const char *bytes, size_t len,
                         struct err *err)
 {
-    static const char pointer[] = "version https://git-lfs.github.com/spec/";
     struct marked *marked = context;
+    size_t line;
     (void)err;
-    bool lfs = len >= sizeof pointer - 1 && memcmp(bytes, pointer, sizeof pointer - 1) == 0;
-    unsigned line = lfs ? 0 : conflict_line(bytes, len);
+    const char *leftover = leftover_find(bytes, len, &line);
+    if (memchr(bytes, '\0', len) != NULL || /* no text, or a line drawn under a heading */
+        (bytes[0] != 'v' && memmem(bytes, len, "<<<<<<<", 7) == NULL))
+        leftover = NULL;
     bool named = strstr(marked->log, path) != NULL;
-    if ((!lfs && line == 0) || marked->named || (marked->hint[0] != '\0' && !named))
+    if (leftover == NULL || marked->named || (marked->hint[0] != '\0' && !named))
         return 0;
     marked->named = named;
-    if (lfs)
-        snprintf(marked->hint, sizeof marked->hint,
-                 "`%.250s` is a Git LFS pointer, not the file itself", path);
-    else
-        snprintf(marked->hint, sizeof marked->hint,
-                 "`%.250s` has conflict markers (line %u)", path, line);
+    snprintf(marked->hint, sizeof marked->hint, "`%.250s`, line %zu: %s", path, line, leftover);
     return 0;
 }
 

@@ -1,31 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the question which compilers a build would get: asked inside the build sandbox,
- * once per process and again when a compiler was replaced. Does not choose or configure
- * them. */
+/* Owns the question what a build would be made with: versions, asked inside the build sandbox,
+ * and a fingerprint of every file that it shows, since a header, a linker or a library of a
+ * compiler's can change the code as well as the compiler. Once per process, and again when
+ * something was installed. Does not choose or configure compilers. */
 #include "measure/build.h"
 
+#include "base/file.h"
 #include "base/proc.h"
+#include "measure/build_internal.h"
+#include "measure/fingerprint.h"
 #include "measure/sandbox.h"
 
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TOOLCHAIN_BYTES = 512, TOOLCHAIN_MS = 60000 };
+enum { TOOLCHAIN_MS = 60000, TOOLCHAIN_FILES = 4000000,
+       FILES_BYTES = 32 };
 
+/* For people; what these leave out is in the fingerprint. */
 static const char toolchain_script[] =
     "echo started\n"
-    "for tool in gcc clang; do\n"
-    "  command -v $tool >/dev/null && $tool --version | head -n 1\n"
-    "done\n"
+    "first() { command -v $1 >/dev/null && $1 --version | head -n 1; }\n"
+    "first gcc; first clang\n"
     "[ \"$1\" = cuda ] && nvcc --version | sed -n 's/^.*release \\(.*\\)$/nvcc \\1/p'\n"
+    "first ld; first cmake\n"
     "exit 0\n";
 
-/* Join lines with "; ", unprintable bytes replaced. */
-static int join_lines(const char *lines, char out[TOOLCHAIN_BYTES], struct err *err)
+/* Join lines with "; ", unprintable bytes replaced; room is left for the files. */
+static int join_lines(const char *lines, char out[BUILD_TOOLCHAIN_BYTES], struct err *err)
 {
     struct buf text __attribute__((cleanup(buf_free)));
-    buf_init(&text, TOOLCHAIN_BYTES - 1);
+    buf_init(&text, BUILD_TOOLCHAIN_BYTES - FILES_BYTES);
     for (const char *at = lines; *at != '\0'; at++) {
         if (*at != '\n')
             buf_addc(&text, *at < 0x20 || *at == 0x7f ? '?' : *at);
@@ -34,12 +40,12 @@ static int join_lines(const char *lines, char out[TOOLCHAIN_BYTES], struct err *
     }
     if (text.failed)
         return err_set(err, ERR_LIMIT, "the compilers' versions are longer than %d bytes",
-                       TOOLCHAIN_BYTES - 1);
+                       BUILD_TOOLCHAIN_BYTES - FILES_BYTES);
     memcpy(out, text.data, text.len + 1);
     return 0;
 }
 
-static int ask_toolchain(bool cuda, char out[TOOLCHAIN_BYTES], struct err *err)
+static int ask_versions(bool cuda, char out[BUILD_TOOLCHAIN_BYTES], struct err *err)
 {
     const char *const argv[] = {
         "/bin/sh", "-c", toolchain_script, "toolchain", cuda ? "cuda" : "cpu", NULL};
@@ -69,53 +75,98 @@ static int ask_toolchain(bool cuda, char out[TOOLCHAIN_BYTES], struct err *err)
     return join_lines(lines, out, err);
 }
 
-/* Changes when a compiler is replaced under a running daemon. */
-static unsigned long long compilers_stamp(void)
+/* Changes when something is installed or replaced under a running process. */
+static unsigned long long install_stamp(void)
 {
-    static const char *const programs[] = {"/usr/bin/gcc", "/usr/bin/clang",
-                                           "/usr/bin/nvcc", "/usr/local/cuda/bin/nvcc"};
+    static const char *const paths[] = {
+        "/usr/bin/gcc", "/usr/bin/clang", "/usr/bin/nvcc", "/usr/local/cuda/bin/nvcc",
+        "/usr/bin", "/usr/include", "/usr/lib", "/usr/local/bin", "/usr/local/include",
+        "/usr/local/lib", "/usr/local/cuda/include", "/etc/alternatives", "/etc/ld.so.cache",
+        "/var/lib/dpkg/status", "/var/lib/rpm", "/usr/lib/sysimage/rpm", "/var/lib/pacman/local",
+        "/lib/apk/db/installed"};
     unsigned long long stamp = 1;
-    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         struct stat st = {0};
-        if (stat(programs[i], &st) < 0)
+        if (stat(paths[i], &st) < 0)
             st.st_ino = 0;
         stamp = stamp * 1000003u + st.st_ino;
-        stamp = stamp * 1000003u + (unsigned long long)st.st_mtim.tv_sec;
-        stamp = stamp * 1000003u + (unsigned long long)st.st_mtim.tv_nsec;
+        stamp = stamp * 1000003u + (unsigned long long)st.st_ctim.tv_sec;
+        stamp = stamp * 1000003u + (unsigned long long)st.st_ctim.tv_nsec;
     }
     return stamp;
 }
 
-int build_toolchain(const char *device, char *text, size_t size, struct err *err)
+int toolchain_of(const char *versions, const char *const *roots, unsigned long long max,
+                 struct toolchain *out, struct err *err)
+{
+    struct fingerprint files = {.entries = 0};
+    struct err problem = {0};
+    bool known = fingerprint(roots, max, TOOLCHAIN_MS, &files, &problem) == 0;
+    if (!known && problem.class != ERR_LIMIT)
+        return err_set(err, problem.class, "%s", problem.text);
+    struct buf text __attribute__((cleanup(buf_free)));
+    buf_init(&text, sizeof out->text - 1 + FILE_SHA256_BYTES);
+    buf_addf(&text, "%s; files %.*s", versions, known ? 8 : 9,
+             known ? files.same : "not known");
+    if (text.failed || text.len >= sizeof out->text)
+        return err_set(err, ERR_LIMIT, "the compilers' versions are longer than %d bytes",
+                       BUILD_TOOLCHAIN_BYTES - FILES_BYTES);
+    *out = (struct toolchain){.key = ""};
+    memcpy(out->text, text.data, text.len + 1);
+    buf_adds(&text, files.exact);
+    if (known)
+        file_sha256(text.data, text.len, out->key);
+    return 0;
+}
+
+static int look_at_toolchain(bool cuda, struct toolchain *out, struct err *err)
+{
+    char versions[BUILD_TOOLCHAIN_BYTES];
+    struct sandbox_roots roots;
+    sandbox_build_roots(&roots);
+    if (ask_versions(cuda, versions, err) < 0)
+        return -1;
+    return toolchain_of(versions, roots.paths, TOOLCHAIN_FILES, out, err);
+}
+
+int toolchain_now(const char *device, struct toolchain *out, struct err *err)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static struct {
         bool known;
         unsigned long long stamp;
-        char text[TOOLCHAIN_BYTES];
+        struct toolchain toolchain;
     } asked[2];
 
     bool cuda = strncmp(device, "nvidia-", 7) == 0;
-    unsigned long long stamp = compilers_stamp();
-    char found[TOOLCHAIN_BYTES] = "";
+    unsigned long long stamp = install_stamp();
+    struct toolchain found;
     int rc = 0;
     pthread_mutex_lock(&lock);
     if (!asked[cuda].known || asked[cuda].stamp != stamp) {
-        rc = ask_toolchain(cuda, found, err);
+        rc = look_at_toolchain(cuda, &found, err);
         if (rc == 0) {
-            memcpy(asked[cuda].text, found, sizeof found);
+            asked[cuda].toolchain = found;
             asked[cuda].stamp = stamp;
             asked[cuda].known = true;
         }
     } else {
-        memcpy(found, asked[cuda].text, sizeof found);
+        found = asked[cuda].toolchain;
     }
     pthread_mutex_unlock(&lock);
-    if (rc < 0)
+    if (rc == 0)
+        *out = found;
+    return rc;
+}
+
+int build_toolchain(const char *device, char *text, size_t size, struct err *err)
+{
+    struct toolchain toolchain;
+    if (toolchain_now(device, &toolchain, err) < 0)
         return -1;
-    if (strlen(found) >= size)
+    if (strlen(toolchain.text) >= size)
         return err_set(err, ERR_LIMIT, "the compilers' versions do not fit in %zu bytes",
                        size);
-    memcpy(text, found, strlen(found) + 1);
+    memcpy(text, toolchain.text, strlen(toolchain.text) + 1);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the bubblewrap command line: what a stranger's code sees, as tables that end up in
- * one argument vector, and what to say when there is no sandbox. Does not start jobs
- * (base/proc does) and knows neither builds nor benches beyond the two kinds. */
+ * one argument vector. Does not start jobs (base/proc does) and knows neither builds nor
+ * benches beyond the two kinds. What to say when there is none is sandbox_probe.c's. */
 #include "measure/sandbox.h"
 
 #include "base/buf.h"
@@ -20,8 +20,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* Bytes of each of /tmp, HOME and /dev/shm: they live in memory. */
-#define SANDBOX_TMP_BYTES "536870912"
+/* Bytes of each of a bench's /tmp, HOME and /dev/shm, and of a build's /dev/shm: they live in
+ * memory. */
+#define SANDBOX_TMP_BYTES (512ull << 20)
+#define SANDBOX_SHM_BYTES (64ull << 20)
 /* Where the program that lowers the limits is found inside. */
 #define SANDBOX_PRLIMIT "/run/prlimit"
 
@@ -146,6 +148,14 @@ static int bwrap_features(const char *bwrap, struct features *out, struct err *e
     return rc;
 }
 
+bool sandbox_bounds_disk(void)
+{
+    char bwrap[FILE_PATH_BYTES];
+    struct features features = {0};
+    return find_program("bwrap", bwrap) && bwrap_features(bwrap, &features, NULL) == 0 &&
+           features.size;
+}
+
 /* ---- what is inside ---- */
 
 /* Namespaces, identity and life time. The uid inside is only a label: files get the uid
@@ -227,20 +237,23 @@ static void add_host_path(struct words *words, const char *path)
 }
 
 /* /usr/local/cuda may be a link out of /usr: then what it leads to is bound as well. */
-static void add_cuda_elsewhere(struct words *words)
+void sandbox_build_roots(struct sandbox_roots *out)
 {
-    char real[FILE_PATH_BYTES];
-    if (realpath("/usr/local/cuda", real) != NULL && strncmp(real, "/usr/", 5) != 0)
-        words_add3(words, "--ro-bind", real, real);
+    enum { COUNT = sizeof root_build / sizeof *root_build };
+    _Static_assert(COUNT + 1 <= SANDBOX_ROOTS_MAX, "room for CUDA and the end");
+    memset(out, 0, sizeof *out);
+    memcpy(out->paths, root_build, sizeof root_build);
+    if (realpath("/usr/local/cuda", out->cuda) != NULL && strncmp(out->cuda, "/usr/", 5) != 0)
+        out->paths[COUNT - 1] = out->cuda;
 }
 
 static void add_root(struct words *words, enum sandbox_kind kind)
 {
-    const char *const *paths = kind == SANDBOX_BUILD ? root_build : root_bench;
+    struct sandbox_roots build;
+    sandbox_build_roots(&build);
+    const char *const *paths = kind == SANDBOX_BUILD ? build.paths : root_bench;
     for (; *paths != NULL; paths++)
         add_host_path(words, *paths);
-    if (kind == SANDBOX_BUILD)
-        add_cuda_elsewhere(words);
     words_add3(words, "--proc", "/proc", "--dev");
     words_add(words, "/dev");
 }
@@ -299,17 +312,47 @@ static void add_library_path(struct words *words, const struct device_needs *nee
     }
 }
 
-static void add_tmpfs(struct words *words, const struct features *features)
+static void add_one_tmpfs(struct words *words, const struct features *features,
+                          const char *place, unsigned long long bytes)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", bytes);
+    if (features->size) {
+        words_add(words, "--size");
+        words_add(words, text);
+    }
+    words_add(words, "--tmpfs");
+    words_add(words, place);
+}
+
+/* All that a build can write lies in one tmpfs, so one number bounds it: bubblewrap cannot
+ * bind a folder of one tmpfs to several places, so the places are links. (/dev/shm cannot be
+ * one, for bubblewrap makes the folder.) Empty files are bounded by the kernel's own number for
+ * a tmpfs, at 1 KiB each an eighth of the memory, and by a memory cgroup where there is one. */
+static void add_build_tmpfs(struct words *words, const struct features *features,
+                            unsigned long long bytes)
+{
+    static const char *const folders[][2] = {
+        {"/work/src", "/src"}, {"/work/tmp", "/tmp"}, {"/work/home", "/home"}};
+    add_one_tmpfs(words, features, "/work", bytes == 0 ? SANDBOX_TMP_BYTES : bytes);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        words_add(words, "--dir");
+        words_add(words, folders[i][0]);
+        words_add3(words, "--symlink", folders[i][0], folders[i][1]);
+    }
+    add_one_tmpfs(words, features, "/dev/shm", SANDBOX_SHM_BYTES);
+}
+
+static void add_tmpfs(struct words *words, const struct features *features,
+                      const struct sandbox *sandbox)
 {
     static const char *const places[] = {"/tmp", "/home", "/dev/shm"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (features->size) {
-            words_add(words, "--size");
-            words_add(words, SANDBOX_TMP_BYTES);
-        }
-        words_add(words, "--tmpfs");
-        words_add(words, places[i]);
+    if (sandbox->kind == SANDBOX_BUILD) {
+        add_build_tmpfs(words, features, sandbox->disk_bytes);
+        return;
     }
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        add_one_tmpfs(words, features, places[i], SANDBOX_TMP_BYTES);
 }
 
 static int add_environment(struct words *words, const char *const *env, struct err *err)
@@ -482,7 +525,7 @@ static int add_all(struct words *words, const struct sandbox *sandbox, const cha
     const struct device_needs *needs = needs_of(sandbox);
     if (needs != NULL)
         add_device(words, needs, sandbox->gpu);
-    add_tmpfs(words, &features);
+    add_tmpfs(words, &features, sandbox);
     words_add3(words, "--ro-bind", prlimit, SANDBOX_PRLIMIT);
     for (size_t i = 0; i < sandbox->bind_count; i++)
         words_add3(words, sandbox->binds[i].writable ? "--bind" : "--ro-bind",
@@ -547,121 +590,4 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
     *out = command;
     command = NULL;
     return 0;
-}
-
-/* ---- when it does not start ---- */
-
-/* Settings of the kernel that forbid user namespaces, and what to do about each. */
-static const struct obstacle {
-    const char *file;
-    const char *bad;
-    const char *advice;
-} obstacles[] = {
-    {"/proc/sys/user/max_user_namespaces", "0",
-     "set sysctl user.max_user_namespaces above 0"},
-    {"/proc/sys/kernel/unprivileged_userns_clone", "0",
-     "set sysctl kernel.unprivileged_userns_clone=1"},
-    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
-     "AppArmor keeps user namespaces from bwrap, as on Ubuntu 24.04: give /usr/bin/bwrap "
-     "a profile that allows `userns`, or set sysctl "
-     "kernel.apparmor_restrict_unprivileged_userns=0"},
-};
-
-static bool file_says(const char *path, const char *value)
-{
-    struct buf text __attribute__((cleanup(buf_free)));
-    buf_init(&text, 64);
-    if (file_read(path, &text, NULL) < 0)
-        return false;
-    text.data[strcspn(text.data, "\n")] = '\0';
-    return strcmp(text.data, value) == 0;
-}
-
-static const char *advice_for(const char *line)
-{
-    static const char *const signs[] = {"namespace",     "uid map", "gid map",
-                                        "not permitted", "denied",  "No space left"};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-        if (strstr(line, signs[i]) == NULL)
-            continue;
-        for (size_t j = 0; j < sizeof obstacles / sizeof *obstacles; j++)
-            if (file_says(obstacles[j].file, obstacles[j].bad))
-                return obstacles[j].advice;
-        return "user namespaces are refused here; in a container they must be allowed "
-               "from outside";
-    }
-    return "run `ratchet doctor` on this host";
-}
-
-int sandbox_refused(const char *said, struct err *err)
-{
-    const char *start = strstr(said, "bwrap: ");
-    if (start == NULL)
-        start = said;
-    char line[256];
-    snprintf(line, sizeof line, "%.*s", (int)strcspn(start, "\n"), start);
-    return err_set(err, ERR_HOST, "the sandbox does not start: %s; %s",
-                   line[0] == '\0' ? "it said nothing" : line, advice_for(line));
-}
-
-/* ---- the probe ---- */
-
-enum { PROBE_NETWORK = 43, PROBE_WRITABLE = 44, PROBE_HOST = 45, PROBE_FINE = 47 };
-
-/* Shell built-ins only. The last exit status has to come through all of bwrap. */
-static const char probe_script[] =
-    "echo started\n"
-    "while read -r name rest; do\n"
-    "  case $name in lo:*|face*|Inter*) ;; *) exit 43 ;; esac\n"
-    "done </proc/net/dev\n"
-    "usr=rw\n"
-    "while read -r from at type how rest; do\n"
-    "  case $at:$how in /usr:ro|/usr:ro,*) usr=ro ;; esac\n"
-    "done </proc/mounts\n"
-    "[ $usr = ro ] || exit 44\n"
-    "(: >/.probe) 2>/dev/null && exit 44\n"
-    "[ -e /etc/passwd ] && exit 45\n"
-    "exit 47\n";
-
-static int probe_verdict(const struct proc_result *result, const struct buf *said,
-                         struct err *err)
-{
-    if (strncmp(said->data, "started\n", 8) != 0)
-        return sandbox_refused(said->data, err);
-    int code = result->end == PROC_EXITED ? result->code : -1;
-    if (code == PROBE_FINE)
-        return 0;
-    if (code == PROBE_NETWORK)
-        return err_set(err, ERR_HOST, "the sandbox leaks: a network interface is inside");
-    if (code == PROBE_WRITABLE)
-        return err_set(err, ERR_HOST, "the sandbox leaks: /usr or / is writable inside");
-    if (code == PROBE_HOST)
-        return err_set(err, ERR_HOST, "the sandbox leaks: the host's /etc is inside");
-    char how[128];
-    proc_describe(result, how, sizeof how);
-    return err_set(err, ERR_HOST,
-                   "the sandbox loses exit statuses: expected exit code %d, got %s",
-                   PROBE_FINE, how);
-}
-
-int sandbox_probe(uid_t uid, gid_t gid, struct err *err)
-{
-    const char *const argv[] = {"/bin/sh", "-c", probe_script, NULL};
-    struct sandbox sandbox = {.kind = SANDBOX_BUILD,
-                              .device = "cpu",
-                              .argv = argv,
-                              .cwd = "/",
-                              .uid = uid,
-                              .gid = gid,
-                              .limits = {.wall_ms = 20000, .processes = 64}};
-    struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
-    struct proc_spec spec;
-    if (sandbox_command(&sandbox, &command, &spec, err) < 0)
-        return -1;
-    struct buf said __attribute__((cleanup(buf_free)));
-    buf_init(&said, 16 << 10);
-    struct proc_result result;
-    if (proc_run(&spec, &said, &result, err) < 0)
-        return -1;
-    return probe_verdict(&result, &said, err);
 }

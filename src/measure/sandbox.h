@@ -6,13 +6,15 @@
 #define RATCHET_MEASURE_SANDBOX_H
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/proc.h"
 #include "measure/gpu.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 enum sandbox_kind {
-    SANDBOX_BUILD, /* compilers, no device: the worktree at /src is writable */
+    SANDBOX_BUILD, /* compilers, no device; an empty folder /src, bounded with /tmp and HOME */
     SANDBOX_BENCH  /* a device, no compiler: shared libraries and the job's own files */
 };
 
@@ -35,8 +37,22 @@ struct sandbox {
                                           should give one: Linux bounds no fork bomb of
                                           the real root, whatever namespace it is in */
     gid_t gid;
+    unsigned long long disk_bytes;     /* SANDBOX_BUILD: bytes of /src, /tmp and HOME
+                                          together, in memory; 0: half a GiB */
     struct proc_limits limits;
 };
+
+/* Paths of the host that a build sees, each at its own place; a link is seen as a link. What a
+ * library is made with lies below them: NULL-terminated, at most SANDBOX_ROOTS_MAX with it. */
+enum { SANDBOX_ROOTS_MAX = 16 };
+struct sandbox_roots {
+    const char *paths[SANDBOX_ROOTS_MAX];
+    char cuda[FILE_PATH_BYTES]; /* where /usr/local/cuda leads, if out of /usr */
+};
+void sandbox_build_roots(struct sandbox_roots *out);
+
+/* Does the bubblewrap here bound a tmpfs (--size)? Without it each may hold half the memory. */
+bool sandbox_bounds_disk(void);
 
 /* A folder of the host with shared libraries, to be seen at its own place by a bench, read-only.
  * Refused with ERR_INPUT: what is no absolute path of a folder; what the sandbox makes itself or

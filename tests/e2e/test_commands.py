@@ -102,6 +102,8 @@ def doctor():
     eq(result.code, 0, "a sound host")
     lacks(result.out, "FAIL", "nothing fails")
     lacks(result.text, TOKEN, "no token is printed")
+    has(result.out, re.compile("^(ok|note) +build limits +(cgroup v2 [(]memory, pids[)]|per process; .)",
+                               re.M), "what bounds a build")
     for what in ("sandbox", "harness", "octo/kernels"):
         has(result.out, re.compile("^ok .*" + what, re.M), what)
     lost = scene.Host(s, token=TOKEN, api="http://127.0.0.1:1", limits={"github-timeout-ms": 300})

@@ -63,12 +63,12 @@ def files_that_are_something_else():
                            "oid sha256:%s\nsize 123456\n" % ("0" * 64),
         "kernels/attention.c": '#include "table.h"\n' + scene.kernel("right")})
     unmeasured(host.check(repo, "lfs"), "a pointer",
-               "`kernels/table.h` is a Git LFS pointer, not the file itself")
+               "`kernels/table.h`, line 1: pointer of Git LFS")
     scene.branch(repo, "markers", {
         "kernels/simple.h": "/* */\n<<<<<<< HEAD\n#define A 1\n=======\n#define A 2\n"
                             ">>>>>>> theirs\n" + repo.git("show", "main:kernels/simple.h")})
     unmeasured(host.check(repo, "markers"), "a merge that was not finished",
-               "`kernels/simple.h` has conflict markers (line 2)")
+               "`kernels/simple.h`, line 2: conflict marker `<<<<<<<`")
 
 
 def submodules():
@@ -85,6 +85,35 @@ def submodules():
     eq(host.check(repo, "beside").brief(), (0, "held"), "one beside is nobody's business")
 
 
+def submodules_with_an_address():
+    """A submodule is fetched at its pinned commit from where the host says, without a token"""
+    vendor = lib.Repo()
+    first = vendor.commit({"vendor.h": "#define VENDORED 1\n"}, "one")
+    second = vendor.commit({"vendor.h": "#error the second\n"}, "two")
+    s = scene.github()
+    for name, pinned in (("one", first), ("two", second), ("gone", "1" * 40)):
+        s.repo.git("checkout", "-q", "-B", name, "main")
+        s.repo.git("rm", "-q", "kernels/attention.c")
+        lib.write(s.repo.path + "/kernels/attention.c",
+                  '#include "vendor/vendor.h"\n' + scene.kernel("right"))
+        s.repo.git("add", "kernels/attention.c")
+        s.repo.git("update-index", "--add", "--cacheinfo", "160000,%s,kernels/vendor" % pinned)
+        s.repo.git("commit", "-q", "-m", name)
+        s.repo.push(s.git_url, "+" + name)
+    pulls = {name: s.on("pulls", head=name, title=name, user="alice")["number"]
+             for name in ("one", "two", "gone")}
+    host = scene.Host(s)
+    unmeasured(host.check_pull(pulls["one"]), "without an address",
+               "submodule `kernels/vendor` under [kernel] path")
+    text = lib.read(host.config)
+    lib.write(host.config, text + "submodule = kernels/vendor %s\n" % vendor.path)
+    eq(host.check_pull(pulls["one"]).brief(), (0, "held"), "its first commit")
+    two = unmeasured(host.check_pull(pulls["two"]), "its second commit", "build failed")
+    has(two.file("report.md"), "the second", "is what was built")
+    unmeasured(host.check_pull(pulls["gone"]), "a commit that is nowhere",
+               "submodule `kernels/vendor`: no commit 1111111111")
+
+
 def cache():
     """A commit that changes only what a build does not see needs no build of its own"""
     host, repo = scene.Host(), sample()
@@ -99,4 +128,4 @@ def cache():
 
 
 lib.main(recipes_that_need_more, files_that_are_not_seen, files_that_are_something_else,
-         submodules, cache)
+         submodules, submodules_with_an_address, cache)

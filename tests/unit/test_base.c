@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/ratchet-test-base-XXXXXX";
@@ -236,6 +237,66 @@ static void test_run(void)
     HAS(err.text, "start `/etc/hostname`: ");
 }
 
+static int keep_some(void *context, const char *bytes, size_t len)
+{
+    struct buf *kept = context;
+    buf_add(kept, bytes, len);
+    return kept->failed ? -1 : 0;
+}
+
+/* Slower than any writer: there is always something ready. */
+static int take_slowly(void *context, const char *bytes, size_t len)
+{
+    (void)context;
+    (void)bytes;
+    (void)len;
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    return 0;
+}
+
+static void test_side(void)
+{
+    struct err err;
+    struct proc_result result;
+    const char *argv[4];
+    BUF_AUTO out, side;
+    buf_init(&out, 1000);
+    buf_init(&side, 1000);
+    struct proc_side taker = {keep_some, &side};
+    tap_case("a child's descriptor 3 is taken apart from its output");
+    struct proc_spec spec = shell("echo one; echo two >&3; ls /proc/self/fd | wc -l", argv);
+    spec.side = &taker;
+    OK(proc_run(&spec, &out, &result, &err) == 0 && result.end == PROC_EXITED);
+    EQ_STR(side.data, "two\n");
+    EQ_STR(out.data, "one\n5\n"); /* 0 to 3, and the folder that ls reads */
+    tap_case("a taker that has enough ends the writer, not the run");
+    buf_clear(&out);
+    buf_clear(&side);
+    spec = shell("cat /dev/zero >&3; echo $?; exit 4", argv);
+    spec.side = &taker;
+    OK(proc_run(&spec, &out, &result, &err) == 0);
+    OK(result.end == PROC_EXITED && result.code == 4);
+    EQ_STR(out.data, "141\n");
+    tap_case("a child that never stops talking is killed all the same");
+    const struct proc_side slow = {take_slowly, NULL};
+    spec = shell("cat /dev/zero >&3", argv);
+    spec.side = &slow;
+    spec.limits.wall_ms = 100;
+    OK(proc_run(&spec, NULL, &result, &err) == 0);
+    EQ_INT(result.end, PROC_TIMED_OUT);
+    tap_case("a child joins the cgroup it is given, and starts in no other");
+    char procs[160];
+    snprintf(procs, sizeof procs, "%s/cgroup.procs", folder);
+    spec = shell("exit 0", argv);
+    spec.cgroup = folder;
+    OK(proc_run(&spec, NULL, &result, &err) == -1 && err.class == ERR_HOST);
+    OK(file_write(procs, "", 0, 0644, NULL) == 0);
+    OK(proc_run(&spec, NULL, &result, &err) == 0 && result.code == 0);
+    buf_clear(&out);
+    OK(file_read(procs, &out, NULL) == 0);
+    EQ_STR(out.data, "0");
+}
+
 static int fail_with_conflict(void *context, struct err *err)
 {
     return err_set(err, ERR_CONFLICT, "seen %d", *(int *)context);
@@ -315,6 +376,7 @@ int main(void)
     test_remove();
     test_json();
     test_run();
+    test_side();
     test_call();
     test_talk();
     struct err err;

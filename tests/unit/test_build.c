@@ -3,9 +3,10 @@
  * of the build and what of the host, what the cache gives back, and that nothing is left
  * behind. As root the builds run as user 65534, and the whole test runs once more as that
  * user. */
-#include "measure/build.h"
+#include "measure/build_internal.h"
 
 #include "base/file.h"
+#include "measure/cgroup.h"
 #include "tests/tap.h"
 #include "tests/unit/jobs.h"
 
@@ -185,6 +186,17 @@ static int count_below(const char *path)
     return lines;
 }
 
+static int count_folders(const char *path, const char *front)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s*", front);
+    const char *const argv[] = {"find", path, "-mindepth", "1", "-maxdepth", "1",
+                                "-name", name, NULL};
+    BUF_AUTO out;
+    buf_init(&out, 1 << 20);
+    return !jobs_run_host(argv, NULL, &out) ? -1 : out.len > 0;
+}
+
 /* Take away what a build left, and say whether it was what it should be: a folder with
  * the library, or nothing. */
 static void only_library_left(const struct built *built)
@@ -263,12 +275,15 @@ static void test_failures(void)
         fails("/usr/bin/python3 -c 'from socket import *; "
               "socket(AF_UNIX).bind(\"kernels/k.so\")'",
               "`kernels/k.so` is not a regular file");
-    if (geteuid() != 0)
-        fails(COMPILE " && chmod 0 kernels/k.so",
-              "`kernels/k.so` cannot be read: permission denied");
+    fails(COMPILE " && chmod 0 kernels/k.so",
+          "`kernels/k.so` cannot be read: permission denied");
+    fails(COMPILE " && chmod 0 kernels", "`kernels/k.so` cannot be read: permission denied");
+    fails("cd ..; mv /work/src /work/x; ln -s /work/x /work/src",
+          "`kernels/k.so` is not a regular file");
     limits.kernel_bytes = 100000;
     fails("head -c 100001 /dev/zero > kernels/k.so",
           "`kernels/k.so` is larger than 100000 bytes");
+    fails("truncate -s 250M kernels/k.so", "`kernels/k.so` is larger than 100000 bytes");
     limits = limits_default();
     limits.build_ms = 1500;
     fails("echo begun; sleep 300", "build timed out after 1.5 s");
@@ -276,6 +291,124 @@ static void test_failures(void)
     limits.build_file = 1 << 20;
     fails("head -c 2000000 /dev/zero > big", "build failed: exit code 153");
     limits = limits_default();
+}
+
+/* How much of the worktree, /tmp and HOME a build fills, in KiB, until there is no room. */
+#define FILL "i=0; while [ $i -lt 400 ]; do i=$((i+1)); for at in /src /tmp $HOME; do " \
+             "head -c 100000 /dev/zero > $at/f$i || { du -sk /work | cut -f1; exit 5; }; " \
+             "done; done 2>/dev/null"
+
+static void test_disk(void)
+{
+    tap_case("what a build writes is bounded as a whole, in memory");
+    limits.build_disk = 16 << 20;
+    BUILT_AUTO built = build_command(FILL);
+    EQ_INT(built.rc, 0);
+    EQ_STR(built.result.failure, "build failed: exit code 5; no space left: a build may hold "
+                                 "16777216 bytes in files");
+    const char *line = strstr(built.log.data, "\n1");
+    int used = line == NULL ? 0 : atoi(line);
+    OK(used > 15 << 10 && used <= 16 << 10);
+    only_library_left(&built);
+
+    tap_case("the worktree, /tmp and HOME are one file system");
+    BUILT_AUTO nothing = build_command("df -P /src /tmp /home | tail -n 3 | uniq | wc -l");
+    HAS(nothing.log.data, "\n1\n"); /* one file system */
+    only_library_left(&nothing);
+
+    tap_case("sources that do not fit are the build's failure, and nothing of it runs");
+    limits.build_disk = 4096;
+    struct build_request request = request_for("echo it ran");
+    request.commit = other_tree;
+    BUILT_AUTO large = build(&request);
+    EQ_INT(large.rc, 0);
+    EQ_STR(large.result.failure, "the sources do not fit: a build may hold 4096 bytes in files, "
+                                 "and 268435456 in one");
+    OK(strstr(large.log.data, "it ran\n") == NULL);
+    only_library_left(&large);
+    limits = limits_default();
+    limits.build_file = 16;
+    BUILT_AUTO one = build_command("echo it ran");
+    HAS(one.result.failure, "the sources do not fit: ");
+    limits = limits_default();
+
+    tap_case("the host's disks are written nowhere");
+    BUILT_AUTO elsewhere = build_command(
+        "for at in / /usr /etc /run /run/source /run/source/kernels /work/src/.. /dev; do "
+        "(: > $at/x) 2>/dev/null && echo wrote $at; done; ls /run/source; false");
+    HAS(elsewhere.log.data, "wrote /work/src/..\nkernels\n");
+    only_library_left(&elsewhere);
+}
+
+static void test_memory(void)
+{
+    char folder[FILE_PATH_BYTES];
+    struct err why = {0};
+    tap_case("the memory of all processes of a build is bounded together");
+    if (cgroup_find(folder, &why) < 0) {
+        printf("# %s\n", why.text);
+        tap_skip("NOT TESTED: THE TOTAL MEMORY OF A BUILD: no cgroup v2 is delegated to us");
+        return;
+    }
+    printf("# %s\n", folder);
+    limits.build_memory = 256 << 20;
+    fails("for i in 1 2 3 4; do (head -c 120000000 /dev/zero | tail -c 120000000 | "
+          "(sleep 2; cat) > /dev/null) & done; wait; " COMPILE,
+          "out of memory: the build's limit is 268435456 bytes");
+    tap_case("files in memory count");
+    fails("for i in 1 2 3 4; do head -c 100000000 /dev/zero > big.$i; done; " COMPILE,
+          "out of memory: the build's limit is 268435456 bytes");
+    limits = limits_default();
+    tap_case("a build below its limit knows nothing of it");
+    BUILT_AUTO fine = build_command(COMPILE);
+    OK(fine.rc == 0 && fine.result.built);
+    only_library_left(&fine);
+    tap_case("its cgroup goes with it");
+    EQ_INT(count_folders(folder, "job-"), 0);
+}
+
+/* Write to what the script keeps open for us. */
+#define OURS(what) \
+    "for at in /proc/$PPID/fd/1?; do [ ! -p $at ] || " what " > $at; done 2>/dev/null; exit 6"
+
+/* A recipe runs as the user that our script in the sandbox is: it can do to that what it likes. */
+static void test_hostile(void)
+{
+    tap_case("what is left running can neither change the output nor hold it up");
+    BUILT_AUTO swapped = build_command(
+        COMPILE "; (setsid sh -c \"while kill -0 $$ 2>/dev/null; do :; done; "
+                "rm -f kernels/k.so; mkfifo kernels/k.so\" >/dev/null 2>&1 &)");
+    /* It may be quicker than we are: then it has harmed its own build. */
+    OK(swapped.rc == 0 && (swapped.result.built ||
+                           strcmp(swapped.result.failure, "build made no `kernels/k.so`") == 0 ||
+                           strstr(swapped.result.failure, "not a regular file") != NULL));
+    only_library_left(&swapped);
+
+    tap_case("processes that are left behind do not hide the recipe's exit code");
+    limits.build_processes = 24;
+    fails("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do sleep 300 & done; exit 3",
+          "build failed: exit code 3");
+    limits = limits_default();
+
+    tap_case("a recipe that speaks in our script's name speaks of its own library");
+    limits.kernel_bytes = 1 << 20;
+    bool reached = geteuid() != 0; /* root's pipe is not the sandbox user's to open */
+    fails(OURS("(echo output; cat /dev/zero)"),
+          reached ? "`kernels/k.so` is larger than 1048576 bytes" : "build failed: exit code 6");
+    fails(OURS("(echo output; echo hello)"),
+          reached ? "`kernels/k.so` cannot be read" : "build failed: exit code 6");
+    fails(OURS("(echo; echo started full of itself; head -c 99999 /dev/zero)"),
+          "build failed: exit code 6");
+    limits = limits_default();
+    fails("kill -9 $PPID; sleep 300", "build failed: exit code 137");
+    limits.build_ms = 1500;
+    fails("kill -STOP $PPID", "build timed out after 1.5 s");
+    limits = limits_default();
+
+    tap_case("nor is the host blamed in its words");
+    fails("echo 'bwrap: No permissions to create new namespace' >&2; exit 1",
+          "build failed: exit code 1");
+    fails("echo 'No space left on device' >&2; exit 1", "build failed: exit code 1");
 }
 
 static void test_bad_library(void)
@@ -439,10 +572,10 @@ static void test_hints(void)
     hinted(good, "f=common; echo $f/util.h is fine; exit 3", "3");
     hinted(good, "echo /usr/include/k.c: No such file; exit 3", "3");
     hinted(marked, "gcc -include kernels/big.h -c -o /tmp/x kernels/k.c",
-           "1; `kernels/big.h` is a Git LFS pointer, not the file itself");
+           "1; `kernels/big.h`, line 1: pointer of Git LFS");
     hinted(marked, "gcc -include kernels/merged.h -c -o /tmp/x kernels/k.c",
-           "1; `kernels/merged.h` has conflict markers (line 3)");
-    hinted(marked, "exit 3", "3; `kernels/big.h` is a Git LFS pointer, not the file itself");
+           "1; `kernels/merged.h`, line 3: conflict marker `<<<<<<<`");
+    hinted(marked, "exit 3", "3; `kernels/big.h`, line 1: pointer of Git LFS");
     tap_case("neither stops a build that does without");
     struct build_request request = request_for(COMPILE);
     request.commit = marked;
@@ -587,6 +720,21 @@ static int full_disk_child(const char *command)
     return ok ? 0 : 1;
 }
 
+/* Our own script fails before the recipe starts: another `cp`. */
+static int no_copy_child(const char *command)
+{
+    if (!enter_namespaces(CLONE_NEWNS) ||
+        mount("/usr/bin/false", "/usr/bin/cp", NULL, MS_BIND, NULL) < 0)
+        return 77;
+    BUILT_AUTO built = build_command(command);
+    bool ok = built.rc < 0 && built.err.class == ERR_HOST &&
+              strstr(built.err.text, "the sources cannot be copied into the sandbox: exit code 1")
+                  != NULL &&
+              count_below(work) == 0;
+    fflush(stdout);
+    return ok ? 0 : 1;
+}
+
 /* Run a check in a child that can take its namespaces to pieces. */
 static void in_child(int (*check)(const char *command), const char *command)
 {
@@ -604,10 +752,10 @@ static void in_child(int (*check)(const char *command), const char *command)
 
 static void test_namespaces(void)
 {
-    tap_case("a full disk under a build's own files is the host's trouble");
-    in_child(full_disk_child, "head -c 4000000 /dev/zero > big");
-    tap_case("a full disk under our copy of the output is, too");
-    in_child(full_disk_child, "head -c 800000 /dev/urandom > kernels/k.so");
+    tap_case("a full disk under our copy of the output is the host's trouble");
+    in_child(full_disk_child, "head -c 1300000 /dev/urandom > kernels/k.so");
+    tap_case("so is what goes wrong before the recipe starts");
+    in_child(no_copy_child, COMPILE);
     tap_case("a sandbox that does not start is the host's trouble");
     in_child(no_namespaces_child, COMPILE);
 }
@@ -632,6 +780,23 @@ static void entry_path(const char *file, char out[512])
     buf_init(&found, 4096);
     OK(jobs_run_host(argv, NULL, &found));
     snprintf(out, 512, "%.*s%s", (int)strcspn(found.data, "\n"), found.data, file);
+}
+
+/* A header of another day: the same tree and recipe are not what is in the cache. */
+static int upgraded_child(const char *command)
+{
+    BUILT_AUTO before = build_cached(good, command, false);
+    if (!enter_namespaces(CLONE_NEWNS) ||
+        mount("other", "/usr/local/include", "tmpfs", 0, "size=100k") < 0)
+        return 77;
+    BUILT_AUTO after = build_cached(good, command, false);
+    bool ok = before.result.cached && after.rc == 0 && after.result.built &&
+              !after.result.cached;
+    if (!ok)
+        printf("# %d %d %d `%s`\n", before.result.cached, after.rc, after.result.cached,
+               after.result.failure);
+    fflush(stdout);
+    return ok ? 0 : 1;
 }
 
 static void test_cache(void)
@@ -669,6 +834,11 @@ static void test_cache(void)
     tap_case("and for what differs only where a build does not see it");
     BUILT_AUTO beside = build_cached(other_file, COMPILE, false);
     OK(beside.result.built && beside.result.cached);
+
+    tap_case("what another toolchain made is not used");
+    in_child(upgraded_child, COMPILE);
+    BUILT_AUTO still = build_cached(good, COMPILE, false);
+    OK(still.result.cached);
 
     tap_case("another kernel, command, output, path or device is another entry");
     BUILT_AUTO tree = build_cached(other_tree, COMPILE, false);
@@ -798,11 +968,13 @@ static void test_collect(void)
 
 static void test_toolchain(void)
 {
-    char first[512] = "", second[512] = "", cuda[512] = "";
+    char first[BUILD_TOOLCHAIN_BYTES] = "", second[BUILD_TOOLCHAIN_BYTES] = "",
+         cuda[BUILD_TOOLCHAIN_BYTES] = "";
     struct err err = {0};
     tap_case("the toolchain is named");
     OK(build_toolchain("cpu", first, sizeof first, NULL) == 0);
     HAS(first, "gcc");
+    HAS(first, "; files ");
     OK(strchr(first, '\n') == NULL);
     OK(strstr(first, "nvcc") == NULL);
     printf("# %s\n", first);
@@ -817,6 +989,64 @@ static void test_toolchain(void)
     else
         HAS(err.text, "no nvcc in the build sandbox");
     printf("# %s\n", cuda);
+}
+
+/* The key and the line of a folder that stands for /usr. */
+static struct toolchain look_at(const char *root)
+{
+    const char *const roots[] = {root, "/nonexistent/lib32", NULL};
+    struct toolchain found = {.key = "failed"};
+    OK(toolchain_of("gcc 12", roots, 1000, &found, NULL) == 0);
+    return found;
+}
+
+/* Something was done to the files: is it another toolchain, for the key and for people? */
+static void changes(struct toolchain *before, const char *root, bool key, bool text,
+                    const char *what)
+{
+    tap_case(what);
+    struct toolchain after = look_at(root);
+    EQ_INT(strcmp(before->key, after.key) != 0, key);
+    EQ_INT(strcmp(before->text, after.text) != 0, text);
+    *before = after;
+}
+
+static void test_toolchain_files(void)
+{
+    char root[128], bin[160], tool[192], link[192], copy[192];
+    snprintf(root, sizeof root, "%s/usr", temp);
+    snprintf(bin, sizeof bin, "%s/bin", root);
+    snprintf(tool, sizeof tool, "%s/clang", bin);
+    snprintf(copy, sizeof copy, "%s/clang.new", bin);
+    snprintf(link, sizeof link, "%s/cc", bin);
+    OK(file_mkdirs(bin, 0755, NULL) == 0 && file_write(tool, "one", 3, 0755, NULL) == 0 &&
+       symlink("clang", link) == 0);
+    struct toolchain now = look_at(root);
+    EQ_INT(strlen(now.key), 64);
+    EQ_INT(strncmp(now.text, "gcc 12; files ", 14), 0);
+    EQ_INT(strlen(now.text), 22);
+    changes(&now, root, false, false, "nothing changed");
+    OK(file_write(tool, "another", 7, 0755, NULL) == 0);
+    changes(&now, root, true, true, "a tool was replaced");
+    struct stat st;
+    OK(stat(tool, &st) == 0 && file_write(copy, "ANOTHER", 7, 0755, NULL) == 0);
+    const struct timespec times[] = {st.st_atim, st.st_mtim};
+    OK(utimensat(AT_FDCWD, copy, times, 0) == 0 && rename(copy, tool) == 0);
+    changes(&now, root, true, false, "… by one of the same size and date");
+    OK(unlink(link) == 0 && symlink("gcc", link) == 0);
+    changes(&now, root, true, true, "a link leads elsewhere");
+    OK(file_write(copy, "", 0, 0644, NULL) == 0);
+    changes(&now, root, true, true, "a file was added");
+    OK(unlink(copy) == 0);
+    changes(&now, root, true, true, "a file was removed");
+    OK(chmod(tool, 0700) == 0);
+    changes(&now, root, true, true, "a mode was changed");
+
+    tap_case("more than can be looked at has no key, and builds are not cached");
+    const char *const roots[] = {root, NULL};
+    OK(toolchain_of("gcc 12", roots, 2, &now, NULL) == 0);
+    EQ_STR(now.key, "");
+    EQ_STR(now.text, "gcc 12; files not known");
 }
 
 int main(void)
@@ -835,6 +1065,9 @@ int main(void)
     test_good();
     OK(file_remove_tree(work, NULL) == 0 && mkdir(work, 0755) == 0);
     test_failures();
+    test_disk();
+    test_memory();
+    test_hostile();
     test_bad_library();
     OK(file_remove_tree(work, NULL) == 0 && mkdir(work, 0755) == 0);
     test_tree_limits();
@@ -849,6 +1082,7 @@ int main(void)
     test_cache_damage();
     test_collect();
     test_toolchain();
+    test_toolchain_files();
     git_close(&repo);
     if (geteuid() == 0)
         jobs_again_as_nobody(temp);

@@ -23,7 +23,7 @@
 enum { MIB = 1 << 20 };
 
 static char temp[64];
-static char source[128]; /* bound to /src, writable */
+static char source[128]; /* bound to /src of a bench, writable; a build has one of its own */
 static char inside[128]; /* the program below, bound to /inside */
 static uid_t job_uid = (uid_t)-1;
 static gid_t job_gid = (gid_t)-1;
@@ -110,12 +110,12 @@ static struct run run_sandbox(enum sandbox_kind kind, const char *const *argv,
 {
     struct run run = {0};
     buf_init(&run.said, MIB);
-    struct sandbox_bind binds[] = {{source, "/src", 1}, {inside, "/inside", 0}};
+    struct sandbox_bind binds[] = {{inside, "/inside", 0}, {source, "/src", 1}};
     const char *const env[] = {"RATCHET_DEVICE=cpu", "EMPTY=", NULL};
     struct sandbox sandbox = {.kind = kind,
                               .device = "cpu",
                               .binds = binds,
-                              .bind_count = 2,
+                              .bind_count = kind == SANDBOX_BUILD ? 1 : 2,
                               .argv = argv,
                               .env = env,
                               .cwd = "/src",
@@ -335,8 +335,9 @@ static void test_files(void)
 
     tap_case("the private folders are bounded");
     RUN_AUTO mounts =
-        shell("grep -cE '^tmpfs /(tmp|home|dev/shm) .*size=524288k' /proc/mounts");
-    EQ_STR(mounts.said.data, "3\n");
+        shell("grep -E '^tmpfs /(work .*size=524288k|dev/shm .*size=65536k)' /proc/mounts | "
+              "wc -l; df -P /src /tmp /home | tail -n 3 | sort -u | wc -l");
+    EQ_STR(mounts.said.data, "2\n1\n");
 }
 
 static void test_bench(void)
@@ -443,6 +444,12 @@ static void test_cuda(void)
                               .uid = job_uid,
                               .gid = job_gid,
                               .limits = {.memory_bytes = MIB}};
+    tap_case("a bench's private folders are bounded");
+    struct sandbox_command *plain __attribute__((cleanup(sandbox_free))) = NULL;
+    struct proc_spec bounded;
+    OK(sandbox_command(&sandbox, &plain, &bounded, NULL) == 0);
+    OK(has_pair(&bounded, "--size", "536870912") == sandbox_bounds_disk());
+
     tap_case("a CUDA bench sees /sys read-only and keeps its address space");
     struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
     struct proc_spec spec;
@@ -566,7 +573,7 @@ static void test_users(void)
     snprintf(hidden, sizeof hidden, "%s/hidden", temp);
     snprintf(below, sizeof below, "%s/src", hidden);
     OK(mkdir(hidden, 0700) == 0 && mkdir(below, 0755) == 0);
-    struct sandbox_bind bind = {below, "/src", 1};
+    struct sandbox_bind bind = {below, "/run/source", 0};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
                               .argv = argv,
                               .binds = &bind,
