@@ -537,7 +537,7 @@ static void test_words(void)
     allowed("mkdir -p new/folder; test -d kernels; false");
     allowed("gcc -I. -I./ -L. -Ikernels kernels/k.c; false");
     allowed("");
-    struct build_request request = request_for("mkdir -p lib && false");
+    struct build_request request = request_for("mkdir -p ./lib && false");
     request.output = "lib/k.so";
     BUILT_AUTO output = build(&request);
     EQ_STR(output.result.failure, "build failed: exit code 1");
