@@ -309,8 +309,9 @@ static int look_at_file(void *context, const char *path, const char *bytes, size
     size_t line;
     (void)err;
     const char *leftover = leftover_find(bytes, len, &line);
-    if (memchr(bytes, '\0', len) != NULL || /* no text, or a line drawn under a heading */
-        (bytes[0] != 'v' && memmem(bytes, len, "<<<<<<<", 7) == NULL))
+    if (leftover != NULL && /* no text, or a line drawn under a heading */
+        (memchr(bytes, '\0', len) != NULL ||
+         (bytes[0] != 'v' && memmem(bytes, len, "<<<<<<<", 7) == NULL)))
         leftover = NULL;
     bool named = strstr(marked->log, path) != NULL;
     if (leftover == NULL || marked->named || (marked->hint[0] != '\0' && !named))
