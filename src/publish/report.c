@@ -136,10 +136,14 @@ static void keep_line(const char *text, const char *suffix, char *out, size_t ma
         if (line.len + strlen("…") + tail <= max)
             fits = line.len;
     }
-    if (line.len + tail <= max)
-        snprintf(out, max + 1, "%s%s", line.data, suffix);
-    else
-        snprintf(out, max + 1, "%.*s…%s", (int)fits, line.data, suffix);
+    bool cut = line.len + tail > max;
+    BUF_AUTO whole;
+    buf_init(&whole, 4096);
+    buf_add(&whole, line.data, cut ? fits : line.len);
+    buf_addf(&whole, "%s%s", cut ? "…" : "", suffix);
+    size_t len = whole.len < max ? whole.len : max;
+    memcpy(out, whole.data, len);
+    out[len] = '\0';
 }
 
 /* What must stand beside a change, else "held +5.12%" would look like a mistake. */

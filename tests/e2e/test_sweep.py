@@ -267,7 +267,7 @@ def refused():
                        (["a=" + good, "--device", "nvidia-none"], "not configured"),
                        (["a=" + good, "--seq", "0"], "--seq"),
                        (["a=" + good, "--configs", "nobody"], "no config `nobody`"),
-                       (["a=" + good, "--repo", WORK, "--head", "HEAD"], "not a git repository"),
+                       (["a=" + good, "--repo", WORK, "--head", "HEAD"], "not in a git repository"),
                        (["a=" + good, "--repo", repo.path, "--head", "HEAD"], "ci/ratchet.conf"),
                        (["a=" + good] + ["--expose", "/usr/share"] * 17, "too many of `--expose`")):
         run = host.ratchet("sweep", "--config", host.config, *(["--head", "none"] + args))
