@@ -88,7 +88,7 @@ static int get_provoked(const json_t *object, const struct json_at *at,
 
 static int get_replicate(const json_t *object, const struct json_at *at,
                          const struct reading *reading, struct replicate *out,
-                         struct err *err)
+                         struct arm_info arms[ARM_COUNT], struct err *err)
 {
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
@@ -101,6 +101,8 @@ static int get_replicate(const json_t *object, const struct json_at *at,
         if (json_get_array(object, name, at, &array, err) != 0 ||
             nouns_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) != 0)
             return -1;
+        if (out->arms[arm].count == 0) /* an arm that is named has been meant to be there */
+            arms[arm].present = true;
     }
     return nouns_get_marks(object, "marks", at, &out->marks, err) != 0 ||
                    get_provoked(object, at, reading, out, err) != 0
@@ -126,7 +128,8 @@ static int get_replicates(const json_t *object, const struct json_at *at,
         struct json_at item = {.parent = &here, .index = i};
         if (replicate == NULL)
             return err_set(err, ERR_HOST, "out of memory");
-        if (get_replicate(json_array_get(array, i), &item, reading, replicate, err) != 0)
+        if (get_replicate(json_array_get(array, i), &item, reading, replicate, out->arms, err) !=
+            0)
             return -1;
     }
     return 0;

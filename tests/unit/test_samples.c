@@ -62,6 +62,22 @@ static void test_example(void)
     samples_free(&samples);
 }
 
+static void test_named_arm(void)
+{
+    tap_case("an arm that is named and has no samples was meant to be there");
+    static const char text[] =
+        "{\"schema\": \"ratchet.samples/1\", \"device\": {\"slug\": \"cpu\"}, \"configs\": [{"
+        "\"name\": \"a\", \"unit\": \"ns\", \"replicates\": ["
+        "{\"head\": [1], \"control\": [], \"base\": [2]}, {\"head\": [1]}]}]}";
+    struct samples samples = {0};
+    struct err err = {0};
+    if (OK(parse(text, &samples, &err) == 0)) {
+        OK(samples.configs[0].arms[ARM_CONTROL].present);
+        OK(!samples.configs[0].arms[ARM_ANCHOR].present);
+    }
+    samples_free(&samples);
+}
+
 /* Format, parse, format: the same bytes. Returns them in `out`. */
 static void round_trip(const struct samples *samples, struct buf *out)
 {
@@ -529,6 +545,7 @@ static void test_hostile(void)
 int main(void)
 {
     test_example();
+    test_named_arm();
     test_both_ways();
     test_problem();
     test_provoked();
