@@ -130,7 +130,7 @@ static const char *const cd_options[] = {"cd", "pushd", "-C", "--directory"};
 /* Options whose value is a file. */
 static const char *const file_options[] = {"-include", "-imacros", "-T", "-f", "@"};
 
-#define IN(word, list) in(word, list, sizeof list / sizeof *list)
+#define IN(word, list) in(word, list, sizeof(list) / sizeof *(list))
 static bool in(const char *word, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -140,7 +140,7 @@ static bool in(const char *word, const char *const *list, size_t count)
 }
 
 /* What is attached to an option of a list, or NULL. */
-#define ATTACHED(word, list) attached(word, list, sizeof list / sizeof *list)
+#define ATTACHED(word, list) attached(word, list, sizeof(list) / sizeof *(list))
 static const char *attached(const char *word, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
