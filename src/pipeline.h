@@ -27,7 +27,8 @@
 
 #include <stdbool.h>
 
-enum { PIPELINE_NOTES_MAX = MODEL_CONFIGS_MAX + 16 };
+enum { PIPELINE_NOTES_MAX = MODEL_CONFIGS_MAX + 16, SHORT_SHA = 10 };
+#define CONFIG_PATH "ci/ratchet.conf"
 
 struct pipeline_request {
     const struct host *host;
@@ -62,9 +63,10 @@ struct pipeline {
     bool has_calibration;
     struct calibration calibration;
     char calibration_problem[ERR_TEXT_BYTES]; /* why it cannot be used, or "" */
+    enum clause stage;         /* what an input of base that cannot be used means just now */
     struct samples samples;
     struct comparison comparison;
-    struct buf log;            /* of the build that failed, else of the last */
+    struct buf log;            /* of the build that failed, or empty */
     char notes[PIPELINE_NOTES_MAX][MODEL_TEXT_BYTES];
     size_t note_count;
     double build_s, bench_s;   /* where the time went */
@@ -121,16 +123,32 @@ void pipeline_note(struct pipeline *pipeline, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* ci/ratchet.conf, and baseline.json and calibration.json of baselines/<device>, of a commit.
- * A calibration decides nothing: one that cannot be used is no failure. */
+ * A calibration decides nothing: one that cannot be used is no failure. Configs of the baseline
+ * that the configuration lists no more are marked as retired. */
 MUST_CHECK int pipeline_read_rules(struct pipeline *pipeline, const char *commit,
                                    struct err *err);
 
-/* Is each path of a source a file or folder of one of these commits, and in none a link? Else
- * ERR_INPUT, by name: a path that is nothing would guard nothing. `link_at` gets the index of the
- * commit where one is a link, or `count`. */
+/* Could a check take its rules from this commit? ERR_INPUT says why not. */
+MUST_CHECK int pipeline_try_rules(struct pipeline *pipeline, const char *commit,
+                                  struct err *err);
+
+/* Is each path of a source a file or folder of one of these commits, and in none a link, or a
+ * path in a submodule that leads nowhere or may not be fetched? Else ERR_INPUT, by name: a path
+ * that is nothing would guard nothing. *at is the index of the commit that is wrong by itself,
+ * or `count`. */
 MUST_CHECK int pipeline_check_paths(struct pipeline *pipeline,
                                     const struct kernel_source *source,
-                                    const char *const *commits, size_t count, size_t *link_at,
+                                    const char *const *commits, size_t count, size_t *at,
+                                    struct err *err);
+
+/* The paths of a source as an array of pointers into it; returns how many. */
+size_t pipeline_paths(const struct kernel_source *source, const char *out[MODEL_PATHS_MAX]);
+
+/* Have two commits the same under the paths of `source`, submodules' pins included? `first`
+ * names something that differs, or is "". */
+MUST_CHECK int pipeline_same_kernel(struct pipeline *pipeline,
+                                    const struct kernel_source *source, const char *old_commit,
+                                    const char *new_commit, bool *same, char first[256],
                                     struct err *err);
 
 /* What a commit's own ci/ratchet.conf says of its kernel. None, or one that cannot be used, is

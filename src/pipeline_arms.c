@@ -4,6 +4,7 @@
  * kernel is built is measured like one that changes the kernel. */
 #include "pipeline_arms.h"
 
+#include "intake/values.h"
 #include "judge/verdict.h"
 #include "measure/checkout.h"
 
@@ -75,8 +76,7 @@ static int run_build(struct pipeline *pipeline, struct library *library, struct 
 {
     const struct kernel_source *source = &library->source;
     const char *paths[MODEL_PATHS_MAX];
-    for (size_t i = 0; i < source->path_count; i++)
-        paths[i] = source->paths[i];
+    size_t path_count = pipeline_paths(source, paths);
     char cache[FILE_PATH_BYTES];
     if (file_path(cache, err, "%s/cache", pipeline->host->state) != 0 ||
         file_mkdirs(cache, 0700, err) != 0)
@@ -84,7 +84,7 @@ static int run_build(struct pipeline *pipeline, struct library *library, struct 
     struct build_request request = {.repo = pipeline->repo,
                                     .commit = library->commit,
                                     .paths = paths,
-                                    .path_count = source->path_count,
+                                    .path_count = path_count,
                                     .submodules = &pipeline->submodules,
                                     .command = source->recipe.command,
                                     .output = source->recipe.output,
@@ -224,7 +224,8 @@ static int anchor_source(struct pipeline *pipeline, const struct baseline_config
     bool recorded = command != NULL && strlen(command) < sizeof out->recipe.command;
     if (recorded)
         snprintf(out->recipe.command, sizeof out->recipe.command, "%s", command);
-    if (recorded && output != NULL && strlen(output) < sizeof out->recipe.output)
+    if (recorded && output != NULL && strlen(output) < sizeof out->recipe.output &&
+        value_is_tree_path(output))
         snprintf(out->recipe.output, sizeof out->recipe.output, "%s", output);
     pipeline_note(pipeline, "Anchor %.10s is built %s: %.300s", entry->commit,
                   recorded ? "as its baseline records" : "by base's recipe", problem.text);

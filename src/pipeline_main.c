@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const char schema[] = "ratchet.main/1";
-enum { FILE_BYTES = 32 << 20, QUOTED = 3, SHORT_SHA = 10 };
+enum { FILE_BYTES = 32 << 20, QUOTED = 3 };
 
 static void free_verdict(struct main_verdict *verdict)
 {
@@ -254,18 +254,16 @@ static bool same_kernel(struct pipeline *pipeline, const char *commit)
 {
     struct err problem = {0};
     struct kernel_source source;
-    const char *paths[MODEL_PATHS_MAX];
     const struct kernel_source *base = &pipeline->config.source;
-    bool differs = true;
+    char first[256];
+    bool same = false;
     if (strcmp(commit, pipeline->job.base) == 0)
         return true;
-    for (size_t i = 0; i < base->path_count; i++)
-        paths[i] = base->paths[i];
     return pipeline_read_source(pipeline, commit, &source, &problem) == 0 &&
            kernel_source_equal(&source, base) &&
-           git_differs(pipeline->repo, commit, pipeline->job.base, paths, base->path_count,
-                       &differs, NULL, &problem) == 0 &&
-           !differs;
+           pipeline_same_kernel(pipeline, base, commit, pipeline->job.base, &same, first,
+                                &problem) == 0 &&
+           same;
 }
 
 /* Was this config of main not measured here, because head has base's kernel? */

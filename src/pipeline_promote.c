@@ -175,14 +175,17 @@ static void say_moves(struct pipeline *pipeline, const struct promotion_move *mo
 
 static void say_end(struct pipeline *pipeline, const struct promote_result *result)
 {
+    char text[MODEL_TEXT_BYTES];
     if (result->end == PROMOTED)
-        pipeline_note(pipeline, "Baseline promoted: commit %s on %s.", result->commit,
-                      pipeline->job.base_ref);
+        snprintf(text, sizeof text, "Baseline promoted: commit %s on %s.", result->commit,
+                 pipeline->job.base_ref);
     else
-        pipeline_note(pipeline, "%s declined the push (%s): the promotion stands on branch %s%s%s.",
-                      pipeline->job.base_ref, result->declined, result->branch,
-                      result->pull_url[0] != '\0' ? ", pull request " : "", result->pull_url);
-    pipeline_say(pipeline, "%s", pipeline->notes[pipeline->note_count - 1]);
+        snprintf(text, sizeof text,
+                 "%.60s declined the push (%.120s): the promotion stands on branch %.100s%s%.100s.",
+                 pipeline->job.base_ref, result->declined, result->branch,
+                 result->pull_url[0] != '\0' ? ", pull request " : "", result->pull_url);
+    pipeline_note(pipeline, "%s", text);
+    pipeline_say(pipeline, "%s", text);
 }
 
 /* What moved is settled: a config recorded for the first time had nothing to be compared
@@ -271,18 +274,19 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
  * measured is still main's kernel: decide again from the new tip. */
 static int follow_main(struct pipeline *pipeline, bool *same, struct err *err)
 {
-    const char *paths[MODEL_PATHS_MAX + 1] = {"ci/ratchet.conf"};
-    for (size_t i = 0; i < pipeline->config.source.path_count; i++)
-        paths[i + 1] = pipeline->config.source.paths[i];
+    const char *const conf[] = {CONFIG_PATH};
     char ref[JOB_REF_BYTES + 16], tip[GIT_SHA_BYTES], first[256];
     snprintf(ref, sizeof ref, "refs/heads/%s", pipeline->job.base_ref);
     bool differs;
     if (git_fetch(pipeline->repo, &pipeline->remote, ref, tip, err) != 0 ||
-        git_differs(pipeline->repo, pipeline->job.head, tip, paths,
-                    pipeline->config.source.path_count + 1, &differs, first, err) != 0)
+        pipeline_same_kernel(pipeline, &pipeline->config.source, pipeline->job.head, tip, same,
+                             first, err) != 0 ||
+        git_differs(pipeline->repo, pipeline->job.head, tip, conf, 1, &differs, NULL, err) != 0)
         return -1;
-    *same = !differs;
-    if (differs) {
+    if (*same && differs)
+        snprintf(first, sizeof first, CONFIG_PATH);
+    *same = *same && !differs;
+    if (!*same) {
         pipeline_note(pipeline, "Main moved on to %.10s, which changes %s: its own push decides.",
                       tip, first);
         return 0;
@@ -333,9 +337,9 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
     if (given != NULL)
         accept = *given;
     const char *const tip[] = {pipeline->job.head};
-    size_t link_at;
+    size_t at;
     if (pipeline_read_rules(pipeline, pipeline->job.head, err) != 0 ||
-        pipeline_check_paths(pipeline, &pipeline->config.source, tip, 1, &link_at, err) != 0)
+        pipeline_check_paths(pipeline, &pipeline->config.source, tip, 1, &at, err) != 0)
         return -1;
     if (!load_first(pipeline, &runs.first, &when)) {
         if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)
@@ -369,7 +373,7 @@ int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *a
     if (promote(pipeline, accept, wait_s, &problem) != 0) {
         if (problem.class == ERR_NONE)
             return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
-        pipeline_unmeasured(pipeline, FAULT_BASE, CLAUSE_BAD_CONFIG, &problem);
+        pipeline_unmeasured(pipeline, FAULT_BASE, pipeline->stage, &problem);
     }
     if (*wait_s > 0)
         pipeline_say(pipeline, "second run in %u s", *wait_s);

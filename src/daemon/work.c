@@ -94,13 +94,19 @@ static int judged(struct step *step, struct err *err)
 
 /* ---- pin ---- */
 
+/* Whose it is that a job names what cannot be had: of a promotion, the host's configuration's. */
+static enum fault fault_of_pin(const struct pipeline *pipeline)
+{
+    return pipeline->job.kind == JOB_PROMOTE ? FAULT_HOST : FAULT_PR;
+}
+
 static enum work_end pin(struct step *step)
 {
     struct err err = {0}, problem = {0};
     struct pipeline *pipeline = &step->pipeline;
     if (pipeline_pin(pipeline, &problem) != 0) {
         say(step, problem.text);
-        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
+        pipeline_unmeasured(pipeline, fault_of_pin(pipeline), CLAUSE_NOT_PINNED, &problem);
         return judged(step, &err) == 0 ? WORK_DONE : fail(step, &err);
     }
     if (queue_pin(step->queue, &pipeline->job, &err) != 0)
@@ -157,7 +163,7 @@ static enum work_end run(struct step *step)
     unsigned wait_s = 0;
     struct err problem = {0};
     if (pipeline_pin(pipeline, &problem) != 0)
-        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
+        pipeline_unmeasured(pipeline, fault_of_pin(pipeline), CLAUSE_NOT_PINNED, &problem);
     else if (pipeline->job.kind == JOB_PROMOTE
                  ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
                  : pipeline_check(pipeline, &err) != 0)

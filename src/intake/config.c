@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { SECTIONS_MAX = 1024, DEVICES_MAX = 16 };
 
@@ -49,27 +48,11 @@ struct parse {
 
 /* ---- readers of single keys ---- */
 
-/* Inside a tree: relative, nothing that climbs out or reaches into .git. */
-static bool path_in_tree(const char *path)
-{
-    if (path[0] == '\0' || strpbrk(path, "\\\n\r\t") != NULL)
-        return false;
-    for (const char *at = path;; at++) {
-        size_t len = strcspn(at, "/");
-        if (len == 0 || (len == 1 && at[0] == '.') || (len == 2 && strncmp(at, "..", 2) == 0) ||
-            (len == 4 && strncasecmp(at, ".git", 4) == 0))
-            return false;
-        at += len;
-        if (*at == '\0')
-            return true;
-    }
-}
-
 static int read_tree_path(char *out, size_t size, const char *value, const char *where,
                           struct err *err)
 {
     size_t len = strlen(value);
-    if (len >= size || !path_in_tree(value))
+    if (len >= size || !value_is_tree_path(value))
         return err_set(err, ERR_INPUT,
                        "%s: expected a path inside the tree (relative, no `..`, at most %zu "
                        "bytes), not `%.60s`",

@@ -244,15 +244,6 @@ static int read_git(void *target, const struct key *key, const char *value, cons
     return store_address((char *)target + key->offset, value, git_problem(value), where, err);
 }
 
-static bool tree_path_ok(const char *path)
-{
-    for (const char *c = path; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return false;
-    return path[0] != '\0' && path[0] != '/' && path[strlen(path) - 1] != '/' &&
-           strstr(path, "//") == NULL && !has_part(path, ".") && !has_part(path, "..");
-}
-
 /* "third_party/cutlass https://github.com/NVIDIA/cutlass.git" */
 static int read_submodule(void *target, const struct key *key, const char *value,
                           const char *where, struct err *err)
@@ -266,7 +257,7 @@ static int read_submodule(void *target, const struct key *key, const char *value
         len--;
     if (len > 0 && len < sizeof added.path)
         memcpy(added.path, value, len);
-    if (blank == NULL || !tree_path_ok(added.path))
+    if (blank == NULL || !value_is_tree_path(added.path))
         return err_set(err, ERR_INPUT,
                        "%s: expected a path in the tree of at most %d bytes and an address, such "
                        "as `third_party/cutlass https://github.com/NVIDIA/cutlass.git`",

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* So much of a foreign value stands in a message. */
 #define SHOWN "`%.60s%s`"
@@ -178,4 +179,20 @@ int value_bool(const char *text, const char *where, bool *out, struct err *err)
         }
     }
     return err_set(err, ERR_INPUT, "%s: expected true or false, not " SHOWN, where, SHOW(text));
+}
+
+bool value_is_tree_path(const char *path)
+{
+    for (const char *c = path; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '\\')
+            return false;
+    for (const char *at = path;; at++) {
+        size_t len = strcspn(at, "/");
+        if (len == 0 || (len == 1 && at[0] == '.') || (len == 2 && strncmp(at, "..", 2) == 0) ||
+            (len == 4 && strncasecmp(at, ".git", 4) == 0))
+            return false;
+        at += len;
+        if (*at == '\0')
+            return true;
+    }
 }

@@ -17,6 +17,9 @@ MUST_CHECK int value_ratio(const char *text, double min, double max, const char 
                            double *out, struct err *err); /* "3%" or "0.03" */
 MUST_CHECK int value_duration_ns(const char *text, double min, double max, const char *where,
                                  double *out, struct err *err); /* ns us ms s m h */
+/* Inside a tree: relative, no part that is empty, `.`, or `..` or reaches into .git; no control
+ * characters, no `\\`. */
+bool value_is_tree_path(const char *path);
 MUST_CHECK int value_bool(const char *text, const char *where, bool *out, struct err *err);
 
 #endif

@@ -536,11 +536,11 @@ static int add_missing(const struct samples *samples, const struct baseline *bas
             .clause = stored->retired ? CLAUSE_RETIRED : CLAUSE_NOT_MEASURED,
             .fault = stored->retired ? FAULT_NONE : FAULT_US,
             .looks = looks};
-        add_reason(row,
-                   stored->retired ? "`%s`: ci/ratchet.conf lists it no more: the next promotion "
-                                     "retires it from the baseline"
-                                   : "`%s` is in the baseline and was not measured",
-                   row->config.name);
+        if (stored->retired)
+            add_reason(row, "ci/ratchet.conf lists it no more: the next promotion retires it from "
+                            "the baseline");
+        else
+            add_reason(row, "`%s` is in the baseline and was not measured", row->config.name);
     }
     return 0;
 }

@@ -47,7 +47,7 @@ static int need_head(struct git_repo *repo, const struct git_remote_spec *remote
     struct git_commit_info info;
     if (git_read_commit(repo, job->head, &info, NULL) == 0)
         return 0;
-    return err_set(err, ERR_CONFLICT, "pull request %d moved from %s to %s", job->pr,
+    return err_set(err, ERR_INPUT, "pull request %d moved from %s to %s", job->pr,
                    job->head, now);
 }
 

@@ -69,11 +69,13 @@ static void write_hints(const struct report_view *view, struct buf *out)
 static void next_unclear(const struct report_view *view, struct buf *out)
 {
     enum clause clause = view->count > 0 ? view->rows[0]->clause : CLAUSE_NONE;
-    buf_adds(out, "- Run this job again for a second look with fresh processes, best when "
-                  "nothing else uses the machine.");
-    if (view->report->comparison->unclear_passes)
-        buf_adds(out, " The rule here lets unclear pass.");
-    buf_addc(out, '\n');
+    if (clause != CLAUSE_ANCHOR_UNBUILT) { /* that lasts: see hints */
+        buf_adds(out, "- Run this job again for a second look with fresh processes, best when "
+                      "nothing else uses the machine.");
+        if (view->report->comparison->unclear_passes)
+            buf_adds(out, " The rule here lets unclear pass.");
+        buf_addc(out, '\n');
+    }
     if (clause == CLAUSE_STRADDLES || clause == CLAUSE_OWN_UNCLEAR)
         buf_adds(out, "- If it stays unclear, the change is close to the line: look at the "
                       "interval, not at the colour.\n");
@@ -100,7 +102,8 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
     case FAULT_BASE:
         buf_addf(out, "- The base branch has to be fixed first%s.\n",
                  pull_request ? ": this pull request is not at fault, and cannot be judged until "
-                                "then"
+                                "then. If it is what mends the base branch, it has to be merged "
+                                "past this check"
                               : "");
         break;
     case FAULT_HOST:

@@ -122,6 +122,7 @@ def faults_of_the_base():
         text = json.dumps(result.verdict)
         has(text, words, what + ": named")
         has(text, "ci/ratchet.conf", what + ": in which file")
+        eq(result.verdict["clause"], "bad-config", what + ": its clause")
     path = "baselines/cpu/baseline.json"
     for what, text in (("a baseline cut in half", '{"schema": "ratchet.base'),
                        ("a baseline of another schema", '{"schema": "ratchet.baseline/9"}'),
@@ -135,6 +136,7 @@ def faults_of_the_base():
         eq(result.brief(), (3, "unmeasured"), what)
         has(json.dumps(result.verdict), path, what + ": named")
         has(json.dumps(result.verdict), "the base", what + ": whose fault")
+        eq(result.verdict["clause"], "bad-baseline", what + ": its clause")
     repo = sample()
     os.unlink(os.path.join(repo.path, "ci/ratchet.conf"))
     os.symlink("/etc/passwd", os.path.join(repo.path, "ci/ratchet.conf"))

@@ -85,6 +85,41 @@ def submodules():
     eq(host.check(repo, "beside").brief(), (0, "held"), "one beside is nobody's business")
 
 
+def paths_in_a_submodule():
+    """A path that leads into a submodule is looked for in the commit that is pinned"""
+    vendor = lib.Repo()
+    pinned = vendor.commit({"fast/vendor.h": "#define VENDORED 1\n"}, "one")
+    other = vendor.commit({"fast/vendor.h": "#define VENDORED 2\n"}, "two")
+    for path, address, want in (("vendor/fast", False, (3, "bad-path")),
+                                ("vendor/typo", False, (3, "bad-path")),
+                                ("vendor/typo", True, (3, "bad-path")),
+                                ("vendor/fast", True, (0, "not-touched"))):
+        s = scene.github()
+        lib.write(s.repo.path + "/ci/ratchet.conf", scene.conf().replace(
+            "path = kernels\n", "path = kernels\n    path = %s\n" % path))
+        s.repo.git("add", "ci")
+        s.repo.git("update-index", "--add", "--cacheinfo", "160000,%s,vendor" % pinned)
+        s.repo.git("commit", "-q", "-m", "a submodule")
+        s.repo.push(s.git_url, "main")
+        s.repo.git("update-index", "--assume-unchanged", "vendor")
+        number, _ = scene.pull(s, "words", {"README": "words\n"})
+        host = scene.Host(s)
+        if address:
+            lib.write(host.config, lib.read(host.config) + "submodule = vendor %s\n" % vendor.path)
+        result = host.check_pull(number)
+        what = "%s, %s address" % (path, "with" if address else "without")
+        eq((result.code, result.verdict["clause"]), want, what)
+        if want[0] == 3:
+            has(result.verdict["reason"], "vendor", what + ": named")
+            eq(result.verdict["fault"], "the base", what + ": whose")
+    s.repo.git("checkout", "-q", "-B", "pin", "main")
+    s.repo.git("update-index", "--add", "--cacheinfo", "160000,%s,vendor" % other)
+    s.repo.git("commit", "-q", "-m", "another pin")
+    s.repo.push(s.git_url, "+pin")
+    moved = host.check_pull(s.on("pulls", head="pin", title="pin", user="alice")["number"])
+    lacks(json.dumps(moved.verdict), "not-touched", "another pin is another kernel")
+
+
 def submodules_with_an_address():
     """A submodule is fetched at its pinned commit from where the host says, without a token"""
     vendor = lib.Repo()
@@ -128,4 +163,4 @@ def cache():
 
 
 lib.main(recipes_that_need_more, files_that_are_not_seen, files_that_are_something_else,
-         submodules, submodules_with_an_address, cache)
+         submodules, paths_in_a_submodule, submodules_with_an_address, cache)

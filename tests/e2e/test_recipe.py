@@ -86,6 +86,24 @@ def the_anchor_keeps_its_recipe():
         ok(result.config()["change"] > 0.3, "against the anchor as it was", result.config())
 
 
+def an_anchor_that_moved():
+    """Where today's anchor is far from its stored samples, comment, summary and status say so first"""
+    s = scene.github("right")
+    anchor = s.state()["refs"]["refs/heads/main"]
+    s.on("commit", branch="main", message="baseline", files=stored(
+        anchor, {"compiler": "gcc 1.0"}, ns=10.0))
+    s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % lib.TOKEN),
+               "+main:refs/remotes/origin/main")
+    number, head = scene.pull(s, "slow", "slow", onto="origin/main")
+    result = scene.Host(s).check_pull(number)
+    if scene.fair(result, (1, "regressed"), "against the anchor as it runs today")[0] != 1:
+        return
+    first = scene.ours(s, number)[0].splitlines()[3]
+    for words in ("not what was recorded", "small", "stored samples", "gcc 1.0"):
+        has(first, words, "the comment's first words")
+    has(s.statuses(head)[-1]["description"], "against its stored samples", "and the status")
+
+
 def anchors_without_a_recipe():
     """An anchor whose commit says nothing is built as its baseline records, else as base is; the
     report tells"""
@@ -94,6 +112,8 @@ def anchors_without_a_recipe():
             ("recorded", None, {"build": command, "build_output": "kernels/attention.so"},
              "as its baseline records"),
             ("recorded, from before outputs were", None, {"build": command},
+             "as its baseline records"),
+            ("an output outside", None, {"build": command, "build_output": "../attention.so"},
              "as its baseline records"),
             ("nothing recorded", None, {}, "by base's recipe"),
             ("a section that is broken", conf().replace("output =", "outputs ="), {},
@@ -265,6 +285,6 @@ def a_build_sees_its_paths_alone():
     eq(host.check(repo, "header").config()["clause"], "identical-code", "listed, it is seen")
 
 
-lib.main(a_build_sees_its_paths_alone, paths_that_name_nothing, paths_behind_links,
+lib.main(an_anchor_that_moved, a_build_sees_its_paths_alone, paths_that_name_nothing, paths_behind_links,
          a_changed_recipe, the_anchor_keeps_its_recipe, anchors_without_a_recipe,
          a_recipe_that_builds_no_more, a_broken_recipe, whose_fault)

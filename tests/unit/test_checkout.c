@@ -104,7 +104,7 @@ static void test_shapes(void)
 
     tap_case("a head that is gone");
     OK(pin(7, "1111111111111111111111111111111111111111", &job, &err) < 0);
-    EQ_INT(err.class, ERR_CONFLICT);
+    EQ_INT(err.class, ERR_INPUT);
     HAS(err.text, "moved");
     OK(pin(99, "1111111111111111111111111111111111111111", &job, &err) < 0);
     EQ_INT(err.class, ERR_NOT_FOUND);
