@@ -106,8 +106,8 @@ MUST_CHECK int pipeline_promote(struct pipeline *pipeline, const struct promotio
 /* Write samples.json, verdict.json, explain.txt and report.md into the folder. */
 MUST_CHECK int pipeline_write(struct pipeline *pipeline, struct err *err);
 
-/* Set ratchet/<device> on the PR's head at once, without the outbox: that the check is on its
- * way ("pending"), or that it was cancelled ("error"). */
+/* Set the status of a check, ratchet/<device> on the PR's head, at once and without the outbox:
+ * that it is on its way ("pending"), or that it was cancelled ("error"). */
 MUST_CHECK int pipeline_announce(struct pipeline *pipeline, const char *state, const char *text,
                                  struct err *err);
 

@@ -34,7 +34,7 @@ struct build_request {
 };
 
 struct build_result {
-    bool built;                   /* false: `log` says why */
+    bool built;                   /* false: `failure` says why, and the log */
     bool cached;
     double seconds;
     char library[4096];           /* absolute path of our own copy, 0755 */
