@@ -9,7 +9,7 @@
 
 enum { BUILD_HINT_BYTES = 384 };
 
-/* Before the recipe runs: a word of the command that names a file or folder of the tree which
+/* Before the recipe runs: a word of the command that names a file of the tree which
  * the build will not see. `hint` gets "`build.sh`: not under [kernel] path", or "". Shell is
  * not parsed: a word that could mean something else, such as a target of make, passes, and
  * what it misses the build will. */
