@@ -199,7 +199,7 @@ static int check_blob(struct walk *walk, const git_oid *oid, struct err *err)
 static int check_submodule(struct walk *walk, const git_oid *pinned, enum reach how,
                            unsigned depth, struct err *err)
 {
-    struct outside outside;
+    struct outside outside = {0};
     git_oid tree;
     if (walk->submodule != NULL) {
         char sha[GIT_SHA_BYTES];
@@ -316,7 +316,7 @@ static int write_folder(struct walk *walk, int folder, const char *name,
 static int write_submodule(struct walk *walk, int folder, const char *name,
                            const git_oid *pinned, enum reach how, struct err *err)
 {
-    struct outside outside;
+    struct outside outside = {0};
     git_oid tree;
     if (enter_submodule(walk, pinned, &outside, &tree, err) < 0)
         return -1;

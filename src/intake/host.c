@@ -266,7 +266,7 @@ static int read_submodule(void *target, const struct key *key, const char *value
         len--;
     if (len > 0 && len < sizeof added.path)
         memcpy(added.path, value, len);
-    if (!tree_path_ok(added.path))
+    if (blank == NULL || !tree_path_ok(added.path))
         return err_set(err, ERR_INPUT,
                        "%s: expected a path in the tree of at most %d bytes and an address, such "
                        "as `third_party/cutlass https://github.com/NVIDIA/cutlass.git`",

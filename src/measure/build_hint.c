@@ -139,7 +139,7 @@ static const char *const cd_options[] = {"cd", "pushd", "-C", "--directory"};
 /* Options whose value is a file. */
 static const char *const file_options[] = {"-include", "-imacros", "-T", "-f", "@"};
 
-#define IN(word, list) in(word, list, sizeof list / sizeof *list)
+#define IN(word, list) in(word, list, sizeof(list) / sizeof *(list))
 static bool in(const char *word, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -149,7 +149,7 @@ static bool in(const char *word, const char *const *list, size_t count)
 }
 
 /* What is attached to an option of a list, or NULL. */
-#define ATTACHED(word, list) attached(word, list, sizeof list / sizeof *list)
+#define ATTACHED(word, list) attached(word, list, sizeof(list) / sizeof *(list))
 static const char *attached(const char *word, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -198,9 +198,12 @@ static int check_word(const struct look *look, const char *previous, const char 
     folder = folder || inner != NULL;
     if (inner == NULL)
         inner = ATTACHED(word, file_options);
-    if (inner == NULL && strpbrk(word, "=,") != NULL) /* VAR=path, -Wl,-T,path */
-        inner = word + strcspn(word, "=,") + 1;
     out[0] = '\0';
+    if (inner == NULL && strpbrk(word, "=,") != NULL) { /* VAR=path, -Wl,-T,path */
+        inner = word + strcspn(word, "=,") + 1;
+        if (word[strcspn(word, "=,")] == '=' && strchr(inner, '/') == NULL)
+            return 0; /* a value like any other: -DLICENSE=LICENSE */
+    }
     if (inner != NULL && strcspn(inner, "=,") < strlen(inner) &&
         check_word(look, "", inner, out, err) < 0)
         return -1;
@@ -210,8 +213,8 @@ static int check_word(const struct look *look, const char *previous, const char 
     return outside(look, value, folder && !look->makes_folders, out, err);
 }
 
-int build_hint_command(const struct build_request *request, char hint[BUILD_HINT_BYTES],
-                       struct err *err)
+static int find_in_command(const struct build_request *request, char hint[BUILD_HINT_BYTES],
+                           struct err *err)
 {
     LOOK_AUTO look = {0};
     char previous[WORD_BYTES] = "", word[WORD_BYTES], found[WORD_BYTES];
@@ -228,6 +231,27 @@ int build_hint_command(const struct build_request *request, char hint[BUILD_HINT
         memcpy(previous, word, sizeof word);
     }
     return 0;
+}
+
+/* Does the command choose its way while it runs? Then it may well do without. */
+static bool chooses(const char *command)
+{
+    static const char *const words[] = {"if",  "test",  "[",     "[[",   "case",
+                                        "for", "while", "until", "trap", "command"};
+    char word[WORD_BYTES];
+    if (strstr(command, "||") != NULL)
+        return true;
+    while (next_word(&command, command_ends, word))
+        if (IN(word, words))
+            return true;
+    return false;
+}
+
+int build_hint_command(const struct build_request *request, char hint[BUILD_HINT_BYTES],
+                       struct err *err)
+{
+    hint[0] = '\0';
+    return chooses(request->command) ? 0 : find_in_command(request, hint, err);
 }
 
 /* ---- after a failure ---- */
@@ -425,4 +449,6 @@ void build_hint_failure(const struct build_request *request, const char *log,
     hint_of_log(request, log, hint);
     if (hint[0] == '\0')
         hint_of_files(request, log, hint);
+    if (hint[0] == '\0' && find_in_command(request, hint, NULL) < 0)
+        hint[0] = '\0';
 }

@@ -153,6 +153,7 @@ static int run_bounded(struct run *run, struct proc_spec *spec, struct err *err)
     spec->cgroup = cgroup.folder;
     spec->limits.memory_bytes = 0;
     int rc = proc_run(spec, &run->said, &run->end, err);
+    spec->cgroup = NULL;
     run->memory = rc == 0 ? cgroup_memory(&cgroup) : CGROUP_FITS;
     struct err problem = {0};
     if (cgroup_end(&cgroup, &problem) < 0 && rc == 0)

@@ -515,6 +515,19 @@ static void allowed(const char *command)
     only_library_left(&built);
 }
 
+static void hinted(const char *commit_sha, const char *command, const char *hint)
+{
+    char failure[256];
+    tap_case(hint);
+    struct build_request request = request_for(command);
+    request.commit = commit_sha;
+    BUILT_AUTO built = build(&request);
+    OK(built.rc == 0 && !built.result.built);
+    snprintf(failure, sizeof failure, "build failed: exit code %s", hint);
+    EQ_STR(built.result.failure, failure);
+    only_library_left(&built);
+}
+
 static void test_words(void)
 {
     refused("sh build.sh", "build.sh");
@@ -546,7 +559,13 @@ static void test_words(void)
     allowed("mkdir -p out && cd out && gcc -Iobjects ../kernels/k.c; false");
     allowed("rm -f out/objects/*.o lib/?; false");
     allowed("true -S kernels -B out/objects; false"); /* cmake */
+    allowed("gcc -DWHICH=Makefile -c kernels/k.c -o /tmp/x; false");
     allowed("");
+    tap_case("a command that chooses its way may do without");
+    BUILT_AUTO chosen = build_command("[ -f Makefile ] || sh build.sh || " COMPILE);
+    OK(chosen.result.built);
+    only_library_left(&chosen);
+    hinted(good, "[ -f Makefile ] || exit 3", "3; `Makefile`: not under [kernel] path");
     struct build_request request = request_for("mkdir -p ./lib && false");
     request.output = "lib/k.so";
     BUILT_AUTO output = build(&request);
@@ -556,19 +575,6 @@ static void test_words(void)
     long_command[sizeof long_command - 1] = '\0';
     BUILT_AUTO odd = build_command(long_command);
     EQ_INT(odd.rc, 0);
-}
-
-static void hinted(const char *commit_sha, const char *command, const char *hint)
-{
-    char failure[256];
-    tap_case(hint);
-    struct build_request request = request_for(command);
-    request.commit = commit_sha;
-    BUILT_AUTO built = build(&request);
-    OK(built.rc == 0 && !built.result.built);
-    snprintf(failure, sizeof failure, "build failed: exit code %s", hint);
-    EQ_STR(built.result.failure, failure);
-    only_library_left(&built);
 }
 
 /* The same of a kernel in a folder further down. */
