@@ -83,6 +83,16 @@ enum git_path_kind {
 MUST_CHECK int git_check_path(struct git_repo *repo, const char *sha, const char *path,
                               enum git_path_kind *kind, char where[256], struct err *err);
 
+/* Many paths of one commit, in exact case, where neither the commit nor the paths are to be
+ * trusted: the top is read once, and `bytes` bound the folders that are read in all. What lies in
+ * one that would pass that is ABSENT. Borrows `repo`. */
+struct git_lookup;
+MUST_CHECK int git_lookup_open(struct git_repo *repo, const char *sha, unsigned long long bytes,
+                               struct git_lookup **lookup, struct err *err);
+MUST_CHECK int git_lookup_path(struct git_lookup *lookup, const char *path,
+                               enum git_path_kind *kind, struct err *err);
+void git_lookup_close(struct git_lookup **lookup);
+
 /* A part of a commit's tree: all that lies at or below some paths; "" is the whole tree. A path
  * that the commit lacks, or that lies behind a link, adds nothing. */
 struct git_part {

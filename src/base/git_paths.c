@@ -110,15 +110,45 @@ static enum git_path_kind kind_of(const git_tree_entry *entry)
     }
 }
 
+/* Where paths are looked for. */
+struct ground {
+    git_repository *lib;
+    const git_tree *root; /* NULL: nothing is there */
+    git_odb *odb;         /* NULL: folders of any size are read */
+    unsigned long long left; /* bytes of folders, where there is an odb */
+};
+
+/* Read a folder; *tree stays NULL where that is too much. Parsing one takes memory for each
+ * entry, so its size is looked at before. */
+static int read_folder(struct ground *ground, const git_oid *oid, const char *where,
+                       git_tree **tree, struct err *err)
+{
+    size_t size = 0;
+    git_object_t type;
+    git_error_clear();
+    int code = ground->odb == NULL ? 0 : git_odb_read_header(&size, &type, ground->odb, oid);
+    if (code == 0 && ground->odb != NULL) {
+        if (size > ground->left)
+            return 0;
+        ground->left -= size;
+    }
+    if (code == 0)
+        code = git_tree_lookup(tree, ground->lib, oid);
+    return code < 0 ? gitlib_error(err, code, "cannot read folder `%s`", where) : 0;
+}
+
 /* Follow a clean path from a tree, part by part. */
-static int find(git_repository *lib, const git_tree *root, const char *path, bool any_case,
-                struct found *out, struct err *err)
+static int find(struct ground *ground, const char *path, bool any_case, struct found *out,
+                struct err *err)
 {
     LIB_AUTO(tree) *inner = NULL;
-    const git_tree *tree = root;
+    const git_tree *tree = ground->root;
+    *out = (struct found){.kind = GIT_PATH_ABSENT};
+    if (tree == NULL)
+        return 0;
     *out = (struct found){.kind = GIT_PATH_FOLDER,
                           .mode = GIT_FILEMODE_TREE,
-                          .oid = *git_tree_id(root)};
+                          .oid = *git_tree_id(tree)};
     while (*path != '\0' && out->kind == GIT_PATH_FOLDER) {
         char name[GITLIB_PATH_BYTES];
         size_t len = strcspn(path, "/"), used = strlen(out->where);
@@ -137,10 +167,12 @@ static int find(git_repository *lib, const git_tree *root, const char *path, boo
         if (out->kind != GIT_PATH_FOLDER || *path == '\0')
             break;
         git_tree *next = NULL;
-        git_error_clear();
-        int code = git_tree_lookup(&next, lib, &out->oid);
-        if (code < 0)
-            return gitlib_error(err, code, "cannot read folder `%s`", out->where);
+        if (read_folder(ground, &out->oid, out->where, &next, err) < 0)
+            return -1;
+        if (next == NULL) {
+            *out = (struct found){.kind = GIT_PATH_ABSENT};
+            return 0;
+        }
         git_tree_free(inner);
         tree = inner = next;
     }
@@ -157,13 +189,73 @@ int git_check_path(struct git_repo *repo, const char *sha, const char *path,
     struct found found;
     char clean[GITLIB_PATH_BYTES];
     if (gitlib_root(repo, sha, &root, err) < 0 ||
-        gitlib_clean_path(path, clean, sizeof clean, err) < 0 ||
-        find(repo->lib, root, clean, false, &found, err) < 0 ||
-        (found.kind == GIT_PATH_ABSENT &&
-         find(repo->lib, root, clean, true, &found, err) < 0))
+        gitlib_clean_path(path, clean, sizeof clean, err) < 0)
+        return -1;
+    struct ground ground = {.lib = repo->lib, .root = root};
+    if (find(&ground, clean, false, &found, err) < 0 ||
+        (found.kind == GIT_PATH_ABSENT && find(&ground, clean, true, &found, err) < 0))
         return -1;
     *kind = found.other_case ? GIT_PATH_ABSENT : found.kind;
     snprintf(where, 256, "%.255s", found.where);
+    return 0;
+}
+
+/* ---- many paths ---- */
+
+struct git_lookup {
+    struct ground ground;
+    git_tree *root;
+};
+
+void git_lookup_close(struct git_lookup **lookup)
+{
+    if (*lookup == NULL)
+        return;
+    git_tree_free((*lookup)->root);
+    git_odb_free((*lookup)->ground.odb);
+    free(*lookup);
+    *lookup = NULL;
+}
+
+static int open_ground(struct git_lookup *lookup, struct git_repo *repo, const char *sha,
+                       struct err *err)
+{
+    LIB_AUTO(commit) *commit = NULL;
+    if (gitlib_commit(repo, sha, &commit, err) < 0)
+        return -1;
+    git_error_clear();
+    int code = git_repository_odb(&lookup->ground.odb, repo->lib);
+    if (code < 0)
+        return gitlib_error(err, code, "cannot read %s", repo->path);
+    lookup->ground.lib = repo->lib;
+    if (read_folder(&lookup->ground, git_commit_tree_id(commit), "", &lookup->root, err) < 0)
+        return -1;
+    lookup->ground.root = lookup->root;
+    return 0;
+}
+
+int git_lookup_open(struct git_repo *repo, const char *sha, unsigned long long bytes,
+                    struct git_lookup **lookup, struct err *err)
+{
+    *lookup = calloc(1, sizeof **lookup);
+    if (*lookup == NULL)
+        return err_set(err, ERR_HOST, "out of memory for the tree of %s", sha);
+    (*lookup)->ground.left = bytes;
+    if (open_ground(*lookup, repo, sha, err) == 0)
+        return 0;
+    git_lookup_close(lookup);
+    return -1;
+}
+
+int git_lookup_path(struct git_lookup *lookup, const char *path, enum git_path_kind *kind,
+                    struct err *err)
+{
+    struct found found;
+    char clean[GITLIB_PATH_BYTES];
+    if (gitlib_clean_path(path, clean, sizeof clean, err) < 0 ||
+        find(&lookup->ground, clean, false, &found, err) < 0)
+        return -1;
+    *kind = found.kind;
     return 0;
 }
 
@@ -180,10 +272,11 @@ int git_paths_key(struct git_repo *repo, const char *sha, const char *const *pat
     if (gitlib_root(repo, sha, &root, err) < 0 ||
         gitlib_paths_make(paths, count, &list, err) < 0)
         return -1;
+    struct ground ground = {.lib = repo->lib, .root = root};
     for (size_t i = 0; i < list.count; i++) {
         const char *name = list.list[i].name;
         struct found found;
-        if (find(repo->lib, root, name, false, &found, err) < 0)
+        if (find(&ground, name, false, &found, err) < 0)
             return -1;
         /* Behind a link there is nothing; in a submodule, what its commit says. */
         if (found.kind == GIT_PATH_LINK && !found.whole)

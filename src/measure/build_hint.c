@@ -9,25 +9,41 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORD_BYTES = 512, FOLDERS_MAX = 8, LOG_WORDS_MAX = 500, MARKED_BYTES_MAX = 1 << 20 };
+enum { WORD_BYTES = 512, FOLDERS_MAX = 8, LOG_WORDS_MAX = 500, MARKED_BYTES_MAX = 1 << 20,
+       MARKED_MAX = 64 };
+
+/* A tree may be as wide and a recipe as long as a stranger likes, and this is our own time. */
+#define FOLDER_BYTES_MAX (64ull << 20)
 
 /* ---- paths ---- */
 
 struct look {
     const struct build_request *request;
+    struct git_lookup *tree; /* owned */
     char folders[FOLDERS_MAX][WORD_BYTES]; /* that the command changes to; "" is the top */
     size_t folder_count;
+    bool makes_folders; /* the command may make a folder that it names */
 };
+
+static void look_free(struct look *look)
+{
+    git_lookup_close(&look->tree);
+}
+#define LOOK_AUTO __attribute__((cleanup(look_free))) struct look
 
 /* The path of a word in the tree: what stands before it is taken away, and `..` and `.` are
  * followed. False: outside the tree, or the top itself. */
 static bool tree_path(const char *folder, const char *word, char out[WORD_BYTES])
 {
-    static const char top[] = "/src/"; /* where a build's worktree is, see run_recipe */
+    /* Where a build's worktree is, and where that really is: see sandbox.c. */
+    static const char *const tops[] = {"/src/", "/work/src/"};
     char joined[2 * WORD_BYTES];
-    if (strncmp(word, top, sizeof top - 1) == 0) {
-        folder = "";
-        word += sizeof top - 1;
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
+        if (strncmp(word, tops[i], strlen(tops[i])) == 0) {
+            folder = "";
+            word += strlen(tops[i]);
+            break;
+        }
     }
     if (word[0] == '/' || strlen(word) >= WORD_BYTES)
         return false;
@@ -70,13 +86,6 @@ static bool seen(const struct build_request *request, const char *path)
     return at_or_below(request->output, path);
 }
 
-static int kind_of(const struct build_request *request, const char *path,
-                   enum git_path_kind *kind, struct err *err)
-{
-    char where[256];
-    return git_check_path(request->repo, request->commit, path, kind, where, err);
-}
-
 /* Does a word name something of the tree that the build does not see, and nothing that it
  * does? `out` gets its path, or "". A word may be meant from any folder that the command
  * changes to. `folders`: a folder's name counts too. */
@@ -89,7 +98,7 @@ static int outside(const struct look *look, const char *word, bool folders,
         enum git_path_kind kind;
         if (!tree_path(look->folders[i], word, path))
             continue;
-        if (kind_of(look->request, path, &kind, err) < 0)
+        if (git_lookup_path(look->tree, path, &kind, err) < 0)
             return -1;
         if (kind == GIT_PATH_ABSENT)
             continue;
@@ -124,7 +133,7 @@ static const char command_ends[] = " \t\r\n;|&<>()\"'`";
 
 /* Options whose value is a folder that files are looked for in, attached or the next word… */
 static const char *const folder_options[] = {"-I", "-L", "-isystem", "-iquote", "-idirafter",
-                                             "-B", "-S"};
+                                             "-S"};
 /* …and those after which words are meant from another folder. */
 static const char *const cd_options[] = {"cd", "pushd", "-C", "--directory"};
 /* Options whose value is a file. */
@@ -160,32 +169,24 @@ static void add_folder(struct look *look, const char *word)
     memcpy(look->folders[look->folder_count++], path, sizeof path);
 }
 
-static struct look look_from_top(const struct build_request *request)
+static int look_from_top(const struct build_request *request, struct look *look,
+                         struct err *err)
 {
-    struct look look = {.request = request, .folder_count = 1};
+    *look = (struct look){.request = request, .folder_count = 1};
     char previous[WORD_BYTES] = "", word[WORD_BYTES];
     for (const char *at = request->command; next_word(&at, command_ends, word);) {
         const char *value = ATTACHED(word, cd_options);
         if (value != NULL || IN(previous, cd_options))
-            add_folder(&look, value != NULL ? value : word);
+            add_folder(look, value != NULL ? value : word);
+        look->makes_folders |= strcmp(word, "mkdir") == 0 || strcmp(word, "install") == 0;
         memcpy(previous, word, sizeof word);
     }
-    return look;
+    return git_lookup_open(request->repo, request->commit, FOLDER_BYTES_MAX, &look->tree, err);
 }
 
-/* A pattern stands for what lies in its folder. */
-static void cut_pattern(char *word)
-{
-    char *pattern = strpbrk(word, "*?[");
-    if (pattern == NULL)
-        return;
-    *pattern = '\0';
-    char *slash = strrchr(word, '/');
-    word[slash == NULL ? 0 : slash - word + 1] = '\0';
-}
-
-/* One word of the command, and what stands before it. A bare word may be a folder's name by
- * chance (`make cpu`), so it has to say in some way that it means a folder. */
+/* One word of the command, and what stands before it. A folder's name alone needs nothing of
+ * it: a target of make (`make cpu`), or where output goes (`mkdir -p out`). It has to be said
+ * that something is looked for in it. */
 static int check_word(const struct look *look, const char *previous, const char *word,
                       char out[WORD_BYTES], struct err *err)
 {
@@ -209,16 +210,17 @@ static int check_word(const struct look *look, const char *previous, const char 
     if (out[0] != '\0')
         return 0;
     snprintf(value, sizeof value, "%.*s", WORD_BYTES - 1, inner != NULL ? inner : word);
-    cut_pattern(value);
-    return outside(look, value, folder || strchr(value, '/') != NULL, out, err);
+    return outside(look, value, folder && !look->makes_folders, out, err);
 }
 
 static int find_in_command(const struct build_request *request, char hint[BUILD_HINT_BYTES],
                            struct err *err)
 {
-    struct look look = look_from_top(request);
+    LOOK_AUTO look = {0};
     char previous[WORD_BYTES] = "", word[WORD_BYTES], found[WORD_BYTES];
     hint[0] = '\0';
+    if (look_from_top(request, &look, err) < 0)
+        return -1;
     for (const char *at = request->command; next_word(&at, command_ends, word);) {
         if (check_word(&look, previous, word, found, err) < 0)
             return -1;
@@ -254,6 +256,8 @@ int build_hint_command(const struct build_request *request, char hint[BUILD_HINT
 
 /* ---- after a failure ---- */
 
+static const char log_ends[] = " \t\r:,;|&<>()[]\"'`=";
+
 /* What programs say of a file that they miss. */
 static bool misses_a_file(const char *line)
 {
@@ -266,20 +270,93 @@ static bool misses_a_file(const char *line)
     return false;
 }
 
-/* A file of the tree that a line of the log names and the build did not see. */
+static void add_parent(struct look *look, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (look->folder_count == FOLDERS_MAX)
+        return;
+    snprintf(look->folders[look->folder_count++], WORD_BYTES, "%.*s",
+             slash == NULL ? 0 : (int)(slash - path), path);
+}
+
+/* Compilers begin a line with the file that they were in: what it misses is meant from there
+ * first. False: the line begins with something else. */
+static bool look_from_includer(const struct look *look, const char *line, struct look *out)
+{
+    char word[WORD_BYTES], path[WORD_BYTES];
+    *out = (struct look){.request = look->request, .tree = look->tree};
+    next_word(&line, log_ends, word);
+    for (size_t i = 0; i < look->folder_count; i++) {
+        enum git_path_kind kind = GIT_PATH_ABSENT;
+        if (tree_path(look->folders[i], word, path) &&
+            git_lookup_path(look->tree, path, &kind, NULL) == 0 && kind == GIT_PATH_FILE &&
+            seen(look->request, path)) {
+            add_parent(out, path);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody says where a word with `../` is meant from: any folder of the paths, or above. */
+static void look_from_paths(const struct look *look, struct look *out)
+{
+    *out = *look;
+    for (size_t i = 0; i < look->request->path_count; i++) {
+        char path[WORD_BYTES], *slash;
+        if (!tree_path("", look->request->paths[i], path))
+            continue;
+        while ((slash = strrchr(path, '/')) != NULL) {
+            add_parent(out, path);
+            *slash = '\0';
+        }
+    }
+}
+
+/* A pattern that matched nothing stands for what lies in its folder. */
+static void cut_pattern(char *word)
+{
+    char *pattern = strpbrk(word, "*?");
+    if (pattern == NULL)
+        return;
+    *pattern = '\0';
+    char *slash = strrchr(word, '/');
+    word[slash == NULL ? 0 : slash - word + 1] = '\0';
+}
+
+/* One word of a line that misses a file. */
+static int look_for_missed(const struct look *look, const char *line, const char *word,
+                           char out[WORD_BYTES])
+{
+    struct look from;
+    size_t up = 0;
+    while (strncmp(word + up, "../", 3) == 0)
+        up += 3;
+    if (look_from_includer(look, line, &from)) {
+        if (outside(&from, word, true, out, NULL) < 0)
+            return -1;
+        if (out[0] != '\0' || up > 0)
+            return 0;
+    } else if (up > 0) {
+        look_from_paths(look, &from);
+        return outside(&from, word + up, true, out, NULL);
+    }
+    return outside(look, word, true, out, NULL);
+}
+
+/* What a line of the log misses, and the tree has where the build did not see it. */
 static void hint_of_line(const struct look *look, const char *line, unsigned *words,
                          char hint[BUILD_HINT_BYTES])
 {
     char word[WORD_BYTES], found[WORD_BYTES];
-    while (next_word(&line, " \t\r:,;|&<>()[]\"'`=", word)) {
-        size_t up = 0, len = strlen(word);
-        while (strncmp(word + up, "../", 3) == 0)
-            up += 3; /* meant from where its includer lies */
-        if (len > 0 && word[len - 1] == '.')
+    for (const char *at = line; next_word(&at, log_ends, word);) {
+        size_t len = strlen(word);
+        if (word[len - 1] == '.')
             word[len - 1] = '\0'; /* the end of a sentence */
-        if (strpbrk(word + up, "./") == NULL)
+        cut_pattern(word);
+        if (word[strspn(word, "./")] == '\0' || strpbrk(word, "./") == NULL)
             continue;
-        if (++*words > LOG_WORDS_MAX || outside(look, word + up, false, found, NULL) < 0)
+        if (++*words > LOG_WORDS_MAX || look_for_missed(look, line, word, found) < 0)
             return;
         if (found[0] != '\0') {
             not_under(found, hint);
@@ -302,8 +379,10 @@ static void hint_of_make(const struct look *look, char hint[BUILD_HINT_BYTES])
 static void hint_of_log(const struct build_request *request, const char *log,
                         char hint[BUILD_HINT_BYTES])
 {
-    struct look look = look_from_top(request);
+    LOOK_AUTO look = {0};
     unsigned words = 0;
+    if (look_from_top(request, &look, NULL) < 0)
+        return;
     for (const char *at = log; *at != '\0' && hint[0] == '\0';) {
         char line[4096];
         size_t len = strcspn(at, "\n");
@@ -324,6 +403,7 @@ struct marked {
     const char *log;
     char hint[BUILD_HINT_BYTES];
     bool named; /* the log names the file of the hint */
+    unsigned count;
 };
 
 static int look_at_file(void *context, const char *path, const char *bytes, size_t len,
@@ -337,8 +417,10 @@ static int look_at_file(void *context, const char *path, const char *bytes, size
         (memchr(bytes, '\0', len) != NULL ||
          (bytes[0] != 'v' && memmem(bytes, len, "<<<<<<<", 7) == NULL)))
         leftover = NULL;
+    if (leftover == NULL || marked->named || marked->count++ >= MARKED_MAX)
+        return 0;
     bool named = strstr(marked->log, path) != NULL;
-    if (leftover == NULL || marked->named || (marked->hint[0] != '\0' && !named))
+    if (marked->hint[0] != '\0' && !named)
         return 0;
     marked->named = named;
     snprintf(marked->hint, sizeof marked->hint, "`%.250s`, line %zu: %s", path, line, leftover);

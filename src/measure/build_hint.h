@@ -9,11 +9,11 @@
 
 enum { BUILD_HINT_BYTES = 384 };
 
-/* Before the recipe runs: a word of the command that names a file or folder of the tree which
- * the build will not see. `hint` gets "`build.sh`: not under [kernel] path", or "". Shell is
- * not parsed: a word that could mean something else, such as a target of make, passes, and so
- * does every word of a command that chooses its way (`||`, `if`, `[`): what it misses the build
- * will. */
+/* Before the recipe runs: a word of the command that names a file of the tree, or a folder that
+ * something is looked for in, which the build will not see. `hint` gets "`build.sh`: not under
+ * [kernel] path", or "". Shell is not parsed: a word that could mean something else, such as a
+ * target of make or a place for output, passes, and so does every word of a command that chooses
+ * its way (`||`, `if`, `[`): what it misses the build will. */
 MUST_CHECK int build_hint_command(const struct build_request *request,
                                   char hint[BUILD_HINT_BYTES], struct err *err);
 

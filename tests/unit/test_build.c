@@ -74,7 +74,9 @@ static bool commit(const char *option, char sha[GIT_SHA_BYTES])
 /* A kernel, and around it what people have. */
 static bool put_all(void)
 {
-    static const char *const folders[] = {"common/inc", "cpu", "lib", "notes", "kernels/lib"};
+    static const char *const folders[] = {"common/inc", "cpu",         "lib",     "notes",
+                                          "kernels/lib", "out/objects", "far/src/a/deep",
+                                          "far/src/common"};
     char path[256];
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s/tree/%s", temp, folders[i]);
@@ -86,7 +88,13 @@ static bool put_all(void)
            put("kernels/build.sh", COMPILE "\n") && put("kernels/lib/x.c", "") &&
            put("build.sh", COMPILE "\n") && put("common/util.h", "") &&
            put("common/inc/i.h", "") && put("cpu/x", "") && put("lib/x.c", "") &&
-           put("notes/n", "") && put("Makefile", "cpu:\n\ttrue\n") &&
+           put("notes/n", "") && put("out/objects/.gitkeep", "") && put("top.h", "") &&
+           put("far/src/a/near.c", "#include \"../common/far.h\"\n") &&
+           put("far/src/a/beside.h", "") &&
+           put("far/src/a/deep/d.c", "#include \"../../common/far.h\"\n") &&
+           put("far/src/a/deep/gone.c", "#include \"../top.h\"\n") &&
+           put("far/src/a/one.c", "#include \"beside.h\"\n") &&
+           put("far/src/common/far.h", "") && put("Makefile", "cpu:\n\ttrue\n") &&
            put("README", "first\n") && put("k.c", "not this one\n");
 }
 
@@ -539,9 +547,6 @@ static void test_words(void)
     refused("make --directory=common", "common");
     refused("cd common && make", "common");
     refused("make -f Makefile", "Makefile");
-    refused("DIR=common/inc; gcc -I$DIR kernels/k.c", "common/inc");
-    refused("gcc kernels/k.c lib/*.c", "lib");
-    refused("cp -r common/ kernels", "common");
 
     allowed("gcc kernels/k.c kernels/lib/*.c -o /tmp/x; false");
     allowed("make -C kernels cpu");           /* a target, and a folder by chance */
@@ -549,6 +554,11 @@ static void test_words(void)
     allowed("cd kernels && gcc k.c; false");
     allowed("mkdir -p new/folder; test -d kernels; false");
     allowed("gcc -I. -I./ -L. -Ikernels kernels/k.c; false");
+    allowed("mkdir -p out/objects && gcc -c -o out/objects/k.o kernels/k.c; false");
+    allowed("OUT=out/objects; mkdir -p ./$OUT/ out/; false");
+    allowed("mkdir -p out && cd out && gcc -Iobjects ../kernels/k.c; false");
+    allowed("rm -f out/objects/*.o lib/?; false");
+    allowed("true -S kernels -B out/objects; false"); /* cmake */
     allowed("gcc -DWHICH=Makefile -c kernels/k.c -o /tmp/x; false");
     allowed("");
     tap_case("a command that chooses its way may do without");
@@ -567,8 +577,42 @@ static void test_words(void)
     EQ_INT(odd.rc, 0);
 }
 
+/* The same of a kernel in a folder further down. */
+static void hinted_far(const char *path, const char *command, const char *hint)
+{
+    char failure[256];
+    tap_case(command);
+    struct build_request request = request_for(command);
+    request.paths = &path;
+    BUILT_AUTO built = build(&request);
+    OK(built.rc == 0 && !built.result.built);
+    snprintf(failure, sizeof failure, "build failed: exit code %s", hint);
+    EQ_STR(built.result.failure, failure);
+    only_library_left(&built);
+}
+
+static void test_far_hints(void)
+{
+    static const char common[] = "1; `far/src/common/far.h`: not under [kernel] path";
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/near.c", common);
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/deep/d.c", common);
+    hinted_far("far/src/a", "gcc -c -o /tmp/x $(pwd -P)/far/src/a/deep/d.c", common);
+    hinted_far("far/src/a", "cd far/src/a && gcc -c -o /tmp/x near.c", common);
+    hinted_far("far/src/a/near.c", "gcc -c -o /tmp/x far/src/a/near.c", common);
+    /* nobody says from where */
+    hinted_far("far/src/a", "echo \"No rule to make target '../common/far.h'\"; exit 1", common);
+    /* a file of the same name elsewhere is not the one that is missed */
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/deep/gone.c", "1");
+    /* beside its includer, where the path is a file */
+    hinted_far("far/src/a/one.c", "gcc -c -o /tmp/x far/src/a/one.c",
+               "1; `far/src/a/beside.h`: not under [kernel] path");
+}
+
 static void test_hints(void)
 {
+    hinted(good, "gcc kernels/k.c lib/*.c", "1; `lib`: not under [kernel] path");
+    hinted(good, "cp -r common/ kernels", "1; `common`: not under [kernel] path");
+    hinted(good, "cat $(pwd -P)/common/util.h", "1; `common/util.h`: not under [kernel] path");
     hinted(good, "gcc -c -o /tmp/x kernels/needs.c",
            "1; `common/util.h`: not under [kernel] path");
     hinted(good, "f=common; sh $f/util.h", "2; `common/util.h`: not under [kernel] path");
@@ -1080,6 +1124,7 @@ int main(void)
     test_paths();
     test_words();
     test_hints();
+    test_far_hints();
     test_log();
     test_leftovers();
     test_host_trouble();

@@ -86,6 +86,55 @@ static void test_check_path(void)
     EQ_INT(err.class, ERR_LIMIT);
 }
 
+/* What a path is, for one who may read `bytes` of folders. */
+static int looked_up(struct git_lookup *lookup, const char *path)
+{
+    enum git_path_kind kind = GIT_PATH_ABSENT;
+    struct err err = {0};
+    EQ_INT(git_lookup_path(lookup, path, &kind, &err), 0);
+    return (int)kind;
+}
+
+static unsigned long long tree_bytes(const char *path)
+{
+    return strtoull(box_line("git -C work cat-file -s main:%s", path), NULL, 10);
+}
+
+static void test_lookup(void)
+{
+    struct git_lookup *lookup = NULL;
+    struct err err = {0};
+    tap_case("many paths of one commit");
+    EQ_INT(git_lookup_open(repo, sha_of("main"), 1 << 20, &lookup, &err), 0);
+    EQ_INT(looked_up(lookup, "kernels/a.cu"), GIT_PATH_FILE);
+    EQ_INT(looked_up(lookup, "./kernels//deep/"), GIT_PATH_FOLDER);
+    EQ_INT(looked_up(lookup, "vendor/lib/include"), GIT_PATH_SUBMODULE);
+    EQ_INT(looked_up(lookup, "through/a.cu"), GIT_PATH_LINK);
+    EQ_INT(looked_up(lookup, "Kernels/a.cu"), GIT_PATH_ABSENT);
+    EQ_INT(looked_up(lookup, "README/x"), GIT_PATH_ABSENT);
+    git_lookup_close(&lookup);
+    OK(lookup == NULL);
+
+    tap_case("no more bytes of folders are read than were given");
+    unsigned long long top = tree_bytes(""), kernels = tree_bytes("kernels");
+    EQ_INT(git_lookup_open(repo, sha_of("main"), top + kernels, &lookup, &err), 0);
+    EQ_INT(looked_up(lookup, "kernels/a.cu"), GIT_PATH_FILE);
+    EQ_INT(looked_up(lookup, "kernels/a.cu"), GIT_PATH_ABSENT);
+    EQ_INT(looked_up(lookup, "common/util.h"), GIT_PATH_ABSENT);
+    EQ_INT(looked_up(lookup, "README"), GIT_PATH_FILE); /* the top was read */
+    EQ_INT(looked_up(lookup, "kernels"), GIT_PATH_FOLDER);
+    git_lookup_close(&lookup);
+    EQ_INT(git_lookup_open(repo, sha_of("main"), top - 1, &lookup, &err), 0);
+    EQ_INT(looked_up(lookup, "README"), GIT_PATH_ABSENT);
+    git_lookup_close(&lookup);
+
+    tap_case("a commit that is not there");
+    OK(git_lookup_open(repo, "1111111111111111111111111111111111111111", 1 << 20, &lookup,
+                       &err) < 0);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    OK(lookup == NULL);
+}
+
 /* ---- keys ---- */
 
 static const char *key_of(const char *commit, const char *first, const char *second)
@@ -251,6 +300,7 @@ int main(void)
     if (!OK(git_open_existing("work", &repo, &err) == 0))
         printf("# %s\n", err.text);
     test_check_path();
+    test_lookup();
     test_keys();
     test_parts();
     test_each();
