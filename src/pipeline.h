@@ -128,6 +128,9 @@ void pipeline_note(struct pipeline *pipeline, const char *format, ...)
 MUST_CHECK int pipeline_read_rules(struct pipeline *pipeline, const char *commit,
                                    struct err *err);
 
+/* Mark what the baseline has and ci/ratchet.conf lists no more: nobody waits for it. */
+void pipeline_mark_retired(struct pipeline *pipeline);
+
 /* Could a check take its rules from this commit? ERR_INPUT says why not. */
 MUST_CHECK int pipeline_try_rules(struct pipeline *pipeline, const char *commit,
                                   struct err *err);

@@ -34,6 +34,18 @@ MUST_CHECK int main_verdict_find(const struct host *host, const char *repository
  * with the file is said, and is no reason to fail. */
 void pipeline_keep_main(struct pipeline *pipeline);
 
+/* Losses of main that its baseline remembers no more: the config was dropped from
+ * ci/ratchet.conf, its row taken out, or its name given to another problem. Taking away what
+ * remembers a loss is not accepting it. */
+struct forgotten {
+    char configs[MODEL_CONFIGS_MAX][MODEL_NAME_BYTES];
+    size_t count;
+};
+/* By main's kept verdict and the rules that were read last. `accept` may be NULL. Rows of dropped
+ * configs whose loss nobody accepted are not retired; each is noted. */
+void pipeline_find_forgotten(struct pipeline *pipeline, const struct promotion_accept *accept,
+                             struct forgotten *out);
+
 /* After a check: where nothing was measured because base has the same kernel, note what main's
  * own last verdict says of it. */
 void pipeline_quote_main(struct pipeline *pipeline);

@@ -21,6 +21,7 @@ enum { RACES_MAX = 5 };
 struct runs {
     struct samples first;
     struct comparison first_verdict;
+    struct forgotten forgotten;
 };
 
 static void runs_free(struct runs *runs)
@@ -97,16 +98,22 @@ static bool accepted_by_label(struct pipeline *pipeline, char who[64])
     return may_write;
 }
 
-/* With the label, every config that is slower than its anchor by more than the threshold;
- * losses that were accepted by name on the command line come before that. */
-static void find_accepted(struct pipeline *pipeline, struct promotion_accept *accept)
+/* With the label, every config that is slower than its anchor by more than the threshold, and
+ * what the baseline has forgotten; losses that were accepted by name on the command line come
+ * before that. */
+static void find_accepted(struct pipeline *pipeline, const struct forgotten *forgotten,
+                          struct promotion_accept *accept)
 {
     const struct comparison *comparison = &pipeline->comparison;
-    if (accept->count > 0 || comparison->verdict != VERDICT_REGRESSED ||
+    if (accept->count > 0 ||
+        (comparison->verdict != VERDICT_REGRESSED && forgotten->count == 0) ||
         !accepted_by_label(pipeline, accept->who))
         return;
+    for (size_t i = 0; i < forgotten->count; i++)
+        memcpy(accept->configs[accept->count++], forgotten->configs[i], MODEL_NAME_BYTES);
     for (size_t i = 0; i < comparison->count; i++)
-        if (comparison->configs[i].verdict == VERDICT_REGRESSED)
+        if (comparison->configs[i].verdict == VERDICT_REGRESSED &&
+            accept->count < MODEL_CONFIGS_MAX)
             memcpy(accept->configs[accept->count++], comparison->configs[i].config.name,
                    MODEL_NAME_BYTES);
 }
@@ -181,7 +188,7 @@ static void say_end(struct pipeline *pipeline, const struct promote_result *resu
                  pipeline->job.base_ref);
     else
         snprintf(text, sizeof text,
-                 "%.60s declined the push (%.120s): the promotion stands on branch %.100s%s%.100s.",
+                 "%.40s declined the push (%.200s): the promotion stands on branch %.80s%s%.100s.",
                  pipeline->job.base_ref, result->declined, result->branch,
                  result->pull_url[0] != '\0' ? ", pull request " : "", result->pull_url);
     pipeline_note(pipeline, "%s", text);
@@ -217,9 +224,11 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
     size_t move_count = 0, moved = 0;
     char now[32], path[FILE_PATH_BYTES];
     utc_now(now);
-    const char *accepted[MODEL_CONFIGS_MAX];
+    const char *accepted[MODEL_CONFIGS_MAX], *lost[MODEL_CONFIGS_MAX];
     for (size_t i = 0; i < accept->count; i++)
         accepted[i] = accept->configs[i];
+    for (size_t i = 0; i < runs->forgotten.count; i++)
+        lost[i] = runs->forgotten.configs[i];
     struct promotion_request request = {
         .old = pipeline->has_baseline ? &pipeline->baseline : NULL,
         .first = &runs->first,
@@ -228,6 +237,8 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
         .second_verdict = &pipeline->comparison,
         .accepted = accepted,
         .accepted_count = accept->count,
+        .lost = lost,
+        .lost_count = runs->forgotten.count,
         .who = accept->who,
         .commit = pipeline->job.head,
         .now = now};
@@ -302,6 +313,8 @@ static int settle(struct pipeline *pipeline, struct runs *runs,
     for (int race = 0; race < RACES_MAX; race++) {
         const struct baseline *baseline =
             pipeline->has_baseline ? &pipeline->baseline : NULL;
+        pipeline_mark_retired(pipeline);
+        pipeline_find_forgotten(pipeline, accept, &runs->forgotten);
         comparison_free(&runs->first_verdict);
         comparison_free(&pipeline->comparison);
         enum promote_end end;
@@ -341,10 +354,11 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
     if (pipeline_read_rules(pipeline, pipeline->job.head, err) != 0 ||
         pipeline_check_paths(pipeline, &pipeline->config.source, tip, 1, &at, err) != 0)
         return -1;
+    pipeline_find_forgotten(pipeline, &accept, &runs.forgotten);
     if (!load_first(pipeline, &runs.first, &when)) {
         if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)
             return -1;
-        find_accepted(pipeline, &accept);
+        find_accepted(pipeline, &runs.forgotten, &accept);
         if (pipeline->samples.count == 0 || !could_move(pipeline, &accept))
             return 0; /* nothing measured, or nothing to move: one run tells */
         if (keep_first(pipeline, err) != 0)
@@ -359,7 +373,7 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
     }
     if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)
         return -1;
-    find_accepted(pipeline, &accept);
+    find_accepted(pipeline, &runs.forgotten, &accept);
     if (pipeline->samples.count == 0)
         return 0; /* it could not be built: the verdict says so */
     return settle(pipeline, &runs, &accept, err);

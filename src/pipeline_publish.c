@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { STATUS_CONTEXT_BYTES = 255 }; /* as GitHub keeps; the end of a long branch name goes */
+
 static int report_text(struct pipeline *pipeline, struct buf *out, struct err *err)
 {
     char timing[128];
@@ -82,18 +84,27 @@ int pipeline_write(struct pipeline *pipeline, struct err *err)
     return pipeline->comparison.count > 0 ? write_explanation(pipeline, err) : 0;
 }
 
-static void status_context(const struct pipeline *pipeline, char out[128])
+/* One context for each promise. `ratchet/<device>` is earned by pull requests into the promoted
+ * branch alone: whoever writes another branch writes its rules and its kernel, too. A fast-forward
+ * shares the pull request's SHA, so main's own verdict has a context as well. */
+static void status_context(const struct pipeline *pipeline, char out[STATUS_CONTEXT_BYTES])
 {
-    /* A fast-forward shares the pull request's SHA, so main's own verdict has its own. */
-    snprintf(out, 128, "ratchet/%s%s", pipeline->job.device,
-             pipeline->job.kind == JOB_PROMOTE ? " (promotion)" : "");
+    const struct job *job = &pipeline->job;
+    if (job->kind == JOB_PROMOTE)
+        snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s (promotion)", job->device);
+    else if (pipeline->repository != NULL && job->base_ref[0] != '\0' &&
+             strcmp(job->base_ref, pipeline->repository->branch) != 0)
+        snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s (%s%.150s)", job->device,
+                 strcmp(job->base_ref, "promotion") == 0 ? "branch " : "", job->base_ref);
+    else
+        snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s", job->device);
 }
 
 int pipeline_announce(struct pipeline *pipeline, const char *state, const char *text,
                       struct err *err)
 {
     const struct job *job = &pipeline->job;
-    char context[128];
+    char context[STATUS_CONTEXT_BYTES];
     status_context(pipeline, context);
     return github_set_status(&pipeline->github, job->head, context, state, text, job->run_url,
                              err);
@@ -137,7 +148,7 @@ int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
     if (job->pr > 0 && put_comment(pipeline, outbox, err) != 0)
         return -1;
     if (git_is_sha(job->head)) {
-        char context[128], line[256];
+        char context[STATUS_CONTEXT_BYTES], line[256];
         status_context(pipeline, context);
         report_line(&pipeline->comparison, line, sizeof line);
         const char *state = comparison_exit(&pipeline->comparison) == EXIT_HELD ? "success"

@@ -91,7 +91,7 @@ static void free_config(struct ratchet_config **config)
 }
 
 /* What the baseline has and ci/ratchet.conf lists no more is not waited for. */
-static void mark_retired(struct pipeline *pipeline)
+void pipeline_mark_retired(struct pipeline *pipeline)
 {
     const struct ratchet_config *config = &pipeline->config;
     for (size_t i = 0; i < pipeline->baseline.count; i++) {
@@ -126,7 +126,7 @@ int pipeline_read_rules(struct pipeline *pipeline, const char *commit, struct er
     read_calibration(pipeline, commit);
     if (read_baseline(pipeline, commit, err) != 0)
         return -1;
-    mark_retired(pipeline);
+    pipeline_mark_retired(pipeline);
     pipeline->stage = CLAUSE_BAD_CONFIG;
     return 0;
 }

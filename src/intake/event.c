@@ -214,6 +214,8 @@ static bool only_baselines(const json_t *commit, const char *key)
 {
     static const char folder[] = "baselines/";
     const json_t *paths = json_object_get(commit, key);
+    if (!json_is_array(paths))
+        return false; /* Actions leaves the lists out: then nobody knows */
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const char *path = json_string_value(json_array_get(paths, i));
         if (path == NULL || strncmp(path, folder, sizeof folder - 1) != 0)

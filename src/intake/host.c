@@ -308,7 +308,8 @@ static unsigned long long limit_max(const char *name)
     } bounds[] = {
         {"-ms", 7ull * 24 * 3600 * 1000}, {"configs", MODEL_CONFIGS_MAX},
         {"bytes", 1ull << 50},            {"memory", 1ull << 50},
-        {"build-file", 1ull << 50},       {"entries", 10000000},
+        {"build-file", 1ull << 50},       {"build-disk", 1ull << 50},
+        {"entries", 10000000},
         {"depth", 1000},                  {"", 1000000},
     };
     size_t len = strlen(name), i = 0;

@@ -17,13 +17,16 @@ MUST_CHECK int baseline_format(const struct baseline *baseline, struct buf *out,
 
 /* What a promotion may move: both runs say improved, or the config is new and both runs
  * measured it, or it is named in `accepted` and was measured. A config of the old baseline that
- * is `retired`, and in neither run, leaves the baseline: a move, too. */
+ * is `retired`, and in neither run, leaves the baseline: a move, too. A config of `lost` is one
+ * that main lost while it had a row: without that row, or as another problem, it is not new. */
 struct promotion_request {
     const struct baseline *old;           /* NULL: none yet */
     const struct samples *first, *second; /* the two runs, head = main's tip */
     const struct comparison *first_verdict, *second_verdict;
     const char *const *accepted; /* config names whose loss `who` accepted */
     size_t accepted_count;
+    const char *const *lost;
+    size_t lost_count;
     const char *who;
     const char *commit; /* main's tip */
     const char *now;    /* "2026-11-21T01:10:20Z": the judge has no clock */

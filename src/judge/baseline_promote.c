@@ -20,7 +20,7 @@ struct candidate {
     const struct baseline_config *old; /* NULL: none */
     const struct config_samples *runs[2];
     const struct config_verdict *verdicts[2];
-    bool accepted;
+    bool accepted, lost;
 };
 
 __attribute__((format(printf, 2, 3))) static void say(struct promotion_move *move,
@@ -152,11 +152,21 @@ static bool decide(const struct promotion_request *request,
     if (!measured(candidate, move))
         return false;
     const char *why = "";
-    if (candidate->old == NULL) {
+    bool other_problem = candidate->old != NULL &&
+                         !problem_equal(&candidate->old->config.problem,
+                                        &candidate->runs[1]->config.problem);
+    if (candidate->lost && (candidate->old == NULL || other_problem)) {
+        why = candidate->accepted ? "accepted" : "";
+        if (candidate->accepted)
+            say(move, "accepted by %s: recorded anew",
+                request->who != NULL ? request->who : "nobody named");
+        else
+            say(move, "stays: main lost it before the baseline forgot it, and nobody has "
+                      "accepted that");
+    } else if (candidate->old == NULL) {
         why = "new";
         say(move, "new: recorded for the first time");
-    } else if (!problem_equal(&candidate->old->config.problem,
-                              &candidate->runs[1]->config.problem)) {
+    } else if (other_problem) {
         why = "new";
         say(move, "new: the name stood for another problem before");
     } else if (improved_twice(candidate)) {
@@ -272,10 +282,10 @@ static bool decided(const struct promotion *promotion, const char *name)
     return false;
 }
 
-static bool is_accepted(const struct promotion_request *request, const char *name)
+static bool is_among(const char *const *names, size_t count, const char *name)
 {
-    for (size_t i = 0; i < request->accepted_count; i++)
-        if (strcmp(request->accepted[i], name) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
             return true;
     return false;
 }
@@ -294,7 +304,8 @@ static int promote_config(struct promotion *promotion, const char *name, struct 
         .runs = {find_samples(request->first, name), find_samples(request->second, name)},
         .verdicts = {find_verdict(request->first_verdict, name),
                      find_verdict(request->second_verdict, name)},
-        .accepted = is_accepted(request, name),
+        .accepted = is_among(request->accepted, request->accepted_count, name),
+        .lost = is_among(request->lost, request->lost_count, name),
     };
     struct promotion_move *move = &promotion->moves[promotion->count++];
     int failed = 0;

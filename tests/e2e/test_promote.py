@@ -141,6 +141,48 @@ def retired():
     eq(tip(s), at, "nothing moves twice")
 
 
+def forgotten():
+    """Taking away what remembers a loss of main is not accepting it"""
+    for what, files in (
+            ("the row taken out", {PATH: None}),
+            ("the config renamed", {"ci/ratchet.conf": scene.conf(configs=(("other", 48),))}),
+            ("the name given to another problem",
+             {"ci/ratchet.conf": scene.conf(configs=(("small", 40),))})):
+        s = scene.github("right")
+        host = scene.Host(s)
+        host.promote()
+        merge(s, "slower", "slow")
+        if scene.fair(host.promote(), (1, "regressed"), what + ": main lost it")[0] != 1:
+            continue
+        merge(s, "forget", files)
+        result = host.promote()
+        ok(result.code in (1, 3), what + ": stays red", result.text)
+        lacks(str({n: w for n, (_, w) in (recorded(s) or {}).items() if n == "small"}), "improved",
+              what + ": nothing is called better")
+        has(result.file("report.md"), "stays red until the loss is accepted", what + ": says why")
+        ok("small" not in (recorded(s) or {}) or recorded(s)["small"][0] != tip(s),
+           what + ": and is not recorded at the slow commit")
+        red = host.promote()
+        ok(red.code in (1, 3), what + ": also at the next push", red.text)
+        result = host.promote("--accept", "small", "--by", "alice")
+        scene.fair(result, (0, "held"), what + ": until somebody accepts it")
+
+
+def a_branch_of_ones_own():
+    """`ratchet/<device>` is earned by pull requests into the promoted branch alone"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    number, head = scene.pull(s, "slow", "slow")
+    scene.fair(host.check_pull(number), (1, "regressed"), "into main")
+    before = scene.status(s, head)
+    s.repo.git("branch", "lax", head)
+    s.repo.push(s.git_url, "lax")
+    lax = s.on("pulls", head="slow", base="lax", title="the same head", user="alice")["number"]
+    eq(host.check_pull(lax).brief(), (0, "held"), "the same head into a branch of its author's")
+    eq(scene.status(s, head), before, "main's status stays as it was")
+    eq(scene.status(s, head, "cpu (lax)")[-1], "success", "that branch has a context of its own")
+
+
 def accepted():
     """A loss that a person accepts by name moves the anchor; one that a stranger accepts does not"""
     s = scene.github("right")
@@ -463,6 +505,6 @@ def killed_while_pushing():
     eq(log(s, count=9).count("Ratchet-Promotion:"), 1, "once")
 
 
-lib.main(the_road_of_main, only_what_improved, retired, accepted, anchor_gone, race, protected, no_permission,
+lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, accepted, anchor_gone, race, protected, no_permission,
          through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
          killed_between_the_runs, killed_while_pushing)

@@ -161,7 +161,7 @@ static bool ignored_push(const char *message, const char *path)
     char text[1024];
     snprintf(text, sizeof text,
              "{\"ref\":\"refs/heads/main\",\"after\":\"%s\",\"head_commit\":{\"message\":\"%s\","
-             "\"modified\":[\"%s\"]},%s}",
+             "\"added\":[],\"removed\":[],\"modified\":[\"%s\"]},%s}",
              SHA, message, path, REPOSITORY);
     OK(parse("push", text) == 0);
     return event.ignored;
@@ -196,6 +196,10 @@ static void test_push(void)
     OK(!ignored_push("s\\n\\nnot Ratchet-Promotion: cpu", file));
     /* A squash merge that quotes the trailer and changes the kernel. */
     OK(!ignored_push("s\\n\\nRatchet-Promotion: cpu", "kernels/a.c"));
+    /* Actions gives no lists of files: the trailer alone hides nothing. */
+    OK(parse("push", "{\"ref\":\"refs/heads/main\",\"after\":\"" SHA "\",\"head_commit\":{"
+                     "\"message\":\"s\\n\\nRatchet-Promotion: cpu\"}," REPOSITORY "}") == 0);
+    OK(!event.ignored);
 
     OK(parse("push", "{\"ref\":\"refs/heads/main\",\"after\":\"" SHA "\",\"commits\":["
                      "{\"message\":\"slower\",\"modified\":[\"kernels/a.c\"]},"

@@ -391,6 +391,28 @@ static void test_mutations(void)
     OK(taken > 100 && taken < 2900); /* both ends were reached */
 }
 
+/* What a limit is by default, a person may write down, and twice as much. */
+static void test_every_limit(void)
+{
+    static const struct {
+        const char *name;
+        unsigned long long value;
+    } limits[] = {
+#define LIMIT(field, name, value, what) {name, value},
+        LIMITS_TABLE(LIMIT)
+#undef LIMIT
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        char text[128];
+        tap_case(limits[i].name);
+        for (unsigned times = 1; times <= 2; times++) {
+            snprintf(text, sizeof text, "[limits]\n%s = %llu\n", limits[i].name,
+                     times * limits[i].value);
+            OK(parse(text) == 0);
+        }
+    }
+}
+
 int main(void)
 {
     test_whole();
@@ -398,6 +420,7 @@ int main(void)
     test_addresses();
     test_submodules();
     test_refusals();
+    test_every_limit();
     test_files();
     test_mutations();
     return tap_done();

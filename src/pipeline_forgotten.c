@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns which losses of main its baseline has forgotten: what main's own verdicts say, held
+ * against what the baseline and ci/ratchet.conf of its tip still know. */
+#include "pipeline_main.h"
+
+#include <string.h>
+
+static bool is_accepted(const struct promotion_accept *accept, const char *name)
+{
+    for (size_t i = 0; accept != NULL && i < accept->count; i++)
+        if (strcmp(accept->configs[i], name) == 0)
+            return true;
+    return false;
+}
+
+static const struct config *find_config(const struct ratchet_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->config_count; i++)
+        if (strcmp(config->configs[i].name, name) == 0)
+            return &config->configs[i];
+    return NULL;
+}
+
+static struct baseline_config *find_row(struct pipeline *pipeline, const char *name)
+{
+    for (size_t i = 0; pipeline->has_baseline && i < pipeline->baseline.count; i++)
+        if (strcmp(pipeline->baseline.configs[i].config.name, name) == 0)
+            return &pipeline->baseline.configs[i];
+    return NULL;
+}
+
+void pipeline_find_forgotten(struct pipeline *pipeline, const struct promotion_accept *accept,
+                             struct forgotten *out)
+{
+    struct main_verdict kept __attribute__((cleanup(main_verdict_free))) = {0};
+    struct err problem = {0};
+    bool found = false;
+    out->count = 0;
+    if (pipeline->repository == NULL ||
+        main_verdict_find(pipeline->host, pipeline->repository->name, pipeline->job.device, &kept,
+                          &found, &problem) != 0 ||
+        !found)
+        return;
+    for (size_t i = 0; i < kept.loss_count; i++) {
+        const char *name = kept.losses[i].config;
+        const struct config *config = find_config(&pipeline->config, name);
+        struct baseline_config *row = find_row(pipeline, name);
+        bool remembered = row != NULL && config != NULL &&
+                          problem_equal(&row->config.problem, &config->problem);
+        if (remembered || (row == NULL && config == NULL))
+            continue;
+        memcpy(out->configs[out->count++], name, MODEL_NAME_BYTES);
+        if (is_accepted(accept, name))
+            continue;
+        if (row != NULL)
+            row->retired = false;
+        pipeline_note(pipeline,
+                      "%s: main lost it at %.*s, and the baseline forgets that. It stays red "
+                      "until the loss is accepted by name.",
+                      name, SHORT_SHA, kept.losses[i].since);
+    }
+}
