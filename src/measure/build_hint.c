@@ -213,8 +213,33 @@ static int check_word(const struct look *look, const char *previous, const char 
     return outside(look, value, folder && !look->makes_folders, out, err);
 }
 
-static int find_in_command(const struct build_request *request, char hint[BUILD_HINT_BYTES],
-                           struct err *err)
+/* Does a command begin at `at`? A quote may open what another shell runs. */
+static bool begins_command(const char *command, const char *at)
+{
+    while (at > command && (at[-1] == ' ' || at[-1] == '\t'))
+        at--;
+    return at == command || strchr("\n;|&()'\"`", at[-1]) != NULL;
+}
+
+/* Is it sure that the recipe reads this word's file? A script that is run, or a file that a
+ * compiler is told to take. Of any other word the recipe may do without: a file of that name
+ * beside the paths must not change what a build does. */
+static bool is_needed(const char *command, const char *end, const char *previous,
+                      const char *word)
+{
+    static const char *const readers[] = {"sh",     "bash",    "dash",     "zsh",     ".",
+                                          "source", "python",  "python3",  "perl",
+                                          "-include", "-imacros"};
+    const char *begin = end - strlen(word);
+    return IN(previous, readers) || word[0] == '@' ||
+           (strncmp(word, "-include", 8) == 0 && word[8] != '\0') ||
+           (strncmp(word, "./", 2) == 0 && begins_command(command, begin));
+}
+
+/* The first word that names what the build does not see. `needed`: only of those that the
+ * recipe cannot do without. */
+static int find_in_command(const struct build_request *request, bool needed,
+                           char hint[BUILD_HINT_BYTES], struct err *err)
 {
     LOOK_AUTO look = {0};
     char previous[WORD_BYTES] = "", word[WORD_BYTES], found[WORD_BYTES];
@@ -222,7 +247,9 @@ static int find_in_command(const struct build_request *request, char hint[BUILD_
     if (look_from_top(request, &look, err) < 0)
         return -1;
     for (const char *at = request->command; next_word(&at, command_ends, word);) {
-        if (check_word(&look, previous, word, found, err) < 0)
+        bool asked = !needed || is_needed(request->command, at, previous, word);
+        found[0] = '\0';
+        if (asked && check_word(&look, previous, word, found, err) < 0)
             return -1;
         if (found[0] != '\0') {
             not_under(found, hint);
@@ -251,7 +278,7 @@ int build_hint_command(const struct build_request *request, char hint[BUILD_HINT
                        struct err *err)
 {
     hint[0] = '\0';
-    return chooses(request->command) ? 0 : find_in_command(request, hint, err);
+    return chooses(request->command) ? 0 : find_in_command(request, true, hint, err);
 }
 
 /* ---- after a failure ---- */
@@ -449,6 +476,6 @@ void build_hint_failure(const struct build_request *request, const char *log,
     hint_of_log(request, log, hint);
     if (hint[0] == '\0')
         hint_of_files(request, log, hint);
-    if (hint[0] == '\0' && find_in_command(request, hint, NULL) < 0)
+    if (hint[0] == '\0' && find_in_command(request, false, hint, NULL) < 0)
         hint[0] = '\0';
 }

@@ -9,11 +9,11 @@
 
 enum { BUILD_HINT_BYTES = 384 };
 
-/* Before the recipe runs: a word of the command that names a file of the tree, or a folder that
- * something is looked for in, which the build will not see. `hint` gets "`build.sh`: not under
- * [kernel] path", or "". Shell is not parsed: a word that could mean something else, such as a
- * target of make or a place for output, passes, and so does every word of a command that chooses
- * its way (`||`, `if`, `[`): what it misses the build will. */
+/* Before the recipe runs: a file of the tree that it cannot do without, a script that it runs or a
+ * file that it tells the compiler to take, and that the build will not see. `hint` gets
+ * "`build.sh`: not under [kernel] path", or "". Shell is not parsed: any other word passes, and so
+ * does every word of a command that chooses its way (`||`, `if`, `[`). What they miss the build
+ * will: a file beside the paths must not change what a build does. */
 MUST_CHECK int build_hint_command(const struct build_request *request,
                                   char hint[BUILD_HINT_BYTES], struct err *err);
 

@@ -39,10 +39,21 @@ def recipes_that_need_more():
     result = unmeasured(host.check(repo, "other"), "a script at the top",
                         "`build.sh`: not under [kernel] path")
     lacks(result.verdict["reason"], "build failed", "before anything runs")
-    repo = sample(COMMAND.replace(" -o ", " -Icommon -o "), **{"common/util.h": "\n"})
-    scene.branch(repo, "other", "refactored")
+    repo = sample(COMMAND.replace(" -o ", " -Icommon -o "), **{
+        "common/util.h": "\n", "kernels/attention.c": '#include "util.h"\n' +
+        scene.kernel("right")})
+    scene.branch(repo, "other", {"kernels/attention.c": '#include "util.h"\n' +
+                                 scene.kernel("refactored")})
     unmeasured(host.check(repo, "other"), "a folder of headers",
                "`common`: not under [kernel] path")
+
+
+def a_namesake():
+    """A file beside the paths that is called like a word of the recipe changes nothing"""
+    host, repo = scene.Host(), sample()
+    repo.commit({"cc": "not a compiler\n", "lm": "\n"}, "namesakes")
+    scene.branch(repo, "words", {"kernels/attention.c": scene.kernel("right", "/* words */\n")})
+    eq(host.check(repo, "words").brief(), (0, "held"), "a harmless change")
 
 
 def files_that_are_not_seen():
@@ -162,5 +173,5 @@ def cache():
     has(result.err, "from the cache", "and the same library")
 
 
-lib.main(recipes_that_need_more, files_that_are_not_seen, files_that_are_something_else,
+lib.main(recipes_that_need_more, a_namesake, files_that_are_not_seen, files_that_are_something_else,
          submodules, paths_in_a_submodule, submodules_with_an_address, cache)

@@ -528,6 +528,20 @@ static void hinted(const char *commit_sha, const char *command, const char *hint
     only_library_left(&built);
 }
 
+/* What it would do without, if it could, is named when it fails. */
+static void named_after(const char *command, const char *path)
+{
+    char hint[128];
+    tap_case(command);
+    snprintf(hint, sizeof hint, "; `%s`: not under [kernel] path", path);
+    BUILT_AUTO built = build_command(command);
+    EQ_INT(built.rc, 0);
+    OK(!built.result.built);
+    HAS(built.result.failure, hint);
+    HAS(built.log.data, command);
+    only_library_left(&built);
+}
+
 static void test_words(void)
 {
     refused("sh build.sh", "build.sh");
@@ -536,17 +550,17 @@ static void test_words(void)
     refused("sh /src/build.sh", "build.sh");
     refused("exec sh -c 'sh build.sh'", "build.sh");
     refused("true&&(sh<build.sh)", "build.sh");
-    refused("gcc -Icommon kernels/k.c", "common");
-    refused("gcc -I common kernels/k.c", "common");
-    refused("gcc -isystem ./common/inc kernels/k.c", "common/inc");
+    named_after("gcc -Icommon kernels/k.c", "common");
+    named_after("gcc -I common kernels/k.c", "common");
+    named_after("gcc -isystem ./common/inc kernels/k.c", "common/inc");
     refused("gcc -include common/util.h kernels/k.c", "common/util.h");
     refused("gcc -includecommon/util.h kernels/k.c", "common/util.h");
-    refused("gcc -Wl,-T,common/util.h kernels/k.c", "common/util.h");
+    named_after("gcc -Wl,-T,common/util.h kernels/k.c", "common/util.h");
     refused("gcc @common/util.h", "common/util.h");
-    refused("make -C common", "common");
-    refused("make --directory=common", "common");
-    refused("cd common && make", "common");
-    refused("make -f Makefile", "Makefile");
+    named_after("make -C common", "common");
+    named_after("make --directory=common", "common");
+    named_after("cd common && make", "common");
+    named_after("make -f Makefile", "Makefile");
 
     allowed("gcc kernels/k.c kernels/lib/*.c -o /tmp/x; false");
     allowed("make -C kernels cpu");           /* a target, and a folder by chance */
@@ -561,6 +575,10 @@ static void test_words(void)
     allowed("true -S kernels -B out/objects; false"); /* cmake */
     allowed("gcc -DWHICH=Makefile -c kernels/k.c -o /tmp/x; false");
     allowed("");
+    tap_case("a file that is named like a word of the command changes nothing");
+    BUILT_AUTO namesake = build_command("README=1; sh -c true; rm -f build.sh Makefile; " COMPILE);
+    OK(namesake.result.built);
+    only_library_left(&namesake);
     tap_case("a command that chooses its way may do without");
     BUILT_AUTO chosen = build_command("[ -f Makefile ] || sh build.sh || " COMPILE);
     OK(chosen.result.built);
