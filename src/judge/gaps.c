@@ -30,6 +30,17 @@ static bool has_arm(const struct config_samples *samples, enum arm arm)
     return false;
 }
 
+/* An arm with less than half of the samples that the fullest has is as good as missing: every
+ * turn times all of them, and which samples were dropped is a selection, too. */
+static bool is_there(const struct replicate *replicate, int arm)
+{
+    size_t most = 0;
+    for (int other = 0; other < ARM_OTHER; other++)
+        if (replicate->arms[other].count > most)
+            most = replicate->arms[other].count;
+    return replicate->arms[arm].count != 0 && 2 * replicate->arms[arm].count >= most;
+}
+
 /* Unmarked replicates that lack one of the arms of `of`, a set of bits; an arm that the
  * config does not have is not missed. */
 static size_t lacking(const struct config_samples *samples, unsigned of)
@@ -42,7 +53,7 @@ static size_t lacking(const struct config_samples *samples, unsigned of)
         const struct replicate *replicate = &samples->replicates[i];
         bool gap = false;
         for (int arm = 0; arm < ARM_OTHER; arm++)
-            gap = gap || ((of & 1u << arm) != 0 && replicate->arms[arm].count == 0);
+            gap = gap || ((of & 1u << arm) != 0 && !is_there(replicate, arm));
         count += gap && replicate->marks == 0;
     }
     return count;

@@ -8,8 +8,8 @@
  * outside them. A section table is not evidence, since the loader never looks at it and
  * anybody can write one: it only names places inside the segments that vary between two
  * builds of one source, and each of those is blanked by a rule that says exactly what it
- * leaves out. Whoever wants to hide a change in there must first have merged code that
- * reads it.
+ * leaves out. Whoever wants to hide a change in there, in what a page holds beyond the end of
+ * its segment, or in the rest of the file, must first have merged code that reads it.
  *
  * What the compiler writes into code or constants stays: __LINE__, __DATE__ and a
  * __FILE__ with a folder in it make two builds differ. They are then measured, which

@@ -576,6 +576,25 @@ static void test_few_gaps(void)
     trial_free(&trial);
 }
 
+/* Which samples were dropped inside of a replicate is a selection, too. */
+static void test_dropped_samples(void)
+{
+    tap_case("an arm with less than half of the samples of the fullest is missing");
+    struct trial trial = trial_of(12, (struct changes){-0.05, 0, 0, 0});
+    struct config_samples *config = &trial.samples.configs[0];
+    size_t all = config->replicates[0].arms[ARM_HEAD].count;
+    for (size_t i = 0; i < config->count; i++)
+        config->replicates[i].arms[ARM_HEAD].count = (all + 1) / 2;
+    EQ_INT(judge(&trial)->verdict, VERDICT_IMPROVED);
+    for (size_t i = 0; i < config->count; i++)
+        config->replicates[i].arms[ARM_HEAD].count = (all - 1) / 2;
+    const struct config_verdict *c = judge(&trial);
+    EQ_INT(c->verdict, VERDICT_UNCLEAR);
+    EQ_INT(c->clause, CLAUSE_GAPS);
+    EQ_INT(c->missing[ARM_HEAD], 12);
+    trial_free(&trial);
+}
+
 /* The same gaps on a machine whose replicates differ by 2% and more. */
 static void test_gaps(void)
 {
@@ -875,6 +894,7 @@ int main(void)
     test_wrong_baseline();
     test_few_gaps();
     test_gaps();
+    test_dropped_samples();
     test_absent_arms();
     test_not_measured();
     test_below_clock();
