@@ -290,7 +290,14 @@ static int find_anchor(struct pipeline *pipeline, struct arms *arms, size_t inde
     const struct config *config = &pipeline->config.configs[index];
     const struct baseline_config *entry =
         pipeline->has_baseline ? baseline_find(&pipeline->baseline, config->name) : NULL;
-    if (entry == NULL || !problem_equal(&entry->config.problem, &config->problem))
+    if (entry != NULL && !problem_equal(&entry->config.problem, &config->problem)) {
+        pipeline_note(pipeline,
+                      "%s: the baseline's entry of that name is another problem: compared with "
+                      "base.",
+                      config->name);
+        return 0;
+    }
+    if (entry == NULL)
         return 0;
     size_t i = 0;
     while (i < arms->anchor_count && strcmp(arms->anchors[i].commit, entry->commit) != 0)
