@@ -21,6 +21,13 @@ void file_close(int *fd)
     *fd = -1;
 }
 
+bool file_is_at_or_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    return len == 0 ||
+           (strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0'));
+}
+
 int file_path(char out[FILE_PATH_BYTES], struct err *err, const char *format, ...)
 {
     char path[FILE_PATH_BYTES];

@@ -46,6 +46,9 @@ MUST_CHECK int file_lock(const char *path, bool wait, int *fd, struct err *err);
 void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES]);
 MUST_CHECK int file_sha256_path(const char *path, char out[FILE_SHA256_BYTES], struct err *err);
 
+/* By their names alone: is `path` the folder itself, or something in it? "" is above all. */
+bool file_is_at_or_below(const char *path, const char *folder);
+
 /* snprintf into a path buffer; too long is ERR_LIMIT. */
 MUST_CHECK int file_path(char out[FILE_PATH_BYTES], struct err *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -42,13 +42,6 @@ static int by_name(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-static bool at_or_below(const char *path, const char *folder)
-{
-    size_t len = strlen(folder);
-    return len == 0 || (strncmp(path, folder, len) == 0 &&
-                        (path[len] == '/' || path[len] == '\0'));
-}
-
 int gitlib_paths_make(const char *const *names, size_t count, struct gitlib_paths *out,
                       struct err *err)
 {
@@ -64,7 +57,7 @@ int gitlib_paths_make(const char *const *names, size_t count, struct gitlib_path
     for (size_t i = 0; i < count; i++) {
         bool covered = false;
         for (size_t j = 0; j < out->count && !covered; j++)
-            covered = at_or_below(list[i].name, list[j].name);
+            covered = file_is_at_or_below(list[i].name, list[j].name);
         if (!covered)
             list[out->count++] = list[i];
     }

@@ -351,6 +351,16 @@ static int judge_measured(struct judged *judged, struct err *err)
     return 0;
 }
 
+/* A file from before clauses, or of somebody else's, names none. */
+static enum clause clause_of_failure(const struct config_samples *samples)
+{
+    if (samples->clause != CLAUSE_NONE)
+        return samples->clause;
+    return samples->fault == FAULT_HOST ? CLAUSE_HOST_FAILED
+           : samples->fault == FAULT_US ? CLAUSE_INTERNAL
+                                        : CLAUSE_NO_SAMPLES;
+}
+
 /* Verdicts that need no arithmetic; true when one was given. */
 static bool judge_unmeasured(struct judged *judged)
 {
@@ -366,7 +376,7 @@ static bool judge_unmeasured(struct judged *judged)
         out->marks |= replicate->marks;
     }
     if (samples->fault != FAULT_NONE) {
-        decide(judged, samples->clause, VERDICT_UNMEASURED, samples->fault);
+        decide(judged, clause_of_failure(samples), VERDICT_UNMEASURED, samples->fault);
         add_reason(out, "%s",
                    samples->failure[0] != '\0' ? samples->failure : "not said why");
         return true;

@@ -3,6 +3,7 @@
  * words up in the commit's tree. Runs nothing and decides nothing but the hint. */
 #include "measure/build_hint.h"
 
+#include "base/file.h"
 #include "base/leftover.h"
 #include "measure/checkout.h"
 
@@ -68,22 +69,13 @@ static bool tree_path(const char *folder, const char *word, char out[WORD_BYTES]
     return used > 0;
 }
 
-static bool at_or_below(const char *path, const char *folder)
-{
-    size_t len = strlen(folder);
-    while (len > 0 && folder[len - 1] == '/')
-        len--;
-    return len == 0 || (strncmp(path, folder, len) == 0 &&
-                        (path[len] == '/' || path[len] == '\0'));
-}
-
 /* Is it there for the build, or a folder on the way to what is, or to the output? */
 static bool seen(const struct build_request *request, const char *path)
 {
     for (size_t i = 0; i < request->path_count; i++)
-        if (at_or_below(path, request->paths[i]) || at_or_below(request->paths[i], path))
+        if (file_is_at_or_below(path, request->paths[i]) || file_is_at_or_below(request->paths[i], path))
             return true;
-    return at_or_below(request->output, path);
+    return file_is_at_or_below(request->output, path);
 }
 
 /* Does a word name something of the tree that the build does not see, and nothing that it

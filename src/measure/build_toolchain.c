@@ -54,14 +54,10 @@ static int ask_versions(bool cuda, char out[BUILD_TOOLCHAIN_BYTES], struct err *
                               .uid = (uid_t)-1,
                               .gid = (gid_t)-1,
                               .limits = {.wall_ms = TOOLCHAIN_MS, .processes = 64}};
-    struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
-    struct proc_spec spec;
-    if (sandbox_command(&sandbox, &command, &spec, err) < 0)
-        return -1;
     struct buf said __attribute__((cleanup(buf_free)));
     buf_init(&said, 16 << 10);
     struct proc_result result;
-    if (proc_run(&spec, &said, &result, err) < 0)
+    if (sandbox_run(&sandbox, &said, &result, err) < 0)
         return -1;
     static const char started[] = "started\n";
     if (strncmp(said.data, started, strlen(started)) != 0)

@@ -384,17 +384,10 @@ static const char *const kept_out[] = {
 static const char *const too_much[] = {"/",    "/home",    "/root", "/tmp",
                                        "/var", "/var/lib", "/opt",  "/mnt"};
 
-/* Is `path` the folder itself, or something in it? */
-static bool lies_in(const char *path, const char *folder)
-{
-    size_t len = strlen(folder);
-    return strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
 static bool may_expose(const char *path)
 {
     for (size_t i = 0; i < sizeof kept_out / sizeof *kept_out; i++)
-        if (lies_in(path, kept_out[i]) || lies_in(kept_out[i], path))
+        if (file_is_at_or_below(path, kept_out[i]) || file_is_at_or_below(kept_out[i], path))
             return false;
     for (size_t i = 0; i < sizeof too_much / sizeof *too_much; i++)
         if (strcmp(path, too_much[i]) == 0)
@@ -590,4 +583,14 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
     *out = command;
     command = NULL;
     return 0;
+}
+
+int sandbox_run(const struct sandbox *sandbox, struct buf *said, struct proc_result *result,
+                struct err *err)
+{
+    struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
+    struct proc_spec spec;
+    return sandbox_command(sandbox, &command, &spec, err) < 0
+               ? -1
+               : proc_run(&spec, said, result, err);
 }

@@ -68,6 +68,10 @@ MUST_CHECK int sandbox_command(const struct sandbox *sandbox, struct sandbox_com
                                struct proc_spec *spec, struct err *err);
 void sandbox_free(struct sandbox_command **command);
 
+/* Both in one: start it, and take what it says until it ends. */
+MUST_CHECK int sandbox_run(const struct sandbox *sandbox, struct buf *said,
+                           struct proc_result *result, struct err *err);
+
 /* The sandbox did not start, `said` is what came out of it: ERR_HOST with what to do.
  * Returns -1. (A job can end with any exit code: only a line that it prints first of all
  * tells a caller that there was a sandbox.) */

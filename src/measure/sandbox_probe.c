@@ -115,14 +115,10 @@ int sandbox_probe(uid_t uid, gid_t gid, struct err *err)
                               .uid = uid,
                               .gid = gid,
                               .limits = {.wall_ms = 20000, .processes = 64}};
-    struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
-    struct proc_spec spec;
-    if (sandbox_command(&sandbox, &command, &spec, err) < 0)
-        return -1;
     struct buf said __attribute__((cleanup(buf_free)));
     buf_init(&said, 16 << 10);
     struct proc_result result;
-    if (proc_run(&spec, &said, &result, err) < 0)
+    if (sandbox_run(&sandbox, &said, &result, err) < 0)
         return -1;
     return probe_verdict(&result, &said, err);
 }
