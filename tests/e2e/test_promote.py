@@ -319,10 +319,14 @@ def through_the_daemon():
     eq(result.code, 0, "a push")
     eq(recorded(s), {"small": (start, "new")}, "promotes")
     has(step.file("summary"), "promoted", "and the summary says so")
-    ours = host.step("push", push_event(s), run=3)
+    at, event = tip(s), push_event(s)
+    eq(host.step("push", event, run=3).run().code, 0, "the push of our own commit, as Actions tells")
+    eq(tip(s), at, "moves nothing: no loop")
+    event["head_commit"].update(added=[], removed=[], modified=[PATH])
+    ours = host.step("push", event, run=4)
     since = s.requests()[-1]["id"]
-    eq(ours.run().code, 0, "the push of our own commit")
-    eq(s.requests(since=since), [], "asks nobody: no loop")
+    eq(ours.run().code, 0, "and as a webhook tells, with the lists of files")
+    eq(s.requests(since=since), [], "asks nobody")
     gone = dict(push_event(s), deleted=True, after="0" * 40, head_commit=None)
     eq(host.step("push", gone, run=5).run().code, 0, "a deleted branch is nothing to do")
 

@@ -447,12 +447,13 @@ def random_config(name, change, count, tick, spread):
     replicates = []
     for _ in range(count):
         speed = RNG.uniform(9e4, 11e4)
+        samples = RNG.choice([1, 2, 9, 20])  # of every arm: less than half would be a gap
         replicate = {}
         for arm, factor in (("head", 1 + change), ("base", 1 + change / 2), ("anchor", 1),
                             ("control", 1)):
             own = speed * factor * (1 + RNG.gauss(0, spread))
             replicate[arm] = [max(1, round(own * (1 + RNG.gauss(0, 0.003)) / tick)) * tick
-                              for _ in range(RNG.choice([1, 2, 9, 20]))]
+                              for _ in range(samples)]
         replicates.append(replicate)
     return {"name": name, "unit": "ns", "clock_resolution_ns": tick, "problem": PROBLEM,
             "replicates": replicates}
