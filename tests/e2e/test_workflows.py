@@ -54,6 +54,10 @@ def faults(name, workflow):
     if isinstance(top, dict) and "write" in top.values():
         found.append("a write permission for all jobs")
     for job, content in workflow["jobs"].items():
+        submits = any("ratchet submit" in (step.get("run") or "") for step in
+                      content.get("steps", []))
+        if submits and (content.get("permissions") or {}).get("statuses") != "write":
+            found.append("%s: its verdict is a status, which it may not set" % job)
         if "timeout-minutes" not in content and "uses" not in content:
             found.append("%s: no timeout-minutes" % job)
     for where, step in steps(workflow):
