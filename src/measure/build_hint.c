@@ -37,7 +37,7 @@ static void look_free(struct look *look)
 static bool tree_path(const char *folder, const char *word, char out[WORD_BYTES])
 {
     /* Where a build's worktree is, and where that really is: see sandbox.c. */
-    static const char *const tops[] = {"/src/", "/work/src/"};
+    static const char *const tops[] = {"/src/", "/build/src/"};
     char joined[2 * WORD_BYTES];
     for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
         if (strncmp(word, tops[i], strlen(tops[i])) == 0) {

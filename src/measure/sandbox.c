@@ -333,8 +333,8 @@ static void add_build_tmpfs(struct words *words, const struct features *features
                             unsigned long long bytes)
 {
     static const char *const folders[][2] = {
-        {"/work/src", "/src"}, {"/work/tmp", "/tmp"}, {"/work/home", "/home"}};
-    add_one_tmpfs(words, features, "/work", bytes == 0 ? SANDBOX_TMP_BYTES : bytes);
+        {"/build/src", "/src"}, {"/build/tmp", "/tmp"}, {"/build/home", "/home"}};
+    add_one_tmpfs(words, features, "/build", bytes == 0 ? SANDBOX_TMP_BYTES : bytes);
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         words_add(words, "--dir");
         words_add(words, folders[i][0]);

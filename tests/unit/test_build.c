@@ -286,7 +286,7 @@ static void test_failures(void)
     fails(COMPILE " && chmod 0 kernels/k.so",
           "`kernels/k.so` cannot be read: permission denied");
     fails(COMPILE " && chmod 0 kernels", "`kernels/k.so` cannot be read: permission denied");
-    fails("cd ..; mv /work/src /work/x; ln -s /work/x /work/src",
+    fails("cd ..; mv /build/src /build/x; ln -s /build/x /build/src",
           "`kernels/k.so` is not a regular file");
     limits.kernel_bytes = 100000;
     fails("head -c 100001 /dev/zero > kernels/k.so",
@@ -303,7 +303,7 @@ static void test_failures(void)
 
 /* How much of the worktree, /tmp and HOME a build fills, in KiB, until there is no room. */
 #define FILL "i=0; while [ $i -lt 400 ]; do i=$((i+1)); for at in /src /tmp $HOME; do " \
-             "head -c 100000 /dev/zero > $at/f$i || { du -sk /work | cut -f1; exit 5; }; " \
+             "head -c 100000 /dev/zero > $at/f$i || { du -sk /build | cut -f1; exit 5; }; " \
              "done; done 2>/dev/null"
 
 static void test_disk(void)
@@ -342,9 +342,9 @@ static void test_disk(void)
 
     tap_case("the host's disks are written nowhere");
     BUILT_AUTO elsewhere = build_command(
-        "for at in / /usr /etc /run /run/source /run/source/kernels /work/src/.. /dev; do "
+        "for at in / /usr /etc /run /run/source /run/source/kernels /build/src/.. /dev; do "
         "(: > $at/x) 2>/dev/null && echo wrote $at; done; ls /run/source; false");
-    HAS(elsewhere.log.data, "wrote /work/src/..\nkernels\n");
+    HAS(elsewhere.log.data, "wrote /build/src/..\nkernels\n");
     only_library_left(&elsewhere);
 }
 

@@ -335,7 +335,7 @@ static void test_files(void)
 
     tap_case("the private folders are bounded");
     RUN_AUTO mounts =
-        shell("grep -E '^tmpfs /(work .*size=524288k|dev/shm .*size=65536k)' /proc/mounts | "
+        shell("grep -E '^tmpfs /(build .*size=524288k|dev/shm .*size=65536k)' /proc/mounts | "
               "wc -l; df -P /src /tmp /home | tail -n 3 | sort -u | wc -l");
     EQ_STR(mounts.said.data, "2\n1\n");
 }
