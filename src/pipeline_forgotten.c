@@ -33,13 +33,8 @@ void pipeline_find_forgotten(struct pipeline *pipeline, const struct promotion_a
                              struct forgotten *out)
 {
     struct main_verdict kept __attribute__((cleanup(main_verdict_free))) = {0};
-    struct err problem = {0};
-    bool found = false;
     out->count = 0;
-    if (pipeline->repository == NULL ||
-        main_verdict_find(pipeline->host, pipeline->repository->name, pipeline->job.device, &kept,
-                          &found, &problem) != 0 ||
-        !found)
+    if (pipeline->repository == NULL || !pipeline_load_main(pipeline, &kept))
         return;
     for (size_t i = 0; i < kept.loss_count; i++) {
         const char *name = kept.losses[i].config;

@@ -158,8 +158,7 @@ int main_verdict_find(const struct host *host, const char *repository, const cha
     return 0;
 }
 
-/* The last one kept for the pipeline's repository and device, if it is of use. */
-static bool load(struct pipeline *pipeline, struct main_verdict *out)
+bool pipeline_load_main(struct pipeline *pipeline, struct main_verdict *out)
 {
     struct err problem = {0};
     bool found = false;
@@ -239,7 +238,7 @@ void pipeline_keep_main(struct pipeline *pipeline)
          (comparison->fault == FAULT_HOST || comparison->fault == FAULT_US)))
         return;
     memcpy(now.commit, pipeline->job.head, sizeof now.commit);
-    if (!load(pipeline, &before))
+    if (!pipeline_load_main(pipeline, &before))
         before = (struct main_verdict){0};
     find_losses(&before, &now);
     note_losses(pipeline, &now);
@@ -324,7 +323,7 @@ void pipeline_quote_main(struct pipeline *pipeline)
     size_t more = 0;
     const struct comparison *check = &pipeline->comparison;
     if (pipeline->repository == NULL || !pipeline->has_config ||
-        (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0) || !load(pipeline, &kept) ||
+        (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0) || !pipeline_load_main(pipeline, &kept) ||
         !same_kernel(pipeline, kept.commit))
         return;
     if (kept.comparison.count == 0 && kept.comparison.verdict == VERDICT_UNMEASURED &&

@@ -29,6 +29,10 @@ MUST_CHECK int main_verdict_find(const struct host *host, const char *repository
                                  const char *device, struct main_verdict *out, bool *found,
                                  struct err *err);
 
+/* The last one kept for the pipeline's repository and device. False where there is none, or none
+ * that can be used, which is said. */
+bool pipeline_load_main(struct pipeline *pipeline, struct main_verdict *out);
+
 /* After a promotion: keep what it says of main's tip, and note since when main has a loss. What
  * the host could not measure says nothing about main: the verdict before that stays. Trouble
  * with the file is said, and is no reason to fail. */
