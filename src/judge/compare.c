@@ -141,6 +141,31 @@ static enum against choose(struct judged *judged)
     return AGAINST_NONE;
 }
 
+/* Marks left too few. Those that came with head alone at work, and hardly ever with main's own
+ * code, are head's doing: it disturbs the machine that it is measured on, and another run of the
+ * same code shows the same. */
+static void decide_marked(struct judged *judged, const char *which)
+{
+    enum { LEAST = 4, TIMES = 3 };
+    struct config_verdict *out = judged->out;
+    size_t rounds[ARM_COUNT] = {0};
+    size_t others = 0;
+    for (size_t i = 0; i < judged->samples->count; i++)
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            rounds[arm] += judged->samples->replicates[i].provoked[arm] != 0;
+    for (int arm = ARM_HEAD + 1; arm < ARM_COUNT; arm++)
+        others = rounds[arm] > others ? rounds[arm] : others;
+    bool heads = rounds[ARM_HEAD] >= LEAST && 2 * rounds[ARM_HEAD] > out->marked &&
+                 rounds[ARM_HEAD] >= TIMES * others;
+    char marks[128];
+    marks_text(out->marks, marks, sizeof marks);
+    decide(judged, CLAUSE_MARKED, VERDICT_UNCLEAR, heads ? FAULT_PR : FAULT_HOST);
+    add_reason(out, "%s marked (%s)", which, marks);
+    if (heads)
+        add_reason(out, ", with head at work in %zu, and no other arm in more than %zu",
+                   rounds[ARM_HEAD], others);
+}
+
 /* False, with the verdict set, when too few replicates are left to judge. */
 static bool enough(struct judged *judged, enum against against, size_t count)
 {
@@ -161,11 +186,10 @@ static bool enough(struct judged *judged, enum against against, size_t count)
         add_reason(out, "%zu of at least %zu replicates", count, least);
         add_gaps(out, "; ", "");
     } else {
-        char marks[128];
-        marks_text(out->marks, marks, sizeof marks);
-        decide(judged, CLAUSE_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
-        add_reason(out, "%zu of at least %zu replicates; %zu more were marked (%s)",
-                   count, least, out->marked, marks);
+        char which[96];
+        snprintf(which, sizeof which, "%zu of at least %zu replicates; %zu more were", count,
+                 least, out->marked);
+        decide_marked(judged, which);
     }
     out->wants_more = budget_left(judged);
     return false;
@@ -393,12 +417,9 @@ static bool judge_unmeasured(struct judged *judged)
         return true;
     }
     if (usable == 0) {
-        char marks[128];
-        marks_text(out->marks, marks, sizeof marks);
-        decide(judged, CLAUSE_MARKED, VERDICT_UNCLEAR, FAULT_HOST);
+        decide_marked(judged, out->rounds != 0 ? "every replicate with head was"
+                                               : "every replicate was");
         out->wants_more = true;
-        add_reason(out, "every replicate%s was marked (%s)",
-                   out->rounds != 0 ? " with head" : "", marks);
         add_gaps(out, "; ", "");
         return true;
     }

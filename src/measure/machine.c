@@ -190,7 +190,7 @@ struct witness {
     const struct watcher {
         const char *device; /* front of the slug */
         void (*begin)(struct witness *witness);
-        unsigned (*end)(struct witness *witness);
+        unsigned (*end)(struct witness *witness, unsigned long long borne);
     } *watcher; /* NULL: nobody watches that device */
     unsigned long long stolen_ticks; /* when the turn began */
     const struct gpu *gpu;           /* NULL: not a GPU */
@@ -224,9 +224,9 @@ static void cpu_begin(struct witness *witness)
     witness->stolen_ticks = stolen_ticks();
 }
 
-static unsigned cpu_end(struct witness *witness)
+static unsigned cpu_end(struct witness *witness, unsigned long long borne)
 {
-    return stolen_ticks() > witness->stolen_ticks ? MARK_PREEMPTED : 0;
+    return stolen_ticks() > witness->stolen_ticks + borne ? MARK_PREEMPTED : 0;
 }
 
 /* One reading. The lock is held on entry and on return, and not while NVML is asked. */
@@ -289,8 +289,9 @@ static bool memory_moved(const struct witness *witness)
            witness->used_bytes > used + GPU_CONTEXT_BYTES;
 }
 
-static unsigned gpu_end(struct witness *witness)
+static unsigned gpu_end(struct witness *witness, unsigned long long borne)
 {
+    (void)borne; /* of another's time */
     look(witness); /* each turn has one reading at least */
     witness->open = false;
     if (gpu_strangers(witness->gpu, true) > 0 || memory_moved(witness))
@@ -358,10 +359,10 @@ void witness_sample(struct witness *witness, enum arm at_work)
     pthread_mutex_unlock(&witness->lock);
 }
 
-unsigned witness_end(struct witness *witness, unsigned of[ARM_COUNT])
+unsigned witness_end(struct witness *witness, unsigned long long borne, unsigned of[ARM_COUNT])
 {
     pthread_mutex_lock(&witness->lock);
-    unsigned marks = witness->watcher == NULL ? 0 : witness->watcher->end(witness);
+    unsigned marks = witness->watcher == NULL ? 0 : witness->watcher->end(witness, borne);
     for (int arm = 0; arm < ARM_COUNT; arm++)
         of[arm] |= witness->marks_of[arm];
     pthread_mutex_unlock(&witness->lock);

@@ -69,7 +69,12 @@ static void write_hints(const struct report_view *view, struct buf *out)
 static void next_unclear(const struct report_view *view, struct buf *out)
 {
     enum clause clause = view->count > 0 ? view->rows[0]->clause : CLAUSE_NONE;
-    if (clause != CLAUSE_ANCHOR_UNBUILT) { /* that lasts: see hints */
+    if (clause == CLAUSE_MARKED && view->rows[0]->fault == FAULT_PR) {
+        buf_addf(out, "- It is %s's own code that disturbs the measuring host, and another run of "
+                      "it will show the same: look for threads beyond those it is given, and for "
+                      "waiting that keeps a processor busy.\n",
+                 parts_subject(view));
+    } else if (clause != CLAUSE_ANCHOR_UNBUILT) { /* that lasts: see hints */
         buf_adds(out, "- Run this job again for a second look with fresh processes, best when "
                       "nothing else uses the machine.");
         if (view->report->comparison->unclear_passes)

@@ -8,6 +8,7 @@ import sys
 import time
 
 HOW = ""  # filled in by the test: the program is started without arguments of ours
+SLOW = ("slow", "slow-busy")  # head takes ten times as long
 head_is_there = False
 turns_taken = 0
 
@@ -20,8 +21,11 @@ def say(*words):
 def sample_ns(arm):
     """What a sample is said to have taken; honest ones take 1 ms."""
     start = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
-    while time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) - start < 1000000:
+    busy_ns = 10000000 if HOW in SLOW and arm == "head" else 1000000
+    while time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) - start < busy_ns:
         pass
+    if HOW in SLOW:
+        return busy_ns
     if HOW == "more" and arm == "head":
         return 10**12
     if HOW == "floor" and arm == "head":
@@ -42,6 +46,8 @@ def turn(words):
     arms = words[2:]
     for arm in arms:
         disturbed = HOW == "preempted" or (HOW == "provoking" and disturbs(arm))
+        if HOW in SLOW and arm == "head":
+            disturbed = 9 if HOW == "slow" else 12
         say("sample", arm, sample_ns(arm), int(disturbed))
     if HOW == "many":
         say("sample", arms[0], 1000000, 0)

@@ -330,6 +330,18 @@ static void test_marks(void)
     EQ_INT(c->verdict, VERDICT_UNCLEAR);
     EQ_INT(c->fault, FAULT_HOST);
     HAS(c->reason, "every replicate was marked (starved)");
+    OK(strstr(c->reason, "at work") == NULL);
+    tap_case("marks that only head provoked are not the host's");
+    for (size_t i = 0; i < 11; i++)
+        trial.samples.configs[0].replicates[i].provoked[ARM_HEAD] = i < 9 ? MARK_STARVED : 0;
+    trial.samples.configs[0].replicates[0].provoked[ARM_BASE] = MARK_STARVED;
+    c = judge(&trial);
+    EQ_INT(c->verdict, VERDICT_UNCLEAR);
+    EQ_INT(c->fault, FAULT_PR);
+    HAS(c->reason, "(starved), with head at work in 9, and no other arm in more than 1");
+    for (size_t i = 0; i < 4; i++)
+        trial.samples.configs[0].replicates[i].provoked[ARM_BASE] = MARK_STARVED;
+    EQ_INT(judge(&trial)->fault, FAULT_HOST);
     EQ_INT(comparison_exit(&trial.comparison), EXIT_UNCLEAR);
     trial_free(&trial);
     tap_case("unclear = pass lets a doubt pass");

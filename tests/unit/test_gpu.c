@@ -414,7 +414,7 @@ static unsigned turn(struct witness *witness, const char *meanwhile)
     witness_sample(witness, ARM_ANCHOR);
     witness_sample(witness, ARM_COUNT);
     memset(marks_of, 0, sizeof marks_of);
-    return witness_end(witness, marks_of);
+    return witness_end(witness, 0, marks_of);
 }
 
 static void test_witness(void)
@@ -453,7 +453,7 @@ static void test_witness(void)
         playf("sm 0 %d\nmilliwatts 0 %d\n", head ? 1500 : 1400, 650000 + i);
         witness_begin(witness, head ? ARM_HEAD : ARM_ANCHOR);
         OK(await_readings(2));
-        witness_end(witness, marks_of);
+        witness_end(witness, 0, marks_of);
         if (i == 11)
             EQ_INT(witness_marks(witness, marks_of), 0); /* six each are too few */
     }
@@ -469,7 +469,7 @@ static void test_witness(void)
     witness_sample(witness, ARM_COUNT);
     play("");
     OK(await_readings(1)); /* so that one is over */
-    witness_end(witness, marks_of);
+    witness_end(witness, 0, marks_of);
     seen = (struct gpu_watch){0};
     witness_close(&witness, &seen);
     EQ_INT(seen.arms[ARM_HEAD].count, 0);

@@ -485,6 +485,10 @@ static void held(struct scene *scene)
     put(row->reason, sizeof row->reason, "[all] were marked");
     says(scene, "Why: \\[all\\] were marked", true);
     says(scene, "close to the line", false);
+    says(scene, "Run this job again for a second look", true);
+    row->fault = FAULT_PR;
+    says(scene, "Run this job again", false);
+    says(scene, "own code that disturbs the measuring host", true);
     tap_case("a file from before clauses");
     scene_begin(scene, VERDICT_HELD);
     scene_measured(scene, "a", VERDICT_HELD, 0.0520, 0.0004, "")->clause = CLAUSE_NONE;
