@@ -86,4 +86,15 @@ def judge_is_pure():
     eq(sorted(needed - PURE), [], "nothing else is called")
 
 
-lib.main(judge_is_pure, rooms_are_closed, one_user_each, no_attic)
+def programs_are_hardened():
+    """Each program is position-independent, its relocations read-only, its stack not executable"""
+    for variable in "RATCHET", "RATCHETD", "RATCHET_BENCH":
+        program = os.environ[variable]
+        dynamic = lib.run(["readelf", "-Wd", program]).out
+        segments = lib.run(["readelf", "-Wl", program]).out
+        ok(re.search(r"FLAGS_1.*\bNOW\b.*\bPIE\b", dynamic), "%s: NOW and PIE" % variable)
+        ok("GNU_RELRO" in segments, "%s: RELRO" % variable)
+        ok(re.search(r"GNU_STACK.* RW +0x", segments), "%s: a stack without code" % variable)
+
+
+lib.main(judge_is_pure, rooms_are_closed, one_user_each, programs_are_hardened, no_attic)
