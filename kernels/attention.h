@@ -65,9 +65,9 @@ struct attention_problem {
     int32_t seq_q;
     int32_t seq_k;
     int32_t head_dim;
-    int32_t dtype;  /* enum attention_dtype */
-    int32_t causal; /* 0 or 1 */
-    float scale;    /* finite; 0 means 1 / sqrt(head_dim) */
+    int32_t dtype;       /* enum attention_dtype */
+    int32_t causal;      /* 0 or 1 */
+    float scale;         /* finite; 0 means 1 / sqrt(head_dim) */
     int32_t reserved[3]; /* 0 */
 };
 
@@ -166,13 +166,12 @@ static inline double attention_float_error(int seq_k, double score)
  * Last, float arithmetic. The smallest term is for results that are subnormal in fp16. A
  * row without visible keys has reference = spread = mass = reach = 0 and must be 0
  * exactly: the caller checks that by itself. */
-static inline double attention_tolerance(int dtype, int seq_k, double reference,
-                                         double spread, double mass, double reach,
-                                         double score)
+static inline double attention_tolerance(int dtype, int seq_k, double reference, double spread,
+                                         double mass, double reach, double score)
 {
     double roundoff = attention_roundoff(dtype);
     double size = reference < 0.0 ? -reference : reference;
-    double step = dtype == ATTENTION_FP16 ? 1.0 / 16777216.0 : 0.0; /* 2^-24 */
+    double step = dtype == ATTENTION_FP16 ? 1.0 / 16777216.0 : 0.0;   /* 2^-24 */
     double tiny = dtype == ATTENTION_FP16 ? 1.0 / 33554432.0 : 1e-38; /* 2^-25 */
     return roundoff * (size + 4.0 * spread) + 3.0 * step * reach +
            attention_float_error(seq_k, score) * mass + tiny;

@@ -83,8 +83,8 @@ struct engine {
     const char *name;
     void (*score)(int keys, int dim, const float *k, const lanes *q, lanes *weights);
     void (*weigh)(int keys, lanes *weights, float *max, float *sum, float *factor);
-    void (*mix)(int keys, int dim, const float *v, const lanes *weights,
-                const float *factor, lanes *o);
+    void (*mix)(int keys, int dim, const float *v, const lanes *weights, const float *factor,
+                lanes *o);
 };
 
 /* ---- portable ---- */
@@ -95,9 +95,10 @@ enum { QUADS = LANES / 4, PORTABLE_ROWS = 2 };
 
 /* c = c * factor + A b for `rows` rows of A, whose element (r, i) is a[r * row + i *
  * step]; without `factor`, c = A b. */
-static inline __attribute__((always_inline)) void
-portable_rows(int rows, int depth, const float *a, ptrdiff_t row, ptrdiff_t step,
-              const lanes *b, const float *factor, lanes *c)
+static inline __attribute__((always_inline)) void portable_rows(int rows, int depth,
+                                                                const float *a, ptrdiff_t row,
+                                                                ptrdiff_t step, const lanes *b,
+                                                                const float *factor, lanes *c)
 {
     quad sums[PORTABLE_ROWS][QUADS];
     memset(sums, 0, sizeof sums);
@@ -126,8 +127,7 @@ portable_product(int rows, int depth, const float *a, ptrdiff_t row, ptrdiff_t s
         portable_rows(1, depth, a + r * row, row, step, b, factor, c + r);
 }
 
-static void portable_score(int keys, int dim, const float *k, const lanes *q,
-                           lanes *weights)
+static void portable_score(int keys, int dim, const float *k, const lanes *q, lanes *weights)
 {
     portable_product(keys, dim, k, dim, 1, q, NULL, weights);
 }
@@ -158,8 +158,7 @@ static inline float portable_exp2(float x)
     return x < EXP2_LOWEST ? 0.0f : power;
 }
 
-static void portable_weigh(int keys, lanes *weights, float *max, float *sum,
-                           float *factor)
+static void portable_weigh(int keys, lanes *weights, float *max, float *sum, float *factor)
 {
     for (int i = 0; i < LANES; i++) {
         float top = max[i];
@@ -189,8 +188,8 @@ static const struct engine portable_engine = {"portable", portable_score, portab
 
 /* The micro-kernel; as portable_rows. `rows` is a constant at every call, so that the
  * sums live in registers. */
-AVX2_INLINE void avx2_rows(int rows, int depth, const float *a, ptrdiff_t row,
-                           ptrdiff_t step, const lanes *b, const float *factor, lanes *c)
+AVX2_INLINE void avx2_rows(int rows, int depth, const float *a, ptrdiff_t row, ptrdiff_t step,
+                           const lanes *b, const float *factor, lanes *c)
 {
     __m256 sums[MICRO > 4 ? MICRO : 4][2];
     for (int r = 0; r < rows; r++)
@@ -214,8 +213,7 @@ AVX2_INLINE void avx2_rows(int rows, int depth, const float *a, ptrdiff_t row,
 
 /* The product for any number of rows: head_dim 64 is 10 times MICRO, and 4. */
 AVX2_INLINE void avx2_product(int rows, int depth, const float *a, ptrdiff_t row,
-                              ptrdiff_t step, const lanes *b, const float *factor,
-                              lanes *c)
+                              ptrdiff_t step, const lanes *b, const float *factor, lanes *c)
 {
     int r = 0;
     for (; r + MICRO <= rows; r += MICRO)
@@ -226,8 +224,7 @@ AVX2_INLINE void avx2_product(int rows, int depth, const float *a, ptrdiff_t row
         avx2_rows(1, depth, a + r * row, row, step, b, factor, c + r);
 }
 
-AVX2 static void avx2_score(int keys, int dim, const float *k, const lanes *q,
-                            lanes *weights)
+AVX2 static void avx2_score(int keys, int dim, const float *k, const lanes *q, lanes *weights)
 {
     avx2_product(keys, dim, k, dim, 1, q, NULL, weights);
 }
@@ -256,8 +253,7 @@ AVX2_INLINE __m256 avx2_exp2(__m256 x)
     return _mm256_andnot_ps(zeroed, _mm256_castsi256_ps(bits));
 }
 
-AVX2 static void avx2_weigh(int keys, lanes *weights, float *max, float *sum,
-                            float *factor)
+AVX2 static void avx2_weigh(int keys, lanes *weights, float *max, float *sum, float *factor)
 {
     for (int n = 0; n < LANES; n += 8) {
         __m256 before = _mm256_load_ps(max + n);
@@ -321,8 +317,7 @@ static int64_t visible_keys(const struct attention_problem *problem, int row)
 }
 
 /* Rows beyond the end of the sequence become zeros; nobody reads what comes of them. */
-static void load_strip(struct strip *strip, const float *q, int rows, int dim,
-                       float scale)
+static void load_strip(struct strip *strip, const float *q, int rows, int dim, float scale)
 {
     for (int i = 0; i < LANES; i++) {
         for (int e = 0; e < dim; e++)
@@ -333,8 +328,7 @@ static void load_strip(struct strip *strip, const float *q, int rows, int dim,
     memset(strip->o, 0, (size_t)dim * sizeof(lanes));
 }
 
-static void store_strip(const struct strip *strip, float *out, float *lse, int rows,
-                        int dim)
+static void store_strip(const struct strip *strip, float *out, float *lse, int rows, int dim)
 {
     for (int i = 0; i < rows; i++) {
         float inverse = strip->sum[i] == 0.0f ? 0.0f : 1.0f / strip->sum[i];
@@ -496,9 +490,8 @@ static size_t cpu_workspace_bytes(const struct attention_problem *problem)
     return 0;
 }
 
-static int cpu_forward(const struct attention_problem *problem, const void *q,
-                       const void *k, const void *v, void *out, float *lse,
-                       void *workspace, void *stream)
+static int cpu_forward(const struct attention_problem *problem, const void *q, const void *k,
+                       const void *v, void *out, float *lse, void *workspace, void *stream)
 {
     (void)workspace;
     const struct attention_cpu_stream *threads = stream;
@@ -508,8 +501,8 @@ static int cpu_forward(const struct attention_problem *problem, const void *q,
         return ATTENTION_INVALID;
     if (threads != NULL && threads->threads < 1)
         return ATTENTION_INVALID;
-    float scale =
-        problem->scale != 0.0f ? problem->scale : 1.0f / sqrtf((float)problem->head_dim);
+    float scale = problem->scale != 0.0f ? problem->scale
+                                         : 1.0f / sqrtf((float)problem->head_dim);
     size_t blocks = ((size_t)problem->seq_q + BLOCK_Q - 1) / BLOCK_Q;
     struct work work = {
         .problem = problem,

@@ -4,40 +4,40 @@
 #ifndef RATCHET_LIMIT_H
 #define RATCHET_LIMIT_H
 
-#define LIMITS_TABLE(X)                                                                     \
-    X(event_bytes, "event-bytes", 4ull << 20, "bytes of an Actions event file")             \
-    X(config_bytes, "config-bytes", 64ull << 10, "bytes of ci/ratchet.conf")                \
-    X(baseline_bytes, "baseline-bytes", 16ull << 20, "bytes of a baseline.json")            \
-    X(calibration_bytes, "calibration-bytes", 1ull << 20, "bytes of a calibration.json")    \
-    X(samples_bytes, "samples-bytes", 64ull << 20, "bytes of a samples.json")               \
-    X(http_bytes, "http-bytes", 8ull << 20, "bytes of one answer of the API")               \
-    X(http_ms, "http-timeout-ms", 30000, "milliseconds one API request may take")           \
-    X(github_ms, "github-timeout-ms", 300000, "milliseconds of trying one API call again")  \
-    X(fetch_bytes, "fetch-bytes", 512ull << 20, "bytes received by one git fetch")          \
-    X(fetch_ms, "fetch-timeout-ms", 120000, "milliseconds of one git fetch or push")        \
-    X(tree_bytes, "tree-bytes", 256ull << 20, "bytes of a checked-out tree")                \
-    X(tree_entries, "tree-entries", 50000, "files and folders of a checked-out tree")       \
-    X(tree_depth, "tree-depth", 32, "folders within folders of a checked-out tree")         \
-    X(build_ms, "build-timeout-ms", 600000, "milliseconds of one kernel build")             \
-    X(build_memory, "build-memory", 8ull << 30, "bytes of memory of a build (see doctor)")  \
-    X(build_disk, "build-disk", 2ull << 30, "bytes that a build may hold in files")         \
-    X(build_file, "build-file", 256ull << 20, "bytes of one file written by a build")       \
-    X(build_processes, "build-processes", 256, "processes of a build")                      \
-    X(kernel_bytes, "kernel-bytes", 64ull << 20, "bytes of a built kernel library")         \
-    X(log_bytes, "log-bytes", 1ull << 20, "bytes of log kept of one build or bench")        \
-    X(bench_ms, "bench-timeout-ms", 120000, "milliseconds of one replicate")                \
-    X(turn_ms, "turn-timeout-ms", 20000, "milliseconds without a word from the harness")    \
-    X(bench_memory, "bench-memory", 16ull << 30, "bytes of address space of a CPU bench")   \
-    X(bench_processes, "bench-processes", 128, "threads of a bench")                        \
-    X(queue_jobs, "queue-jobs", 64, "jobs waiting for one device")                          \
-    X(job_attempts, "job-attempts", 3, "starts of one job before it is given up")           \
-    X(clients, "clients", 64, "connections to the daemon")                                  \
-    X(message_bytes, "message-bytes", 256ull << 10, "bytes of one message on the socket")   \
-    X(token_wait_ms, "token-wait-ms", 3600000, "milliseconds a job waits for its token")    \
-    X(keep_days, "keep-days", 30, "days that finished jobs and their files are kept")       \
-    X(cache_bytes, "cache-bytes", 4ull << 30, "bytes of the build cache")                   \
-    X(configs, "configs", 64, "configs of one device in ci/ratchet.conf")                   \
-    X(replicates, "replicates", 64, "replicates of one config, marked ones included")       \
+#define LIMITS_TABLE(X)                                                                    \
+    X(event_bytes, "event-bytes", 4ull << 20, "bytes of an Actions event file")            \
+    X(config_bytes, "config-bytes", 64ull << 10, "bytes of ci/ratchet.conf")               \
+    X(baseline_bytes, "baseline-bytes", 16ull << 20, "bytes of a baseline.json")           \
+    X(calibration_bytes, "calibration-bytes", 1ull << 20, "bytes of a calibration.json")   \
+    X(samples_bytes, "samples-bytes", 64ull << 20, "bytes of a samples.json")              \
+    X(http_bytes, "http-bytes", 8ull << 20, "bytes of one answer of the API")              \
+    X(http_ms, "http-timeout-ms", 30000, "milliseconds one API request may take")          \
+    X(github_ms, "github-timeout-ms", 300000, "milliseconds of trying one API call again") \
+    X(fetch_bytes, "fetch-bytes", 512ull << 20, "bytes received by one git fetch")         \
+    X(fetch_ms, "fetch-timeout-ms", 120000, "milliseconds of one git fetch or push")       \
+    X(tree_bytes, "tree-bytes", 256ull << 20, "bytes of a checked-out tree")               \
+    X(tree_entries, "tree-entries", 50000, "files and folders of a checked-out tree")      \
+    X(tree_depth, "tree-depth", 32, "folders within folders of a checked-out tree")        \
+    X(build_ms, "build-timeout-ms", 600000, "milliseconds of one kernel build")            \
+    X(build_memory, "build-memory", 8ull << 30, "bytes of memory of a build (see doctor)") \
+    X(build_disk, "build-disk", 2ull << 30, "bytes that a build may hold in files")        \
+    X(build_file, "build-file", 256ull << 20, "bytes of one file written by a build")      \
+    X(build_processes, "build-processes", 256, "processes of a build")                     \
+    X(kernel_bytes, "kernel-bytes", 64ull << 20, "bytes of a built kernel library")        \
+    X(log_bytes, "log-bytes", 1ull << 20, "bytes of log kept of one build or bench")       \
+    X(bench_ms, "bench-timeout-ms", 120000, "milliseconds of one replicate")               \
+    X(turn_ms, "turn-timeout-ms", 20000, "milliseconds without a word from the harness")   \
+    X(bench_memory, "bench-memory", 16ull << 30, "bytes of address space of a CPU bench")  \
+    X(bench_processes, "bench-processes", 128, "threads of a bench")                       \
+    X(queue_jobs, "queue-jobs", 64, "jobs waiting for one device")                         \
+    X(job_attempts, "job-attempts", 3, "starts of one job before it is given up")          \
+    X(clients, "clients", 64, "connections to the daemon")                                 \
+    X(message_bytes, "message-bytes", 256ull << 10, "bytes of one message on the socket")  \
+    X(token_wait_ms, "token-wait-ms", 3600000, "milliseconds a job waits for its token")   \
+    X(keep_days, "keep-days", 30, "days that finished jobs and their files are kept")      \
+    X(cache_bytes, "cache-bytes", 4ull << 30, "bytes of the build cache")                  \
+    X(configs, "configs", 64, "configs of one device in ci/ratchet.conf")                  \
+    X(replicates, "replicates", 64, "replicates of one config, marked ones included")      \
     X(samples, "samples", 4096, "samples of one arm in one replicate")
 
 struct limits {

@@ -9,9 +9,9 @@
 #include <string.h>
 
 static const char *const dtype_names[DTYPE_COUNT] = {"fp16", "bf16", "fp32"};
-static const char *const arm_names[ARM_COUNT] = {
-    "head",   "base",   "anchor", "control", "other1", "other2",
-    "other3", "other4", "other5", "other6",  "other7", "other8"};
+static const char *const arm_names[ARM_COUNT] = {"head",   "base",   "anchor", "control",
+                                                 "other1", "other2", "other3", "other4",
+                                                 "other5", "other6", "other7", "other8"};
 static const char *const mark_names[MARK_BITS] = {"throttled", "shared",     "starved",
                                                   "preempted", "wall-clock", "unequal-clocks"};
 static const char *const fault_names[] = {"", "the PR", "the base", "the host", "us"};
@@ -182,8 +182,9 @@ int environment_set(struct environment *environment, const char *name, const cha
         }
     }
     char *key = copy_text(name);
-    struct fact *facts =
-        key == NULL ? NULL : grow(environment->facts, environment->count, sizeof *facts);
+    struct fact *facts = key == NULL
+                             ? NULL
+                             : grow(environment->facts, environment->count, sizeof *facts);
     if (facts == NULL) {
         free(key);
         free(copy);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum {
-    MODEL_NAME_BYTES = 64,   /* of a config or device slug, NUL included */
+    MODEL_NAME_BYTES = 64, /* of a config or device slug, NUL included */
     MODEL_SHA_BYTES = 41,
     MODEL_CODE_BYTES = 80,   /* "sha256:" and 64 hex digits */
     MODEL_TEXT_BYTES = 512,  /* of a reason */
@@ -23,8 +23,8 @@ enum {
 /* ---- what is measured ---- */
 
 enum dtype { DTYPE_FP16, DTYPE_BF16, DTYPE_FP32, DTYPE_COUNT };
-const char *dtype_name(enum dtype dtype);               /* "fp16", "bf16", "fp32" */
-int dtype_parse(const char *name, enum dtype *out);      /* 0, or -1 */
+const char *dtype_name(enum dtype dtype);           /* "fp16", "bf16", "fp32" */
+int dtype_parse(const char *name, enum dtype *out); /* 0, or -1 */
 
 /* One attention problem: O = softmax(scale Q Kᵀ [+ causal mask]) V.
  * q, o: [batch, heads, seq_q, head_dim]; k, v: [batch, heads_kv, seq_k, head_dim]. */
@@ -43,14 +43,12 @@ struct config {
     char name[MODEL_NAME_BYTES]; /* letters, digits, `_`, `-`, `.` */
     struct problem problem;
 };
-bool model_sha_ok(const char *text); /* exactly 40 lower-case hex digits */
+bool model_sha_ok(const char *text);  /* exactly 40 lower-case hex digits */
 bool model_name_ok(const char *name); /* 1–63 of [A-Za-z0-9_.-], not starting with . or - */
 
 /* ---- arms ---- */
 
-enum {
-    ARM_OTHERS_MAX = 8
-};
+enum { ARM_OTHERS_MAX = 8 };
 enum arm {
     ARM_HEAD,
     ARM_BASE,
@@ -100,18 +98,18 @@ const char *fault_name(enum fault fault); /* "", "the PR", "the base", "the host
 /* Why a config, or a whole check, has its verdict. Whoever gives a verdict names its clause; the
  * words are for scripts (`"clause"` in verdict.json), and no part of us reads a reason. */
 enum clause {
-    CLAUSE_NONE,            /* not known: a file written before clauses were */
+    CLAUSE_NONE, /* not known: a file written before clauses were */
     /* measured and judged */
-    CLAUSE_WITHIN,          /* wholly inside the lines: held */
-    CLAUSE_BEYOND,          /* wholly beyond one of them: improved, or regressed */
-    CLAUSE_STRADDLES,       /* neither: unclear */
-    CLAUSE_LOST_ON_MAIN,    /* beyond, but this change does not add to it: held */
-    CLAUSE_OWN_UNCLEAR,     /* beyond, and it is not clear whether this change adds: unclear */
-    CLAUSE_GAPS,            /* replicates that are missing could change the verdict */
-    CLAUSE_FEW_REPLICATES,  /* fewer than `min-replicates` */
-    CLAUSE_MARKED,          /* too few are left without a mark */
+    CLAUSE_WITHIN,         /* wholly inside the lines: held */
+    CLAUSE_BEYOND,         /* wholly beyond one of them: improved, or regressed */
+    CLAUSE_STRADDLES,      /* neither: unclear */
+    CLAUSE_LOST_ON_MAIN,   /* beyond, but this change does not add to it: held */
+    CLAUSE_OWN_UNCLEAR,    /* beyond, and it is not clear whether this change adds: unclear */
+    CLAUSE_GAPS,           /* replicates that are missing could change the verdict */
+    CLAUSE_FEW_REPLICATES, /* fewer than `min-replicates` */
+    CLAUSE_MARKED,         /* too few are left without a mark */
     CLAUSE_CONTROL_BIASED,
-    CLAUSE_BELOW_CLOCK,     /* shorter than the clock can see */
+    CLAUSE_BELOW_CLOCK, /* shorter than the clock can see */
     CLAUSE_NO_SAMPLES,
     CLAUSE_NOTHING_AGAINST, /* no anchor, no base, no stored samples */
     CLAUSE_ANCHOR_UNBUILT,  /* the anchor builds here by no recipe: the host's */
@@ -119,38 +117,39 @@ enum clause {
     /* nothing was measured, because nothing had to be */
     CLAUSE_IDENTICAL_CODE,
     CLAUSE_NOT_TOUCHED,
-    CLAUSE_RETIRED,         /* main's ci/ratchet.conf lists the config no more */
-    CLAUSE_RECORDED,        /* promotion: there is a new baseline for it */
+    CLAUSE_RETIRED,  /* main's ci/ratchet.conf lists the config no more */
+    CLAUSE_RECORDED, /* promotion: there is a new baseline for it */
     /* it could not be measured */
     CLAUSE_BUILD_FAILED,
-    CLAUSE_REFUSED,         /* the library does not load, or exports what it must not */
+    CLAUSE_REFUSED, /* the library does not load, or exports what it must not */
     CLAUSE_WRONG_RESULT,
     CLAUSE_CRASHED,
     CLAUSE_TIMED_OUT,
-    CLAUSE_IMPLAUSIBLE,     /* a time that cannot be */
-    CLAUSE_GARBLED,         /* something spoke in the harness's place */
-    CLAUSE_DISTURBS,        /* another arm fails beside head, and not alone */
-    CLAUSE_EVERY_ARM,       /* all arms fail alike */
+    CLAUSE_IMPLAUSIBLE, /* a time that cannot be */
+    CLAUSE_GARBLED,     /* something spoke in the harness's place */
+    CLAUSE_DISTURBS,    /* another arm fails beside head, and not alone */
+    CLAUSE_EVERY_ARM,   /* all arms fail alike */
     CLAUSE_HOST_FAILED,
     /* it did not come to measuring */
-    CLAUSE_CONFLICT,        /* head and base do not merge */
-    CLAUSE_NOT_PINNED,      /* closed, moved, from a fork, or not to be had */
-    CLAUSE_BAD_CONFIG,      /* ci/ratchet.conf cannot be used */
-    CLAUSE_BAD_RECIPE,      /* … only the merge's [build] */
+    CLAUSE_CONFLICT,   /* head and base do not merge */
+    CLAUSE_NOT_PINNED, /* closed, moved, from a fork, or not to be had */
+    CLAUSE_BAD_CONFIG, /* ci/ratchet.conf cannot be used */
+    CLAUSE_BAD_RECIPE, /* … only the merge's [build] */
     CLAUSE_BAD_BASELINE,
-    CLAUSE_BAD_PATH,        /* a [kernel] path that is nothing, or cannot be followed */
+    CLAUSE_BAD_PATH, /* a [kernel] path that is nothing, or cannot be followed */
     CLAUSE_INTERNAL,
     CLAUSE_COUNT
 };
-const char *clause_name(enum clause clause);             /* "within", …; "" for none */
-int clause_parse(const char *name, enum clause *out);    /* 0, or -1 */
+const char *clause_name(enum clause clause);          /* "within", …; "" for none */
+int clause_parse(const char *name, enum clause *out); /* 0, or -1 */
 
 /* name = value facts about where something was measured, in the order they were added. */
+struct fact {
+    char *name;
+    char *value;
+};
 struct environment {
-    struct fact {
-        char *name;
-        char *value;
-    } *facts; /* owned */
+    struct fact *facts; /* owned */
     size_t count;
 };
 int environment_set(struct environment *environment, const char *name, const char *value);
@@ -164,16 +163,17 @@ struct config_samples {
     struct arm_info arms[ARM_COUNT]; /* anchors can differ from config to config */
     struct replicate *replicates;    /* owned; marked ones included */
     size_t count;
-    size_t attempts;                 /* replicates started, failed ones included */
-    bool identical;                  /* same machine code as `identical_to`: not measured */
+    size_t attempts; /* replicates started, failed ones included */
+    bool identical;  /* same machine code as `identical_to`: not measured */
     enum arm identical_to;
-    enum fault fault;                /* not FAULT_NONE: it could not be measured… */
-    enum clause clause;              /* …by which clause (CLAUSE_HOST_FAILED and so on)… */
-    char failure[MODEL_TEXT_BYTES];  /* …and why, one line */
-    bool anchor_failed;              /* the anchor cannot run: stored samples decide */
+    enum fault fault;               /* not FAULT_NONE: it could not be measured… */
+    enum clause clause;             /* …by which clause (CLAUSE_HOST_FAILED and so on)… */
+    char failure[MODEL_TEXT_BYTES]; /* …and why, one line */
+    bool anchor_failed;             /* the anchor cannot run: stored samples decide */
     char anchor_failure[MODEL_TEXT_BYTES];
-    bool anchor_unbuilt;             /* … because no recipe builds it here: unclear at most */
-    char left_out[ARM_OTHERS_MAX][MODEL_TEXT_BYTES]; /* why another arm has no samples, or "" */
+    bool anchor_unbuilt; /* … because no recipe builds it here: unclear at most */
+    char left_out[ARM_OTHERS_MAX]
+                 [MODEL_TEXT_BYTES];          /* why another arm has no samples, or "" */
     unsigned long long peak_bytes[ARM_COUNT]; /* peak memory of a launch; 0: not known */
 };
 
@@ -187,7 +187,7 @@ struct samples {
     struct device device;
     struct environment environment;
     char others[ARM_OTHERS_MAX][MODEL_NAME_BYTES]; /* names of arms from ARM_OTHER on, or "" */
-    struct config_samples *configs; /* owned */
+    struct config_samples *configs;                /* owned */
     size_t count;
 };
 void samples_free(struct samples *samples);
@@ -197,7 +197,7 @@ void replicate_free(struct replicate *replicate);
 struct config_samples *samples_add(struct samples *samples);
 struct replicate *config_samples_add(struct config_samples *config);
 size_t config_samples_unmarked(const struct config_samples *config); /* replicates */
-int series_add(struct series *series, double ns); /* 0, or -1 */
+int series_add(struct series *series, double ns);                    /* 0, or -1 */
 
 /* ---- baseline ---- */
 
@@ -207,13 +207,13 @@ struct baseline_config {
     char commit[MODEL_SHA_BYTES]; /* the kernel's */
     char code[MODEL_CODE_BYTES];
     double clock_resolution_ns;
-    struct series *replicates;    /* owned, one series each */
+    struct series *replicates; /* owned, one series each */
     size_t count;
     struct environment environment;
-    char recorded[32];            /* UTC, "2026-11-21T01:10:20Z" */
-    char why[MODEL_NAME_BYTES];   /* "new", "improved", "accepted" */
-    char who[128];                /* who accepted a loss, or "" */
-    bool retired;                 /* set by the pipeline, not in the file: main's
+    char recorded[32];          /* UTC, "2026-11-21T01:10:20Z" */
+    char why[MODEL_NAME_BYTES]; /* "new", "improved", "accepted" */
+    char who[128];              /* who accepted a loss, or "" */
+    bool retired;               /* set by the pipeline, not in the file: main's
                                      ci/ratchet.conf lists it no more */
 };
 
@@ -248,46 +248,55 @@ struct calibration {
 
 enum { RULE_LOOKS_MAX = 8 };
 struct rule {
-    double threshold;        /* 0.03 */
-    double confidence;       /* 0.95 */
-    unsigned resamples;      /* 10000 */
-    unsigned long long seed; /* 42 */
-    double own_floor;        /* 0.005 */
-    double control_floor;    /* 0.005: a control wholly outside is biased */
-    double drift_margin;     /* 0.02: widens the stored comparison */
-    unsigned min_replicates; /* 6 */
+    double threshold;               /* 0.03 */
+    double confidence;              /* 0.95 */
+    unsigned resamples;             /* 10000 */
+    unsigned long long seed;        /* 42 */
+    double own_floor;               /* 0.005 */
+    double control_floor;           /* 0.005: a control wholly outside is biased */
+    double drift_margin;            /* 0.02: widens the stored comparison */
+    unsigned min_replicates;        /* 6 */
     unsigned looks[RULE_LOOKS_MAX]; /* replicate counts at which the judge looks: 6, 8 … */
     unsigned look_count;            /*   … ascending; the budget is the last look */
-    bool unclear_passes;     /* unclear = pass: exit 0 */
+    bool unclear_passes;            /* unclear = pass: exit 0 */
 };
 struct rule rule_default(void);
 
 /* ---- job ---- */
 
 enum job_kind { JOB_CHECK, JOB_PROMOTE };
-enum { JOB_REPOSITORY_BYTES = 140, JOB_KEY_BYTES = 256, JOB_REF_BYTES = 256,
-       JOB_URL_BYTES = 512 };
+enum {
+    JOB_REPOSITORY_BYTES = 140,
+    JOB_KEY_BYTES = 256,
+    JOB_REF_BYTES = 256,
+    JOB_URL_BYTES = 512
+};
 
 /* One piece of work for one device. What a step may say is `repository`, `pr` and `key`; the
  * rest is asked of GitHub or of git and pinned. */
 struct job {
-    long long id;                          /* row in the queue; 0 outside the daemon */
+    long long id; /* row in the queue; 0 outside the daemon */
     enum job_kind kind;
     char repository[JOB_REPOSITORY_BYTES]; /* "owner/name"; "" for a local repository */
     char device[MODEL_NAME_BYTES];
-    char key[JOB_KEY_BYTES];               /* repository id/run id/attempt/job */
-    int pr;                                /* 0: none (push, or two local commits) */
-    char base_ref[JOB_REF_BYTES];          /* "main" */
-    char head[MODEL_SHA_BYTES];            /* the PR's head; for a promotion, main's tip */
-    char base[MODEL_SHA_BYTES];            /* base tip when pinned */
-    char merge[MODEL_SHA_BYTES];           /* head merged into base: what is measured */
-    char run_url[JOB_URL_BYTES];           /* the Actions run, "" outside Actions */
+    char key[JOB_KEY_BYTES];      /* repository id/run id/attempt/job */
+    int pr;                       /* 0: none (push, or two local commits) */
+    char base_ref[JOB_REF_BYTES]; /* "main" */
+    char head[MODEL_SHA_BYTES];   /* the PR's head; for a promotion, main's tip */
+    char base[MODEL_SHA_BYTES];   /* base tip when pinned */
+    char merge[MODEL_SHA_BYTES];  /* head merged into base: what is measured */
+    char run_url[JOB_URL_BYTES];  /* the Actions run, "" outside Actions */
 };
 
 /* ---- verdict ---- */
 
-enum verdict { VERDICT_HELD, VERDICT_IMPROVED, VERDICT_UNCLEAR, VERDICT_UNMEASURED,
-               VERDICT_REGRESSED }; /* in the order of the roll-up: the worst counts */
+enum verdict {
+    VERDICT_HELD,
+    VERDICT_IMPROVED,
+    VERDICT_UNCLEAR,
+    VERDICT_UNMEASURED,
+    VERDICT_REGRESSED
+}; /* in the order of the roll-up: the worst counts */
 const char *verdict_name(enum verdict verdict);
 
 struct interval {
@@ -313,26 +322,26 @@ struct config_verdict {
     char reason[MODEL_TEXT_BYTES]; /* one line, for people */
     enum fault fault;
     enum against against;
-    struct change change;   /* head against `against` */
-    struct change own;      /* head against base */
-    struct change control;  /* control against anchor: what bias is left */
-    struct change stored;   /* head against baseline.json's samples, drift margin included */
-    double anchor_drift;    /* today's anchor against the stored one; 0 where unknown */
+    struct change change;  /* head against `against` */
+    struct change own;     /* head against base */
+    struct change control; /* control against anchor: what bias is left */
+    struct change stored;  /* head against baseline.json's samples, drift margin included */
+    double anchor_drift;   /* today's anchor against the stored one; 0 where unknown */
     bool anchor_drift_known;
-    bool anchor_drifted;    /* … beyond threshold + drift margin */
+    bool anchor_drifted;         /* … beyond threshold + drift margin */
     double median_ns[ARM_COUNT]; /* median over replicates of medians; 0 where unknown */
     struct interval median_ci[ARM_COUNT];
-    bool effects_known;     /* the four below: over replicate medians, head and `against` */
+    bool effects_known; /* the four below: over replicate medians, head and `against` */
     double hedges_g, cliffs_delta, p_value;
-    bool ci_overlap;        /* do the two arms' median intervals overlap? */
-    size_t replicates;      /* judged */
-    size_t marked;          /* left out */
-    size_t rounds;          /* unmarked */
+    bool ci_overlap;           /* do the two arms' median intervals overlap? */
+    size_t replicates;         /* judged */
+    size_t marked;             /* left out */
+    size_t rounds;             /* unmarked */
     size_t missing[ARM_COUNT]; /* of these, those without an arm that the config has */
     size_t attempts;
-    unsigned marks;         /* union of the marks seen */
-    unsigned looks;         /* how many looks the decision interval is corrected for */
-    bool wants_more;        /* unclear, and more replicates could settle it */
+    unsigned marks;  /* union of the marks seen */
+    unsigned looks;  /* how many looks the decision interval is corrected for */
+    bool wants_more; /* unclear, and more replicates could settle it */
 };
 
 /* Is `a` of more concern than `b`? The worse verdict is; among equals the larger loss, the
@@ -343,11 +352,11 @@ struct comparison {
     struct device device;
     struct config_verdict *configs; /* owned */
     size_t count;
-    enum verdict verdict;           /* the worst */
-    enum clause clause;             /* … of the worst config, or of the whole */
-    char reason[MODEL_TEXT_BYTES];  /* of the worst config, or of the whole */
+    enum verdict verdict;          /* the worst */
+    enum clause clause;            /* … of the worst config, or of the whole */
+    char reason[MODEL_TEXT_BYTES]; /* of the worst config, or of the whole */
     enum fault fault;
-    bool unclear_passes;            /* the rule asks for it, and no config forbids it */
+    bool unclear_passes; /* the rule asks for it, and no config forbids it */
 };
 void comparison_free(struct comparison *comparison);
 /* The process exit code of a comparison (enum exit_code). */

@@ -24,13 +24,13 @@ static const struct peaks table[] = {
     {"NVIDIA A30", "8.0", 933, 165, 24}, /* A30 datasheet 2022 */
 
     /* L2 of these: Ampere (GA102) whitepaper */
-    {"NVIDIA A10", "8.6", 600, 125, 6}, /* A10 datasheet 2021 */
+    {"NVIDIA A10", "8.6", 600, 125, 6},         /* A10 datasheet 2021 */
     {"NVIDIA A40", "8.6", 696, 149.7, 6},       /* A40 datasheet 2021 */
     {"NVIDIA RTX A6000", "8.6", 768, 154.8, 6}, /* datasheet 2020, 309.7 sparse */
     {"NVIDIA RTX A5000", "8.6", 768, 111.1, 6}, /* datasheet 2021, 222.2 sparse */
 
     /* L2 of these: Ada whitepaper 2.01 */
-    {"NVIDIA L4", "8.9", 300, 121, 48},     /* L4 datasheet 2023, 242 sparse */
+    {"NVIDIA L4", "8.9", 300, 121, 48},      /* L4 datasheet 2023, 242 sparse */
     {"NVIDIA L40S", "8.9", 864, 362.05, 96}, /* L40S datasheet 2023 */
     {"NVIDIA RTX 6000 Ada Generation", "8.9", 960, 364.2, 96}, /* Ada whitepaper 2.01 */
 
@@ -53,8 +53,7 @@ static const struct peaks table[] = {
 const struct peaks *peaks_find(const char *name, const char *capability)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (strcmp(table[i].name, name) == 0 &&
-            strcmp(table[i].capability, capability) == 0)
+        if (strcmp(table[i].name, name) == 0 && strcmp(table[i].capability, capability) == 0)
             return &table[i];
     return NULL;
 }

@@ -6,11 +6,11 @@
 #define RATCHET_PEAKS_H
 
 struct peaks {
-    const char *name;        /* "NVIDIA L4", as the driver gives it */
-    const char *capability;  /* "8.9" */
-    double dram_gb_s;        /* bytes per ns */
-    double fp16_tflop_s;     /* dense fp16/bf16 on tensor cores, 1000 operations per ns */
-    double l2_mib;           /* 0: the vendor does not say */
+    const char *name;       /* "NVIDIA L4", as the driver gives it */
+    const char *capability; /* "8.9" */
+    double dram_gb_s;       /* bytes per ns */
+    double fp16_tflop_s;    /* dense fp16/bf16 on tensor cores, 1000 operations per ns */
+    double l2_mib;          /* 0: the vendor does not say */
 };
 
 /* NULL where this GPU is not in the table. */

@@ -77,8 +77,8 @@ static void set_remote(struct pipeline *pipeline, const char *url)
 
 static int open_github(struct pipeline *pipeline, const char *token, struct err *err)
 {
-    const struct host_repository *repository =
-        host_find_repository(pipeline->host, pipeline->job.repository);
+    const struct host_repository *repository = host_find_repository(pipeline->host,
+                                                                    pipeline->job.repository);
     if (repository == NULL)
         return err_set(err, ERR_INPUT, "repository `%s` is not allowed on this host",
                        pipeline->job.repository);
@@ -96,7 +96,8 @@ static int open_github(struct pipeline *pipeline, const char *token, struct err 
                                        .repository = repository->name,
                                        .author = repository->author,
                                        .limits = &pipeline->host->limits};
-    return allow_submodules(pipeline, err) == 0 ? open_cache(pipeline, repository->name, err) : -1;
+    return allow_submodules(pipeline, err) == 0 ? open_cache(pipeline, repository->name, err)
+                                                : -1;
 }
 
 int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *request,
@@ -152,11 +153,11 @@ static int ask_github(struct pipeline *pipeline, struct err *err)
     memcpy(job->head, pull.head, sizeof job->head);
     memcpy(job->base_ref, pull.base_ref, sizeof job->base_ref);
     if (strcmp(pull.head_repository, job->repository) != 0)
-        return err_set(err, ERR_INPUT,
-                       "pull request #%d comes from the fork `%s`: code of forks is not run on "
-                       "this host",
-                       job->pr,
-                       pull.head_repository[0] == '\0' ? "(deleted)" : pull.head_repository);
+        return err_set(
+            err, ERR_INPUT,
+            "pull request #%d comes from the fork `%s`: code of forks is not run on "
+            "this host",
+            job->pr, pull.head_repository[0] == '\0' ? "(deleted)" : pull.head_repository);
     return 0;
 }
 
@@ -252,15 +253,17 @@ static void note_recipe(struct pipeline *pipeline, const struct kernel_source *m
     struct kernel_source same_recipe = *merge;
     same_recipe.recipe = base->recipe;
     if (!kernel_source_equal(base, &same_recipe))
-        pipeline_note(pipeline,
-                      "This pull request changes [kernel] path: each build sees the files under "
-                      "its own commit's paths.");
+        pipeline_note(
+            pipeline,
+            "This pull request changes [kernel] path: each build sees the files under "
+            "its own commit's paths.");
     if (strcmp(base->recipe.command, merge->recipe.command) != 0 ||
         strcmp(base->recipe.output, merge->recipe.output) != 0)
-        pipeline_note(pipeline,
-                      "This pull request changes how the kernel is built: head is built by its "
-                      "own recipe, `%.180s`; base by its own, `%.180s`.",
-                      merge->recipe.command, base->recipe.command);
+        pipeline_note(
+            pipeline,
+            "This pull request changes how the kernel is built: head is built by its "
+            "own recipe, `%.180s`; base by its own, `%.180s`.",
+            merge->recipe.command, base->recipe.command);
 }
 
 /* A build sees what lies under its commit's paths, and its recipe: where base and merge agree in
@@ -292,8 +295,8 @@ static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
     const char *const paths[] = {CONFIG_PATH, "baselines"};
     char first[256];
     bool differs;
-    if (git_differs(pipeline->repo, pipeline->job.base, pipeline->job.merge, paths, 2, &differs,
-                    first, err) != 0)
+    if (git_differs(pipeline->repo, pipeline->job.base, pipeline->job.merge, paths, 2,
+                    &differs, first, err) != 0)
         return -1;
     if (differs)
         pipeline_note(pipeline,
@@ -305,7 +308,8 @@ static int note_ignored_edits(struct pipeline *pipeline, struct err *err)
     struct err problem = {0};
     if (differs && pipeline_try_rules(pipeline, pipeline->job.merge, &problem) != 0)
         pipeline_note(pipeline,
-                      "As this pull request leaves it, " CONFIG_PATH " cannot be used: %.300s. "
+                      "As this pull request leaves it, " CONFIG_PATH
+                      " cannot be used: %.300s. "
                       "Once merged, nothing could be judged.",
                       problem.text);
     return 0;

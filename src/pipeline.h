@@ -32,11 +32,11 @@ enum { PIPELINE_NOTES_MAX = MODEL_CONFIGS_MAX + 16, SHORT_SHA = 10 };
 
 struct pipeline_request {
     const struct host *host;
-    const struct job *job;     /* copied */
-    const char *local;         /* path of a local repository: no GitHub; else NULL; not copied */
-    const char *token;         /* NULL: none */
-    const char *folder;        /* existing folder for what stays: samples, verdict, report, log */
-    const char *work;          /* existing empty folder for what goes; see sandbox_uid */
+    const struct job *job; /* copied */
+    const char *local;     /* path of a local repository: no GitHub; else NULL; not copied */
+    const char *token;     /* NULL: none */
+    const char *folder;    /* existing folder for what stays: samples, verdict, report, log */
+    const char *work;      /* existing empty folder for what goes; see sandbox_uid */
     void (*progress)(void *context, const char *line); /* one line of text, may be NULL */
     void *context;
 };
@@ -63,13 +63,13 @@ struct pipeline {
     bool has_calibration;
     struct calibration calibration;
     char calibration_problem[ERR_TEXT_BYTES]; /* why it cannot be used, or "" */
-    enum clause stage;         /* what an input of base that cannot be used means just now */
+    enum clause stage; /* what an input of base that cannot be used means just now */
     struct samples samples;
     struct comparison comparison;
-    struct buf log;            /* of the build that failed, or empty */
+    struct buf log; /* of the build that failed, or empty */
     char notes[PIPELINE_NOTES_MAX][MODEL_TEXT_BYTES];
     size_t note_count;
-    double build_s, bench_s;   /* where the time went */
+    double build_s, bench_s; /* where the time went */
     unsigned builds, cached;
 };
 
@@ -100,16 +100,17 @@ struct promotion_accept {
     size_t count;
     char who[64];
 };
-MUST_CHECK int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *accept,
-                                unsigned *wait_s, struct err *err);
+MUST_CHECK int pipeline_promote(struct pipeline *pipeline,
+                                const struct promotion_accept *accept, unsigned *wait_s,
+                                struct err *err);
 
 /* Write samples.json, verdict.json, explain.txt and report.md into the folder. */
 MUST_CHECK int pipeline_write(struct pipeline *pipeline, struct err *err);
 
 /* Set the status of a check, ratchet/<device> on the PR's head, at once and without the outbox:
  * that it is on its way ("pending"), or that it was cancelled ("error"). */
-MUST_CHECK int pipeline_announce(struct pipeline *pipeline, const char *state, const char *text,
-                                 struct err *err);
+MUST_CHECK int pipeline_announce(struct pipeline *pipeline, const char *state,
+                                 const char *text, struct err *err);
 
 /* Put comment and status into the outbox and send them. Trouble with GitHub is in `result`. */
 MUST_CHECK int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
@@ -179,9 +180,9 @@ MUST_CHECK int pipeline_measure(struct pipeline *pipeline, const char *head, boo
 struct bench_config;
 struct sandbox_bind;
 struct pipeline_libraries {
-    const struct bench_config *configs; /* one for each config of pipeline->config */
+    const struct bench_config *configs;     /* one for each config of pipeline->config */
     const char (*others)[MODEL_NAME_BYTES]; /* names of the arms from ARM_OTHER on */
-    const struct sandbox_bind *expose;  /* folders of libraries that these need */
+    const struct sandbox_bind *expose;      /* folders of libraries that these need */
     size_t expose_count;
 };
 /* Hold the device and measure them, until the rule's looks are over. The pipeline needs host,

@@ -248,10 +248,11 @@ static int build_anchor(struct pipeline *pipeline, struct arms *arms,
                   "anchor, by base's recipe,", &library, err) != 0)
             return -1;
         if (library->result.built)
-            pipeline_note(pipeline,
-                          "Anchor %.10s no longer builds by its own recipe (%.300s): it is built "
-                          "by base's.",
-                          entry->commit, first);
+            pipeline_note(
+                pipeline,
+                "Anchor %.10s no longer builds by its own recipe (%.300s): it is built "
+                "by base's.",
+                entry->commit, first);
     }
     if (library->result.built) {
         anchor->library = library;
@@ -288,13 +289,16 @@ static int find_anchor(struct pipeline *pipeline, struct arms *arms, size_t inde
                        struct err *err)
 {
     const struct config *config = &pipeline->config.configs[index];
-    const struct baseline_config *entry =
-        pipeline->has_baseline ? baseline_find(&pipeline->baseline, config->name) : NULL;
+    const struct baseline_config *entry = pipeline->has_baseline
+                                              ? baseline_find(&pipeline->baseline,
+                                                              config->name)
+                                              : NULL;
     if (entry != NULL && !problem_equal(&entry->config.problem, &config->problem)) {
-        pipeline_note(pipeline,
-                      "%s: the baseline's entry of that name is another problem: compared with "
-                      "base.",
-                      config->name);
+        pipeline_note(
+            pipeline,
+            "%s: the baseline's entry of that name is another problem: compared with "
+            "base.",
+            config->name);
         return 0;
     }
     if (entry == NULL)

@@ -31,7 +31,7 @@ struct arms {
     struct library *libraries; /* owned */
     size_t count;
     const struct library *head, *base; /* base NULL: no such arm */
-    struct anchor *anchors;    /* owned */
+    struct anchor *anchors;            /* owned */
     size_t anchor_count;
     const struct anchor *of_config[MODEL_CONFIGS_MAX]; /* NULL: base is the config's anchor */
 };

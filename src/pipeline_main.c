@@ -120,7 +120,8 @@ static int parse(const struct buf *text, const char *path, struct main_verdict *
         json_get_string(json, "schema", &root, word, sizeof word, err) != 0)
         return -1;
     if (strcmp(word, schema) != 0)
-        return err_set(err, ERR_INPUT, "%s: schema: expected `%s`, not `%s`", path, schema, word);
+        return err_set(err, ERR_INPUT, "%s: schema: expected `%s`, not `%s`", path, schema,
+                       word);
     if (get_commit(json, "commit", &root, out->commit, err) != 0 ||
         json_get_object(json, "losses", &root, &losses, err) != 0 ||
         read_losses(losses, &at, out, err) != 0 ||
@@ -162,8 +163,8 @@ bool pipeline_load_main(struct pipeline *pipeline, struct main_verdict *out)
 {
     struct err problem = {0};
     bool found = false;
-    if (main_verdict_find(pipeline->host, pipeline->repository->name, pipeline->job.device, out,
-                          &found, &problem) == 0)
+    if (main_verdict_find(pipeline->host, pipeline->repository->name, pipeline->job.device,
+                          out, &found, &problem) == 0)
         return found;
     pipeline_say(pipeline, "main's last verdict is not known: %s", problem.text);
     return false;
@@ -223,7 +224,8 @@ static void note_losses(struct pipeline *pipeline, const struct main_verdict *no
         const struct main_loss *loss = &now->losses[i];
         const struct config_verdict *row = find_row(&now->comparison, loss->config);
         if (row != NULL && is_lost(row) && strcmp(loss->since, now->commit) != 0)
-            pipeline_note(pipeline, "%s: lost since %.*s", loss->config, SHORT_SHA, loss->since);
+            pipeline_note(pipeline, "%s: lost since %.*s", loss->config, SHORT_SHA,
+                          loss->since);
     }
 }
 
@@ -323,8 +325,8 @@ void pipeline_quote_main(struct pipeline *pipeline)
     size_t more = 0;
     const struct comparison *check = &pipeline->comparison;
     if (pipeline->repository == NULL || !pipeline->has_config ||
-        (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0) || !pipeline_load_main(pipeline, &kept) ||
-        !same_kernel(pipeline, kept.commit))
+        (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0) ||
+        !pipeline_load_main(pipeline, &kept) || !same_kernel(pipeline, kept.commit))
         return;
     if (kept.comparison.count == 0 && kept.comparison.verdict == VERDICT_UNMEASURED &&
         (check->count == 0 || check->clause == CLAUSE_IDENTICAL_CODE))
@@ -342,5 +344,6 @@ void pipeline_quote_main(struct pipeline *pipeline)
             quote_unmeasured(pipeline, row, kept.commit);
     }
     if (more > 0)
-        pipeline_note(pipeline, "Main lost or could not be measured on %zu configs more.", more);
+        pipeline_note(pipeline, "Main lost or could not be measured on %zu configs more.",
+                      more);
 }

@@ -74,13 +74,15 @@ static size_t attempts_max(const struct pipeline *pipeline)
     return 2 * planned < limit ? 2 * planned : limit;
 }
 
-static bool choose(const struct pipeline *pipeline, size_t target, const bool *open, bool *want)
+static bool choose(const struct pipeline *pipeline, size_t target, const bool *open,
+                   bool *want)
 {
     bool any = false;
     for (size_t i = 0; i < pipeline->samples.count; i++) {
         const struct config_samples *config = &pipeline->samples.configs[i];
         want[i] = open[i] && !config->identical && config->fault == FAULT_NONE &&
-                  config_samples_unmarked(config) < target && config->attempts < attempts_max(pipeline);
+                  config_samples_unmarked(config) < target &&
+                  config->attempts < attempts_max(pipeline);
         any = any || want[i];
     }
     return any;
@@ -126,8 +128,9 @@ static int look_until_settled(struct pipeline *pipeline, const struct bench_requ
 int pipeline_device_lock(const struct host *host, const char *device, const struct gpu *gpu,
                          char out[FILE_PATH_BYTES], struct err *err)
 {
-    return gpu == NULL ? file_path(out, err, "%s/ratchet-%s.lock", host->lock_dir, device)
-                       : file_path(out, err, "%s/ratchet-gpu-%s.lock", host->lock_dir, gpu->id);
+    return gpu == NULL
+               ? file_path(out, err, "%s/ratchet-%s.lock", host->lock_dir, device)
+               : file_path(out, err, "%s/ratchet-gpu-%s.lock", host->lock_dir, gpu->id);
 }
 
 /* What is held while a device is measured on. */
@@ -172,10 +175,12 @@ static int settle_clocks(struct pipeline *pipeline, const struct gpu *gpu, struc
     bool undone = false;
     if (gpu_clocks_undo(gpu, folder, &undone, &why) != 0)
         snprintf(policy, sizeof policy, "locked by a run that was killed: %.400s", why.text);
-    else if (mhz > 0 && gpu_clocks_lock(gpu, mhz, folder, hold->lock, &hold->clocks, &why) == 0)
+    else if (mhz > 0 &&
+             gpu_clocks_lock(gpu, mhz, folder, hold->lock, &hold->clocks, &why) == 0)
         snprintf(policy, sizeof policy, "locked at %u MHz", mhz);
     else if (mhz > 0)
-        snprintf(policy, sizeof policy, "as found; %u MHz were refused: %.400s", mhz, why.text);
+        snprintf(policy, sizeof policy, "as found; %u MHz were refused: %.400s", mhz,
+                 why.text);
     if (undone)
         pipeline_say(pipeline, "unlocked the clocks that a killed run had left locked");
     if (environment_set(&pipeline->samples.environment, "clock_policy", policy) != 0)
@@ -351,15 +356,16 @@ int pipeline_measure(struct pipeline *pipeline, const char *head, bool with_base
     return bench(pipeline, arms, benches, err);
 }
 
-int pipeline_lend(struct pipeline *pipeline, const char *commit, const struct pipeline_lab *lab,
-                  struct err *err)
+int pipeline_lend(struct pipeline *pipeline, const char *commit,
+                  const struct pipeline_lab *lab, struct err *err)
 {
     struct arms *arms __attribute__((cleanup(arms_free))) = arms_new(pipeline, err);
     struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
     struct bench_request request;
     struct gpu_watch watch = {0};
     struct gpu gpu;
-    if (arms == NULL || arms_build_one(pipeline, arms, commit, "kernel", &arms->head, err) != 0)
+    if (arms == NULL ||
+        arms_build_one(pipeline, arms, commit, "kernel", &arms->head, err) != 0)
         return -1;
     if (!arms->head->result.built)
         return err_set(err, ERR_INPUT, "%.10s: %.480s", commit, arms->head->result.failure);

@@ -93,7 +93,8 @@ static bool accepted_by_label(struct pipeline *pipeline, char who[64])
         return false;
     }
     if (!may_write)
-        pipeline_note(pipeline, "The label %s on #%d was put there by %s, who may not write here",
+        pipeline_note(pipeline,
+                      "The label %s on #%d was put there by %s, who may not write here",
                       ACCEPT_LABEL, pull.number, who);
     return may_write;
 }
@@ -129,10 +130,10 @@ static bool could_move(const struct pipeline *pipeline, const struct promotion_a
             return true;
     for (size_t i = 0; i < pipeline->comparison.count; i++) {
         const struct config_verdict *verdict = &pipeline->comparison.configs[i];
-        const struct baseline_config *entry =
-            pipeline->has_baseline
-                ? baseline_find(&pipeline->baseline, verdict->config.name)
-                : NULL;
+        const struct baseline_config *entry = pipeline->has_baseline
+                                                  ? baseline_find(&pipeline->baseline,
+                                                                  verdict->config.name)
+                                                  : NULL;
         if (verdict->verdict == VERDICT_IMPROVED || entry == NULL ||
             !problem_equal(&entry->config.problem, &verdict->config.problem))
             return true;
@@ -187,10 +188,11 @@ static void say_end(struct pipeline *pipeline, const struct promote_result *resu
         snprintf(text, sizeof text, "Baseline promoted: commit %s on %s.", result->commit,
                  pipeline->job.base_ref);
     else
-        snprintf(text, sizeof text,
-                 "%.40s declined the push (%.200s): the promotion stands on branch %.80s%s%.100s.",
-                 pipeline->job.base_ref, result->declined, result->branch,
-                 result->pull_url[0] != '\0' ? ", pull request " : "", result->pull_url);
+        snprintf(
+            text, sizeof text,
+            "%.40s declined the push (%.200s): the promotion stands on branch %.80s%s%.100s.",
+            pipeline->job.base_ref, result->declined, result->branch,
+            result->pull_url[0] != '\0' ? ", pull request " : "", result->pull_url);
     pipeline_note(pipeline, "%s", text);
     pipeline_say(pipeline, "%s", text);
 }
@@ -229,19 +231,19 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
         accepted[i] = accept->configs[i];
     for (size_t i = 0; i < runs->forgotten.count; i++)
         lost[i] = runs->forgotten.configs[i];
-    struct promotion_request request = {
-        .old = pipeline->has_baseline ? &pipeline->baseline : NULL,
-        .first = &runs->first,
-        .second = &pipeline->samples,
-        .first_verdict = &runs->first_verdict,
-        .second_verdict = &pipeline->comparison,
-        .accepted = accepted,
-        .accepted_count = accept->count,
-        .lost = lost,
-        .lost_count = runs->forgotten.count,
-        .who = accept->who,
-        .commit = pipeline->job.head,
-        .now = now};
+    struct promotion_request request = {.old = pipeline->has_baseline ? &pipeline->baseline
+                                                                      : NULL,
+                                        .first = &runs->first,
+                                        .second = &pipeline->samples,
+                                        .first_verdict = &runs->first_verdict,
+                                        .second_verdict = &pipeline->comparison,
+                                        .accepted = accepted,
+                                        .accepted_count = accept->count,
+                                        .lost = lost,
+                                        .lost_count = runs->forgotten.count,
+                                        .who = accept->who,
+                                        .commit = pipeline->job.head,
+                                        .now = now};
     struct baseline next __attribute__((cleanup(baseline_free))) = {0};
     BUF_AUTO json;
     BUF_AUTO message;
@@ -258,17 +260,17 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
         file_path(path, err, "baselines/%s/baseline.json", pipeline->job.device) != 0)
         return -1;
     write_message(pipeline, moves, move_count, &message);
-    struct promote_request push = {
-        .repo = pipeline->repo,
-        .remote = &pipeline->remote,
-        .github = pipeline->repository == NULL ? NULL : &pipeline->github,
-        .branch = pipeline->job.base_ref,
-        .tip = pipeline->job.base,
-        .path = path,
-        .bytes = json.data,
-        .len = json.len,
-        .device = pipeline->job.device,
-        .message = message.data};
+    struct promote_request push = {.repo = pipeline->repo,
+                                   .remote = &pipeline->remote,
+                                   .github = pipeline->repository == NULL ? NULL
+                                                                          : &pipeline->github,
+                                   .branch = pipeline->job.base_ref,
+                                   .tip = pipeline->job.base,
+                                   .path = path,
+                                   .bytes = json.data,
+                                   .len = json.len,
+                                   .device = pipeline->job.device,
+                                   .message = message.data};
     struct promote_result result = {0};
     if (promote_push(&push, &result, err) != 0)
         return -1;
@@ -292,14 +294,16 @@ static int follow_main(struct pipeline *pipeline, bool *same, struct err *err)
     if (git_fetch(pipeline->repo, &pipeline->remote, ref, tip, err) != 0 ||
         pipeline_same_kernel(pipeline, &pipeline->config.source, pipeline->job.head, tip, same,
                              first, err) != 0 ||
-        git_differs(pipeline->repo, pipeline->job.head, tip, conf, 1, &differs, NULL, err) != 0)
+        git_differs(pipeline->repo, pipeline->job.head, tip, conf, 1, &differs, NULL, err) !=
+            0)
         return -1;
     if (*same && differs)
         snprintf(first, sizeof first, CONFIG_PATH);
     *same = *same && !differs;
     if (!*same) {
-        pipeline_note(pipeline, "Main moved on to %.10s, which changes %s: its own push decides.",
-                      tip, first);
+        pipeline_note(pipeline,
+                      "Main moved on to %.10s, which changes %s: its own push decides.", tip,
+                      first);
         return 0;
     }
     memcpy(pipeline->job.base, tip, sizeof pipeline->job.base);
@@ -311,8 +315,7 @@ static int settle(struct pipeline *pipeline, struct runs *runs,
 {
     const struct rule *rule = &pipeline->config.rule;
     for (int race = 0; race < RACES_MAX; race++) {
-        const struct baseline *baseline =
-            pipeline->has_baseline ? &pipeline->baseline : NULL;
+        const struct baseline *baseline = pipeline->has_baseline ? &pipeline->baseline : NULL;
         pipeline_mark_retired(pipeline);
         pipeline_find_forgotten(pipeline, accept, &runs->forgotten);
         comparison_free(&runs->first_verdict);
@@ -331,7 +334,8 @@ static int settle(struct pipeline *pipeline, struct runs *runs,
         if (!same)
             return 0;
     }
-    return err_set(err, ERR_HOST, "main moved %d times while the baseline was pushed", RACES_MAX);
+    return err_set(err, ERR_HOST, "main moved %d times while the baseline was pushed",
+                   RACES_MAX);
 }
 
 static unsigned seconds_left(const struct pipeline *pipeline, time_t since)

@@ -28,8 +28,9 @@ static int report_text(struct pipeline *pipeline, struct buf *out, struct err *e
         .baseline = pipeline->has_baseline ? &pipeline->baseline : NULL,
         .rule = pipeline->has_config ? &pipeline->config.rule : NULL,
         .calibration = pipeline->has_calibration ? &pipeline->calibration : NULL,
-        .calibration_problem =
-            pipeline->calibration_problem[0] != '\0' ? pipeline->calibration_problem : NULL,
+        .calibration_problem = pipeline->calibration_problem[0] != '\0'
+                                   ? pipeline->calibration_problem
+                                   : NULL,
         .log = pipeline->log.len > 0 ? pipeline->log.data : NULL,
         .log_len = pipeline->log.len,
         .notes = notes,
@@ -154,8 +155,8 @@ int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
         const char *state = comparison_exit(&pipeline->comparison) == EXIT_HELD ? "success"
                             : pipeline->comparison.verdict == VERDICT_REGRESSED ? "failure"
                                                                                 : "error";
-        if (outbox_put_status(outbox, job->id, job->repository, job->head, context, state, line,
-                              job->run_url, err) != 0)
+        if (outbox_put_status(outbox, job->id, job->repository, job->head, context, state,
+                              line, job->run_url, err) != 0)
             return -1;
     }
     return outbox_send(outbox, job->id, &pipeline->github, result, err);

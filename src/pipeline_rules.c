@@ -61,11 +61,12 @@ static void read_calibration(struct pipeline *pipeline, const char *commit)
     BUF_AUTO json;
     buf_init(&json, limits->calibration_bytes);
     pipeline->calibration_problem[0] = '\0';
-    pipeline->has_calibration =
-        read_recorded(pipeline, commit, "calibration.json", &json, name, &problem) == 0 &&
-        calibration_parse(json.data, json.len, name, limits, &pipeline->calibration,
-                          &problem) == 0 &&
-        right_device(pipeline, &pipeline->calibration.device, name, &problem) == 0;
+    pipeline->has_calibration = read_recorded(pipeline, commit, "calibration.json", &json,
+                                              name, &problem) == 0 &&
+                                calibration_parse(json.data, json.len, name, limits,
+                                                  &pipeline->calibration, &problem) == 0 &&
+                                right_device(pipeline, &pipeline->calibration.device, name,
+                                             &problem) == 0;
     if (pipeline->has_calibration || problem.class == ERR_NOT_FOUND)
         return;
     err_write_context(&problem, "calibration.json %s",
@@ -81,7 +82,8 @@ static int read_conf(struct pipeline *pipeline, const char *commit, struct buf *
         return -1;
     if (git_read_file(pipeline->repo, commit, CONFIG_PATH, out, err) == 0)
         return 0;
-    err->class = err->class == ERR_NOT_FOUND || err->class == ERR_LIMIT ? ERR_INPUT : err->class;
+    err->class = err->class == ERR_NOT_FOUND || err->class == ERR_LIMIT ? ERR_INPUT
+                                                                        : err->class;
     return err_wrap(err, "%s", name);
 }
 
@@ -133,8 +135,8 @@ int pipeline_read_rules(struct pipeline *pipeline, const char *commit, struct er
 
 int pipeline_try_rules(struct pipeline *pipeline, const char *commit, struct err *err)
 {
-    struct ratchet_config *config __attribute__((cleanup(free_config))) =
-        calloc(1, sizeof *config);
+    struct ratchet_config *config
+        __attribute__((cleanup(free_config))) = calloc(1, sizeof *config);
     return config == NULL ? err_set(err, ERR_HOST, "out of memory for " CONFIG_PATH)
                           : parse_conf(pipeline, commit, config, err);
 }
@@ -179,7 +181,8 @@ static int check_path_at(struct pipeline *pipeline, const char *path, const char
                        path, where, SHORT_SHA, commit);
     if (kind == GIT_PATH_SUBMODULE && strcmp(where, path) != 0 &&
         look_inside(pipeline, path, commit, err) != 0)
-        return err_wrap(err, CONFIG_PATH ": kernel.path: `%s` at %.*s", path, SHORT_SHA, commit);
+        return err_wrap(err, CONFIG_PATH ": kernel.path: `%s` at %.*s", path, SHORT_SHA,
+                        commit);
     *there = *there || kind != GIT_PATH_ABSENT;
     if (kind == GIT_PATH_ABSENT && where[0] != '\0')
         memcpy(near, where, sizeof where);
@@ -196,11 +199,11 @@ static int check_path(struct pipeline *pipeline, const char *path, const char *c
             return -1;
     if (there)
         return 0;
-    return err_set(err, ERR_INPUT,
-                   CONFIG_PATH ": kernel.path: `%s` names no file or folder%s%s%s: nothing would "
-                               "be guarded",
-                   path, near[0] != '\0' ? " (there is `" : "", near,
-                   near[0] != '\0' ? "`)" : "");
+    return err_set(
+        err, ERR_INPUT,
+        CONFIG_PATH ": kernel.path: `%s` names no file or folder%s%s%s: nothing would "
+                    "be guarded",
+        path, near[0] != '\0' ? " (there is `" : "", near, near[0] != '\0' ? "`)" : "");
 }
 
 int pipeline_check_paths(struct pipeline *pipeline, const struct kernel_source *source,
@@ -237,7 +240,8 @@ int pipeline_same_kernel(struct pipeline *pipeline, const struct kernel_source *
     if (*same)
         return 0;
     /* The key decides; this finds a name for it, where it is not within a submodule. */
-    if (git_differs(pipeline->repo, old_commit, new_commit, paths, count, &named, first, err) != 0)
+    if (git_differs(pipeline->repo, old_commit, new_commit, paths, count, &named, first,
+                    err) != 0)
         return -1;
     if (!named)
         snprintf(first, 256, "a submodule");

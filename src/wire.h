@@ -76,7 +76,7 @@ enum {
     WIRE_VERSION = 2,
     WIRE_LINE_BYTES = 1024,
     WIRE_TEXT_BYTES = 400,
-    WIRE_NAME_BYTES = 64,    /* FILE, NAME, DEVICE, NUL included: letters, digits, `_-.` */
+    WIRE_NAME_BYTES = 64, /* FILE, NAME, DEVICE, NUL included: letters, digits, `_-.` */
     WIRE_WORDS_MAX = 160, /* of a command */
     WIRE_SLOTS_MAX = 64,
     WIRE_CPUS_MAX = 128,

@@ -33,13 +33,13 @@ static enum err_class class_of(int code)
         int code;
         enum err_class class;
     } classes[] = {
-        {SQLITE_NOTADB, ERR_INPUT},   {SQLITE_CORRUPT, ERR_INPUT},
-        {SQLITE_FULL, ERR_HOST},      {SQLITE_IOERR, ERR_HOST},
-        {SQLITE_CANTOPEN, ERR_HOST},  {SQLITE_READONLY, ERR_HOST},
-        {SQLITE_PERM, ERR_HOST},      {SQLITE_NOMEM, ERR_HOST},
-        {SQLITE_PROTOCOL, ERR_HOST},  {SQLITE_NOLFS, ERR_HOST},
-        {SQLITE_BUSY, ERR_TIMEOUT},   {SQLITE_LOCKED, ERR_TIMEOUT},
-        {SQLITE_TOOBIG, ERR_LIMIT},   {SQLITE_CONSTRAINT, ERR_CONFLICT},
+        {SQLITE_NOTADB, ERR_INPUT},  {SQLITE_CORRUPT, ERR_INPUT},
+        {SQLITE_FULL, ERR_HOST},     {SQLITE_IOERR, ERR_HOST},
+        {SQLITE_CANTOPEN, ERR_HOST}, {SQLITE_READONLY, ERR_HOST},
+        {SQLITE_PERM, ERR_HOST},     {SQLITE_NOMEM, ERR_HOST},
+        {SQLITE_PROTOCOL, ERR_HOST}, {SQLITE_NOLFS, ERR_HOST},
+        {SQLITE_BUSY, ERR_TIMEOUT},  {SQLITE_LOCKED, ERR_TIMEOUT},
+        {SQLITE_TOOBIG, ERR_LIMIT},  {SQLITE_CONSTRAINT, ERR_CONFLICT},
     };
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
         if (classes[i].code == (code & 0xff))
@@ -50,8 +50,7 @@ static enum err_class class_of(int code)
 static int fail(const struct db *db, int code, struct err *err)
 {
     return err_set(err, class_of(code), "database `%s`: %s", db->path,
-                   db->handle == NULL ? sqlite3_errstr(code)
-                                      : sqlite3_errmsg(db->handle));
+                   db->handle == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(db->handle));
 }
 
 /* ---- open and close ---- */
@@ -104,13 +103,12 @@ static int switch_to_wal(struct db *db, struct err *err)
 
 /* The schema and its version go in together or not at all, so a file whose creator was
  * killed is either empty or whole. */
-static int check_or_create(struct db *db, const char *schema, int version,
-                           struct err *err)
+static int check_or_create(struct db *db, const char *schema, int version, struct err *err)
 {
     long long there = 0;
     long long tables = 0;
-    if (query_int(db, "PRAGMA user_version", &there, err) < 0
-        || query_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err) < 0)
+    if (query_int(db, "PRAGMA user_version", &there, err) != 0 ||
+        query_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err) != 0)
         return -1;
     if (there == version)
         return 0;
@@ -120,7 +118,7 @@ static int check_or_create(struct db *db, const char *schema, int version,
                        db->path, there, version);
     char pragma[64];
     sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version = %d", version);
-    if (db_exec(db, schema, err) < 0 || db_exec(db, pragma, err) < 0)
+    if (db_exec(db, schema, err) != 0 || db_exec(db, pragma, err) != 0)
         return -1;
     return 0;
 }
@@ -143,14 +141,14 @@ static int set_up(struct db *db, const char *schema, int version, struct err *er
 {
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     sqlite3_extended_result_codes(db->handle, 1);
-    if (switch_to_wal(db, err) < 0
-        || db_exec(db,
-                   "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                   "PRAGMA trusted_schema = OFF",
-                   err) < 0
-        || check_pages(db, err) < 0 || db_begin(db, err) < 0)
+    if (switch_to_wal(db, err) != 0 ||
+        db_exec(db,
+                "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                "PRAGMA trusted_schema = OFF",
+                err) != 0 ||
+        check_pages(db, err) != 0 || db_begin(db, err) != 0)
         return -1;
-    if (check_or_create(db, schema, version, err) < 0) {
+    if (check_or_create(db, schema, version, err) != 0) {
         db_rollback(db);
         return -1;
     }
@@ -160,7 +158,7 @@ static int set_up(struct db *db, const char *schema, int version, struct err *er
 int db_open(const char *path, const char *schema, int version, struct db **out,
             struct err *err)
 {
-    if (create_private(path, err) < 0)
+    if (create_private(path, err) != 0)
         return -1;
     struct db *db = calloc(1, sizeof *db);
     char *copy = strdup(path);
@@ -173,7 +171,7 @@ int db_open(const char *path, const char *schema, int version, struct db **out,
     int code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE, NULL);
     if (code != SQLITE_OK)
         fail(db, code, err);
-    if (code != SQLITE_OK || set_up(db, schema, version, err) < 0) {
+    if (code != SQLITE_OK || set_up(db, schema, version, err) != 0) {
         db_close(&db);
         return -1;
     }
@@ -204,7 +202,7 @@ static int check_owner(const struct db *db, struct err *err)
 
 int db_exec(struct db *db, const char *sql, struct err *err)
 {
-    if (check_owner(db, err) < 0)
+    if (check_owner(db, err) != 0)
         return -1;
     int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
     return code == SQLITE_OK ? 0 : fail(db, code, err);
@@ -232,7 +230,7 @@ static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
 static int prepare(struct db *db, struct db_stmt **out, struct err *err, const char *sql,
                    const char *types, va_list args)
 {
-    if (check_owner(db, err) < 0)
+    if (check_owner(db, err) != 0)
         return -1;
     struct db_stmt *stmt = calloc(1, sizeof *stmt);
     if (stmt == NULL)

@@ -27,7 +27,8 @@ MUST_CHECK int db_prepare(struct db *db, struct db_stmt **stmt, struct err *err,
 MUST_CHECK int db_step(struct db_stmt *stmt, struct err *err);
 long long db_int(struct db_stmt *stmt, int column);
 double db_real(struct db_stmt *stmt, int column);
-const char *db_text(struct db_stmt *stmt, int column); /* borrowed until the next step; NULL → "" */
+const char *db_text(struct db_stmt *stmt,
+                    int column); /* borrowed until the next step; NULL → "" */
 void db_finish(struct db_stmt **stmt);
 #define DB_STMT_AUTO __attribute__((cleanup(db_finish))) struct db_stmt
 

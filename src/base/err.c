@@ -14,8 +14,8 @@ static void keep_one_line(char *text)
             *c = '?';
 }
 
-__attribute__((format(printf, 3, 0)))
-static void format_text(struct err *err, enum err_class class, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+format_text(struct err *err, enum err_class class, const char *format, va_list args)
 {
     err->class = class;
     err->errnum = 0;
@@ -48,7 +48,8 @@ static enum err_class class_of_errno(enum err_class class, int errnum)
     }
 }
 
-void err_write_errno(struct err *err, enum err_class class, int errnum, const char *format, ...)
+void err_write_errno(struct err *err, enum err_class class, int errnum, const char *format,
+                     ...)
 {
     if (err == NULL)
         return;

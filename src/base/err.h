@@ -54,8 +54,8 @@ void err_write(struct err *err, enum err_class class, const char *format, ...)
 /* The same with `: strerror(errnum)` appended. ENOSPC, EDQUOT and the like become ERR_HOST
  * whatever `class` says, since no input is at fault for a full disk. */
 #define err_errno(...) (err_write_errno(__VA_ARGS__), err_failed())
-void err_write_errno(struct err *err, enum err_class class, int errnum, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void err_write_errno(struct err *err, enum err_class class, int errnum, const char *format,
+                     ...) __attribute__((format(printf, 4, 5)));
 
 /* Put `context: ` in front of an error that is on its way out. */
 #define err_wrap(...) (err_write_context(__VA_ARGS__), err_failed())

@@ -44,7 +44,8 @@ MUST_CHECK int file_tree_bytes(const char *path, unsigned long long *bytes, stru
 MUST_CHECK int file_lock(const char *path, bool wait, int *fd, struct err *err);
 
 void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES]);
-MUST_CHECK int file_sha256_path(const char *path, char out[FILE_SHA256_BYTES], struct err *err);
+MUST_CHECK int file_sha256_path(const char *path, char out[FILE_SHA256_BYTES],
+                                struct err *err);
 
 /* By their names alone: is `path` the folder itself, or something in it? "" is above all. */
 bool file_is_at_or_below(const char *path, const char *folder);

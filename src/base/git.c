@@ -49,8 +49,7 @@ int gitlib_start(struct err *err)
 const char *gitlib_words(void)
 {
     const git_error *last = git_error_last();
-    return last == NULL || last->message == NULL ? "libgit2 gave no reason"
-                                                 : last->message;
+    return last == NULL || last->message == NULL ? "libgit2 gave no reason" : last->message;
 }
 
 static enum err_class class_of_code(int code)
@@ -99,12 +98,11 @@ int gitlib_oid(const char *sha, git_oid *oid, struct err *err)
     return 0;
 }
 
-int gitlib_commit(struct git_repo *repo, const char *sha, git_commit **commit,
-                  struct err *err)
+int gitlib_commit(struct git_repo *repo, const char *sha, git_commit **commit, struct err *err)
 {
     git_oid oid;
     git_repository *lib;
-    if (gitlib_oid(sha, &oid, err) < 0 || gitlib_repo(repo, &lib, err) < 0)
+    if (gitlib_oid(sha, &oid, err) != 0 || gitlib_repo(repo, &lib, err) != 0)
         return -1;
     git_error_clear();
     int code = git_commit_lookup(commit, lib, &oid);
@@ -158,11 +156,11 @@ static int limit_memory(struct err *err)
 static int limited(void *context, struct err *err)
 {
     const struct call *call = context;
-    return limit_memory(err) < 0 ? -1 : call->function(call->context, err);
+    return limit_memory(err) != 0 ? -1 : call->function(call->context, err);
 }
 
-int gitlib_call(struct git_repo *repo, int (*function)(void *, struct err *),
-                void *context, unsigned wall_ms, struct err *err)
+int gitlib_call(struct git_repo *repo, int (*function)(void *, struct err *), void *context,
+                unsigned wall_ms, struct err *err)
 {
     git_repository_free(repo->lib);
     repo->lib = NULL;
@@ -172,8 +170,8 @@ int gitlib_call(struct git_repo *repo, int (*function)(void *, struct err *),
 
 char *gitlib_share(struct err *err)
 {
-    void *page = mmap(NULL, SHARE_BYTES, PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *page = mmap(NULL, SHARE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                      -1, 0);
     if (page == MAP_FAILED) {
         err_errno(err, ERR_HOST, errno, "cannot share memory with a child");
         return NULL;
@@ -193,7 +191,7 @@ int git_resolve(struct git_repo *repo, const char *name, char sha[GIT_SHA_BYTES]
                 struct err *err)
 {
     git_repository *lib;
-    if (gitlib_repo(repo, &lib, err) < 0)
+    if (gitlib_repo(repo, &lib, err) != 0)
         return -1;
     LIB_AUTO(object) *found = NULL;
     LIB_AUTO(object) *commit = NULL;
@@ -227,7 +225,7 @@ int git_read_commit(struct git_repo *repo, const char *sha, struct git_commit_in
                     struct err *err)
 {
     LIB_AUTO(commit) *commit = NULL;
-    if (gitlib_commit(repo, sha, &commit, err) < 0)
+    if (gitlib_commit(repo, sha, &commit, err) != 0)
         return -1;
     *out = (struct git_commit_info){.parent_count = git_commit_parentcount(commit),
                                     .time = git_commit_time(commit)};
@@ -247,8 +245,8 @@ int git_is_ancestor(struct git_repo *repo, const char *ancestor, const char *des
 {
     LIB_AUTO(commit) *old = NULL;
     LIB_AUTO(commit) *new = NULL;
-    if (gitlib_commit(repo, ancestor, &old, err) < 0 ||
-        gitlib_commit(repo, descendant, &new, err) < 0)
+    if (gitlib_commit(repo, ancestor, &old, err) != 0 ||
+        gitlib_commit(repo, descendant, &new, err) != 0)
         return -1;
     if (strcmp(ancestor, descendant) == 0) {
         *yes = true;
@@ -298,14 +296,14 @@ static int write_merge(git_repository *lib, const struct merge *merge, git_index
     if (code == 0)
         code = git_tree_lookup(&tree, lib, &tree_id);
     if (code == 0)
-        code = git_signature_new(&who, "ratchet", "ratchet@localhost",
-                                 git_commit_time(theirs), 0);
+        code = git_signature_new(&who, "ratchet", "ratchet@localhost", git_commit_time(theirs),
+                                 0);
     if (code == 0)
         code = git_commit_create(&commit_id, lib, NULL, who, who, NULL, message, tree, 2,
                                  parents);
     if (code < 0)
-        return gitlib_error(err, code, "cannot write the merge of %s into %s",
-                            merge->theirs, merge->ours);
+        return gitlib_error(err, code, "cannot write the merge of %s into %s", merge->theirs,
+                            merge->ours);
     git_oid_tostr(merge->sha, GIT_SHA_BYTES, &commit_id);
     return 0;
 }
@@ -318,9 +316,9 @@ static int merge_in_child(void *context, struct err *err)
     LIB_AUTO(commit) *theirs = NULL;
     LIB_AUTO(index) *index = NULL;
     git_oid ours_id, theirs_id;
-    if (gitlib_open(merge->path, &lib, err) < 0 ||
-        gitlib_oid(merge->ours, &ours_id, err) < 0 ||
-        gitlib_oid(merge->theirs, &theirs_id, err) < 0)
+    if (gitlib_open(merge->path, &lib, err) != 0 ||
+        gitlib_oid(merge->ours, &ours_id, err) != 0 ||
+        gitlib_oid(merge->theirs, &theirs_id, err) != 0)
         return -1;
     git_error_clear();
     int code = git_commit_lookup(&ours, lib, &ours_id);
@@ -331,8 +329,7 @@ static int merge_in_child(void *context, struct err *err)
     if (code == 0)
         code = git_merge_commits(&index, lib, ours, theirs, &options);
     if (code < 0)
-        return gitlib_error(err, code, "cannot merge %s into %s", merge->theirs,
-                            merge->ours);
+        return gitlib_error(err, code, "cannot merge %s into %s", merge->theirs, merge->ours);
     if (git_index_has_conflicts(index))
         return name_conflict(index, merge, err);
     return write_merge(lib, merge, index, ours, theirs, err);
@@ -345,9 +342,8 @@ int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
     SHARED_AUTO *page = gitlib_share(err);
     if (page == NULL)
         return -1;
-    struct merge merge = {
-        .path = repo->path, .ours = ours, .theirs = theirs, .sha = page};
-    if (gitlib_call(repo, merge_in_child, &merge, MERGE_MS, err) < 0)
+    struct merge merge = {.path = repo->path, .ours = ours, .theirs = theirs, .sha = page};
+    if (gitlib_call(repo, merge_in_child, &merge, MERGE_MS, err) != 0)
         return -1;
     memcpy(sha, page, GIT_SHA_BYTES);
     return 0;

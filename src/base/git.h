@@ -22,9 +22,9 @@ struct git_repo;
 
 /* Where a repository is and how to speak to it. */
 struct git_remote_spec {
-    const char *url;      /* https://…, http://127.0.0.1…, or a local path */
-    const char *token;    /* password of user x-access-token; NULL: none */
-    unsigned timeout_ms;  /* of one fetch or push; it runs in a child that is killed */
+    const char *url;              /* https://…, http://127.0.0.1…, or a local path */
+    const char *token;            /* password of user x-access-token; NULL: none */
+    unsigned timeout_ms;          /* of one fetch or push; it runs in a child that is killed */
     unsigned long long max_bytes; /* received by one fetch */
 };
 
@@ -60,9 +60,9 @@ struct git_commit_info {
     char tree[GIT_SHA_BYTES];
     char parents[2][GIT_SHA_BYTES]; /* the first two; "" where there is none */
     unsigned parent_count;
-    long long time;                 /* committer's, UTC epoch seconds */
-    char author[128];               /* name, control characters replaced */
-    char subject[256];              /* first line, likewise */
+    long long time;    /* committer's, UTC epoch seconds */
+    char author[128];  /* name, control characters replaced */
+    char subject[256]; /* first line, likewise */
 };
 MUST_CHECK int git_read_commit(struct git_repo *repo, const char *sha,
                                struct git_commit_info *out, struct err *err);
@@ -74,7 +74,7 @@ MUST_CHECK int git_read_file(struct git_repo *repo, const char *sha, const char 
 
 /* What a path is in a commit, in exact case. */
 enum git_path_kind {
-    GIT_PATH_ABSENT,    /* nothing; `where` has the path in another case that there is, or "" */
+    GIT_PATH_ABSENT, /* nothing; `where` has the path in another case that there is, or "" */
     GIT_PATH_FILE,
     GIT_PATH_FOLDER,    /* also "" and `.`, the whole tree */
     GIT_PATH_SUBMODULE, /* one, or a path in one, which is not looked into: `where` names it */
@@ -87,8 +87,9 @@ MUST_CHECK int git_check_path(struct git_repo *repo, const char *sha, const char
  * trusted: the top is read once, and `bytes` bound the folders that are read in all. What lies in
  * one that would pass that is ABSENT. Borrows `repo`. */
 struct git_lookup;
-MUST_CHECK int git_lookup_open(struct git_repo *repo, const char *sha, unsigned long long bytes,
-                               struct git_lookup **lookup, struct err *err);
+MUST_CHECK int git_lookup_open(struct git_repo *repo, const char *sha,
+                               unsigned long long bytes, struct git_lookup **lookup,
+                               struct err *err);
 MUST_CHECK int git_lookup_path(struct git_lookup *lookup, const char *path,
                                enum git_path_kind *kind, struct err *err);
 void git_lookup_close(struct git_lookup **lookup);
@@ -130,8 +131,8 @@ MUST_CHECK int git_each_submodule(struct git_repo *repo, const char *sha,
 
 /* Call `each` for every file of a part that has at most `max` bytes. */
 MUST_CHECK int git_each_file(struct git_repo *repo, const char *sha,
-                             const struct git_part *part,
-                             const struct git_tree_limits *limits, size_t max,
+                             const struct git_part *part, const struct git_tree_limits *limits,
+                             size_t max,
                              int (*each)(void *context, const char *path, const char *bytes,
                                          size_t len, struct err *err),
                              void *context, struct err *err);
@@ -156,12 +157,12 @@ MUST_CHECK int git_make_merge(struct git_repo *repo, const char *ours, const cha
  * does in the tree. The limits count what is written. Links become plain files holding the
  * target's text, no filter runs. A submodule that is not listed in the part, or that lies in
  * another, is ERR_INPUT. */
-MUST_CHECK int git_checkout(struct git_repo *repo, const char *sha, const struct git_part *part,
-                            const char *path, const struct git_tree_limits *limits,
-                            struct err *err);
+MUST_CHECK int git_checkout(struct git_repo *repo, const char *sha,
+                            const struct git_part *part, const char *path,
+                            const struct git_tree_limits *limits, struct err *err);
 
 struct git_change {
-    const char *path;  /* inside the tree, no leading slash */
+    const char *path; /* inside the tree, no leading slash */
     const void *bytes;
     size_t len;
 };

@@ -51,8 +51,8 @@ static int walk_open(struct walk *walk, struct git_repo *repo, const char *sha,
 {
     LIB_AUTO(commit) *commit = NULL;
     *walk = (struct walk){.part = part, .limits = limits};
-    if (gitlib_commit(repo, sha, &commit, err) < 0 ||
-        gitlib_paths_make(part->paths, part->path_count, &walk->paths, err) < 0)
+    if (gitlib_commit(repo, sha, &commit, err) != 0 ||
+        gitlib_paths_make(part->paths, part->path_count, &walk->paths, err) != 0)
         return -1;
     git_error_clear();
     walk->lib = repo->lib;
@@ -67,8 +67,7 @@ static int walk_open(struct walk *walk, struct git_repo *repo, const char *sha,
 static size_t enter(struct walk *walk, const char *name)
 {
     size_t used = strlen(walk->path);
-    snprintf(walk->path + used, sizeof walk->path - used, "%s%s", used > 0 ? "/" : "",
-             name);
+    snprintf(walk->path + used, sizeof walk->path - used, "%s%s", used > 0 ? "/" : "", name);
     return used;
 }
 
@@ -94,8 +93,8 @@ static enum reach reach(struct walk *walk, bool written)
     return found;
 }
 
-static int object_size(struct walk *walk, const git_oid *oid, git_object_t want,
-                       size_t *size, struct err *err)
+static int object_size(struct walk *walk, const git_oid *oid, git_object_t want, size_t *size,
+                       struct err *err)
 {
     git_object_t type;
     git_error_clear();
@@ -108,11 +107,10 @@ static int object_size(struct walk *walk, const git_oid *oid, git_object_t want,
 }
 
 /* Parsing a tree takes memory for each entry, so its size is looked at before. */
-static int open_tree(struct walk *walk, const git_oid *oid, git_tree **tree,
-                     struct err *err)
+static int open_tree(struct walk *walk, const git_oid *oid, git_tree **tree, struct err *err)
 {
     size_t size;
-    if (object_size(walk, oid, GIT_OBJECT_TREE, &size, err) < 0)
+    if (object_size(walk, oid, GIT_OBJECT_TREE, &size, err) != 0)
         return -1;
     if (size / ENTRY_BYTES_MAX > walk->limits->entries)
         return err_set(err, ERR_LIMIT, "the tree has more than %llu entries",
@@ -136,8 +134,10 @@ static int enter_submodule(struct walk *walk, const git_oid *pinned, struct outs
     LIB_AUTO(commit) *commit = NULL;
     const struct git_submodule *found = NULL;
     if (walk->in_submodule)
-        return err_set(err, ERR_INPUT, "submodule `%s` lies in another submodule, which is "
-                       "not supported", walk->path);
+        return err_set(err, ERR_INPUT,
+                       "submodule `%s` lies in another submodule, which is "
+                       "not supported",
+                       walk->path);
     for (size_t i = 0; i < walk->part->submodule_count && found == NULL; i++)
         if (strcmp(walk->part->submodules[i].path, walk->path) == 0)
             found = &walk->part->submodules[i];
@@ -146,7 +146,7 @@ static int enter_submodule(struct walk *walk, const git_oid *pinned, struct outs
     char sha[GIT_SHA_BYTES];
     git_odb *odb = NULL;
     git_oid_tostr(sha, sizeof sha, pinned);
-    if (gitlib_commit(found->repo, sha, &commit, err) < 0)
+    if (gitlib_commit(found->repo, sha, &commit, err) != 0)
         return err_wrap(err, "submodule `%s`", walk->path);
     int code = git_repository_odb(&odb, found->repo->lib);
     if (code < 0)
@@ -186,11 +186,10 @@ static int show_file(struct walk *walk, const git_oid *oid, struct err *err)
 static int check_blob(struct walk *walk, const git_oid *oid, struct err *err)
 {
     size_t size;
-    if (object_size(walk, oid, GIT_OBJECT_BLOB, &size, err) < 0)
+    if (object_size(walk, oid, GIT_OBJECT_BLOB, &size, err) != 0)
         return -1;
     if (size > walk->limits->bytes - walk->bytes)
-        return err_set(err, ERR_LIMIT,
-                       "the tree has more than %llu bytes, `%s` passes that",
+        return err_set(err, ERR_LIMIT, "the tree has more than %llu bytes, `%s` passes that",
                        walk->limits->bytes, walk->path);
     walk->bytes += size;
     return walk->file == NULL || size > walk->max ? 0 : show_file(walk, oid, err);
@@ -206,7 +205,7 @@ static int check_submodule(struct walk *walk, const git_oid *pinned, enum reach 
         git_oid_tostr(sha, sizeof sha, pinned);
         return walk->submodule(walk->context, walk->path, sha, err);
     }
-    if (enter_submodule(walk, pinned, &outside, &tree, err) < 0)
+    if (enter_submodule(walk, pinned, &outside, &tree, err) != 0)
         return -1;
     int rc = check_tree(walk, &tree, how, depth, err);
     leave_submodule(walk, &outside);
@@ -221,8 +220,7 @@ static int check_entry(struct walk *walk, const git_tree_entry *entry, enum reac
     if (how == ON_THE_WAY && mode != GIT_FILEMODE_TREE && mode != GIT_FILEMODE_COMMIT)
         return 0; /* the way ends here */
     if (!gitlib_name_ok(git_tree_entry_name(entry)))
-        return err_set(err, ERR_INPUT, "the tree holds a forbidden name `%s`",
-                       walk->path);
+        return err_set(err, ERR_INPUT, "the tree holds a forbidden name `%s`", walk->path);
     if (++walk->entries > walk->limits->entries)
         return err_set(err, ERR_LIMIT, "the tree has more than %llu entries",
                        walk->limits->entries);
@@ -245,17 +243,16 @@ static int check_tree(struct walk *walk, const git_oid *oid, enum reach how, uns
                       struct err *err)
 {
     if (depth > walk->limits->depth || depth > DEPTH_CEILING)
-        return err_set(err, ERR_LIMIT,
-                       "the tree is more than %u folders deep at `%.100s`", depth - 1,
-                       walk->path);
+        return err_set(err, ERR_LIMIT, "the tree is more than %u folders deep at `%.100s`",
+                       depth - 1, walk->path);
     LIB_AUTO(tree) *tree = NULL;
-    if (open_tree(walk, oid, &tree, err) < 0)
+    if (open_tree(walk, oid, &tree, err) != 0)
         return -1;
     for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
         const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
         size_t cut = enter(walk, git_tree_entry_name(entry));
         enum reach below = how == WHOLE ? WHOLE : reach(walk, false);
-        if (below != OUTSIDE && check_entry(walk, entry, below, depth, err) < 0)
+        if (below != OUTSIDE && check_entry(walk, entry, below, depth, err) != 0)
             return -1;
         walk->path[cut] = '\0';
     }
@@ -279,8 +276,8 @@ static int write_blob(struct walk *walk, int folder, const char *name, const git
     int code = git_blob_lookup(&blob, walk->lib, oid);
     if (code < 0)
         return gitlib_error(err, code, "cannot read `%s`", walk->path);
-    FD_AUTO fd = openat(folder, name,
-                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    FD_AUTO fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        mode);
     if (fd < 0)
         return made_twice(walk, "create", err);
     const char *at = git_blob_rawcontent(blob);
@@ -302,8 +299,8 @@ static int write_blob(struct walk *walk, int folder, const char *name, const git
 static int write_tree(struct walk *walk, int folder, const git_oid *oid, enum reach how,
                       struct err *err);
 
-static int write_folder(struct walk *walk, int folder, const char *name,
-                        const git_oid *oid, enum reach how, struct err *err)
+static int write_folder(struct walk *walk, int folder, const char *name, const git_oid *oid,
+                        enum reach how, struct err *err)
 {
     if (mkdirat(folder, name, 0700) != 0)
         return made_twice(walk, "create folder", err);
@@ -318,7 +315,7 @@ static int write_submodule(struct walk *walk, int folder, const char *name,
 {
     struct outside outside = {0};
     git_oid tree;
-    if (enter_submodule(walk, pinned, &outside, &tree, err) < 0)
+    if (enter_submodule(walk, pinned, &outside, &tree, err) != 0)
         return -1;
     int rc = write_folder(walk, folder, name, &tree, how, err);
     leave_submodule(walk, &outside);
@@ -346,13 +343,13 @@ static int write_tree(struct walk *walk, int folder, const git_oid *oid, enum re
                       struct err *err)
 {
     LIB_AUTO(tree) *tree = NULL;
-    if (open_tree(walk, oid, &tree, err) < 0)
+    if (open_tree(walk, oid, &tree, err) != 0)
         return -1;
     for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
         const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
         size_t cut = enter(walk, git_tree_entry_name(entry));
         enum reach below = how == WHOLE ? WHOLE : reach(walk, true);
-        if (below != OUTSIDE && write_entry(walk, folder, entry, below, err) < 0)
+        if (below != OUTSIDE && write_entry(walk, folder, entry, below, err) != 0)
             return -1;
         walk->path[cut] = '\0';
     }
@@ -366,8 +363,9 @@ static void close_dir(DIR **dir)
 }
 
 /* Call `each` for the names in a folder. */
-static int each_name(const char *path, int (*each)(const char *path, const char *name,
-                                                   struct err *err), struct err *err)
+static int each_name(const char *path,
+                     int (*each)(const char *path, const char *name, struct err *err),
+                     struct err *err)
 {
     __attribute__((cleanup(close_dir))) DIR *dir = opendir(path);
     if (dir == NULL)
@@ -421,18 +419,18 @@ int git_checkout(struct git_repo *repo, const char *sha, const struct git_part *
 {
     WALK_AUTO walk = {0};
     git_oid tree;
-    if (walk_open(&walk, repo, sha, part, limits, &tree, err) < 0)
+    if (walk_open(&walk, repo, sha, part, limits, &tree, err) != 0)
         return -1;
     enum reach how = reach(&walk, false);
-    if (check_tree(&walk, &tree, how, 0, err) < 0)
+    if (check_tree(&walk, &tree, how, 0, err) != 0)
         return err_wrap(err, "commit %s", sha);
 
     FD_AUTO fd = -1;
     bool made = false;
-    if (open_target(path, &made, &fd, err) < 0)
+    if (open_target(path, &made, &fd, err) != 0)
         return -1;
     walk.path[0] = '\0';
-    if (write_tree(&walk, fd, &tree, how, err) < 0) {
+    if (write_tree(&walk, fd, &tree, how, err) != 0) {
         undo(path, made);
         return err_wrap(err, "commit %s", sha);
     }
@@ -442,7 +440,7 @@ int git_checkout(struct git_repo *repo, const char *sha, const struct git_part *
 /* The first pass alone, for what it shows. */
 static int look(struct walk *walk, const git_oid *tree, const char *sha, struct err *err)
 {
-    return check_tree(walk, tree, reach(walk, false), 0, err) < 0
+    return check_tree(walk, tree, reach(walk, false), 0, err) != 0
                ? err_wrap(err, "commit %s", sha)
                : 0;
 }
@@ -455,7 +453,7 @@ int git_each_submodule(struct git_repo *repo, const char *sha, const struct git_
 {
     WALK_AUTO walk = {0};
     git_oid tree;
-    if (walk_open(&walk, repo, sha, part, limits, &tree, err) < 0)
+    if (walk_open(&walk, repo, sha, part, limits, &tree, err) != 0)
         return -1;
     walk.submodule = each;
     walk.context = context;
@@ -470,7 +468,7 @@ int git_each_file(struct git_repo *repo, const char *sha, const struct git_part 
 {
     WALK_AUTO walk = {0};
     git_oid tree;
-    if (walk_open(&walk, repo, sha, part, limits, &tree, err) < 0)
+    if (walk_open(&walk, repo, sha, part, limits, &tree, err) != 0)
         return -1;
     walk.file = each;
     walk.context = context;

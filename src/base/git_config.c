@@ -16,8 +16,7 @@
 #include <unistd.h>
 
 struct entry_sink {
-    int (*each)(void *, const char *, const char *, const char *, const char *,
-                struct err *);
+    int (*each)(void *, const char *, const char *, const char *, const char *, struct err *);
     void *context;
     const char *name;
 };
@@ -34,8 +33,7 @@ static bool has_include(const char *text, size_t len)
         size_t at = i + 1;
         while (at < len && isspace((unsigned char)text[at]))
             at++;
-        if (len - at >= sizeof word - 1 &&
-            strncasecmp(text + at, word, sizeof word - 1) == 0)
+        if (len - at >= sizeof word - 1 && strncasecmp(text + at, word, sizeof word - 1) == 0)
             return true;
     }
     return false;
@@ -70,8 +68,7 @@ static int parse_error(const char *name, struct err *err)
     const char *start = what;
     if (strncmp(start, preamble, sizeof preamble - 1) == 0)
         start += sizeof preamble - 1;
-    return err_set(err, ERR_INPUT, "%s:%lu: %s", name, strtoul(line + 1, NULL, 10),
-                   start);
+    return err_set(err, ERR_INPUT, "%s:%lu: %s", name, strtoul(line + 1, NULL, 10), start);
 }
 
 static void free_text(char **text)
@@ -122,8 +119,7 @@ static int open_text(const char *text, size_t len, const char *name, int *fd,
     /* An empty file stands for a missing one too, so a host without /proc must be
      * told. */
     if (access(path, R_OK) < 0)
-        return err_errno(err, ERR_HOST, errno, "%s: cannot read it back from %s", name,
-                         path);
+        return err_errno(err, ERR_HOST, errno, "%s: cannot read it back from %s", name, path);
     git_error_clear();
     return git_config_open_ondisk(config, path) < 0 ? parse_error(name, err) : 0;
 }
@@ -139,20 +135,19 @@ static int explain_leftover(const char *text, size_t len, const char *name, stru
 }
 
 int git_read_config(const char *text, size_t len, const char *name,
-                    int (*each)(void *context, const char *section,
-                                const char *subsection, const char *key,
-                                const char *value, struct err *err),
+                    int (*each)(void *context, const char *section, const char *subsection,
+                                const char *key, const char *value, struct err *err),
                     void *context, struct err *err)
 {
     if (memchr(text, '\0', len) != NULL)
         return err_set(err, ERR_INPUT, "%s: holds a NUL byte", name);
     if (has_include(text, len))
         return err_set(err, ERR_INPUT, "%s: includes are not allowed", name);
-    if (gitlib_start(err) < 0)
+    if (gitlib_start(err) != 0)
         return -1;
     FD_AUTO fd = -1;
     __attribute__((cleanup(free_config))) git_config *config = NULL;
-    if (open_text(text, len, name, &fd, &config, err) < 0)
+    if (open_text(text, len, name, &fd, &config, err) != 0)
         return explain_leftover(text, len, name, err);
 
     git_error_clear();
@@ -163,7 +158,7 @@ int git_read_config(const char *text, size_t len, const char *name,
     git_config_entry *entry;
     int code;
     while ((code = git_config_next(&entry, iterator)) == 0)
-        if (pass_entry(entry, &sink, err) < 0)
+        if (pass_entry(entry, &sink, err) != 0)
             return explain_leftover(text, len, name, err);
     return code == GIT_ITEROVER ? 0 : parse_error(name, err);
 }

@@ -53,10 +53,9 @@ static int fetch_local(const struct fetch *fetch, struct err *err)
     LIB_AUTO(repository) *from = NULL;
     LIB_AUTO(repository) *to = NULL;
     git_oid oid;
-    if (gitlib_open(gitlib_local_path(fetch->spec->url), &from, err) < 0 ||
-        gitlib_open(fetch->path, &to, err) < 0 ||
-        find_local(fetch, from, &oid, err) < 0 ||
-        gitlib_copy(from, to, &oid, fetch->spec->max_bytes, err) < 0)
+    if (gitlib_open(gitlib_local_path(fetch->spec->url), &from, err) != 0 ||
+        gitlib_open(fetch->path, &to, err) != 0 || find_local(fetch, from, &oid, err) != 0 ||
+        gitlib_copy(from, to, &oid, fetch->spec->max_bytes, err) != 0)
         return -1;
     git_oid_tostr(fetch->sha, GIT_SHA_BYTES, &oid);
     return 0;
@@ -95,15 +94,15 @@ static int fetch_remote(const struct fetch *fetch, struct err *err)
     gitlib_session_init(&session, fetch->spec);
     LIB_AUTO(repository) *lib = NULL;
     LIB_AUTO(remote) *remote = NULL;
-    if (gitlib_open(fetch->path, &lib, err) < 0 ||
-        gitlib_connect(lib, &session, GIT_DIRECTION_FETCH, &remote, err) < 0)
+    if (gitlib_open(fetch->path, &lib, err) != 0 ||
+        gitlib_connect(lib, &session, GIT_DIRECTION_FETCH, &remote, err) != 0)
         return -1;
     if (git_is_sha(fetch->what)) {
         memcpy(fetch->sha, fetch->what, GIT_SHA_BYTES);
     } else {
         git_oid oid;
         bool found;
-        if (gitlib_advertised(remote, fetch->what, &found, &oid, err) < 0)
+        if (gitlib_advertised(remote, fetch->what, &found, &oid, err) != 0)
             return -1;
         if (!found)
             return no_such_ref(fetch, err);
@@ -121,11 +120,11 @@ static int fetch_in_child(void *context, struct err *err)
 
 /* ---- the parent ---- */
 
-int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
-              const char *what, char sha[GIT_SHA_BYTES], struct err *err)
+int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote, const char *what,
+              char sha[GIT_SHA_BYTES], struct err *err)
 {
     int valid = 0;
-    if (gitlib_check_remote(remote, err) < 0)
+    if (gitlib_check_remote(remote, err) != 0)
         return -1;
     if (!git_is_sha(what) &&
         (strlen(what) > 400 || git_reference_name_is_valid(&valid, what) || !valid))
@@ -134,14 +133,14 @@ int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
     if (page == NULL)
         return -1;
     struct fetch fetch = {.path = repo->path, .spec = remote, .what = what, .sha = page};
-    if (gitlib_call(repo, fetch_in_child, &fetch, remote->timeout_ms, err) < 0)
+    if (gitlib_call(repo, fetch_in_child, &fetch, remote->timeout_ms, err) != 0)
         return err_wrap(err, "fetch `%s`", what);
 
     LIB_AUTO(object) *object = NULL;
     LIB_AUTO(object) *commit = NULL;
     git_repository *lib;
     git_oid oid;
-    if (gitlib_oid(page, &oid, err) < 0 || gitlib_repo(repo, &lib, err) < 0)
+    if (gitlib_oid(page, &oid, err) != 0 || gitlib_repo(repo, &lib, err) != 0)
         return -1;
     git_error_clear();
     int code = git_object_lookup(&object, lib, &oid, GIT_OBJECT_ANY);
@@ -152,7 +151,7 @@ int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
         code = git_object_peel(&commit, object, GIT_OBJECT_COMMIT);
     if (code < 0)
         return gitlib_error(err, code, "fetch `%s`: it is no commit", what);
-    if (gitlib_keep(lib, git_object_id(commit), err) < 0)
+    if (gitlib_keep(lib, git_object_id(commit), err) != 0)
         return -1;
     git_oid_tostr(sha, GIT_SHA_BYTES, git_object_id(commit));
     return 0;

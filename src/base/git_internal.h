@@ -14,10 +14,10 @@ struct git_repo {
 
 /* LIB_AUTO(tree) *tree = NULL; frees it at the end of the block. */
 #define LIB_AUTO(type) __attribute__((cleanup(gitlib_drop_##type))) git_##type
-#define GITLIB_DROP(type) \
+#define GITLIB_DROP(type)                                     \
     static inline void gitlib_drop_##type(git_##type **thing) \
-    { \
-        git_##type##_free(*thing); \
+    {                                                         \
+        git_##type##_free(*thing);                            \
     }
 GITLIB_DROP(blob)
 GITLIB_DROP(commit)
@@ -89,12 +89,13 @@ bool gitlib_name_ok(const char *name);
 enum { GITLIB_PATH_BYTES = 1024 };
 MUST_CHECK int gitlib_clean_path(const char *path, char *out, size_t size, struct err *err);
 
+struct gitlib_path {
+    char name[GITLIB_PATH_BYTES];
+    bool there; /* for whoever walks the tree: it was met */
+};
 /* Paths of a part: clean, sorted, none below or equal to another. */
 struct gitlib_paths {
-    struct gitlib_path {
-        char name[GITLIB_PATH_BYTES];
-        bool there; /* for whoever walks the tree: it was met */
-    } *list;        /* owned */
+    struct gitlib_path *list; /* owned */
     size_t count;
 };
 MUST_CHECK int gitlib_paths_make(const char *const *names, size_t count,
@@ -124,16 +125,14 @@ struct gitlib_session {
     bool too_much;       /* max_bytes was passed */
     struct buf sideband; /* what the server's hooks print */
 };
-void gitlib_session_init(struct gitlib_session *session,
-                         const struct git_remote_spec *spec);
+void gitlib_session_init(struct gitlib_session *session, const struct git_remote_spec *spec);
 void gitlib_session_free(struct gitlib_session *session);
 #define SESSION_AUTO __attribute__((cleanup(gitlib_session_free))) struct gitlib_session
 
 /* Callbacks, and connection options that follow no redirect and no proxy. */
 git_remote_callbacks gitlib_callbacks(struct gitlib_session *session);
 MUST_CHECK int gitlib_connect(git_repository *lib, struct gitlib_session *session,
-                              git_direction direction, git_remote **remote,
-                              struct err *err);
+                              git_direction direction, git_remote **remote, struct err *err);
 /* What a failed network call means. Returns -1. */
 int gitlib_remote_error(const struct gitlib_session *session, int code, const char *doing,
                         struct err *err);

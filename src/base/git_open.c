@@ -43,13 +43,12 @@ int gitlib_open(const char *path, git_repository **lib, struct err *err)
     LIB_AUTO(repository) *opened = NULL;
     LIB_AUTO(config) *nothing = NULL;
     git_error_clear();
-    int code = git_repository_open_ext(&opened, path, GIT_REPOSITORY_OPEN_NO_SEARCH,
-                                       NULL);
+    int code = git_repository_open_ext(&opened, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
     if (code == GIT_ENOTFOUND)
         return err_set(err, ERR_NOT_FOUND, "%s is not a git repository", path);
     if (code < 0)
         return gitlib_error(err, code, "cannot open repository %s", path);
-    if (refuse_alternates(opened, path, err) < 0)
+    if (refuse_alternates(opened, path, err) != 0)
         return -1;
     /* A repository's own configuration (proxies, rewritten URLs, merge drivers) counts no
      * more than the host's. */
@@ -63,7 +62,7 @@ int gitlib_open(const char *path, git_repository **lib, struct err *err)
 
 int gitlib_repo(struct git_repo *repo, git_repository **lib, struct err *err)
 {
-    if (repo->lib == NULL && gitlib_open(repo->path, &repo->lib, err) < 0)
+    if (repo->lib == NULL && gitlib_open(repo->path, &repo->lib, err) != 0)
         return -1;
     *lib = repo->lib;
     return 0;
@@ -86,8 +85,7 @@ static int create(const char *path, struct err *err)
     };
     git_error_clear();
     int code = git_repository_init_ext(&made, temporary, &options);
-    if (code == 0 &&
-        (rename(temporary, path) == 0 || errno == ENOTEMPTY || errno == EEXIST))
+    if (code == 0 && (rename(temporary, path) == 0 || errno == ENOTEMPTY || errno == EEXIST))
         return access(temporary, F_OK) == 0 ? file_remove_tree(temporary, err) : 0;
     if (code < 0)
         gitlib_error(err, code, "cannot create repository %s", path);
@@ -120,8 +118,7 @@ static void sweep(git_repository *lib, const char *folder)
 }
 
 /* Our own handle on an open repository, which it takes over. */
-static int hold(git_repository *lib, const char *path, struct git_repo **repo,
-                struct err *err)
+static int hold(git_repository *lib, const char *path, struct git_repo **repo, struct err *err)
 {
     struct git_repo *opened = calloc(1, sizeof *opened);
     char *real = realpath(path, NULL);
@@ -138,7 +135,7 @@ static int hold(git_repository *lib, const char *path, struct git_repo **repo,
 
 int git_open(const char *path, struct git_repo **repo, struct err *err)
 {
-    if (gitlib_start(err) < 0)
+    if (gitlib_start(err) != 0)
         return -1;
     git_repository *lib = NULL;
     struct err why = {0};
@@ -150,7 +147,7 @@ int git_open(const char *path, struct git_repo **repo, struct err *err)
                 *err = why;
             return -1;
         }
-        if (create(path, err) < 0 || gitlib_open(path, &lib, err) < 0)
+        if (create(path, err) != 0 || gitlib_open(path, &lib, err) != 0)
             return -1;
     }
     if (git_repository_is_bare(lib)) { /* ours, not somebody's work */
@@ -174,7 +171,7 @@ static bool go_up(char *path)
 
 int git_open_existing(const char *path, struct git_repo **repo, struct err *err)
 {
-    if (gitlib_start(err) < 0)
+    if (gitlib_start(err) != 0)
         return -1;
     __attribute__((cleanup(free_text))) char *real = realpath(path, NULL);
     struct stat info;
@@ -199,7 +196,7 @@ int git_open_existing(const char *path, struct git_repo **repo, struct err *err)
 int git_is_shallow(struct git_repo *repo, bool *yes, struct err *err)
 {
     git_repository *lib;
-    if (gitlib_repo(repo, &lib, err) < 0)
+    if (gitlib_repo(repo, &lib, err) != 0)
         return -1;
     *yes = git_repository_is_shallow(lib) == 1;
     return 0;

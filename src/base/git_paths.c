@@ -50,7 +50,7 @@ int gitlib_paths_make(const char *const *names, size_t count, struct gitlib_path
     if (list == NULL)
         return err_set(err, ERR_HOST, "out of memory for %zu paths", count);
     for (size_t i = 0; i < count; i++)
-        if (gitlib_clean_path(names[i], list[i].name, sizeof list[i].name, err) < 0)
+        if (gitlib_clean_path(names[i], list[i].name, sizeof list[i].name, err) != 0)
             return -1;
     qsort(list, count, sizeof *list, by_name);
     /* A folder sorts before all that lies below it, if not always right before it. */
@@ -68,8 +68,8 @@ int gitlib_paths_make(const char *const *names, size_t count, struct gitlib_path
 
 struct found {
     enum git_path_kind kind;
-    bool whole;       /* all of the path was followed: not behind a link, not in a submodule */
-    bool other_case;  /* some part was met in another case only */
+    bool whole;      /* all of the path was followed: not behind a link, not in a submodule */
+    bool other_case; /* some part was met in another case only */
     unsigned mode;
     git_oid oid;
     char where[GITLIB_PATH_BYTES]; /* the way that was followed, as the tree spells it */
@@ -106,8 +106,8 @@ static enum git_path_kind kind_of(const git_tree_entry *entry)
 /* Where paths are looked for. */
 struct ground {
     git_repository *lib;
-    const git_tree *root; /* NULL: nothing is there */
-    git_odb *odb;         /* NULL: folders of any size are read */
+    const git_tree *root;    /* NULL: nothing is there */
+    git_odb *odb;            /* NULL: folders of any size are read */
     unsigned long long left; /* bytes of folders, where there is an odb */
 };
 
@@ -139,9 +139,8 @@ static int find(struct ground *ground, const char *path, bool any_case, struct f
     *out = (struct found){.kind = GIT_PATH_ABSENT};
     if (tree == NULL)
         return 0;
-    *out = (struct found){.kind = GIT_PATH_FOLDER,
-                          .mode = GIT_FILEMODE_TREE,
-                          .oid = *git_tree_id(tree)};
+    *out = (struct found){
+        .kind = GIT_PATH_FOLDER, .mode = GIT_FILEMODE_TREE, .oid = *git_tree_id(tree)};
     while (*path != '\0' && out->kind == GIT_PATH_FOLDER) {
         char name[GITLIB_PATH_BYTES];
         size_t len = strcspn(path, "/"), used = strlen(out->where);
@@ -160,7 +159,7 @@ static int find(struct ground *ground, const char *path, bool any_case, struct f
         if (out->kind != GIT_PATH_FOLDER || *path == '\0')
             break;
         git_tree *next = NULL;
-        if (read_folder(ground, &out->oid, out->where, &next, err) < 0)
+        if (read_folder(ground, &out->oid, out->where, &next, err) != 0)
             return -1;
         if (next == NULL) {
             *out = (struct found){.kind = GIT_PATH_ABSENT};
@@ -181,12 +180,12 @@ int git_check_path(struct git_repo *repo, const char *sha, const char *path,
     LIB_AUTO(tree) *root = NULL;
     struct found found;
     char clean[GITLIB_PATH_BYTES];
-    if (gitlib_root(repo, sha, &root, err) < 0 ||
-        gitlib_clean_path(path, clean, sizeof clean, err) < 0)
+    if (gitlib_root(repo, sha, &root, err) != 0 ||
+        gitlib_clean_path(path, clean, sizeof clean, err) != 0)
         return -1;
     struct ground ground = {.lib = repo->lib, .root = root};
-    if (find(&ground, clean, false, &found, err) < 0 ||
-        (found.kind == GIT_PATH_ABSENT && find(&ground, clean, true, &found, err) < 0))
+    if (find(&ground, clean, false, &found, err) != 0 ||
+        (found.kind == GIT_PATH_ABSENT && find(&ground, clean, true, &found, err) != 0))
         return -1;
     *kind = found.other_case ? GIT_PATH_ABSENT : found.kind;
     snprintf(where, 256, "%.255s", found.where);
@@ -214,14 +213,14 @@ static int open_ground(struct git_lookup *lookup, struct git_repo *repo, const c
                        struct err *err)
 {
     LIB_AUTO(commit) *commit = NULL;
-    if (gitlib_commit(repo, sha, &commit, err) < 0)
+    if (gitlib_commit(repo, sha, &commit, err) != 0)
         return -1;
     git_error_clear();
     int code = git_repository_odb(&lookup->ground.odb, repo->lib);
     if (code < 0)
         return gitlib_error(err, code, "cannot read %s", repo->path);
     lookup->ground.lib = repo->lib;
-    if (read_folder(&lookup->ground, git_commit_tree_id(commit), "", &lookup->root, err) < 0)
+    if (read_folder(&lookup->ground, git_commit_tree_id(commit), "", &lookup->root, err) != 0)
         return -1;
     lookup->ground.root = lookup->root;
     return 0;
@@ -245,8 +244,8 @@ int git_lookup_path(struct git_lookup *lookup, const char *path, enum git_path_k
 {
     struct found found;
     char clean[GITLIB_PATH_BYTES];
-    if (gitlib_clean_path(path, clean, sizeof clean, err) < 0 ||
-        find(&lookup->ground, clean, false, &found, err) < 0)
+    if (gitlib_clean_path(path, clean, sizeof clean, err) != 0 ||
+        find(&lookup->ground, clean, false, &found, err) != 0)
         return -1;
     *kind = found.kind;
     return 0;
@@ -262,14 +261,14 @@ int git_paths_key(struct git_repo *repo, const char *sha, const char *const *pat
     PATHS_AUTO list = {0};
     BUF_AUTO text;
     buf_init(&text, 1 << 20);
-    if (gitlib_root(repo, sha, &root, err) < 0 ||
-        gitlib_paths_make(paths, count, &list, err) < 0)
+    if (gitlib_root(repo, sha, &root, err) != 0 ||
+        gitlib_paths_make(paths, count, &list, err) != 0)
         return -1;
     struct ground ground = {.lib = repo->lib, .root = root};
     for (size_t i = 0; i < list.count; i++) {
         const char *name = list.list[i].name;
         struct found found;
-        if (find(&ground, name, false, &found, err) < 0)
+        if (find(&ground, name, false, &found, err) != 0)
             return -1;
         /* Behind a link there is nothing; in a submodule, what its commit says. */
         if (found.kind == GIT_PATH_LINK && !found.whole)

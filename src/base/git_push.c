@@ -28,8 +28,8 @@ static void free_attempt(struct attempt *attempt)
 
 static int lost_race(const struct push *push, const char *now, struct err *err)
 {
-    return err_set(err, ERR_CONFLICT, "`%s` at %s is at %s, not at %s any more",
-                   push->ref, push->spec->url, now, push->expected);
+    return err_set(err, ERR_CONFLICT, "`%s` at %s is at %s, not at %s any more", push->ref,
+                   push->spec->url, now, push->expected);
 }
 
 /* ---- to a folder of this host ---- */
@@ -52,8 +52,7 @@ static int swap_local(const struct push *push, git_repository *to, const git_oid
         return 0;
     if (code != GIT_EMODIFIED && code != GIT_EEXISTS && code != GIT_ENOTFOUND &&
         code != GIT_ELOCKED)
-        return gitlib_error(err, code, "cannot write `%s` at %s", push->ref,
-                            push->spec->url);
+        return gitlib_error(err, code, "cannot write `%s` at %s", push->ref, push->spec->url);
     if (there)
         git_oid_tostr(text, sizeof text, &now);
     return lost_race(push, text, err);
@@ -64,16 +63,15 @@ static int push_local(const struct push *push, struct err *err)
     LIB_AUTO(repository) *from = NULL;
     LIB_AUTO(repository) *to = NULL;
     git_oid oid, expected;
-    if (gitlib_open(push->path, &from, err) < 0 ||
-        gitlib_open(gitlib_local_path(push->spec->url), &to, err) < 0 ||
-        gitlib_oid(push->sha, &oid, err) < 0 ||
-        gitlib_oid(push->expected, &expected, err) < 0)
+    if (gitlib_open(push->path, &from, err) != 0 ||
+        gitlib_open(gitlib_local_path(push->spec->url), &to, err) != 0 ||
+        gitlib_oid(push->sha, &oid, err) != 0 ||
+        gitlib_oid(push->expected, &expected, err) != 0)
         return -1;
     if (!git_repository_is_bare(to))
-        return err_set(err, ERR_INPUT,
-                       "%s has a working tree, which a push would not update",
+        return err_set(err, ERR_INPUT, "%s has a working tree, which a push would not update",
                        push->spec->url);
-    if (gitlib_copy(from, to, &oid, ~0ull, err) < 0)
+    if (gitlib_copy(from, to, &oid, ~0ull, err) != 0)
         return -1;
     return swap_local(push, to, &oid, &expected, err);
 }
@@ -150,16 +148,16 @@ static void server_words(const struct attempt *attempt, char *out, size_t size)
 }
 
 /* A fresh conversation: where is the ref now? */
-static int look_again(git_repository *lib, const struct push *push,
-                      char now[GIT_SHA_BYTES], struct err *err)
+static int look_again(git_repository *lib, const struct push *push, char now[GIT_SHA_BYTES],
+                      struct err *err)
 {
     SESSION_AUTO session;
     gitlib_session_init(&session, push->spec);
     LIB_AUTO(remote) *remote = NULL;
     git_oid oid;
     bool found;
-    if (gitlib_connect(lib, &session, GIT_DIRECTION_FETCH, &remote, err) < 0 ||
-        gitlib_advertised(remote, push->ref, &found, &oid, err) < 0)
+    if (gitlib_connect(lib, &session, GIT_DIRECTION_FETCH, &remote, err) != 0 ||
+        gitlib_advertised(remote, push->ref, &found, &oid, err) != 0)
         return -1;
     if (found)
         git_oid_tostr(now, GIT_SHA_BYTES, &oid);
@@ -181,14 +179,13 @@ static bool says_locked(const char *status)
     return false;
 }
 
-static int judge(const struct attempt *attempt, int code, const char *now,
-                 struct err *err)
+static int judge(const struct attempt *attempt, int code, const char *now, struct err *err)
 {
     const struct push *push = attempt->push;
     if (strcmp(now, push->sha) == 0)
         return 0;
-    if (attempt->moved || code == GIT_ENONFASTFORWARD ||
-        strcmp(now, push->expected) != 0 || says_locked(attempt->status))
+    if (attempt->moved || code == GIT_ENONFASTFORWARD || strcmp(now, push->expected) != 0 ||
+        says_locked(attempt->status))
         return lost_race(push, now, err);
     if (attempt->status[0] != '\0') {
         char words[ERR_TEXT_BYTES];
@@ -196,8 +193,8 @@ static int judge(const struct attempt *attempt, int code, const char *now,
         return err_set(err, ERR_AUTH, "%s declined `%s`: %s", push->spec->url, push->ref,
                        words);
     }
-    return err_set(err, ERR_HOST, "%s took the push, but `%s` is not there",
-                   push->spec->url, push->ref);
+    return err_set(err, ERR_HOST, "%s took the push, but `%s` is not there", push->spec->url,
+                   push->ref);
 }
 
 static int push_remote(const struct push *push, struct err *err)
@@ -206,8 +203,8 @@ static int push_remote(const struct push *push, struct err *err)
     gitlib_session_init(&attempt.session, push->spec);
     LIB_AUTO(repository) *lib = NULL;
     LIB_AUTO(remote) *remote = NULL;
-    if (gitlib_open(push->path, &lib, err) < 0 ||
-        gitlib_connect(lib, &attempt.session, GIT_DIRECTION_PUSH, &remote, err) < 0)
+    if (gitlib_open(push->path, &lib, err) != 0 ||
+        gitlib_connect(lib, &attempt.session, GIT_DIRECTION_PUSH, &remote, err) != 0)
         return -1;
     int code = upload(&attempt, remote);
     bool explained = code == 0 || attempt.moved || code == GIT_ENONFASTFORWARD;
@@ -238,18 +235,18 @@ static int check_push(struct git_repo *repo, const struct push *push, struct err
 {
     int valid = 0;
     LIB_AUTO(commit) *commit = NULL;
-    if (gitlib_check_remote(push->spec, err) < 0)
+    if (gitlib_check_remote(push->spec, err) != 0)
         return -1;
     if (strlen(push->ref) > 400 || git_reference_name_is_valid(&valid, push->ref) < 0 ||
         !valid || strncmp(push->ref, "refs/", 5) != 0)
         return err_set(err, ERR_INPUT, "`%.100s` is not a ref to push to", push->ref);
-    if (gitlib_commit(repo, push->sha, &commit, err) < 0 ||
-        gitlib_keep(repo->lib, git_commit_id(commit), err) < 0)
+    if (gitlib_commit(repo, push->sha, &commit, err) != 0 ||
+        gitlib_keep(repo->lib, git_commit_id(commit), err) != 0)
         return -1;
     if (strcmp(push->expected, GIT_ZERO_SHA) == 0)
         return 0;
     bool forward = false;
-    if (git_is_ancestor(repo, push->expected, push->sha, &forward, err) < 0)
+    if (git_is_ancestor(repo, push->expected, push->sha, &forward, err) != 0)
         return -1;
     return forward ? 0
                    : err_set(err, ERR_CONFLICT, "%s does not stand on %s", push->sha,
@@ -257,13 +254,12 @@ static int check_push(struct git_repo *repo, const struct push *push, struct err
 }
 
 int git_push_commit(struct git_repo *repo, const struct git_remote_spec *remote,
-                    const char *sha, const char *ref, const char *expected,
-                    struct err *err)
+                    const char *sha, const char *ref, const char *expected, struct err *err)
 {
     struct push push = {
         .path = repo->path, .spec = remote, .sha = sha, .ref = ref, .expected = expected};
-    if (check_push(repo, &push, err) < 0 ||
-        gitlib_call(repo, push_in_child, &push, remote->timeout_ms, err) < 0)
+    if (check_push(repo, &push, err) != 0 ||
+        gitlib_call(repo, push_in_child, &push, remote->timeout_ms, err) != 0)
         return err_wrap(err, "push %.10s to `%s`", sha, ref);
     return 0;
 }

@@ -48,8 +48,7 @@ int gitlib_check_remote(const struct git_remote_spec *remote, struct err *err)
     bool local = gitlib_local_path(url) != NULL;
     for (const char *c = url; *c != '\0'; c++)
         if (iscntrl((unsigned char)*c) || (!local && (unsigned char)*c <= ' '))
-            return err_set(err, ERR_INPUT, "strange character in git address `%.200s`",
-                           url);
+            return err_set(err, ERR_INPUT, "strange character in git address `%.200s`", url);
     if (local)
         return 0;
     bool secure = strncmp(url, "https://", 8) == 0;
@@ -74,8 +73,7 @@ int gitlib_check_remote(const struct git_remote_spec *remote, struct err *err)
 
 /* ---- sessions ---- */
 
-void gitlib_session_init(struct gitlib_session *session,
-                         const struct git_remote_spec *spec)
+void gitlib_session_init(struct gitlib_session *session, const struct git_remote_spec *spec)
 {
     *session = (struct gitlib_session){.spec = spec};
     buf_init(&session->sideband, SIDEBAND_BYTES);
@@ -100,8 +98,7 @@ static int give_credentials(git_credential **out, const char *url, const char *u
         return GIT_EUSER;
     }
     session->asked = true;
-    return git_credential_userpass_plaintext_new(out, "x-access-token",
-                                                 session->spec->token);
+    return git_credential_userpass_plaintext_new(out, "x-access-token", session->spec->token);
 }
 
 static int count_bytes(const git_indexer_progress *progress, void *payload)
@@ -138,8 +135,7 @@ int gitlib_connect(git_repository *lib, struct gitlib_session *session,
     git_remote_create_options create = {
         .version = GIT_REMOTE_CREATE_OPTIONS_VERSION,
         .repository = lib,
-        .flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF |
-                 GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC,
+        .flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF | GIT_REMOTE_CREATE_SKIP_DEFAULT_FETCHSPEC,
     };
     LIB_AUTO(remote) *made = NULL;
     git_error_clear();
@@ -189,16 +185,14 @@ int gitlib_remote_error(const struct gitlib_session *session, int code, const ch
     const char *url = session->spec->url;
     if (session->refused)
         return err_set(err, ERR_AUTH, "cannot %s %s: %s", doing, url,
-                       session->spec->token == NULL
-                           ? "credentials are asked for and none are "
-                             "configured"
-                           : "the credentials were refused");
+                       session->spec->token == NULL ? "credentials are asked for and none are "
+                                                      "configured"
+                                                    : "the credentials were refused");
     if (session->too_much)
-        return err_set(err, ERR_LIMIT, "cannot %s %s: more than %llu bytes came", doing,
-                       url, session->spec->max_bytes);
+        return err_set(err, ERR_LIMIT, "cannot %s %s: more than %llu bytes came", doing, url,
+                       session->spec->max_bytes);
     const char *words = gitlib_words();
-    return err_set(err, class_of_words(words, code), "cannot %s %s: %s", doing, url,
-                   words);
+    return err_set(err, class_of_words(words, code), "cannot %s %s: %s", doing, url, words);
 }
 
 int gitlib_advertised(git_remote *remote, const char *ref, bool *found, git_oid *oid,
@@ -209,8 +203,7 @@ int gitlib_advertised(git_remote *remote, const char *ref, bool *found, git_oid 
     git_error_clear();
     int code = git_remote_ls(&heads, &count, remote);
     if (code < 0)
-        return gitlib_error(err, code, "cannot list the refs of %s",
-                            git_remote_url(remote));
+        return gitlib_error(err, code, "cannot list the refs of %s", git_remote_url(remote));
     *found = false;
     for (size_t i = 0; i < count && !*found; i++) {
         if (strcmp(heads[i]->name, ref) != 0)
@@ -236,9 +229,8 @@ static int copy_chunk(void *bytes, size_t len, void *payload)
     struct copy *copy = payload;
     copy->bytes += len;
     copy->too_much = copy->bytes > copy->max_bytes;
-    return copy->too_much
-               ? GIT_EUSER
-               : git_indexer_append(copy->indexer, bytes, len, &copy->progress);
+    return copy->too_much ? GIT_EUSER
+                          : git_indexer_append(copy->indexer, bytes, len, &copy->progress);
 }
 
 static int copy_pack(git_packbuilder *pack, const char *folder, struct copy *copy)
@@ -276,7 +268,7 @@ int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,
     LIB_AUTO(packbuilder) *pack = NULL;
     char folder[FILE_PATH_BYTES];
     if (file_path(folder, err, "%sobjects/pack", git_repository_commondir(to)) < 0 ||
-        file_mkdirs(folder, 0755, err) < 0)
+        file_mkdirs(folder, 0755, err) != 0)
         return -1;
     git_error_clear();
     struct copy copy = {.max_bytes = max_bytes};

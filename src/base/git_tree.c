@@ -39,7 +39,7 @@ bool gitlib_name_ok(const char *name)
 int gitlib_root(struct git_repo *repo, const char *sha, git_tree **tree, struct err *err)
 {
     LIB_AUTO(commit) *commit = NULL;
-    if (gitlib_commit(repo, sha, &commit, err) < 0)
+    if (gitlib_commit(repo, sha, &commit, err) != 0)
         return -1;
     git_error_clear();
     int code = git_commit_tree(tree, commit);
@@ -62,7 +62,7 @@ static int find_entry(const git_tree *root, const char *path, git_tree_entry **e
 static int need_entry(const git_tree *root, const char *sha, const char *path,
                       git_tree_entry **entry, struct err *err)
 {
-    if (find_entry(root, path, entry, err) < 0)
+    if (find_entry(root, path, entry, err) != 0)
         return -1;
     if (*entry == NULL)
         return err_set(err, ERR_NOT_FOUND, "no `%s` in commit %s", path, sha);
@@ -91,20 +91,19 @@ static int read_blob(git_repository *lib, const git_oid *oid, const char *path,
     return out->failed ? err_set(err, ERR_HOST, "out of memory for `%s`", path) : 0;
 }
 
-int git_read_file(struct git_repo *repo, const char *sha, const char *path,
-                  struct buf *out, struct err *err)
+int git_read_file(struct git_repo *repo, const char *sha, const char *path, struct buf *out,
+                  struct err *err)
 {
     LIB_AUTO(tree) *root = NULL;
     LIB_AUTO(tree_entry) *entry = NULL;
     char clean[1024];
-    if (gitlib_root(repo, sha, &root, err) < 0 ||
-        gitlib_clean_path(path, clean, sizeof clean, err) < 0 ||
-        need_entry(root, sha, clean, &entry, err) < 0)
+    if (gitlib_root(repo, sha, &root, err) != 0 ||
+        gitlib_clean_path(path, clean, sizeof clean, err) != 0 ||
+        need_entry(root, sha, clean, &entry, err) != 0)
         return -1;
     git_filemode_t mode = git_tree_entry_filemode(entry);
     if (mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE)
-        return err_set(err, ERR_INPUT, "`%s` in commit %s is not a regular file", path,
-                       sha);
+        return err_set(err, ERR_INPUT, "`%s` in commit %s is not a regular file", path, sha);
     return read_blob(repo->lib, git_tree_entry_id(entry), path, out, err);
 }
 
@@ -131,9 +130,8 @@ static const git_tree_entry *first_unlike(const git_tree *tree, const git_tree *
 
 /* Two trees that differ: append the path of a file in which they do, as far as it
  * fits. */
-static int name_difference(git_repository *lib, const git_oid *old_id,
-                           const git_oid *new_id, unsigned depth, char *first,
-                           size_t size, struct err *err)
+static int name_difference(git_repository *lib, const git_oid *old_id, const git_oid *new_id,
+                           unsigned depth, char *first, size_t size, struct err *err)
 {
     LIB_AUTO(tree) *old_tree = NULL;
     LIB_AUTO(tree) *new_tree = NULL;
@@ -159,8 +157,8 @@ static int name_difference(git_repository *lib, const git_oid *old_id,
         git_tree_entry_type(then) != GIT_OBJECT_TREE ||
         git_tree_entry_type(now) != GIT_OBJECT_TREE)
         return 0;
-    return name_difference(lib, git_tree_entry_id(then), git_tree_entry_id(now),
-                           depth - 1, first, size, err);
+    return name_difference(lib, git_tree_entry_id(then), git_tree_entry_id(now), depth - 1,
+                           first, size, err);
 }
 
 static bool is_folder(const git_tree_entry *entry)
@@ -170,19 +168,19 @@ static bool is_folder(const git_tree_entry *entry)
 
 /* Does one path differ? `name` (256 bytes) gets where. */
 static int path_differs(git_repository *lib, const git_tree *old_root,
-                        const git_tree *new_root, const char *path, bool *differs,
-                        char *name, struct err *err)
+                        const git_tree *new_root, const char *path, bool *differs, char *name,
+                        struct err *err)
 {
     LIB_AUTO(tree_entry) *then = NULL;
     LIB_AUTO(tree_entry) *now = NULL;
     const git_oid *old_id = git_tree_id(old_root);
     const git_oid *new_id = git_tree_id(new_root);
     bool folders = true;
-    if (gitlib_clean_path(path, name, 256, err) < 0)
+    if (gitlib_clean_path(path, name, 256, err) != 0)
         return -1;
     if (name[0] != '\0') {
-        if (find_entry(old_root, name, &then, err) < 0 ||
-            find_entry(new_root, name, &now, err) < 0)
+        if (find_entry(old_root, name, &then, err) != 0 ||
+            find_entry(new_root, name, &now, err) != 0)
             return -1;
         if (same_entry(then, now))
             return 0;
@@ -202,13 +200,13 @@ int git_differs(struct git_repo *repo, const char *old_sha, const char *new_sha,
 {
     LIB_AUTO(tree) *old_root = NULL;
     LIB_AUTO(tree) *new_root = NULL;
-    if (gitlib_root(repo, old_sha, &old_root, err) < 0 ||
-        gitlib_root(repo, new_sha, &new_root, err) < 0)
+    if (gitlib_root(repo, old_sha, &old_root, err) != 0 ||
+        gitlib_root(repo, new_sha, &new_root, err) != 0)
         return -1;
     bool found = false;
     char name[256] = "";
     for (size_t i = 0; i < count && !found; i++)
-        if (path_differs(repo->lib, old_root, new_root, paths[i], &found, name, err) < 0)
+        if (path_differs(repo->lib, old_root, new_root, paths[i], &found, name, err) != 0)
             return -1;
     *differs = found;
     if (first != NULL)
@@ -237,9 +235,8 @@ static void free_updates(git_tree_update **updates)
     free(*updates);
 }
 
-static int write_tree(git_repository *lib, git_tree *parent,
-                      const struct git_change *changes, size_t count, git_oid *tree,
-                      struct err *err)
+static int write_tree(git_repository *lib, git_tree *parent, const struct git_change *changes,
+                      size_t count, git_oid *tree, struct err *err)
 {
     __attribute__((cleanup(free_updates)))
     git_tree_update *updates = calloc(count + 1, sizeof *updates);
@@ -247,7 +244,7 @@ static int write_tree(git_repository *lib, git_tree *parent,
         return err_set(err, ERR_HOST, "out of memory for a commit of %zu files", count);
     git_error_clear();
     for (size_t i = 0; i < count; i++) {
-        if (check_path(changes[i].path, err) < 0)
+        if (check_path(changes[i].path, err) != 0)
             return -1;
         updates[i] = (git_tree_update){.action = GIT_TREE_UPDATE_UPSERT,
                                        .filemode = GIT_FILEMODE_BLOB,
@@ -273,17 +270,17 @@ int git_commit_files(struct git_repo *repo, const char *parent,
     LIB_AUTO(tree) *tree = NULL;
     LIB_AUTO(signature) *who = NULL;
     git_oid tree_id, commit_id;
-    if (gitlib_commit(repo, parent, &base, err) < 0 ||
-        gitlib_root(repo, parent, &root, err) < 0 ||
-        write_tree(repo->lib, root, changes, count, &tree_id, err) < 0)
+    if (gitlib_commit(repo, parent, &base, err) != 0 ||
+        gitlib_root(repo, parent, &root, err) != 0 ||
+        write_tree(repo->lib, root, changes, count, &tree_id, err) != 0)
         return -1;
     const git_commit *parents[] = {base};
     int code = git_tree_lookup(&tree, repo->lib, &tree_id);
     if (code == 0)
         code = git_signature_new(&who, name, email, time(NULL), 0);
     if (code == 0)
-        code = git_commit_create(&commit_id, repo->lib, NULL, who, who, NULL, message,
-                                 tree, 1, parents);
+        code = git_commit_create(&commit_id, repo->lib, NULL, who, who, NULL, message, tree, 1,
+                                 parents);
     if (code < 0)
         return gitlib_error(err, code, "cannot commit on top of %s", parent);
     git_oid_tostr(sha, GIT_SHA_BYTES, &commit_id);

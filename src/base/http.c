@@ -47,10 +47,8 @@ void http_response_free(struct http_response *response)
 static void clear_response(struct http_response *response)
 {
     buf_clear(&response->body);
-    *response = (struct http_response){.retry_after_s = -1,
-                                       .rate_remaining = -1,
-                                       .rate_reset = -1,
-                                       .body = response->body};
+    *response = (struct http_response){
+        .retry_after_s = -1, .rate_remaining = -1, .rate_reset = -1, .body = response->body};
 }
 
 /* ---- headers ---- */
@@ -69,8 +67,8 @@ static bool copy_part(char *out, size_t size, const char *text, size_t len)
 static long long number_of(const char *text, size_t len)
 {
     char digits[20];
-    if (len == 0 || len > 18 || !copy_part(digits, sizeof digits, text, len)
-        || strspn(digits, "0123456789") != len)
+    if (len == 0 || len > 18 || !copy_part(digits, sizeof digits, text, len) ||
+        strspn(digits, "0123456789") != len)
         return -1;
     return strtoll(digits, NULL, 10);
 }
@@ -132,8 +130,8 @@ static bool link_param(const char **cursor, const char *end)
             at++;
     }
     *cursor = skip_spaces(at, end);
-    return name_len == 3 && strncasecmp(name, "rel", 3) == 0
-           && has_word(value, value_len, "next");
+    return name_len == 3 && strncasecmp(name, "rel", 3) == 0 &&
+           has_word(value, value_len, "next");
 }
 
 /* `<url>; rel="next", <url>; rel="last"`; , and ; may stand inside <> and "". */
@@ -152,8 +150,7 @@ static void read_link(struct exchange *exchange, const char *at, const char *end
             if (link_param(&at, end))
                 next = true;
         }
-        if (next
-            && !copy_part(out, HTTP_HEADER_BYTES, open + 1, (size_t)(close - open - 1)))
+        if (next && !copy_part(out, HTTP_HEADER_BYTES, open + 1, (size_t)(close - open - 1)))
             exchange->link_too_long = true;
         while (at < end && *at != ',')
             at++;
@@ -236,21 +233,20 @@ struct origin {
 static bool origin_of(const char *text, struct origin *out)
 {
     __attribute__((cleanup(free_url))) CURLU *url = curl_url();
-    return url != NULL && strlen(text) <= URL_MAX_BYTES
-           && curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) == CURLUE_OK
-           && url_part(url, CURLUPART_SCHEME, 0, out->scheme, sizeof out->scheme)
-           && url_part(url, CURLUPART_HOST, 0, out->host, sizeof out->host)
-           && url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, out->port,
-                       sizeof out->port)
-           && (strcmp(out->scheme, "https") == 0 || strcmp(out->scheme, "http") == 0);
+    return url != NULL && strlen(text) <= URL_MAX_BYTES &&
+           curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) == CURLUE_OK &&
+           url_part(url, CURLUPART_SCHEME, 0, out->scheme, sizeof out->scheme) &&
+           url_part(url, CURLUPART_HOST, 0, out->host, sizeof out->host) &&
+           url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, out->port, sizeof out->port) &&
+           (strcmp(out->scheme, "https") == 0 || strcmp(out->scheme, "http") == 0);
 }
 
 bool http_same_origin(const char *a, const char *b)
 {
     struct origin of_a, of_b;
-    return origin_of(a, &of_a) && origin_of(b, &of_b)
-           && strcmp(of_a.scheme, of_b.scheme) == 0
-           && strcasecmp(of_a.host, of_b.host) == 0 && strcmp(of_a.port, of_b.port) == 0;
+    return origin_of(a, &of_a) && origin_of(b, &of_b) &&
+           strcmp(of_a.scheme, of_b.scheme) == 0 && strcasecmp(of_a.host, of_b.host) == 0 &&
+           strcmp(of_a.port, of_b.port) == 0;
 }
 
 void http_escape(struct buf *out, const char *text)
@@ -291,8 +287,8 @@ static void add_line(struct curl_slist **lines, const char *name, const char *va
     for (const char *c = line.data; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *failed = true; /* would start a header of its own */
-    struct curl_slist *longer =
-        *failed || line.failed ? NULL : curl_slist_append(*lines, line.data);
+    struct curl_slist *longer = *failed || line.failed ? NULL
+                                                       : curl_slist_append(*lines, line.data);
     explicit_bzero(line.data, line.len);
     if (longer == NULL)
         *failed = true;
@@ -337,8 +333,7 @@ static void set_options(CURL *curl, const struct http_request *request, const ch
     curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "ratchet/" PACKAGE_VERSION);
     if (request->body != NULL) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)request->body_len);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
     }
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
@@ -379,28 +374,28 @@ static int explain(CURLcode code, const char *detail, const struct exchange *exc
 {
     const char *method = request->method;
     if (exchange->headers_too_long)
-        return err_set(err, ERR_LIMIT, "%s %.300s: headers are longer than %d bytes",
-                       method, url, HEADERS_MAX_BYTES);
+        return err_set(err, ERR_LIMIT, "%s %.300s: headers are longer than %d bytes", method,
+                       url, HEADERS_MAX_BYTES);
     if (exchange->response->body.failed)
-        return err_set(err, ERR_LIMIT, "%s %.300s: answer is longer than %zu bytes",
-                       method, url, exchange->response->body.max);
+        return err_set(err, ERR_LIMIT, "%s %.300s: answer is longer than %zu bytes", method,
+                       url, exchange->response->body.max);
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return err_set(err, ERR_TIMEOUT, "%s %.300s: no whole answer within %u ms",
-                       method, url, request->timeout_ms);
+        return err_set(err, ERR_TIMEOUT, "%s %.300s: no whole answer within %u ms", method,
+                       url, request->timeout_ms);
     return err_set(err, code == CURLE_OUT_OF_MEMORY ? ERR_INTERNAL : ERR_HOST,
                    "%s %.300s: %s: %s", method, url, trouble_of(code),
                    detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
 /* `redirect` gets where the answer sends us, or "". */
-static int exchange_once(const struct http_request *request, const char *url,
-                         long timeout_ms, struct http_response *response,
-                         char redirect[URL_MAX_BYTES + 1], struct err *err)
+static int exchange_once(const struct http_request *request, const char *url, long timeout_ms,
+                         struct http_response *response, char redirect[URL_MAX_BYTES + 1],
+                         struct err *err)
 {
     __attribute__((cleanup(free_easy))) CURL *curl = curl_easy_init();
     bool failed = false;
-    __attribute__((cleanup(free_lines))) struct curl_slist *lines =
-        request_lines(request, &failed);
+    __attribute__((cleanup(free_lines))) struct curl_slist *lines = request_lines(request,
+                                                                                  &failed);
     if (curl == NULL)
         return err_set(err, ERR_HOST, "%s %.300s: out of memory", request->method, url);
     if (failed)
@@ -423,8 +418,8 @@ static int exchange_once(const struct http_request *request, const char *url,
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
     char *location = NULL;
     redirect[0] = '\0';
-    if (curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location) == CURLE_OK
-        && location != NULL)
+    if (curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location) == CURLE_OK &&
+        location != NULL)
         copy_part(redirect, URL_MAX_BYTES + 1, location, strlen(location));
     return 0;
 }
@@ -465,13 +460,13 @@ int http_send(const struct http_request *request, struct http_response *response
         if (left_ms <= 0)
             return err_set(err, ERR_TIMEOUT, "%s %.300s: no whole answer within %u ms",
                            request->method, url, request->timeout_ms);
-        if (exchange_once(request, url, (long)left_ms, response, redirect, err) < 0)
+        if (exchange_once(request, url, (long)left_ms, response, redirect, err) != 0)
             return -1;
         if (!is_redirect(response->status) || redirect[0] == '\0')
             return 0;
         if (redirects == REDIRECTS_MAX)
-            return err_set(err, ERR_HOST, "%s %.300s: more than %d redirects",
-                           request->method, request->url, REDIRECTS_MAX);
+            return err_set(err, ERR_HOST, "%s %.300s: more than %d redirects", request->method,
+                           request->url, REDIRECTS_MAX);
         if (!http_same_origin(redirect, request->url))
             return err_set(err, ERR_AUTH,
                            "%s %.300s: %ld to `%.300s`, which is another server: refused",

@@ -14,24 +14,24 @@
 enum { HTTP_HEADER_BYTES = 1024 };
 
 struct http_request {
-    const char *method;      /* "GET", "POST", "PATCH", "PUT", "DELETE" */
+    const char *method; /* "GET", "POST", "PATCH", "PUT", "DELETE" */
     const char *url;
-    const char *accept;      /* NULL: none sent */
-    const char *token;       /* sent as `Authorization: Bearer`; NULL: none; never logged */
+    const char *accept;         /* NULL: none sent */
+    const char *token;          /* sent as `Authorization: Bearer`; NULL: none; never logged */
     const char *const *headers; /* more header lines, NULL-terminated; may be NULL */
-    const char *body;        /* JSON; NULL: none */
+    const char *body;           /* JSON; NULL: none */
     size_t body_len;
     unsigned timeout_ms;
 };
 
 struct http_response {
-    long status;             /* HTTP status */
+    long status;                       /* HTTP status */
     char link_next[HTTP_HEADER_BYTES]; /* target of Link rel="next", or "" */
-    long retry_after_s;      /* -1: not given */
-    long rate_remaining;     /* -1: not given */
-    long long rate_reset;    /* UTC epoch seconds, -1: not given */
+    long retry_after_s;                /* -1: not given */
+    long rate_remaining;               /* -1: not given */
+    long long rate_reset;              /* UTC epoch seconds, -1: not given */
     char content_type[128];
-    struct buf body;         /* caller sets body.max by http_response_init; frees */
+    struct buf body; /* caller sets body.max by http_response_init; frees */
 };
 
 void http_response_init(struct http_response *response, size_t body_max);

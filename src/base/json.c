@@ -46,9 +46,9 @@ static int refuse_leftover(const char *bytes, size_t len, const char *name, stru
 {
     size_t line;
     const char *leftover = leftover_find(bytes, len, &line);
-    return leftover == NULL ? 0
-                            : err_set(err, ERR_INPUT, "%s: line %zu: %s, not JSON", name, line,
-                                      leftover);
+    return leftover == NULL
+               ? 0
+               : err_set(err, ERR_INPUT, "%s: line %zu: %s, not JSON", name, line, leftover);
 }
 
 int json_parse(const char *bytes, size_t len, const char *name, json_t **out, struct err *err)

@@ -9,7 +9,8 @@ enum { MARKER_BYTES = 7 };
 
 static const char pointer[] = "version https://git-lfs.github.com/spec/";
 static const char *const markers[] = {"conflict marker `<<<<<<<`", "conflict marker `=======`",
-                                      "conflict marker `|||||||`", "conflict marker `>>>>>>>`"};
+                                      "conflict marker `|||||||`",
+                                      "conflict marker `>>>>>>>`"};
 static const char letters[] = "<=|>";
 
 /* Exactly seven of one letter, then a space or the end of the line. */

@@ -388,8 +388,8 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
      * can close it and run on. So the deadline holds for both. */
     struct feed feeds[2] = {
         {&pipe_out.fd[0], {out == NULL ? throw_away : keeper_take, &keeper}},
-        {&pipe_side.fd[0], spec->side == NULL ? (struct proc_side){throw_away, NULL}
-                                              : *spec->side}};
+        {&pipe_side.fd[0],
+         spec->side == NULL ? (struct proc_side){throw_away, NULL} : *spec->side}};
     bool ended = drain(feeds, deadline);
     reap(pid, deadline, !ended, result);
     result->seconds = (double)(proc_now_ns() - begin) / 1e9;
@@ -605,8 +605,7 @@ void proc_finish(struct proc_child *child, unsigned grace_ms, struct proc_result
         return;
     file_close(&child->in);
     struct proc_result ignored;
-    reap(child->pid, deadline_in(grace_ms), grace_ms == 0,
-         result == NULL ? &ignored : result);
+    reap(child->pid, deadline_in(grace_ms), grace_ms == 0, result == NULL ? &ignored : result);
     file_close(&child->out);
     file_close(&child->error);
     buf_free(&child->stderr_text);

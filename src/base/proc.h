@@ -13,11 +13,11 @@
 #include <sys/types.h>
 
 struct proc_limits {
-    unsigned wall_ms;          /* then the whole group is killed; 0: no limit */
-    unsigned long long memory_bytes;   /* RLIMIT_AS; 0: none */
-    unsigned long long file_bytes;     /* RLIMIT_FSIZE; 0: none */
-    unsigned processes;        /* RLIMIT_NPROC; 0: none */
-    unsigned open_files;       /* RLIMIT_NOFILE; 0: as ours */
+    unsigned wall_ms;                /* then the whole group is killed; 0: no limit */
+    unsigned long long memory_bytes; /* RLIMIT_AS; 0: none */
+    unsigned long long file_bytes;   /* RLIMIT_FSIZE; 0: none */
+    unsigned processes;              /* RLIMIT_NPROC; 0: none */
+    unsigned open_files;             /* RLIMIT_NOFILE; 0: as ours */
 };
 
 /* What a child of proc_run writes to its descriptor 3, in pieces as they come. `take` gives 0,
@@ -28,14 +28,14 @@ struct proc_side {
 };
 
 struct proc_spec {
-    const char *const *argv;   /* argv[0] is looked up on PATH of *our* environment */
-    const char *const *envp;   /* NULL-terminated; NULL means an empty environment */
-    const char *cwd;           /* NULL: `/` */
-    int stdin_fd;              /* -1: /dev/null */
-    uid_t uid;                 /* run as this user and no other groups; */
-    gid_t gid;                 /*   (uid_t)-1 keeps ours */
+    const char *const *argv; /* argv[0] is looked up on PATH of *our* environment */
+    const char *const *envp; /* NULL-terminated; NULL means an empty environment */
+    const char *cwd;         /* NULL: `/` */
+    int stdin_fd;            /* -1: /dev/null */
+    uid_t uid;               /* run as this user and no other groups; */
+    gid_t gid;               /*   (uid_t)-1 keeps ours */
     struct proc_limits limits;
-    const char *cgroup;        /* folder of the cgroup it runs in; NULL: ours */
+    const char *cgroup;           /* folder of the cgroup it runs in; NULL: ours */
     const struct proc_side *side; /* NULL: no descriptor 3. Not for proc_start */
 };
 
@@ -43,9 +43,9 @@ enum proc_end { PROC_EXITED, PROC_SIGNALLED, PROC_TIMED_OUT };
 
 struct proc_result {
     enum proc_end end;
-    int code;         /* exit status, or the signal */
-    bool truncated;   /* output passed out->max; its head and tail were kept */
-    double seconds;   /* wall time */
+    int code;       /* exit status, or the signal */
+    bool truncated; /* output passed out->max; its head and tail were kept */
+    double seconds; /* wall time */
 };
 
 /* Run to the end; stdout and stderr together go to `out` (may be NULL: thrown away). When

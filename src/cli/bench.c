@@ -62,8 +62,7 @@ static int print_against(const struct pipeline *pipeline, const char *name, stru
             pairs[r].marks = pair.replicates[r].marks | anchor->replicates[r].marks;
         }
         pair.replicates = pairs;
-        const struct samples one = {
-            .device = samples->device, .configs = &pair, .count = 1};
+        const struct samples one = {.device = samples->device, .configs = &pair, .count = 1};
         if (compare_samples(&one, NULL, &pipeline->config.rule, &comparison, err) != 0)
             return -1;
         bench_print_against(&comparison.configs[0], name);
@@ -101,7 +100,8 @@ static int walk(struct pipeline *pipeline, const struct bench_options *given, bo
         print_table(pipeline, compared);
     if (given->against != NULL && print_against(pipeline, given->against, err) != 0)
         return -1;
-    return cli_write_samples(&pipeline->samples, given->output, &pipeline->host->limits, err) == 0
+    return cli_write_samples(&pipeline->samples, given->output, &pipeline->host->limits,
+                             err) == 0
                ? code
                : -1;
 }
@@ -118,18 +118,13 @@ static int run(const struct bench_options *given, bool verify_only, struct err *
 
 static int bench(int argc, char **argv, bool verify_only, struct err *err)
 {
-    struct bench_options given = {
-        .local = {.repo = ".", .head = "HEAD", .device = "cpu"}};
-    const struct cli_option options[] = {{"repo", &given.local.repo, NULL},
-                                         {"head", &given.local.head, NULL},
-                                         {"compare", &given.local.compare, NULL},
-                                         {"against", &given.against, NULL},
-                                         {"device", &given.local.device, NULL},
-                                         {"config", &given.local.config, NULL},
-                                         {"output", &given.output, NULL},
-                                         SHAPES_OPTIONS(given.shapes),
-                                         {"quiet", NULL, &given.local.quiet},
-                                         {NULL, NULL, NULL}};
+    struct bench_options given = {.local = {.repo = ".", .head = "HEAD", .device = "cpu"}};
+    const struct cli_option options[] = {
+        {"repo", &given.local.repo, NULL},       {"head", &given.local.head, NULL},
+        {"compare", &given.local.compare, NULL}, {"against", &given.against, NULL},
+        {"device", &given.local.device, NULL},   {"config", &given.local.config, NULL},
+        {"output", &given.output, NULL},         SHAPES_OPTIONS(given.shapes),
+        {"quiet", NULL, &given.local.quiet},     {NULL, NULL, NULL}};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
         return -1;
     return run(&given, verify_only, err);

@@ -40,7 +40,8 @@ static void changes(struct table_row *row, const struct config_verdict *verdict)
 }
 
 static void fill(struct table_row *row, const struct samples *samples, size_t index,
-                 const struct config_verdict *verdict, const struct peaks *peaks, bool compared)
+                 const struct config_verdict *verdict, const struct peaks *peaks,
+                 bool compared)
 {
     const struct config_samples *config = &samples->configs[index];
     const struct problem *problem = &config->config.problem;
@@ -69,16 +70,24 @@ static void fill(struct table_row *row, const struct samples *samples, size_t in
         changes(row, verdict);
 }
 
-static const char *const names[] = {"config",   "median", "95% interval",  "FLOP/s",
-                                    "bytes/s",  "memory", "processes",     "the other's median",
-                                    "change, 95% interval", "Hedges' g, Cliff's delta, p"};
+static const char *const names[] = {"config",
+                                    "median",
+                                    "95% interval",
+                                    "FLOP/s",
+                                    "bytes/s",
+                                    "memory",
+                                    "processes",
+                                    "the other's median",
+                                    "change, 95% interval",
+                                    "Hedges' g, Cliff's delta, p"};
 
 void bench_table(const struct samples *samples, const struct comparison *comparison,
                  bool compared, struct buf *out)
 {
     const char *capability = environment_get(&samples->environment, "compute_capability");
-    const struct peaks *peaks =
-        capability == NULL ? NULL : peaks_find(samples->device.name, capability);
+    const struct peaks *peaks = capability == NULL
+                                    ? NULL
+                                    : peaks_find(samples->device.name, capability);
     struct table table __attribute__((cleanup(table_free))) = {0};
     struct table_row *row = table_row(&table);
     for (size_t c = 0; c < (compared ? 10u : 7u); c++)

@@ -26,15 +26,18 @@ static int read_numbers(struct calibrate_options *given, struct err *err)
 {
     given->process_count = 200;
     given->check_count = 10000;
-    if ((given->processes != NULL && value_int(given->processes, 1, POOL_PROCESSES_MAX,
-                                               "--processes", &given->process_count, err) != 0) ||
+    if ((given->processes != NULL &&
+         value_int(given->processes, 1, POOL_PROCESSES_MAX, "--processes",
+                   &given->process_count, err) != 0) ||
         (given->checks != NULL &&
          value_int(given->checks, 10, 10000000, "--checks", &given->check_count, err) != 0))
         return -1;
     if (given->from != NULL && (given->pool != NULL || given->processes != NULL))
-        return err_set(err, ERR_USAGE, "--from reads a pool: --pool and --processes record one");
+        return err_set(err, ERR_USAGE,
+                       "--from reads a pool: --pool and --processes record one");
     if (given->from == NULL && given->rules != NULL)
-        return err_set(err, ERR_USAGE, "--rules goes with --from: else the commit's are taken");
+        return err_set(err, ERR_USAGE,
+                       "--rules goes with --from: else the commit's are taken");
     return 0;
 }
 
@@ -46,7 +49,8 @@ static int path_in_tree(const char *repo, const char *slug, char out[FILE_PATH_B
     if (cli_real_path(repo, tree, err) != 0 || file_path(git, err, "%s/.git", tree) != 0)
         return -1;
     if (access(git, F_OK) != 0)
-        return err_set(err, ERR_USAGE, "`%s` has no work tree to write to: give --output", tree);
+        return err_set(err, ERR_USAGE, "`%s` has no work tree to write to: give --output",
+                       tree);
     return file_path(folder, err, "%s/baselines/%s", tree, slug) != 0 ||
                    file_mkdirs(folder, 0755, err) != 0
                ? -1
@@ -66,8 +70,9 @@ static int conclude(const struct calibrate_options *given, const struct pool *po
     if (simulate(pool, rule, (size_t)given->check_count, rule->seed, &figures, err) != 0 ||
         tables_json(pool, rule, &figures, &json, err) != 0)
         return -1;
-    if (given->output != NULL ? file_path(path, err, "%s", given->output) != 0
-                              : path_in_tree(given->local.repo, pool->device.slug, path, err) != 0)
+    if (given->output != NULL
+            ? file_path(path, err, "%s", given->output) != 0
+            : path_in_tree(given->local.repo, pool->device.slug, path, err) != 0)
         return -1;
     if (file_write(path, json.data, json.len, 0644, err) != 0)
         return -1;
@@ -102,7 +107,8 @@ static int record(const struct calibrate_options *given, struct local *local, st
         return -1;
     pipeline->config.bench.samples = (unsigned)samples;
     if ((unsigned long long)given->process_count < rule->looks[rule->look_count - 1])
-        return err_set(err, ERR_USAGE, "--processes: expected at least %u, the rule's last look",
+        return err_set(err, ERR_USAGE,
+                       "--processes: expected at least %u, the rule's last look",
                        rule->looks[rule->look_count - 1]);
     if (given->pool != NULL
             ? file_path(path, err, "%s", given->pool) != 0
@@ -125,8 +131,7 @@ static int run(const struct calibrate_options *given, struct err *err)
 
 int cli_calibrate(int argc, char **argv, struct err *err)
 {
-    struct calibrate_options given = {
-        .local = {.repo = ".", .head = "HEAD", .device = "cpu"}};
+    struct calibrate_options given = {.local = {.repo = ".", .head = "HEAD", .device = "cpu"}};
     const struct cli_option options[] = {{"repo", &given.local.repo, NULL},
                                          {"head", &given.local.head, NULL},
                                          {"device", &given.local.device, NULL},

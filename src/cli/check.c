@@ -60,7 +60,8 @@ static void print_result(const struct pipeline *pipeline, const struct check_opt
     printf("report: %s/report.md\n", pipeline->folder);
 }
 
-static int walk(struct pipeline *pipeline, const struct check_options *options, struct err *err)
+static int walk(struct pipeline *pipeline, const struct check_options *options,
+                struct err *err)
 {
     struct err problem = {0};
     bool github = pipeline->repository != NULL;
@@ -73,7 +74,8 @@ static int walk(struct pipeline *pipeline, const struct check_options *options, 
         if (pipeline_check(pipeline, err) != 0)
             return -1;
     }
-    if (pipeline_write(pipeline, err) != 0 || (github && local_publish(pipeline, "check", err) != 0))
+    if (pipeline_write(pipeline, err) != 0 ||
+        (github && local_publish(pipeline, "check", err) != 0))
         return -1;
     print_result(pipeline, options);
     return comparison_exit(&pipeline->comparison);
@@ -83,13 +85,17 @@ int cli_check(int argc, char **argv, struct err *err)
 {
     struct check_options given = {
         .repo = ".", .base = "main", .head = "HEAD", .device = "cpu"};
-    const struct cli_option options[] = {
-        {"repo", &given.repo, NULL},     {"base", &given.base, NULL},
-        {"head", &given.head, NULL},     {"device", &given.device, NULL},
-        {"config", &given.config, NULL}, {"repository", &given.repository, NULL},
-        {"pr", &given.pr, NULL},         {"output", &given.output, NULL},
-        {"json", NULL, &given.json},     {"quiet", NULL, &given.quiet},
-        {NULL, NULL, NULL}};
+    const struct cli_option options[] = {{"repo", &given.repo, NULL},
+                                         {"base", &given.base, NULL},
+                                         {"head", &given.head, NULL},
+                                         {"device", &given.device, NULL},
+                                         {"config", &given.config, NULL},
+                                         {"repository", &given.repository, NULL},
+                                         {"pr", &given.pr, NULL},
+                                         {"output", &given.output, NULL},
+                                         {"json", NULL, &given.json},
+                                         {"quiet", NULL, &given.quiet},
+                                         {NULL, NULL, NULL}};
     struct host host;
     struct job job = {.kind = JOB_CHECK};
     struct cli_folders folders = {0};
@@ -112,7 +118,8 @@ int cli_check(int argc, char **argv, struct err *err)
                                        .folder = folders.results,
                                        .work = folders.scratch,
                                        .progress = given.quiet ? NULL : cli_say};
-    int code = pipeline_open(&pipeline, &request, err) == 0 ? walk(&pipeline, &given, err) : -1;
+    int code = pipeline_open(&pipeline, &request, err) == 0 ? walk(&pipeline, &given, err)
+                                                            : -1;
     pipeline_close(&pipeline);
     cli_drop_scratch(&folders);
     return code;

@@ -145,7 +145,8 @@ int cli_open_repo(const char *path, struct git_repo **repo, struct err *err)
 int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct err *err)
 {
     GIT_AUTO *repo = NULL;
-    return cli_open_repo(path, &repo, err) == 0 ? file_path(out, err, "%s", git_path(repo)) : -1;
+    return cli_open_repo(path, &repo, err) == 0 ? file_path(out, err, "%s", git_path(repo))
+                                                : -1;
 }
 
 int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],

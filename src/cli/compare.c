@@ -28,8 +28,9 @@ static int compare_text(const struct samples *samples, const struct baseline *ba
         buf_addc(text, '\n');
     }
     verdict_format_table(comparison, text);
-    return text->failed ? err_set(err, ERR_LIMIT, "the text is longer than %zu bytes", text->max)
-                        : 0;
+    return text->failed
+               ? err_set(err, ERR_LIMIT, "the text is longer than %zu bytes", text->max)
+               : 0;
 }
 
 int cli_compare(int argc, char **argv, struct err *err)
@@ -97,7 +98,8 @@ int cli_report(int argc, char **argv, struct err *err)
         return -1;
     }
     if (verdict_parse_json(text.data, text.len, path, &comparison, err) != 0 ||
-        (samples_path != NULL && cli_read_samples(samples_path, &limits, &samples, err) != 0) ||
+        (samples_path != NULL &&
+         cli_read_samples(samples_path, &limits, &samples, err) != 0) ||
         (baseline_path != NULL &&
          cli_read_baseline(baseline_path, &limits, &baseline, err) != 0))
         return -1;

@@ -108,8 +108,8 @@ static int try_lock(const struct host *host, const char *slug, const struct gpu 
 static int try_harness(const struct host *host, char *version, size_t size, struct err *err)
 {
     const char *argv[] = {host->harness, "cpu", NULL}; /* greets, and ends with its input */
-    struct proc_spec spec = {.argv = argv, .stdin_fd = -1, .uid = (uid_t)-1,
-                             .limits = {.wall_ms = 10000}};
+    struct proc_spec spec = {
+        .argv = argv, .stdin_fd = -1, .uid = (uid_t)-1, .limits = {.wall_ms = 10000}};
     struct proc_result result;
     BUF_AUTO out;
     buf_init(&out, 256);
@@ -135,8 +135,9 @@ static int try_nodes(const struct gpu *gpu, struct err *err)
             missing = nodes[i];
     if (missing == NULL)
         return 0;
-    return err_set(err, ERR_HOST, "no `%s`: run `nvidia-modprobe -c %u -u` when the host starts",
-                   missing, gpu->minor);
+    return err_set(err, ERR_HOST,
+                   "no `%s`: run `nvidia-modprobe -c %u -u` when the host starts", missing,
+                   gpu->minor);
 }
 
 static int try_persistence(const struct gpu *gpu, struct err *err)
@@ -145,8 +146,9 @@ static int try_persistence(const struct gpu *gpu, struct err *err)
     int result = gpu_facts(gpu, &environment, err);
     const char *mode = environment_get(&environment, "persistence");
     if (result == 0 && mode != NULL && strcmp(mode, "off") == 0)
-        result = err_set(err, ERR_HOST, "off: the driver starts anew for every process; run "
-                                        "nvidia-persistenced, or `nvidia-smi -pm 1` as root");
+        result = err_set(err, ERR_HOST,
+                         "off: the driver starts anew for every process; run "
+                         "nvidia-persistenced, or `nvidia-smi -pm 1` as root");
     environment_free(&environment);
     return result;
 }
@@ -185,9 +187,10 @@ static int open_inside(const struct host *host, const struct host_device *device
     enum talk talk = session_send(session, "open 1 %d", OPEN_MS);
     if (talk == TALK_OK)
         talk = session_hear(session, LINE_OPENED, ARM_COUNT, &line);
-    int result = talk == TALK_OK ? 0
-                 : err_set(err, ERR_HOST, "%s",
-                           talk == TALK_FAILED ? line.text : session_text(session));
+    int result = talk == TALK_OK
+                     ? 0
+                     : err_set(err, ERR_HOST, "%s",
+                               talk == TALK_FAILED ? line.text : session_text(session));
     session_end(session);
     return result;
 }

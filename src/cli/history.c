@@ -16,7 +16,7 @@ struct history {
     const char *device;
     char path[FILE_PATH_BYTES]; /* of baseline.json in a commit */
     struct limits limits;
-    size_t moves;               /* printed so far */
+    size_t moves; /* printed so far */
 };
 
 static void print_line(struct history *history, const char *commit, const char *day,
@@ -120,7 +120,8 @@ static int walk(struct history *history, const char *head, struct err *err)
     for (int i = 0; i < HISTORY_COMMITS_MAX; i++) {
         struct err problem = {0};
         bool root = commit.parent_count == 0;
-        if (!root && git_read_commit(history->repo, commit.parents[0], &parent, &problem) != 0 &&
+        if (!root &&
+            git_read_commit(history->repo, commit.parents[0], &parent, &problem) != 0 &&
             !(shallow && problem.class == ERR_NOT_FOUND)) {
             *err = problem;
             return -1;

@@ -10,7 +10,8 @@
 #include "pipeline.h"
 
 struct local_options {
-    const char *repo, *head, *compare, *device, *config; /* compare NULL: head is its own base */
+    const char *repo, *head, *compare, *device,
+        *config; /* compare NULL: head is its own base */
     bool quiet;
 };
 

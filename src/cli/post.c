@@ -51,7 +51,8 @@ int cli_post(int argc, char **argv, struct err *err)
                             .repository = repository->name,
                             .author = repository->author,
                             .limits = &host.limits};
-    if (github_upsert_comment(&github, (int)number, marker, body.data, body.len, url, err) != 0)
+    if (github_upsert_comment(&github, (int)number, marker, body.data, body.len, url, err) !=
+        0)
         return -1;
     printf("%s\n", url);
     return 0;

@@ -9,7 +9,7 @@
 
 struct progress {
     bool quiet;
-    bool terminal; /* set by progress_begin */
+    bool terminal;    /* set by progress_begin */
     size_t done, all; /* replicates of configs */
 };
 

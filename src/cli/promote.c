@@ -64,8 +64,9 @@ int cli_promote(int argc, char **argv, struct err *err)
     const char *config = NULL, *repository = NULL, *device = "cpu", *names = NULL, *by = NULL,
                *output = NULL;
     const struct cli_option options[] = {
-        {"config", &config, NULL}, {"repository", &repository, NULL}, {"device", &device, NULL},
-        {"accept", &names, NULL},  {"by", &by, NULL},                 {"output", &output, NULL},
+        {"config", &config, NULL}, {"repository", &repository, NULL},
+        {"device", &device, NULL}, {"accept", &names, NULL},
+        {"by", &by, NULL},         {"output", &output, NULL},
         {NULL, NULL, NULL}};
     struct host host;
     static struct promotion_accept accept;

@@ -71,7 +71,8 @@ static int override_shapes(const struct shapes *given, struct ratchet_config *co
         read_list(given->dim, "--dim", shape.head_dim, dims, &dim_count, err) != 0 ||
         read_list(given->heads, "--heads", shape.heads, heads, &count, err) != 0 ||
         read_list(given->heads_kv, "--heads-kv",
-                  given->heads != NULL ? heads[0] : shape.heads_kv, heads_kv, &count, err) != 0 ||
+                  given->heads != NULL ? heads[0] : shape.heads_kv, heads_kv, &count,
+                  err) != 0 ||
         read_list(given->seq_k, "--seq-k", 0, keys, &count, err) != 0)
         return -1;
     if (given->dtype != NULL && dtype_parse(given->dtype, &shape.dtype) != 0)

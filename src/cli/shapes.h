@@ -16,13 +16,16 @@ struct shapes {
 };
 
 /* Their places in a table of cli_options: SHAPES_OPTIONS(given.shapes), */
-#define SHAPES_OPTIONS(shapes)                                                              \
-    {"configs", &(shapes).configs, NULL}, {"replicates", &(shapes).replicates, NULL},       \
-        {"iterations", &(shapes).iterations, NULL}, {"warmup", &(shapes).warmup, NULL},     \
-        {"batch", &(shapes).batch, NULL}, {"heads", &(shapes).heads, NULL},                 \
-        {"heads-kv", &(shapes).heads_kv, NULL}, {"seq", &(shapes).seq, NULL},               \
-        {"seq-k", &(shapes).seq_k, NULL}, {"dim", &(shapes).dim, NULL},                     \
-        {"dtype", &(shapes).dtype, NULL}, {"causal", NULL, &(shapes).causal}
+#define SHAPES_OPTIONS(shapes)                                                          \
+    {"configs", &(shapes).configs, NULL}, {"replicates", &(shapes).replicates, NULL},   \
+        {"iterations", &(shapes).iterations, NULL}, {"warmup", &(shapes).warmup, NULL}, \
+        {"batch", &(shapes).batch, NULL}, {"heads", &(shapes).heads, NULL},             \
+        {"heads-kv", &(shapes).heads_kv, NULL}, {"seq", &(shapes).seq, NULL},           \
+        {"seq-k", &(shapes).seq_k, NULL}, {"dim", &(shapes).dim, NULL},                 \
+        {"dtype", &(shapes).dtype, NULL},                                               \
+    {                                                                                   \
+        "causal", NULL, &(shapes).causal                                                \
+    }
 
 /* Narrow `config` down to what was asked for; `replicates` and `samples` where nothing was said.
  * There is one look, after all replicates. */

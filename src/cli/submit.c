@@ -77,8 +77,8 @@ static int send_submit(const struct submit *submit, struct client_connection *co
     const struct event *event = &submit->event;
     JSON_AUTO *message = json_pack(
         "{s:s, s:i, s:s, s:s, s:i, s:s}", "type", "submit", "version", MESSAGE_VERSION, "kind",
-        event->kind == JOB_PROMOTE ? "promote" : "check", "repository", event->repository, "pr",
-        event->pr, "device", submit->device);
+        event->kind == JOB_PROMOTE ? "promote" : "check", "repository", event->repository,
+        "pr", event->pr, "device", submit->device);
     if (message == NULL)
         return err_set(err, ERR_INPUT, "the event's fields do not make a message");
     if (add_text(message, "ref", event->ref, err) != 0)
@@ -86,12 +86,9 @@ static int send_submit(const struct submit *submit, struct client_connection *co
     static const struct {
         const char *key, *variable;
     } fields[] = {
-        {"run", "GITHUB_RUN_ID"},
-        {"attempt", "GITHUB_RUN_ATTEMPT"},
-        {"job", "GITHUB_JOB"},
-        {"repository_id", "GITHUB_REPOSITORY_ID"},
-        {"api", "GITHUB_API_URL"},
-        {"token", "GITHUB_TOKEN"},
+        {"run", "GITHUB_RUN_ID"},  {"attempt", "GITHUB_RUN_ATTEMPT"},
+        {"job", "GITHUB_JOB"},     {"repository_id", "GITHUB_REPOSITORY_ID"},
+        {"api", "GITHUB_API_URL"}, {"token", "GITHUB_TOKEN"},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (add_text(message, fields[i].key, from_environment(fields[i].variable), err) != 0)
@@ -115,7 +112,8 @@ static void print_foreign(const char *text)
 }
 
 /* A piece of a result file: the first one makes the file anew. */
-static int on_file(struct submit *submit, const json_t *message, char last[32], struct err *err)
+static int on_file(struct submit *submit, const json_t *message, char last[32],
+                   struct err *err)
 {
     static const char *const names[] = {"report.md", "verdict.json", "samples.json",
                                         "explain.txt", "log"};
@@ -280,8 +278,8 @@ int cli_submit(int argc, char **argv, struct err *err)
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         (wait != NULL && value_int(wait, 0, 86400, "--wait", &wait_s, err) != 0))
         return -1;
-    if ((socket != NULL ? cli_limits(config, &host.limits, err) : cli_host(config, &host, err)) !=
-        0)
+    if ((socket != NULL ? cli_limits(config, &host.limits, err)
+                        : cli_host(config, &host, err)) != 0)
         return -1;
     submit.socket = socket != NULL ? socket : host.socket;
     if (read_event(&host.limits, &submit.event, err) != 0)

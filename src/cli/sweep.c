@@ -81,10 +81,13 @@ static int read_name(const struct sweep *sweep, const char *text, size_t len,
     if (!model_name_ok(name))
         return err_set(err, ERR_USAGE,
                        "expected NAME=LIBRARY, NAME of up to %d letters, digits and `_-.`,"
-                       " not `%.80s`", MODEL_NAME_BYTES - 1, text);
+                       " not `%.80s`",
+                       MODEL_NAME_BYTES - 1, text);
     if (is_reserved(name))
-        return err_set(err, ERR_USAGE, "`%s` is no name for an arm: samples.json has its own use"
-                       " for it", name);
+        return err_set(err, ERR_USAGE,
+                       "`%s` is no name for an arm: samples.json has its own use"
+                       " for it",
+                       name);
     for (size_t i = 0; i < sweep->count; i++)
         if (strcmp(sweep->arms[i].name, name) == 0)
             return err_set(err, ERR_USAGE, "two arms with the name `%s`", name);
@@ -125,7 +128,8 @@ static int read_arm(struct sweep *sweep, const char *text, struct err *err)
     return 0;
 }
 
-static int read_exposed(const struct sweep_options *given, struct sweep *sweep, struct err *err)
+static int read_exposed(const struct sweep_options *given, struct sweep *sweep,
+                        struct err *err)
 {
     for (size_t i = 0; i < SANDBOX_EXPOSED_MAX && given->expose[i] != NULL; i++) {
         if (sandbox_expose(given->expose[i], sweep->exposed[i], &sweep->expose[i], err) != 0)
@@ -148,11 +152,12 @@ static int default_rules(struct pipeline *pipeline, struct err *err)
 {
     const char *slug = pipeline->job.device;
     char text[1024];
-    int len = snprintf(text, sizeof text,
-                       "[kernel]\npath = kernels\n[build \"%s\"]\ncommand = true\noutput = none\n"
-                       "[config \"b1_h8_s512_d64\"]\ndevice = %s\nbatch = 1\nheads = 8\n"
-                       "seq-q = 512\nhead-dim = 64\ndtype = %s\n",
-                       slug, slug, gpu_is_slug(slug) ? "fp16" : "fp32");
+    int len = snprintf(
+        text, sizeof text,
+        "[kernel]\npath = kernels\n[build \"%s\"]\ncommand = true\noutput = none\n"
+        "[config \"b1_h8_s512_d64\"]\ndevice = %s\nbatch = 1\nheads = 8\n"
+        "seq-q = 512\nhead-dim = 64\ndtype = %s\n",
+        slug, slug, gpu_is_slug(slug) ? "fp16" : "fp32");
     return config_parse(text, (size_t)len, "the defaults", slug, &pipeline->host->limits,
                         &pipeline->config, err);
 }
@@ -240,7 +245,8 @@ static int run(const struct sweep_options *given, struct sweep *sweep, struct er
         return -1;
     if (environment_set(&pipeline->samples.environment, "arm_head", sweep->arms[0].name) != 0)
         return err_set(err, ERR_HOST, "out of memory for the environment");
-    if (print(sweep, err) != 0 || cli_write_samples(&pipeline->samples, given->output, &sweep->host.limits, err) != 0)
+    if (print(sweep, err) != 0 ||
+        cli_write_samples(&pipeline->samples, given->output, &sweep->host.limits, err) != 0)
         return -1;
     for (size_t i = 0; i < pipeline->samples.count; i++)
         if (pipeline->samples.configs[i].fault != FAULT_NONE)
@@ -251,13 +257,11 @@ static int run(const struct sweep_options *given, struct sweep *sweep, struct er
 static int read_options(int argc, char **argv, struct sweep_options *given,
                         const char *operands[SWEEP_ARMS_MAX], size_t *count, struct err *err)
 {
-    struct cli_option options[SANDBOX_EXPOSED_MAX + 20] = {{"repo", &given->repo, NULL},
-                                                           {"head", &given->head, NULL},
-                                                           {"device", &given->device, NULL},
-                                                           {"config", &given->config, NULL},
-                                                           {"output", &given->output, NULL},
-                                                           {"quiet", NULL, &given->quiet},
-                                                           SHAPES_OPTIONS(given->shapes)};
+    struct cli_option options[SANDBOX_EXPOSED_MAX + 20] = {
+        {"repo", &given->repo, NULL},     {"head", &given->head, NULL},
+        {"device", &given->device, NULL}, {"config", &given->config, NULL},
+        {"output", &given->output, NULL}, {"quiet", NULL, &given->quiet},
+        SHAPES_OPTIONS(given->shapes)};
     size_t used = 0;
     while (options[used].name != NULL)
         used++;
@@ -266,7 +270,8 @@ static int read_options(int argc, char **argv, struct sweep_options *given,
     options[used] = (struct cli_option){NULL, NULL, NULL};
     if (cli_options(argc, argv, options, operands, SWEEP_ARMS_MAX, count, err) != 0)
         return -1;
-    return *count > 0 ? 0 : err_set(err, ERR_USAGE, "expected NAME=LIBRARY, once for each arm");
+    return *count > 0 ? 0
+                      : err_set(err, ERR_USAGE, "expected NAME=LIBRARY, once for each arm");
 }
 
 int cli_sweep(int argc, char **argv, struct err *err)

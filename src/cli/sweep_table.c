@@ -82,7 +82,8 @@ static int add_mean(struct printing *printing, int arm, bool is_first, struct er
 {
     struct change change;
     size_t configs;
-    if (sweep_mean(printing->samples, (enum arm)arm, printing->rule, &change, &configs, err) != 0)
+    if (sweep_mean(printing->samples, (enum arm)arm, printing->rule, &change, &configs, err) !=
+        0)
         return -1;
     if (configs == 0)
         return 0;
@@ -98,7 +99,8 @@ static int add_mean(struct printing *printing, int arm, bool is_first, struct er
 
 static bool is_there(const struct samples *samples, int arm)
 {
-    return arm == ARM_HEAD || (arm >= ARM_OTHER && samples->others[arm - ARM_OTHER][0] != '\0');
+    return arm == ARM_HEAD ||
+           (arm >= ARM_OTHER && samples->others[arm - ARM_OTHER][0] != '\0');
 }
 
 /* Why some are not there, in full. */
@@ -133,8 +135,7 @@ int sweep_table(const struct samples *samples, const struct comparison *comparis
             if (is_there(samples, arm) && add_arm(&printing, i, arm, err) != 0)
                 return -1;
     for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++)
-        if (is_there(samples, arm) &&
-            add_mean(&printing, arm, arm == ARM_OTHER, err) != 0)
+        if (is_there(samples, arm) && add_mean(&printing, arm, arm == ARM_OTHER, err) != 0)
             return -1;
     table_print(&printing.table, out);
     add_reasons(&printing, out);

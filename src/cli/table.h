@@ -15,10 +15,10 @@ struct table_row {
     size_t count;
 };
 
-struct table { /* zeroed: empty */
+struct table {              /* zeroed: empty */
     struct table_row *rows; /* owned */
     size_t count;
-    struct table_row lost;  /* takes what there was no memory for */
+    struct table_row lost; /* takes what there was no memory for */
     bool failed;
 };
 void table_free(struct table *table);

@@ -105,8 +105,8 @@ static void end_line(struct lane *lane,
     buf_clear(&lane->line);
 }
 
-bool lanes_read(struct lane *lane, void (*each)(void *context, long long job, const char *line),
-                void *context)
+bool lanes_read(struct lane *lane,
+                void (*each)(void *context, long long job, const char *line), void *context)
 {
     char chunk[4096];
     ssize_t got;

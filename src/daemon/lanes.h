@@ -19,13 +19,13 @@ struct lane {
     const char *device; /* slug; NULL: the clerk */
     pid_t pid;          /* 0: idle */
     long long job;
-    int fd;             /* progress pipe, -1 when idle */
-    struct buf line;    /* of the pipe, not yet ended by a newline */
-    unsigned later_s;   /* what its `later` line asked for */
+    int fd;           /* progress pipe, -1 when idle */
+    struct buf line;  /* of the pipe, not yet ended by a newline */
+    unsigned later_s; /* what its `later` line asked for */
 };
 
 struct lanes {
-    const char *config; /* ratchetd.conf, for the steps' own reading; may be NULL */
+    const char *config;          /* ratchetd.conf, for the steps' own reading; may be NULL */
     struct lane lane[LANES_MAX]; /* lane[0] is the clerk */
     size_t count;
 };
@@ -39,8 +39,8 @@ MUST_CHECK int lanes_start(struct lanes *lanes, struct lane *lane, long long job
 
 /* Read what the lane's pipe has; `each` gets whole lines. False at the pipe's end: then
  * lanes_reap tells how the process ended. */
-bool lanes_read(struct lane *lane, void (*each)(void *context, long long job, const char *line),
-                void *context);
+bool lanes_read(struct lane *lane,
+                void (*each)(void *context, long long job, const char *line), void *context);
 enum work_end lanes_reap(struct lane *lane);
 
 /* Kill the process of a job, if one runs, and what it started. */

@@ -59,9 +59,9 @@ int message_add_file(struct buf *out, const char *name, const char *bytes, size_
             at += size == 0 ? 1 : size;
         }
         json_t *data = json_stringn(piece.data, piece.len);
-        if (message_add(out,
-                        json_pack("{s:s, s:s, s:o}", "type", "file", "name", name, "data", data),
-                        err) != 0)
+        if (message_add(
+                out, json_pack("{s:s, s:s, s:o}", "type", "file", "name", name, "data", data),
+                err) != 0)
             return -1;
     } while (at < len);
     return 0;

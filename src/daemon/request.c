@@ -32,7 +32,8 @@ static int get_piece(const json_t *message, const char *key, char *out, size_t s
         return -1;
     struct json_at here = {.parent = &at, .key = key};
     if (strspn(out, allowed) != strlen(out))
-        return json_error(&here, err, "expected letters, digits, `_`, `-`, `.`, not `%s`", out);
+        return json_error(&here, err, "expected letters, digits, `_`, `-`, `.`, not `%s`",
+                          out);
     return 0;
 }
 
@@ -47,7 +48,8 @@ static int parse_key(const struct host_repository *repository, const json_t *mes
         return -1;
     snprintf(job->key, sizeof job->key, "%s/%s/%s/%s", repository_id, run, attempt, name);
     if (strspn(run, "0123456789") == strlen(run))
-        snprintf(job->run_url, sizeof job->run_url, "%s/actions/runs/%s", repository->web, run);
+        snprintf(job->run_url, sizeof job->run_url, "%s/actions/runs/%s", repository->web,
+                 run);
     return 0;
 }
 
@@ -127,16 +129,18 @@ static int get_token(const struct host_repository *repository, const json_t *mes
     return json_get_string(message, "token", &at, token, MESSAGE_TOKEN_BYTES, err);
 }
 
-static const struct host_repository *find_repository(const struct host *host,
-                                                     const char *name, struct err *err)
+static const struct host_repository *find_repository(const struct host *host, const char *name,
+                                                     struct err *err)
 {
-    const struct host_repository *repository =
-        event_repository_ok(name) ? host_find_repository(host, name) : NULL;
+    const struct host_repository *repository = event_repository_ok(name)
+                                                   ? host_find_repository(host, name)
+                                                   : NULL;
     if (repository == NULL)
-        err_set(err, ERR_INPUT,
-                "repository `%s` is not allowed on this host: its configuration has no section "
-                "of that name (was it renamed?)",
-                name);
+        err_set(
+            err, ERR_INPUT,
+            "repository `%s` is not allowed on this host: its configuration has no section "
+            "of that name (was it renamed?)",
+            name);
     return repository;
 }
 
@@ -149,8 +153,8 @@ int request_parse(const struct host *host, const json_t *message, struct request
     if (json_get_int(message, "version", &at, 0, INT_MAX, &version, err) != 0)
         return -1;
     if (version != MESSAGE_VERSION)
-        return err_set(err, ERR_INPUT, "the client speaks version %lld, this daemon %d", version,
-                       MESSAGE_VERSION);
+        return err_set(err, ERR_INPUT, "the client speaks version %lld, this daemon %d",
+                       version, MESSAGE_VERSION);
     if (json_get_string(message, "repository", &at, job->repository, sizeof job->repository,
                         err) != 0 ||
         get_piece(message, "device", job->device, sizeof job->device, err) != 0)
@@ -160,7 +164,8 @@ int request_parse(const struct host *host, const json_t *message, struct request
         return -1;
     memcpy(job->repository, repository->name, sizeof job->repository); /* case and all */
     if (host_find_device(host, job->device) == NULL)
-        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host", job->device);
+        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host",
+                       job->device);
     if (check_api(repository, message, err) != 0 ||
         parse_kind(repository, message, &request, err) != 0 ||
         parse_key(repository, message, job, err) != 0 ||

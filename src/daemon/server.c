@@ -27,8 +27,8 @@
 
 enum {
     CLIENTS_MAX = 256,
-    NOTES_MAX = 1024,         /* jobs with a token, a delay or a failure */
-    FAILURES_MAX = 3,         /* steps that ended badly, in a row, before a job is dropped */
+    NOTES_MAX = 1024, /* jobs with a token, a delay or a failure */
+    FAILURES_MAX = 3, /* steps that ended badly, in a row, before a job is dropped */
     FAILURE_PAUSE_S = 5,
     CLIENT_OUT_MAX = 96 << 20,
     COLLECT_EVERY_S = 3600,
@@ -39,16 +39,16 @@ enum {
 struct client {
     int fd;
     struct buf in, out;
-    size_t sent;     /* of out */
-    long long job;   /* subscribed to; 0: none */
-    bool ending;     /* close once out is sent */
+    size_t sent;   /* of out */
+    long long job; /* subscribed to; 0: none */
+    bool ending;   /* close once out is sent */
 };
 
 /* What the daemon knows of a job beyond the queue; lost with the process, and rightly so. */
 struct note {
     long long job; /* 0: free */
     char token[MESSAGE_TOKEN_BYTES];
-    time_t since;       /* when it was first seen here, for token_wait_ms */
+    time_t since; /* when it was first seen here, for token_wait_ms */
     time_t not_before;
     unsigned failures;
     enum { CANCEL_NONE, CANCEL_WANTED, CANCEL_TOLD } cancel; /* is GitHub to be told? */
@@ -145,8 +145,8 @@ static void accept_client(struct server *server)
 
 /* ---- what a job has to show ---- */
 
-static int job_file(const struct server *server, long long job, const char *name, struct buf *out,
-                    struct err *err)
+static int job_file(const struct server *server, long long job, const char *name,
+                    struct buf *out, struct err *err)
 {
     char folder[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
     if (work_folder(server->host, job, folder, err) != 0 ||
@@ -215,7 +215,8 @@ static void tell_error(struct server *server, long long job, const struct err *p
 static int add_log(struct client *client, const char *line, size_t len, struct err *err)
 {
     json_t *text = json_stringn(line, len);
-    return message_add(&client->out, json_pack("{s:s, s:o}", "type", "log", "text", text), err);
+    return message_add(&client->out, json_pack("{s:s, s:o}", "type", "log", "text", text),
+                       err);
 }
 
 /* A line of a job's progress: into its log, and to whoever waits for it. */
@@ -282,8 +283,8 @@ static int start_job(struct server *server, struct client *client, struct reques
             known ? "again" : "accepted", job->repository, job->pr, job->device);
     if (message_add(&client->out,
                     json_pack("{s:s, s:I, s:s, s:b}", "type", "accepted", "job",
-                              (json_int_t)job->id, "state", job_state_name(entry.state), "known",
-                              known),
+                              (json_int_t)job->id, "state", job_state_name(entry.state),
+                              "known", known),
                     err) != 0 ||
         send_log_so_far(server, client, err) != 0)
         return -1;
@@ -416,8 +417,8 @@ static void write_client(struct client *client)
 /* May this job take its next step now? */
 static bool ready(struct server *server, const struct queue_entry *entry)
 {
-    const struct host_repository *repository =
-        host_find_repository(server->host, entry->job.repository);
+    const struct host_repository *repository = host_find_repository(server->host,
+                                                                    entry->job.repository);
     const struct note *note = note_of(server, entry->job.id);
     if (repository == NULL || note == NULL || note->not_before > time(NULL))
         return false;
@@ -431,8 +432,8 @@ static bool ready(struct server *server, const struct queue_entry *entry)
 static bool waited_enough(struct server *server, const struct queue_entry *entry)
 {
     const struct note *note = note_of(server, entry->job.id);
-    const struct host_repository *repository =
-        host_find_repository(server->host, entry->job.repository);
+    const struct host_repository *repository = host_find_repository(server->host,
+                                                                    entry->job.repository);
     return repository == NULL ||
            (note != NULL && note->token[0] == '\0' && !repository->host_token &&
             difftime(time(NULL), note->since) * 1000 >
@@ -511,7 +512,8 @@ static void fill_lanes(struct server *server)
         if (lane->pid != 0 || !choose(server, lane, &job))
             continue;
         const struct note *note = note_of(server, job);
-        if (lanes_start(&server->lanes, lane, job, note == NULL ? NULL : note->token, &err) != 0)
+        if (lanes_start(&server->lanes, lane, job, note == NULL ? NULL : note->token, &err) !=
+            0)
             fprintf(stderr, "ratchetd: %s\n", err.text);
     }
 }
@@ -554,7 +556,8 @@ static int remove_job(void *context, long long job)
     const struct server *server = context;
     char folder[FILE_PATH_BYTES];
     struct err err;
-    if (work_folder(server->host, job, folder, &err) == 0 && file_remove_tree(folder, &err) == 0)
+    if (work_folder(server->host, job, folder, &err) == 0 &&
+        file_remove_tree(folder, &err) == 0)
         return 0;
     fprintf(stderr, "ratchetd: %s\n", err.text);
     return -1;

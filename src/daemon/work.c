@@ -170,7 +170,8 @@ static enum work_end run(struct step *step)
         return fail(step, &err);
     drop_scratch(step);
     if (wait_s > 0)
-        return queue_rest(step->queue, id, true, &err) == 0 ? later(step, wait_s) : fail(step, &err);
+        return queue_rest(step->queue, id, true, &err) == 0 ? later(step, wait_s)
+                                                            : fail(step, &err);
     return judged(step, &err) == 0 ? WORK_DONE : fail(step, &err);
 }
 
@@ -210,7 +211,8 @@ static enum work_end publish(struct step *step)
         return fail(step, &err);
     if (result.refusal[0] != '\0')
         say(step, result.refusal);
-    if (result.comment_url[0] != '\0' && write_comment_url(step, result.comment_url, &err) != 0)
+    if (result.comment_url[0] != '\0' &&
+        write_comment_url(step, result.comment_url, &err) != 0)
         return fail(step, &err);
     if (result.waiting > 0)
         return later(step, PUBLISH_RETRY_S);

@@ -31,24 +31,24 @@ struct harness {
     const struct device_ops *ops;
     struct device *device; /* NULL before `open` */
     unsigned long watchdog_ms;
-    char folder[1024];     /* where the libraries are; a library may change directory */
+    char folder[1024]; /* where the libraries are; a library may change directory */
     struct library libraries[WIRE_SLOTS_MAX];
 
     /* of the current config */
     bool configured;
     struct attention_problem problem;
-    int slots[ARM_COUNT];  /* -1: no such arm */
+    int slots[ARM_COUNT]; /* -1: no such arm */
     bool prepared[ARM_COUNT];
     size_t workspace_bytes; /* the most that any arm wants */
     struct verifier *verifier;
-    struct memory inputs;  /* all sets */
+    struct memory inputs; /* all sets */
     struct memory out, lse, workspace;
     struct device_inputs sets[WIRE_SETS_MAX];
-    size_t set_count;      /* 0 before `allocate` */
-    char *stored_row;      /* one row of out as the device stores it */
-    float *turn_rows;      /* WIRE_TURN_ARMS_MAX rows of out, each followed by its lse */
-    double largest_value;  /* the largest |v| of the inputs made last */
-    enum arm ran;          /* `rows` may come for this arm; ARM_COUNT: for none */
+    size_t set_count;     /* 0 before `allocate` */
+    char *stored_row;     /* one row of out as the device stores it */
+    float *turn_rows;     /* WIRE_TURN_ARMS_MAX rows of out, each followed by its lse */
+    double largest_value; /* the largest |v| of the inputs made last */
+    enum arm ran;         /* `rows` may come for this arm; ARM_COUNT: for none */
     uint64_t verify_seed;
     uint64_t fill_seed;
     bool filled;
@@ -165,8 +165,8 @@ static int allocate_device(struct harness *harness, size_t sets, struct err *err
 {
     size_t rows = inputs_rows(&harness->problem, INPUTS_Q);
     if (allocate(harness, &harness->inputs, sets * set_bytes(harness), err) != 0 ||
-        allocate(harness, &harness->out, tensor_bytes(harness, INPUTS_Q) + GUARD_BYTES,
-                 err) != 0 ||
+        allocate(harness, &harness->out, tensor_bytes(harness, INPUTS_Q) + GUARD_BYTES, err) !=
+            0 ||
         allocate(harness, &harness->lse, rows * sizeof(float) + GUARD_BYTES, err) != 0)
         return -1;
     if (harness->workspace_bytes > 0 &&
@@ -511,16 +511,15 @@ static int order_rows(const void *a, const void *b)
 /* Compare some rows of what arm `arm` wrote; 1: said wrong. `sums`: the reference's, where the
  * device made them, else NULL. */
 static int check_rows(struct harness *harness, enum arm arm, const uint64_t *rows,
-                           size_t count, const double *sums, double *worst, struct err *err)
+                      size_t count, const double *sums, double *worst, struct err *err)
 {
     const struct inputs inputs = {&harness->problem, harness->verify_seed, INPUTS_VERIFY};
     size_t dim = (size_t)harness->problem.head_dim;
     for (size_t i = 0; i < count; i++) {
         char text[WIRE_TEXT_BYTES];
         const struct verify_reference *reference =
-            sums == NULL
-                ? verifier_reference(harness->verifier, &inputs, (size_t)rows[i])
-                : verifier_from_sums(harness->verifier, sums + i * VERIFY_SUMS(dim));
+            sums == NULL ? verifier_reference(harness->verifier, &inputs, (size_t)rows[i])
+                         : verifier_from_sums(harness->verifier, sums + i * VERIFY_SUMS(dim));
         if (read_row(harness, (size_t)rows[i], harness->turn_rows, err) != 0)
             return -1;
         if (verify_row(&harness->problem, reference, (size_t)rows[i], harness->turn_rows,
@@ -556,9 +555,9 @@ static int do_rows(struct harness *harness, const struct words *words, struct er
     int result = 0;
     if (harness->ops->sums != NULL) {
         sums = malloc(chosen * VERIFY_SUMS(harness->problem.head_dim) * sizeof *sums);
-        result = sums == NULL ? err_set(err, ERR_HOST, "no memory for the reference")
-                              : harness->ops->sums(harness->device, &inputs, rows, chosen,
-                                                   sums, err);
+        result = sums == NULL
+                     ? err_set(err, ERR_HOST, "no memory for the reference")
+                     : harness->ops->sums(harness->device, &inputs, rows, chosen, sums, err);
     }
     double worst = 0.0;
     if (result == 0)
@@ -607,7 +606,8 @@ static int do_calibrate(struct harness *harness, const struct words *words, stru
     double fastest = INFINITY; /* ns per launch: the least disturbed says most */
     for (int round = 0; round < 40; round++) {
         struct device_sample sample;
-        const struct device_plan plan = {.launches = launches, .unseen = is_peer(harness, arm)};
+        const struct device_plan plan = {.launches = launches,
+                                         .unseen = is_peer(harness, arm)};
         int result = launch(harness, arm, &plan, &sample, err);
         if (result != 0)
             return result < 0 ? -1 : 0;
@@ -646,13 +646,13 @@ static int turn_sample(struct harness *harness, enum arm arm, size_t row,
 }
 
 /* The row kept of every sample against one reference: all ended on the same input set. */
-static bool turn_right(struct harness *harness, const enum arm *arms, size_t count,
-                       size_t row, size_t last_set)
+static bool turn_right(struct harness *harness, const enum arm *arms, size_t count, size_t row,
+                       size_t last_set)
 {
     const struct inputs inputs = {&harness->problem, harness->fill_seed + last_set,
                                   INPUTS_TIMING};
-    const struct verify_reference *reference =
-        verifier_reference(harness->verifier, &inputs, row);
+    const struct verify_reference *reference = verifier_reference(harness->verifier, &inputs,
+                                                                  row);
     size_t dim = (size_t)harness->problem.head_dim;
     for (size_t i = 0; i < count; i++) {
         const float *kept = harness->turn_rows + i * (dim + 1);
@@ -672,8 +672,8 @@ static bool turn_right(struct harness *harness, const enum arm *arms, size_t cou
 }
 
 /* `ARM` or `ARM+DELAY_NS` */
-static bool word_arm_delayed(const struct harness *harness, const struct words *words, size_t i,
-                             enum arm *arm, struct device_plan *plan)
+static bool word_arm_delayed(const struct harness *harness, const struct words *words,
+                             size_t i, enum arm *arm, struct device_plan *plan)
 {
     char *plus = strchr(words->at[i], '+');
     plan->delay_ns = 0;
@@ -775,10 +775,10 @@ static const struct command {
     const char *word;
     int (*run)(struct harness *harness, const struct words *words, struct err *err);
 } commands[] = {
-    {"open", do_open},         {"load", do_load},           {"config", do_config},
-    {"prepare", do_prepare},   {"allocate", do_allocate},   {"forward", do_forward},
-    {"rows", do_rows},         {"fill", do_fill},           {"calibrate", do_calibrate},
-    {"turn", do_turn},         {"trace", do_trace},         {"release", do_release},
+    {"open", do_open},       {"load", do_load},         {"config", do_config},
+    {"prepare", do_prepare}, {"allocate", do_allocate}, {"forward", do_forward},
+    {"rows", do_rows},       {"fill", do_fill},         {"calibrate", do_calibrate},
+    {"turn", do_turn},       {"trace", do_trace},       {"release", do_release},
 };
 
 int harness_open(const struct device_ops *ops, struct harness **out, struct err *err)

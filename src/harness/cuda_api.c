@@ -22,7 +22,8 @@ int cuda_api_open(struct cuda_api *api, struct err *err)
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         void *symbol = dlsym(library, functions[i].name);
         if (symbol == NULL)
-            return err_set(err, ERR_HOST, "the CUDA driver has no %s: it is older than CUDA 12",
+            return err_set(err, ERR_HOST,
+                           "the CUDA driver has no %s: it is older than CUDA 12",
                            functions[i].name);
         memcpy(functions[i].to, &symbol, sizeof symbol); /* ISO C has no cast for this */
     }

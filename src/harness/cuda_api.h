@@ -30,48 +30,47 @@ enum cuda_number {
 };
 
 /* name as the library exports it, parameters */
-#define CUDA_API_TABLE(X)                                                                    \
-    X(cuInit, (unsigned flags))                                                              \
-    X(cuGetErrorName, (cuda_result error, const char **out))                                 \
-    X(cuGetErrorString, (cuda_result error, const char **out))                               \
-    X(cuDeviceGet, (int *out, int ordinal))                                                  \
-    X(cuDeviceGetCount, (int *out))                                                          \
-    X(cuDeviceGetAttribute, (int *out, int attribute, int device))                           \
-    X(cuDevicePrimaryCtxRetain, (cuda_handle *out, int device))                              \
-    X(cuDevicePrimaryCtxRelease_v2, (int device))                                            \
-    X(cuCtxSetCurrent, (cuda_handle context))                                                \
-    X(cuCtxSynchronize, (void))                                                              \
-    X(cuMemGetInfo_v2, (size_t *free, size_t *total))                                        \
-    X(cuMemAlloc_v2, (cuda_address *out, size_t bytes))                                      \
-    X(cuMemFree_v2, (cuda_address memory))                                                   \
-    X(cuMemHostAlloc, (void **out, size_t bytes, unsigned flags))                            \
-    X(cuMemHostGetDevicePointer_v2, (cuda_address *out, void *host, unsigned flags))         \
-    X(cuMemFreeHost, (void *host))                                                           \
-    X(cuMemcpyHtoD_v2, (cuda_address to, const void *from, size_t bytes))                    \
-    X(cuMemcpyDtoH_v2, (void *to, cuda_address from, size_t bytes))                          \
-    X(cuMemsetD8_v2, (cuda_address to, unsigned char value, size_t count))                   \
-    X(cuMemsetD16_v2, (cuda_address to, unsigned short value, size_t count))                 \
-    X(cuMemsetD32_v2, (cuda_address to, unsigned value, size_t count))                       \
-    X(cuModuleLoadData, (cuda_handle *out, const void *image))                               \
-    X(cuModuleGetFunction, (cuda_handle *out, cuda_handle module, const char *name))         \
-    X(cuLaunchKernel,                                                                        \
-      (cuda_handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,              \
-       unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,                \
-       cuda_handle stream, void **arguments, void **extra))                                  \
-    X(cuStreamCreate, (cuda_handle *out, unsigned flags))                                    \
-    X(cuStreamDestroy_v2, (cuda_handle stream))                                              \
-    X(cuStreamBeginCapture_v2, (cuda_handle stream, int mode))                               \
-    X(cuStreamEndCapture, (cuda_handle stream, cuda_handle *graph))                          \
-    X(cuEventCreate, (cuda_handle *out, unsigned flags))                                     \
-    X(cuEventRecord, (cuda_handle event, cuda_handle stream))                                \
-    X(cuEventSynchronize, (cuda_handle event))                                               \
-    X(cuEventElapsedTime, (float *ms, cuda_handle start, cuda_handle end))                   \
-    X(cuEventDestroy_v2, (cuda_handle event))                                                \
-    X(cuGraphInstantiateWithFlags,                                                           \
-      (cuda_handle *out, cuda_handle graph, unsigned long long flags))                       \
-    X(cuGraphUpload, (cuda_handle exec, cuda_handle stream))                                 \
-    X(cuGraphLaunch, (cuda_handle exec, cuda_handle stream))                                 \
-    X(cuGraphExecDestroy, (cuda_handle exec))                                                \
+#define CUDA_API_TABLE(X)                                                                     \
+    X(cuInit, (unsigned flags))                                                               \
+    X(cuGetErrorName, (cuda_result error, const char **out))                                  \
+    X(cuGetErrorString, (cuda_result error, const char **out))                                \
+    X(cuDeviceGet, (int *out, int ordinal))                                                   \
+    X(cuDeviceGetCount, (int *out))                                                           \
+    X(cuDeviceGetAttribute, (int *out, int attribute, int device))                            \
+    X(cuDevicePrimaryCtxRetain, (cuda_handle * out, int device))                              \
+    X(cuDevicePrimaryCtxRelease_v2, (int device))                                             \
+    X(cuCtxSetCurrent, (cuda_handle context))                                                 \
+    X(cuCtxSynchronize, (void))                                                               \
+    X(cuMemGetInfo_v2, (size_t * free, size_t * total))                                       \
+    X(cuMemAlloc_v2, (cuda_address * out, size_t bytes))                                      \
+    X(cuMemFree_v2, (cuda_address memory))                                                    \
+    X(cuMemHostAlloc, (void **out, size_t bytes, unsigned flags))                             \
+    X(cuMemHostGetDevicePointer_v2, (cuda_address * out, void *host, unsigned flags))         \
+    X(cuMemFreeHost, (void *host))                                                            \
+    X(cuMemcpyHtoD_v2, (cuda_address to, const void *from, size_t bytes))                     \
+    X(cuMemcpyDtoH_v2, (void *to, cuda_address from, size_t bytes))                           \
+    X(cuMemsetD8_v2, (cuda_address to, unsigned char value, size_t count))                    \
+    X(cuMemsetD16_v2, (cuda_address to, unsigned short value, size_t count))                  \
+    X(cuMemsetD32_v2, (cuda_address to, unsigned value, size_t count))                        \
+    X(cuModuleLoadData, (cuda_handle * out, const void *image))                               \
+    X(cuModuleGetFunction, (cuda_handle * out, cuda_handle module, const char *name))         \
+    X(cuLaunchKernel, (cuda_handle function, unsigned grid_x, unsigned grid_y,                \
+                       unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z, \
+                       unsigned shared, cuda_handle stream, void **arguments, void **extra))  \
+    X(cuStreamCreate, (cuda_handle * out, unsigned flags))                                    \
+    X(cuStreamDestroy_v2, (cuda_handle stream))                                               \
+    X(cuStreamBeginCapture_v2, (cuda_handle stream, int mode))                                \
+    X(cuStreamEndCapture, (cuda_handle stream, cuda_handle * graph))                          \
+    X(cuEventCreate, (cuda_handle * out, unsigned flags))                                     \
+    X(cuEventRecord, (cuda_handle event, cuda_handle stream))                                 \
+    X(cuEventSynchronize, (cuda_handle event))                                                \
+    X(cuEventElapsedTime, (float *ms, cuda_handle start, cuda_handle end))                    \
+    X(cuEventDestroy_v2, (cuda_handle event))                                                 \
+    X(cuGraphInstantiateWithFlags,                                                            \
+      (cuda_handle * out, cuda_handle graph, unsigned long long flags))                       \
+    X(cuGraphUpload, (cuda_handle exec, cuda_handle stream))                                  \
+    X(cuGraphLaunch, (cuda_handle exec, cuda_handle stream))                                  \
+    X(cuGraphExecDestroy, (cuda_handle exec))                                                 \
     X(cuGraphDestroy, (cuda_handle graph))
 
 struct cuda_api {

@@ -30,7 +30,7 @@ static struct {
     int (*flush_all)(uint32_t flag);
     int (*next_record)(uint8_t *buffer, size_t valid, uint8_t **record);
     unsigned long long total_ns, kernels; /* since cupti_forget */
-    int lost; /* records that cannot be used */
+    int lost;                             /* records that cannot be used */
 } cupti;
 
 static void request_buffer(uint8_t **buffer, size_t *size, size_t *records)
@@ -75,9 +75,9 @@ static void complete_buffer(void *context, uint32_t stream, uint8_t *buffer, siz
 
 static int open_library(struct err *err)
 {
-    static const char *const names[] = {
-        "libcupti.so.13", "libcupti.so.12", "libcupti.so",
-        "/usr/local/cuda/extras/CUPTI/lib64/libcupti.so", "/usr/local/cuda/lib64/libcupti.so"};
+    static const char *const names[] = {"libcupti.so.13", "libcupti.so.12", "libcupti.so",
+                                        "/usr/local/cuda/extras/CUPTI/lib64/libcupti.so",
+                                        "/usr/local/cuda/lib64/libcupti.so"};
     for (size_t i = 0; i < sizeof names / sizeof names[0] && cupti.library == NULL; i++)
         cupti.library = dlopen(names[i], RTLD_NOW);
     if (cupti.library == NULL)

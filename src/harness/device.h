@@ -67,12 +67,12 @@ struct device_sample {
 #define DEVICE_OF_KERNEL ERR_INPUT /* class of an error that ended the device, see `sample` */
 
 struct device_ops {
-    const char *name;          /* as in the protocol's first line */
-    enum attention_device abi; /* what a library must be for */
-    unsigned dtypes;           /* 1 << enum attention_dtype, ored */
+    const char *name;                         /* as in the protocol's first line */
+    enum attention_device abi;                /* what a library must be for */
+    unsigned dtypes;                          /* 1 << enum attention_dtype, ored */
     unsigned long launches_min, launches_max; /* of a sample; see do_calibrate */
-    size_t starts_max;         /* input sets that a sample may start at */
-    bool speaks_early;         /* send each sample at once: the processor is not measured */
+    size_t starts_max;                        /* input sets that a sample may start at */
+    bool speaks_early; /* send each sample at once: the processor is not measured */
 
     int (*open)(const struct device_options *options, struct device **out, struct err *err);
     void (*close)(struct device *device);

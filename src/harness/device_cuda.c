@@ -21,10 +21,10 @@
 #include <string.h>
 
 enum {
-    FLAG_UNTIL,      /* words of the memory that host and device share */
+    FLAG_UNTIL, /* words of the memory that host and device share */
     FLAG_LATE,
     FLAG_WORDS,
-    THREADS = 256,   /* of a helper's block */
+    THREADS = 256, /* of a helper's block */
     SUMS_THREADS = 128,
     SUMS_DIM_MAX = 4096,
     BAD_WORDS = 4
@@ -42,9 +42,9 @@ struct device {
     cuda_handle hold, spin, fill, scan, sums;
     volatile uint32_t *flags; /* FLAG_WORDS, mapped */
     cuda_address flags_there;
-    cuda_address words;       /* device memory for a helper's answer: BAD_WORDS of 64 bits */
-    uint32_t until;           /* of the sample made last */
-    unsigned blocks;          /* that fill the device */
+    cuda_address words; /* device memory for a helper's answer: BAD_WORDS of 64 bits */
+    uint32_t until;     /* of the sample made last */
+    unsigned blocks;    /* that fill the device */
     struct cuda_graphs graphs;
 };
 
@@ -226,10 +226,10 @@ static int cuda_read(struct device *device, void *to, const void *from, size_t b
 static int cuda_poison(struct device *device, int dtype, void *to, size_t count,
                        struct err *err)
 {
-    cuda_result result =
-        dtype == ATTENTION_FP32
-            ? device->api.cuMemsetD32_v2(address(to), STORAGE_POISON, count)
-            : device->api.cuMemsetD16_v2(address(to), STORAGE_POISON >> 16, count);
+    cuda_result result = dtype == ATTENTION_FP32
+                             ? device->api.cuMemsetD32_v2(address(to), STORAGE_POISON, count)
+                             : device->api.cuMemsetD16_v2(address(to), STORAGE_POISON >> 16,
+                                                          count);
     return check(device, result, "poison an output", err);
 }
 
@@ -412,8 +412,8 @@ static int cuda_sample(struct device *device, const struct device_work *work,
     if (result == CUDA_OK)
         result = api->cuEventElapsedTime(&ms, device->start, device->end);
     out->total_ns = (unsigned long long)llround(1e6 * (double)ms);
-    out->disturbed =
-        __atomic_load_n(&device->flags[FLAG_LATE], __ATOMIC_ACQUIRE) == device->until;
+    out->disturbed = __atomic_load_n(&device->flags[FLAG_LATE], __ATOMIC_ACQUIRE) ==
+                     device->until;
     return check(device, result, "time the kernel", err);
 }
 

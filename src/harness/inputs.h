@@ -42,6 +42,7 @@ size_t inputs_rows(const struct attention_problem *problem, enum inputs_tensor t
 
 /* One row, head_dim floats, each as it reads once it is stored. The device makes the same
  * by itself (cuda_helpers.cu): both change together. */
-void inputs_row(const struct inputs *inputs, enum inputs_tensor tensor, size_t row, float *out);
+void inputs_row(const struct inputs *inputs, enum inputs_tensor tensor, size_t row,
+                float *out);
 
 #endif

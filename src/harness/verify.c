@@ -12,15 +12,15 @@
 struct verifier {
     const struct attention_problem *problem;
     struct verify_reference reference;
-    bool loaded;       /* `keys` and `values` hold head `head` of `seed` and `kind` */
-    size_t head;       /* over batch * heads_kv */
+    bool loaded; /* `keys` and `values` hold head `head` of `seed` and `kind` */
+    size_t head; /* over batch * heads_kv */
     uint64_t seed;
     enum inputs_kind kind;
-    float *query;      /* head_dim */
-    float *keys;       /* seq_k * head_dim */
+    float *query; /* head_dim */
+    float *keys;  /* seq_k * head_dim */
     float *values;
-    double *weights;   /* seq_k: scores, then weights */
-    double *sums;      /* VERIFY_SUMS(head_dim) */
+    double *weights; /* seq_k: scores, then weights */
+    double *sums;    /* VERIFY_SUMS(head_dim) */
 };
 
 void verifier_close(struct verifier *verifier)
@@ -154,9 +154,8 @@ const struct verify_reference *verifier_from_sums(struct verifier *verifier,
         double spread = sqrt(out[dim + e]);
         double reach = sums[3] * sqrt(out[3 * dim + e]);
         reference->out[e] = out[e];
-        reference->tolerance[e] =
-            attention_tolerance(problem->dtype, problem->seq_k, out[e], spread,
-                                out[2 * dim + e], reach, score);
+        reference->tolerance[e] = attention_tolerance(problem->dtype, problem->seq_k, out[e],
+                                                      spread, out[2 * dim + e], reach, score);
     }
     return reference;
 }

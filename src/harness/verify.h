@@ -11,8 +11,8 @@
 
 /* The right answer for one row of out, with the tolerance of each element. */
 struct verify_reference {
-    bool masked;    /* the row sees no key: zeros and -infinity, exactly */
-    double *out;    /* head_dim numbers */
+    bool masked; /* the row sees no key: zeros and -infinity, exactly */
+    double *out; /* head_dim numbers */
     double *tolerance;
     double lse, lse_tolerance;
 };

@@ -59,7 +59,7 @@ static void last_words(int signal_number)
 
 static int catch_signals(struct err *err)
 {
-    static const int caught[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
+    static const int caught[] = {SIGSEGV, SIGBUS,  SIGILL,  SIGFPE, SIGABRT,
                                  SIGSYS,  SIGTRAP, SIGALRM, SIGTERM};
     static char stack[32 * 1024]; /* a stack that overflowed cannot run a handler */
     const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};

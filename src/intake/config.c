@@ -15,9 +15,9 @@ enum { SECTIONS_MAX = 1024, DEVICES_MAX = 16 };
 
 enum { KERNEL, RULE, PROMOTION, BUILD, BENCH, CONFIG };
 static const struct keys_section sections[] = {
-    [KERNEL] = {"kernel", NULL},     [RULE] = {"rule", NULL},
+    [KERNEL] = {"kernel", NULL},       [RULE] = {"rule", NULL},
     [PROMOTION] = {"promotion", NULL}, [BUILD] = {"build", "device"},
-    [BENCH] = {"bench", "device"},   [CONFIG] = {"config", "name"},
+    [BENCH] = {"bench", "device"},     [CONFIG] = {"config", "name"},
 };
 enum { SECTION_COUNT = sizeof sections / sizeof sections[0] };
 
@@ -75,8 +75,8 @@ static int read_kernel_path(void *target, const struct key *key, const char *val
         folder[len - 1] = '\0';
         value = folder;
     }
-    if (read_tree_path(source->paths[source->path_count], sizeof source->paths[0], value, where,
-                       err) != 0)
+    if (read_tree_path(source->paths[source->path_count], sizeof source->paths[0], value,
+                       where, err) != 0)
         return -1;
     source->path_count++;
     return 0;
@@ -127,8 +127,8 @@ static int read_choice(bool *out, const char *no, const char *yes, const char *v
 {
     bool is_yes = strcmp(value, yes) == 0;
     if (!is_yes && strcmp(value, no) != 0)
-        return err_set(err, ERR_INPUT, "%s: expected `%s` or `%s`, not `%.60s`", where, no, yes,
-                       value);
+        return err_set(err, ERR_INPUT, "%s: expected `%s` or `%s`, not `%.60s`", where, no,
+                       yes, value);
     *out = is_yes;
     return 0;
 }
@@ -155,8 +155,10 @@ static int read_device(void *target, const struct key *key, const char *value,
     (void)key;
     struct part *part = target;
     if (!model_name_ok(value))
-        return err_set(err, ERR_INPUT, "%s: expected a device such as cpu or nvidia-l4, not "
-                       "`%.60s`", where, value);
+        return err_set(err, ERR_INPUT,
+                       "%s: expected a device such as cpu or nvidia-l4, not "
+                       "`%.60s`",
+                       where, value);
     if (part->device_count == DEVICES_MAX)
         return err_set(err, ERR_INPUT, "%s: more than %d devices", where, DEVICES_MAX);
     for (size_t i = 0; i < part->device_count; i++)
@@ -196,7 +198,10 @@ static int read_causal(void *target, const struct key *key, const char *value,
 
 /* ---- the table ---- */
 
-#define KEY(in, word, reader, ...) {.section = in, .name = word, .read = reader, __VA_ARGS__}
+#define KEY(in, word, reader, ...)                               \
+    {                                                            \
+        .section = in, .name = word, .read = reader, __VA_ARGS__ \
+    }
 #define IN_RULE(field) .offset = offsetof(struct parse, out.rule.field)
 #define IN_PART(field) .offset = offsetof(struct part, field)
 

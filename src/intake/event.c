@@ -72,8 +72,8 @@ static const struct action {
     {"closed", "the pull request is closed: a merge is looked at by the push to its branch"},
 };
 
-static int read_action(const json_t *payload, const struct json_at *root,
-                       struct event *event, struct err *err)
+static int read_action(const json_t *payload, const struct json_at *root, struct event *event,
+                       struct err *err)
 {
     char name[64] = "";
     if (json_get_string(payload, "action", root, name, sizeof name, err) != 0)
@@ -102,8 +102,8 @@ static int read_number(const json_t *payload, const json_t *pull, const struct j
             return -1;
         struct json_at here = {.parent = at, .key = "number"};
         if (top != number)
-            return json_error(&here, err, "is %lld, but the event's own number is %lld", number,
-                              top);
+            return json_error(&here, err, "is %lld, but the event's own number is %lld",
+                              number, top);
     }
     event->pr = (int)number;
     return 0;
@@ -136,9 +136,10 @@ static int parse_pull_request(const json_t *payload, const struct json_at *root,
     event->kind = JOB_CHECK;
     struct json_at at = {.parent = root, .key = "pull_request"};
     if (!json_has(payload, "pull_request"))
-        return json_error(&at, err,
-                          "missing, expected an object (GitHub leaves it out for some merged "
-                          "pull requests and forks: start the workflow by hand with its number)");
+        return json_error(
+            &at, err,
+            "missing, expected an object (GitHub leaves it out for some merged "
+            "pull requests and forks: start the workflow by hand with its number)");
     json_t *pull = NULL;
     if (json_get_object(payload, "pull_request", root, &pull, err) != 0 ||
         read_action(payload, root, event, err) != 0 ||

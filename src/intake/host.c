@@ -114,7 +114,8 @@ static int read_cpus(void *target, const struct key *key, const char *value, con
     struct host_device *device = target;
     char list[1024];
     if (strlen(value) >= sizeof list)
-        return err_set(err, ERR_INPUT, "%s: expected at most %zu bytes", where, sizeof list - 1);
+        return err_set(err, ERR_INPUT, "%s: expected at most %zu bytes", where,
+                       sizeof list - 1);
     memcpy(list, value, strlen(value) + 1);
     for (char *rest = list, *item; (item = strsep(&rest, ",")) != NULL;) {
         long long first = 0, last = 0;
@@ -166,8 +167,9 @@ static bool authority_ok(const char *authority, size_t len, bool plain)
     static const char *const loopback[] = {"127.0.0.1", "localhost", "[::1]"};
     size_t host = len > 0 && authority[0] == '['
                       ? strspn(authority + 1, "0123456789abcdefABCDEF:") + 2
-                      : strspn(authority, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                          "0123456789.-");
+                      : strspn(authority,
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                               "0123456789.-");
     if (host == 0 || host > len || (authority[0] == '[' && authority[host - 1] != ']'))
         return false;
     if (host < len) {
@@ -258,10 +260,11 @@ static int read_submodule(void *target, const struct key *key, const char *value
     if (len > 0 && len < sizeof added.path)
         memcpy(added.path, value, len);
     if (blank == NULL || !value_is_tree_path(added.path))
-        return err_set(err, ERR_INPUT,
-                       "%s: expected a path in the tree of at most %d bytes and an address, such "
-                       "as `third_party/cutlass https://github.com/NVIDIA/cutlass.git`",
-                       where, HOST_PATH_BYTES - 1);
+        return err_set(
+            err, ERR_INPUT,
+            "%s: expected a path in the tree of at most %d bytes and an address, such "
+            "as `third_party/cutlass https://github.com/NVIDIA/cutlass.git`",
+            where, HOST_PATH_BYTES - 1);
     if (store_address(added.git, blank + 1, git_problem(blank + 1), where, err) != 0)
         return -1;
     for (size_t i = 0; i < repository->submodule_count; i++)
@@ -306,11 +309,15 @@ static unsigned long long limit_max(const char *name)
         const char *end;
         unsigned long long max;
     } bounds[] = {
-        {"-ms", 7ull * 24 * 3600 * 1000}, {"configs", MODEL_CONFIGS_MAX},
-        {"bytes", 1ull << 50},            {"memory", 1ull << 50},
-        {"build-file", 1ull << 50},       {"build-disk", 1ull << 50},
+        {"-ms", 7ull * 24 * 3600 * 1000},
+        {"configs", MODEL_CONFIGS_MAX},
+        {"bytes", 1ull << 50},
+        {"memory", 1ull << 50},
+        {"build-file", 1ull << 50},
+        {"build-disk", 1ull << 50},
         {"entries", 10000000},
-        {"depth", 1000},                  {"", 1000000},
+        {"depth", 1000},
+        {"", 1000000},
     };
     size_t len = strlen(name), i = 0;
     for (;; i++) {
@@ -335,10 +342,13 @@ static int read_limit(void *target, const struct key *key, const char *value,
 
 /* ---- the table ---- */
 
-#define KEY(in, word, reader, ...) {.section = in, .name = word, .read = reader, __VA_ARGS__}
+#define KEY(in, word, reader, ...)                               \
+    {                                                            \
+        .section = in, .name = word, .read = reader, __VA_ARGS__ \
+    }
 #define IN_HOST(field) .offset = offsetof(struct parse, out.field)
-#define IN_REPOSITORY(field)                                                                \
-    .offset = offsetof(struct host_repository, field),                                      \
+#define IN_REPOSITORY(field)                           \
+    .offset = offsetof(struct host_repository, field), \
     .size = sizeof((struct host_repository *)0)->field
 
 static const struct key keys[] = {
@@ -363,7 +373,8 @@ static const struct key keys[] = {
     KEY(REPOSITORY, "token-file", read_path, IN_REPOSITORY(token_file)),
     KEY(REPOSITORY, "branch", read_branch, IN_REPOSITORY(branch)),
     KEY(REPOSITORY, "submodule", read_submodule, .repeat = true),
-#define LIMIT_KEY(field, word, value, what) KEY(LIMITS, word, read_limit, IN_HOST(limits.field)),
+#define LIMIT_KEY(field, word, value, what) \
+    KEY(LIMITS, word, read_limit, IN_HOST(limits.field)),
     LIMITS_TABLE(LIMIT_KEY)
 #undef LIMIT_KEY
 };
@@ -412,8 +423,8 @@ static int open_repository(struct parse *parse, const char *name, struct keys_ta
         if (!event_repository_ok(name))
             return err_set(err, ERR_INPUT, "%s: [repository \"%.60s\"]: expected owner/name",
                            parse->name, name);
-        host->repositories[i] =
-            (struct host_repository){.author = "github-actions[bot]", .branch = "main"};
+        host->repositories[i] = (struct host_repository){.author = "github-actions[bot]",
+                                                         .branch = "main"};
         memcpy(host->repositories[i].name, name, strlen(name) + 1);
         host->repository_count++;
     }
@@ -533,13 +544,16 @@ int host_default(struct host *out, struct err *err)
         below = root ? "" : "/.local/state";
     }
     if (folder == NULL || folder[0] != '/')
-        return err_set(err, ERR_HOST, "neither XDG_STATE_HOME nor HOME names a folder: say "
-                                      "where state is kept with daemon.state in a file");
+        return err_set(err, ERR_HOST,
+                       "neither XDG_STATE_HOME nor HOME names a folder: say "
+                       "where state is kept with daemon.state in a file");
     struct host host = built_in();
     int length = snprintf(host.state, sizeof host.state, "%s%s/ratchet", folder, below);
     if (length < 0 || (size_t)length >= sizeof host.state)
-        return err_set(err, ERR_HOST, "the folder for state, `%.60s…`, has a name of more than "
-                       "%d bytes", folder, HOST_PATH_BYTES - 1);
+        return err_set(err, ERR_HOST,
+                       "the folder for state, `%.60s…`, has a name of more than "
+                       "%d bytes",
+                       folder, HOST_PATH_BYTES - 1);
     default_device(&host);
     if (find_sandbox_user(&host, "built-in values", err) != 0)
         return -1;
@@ -570,7 +584,8 @@ int host_load(const char *path, struct host *out, struct err *err)
     FD_AUTO fd = -1;
     BUF_AUTO text;
     buf_init(&text, limits_default().config_bytes); /* the host's own are what is read here */
-    if (open_trusted(path, S_IWOTH, "may be written by everyone: chmod o-w it", &fd, err) != 0 ||
+    if (open_trusted(path, S_IWOTH, "may be written by everyone: chmod o-w it", &fd, err) !=
+            0 ||
         file_read_fd(fd, path, &text, err) != 0)
         return -1;
     return host_parse(text.data, text.len, path, out, err);

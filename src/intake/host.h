@@ -39,27 +39,33 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { HOST_DEVICES_MAX = 16, HOST_REPOSITORIES_MAX = 64, HOST_USERS_MAX = 16,
-       HOST_PATH_BYTES = 256, HOST_CPUS_MAX = 256, HOST_TOKEN_BYTES = 256,
-       HOST_SUBMODULES_MAX = 8 };
+enum {
+    HOST_DEVICES_MAX = 16,
+    HOST_REPOSITORIES_MAX = 64,
+    HOST_USERS_MAX = 16,
+    HOST_PATH_BYTES = 256,
+    HOST_CPUS_MAX = 256,
+    HOST_TOKEN_BYTES = 256,
+    HOST_SUBMODULES_MAX = 8
+};
 
 struct host_device {
     char slug[MODEL_NAME_BYTES];
-    unsigned threads;             /* 0: physical cores */
+    unsigned threads; /* 0: physical cores */
     unsigned cpus[HOST_CPUS_MAX];
-    size_t cpu_count;             /* 0: not pinned */
-    char gpu[96];                 /* index or UUID; "": the first of the slug's kind */
-    unsigned clock_lock_mhz;      /* 0: clocks are nobody's business */
+    size_t cpu_count;        /* 0: not pinned */
+    char gpu[96];            /* index or UUID; "": the first of the slug's kind */
+    unsigned clock_lock_mhz; /* 0: clocks are nobody's business */
 };
 
 struct host_submodule {
-    char path[HOST_PATH_BYTES];   /* in the tree, as the tree spells it */
+    char path[HOST_PATH_BYTES]; /* in the tree, as the tree spells it */
     char git[HOST_PATH_BYTES];
 };
 
 struct host_repository {
     char name[JOB_REPOSITORY_BYTES];
-    char api[HOST_PATH_BYTES];    /* without a trailing slash */
+    char api[HOST_PATH_BYTES]; /* without a trailing slash */
     char git[HOST_PATH_BYTES];
     char web[HOST_PATH_BYTES];
     char author[64];
@@ -76,7 +82,7 @@ struct host {
     char lock_dir[HOST_PATH_BYTES];
     char harness[HOST_PATH_BYTES];
     char sandbox_user[32];
-    uid_t sandbox_uid;            /* looked up when root; else (uid_t)-1 */
+    uid_t sandbox_uid; /* looked up when root; else (uid_t)-1 */
     gid_t sandbox_gid;
     uid_t allowed[HOST_USERS_MAX];
     size_t allowed_count;

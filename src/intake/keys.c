@@ -93,8 +93,8 @@ static int read_entry(void *context, const char *section, const char *subsection
     unsigned index = 0;
     if (open_section(reading, section, subsection, &index, &target, err) != 0)
         return -1;
-    return keys_read_one(reading->table, index, subsection, name, value, &target, reading->name,
-                         err);
+    return keys_read_one(reading->table, index, subsection, name, value, &target,
+                         reading->name, err);
 }
 
 /* ---- section headers ----

@@ -39,8 +39,8 @@ static const char schema[] =
     " UNIQUE (key, repository, device, kind, pr));"
     "CREATE INDEX job_lane ON job (device, state, id);";
 
-#define ENTRY_COLUMNS                                                                  \
-    "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"     \
+#define ENTRY_COLUMNS                                                              \
+    "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url," \
     " state, attempts, exit_code, verdict, accepted_s, finished_s"
 
 struct queue {
@@ -63,7 +63,7 @@ int queue_open(const char *path, struct queue **out, struct err *err)
     struct queue *queue = calloc(1, sizeof *queue);
     if (queue == NULL)
         return err_set(err, ERR_HOST, "open queue `%s`: out of memory", path);
-    if (db_open(path, schema, SCHEMA_VERSION, &queue->db, err) < 0) {
+    if (db_open(path, schema, SCHEMA_VERSION, &queue->db, err) != 0) {
         free(queue);
         return -1;
     }
@@ -82,21 +82,18 @@ void queue_close(struct queue **queue)
 
 /* ---- reading ---- */
 
-static int copy_text(struct db_stmt *stmt, int column, char *out, size_t size,
-                     struct err *err)
+static int copy_text(struct db_stmt *stmt, int column, char *out, size_t size, struct err *err)
 {
     const char *text = db_text(stmt, column);
     size_t length = strlen(text);
     if (length >= size)
-        return err_set(err, ERR_INPUT,
-                       "queue: job %lld: column %d is longer than %zu bytes",
+        return err_set(err, ERR_INPUT, "queue: job %lld: column %d is longer than %zu bytes",
                        db_int(stmt, 0), column, size - 1);
     memcpy(out, text, length + 1);
     return 0;
 }
 
-static int read_state(struct db_stmt *stmt, int column, enum job_state *out,
-                      struct err *err)
+static int read_state(struct db_stmt *stmt, int column, enum job_state *out, struct err *err)
 {
     const char *name = db_text(stmt, column);
     for (unsigned i = 0; i < STATE_COUNT; i++) {
@@ -138,40 +135,38 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         {14, entry.verdict, sizeof entry.verdict},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) < 0)
+        if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) != 0)
             return -1;
-    if (read_state(stmt, 11, &entry.state, err) < 0)
+    if (read_state(stmt, 11, &entry.state, err) != 0)
         return -1;
     *out = entry;
     return 0;
 }
 
-int queue_next(struct queue *queue, const char *device, enum job_state state,
-               long long after, struct queue_entry *out, struct err *err)
+int queue_next(struct queue *queue, const char *device, enum job_state state, long long after,
+               struct queue_entry *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(queue->db, &stmt, err,
                    "SELECT " ENTRY_COLUMNS
                    " FROM job WHERE device = ? AND state = ? AND id > ?"
                    " ORDER BY id LIMIT 1",
-                   "tti", device, job_state_name(state), after)
-        < 0)
+                   "tti", device, job_state_name(state), after) < 0)
         return -1;
     int row = db_step(stmt, err);
     if (row < 0)
         return -1;
     if (row == 0)
-        return err_set(err, ERR_NOT_FOUND, "queue: no %s job for %s",
-                       job_state_name(state), device);
+        return err_set(err, ERR_NOT_FOUND, "queue: no %s job for %s", job_state_name(state),
+                       device);
     return read_entry(stmt, out, err);
 }
 
 int queue_get(struct queue *queue, long long id, struct queue_entry *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(queue->db, &stmt, err,
-                   "SELECT " ENTRY_COLUMNS " FROM job WHERE id = ?", "i", id)
-        < 0)
+    if (db_prepare(queue->db, &stmt, err, "SELECT " ENTRY_COLUMNS " FROM job WHERE id = ?",
+                   "i", id) < 0)
         return -1;
     int row = db_step(stmt, err);
     if (row < 0)
@@ -191,7 +186,7 @@ int queue_list(struct queue *queue, size_t max, struct queue_entry *out, size_t 
         return -1;
     for (size_t i = 0; i <= max; i++) {
         int row = db_step(stmt, err);
-        if (row < 0 || (row > 0 && read_entry(stmt, &out[i], err) < 0))
+        if (row < 0 || (row > 0 && read_entry(stmt, &out[i], err) != 0))
             return -1;
         if (row == 0) {
             *count = i;
@@ -219,15 +214,15 @@ static int find_same(struct queue *queue, const struct job *job, long long *id,
     return row;
 }
 
-static int check_room(struct queue *queue, const struct job *job,
-                      const struct limits *limits, struct err *err)
+static int check_room(struct queue *queue, const struct job *job, const struct limits *limits,
+                      struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(queue->db, &stmt, err,
                    "SELECT count(*) FROM job WHERE device = ?"
                    " AND state IN ('accepted', 'pinned', 'running', 'judged')",
-                   "t", job->device) < 0
-        || db_step(stmt, err) < 0)
+                   "t", job->device) < 0 ||
+        db_step(stmt, err) < 0)
         return -1;
     if ((unsigned long long)db_int(stmt, 0) >= limits->queue_jobs)
         return err_set(err, ERR_LIMIT,
@@ -237,25 +232,23 @@ static int check_room(struct queue *queue, const struct job *job,
 }
 
 /* Inside a transaction. */
-static int accept_job(struct queue *queue, const struct job *job,
-                      const struct limits *limits, long long *id, bool *known,
-                      struct err *err)
+static int accept_job(struct queue *queue, const struct job *job, const struct limits *limits,
+                      long long *id, bool *known, struct err *err)
 {
     int found = find_same(queue, job, id, err);
     if (found != 0) {
         *known = true;
         return found < 0 ? -1 : 0;
     }
-    if (check_room(queue, job, limits, err) < 0)
+    if (check_room(queue, job, limits, err) != 0)
         return -1;
     if (db_run(queue->db, err,
                "INSERT INTO job (kind, repository, device, key, pr, base_ref, head,"
                " base, merge, run_url, state, accepted_s)"
                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
-               "itttittttti", (long long)job->kind, job->repository, job->device,
-               job->key, (long long)job->pr, job->base_ref, job->head, job->base,
-               job->merge, job->run_url, (long long)time(NULL))
-        < 0)
+               "itttittttti", (long long)job->kind, job->repository, job->device, job->key,
+               (long long)job->pr, job->base_ref, job->head, job->base, job->merge,
+               job->run_url, (long long)time(NULL)) < 0)
         return -1;
     *id = db_last_id(queue->db);
     *known = false;
@@ -269,13 +262,13 @@ int queue_accept(struct queue *queue, struct job *job, const struct limits *limi
         return err_set(err, ERR_INPUT, "queue: a job needs a key and a device");
     long long id = 0;
     bool was_known = false;
-    if (db_begin(queue->db, err) < 0)
+    if (db_begin(queue->db, err) != 0)
         return -1;
-    if (accept_job(queue, job, limits, &id, &was_known, err) < 0) {
+    if (accept_job(queue, job, limits, &id, &was_known, err) != 0) {
         db_rollback(queue->db);
         return -1;
     }
-    if (db_commit(queue->db, err) < 0)
+    if (db_commit(queue->db, err) != 0)
         return -1;
     job->id = id;
     *known = was_known;
@@ -286,18 +279,17 @@ int queue_accept(struct queue *queue, struct job *job, const struct limits *limi
 
 int queue_recover(struct queue *queue, struct err *err)
 {
-    return db_run(queue->db, err,
-                  "UPDATE job SET state = 'pinned' WHERE state = 'running'", "");
+    return db_run(queue->db, err, "UPDATE job SET state = 'pinned' WHERE state = 'running'",
+                  "");
 }
 
 /* Of an UPDATE that names the states it may leave: no change means another state. */
-static int check_moved(struct queue *queue, long long id, const char *what,
-                       struct err *err)
+static int check_moved(struct queue *queue, long long id, const char *what, struct err *err)
 {
     if (db_changes(queue->db) == 1)
         return 0;
     struct queue_entry entry;
-    if (queue_get(queue, id, &entry, err) < 0)
+    if (queue_get(queue, id, &entry, err) != 0)
         return -1;
     return err_set(err, ERR_CONFLICT, "queue: job %lld is %s, it cannot be %s", id,
                    job_state_name(entry.state), what);
@@ -309,8 +301,7 @@ int queue_pin(struct queue *queue, const struct job *job, struct err *err)
     if (db_run(queue->db, err,
                "UPDATE job SET state = 'pinned', base_ref = ?, head = ?, base = ?,"
                " merge = ? WHERE id = ? AND state IN ('accepted', 'pinned')",
-               "tttti", job->base_ref, job->head, job->base, job->merge, job->id)
-        < 0)
+               "tttti", job->base_ref, job->head, job->base, job->merge, job->id) < 0)
         return -1;
     return check_moved(queue, job->id, "pinned", err);
 }
@@ -384,8 +375,7 @@ static int next_finished(struct queue *queue, long long before_s, long long *id,
 
 /* The folder goes before the row: killed between the two, it is done again. */
 int queue_collect(struct queue *queue, long long before_s,
-                  int (*each)(void *context, long long id), void *context,
-                  struct err *err)
+                  int (*each)(void *context, long long id), void *context, struct err *err)
 {
     for (long long id = 0;;) {
         int row = next_finished(queue, before_s, &id, err);

@@ -23,9 +23,9 @@ struct queue;
 struct queue_entry {
     struct job job;
     enum job_state state;
-    unsigned attempts;   /* how often it was started */
-    int exit_code;       /* once judged */
-    char verdict[32];    /* once judged */
+    unsigned attempts;                /* how often it was started */
+    int exit_code;                    /* once judged */
+    char verdict[32];                 /* once judged */
     long long accepted_s, finished_s; /* UTC epoch seconds; 0: not yet */
 };
 
@@ -45,7 +45,8 @@ MUST_CHECK int queue_next(struct queue *queue, const char *device, enum job_stat
 MUST_CHECK int queue_get(struct queue *queue, long long id, struct queue_entry *out,
                          struct err *err);
 MUST_CHECK int queue_pin(struct queue *queue, const struct job *job, struct err *err);
-MUST_CHECK int queue_start(struct queue *queue, long long id, struct err *err); /* attempts+1 */
+MUST_CHECK int queue_start(struct queue *queue, long long id,
+                           struct err *err); /* attempts+1 */
 /* Running goes back to pinned. A rest that was planned (between the two runs of a promotion)
  * does not count as a start. */
 MUST_CHECK int queue_rest(struct queue *queue, long long id, bool planned, struct err *err);

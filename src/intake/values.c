@@ -170,7 +170,7 @@ int value_bool(const char *text, const char *where, bool *out, struct err *err)
     static const struct {
         const char *word;
         bool value;
-    } words[] = {{"true", true},   {"yes", true}, {"on", true},  {"1", true},
+    } words[] = {{"true", true},   {"yes", true}, {"on", true},   {"1", true},
                  {"false", false}, {"no", false}, {"off", false}, {"0", false}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(text, words[i].word) == 0) {
@@ -178,7 +178,8 @@ int value_bool(const char *text, const char *where, bool *out, struct err *err)
             return 0;
         }
     }
-    return err_set(err, ERR_INPUT, "%s: expected true or false, not " SHOWN, where, SHOW(text));
+    return err_set(err, ERR_INPUT, "%s: expected true or false, not " SHOWN, where,
+                   SHOW(text));
 }
 
 bool value_is_tree_path(const char *path)
@@ -188,7 +189,8 @@ bool value_is_tree_path(const char *path)
             return false;
     for (const char *at = path;; at++) {
         size_t len = strcspn(at, "/");
-        if (len == 0 || (len == 1 && at[0] == '.') || (len == 2 && strncmp(at, "..", 2) == 0) ||
+        if (len == 0 || (len == 1 && at[0] == '.') ||
+            (len == 2 && strncmp(at, "..", 2) == 0) ||
             (len == 4 && strncasecmp(at, ".git", 4) == 0))
             return false;
         at += len;

@@ -31,8 +31,7 @@ static int get_replicates(const json_t *object, const struct json_at *at,
         return -1;
     struct json_at here = {.parent = at, .key = "replicates"};
     size_t count = json_array_size(array);
-    unsigned long long max =
-        2 * limits->replicates; /* a promotion keeps those of two runs */
+    unsigned long long max = 2 * limits->replicates; /* a promotion keeps those of two runs */
     if (count == 0 || count > max)
         return json_error(&here, err, "%zu replicates, expected 1 to %llu", count, max);
     out->replicates = calloc(count, sizeof *out->replicates);
@@ -44,8 +43,7 @@ static int get_replicates(const json_t *object, const struct json_at *at,
         struct json_at item = {.parent = &here, .index = i};
         if (!json_is_array(series) || json_array_size(series) == 0)
             return json_error(&item, err, "expected an array of numbers, at least one");
-        if (nouns_get_series(series, &item, limits->samples, &out->replicates[i], err) !=
-            0)
+        if (nouns_get_series(series, &item, limits->samples, &out->replicates[i], err) != 0)
             return -1;
     }
     return 0;
@@ -58,8 +56,7 @@ static int get_config(const json_t *object, const struct json_at *at,
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
     if (nouns_get_config(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
-        json_get_string(object, "commit", at, out->commit, sizeof out->commit, err) !=
-            0 ||
+        json_get_string(object, "commit", at, out->commit, sizeof out->commit, err) != 0 ||
         nouns_get_text(object, "code", at, out->code, sizeof out->code, err) != 0 ||
         nouns_get_time(object, "recorded", at, out->recorded, err) != 0 ||
         json_get_string(object, "why", at, out->why, sizeof out->why, err) != 0 ||
@@ -70,8 +67,8 @@ static int get_config(const json_t *object, const struct json_at *at,
         return json_error(&commit, err, "expected 40 hex digits, not `%s`", out->commit);
     struct json_at why = {.parent = at, .key = "why"};
     if (!known_why(out->why))
-        return json_error(
-            &why, err, "`%s` is not known, expected new, improved or accepted", out->why);
+        return json_error(&why, err, "`%s` is not known, expected new, improved or accepted",
+                          out->why);
     if (nouns_get_environment(object, at, &out->environment, err) != 0)
         return -1;
     return get_replicates(object, at, limits, out, err);
@@ -171,8 +168,8 @@ static void free_rows(const struct baseline_config ***rows)
 
 int baseline_format(const struct baseline *baseline, struct buf *out, struct err *err)
 {
-    __attribute__((cleanup(free_rows))) const struct baseline_config **rows =
-        calloc(baseline->count + 1, sizeof *rows);
+    __attribute__((cleanup(free_rows)))
+    const struct baseline_config **rows = calloc(baseline->count + 1, sizeof *rows);
     if (rows == NULL)
         return err_set(err, ERR_HOST, "out of memory");
     for (size_t i = 0; i < baseline->count; i++)

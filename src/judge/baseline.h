@@ -38,8 +38,7 @@ struct promotion_move {
 };
 /* The new baseline (all configs that stay, and those that move with the second run's
  * replicates, both runs' where unmarked), and one line per config. `moved` counts moves. */
-MUST_CHECK int baseline_promote(const struct promotion_request *request,
-                                struct baseline *out,
+MUST_CHECK int baseline_promote(const struct promotion_request *request, struct baseline *out,
                                 struct promotion_move moves[MODEL_CONFIGS_MAX],
                                 size_t *move_count, size_t *moved, struct err *err);
 

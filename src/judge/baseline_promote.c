@@ -75,8 +75,8 @@ static bool measured(const struct candidate *candidate, struct promotion_move *m
             say(move, "stays: not measured in the %s run", which[i]);
             return false;
         }
-        if (run->fault != FAULT_NONE || (verdict->verdict == VERDICT_UNMEASURED &&
-                                         verdict->against != AGAINST_NONE)) {
+        if (run->fault != FAULT_NONE ||
+            (verdict->verdict == VERDICT_UNMEASURED && verdict->against != AGAINST_NONE)) {
             say(move, "stays: unmeasured in the %s run: %.400s", which[i],
                 run->failure[0] != '\0' ? run->failure : verdict->reason);
             return false;
@@ -98,8 +98,8 @@ static bool measured(const struct candidate *candidate, struct promotion_move *m
     const struct config_samples *second = candidate->runs[1];
     size_t count = usable_count(first) + usable_count(second);
     if (count < PROMOTE_REPLICATES_MIN) {
-        say(move, "stays: %zu unmarked replicates in both runs, at least %d are needed",
-            count, PROMOTE_REPLICATES_MIN);
+        say(move, "stays: %zu unmarked replicates in both runs, at least %d are needed", count,
+            PROMOTE_REPLICATES_MIN);
         return false;
     }
     const char *one = first->arms[ARM_HEAD].code;
@@ -144,8 +144,8 @@ static bool is_retired(const struct candidate *candidate)
 }
 
 /* Fill in `move`; true when the config moves. */
-static bool decide(const struct promotion_request *request,
-                   const struct candidate *candidate, struct promotion_move *move)
+static bool decide(const struct promotion_request *request, const struct candidate *candidate,
+                   struct promotion_move *move)
 {
     *move = (struct promotion_move){0};
     snprintf(move->name, sizeof move->name, "%s", candidate->name);
@@ -191,8 +191,8 @@ static bool decide(const struct promotion_request *request,
 
 static struct baseline_config *add_row(struct baseline *baseline)
 {
-    struct baseline_config *grown =
-        realloc(baseline->configs, (baseline->count + 1) * sizeof *grown);
+    struct baseline_config *grown = realloc(baseline->configs,
+                                            (baseline->count + 1) * sizeof *grown);
     if (grown == NULL)
         return NULL;
     baseline->configs = grown;
@@ -217,8 +217,7 @@ static int keep_row(const struct baseline_config *old, struct baseline *out)
     row->environment = (struct environment){0};
     row->count = 0;
     row->replicates = calloc(old->count + 1, sizeof *row->replicates);
-    if (row->replicates == NULL ||
-        environment_copy(&old->environment, &row->environment) != 0)
+    if (row->replicates == NULL || environment_copy(&old->environment, &row->environment) != 0)
         return -1;
     for (size_t i = 0; i < old->count; i++)
         if (copy_series(&old->replicates[i], &row->replicates[row->count++]) != 0)
@@ -226,9 +225,8 @@ static int keep_row(const struct baseline_config *old, struct baseline *out)
     return 0;
 }
 
-static int new_row(const struct promotion_request *request,
-                   const struct candidate *candidate, const struct promotion_move *move,
-                   struct baseline *out)
+static int new_row(const struct promotion_request *request, const struct candidate *candidate,
+                   const struct promotion_move *move, struct baseline *out)
 {
     const struct config_samples *first = candidate->runs[0], *second = candidate->runs[1];
     struct baseline_config *row = first == NULL || second == NULL ? NULL : add_row(out);
@@ -244,15 +242,15 @@ static int new_row(const struct promotion_request *request,
         snprintf(row->who, sizeof row->who, "%s", request->who);
     if (environment_copy(&request->second->environment, &row->environment) != 0)
         return -1;
-    row->replicates =
-        calloc(usable_count(first) + usable_count(second) + 1, sizeof *row->replicates);
+    row->replicates = calloc(usable_count(first) + usable_count(second) + 1,
+                             sizeof *row->replicates);
     if (row->replicates == NULL)
         return -1;
     for (int run = 0; run < 2; run++)
         for (size_t i = 0; i < candidate->runs[run]->count; i++) {
             const struct replicate *replicate = &candidate->runs[run]->replicates[i];
-            if (usable(replicate) && copy_series(&replicate->arms[ARM_HEAD],
-                                                 &row->replicates[row->count++]) != 0)
+            if (usable(replicate) &&
+                copy_series(&replicate->arms[ARM_HEAD], &row->replicates[row->count++]) != 0)
                 return -1;
         }
     return 0;
@@ -296,8 +294,7 @@ static int promote_config(struct promotion *promotion, const char *name, struct 
     if (decided(promotion, name))
         return 0;
     if (promotion->count == MODEL_CONFIGS_MAX)
-        return err_set(err, ERR_LIMIT, "promotion: more than %d configs",
-                       MODEL_CONFIGS_MAX);
+        return err_set(err, ERR_LIMIT, "promotion: more than %d configs", MODEL_CONFIGS_MAX);
     struct candidate candidate = {
         .name = name,
         .old = request->old != NULL ? baseline_find(request->old, name) : NULL,
@@ -351,8 +348,7 @@ static int check_devices(const struct promotion_request *request, struct err *er
                        "promotion: the first run is of `%s`, the second of `%s`",
                        request->first->device.slug, slug);
     if (request->old != NULL && strcmp(request->old->device.slug, slug) != 0)
-        return err_set(err, ERR_INPUT,
-                       "promotion: the baseline is of `%s`, the runs of `%s`",
+        return err_set(err, ERR_INPUT, "promotion: the baseline is of `%s`, the runs of `%s`",
                        request->old->device.slug, slug);
     return 0;
 }
@@ -363,8 +359,7 @@ int baseline_promote(const struct promotion_request *request, struct baseline *o
 {
     if (check_devices(request, err) != 0)
         return -1;
-    __attribute__((cleanup(free_promotion))) struct promotion promotion = {.request =
-                                                                               request};
+    __attribute__((cleanup(free_promotion))) struct promotion promotion = {.request = request};
     promotion.moves = calloc(MODEL_CONFIGS_MAX, sizeof *promotion.moves);
     if (promotion.moves == NULL)
         return err_set(err, ERR_HOST, "promotion: out of memory");

@@ -37,8 +37,7 @@ static void tail_add(struct tail *tail, double value)
 }
 
 /* The values into one tail, and negated into the other. Most belong to neither. */
-static void tails_add(struct tail *low, struct tail *high, const double *values,
-                      size_t count)
+static void tails_add(struct tail *low, struct tail *high, const double *values, size_t count)
 {
     double below = low->limit;
     double above = -high->limit;
@@ -85,9 +84,10 @@ static double variance_of_mean(struct sample sample, double mean)
 /* ---- resampling ---- */
 
 enum {
-    TUPLES_MAX = 4096, /* entries of a table of sums: 32 KiB, what a core's first cache holds */
-    LANES = 4,         /* resamples made side by side, one from each quarter of a word */
-    CHUNK = 512        /* … and then looked at together: a multiple of LANES */
+    TUPLES_MAX =
+        4096,   /* entries of a table of sums: 32 KiB, what a core's first cache holds */
+    LANES = 4,  /* resamples made side by side, one from each quarter of a word */
+    CHUNK = 512 /* … and then looked at together: a multiple of LANES */
 };
 
 /* Drawing k of n values with replacement is drawing one of the nᵏ ordered k-tuples, all
@@ -136,9 +136,8 @@ static int lay_out(struct sample sample, unsigned length, struct tuples *out)
 static int draw_from(struct sample sample, struct drawn *out)
 {
     unsigned length = 1;
-    for (size_t bound = sample.count; bound * sample.count <= TUPLES_MAX &&
-                                      length < sample.count;
-         bound *= sample.count)
+    for (size_t bound = sample.count;
+         bound * sample.count <= TUPLES_MAX && length < sample.count; bound *= sample.count)
         length++;
     out->whole = sample.count / length;
     unsigned rest = (unsigned)(sample.count % length);
@@ -158,8 +157,8 @@ static inline void add_draws(struct random *random, const struct tuples *tuples,
 }
 
 /* The means of `count` resamples of the group, `count` a multiple of LANES. */
-static void resampled_means(struct random *random, const struct drawn *drawn,
-                            double *means, size_t count)
+static void resampled_means(struct random *random, const struct drawn *drawn, double *means,
+                            size_t count)
 {
     struct random state = *random; /* a copy that nobody points to stays in registers */
     for (size_t i = 0; i < count; i += LANES) {
@@ -177,8 +176,7 @@ static void resampled_means(struct random *random, const struct drawn *drawn,
 /* Fill both tails: the smallest means, and the smallest of the negated ones. Group b
  * draws from its own stream, or groups of one size would be resampled in step. */
 static void resample(const struct drawn *a, const struct drawn *b,
-                     const struct bootstrap *settings, struct tail *low,
-                     struct tail *high)
+                     const struct bootstrap *settings, struct tail *low, struct tail *high)
 {
     struct random random_a;
     struct random random_b;
@@ -222,18 +220,15 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
 {
     if (a.count < 2 || b.count == 1 || settings->resamples < 2 || a.count > UINT16_MAX ||
         b.count > UINT16_MAX)
-        return err_set(err, ERR_INTERNAL, "bootstrap of %zu and %zu values", a.count,
-                       b.count);
+        return err_set(err, ERR_INTERNAL, "bootstrap of %zu and %zu values", a.count, b.count);
     size_t n = b.count != 0 && b.count < a.count ? b.count : a.count;
     double t = dist_student_quantile((1 - settings->confidence) / 2, (unsigned)n - 1);
     double expanded = dist_normal_cdf(-num_mul(num_sqrt((double)n / (double)(n - 1)), t));
     double rank = num_mul(expanded, settings->resamples - 1.0); /* counted from 0 */
     size_t whole = (size_t)rank;
     size_t size = whole + 2 <= settings->resamples ? whole + 2 : settings->resamples;
-    __attribute__((cleanup(free_tail))) struct tail low = {.size = size,
-                                                            .limit = INFINITY};
-    __attribute__((cleanup(free_tail))) struct tail high = {.size = size,
-                                                             .limit = INFINITY};
+    __attribute__((cleanup(free_tail))) struct tail low = {.size = size, .limit = INFINITY};
+    __attribute__((cleanup(free_tail))) struct tail high = {.size = size, .limit = INFINITY};
     low.values = calloc(2 * size, sizeof *low.values);
     high.values = calloc(2 * size, sizeof *high.values);
     __attribute__((cleanup(free_drawn))) struct drawn drawn_a = {0};
@@ -261,8 +256,7 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
         .df = (unsigned)n - 1,
         .t = t};
     out->plain = out->percentile;
-    at_least(&out->plain, &out->bounds, estimate, num_mul(t, standard_error),
-             BOUND_STUDENT);
+    at_least(&out->plain, &out->bounds, estimate, num_mul(t, standard_error), BOUND_STUDENT);
     return 0;
 }
 
@@ -278,12 +272,12 @@ static double lean(const struct bootstrap_result *result, const struct spread *o
                     (result->df + borrowed));
 }
 
-struct stretched bootstrap_stretch(const struct bootstrap_result *result,
-                                   double confidence, double comparisons, double scatter,
+struct stretched bootstrap_stretch(const struct bootstrap_result *result, double confidence,
+                                   double comparisons, double scatter,
                                    const struct spread *others)
 {
     double tail = (1 - confidence) / 2 / comparisons;
-    unsigned borrowed = others == NULL           ? 0
+    unsigned borrowed = others == NULL            ? 0
                         : others->df < result->df ? (unsigned)others->df
                                                   : result->df;
     double t = dist_student_quantile(tail, result->df + borrowed);

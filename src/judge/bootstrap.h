@@ -58,20 +58,20 @@ struct bounds {
 };
 
 struct bootstrap_result {
-    double estimate;       /* mean of a, or mean of a − mean of b */
-    struct interval plain; /* at `confidence` */
-    struct bounds bounds;  /* of `plain` */
-    double level;          /* a: the expanded interval's lower quantile */
+    double estimate;            /* mean of a, or mean of a − mean of b */
+    struct interval plain;      /* at `confidence` */
+    struct bounds bounds;       /* of `plain` */
+    double level;               /* a: the expanded interval's lower quantile */
     struct interval percentile; /* the resampled means at a and 1 − a */
-    double standard_error; /* Student's; Welch's for two groups */
-    unsigned df;           /* n − 1 of the smaller group */
-    double t;              /* Student's quantile of the plain interval */
+    double standard_error;      /* Student's; Welch's for two groups */
+    unsigned df;                /* n − 1 of the smaller group */
+    double t;                   /* Student's quantile of the plain interval */
 };
 
 /* `b.count` 0: the mean of `a`. Each group needs 2 values. ERR_HOST when memory ran out. */
 MUST_CHECK int bootstrap_mean(struct sample a, struct sample b,
-                              const struct bootstrap *settings,
-                              struct bootstrap_result *out, struct err *err);
+                              const struct bootstrap *settings, struct bootstrap_result *out,
+                              struct err *err);
 
 /* An interval for a smaller α, and how it came to be. */
 struct stretched {
@@ -89,8 +89,8 @@ struct stretched {
  * and is taken to be at least `scatter` / √n: the standard deviation of single values that
  * is believed whatever these few show, 0 where there is none. Never narrower than the plain
  * interval. */
-struct stretched bootstrap_stretch(const struct bootstrap_result *result,
-                                   double confidence, double comparisons, double scatter,
+struct stretched bootstrap_stretch(const struct bootstrap_result *result, double confidence,
+                                   double comparisons, double scatter,
                                    const struct spread *others);
 
 #endif

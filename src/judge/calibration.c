@@ -35,8 +35,8 @@ static int get_rule(const json_t *root, const struct json_at *at, struct calibra
     return get_count(rule, "budget", &here, BUDGET_MAX, &out->budget, err);
 }
 
-static int get_identical(const json_t *root, const struct json_at *at,
-                         struct calibration *out, struct err *err)
+static int get_identical(const json_t *root, const struct json_at *at, struct calibration *out,
+                         struct err *err)
 {
     json_t *identical;
     struct json_at here = {.parent = at, .key = "identical"};
@@ -47,8 +47,8 @@ static int get_identical(const json_t *root, const struct json_at *at,
         return -1;
     out->checks = (unsigned long long)checks;
     out->wrong = (unsigned long long)wrong;
-    return json_get_number(identical, "wrong_upper", &here, (double)wrong / (double)checks,
-                           1, &out->wrong_upper, err);
+    return json_get_number(identical, "wrong_upper", &here, (double)wrong / (double)checks, 1,
+                           &out->wrong_upper, err);
 }
 
 int calibration_parse(const char *bytes, size_t len, const char *name,
@@ -65,8 +65,8 @@ int calibration_parse(const char *bytes, size_t len, const char *name,
         get_identical(root, &at, &read, err) != 0)
         return -1;
     if (json_has(root, "smallest_change") &&
-        json_get_number(root, "smallest_change", &at, 1e-6, 10, &read.smallest_change,
-                        err) != 0)
+        json_get_number(root, "smallest_change", &at, 1e-6, 10, &read.smallest_change, err) !=
+            0)
         return -1;
     *out = read;
     return 0;
@@ -92,8 +92,8 @@ static void put_all(const struct calibration *calibration, const char *more, str
     put_number(out, "confidence", calibration->confidence, ", ");
     put_number(out, "budget", calibration->budget, "},\n  ");
     put_number(out, "processes", calibration->processes, ",\n");
-    buf_addf(out, "  \"identical\": {\"checks\": %llu, \"wrong\": %llu, ",
-             calibration->checks, calibration->wrong);
+    buf_addf(out, "  \"identical\": {\"checks\": %llu, \"wrong\": %llu, ", calibration->checks,
+             calibration->wrong);
     put_number(out, "wrong_upper", calibration->wrong_upper, "},\n  ");
     if (calibration->smallest_change > 0)
         put_number(out, "smallest_change", calibration->smallest_change, "");

@@ -98,8 +98,7 @@ void medians_free(struct medians *medians)
     *medians = (struct medians){0};
 }
 
-size_t medians_column(const struct medians *medians, enum arm arm, enum arm other,
-                      double *out)
+size_t medians_column(const struct medians *medians, enum arm arm, enum arm other, double *out)
 {
     size_t count = 0;
     for (size_t i = 0; i < medians->count; i++)
@@ -158,10 +157,10 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
     double change = relative(result.estimate);
     double least = scatter > rounding ? scatter : rounding;
     const struct spread *others = lean ? &levels->spread : NULL;
-    struct stretched looks =
-        bootstrap_stretch(&result, confidence, levels->looks, least, others);
-    struct stretched claims =
-        bootstrap_stretch(&result, confidence, levels->claims, least, others);
+    struct stretched looks = bootstrap_stretch(&result, confidence, levels->looks, least,
+                                               others);
+    struct stretched claims = bootstrap_stretch(&result, confidence, levels->claims, least,
+                                                others);
     *workings = (struct workings){.result = result,
                                   .looks = looks,
                                   .claims = claims,
@@ -176,10 +175,9 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
         .known = true,
         .change = change,
         .ci = finish(result.plain, &workings->plain_bounds, change, half_tick, margin),
-        .ci_decision =
-            finish(looks.interval, &workings->looks_bounds, change, half_tick, margin)};
-    out->claim =
-        finish(claims.interval, &workings->claims_bounds, change, half_tick, margin);
+        .ci_decision = finish(looks.interval, &workings->looks_bounds, change, half_tick,
+                              margin)};
+    out->claim = finish(claims.interval, &workings->claims_bounds, change, half_tick, margin);
     out->replicates = a.count;
     out->scatter = num_mul(result.standard_error, num_sqrt((double)a.count));
     return 0;
@@ -201,8 +199,8 @@ static double log_ratio(double time, double other)
  * and a tick relative to the other's median (0 where there are fewer than two rows). The
  * caller frees *out. */
 static int log_ratios(const struct medians *medians, enum arm arm, enum arm other,
-                      double tick_ns, size_t extra, double **out, size_t *count,
-                      double *tick, struct err *err)
+                      double tick_ns, size_t extra, double **out, size_t *count, double *tick,
+                      struct err *err)
 {
     NUMBERS_AUTO *logs = numbers_new(medians->count + extra);
     NUMBERS_AUTO *others = numbers_new(medians->count);
@@ -225,8 +223,8 @@ static size_t fill(double *values, size_t count, const struct missing *missing)
     return count;
 }
 
-int change_filled(const struct medians *medians, enum arm arm, enum arm other,
-                  double tick_ns, double scatter, bool lean, const struct missing *missing,
+int change_filled(const struct medians *medians, enum arm arm, enum arm other, double tick_ns,
+                  double scatter, bool lean, const struct missing *missing,
                   const struct levels *levels, struct estimate *out, struct err *err)
 {
     NUMBERS_AUTO *logs = NULL;
@@ -239,16 +237,16 @@ int change_filled(const struct medians *medians, enum arm arm, enum arm other,
     *out = (struct estimate){.replicates = count};
     if (count < 2)
         return 0;
-    if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, scatter,
-                      lean, levels, out, err) != 0)
+    if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, scatter, lean,
+                      levels, out, err) != 0)
         return -1;
     out->logs = logs;
     logs = NULL;
     return 0;
 }
 
-int change_between(const struct medians *medians, enum arm arm, enum arm other,
-                   double tick_ns, double scatter, bool lean, const struct levels *levels,
+int change_between(const struct medians *medians, enum arm arm, enum arm other, double tick_ns,
+                   double scatter, bool lean, const struct levels *levels,
                    struct estimate *out, struct err *err)
 {
     return change_filled(medians, arm, other, tick_ns, scatter, lean, NULL, levels, out, err);
@@ -298,8 +296,8 @@ int change_stored(const struct medians *medians, const double *stored, size_t co
     double tick = at_most(tick_ns / stats_median(base, count));
     for (size_t i = 0; i < count; i++)
         base[i] = num_log(stored[i]); /* in their own order: the median took another */
-    if (estimate_from((struct sample){head, head_count}, (struct sample){base, count},
-                      tick, margin, 0, false, levels, out, err) != 0)
+    if (estimate_from((struct sample){head, head_count}, (struct sample){base, count}, tick,
+                      margin, 0, false, levels, out, err) != 0)
         return -1;
     out->logs = head;
     head = NULL;

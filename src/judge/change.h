@@ -35,9 +35,8 @@ size_t medians_column(const struct medians *medians, enum arm arm, enum arm othe
 /* How intervals are taken. */
 struct levels {
     struct bootstrap bootstrap;
-    double looks; /* Bonferroni divisor of the looks alone */
-    double
-        claims; /* … and of looks times configs, where regressed or improved is claimed */
+    double looks;  /* Bonferroni divisor of the looks alone */
+    double claims; /* … and of looks times configs, where regressed or improved is claimed */
     struct spread spread; /* of head's logs in all configs; df 0: nothing to lean on */
 };
 
@@ -47,9 +46,9 @@ struct workings {
     struct bootstrap_result result;
     struct stretched looks, claims;
     struct bounds plain_bounds, looks_bounds, claims_bounds; /* ticks included */
-    double half_tick; /* relative */
-    double margin;    /* relative, added on either side at the end */
-    double scatter;   /* the least that was believed */
+    double half_tick;                                        /* relative */
+    double margin;       /* relative, added on either side at the end */
+    double scatter;      /* the least that was believed */
     double tick_scatter; /* … of it, what rounding to a tick alone makes */
 };
 
@@ -97,10 +96,10 @@ MUST_CHECK int change_variance(const struct medians *medians, enum arm arm, enum
 
 /* Head against stored medians, unpaired, every interval widened by `margin` on both
  * sides; `missing`: of head, NULL for none. The caller frees *out. */
-MUST_CHECK int change_stored(const struct medians *medians, const double *stored,
-                             size_t count, double tick_ns, double margin,
-                             const struct missing *missing, const struct levels *levels,
-                             struct estimate *out, struct err *err);
+MUST_CHECK int change_stored(const struct medians *medians, const double *stored, size_t count,
+                             double tick_ns, double margin, const struct missing *missing,
+                             const struct levels *levels, struct estimate *out,
+                             struct err *err);
 
 /* The change when the values that are missing are in their place; nothing was drawn. */
 double change_mean(const struct estimate *estimate, const struct missing *missing);

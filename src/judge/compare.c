@@ -67,13 +67,11 @@ static void marks_text(unsigned marks, char *out, size_t size)
     for (unsigned bit = 0; bit < MARK_BITS; bit++) {
         size_t used = strlen(out);
         if ((marks & 1u << bit) != 0)
-            snprintf(out + used, size - used, "%s%s", used != 0 ? ", " : "",
-                     mark_name(bit));
+            snprintf(out + used, size - used, "%s%s", used != 0 ? ", " : "", mark_name(bit));
     }
 }
 
-void decide(struct judged *judged, enum clause clause, enum verdict verdict,
-            enum fault fault)
+void decide(struct judged *judged, enum clause clause, enum verdict verdict, enum fault fault)
 {
     struct config_verdict *out = judged->out;
     out->clause = clause;
@@ -201,11 +199,11 @@ static bool clock_sees(struct judged *judged, const struct estimate *estimate)
     struct config_verdict *out = judged->out;
     double half_tick = estimate->workings.half_tick;
     double line = judged->rule->threshold;
-    if (half_tick <= 0.5 && (half_tick <= line || estimate->claim.low > line ||
-                             estimate->claim.high < -line))
+    if (half_tick <= 0.5 &&
+        (half_tick <= line || estimate->claim.low > line || estimate->claim.high < -line))
         return true;
-    double tick =
-        out->against == AGAINST_STORED ? judged->log.stored_tick_ns : judged->log.tick_ns;
+    double tick = out->against == AGAINST_STORED ? judged->log.stored_tick_ns
+                                                 : judged->log.tick_ns;
     decide(judged, CLAUSE_BELOW_CLOCK, VERDICT_UNMEASURED, FAULT_HOST);
     out->own = out->control = out->stored = (struct change){0};
     out->effects_known = false;
@@ -247,27 +245,27 @@ static void judge_slower(struct judged *judged, enum against against, bool more)
     if (!own->change.known) {
         decide(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE);
         out->wants_more = more;
-        add_reason(out,
-                   ", but one replicate with base does not say whether base is, too");
+        add_reason(out, ", but one replicate with base does not say whether base is, too");
         return;
     }
     change_text(text, own->change.change, own->claim);
     if (more && own->change.change > floor) { /* more replicates may show that it adds */
         decide(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE);
         out->wants_more = true;
-        add_reason(out, ", but %s against base is not wholly above %+g%%", text,
-                   100 * floor);
+        add_reason(out, ", but %s against base is not wholly above %+g%%", text, 100 * floor);
         return;
     }
     if (own->change.change > floor && head_scatters(judged, against, own)) {
         decide(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE); /* head's own doing */
-        add_reason(out, ", but %s against base is not wholly above %+g%%: head scatters more "
-                        "than three times as far as the machine does", text, 100 * floor);
+        add_reason(out,
+                   ", but %s against base is not wholly above %+g%%: head scatters more "
+                   "than three times as far as the machine does",
+                   text, 100 * floor);
         return;
     }
     decide(judged, CLAUSE_LOST_ON_MAIN, VERDICT_HELD, FAULT_NONE);
-    add_reason(out, "; already lost on main: %s against base is not wholly above %+g%%",
-               text, 100 * floor);
+    add_reason(out, "; already lost on main: %s against base is not wholly above %+g%%", text,
+               100 * floor);
 }
 
 static void judge_line(struct judged *judged, enum against against,
@@ -299,8 +297,7 @@ static void judge_line(struct judged *judged, enum against against,
         if (both)
             add_reason(out, " straddles both lines, ±%g%%", percent);
         else
-            add_reason(out, " straddles %+g%%",
-                       decided.high >= line ? percent : -percent);
+            add_reason(out, " straddles %+g%%", decided.high >= line ? percent : -percent);
         if (!more)
             add_reason(out, "; the budget of replicates is used up");
     }
@@ -312,8 +309,7 @@ static void add_notes(struct judged *judged, enum against against)
     struct config_verdict *out = judged->out;
     char note[256];
     if (against == AGAINST_STORED && judged->samples->anchor_failed)
-        add_reason(out, "; the anchor cannot run: %.200s",
-                   judged->samples->anchor_failure);
+        add_reason(out, "; the anchor cannot run: %.200s", judged->samples->anchor_failure);
     if (against == AGAINST_BASE)
         add_reason(out, "; %s", baseline_note(judged, note, sizeof note));
     if (against == AGAINST_ANCHOR && judged->other_device)
@@ -401,8 +397,7 @@ static bool judge_unmeasured(struct judged *judged)
     }
     if (samples->fault != FAULT_NONE) {
         decide(judged, clause_of_failure(samples), VERDICT_UNMEASURED, samples->fault);
-        add_reason(out, "%s",
-                   samples->failure[0] != '\0' ? samples->failure : "not said why");
+        add_reason(out, "%s", samples->failure[0] != '\0' ? samples->failure : "not said why");
         return true;
     }
     if (samples->identical) {
@@ -447,15 +442,13 @@ static int judge_config(const struct samples *samples, size_t at, struct medians
     } else if (baseline != NULL) {
         judged.stored_config = baseline_find(baseline, config->config.name);
         if (judged.stored_config != NULL &&
-            !problem_matches(&judged.stored_config->config.problem,
-                             &config->config.problem)) {
+            !problem_matches(&judged.stored_config->config.problem, &config->config.problem)) {
             judged.other_problem = true;
             judged.stored_config = NULL;
         }
     }
-    *out = (struct config_verdict){.config = config->config,
-                                   .attempts = config->attempts,
-                                   .looks = rule->look_count};
+    *out = (struct config_verdict){
+        .config = config->config, .attempts = config->attempts, .looks = rule->look_count};
     if (config->fault == FAULT_NONE && !config->identical)
         count_gaps(config, out);
     if (!judge_unmeasured(&judged) && judge_measured(&judged, err) != 0)
@@ -473,8 +466,8 @@ static size_t claims_of(const struct samples *samples)
 {
     size_t count = 0;
     for (size_t i = 0; i < samples->count; i++)
-        count += samples->configs[i].fault == FAULT_NONE &&
-                 !samples->configs[i].identical && samples->configs[i].count != 0;
+        count += samples->configs[i].fault == FAULT_NONE && !samples->configs[i].identical &&
+                 samples->configs[i].count != 0;
     return count > 0 ? count : 1;
 }
 
@@ -516,8 +509,8 @@ static int spread_over(const struct samples *samples, const struct all_medians *
                        struct spread *out, struct err *err)
 {
     size_t count = 0;
-    double *both __attribute__((cleanup(free_numbers))) =
-        calloc(2 * samples->count + 1, sizeof *both);
+    double *both
+        __attribute__((cleanup(free_numbers))) = calloc(2 * samples->count + 1, sizeof *both);
     if (both == NULL)
         return err_set(err, ERR_HOST, "judge: out of memory");
     double *dfs = both + samples->count;
@@ -568,8 +561,9 @@ static int add_missing(const struct samples *samples, const struct baseline *bas
             .fault = stored->retired ? FAULT_NONE : FAULT_US,
             .looks = looks};
         if (stored->retired)
-            add_reason(row, "ci/ratchet.conf lists it no more: the next promotion retires it from "
-                            "the baseline");
+            add_reason(row,
+                       "ci/ratchet.conf lists it no more: the next promotion retires it from "
+                       "the baseline");
         else
             add_reason(row, "`%s` is in the baseline and was not measured", row->config.name);
     }
@@ -579,8 +573,8 @@ static int add_missing(const struct samples *samples, const struct baseline *bas
 /* ---- the whole ---- */
 
 int compare_logged(const struct samples *samples, const struct baseline *baseline,
-                   const struct rule *rule, struct comparison *out,
-                   struct compare_log *log, struct err *err)
+                   const struct rule *rule, struct comparison *out, struct compare_log *log,
+                   struct err *err)
 {
     unsigned looks = rule->look_count > 0 ? rule->look_count : 1;
     size_t claims = claims_of(samples);

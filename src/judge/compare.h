@@ -11,8 +11,8 @@
 /* The numbers that the verdict of one config was made from, as they were used. */
 struct config_log {
     double tick_ns, stored_tick_ns;
-    struct medians medians;  /* no rows where nothing had to be computed */
-    double *stored_medians;  /* owned */
+    struct medians medians; /* no rows where nothing had to be computed */
+    double *stored_medians; /* owned */
     size_t stored_count;
     struct estimate anchor, base, control, stored; /* control against anchor; the rest
                                                     * are head against … */
@@ -59,15 +59,14 @@ void compare_log_free(struct compare_log *log);
  * Bonferroni for the configs counts those that have samples. `ci_decision` of a config is
  * the interval that decided: the one corrected for looks and configs where the one
  * corrected for looks alone lies wholly beyond a line, else the latter. */
-MUST_CHECK int compare_samples(const struct samples *samples,
-                               const struct baseline *baseline, const struct rule *rule,
-                               struct comparison *out, struct err *err);
+MUST_CHECK int compare_samples(const struct samples *samples, const struct baseline *baseline,
+                               const struct rule *rule, struct comparison *out,
+                               struct err *err);
 
 /* The same, and keeps the numbers: judge/explain makes them readable. `log` may be NULL;
  * the caller frees it. */
-MUST_CHECK int compare_logged(const struct samples *samples,
-                              const struct baseline *baseline, const struct rule *rule,
-                              struct comparison *out, struct compare_log *log,
-                              struct err *err);
+MUST_CHECK int compare_logged(const struct samples *samples, const struct baseline *baseline,
+                              const struct rule *rule, struct comparison *out,
+                              struct compare_log *log, struct err *err);
 
 #endif

@@ -16,7 +16,7 @@ struct judged {
     const struct baseline *baseline;             /* NULL: none */
     const struct baseline_config *stored_config; /* NULL: none that can be compared */
     bool other_device;                           /* the baseline is another device's */
-    bool other_problem; /* … or its config is another problem */
+    bool other_problem;                          /* … or its config is another problem */
     const char *device;
     struct config_log log; /* the numbers, owned */
     struct config_verdict *out;
@@ -30,8 +30,7 @@ __attribute__((format(printf, 2, 3))) void add_reason(struct config_verdict *out
                                                       const char *format, ...);
 
 /* The one place where a verdict is given: by which clause of the rule, and whose fault. */
-void decide(struct judged *judged, enum clause clause, enum verdict verdict,
-            enum fault fault);
+void decide(struct judged *judged, enum clause clause, enum verdict verdict, enum fault fault);
 
 /* The line that decides. */
 const struct estimate *line_of(const struct judged *judged, enum against against);

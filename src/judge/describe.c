@@ -30,12 +30,11 @@ static void describe_arms(struct judged *judged, double *column)
 {
     struct config_verdict *out = judged->out;
     for (int arm = 0; arm < ARM_COUNT; arm++) {
-        size_t count =
-            medians_column(&judged->log.medians, (enum arm)arm, (enum arm)arm, column);
+        size_t count = medians_column(&judged->log.medians, (enum arm)arm, (enum arm)arm,
+                                      column);
         if (count == 0)
             continue;
-        out->median_ci[arm] =
-            stats_median_interval(column, count, judged->rule->confidence);
+        out->median_ci[arm] = stats_median_interval(column, count, judged->rule->confidence);
         out->median_ns[arm] = stats_median(column, count);
     }
 }
@@ -108,12 +107,12 @@ int draw_lines(struct judged *judged, struct err *err)
     double tick = tick_of(judged->samples);
     judged->log.tick_ns = tick;
     struct estimate *control = &judged->log.control;
-    if (change_between(&judged->log.medians, ARM_CONTROL, ARM_ANCHOR, tick, 0, false,
-                       levels, control, err) != 0 ||
+    if (change_between(&judged->log.medians, ARM_CONTROL, ARM_ANCHOR, tick, 0, false, levels,
+                       control, err) != 0 ||
         change_between(&judged->log.medians, ARM_HEAD, ARM_ANCHOR, tick, control->scatter,
                        true, levels, &judged->log.anchor, err) != 0 ||
-        change_between(&judged->log.medians, ARM_HEAD, ARM_BASE, tick, control->scatter,
-                       true, levels, &judged->log.base, err) != 0 ||
+        change_between(&judged->log.medians, ARM_HEAD, ARM_BASE, tick, control->scatter, true,
+                       levels, &judged->log.base, err) != 0 ||
         main_scatter(judged, err) != 0)
         return -1;
     if (judged->stored_config == NULL)
@@ -125,8 +124,8 @@ int draw_lines(struct judged *judged, struct err *err)
     if (medians_stored(judged->stored_config, &judged->log.stored_medians, err) != 0)
         return -1;
     return change_stored(&judged->log.medians, judged->log.stored_medians,
-                         judged->stored_config->count, tick, judged->rule->drift_margin,
-                         NULL, levels, &judged->log.stored, err);
+                         judged->stored_config->count, tick, judged->rule->drift_margin, NULL,
+                         levels, &judged->log.stored, err);
 }
 
 static void free_numbers(double **numbers)

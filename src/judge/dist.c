@@ -58,8 +58,8 @@ static double beta_fraction(double x, double a, double b)
         double even = num_mul(num_mul(m, b - m), x) / num_mul(a + two_m - 1, a + two_m);
         fraction = 1 + even / fraction;
         double k = m - 1;
-        double odd =
-            num_mul(num_mul(a + k, a + b + k), x) / num_mul(a + two_m - 2, a + two_m - 1);
+        double odd = num_mul(num_mul(a + k, a + b + k), x) /
+                     num_mul(a + two_m - 2, a + two_m - 1);
         fraction = 1 - odd / fraction;
     }
     return 1 / fraction;
@@ -84,8 +84,7 @@ double dist_student_tail(double t, unsigned df)
     double x = df / (df + squared);
     double rest = squared / (df + squared); /* 1 − x without cancellation */
     double a = num_mul(0.5, df);
-    double front =
-        num_mul(student_constant(df), num_mul(half_power(x, df), num_sqrt(rest)));
+    double front = num_mul(student_constant(df), num_mul(half_power(x, df), num_sqrt(rest)));
     if (x < (a + 1) / (a + 2.5))
         return num_mul(0.5, num_mul(front / a, beta_fraction(x, a, 0.5)));
     return 0.5 - num_mul(front, beta_fraction(rest, 0.5, a));

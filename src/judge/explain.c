@@ -81,8 +81,7 @@ static void put_interval(struct buf *out, const char *name, struct interval inte
 
 /* ---- what holds for all configs ---- */
 
-static void put_rule(const struct rule *rule, const struct compare_log *log,
-                     struct buf *out)
+static void put_rule(const struct rule *rule, const struct compare_log *log, struct buf *out)
 {
     buf_addf(out,
              "rule: lines ±%g%%, confidence %g%%, own-floor %g%%, control-floor %g%%, "
@@ -98,10 +97,11 @@ static void put_rule(const struct rule *rule, const struct compare_log *log,
              log->levels.looks, log->levels.claims, log->claims);
     buf_addf(out, "bootstrap: %u resamples, seed %llu\n", rule->resamples, rule->seed);
     if (log->levels.spread.df > 0)
-        buf_addf(out,
-                 "configs scatter by %.6f together, which counts as %g degrees of freedom; for a"
-                 " config at most as many as its own\n",
-                 num_sqrt(log->levels.spread.variance), log->levels.spread.df);
+        buf_addf(
+            out,
+            "configs scatter by %.6f together, which counts as %g degrees of freedom; for a"
+            " config at most as many as its own\n",
+            num_sqrt(log->levels.spread.variance), log->levels.spread.df);
     else if (log->claims >= SPREAD_LEAST)
         buf_adds(out, "configs scatter too differently to lean on each other\n");
 }
@@ -144,8 +144,8 @@ static void put_replicate(const struct config_samples *samples, const struct med
     buf_addc(out, '\n');
 }
 
-static void put_replicates(const struct config_samples *samples,
-                           const struct config_log *log, struct buf *out)
+static void put_replicates(const struct config_samples *samples, const struct config_log *log,
+                           struct buf *out)
 {
     if (samples->count == 0)
         return;
@@ -170,8 +170,7 @@ static void put_logs(const struct estimate *estimate, const char *name, struct b
     buf_addc(out, '\n');
 }
 
-static void put_stretch(const char *name, const struct stretched *stretched,
-                        struct buf *out)
+static void put_stretch(const char *name, const struct stretched *stretched, struct buf *out)
 {
     buf_addf(out, "    %-13s α/2 %.5f, t %.4f, stretched by %.4f; standard error %.6f", name,
              stretched->tail, stretched->t, stretched->factor, stretched->error);
@@ -200,8 +199,7 @@ static void put_workings(const struct estimate *estimate, const char *values,
     put_stretch("claim", &workings->claims, out);
     buf_addf(out, "    half a tick   %.4f%%", 100 * workings->half_tick);
     if (workings->margin > 0)
-        buf_addf(out, "; then the drift margin, %g%% on either side",
-                 100 * workings->margin);
+        buf_addf(out, "; then the drift margin, %g%% on either side", 100 * workings->margin);
     buf_addc(out, '\n');
     put_interval(out, "interval", estimate->change.ci, workings->plain_bounds);
     put_interval(out, "looks", estimate->change.ci_decision, workings->looks_bounds);
@@ -238,8 +236,8 @@ static void put_lines(const struct rule *rule, const struct config_verdict *verd
                       const struct config_log *log, struct buf *out)
 {
     if (log->control.replicates > 0) {
-        put_line(&log->control, "control against anchor", false, "ln control/anchor",
-                 "none", out);
+        put_line(&log->control, "control against anchor", false, "ln control/anchor", "none",
+                 out);
         if (log->control.change.known)
             buf_addf(out, "    biased where `looks` is wholly outside ±%g%%: %s\n",
                      100 * rule->control_floor,
@@ -247,8 +245,8 @@ static void put_lines(const struct rule *rule, const struct config_verdict *verd
     }
     static const char control[] = "control's";
     if (log->anchor.replicates > 0)
-        put_line(&log->anchor, "head against anchor",
-                 verdict->against == AGAINST_ANCHOR, "ln head/anchor", control, out);
+        put_line(&log->anchor, "head against anchor", verdict->against == AGAINST_ANCHOR,
+                 "ln head/anchor", control, out);
     if (log->base.replicates > 0) {
         put_line(&log->base, "head against base, its own change",
                  verdict->against == AGAINST_BASE, "ln head/base", control, out);
@@ -281,16 +279,16 @@ static void put_gaps(const struct config_verdict *verdict, const struct config_l
 {
     if (!log->gaps)
         return;
-    buf_addf(out, "  more than one in ten of %zu unmarked replicates lack an arm: judged again, "
-                  "each ratio that is missing at the worst seen (ln)\n",
+    buf_addf(out,
+             "  more than one in ten of %zu unmarked replicates lack an arm: judged again, "
+             "each ratio that is missing at the worst seen (ln)\n",
              verdict->rounds);
     put_filled(&log->filled, &log->gap, "the line that decides", out);
     if (log->base.replicates > 0 && verdict->against != AGAINST_BASE)
         put_filled(&log->own_filled, &log->own_gap, "head against base", out);
     if (log->control_gap[0].count > 0)
         buf_addf(out, "  control against anchor, %zu missing, each at %+.6f or at %+.6f\n",
-                 log->control_gap[0].count, log->control_gap[0].log,
-                 log->control_gap[1].log);
+                 log->control_gap[0].count, log->control_gap[0].log, log->control_gap[1].log);
 }
 
 static void put_verdict(const struct config_verdict *verdict, const struct config_log *log,
@@ -309,8 +307,7 @@ static void put_config(const struct config_samples *samples, const struct rule *
                        struct buf *out)
 {
     buf_addf(out, "\nconfig %s: %zu replicates used, %zu marked, %zu started\n",
-             verdict->config.name, log->medians.count, verdict->marked,
-             verdict->attempts);
+             verdict->config.name, log->medians.count, verdict->marked, verdict->attempts);
     if (log->medians.count > 0)
         buf_addf(out, "  clock ticks in %g ns\n", log->tick_ns);
     put_replicates(samples, log, out);
@@ -325,11 +322,11 @@ void explain_text(const struct samples *samples, const struct rule *rule,
 {
     put_rule(rule, log, out);
     for (size_t i = 0; i < log->count; i++)
-        put_config(&samples->configs[i], rule, &comparison->configs[i], &log->configs[i],
-                   out);
+        put_config(&samples->configs[i], rule, &comparison->configs[i], &log->configs[i], out);
     for (size_t i = log->count; i < comparison->count; i++) {
         static const struct config_log nothing;
-        buf_addf(out, "\nconfig %s: in the baseline alone\n", comparison->configs[i].config.name);
+        buf_addf(out, "\nconfig %s: in the baseline alone\n",
+                 comparison->configs[i].config.name);
         put_verdict(&comparison->configs[i], &nothing, out);
     }
     buf_addf(out, "\nthe whole is %s: ", verdict_name(comparison->verdict));

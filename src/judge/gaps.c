@@ -122,9 +122,9 @@ static int fill_lines(struct judged *judged, enum against against, struct err *e
     if (against == AGAINST_STORED) {
         log->gap = (struct missing){judged->out->missing[ARM_HEAD],
                                     num_log(medians->slowest[ARM_HEAD])};
-        if (change_stored(medians, log->stored_medians, log->stored_count,
-                          log->stored_tick_ns, judged->rule->drift_margin, &log->gap,
-                          judged->levels, &log->filled, err) != 0)
+        if (change_stored(medians, log->stored_medians, log->stored_count, log->stored_tick_ns,
+                          judged->rule->drift_margin, &log->gap, judged->levels, &log->filled,
+                          err) != 0)
             return -1;
     } else {
         enum arm arm = arm_of(against);

@@ -10,9 +10,8 @@ enum { FACTS_MAX = 256, FACT_NAME_BYTES = 128, FACT_VALUE_BYTES = 4096 };
 
 static const double time_max_ns = 1e15; /* 11 days in one launch: nobody measured that */
 
-int nouns_open(const char *bytes, size_t len, unsigned long long max,
-               const struct json_at *at, const char *schema, json_t **out,
-               struct err *err)
+int nouns_open(const char *bytes, size_t len, unsigned long long max, const struct json_at *at,
+               const char *schema, json_t **out, struct err *err)
 {
     if (len > max)
         return json_error(at, err, "%zu bytes, expected at most %llu", len, max);
@@ -37,8 +36,7 @@ int nouns_get_device(const json_t *parent, const struct json_at *at, struct devi
     struct device device = {0};
     struct json_at here = {.parent = at, .key = "device"};
     if (json_get_object(parent, "device", at, &object, err) != 0 ||
-        json_get_string(object, "slug", &here, device.slug, sizeof device.slug, err) !=
-            0 ||
+        json_get_string(object, "slug", &here, device.slug, sizeof device.slug, err) != 0 ||
         nouns_get_text(object, "name", &here, device.name, sizeof device.name, err) != 0)
         return -1;
     struct json_at slug = {.parent = &here, .key = "slug"};
@@ -114,16 +112,15 @@ int nouns_get_environment(const json_t *parent, const struct json_at *at,
         return json_error(&here, err, "expected at most %d members", FACTS_MAX);
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         struct json_at fact = {.parent = &here, .key = key};
         if (key[0] == '\0' || !fact_ok(key, strlen(key), FACT_NAME_BYTES))
             return json_error(&here, err, "expected names of 1 to %d printable bytes",
                               FACT_NAME_BYTES - 1);
         if (!json_is_string(value) ||
-            !fact_ok(json_string_value(value), json_string_length(value),
-                     FACT_VALUE_BYTES))
-            return json_error(&fact, err,
-                              "expected a string of at most %d printable bytes",
+            !fact_ok(json_string_value(value), json_string_length(value), FACT_VALUE_BYTES))
+            return json_error(&fact, err, "expected a string of at most %d printable bytes",
                               FACT_VALUE_BYTES - 1);
         if (environment_set(out, key, json_string_value(value)) != 0)
             return err_set(err, ERR_HOST, "out of memory");
@@ -131,8 +128,8 @@ int nouns_get_environment(const json_t *parent, const struct json_at *at,
     return 0;
 }
 
-static int get_problem(const json_t *object, const struct json_at *at,
-                       struct problem *out, struct err *err)
+static int get_problem(const json_t *object, const struct json_at *at, struct problem *out,
+                       struct err *err)
 {
     struct problem problem = {0};
     const struct {
@@ -151,15 +148,14 @@ static int get_problem(const json_t *object, const struct json_at *at,
     }
     struct json_at heads_kv = {.parent = at, .key = "heads_kv"};
     if (problem.heads % problem.heads_kv != 0)
-        return json_error(&heads_kv, err, "%d does not divide the %d heads",
-                          problem.heads_kv, problem.heads);
+        return json_error(&heads_kv, err, "%d does not divide the %d heads", problem.heads_kv,
+                          problem.heads);
     char dtype[16];
     struct json_at here = {.parent = at, .key = "dtype"};
     if (json_get_string(object, "dtype", at, dtype, sizeof dtype, err) != 0)
         return -1;
     if (dtype_parse(dtype, &problem.dtype) != 0)
-        return json_error(&here, err, "`%s` is not known, expected fp16, bf16 or fp32",
-                          dtype);
+        return json_error(&here, err, "`%s` is not known, expected fp16, bf16 or fp32", dtype);
     if (json_get_bool(object, "causal", at, &problem.causal, err) != 0)
         return -1;
     *out = problem;
@@ -189,28 +185,27 @@ static int get_config(const json_t *object, const struct json_at *at, bool optio
         return -1;
     double resolution = 0;
     if (json_has(object, "clock_resolution_ns") &&
-        json_get_number(object, "clock_resolution_ns", at, 1e-9, 1e9, &resolution, err) !=
-            0)
+        json_get_number(object, "clock_resolution_ns", at, 1e-9, 1e9, &resolution, err) != 0)
         return -1;
     *config = read;
     *clock_resolution_ns = resolution;
     return 0;
 }
 
-int nouns_get_config(const json_t *object, const struct json_at *at,
-                     struct config *config, double *clock_resolution_ns, struct err *err)
+int nouns_get_config(const json_t *object, const struct json_at *at, struct config *config,
+                     double *clock_resolution_ns, struct err *err)
 {
     return get_config(object, at, false, config, clock_resolution_ns, err);
 }
 
-int nouns_get_measured(const json_t *object, const struct json_at *at,
-                       struct config *config, double *clock_resolution_ns, struct err *err)
+int nouns_get_measured(const json_t *object, const struct json_at *at, struct config *config,
+                       double *clock_resolution_ns, struct err *err)
 {
     return get_config(object, at, true, config, clock_resolution_ns, err);
 }
 
-int nouns_get_series(const json_t *array, const struct json_at *at,
-                     unsigned long long max, struct series *out, struct err *err)
+int nouns_get_series(const json_t *array, const struct json_at *at, unsigned long long max,
+                     struct series *out, struct err *err)
 {
     size_t count = json_array_size(array);
     if (count > max)
@@ -227,8 +222,8 @@ int nouns_get_series(const json_t *array, const struct json_at *at,
     return 0;
 }
 
-int nouns_get_text(const json_t *object, const char *key, const struct json_at *at,
-                   char *out, size_t size, struct err *err)
+int nouns_get_text(const json_t *object, const char *key, const struct json_at *at, char *out,
+                   size_t size, struct err *err)
 {
     if (json_has(object, key))
         return json_get_string(object, key, at, out, size, err);
@@ -264,13 +259,12 @@ void nouns_put_environment(struct buf *out, const struct environment *environmen
 
 void nouns_put_problem(struct buf *out, const struct problem *problem)
 {
-    buf_addf(
-        out,
-        "\"problem\": {\"batch\": %d, \"heads\": %d, \"heads_kv\": %d, \"seq_q\": %d, "
-        "\"seq_k\": %d, \"head_dim\": %d, \"dtype\": \"%s\", \"causal\": %s}",
-        problem->batch, problem->heads, problem->heads_kv, problem->seq_q, problem->seq_k,
-        problem->head_dim, dtype_name(problem->dtype),
-        problem->causal ? "true" : "false");
+    buf_addf(out,
+             "\"problem\": {\"batch\": %d, \"heads\": %d, \"heads_kv\": %d, \"seq_q\": %d, "
+             "\"seq_k\": %d, \"head_dim\": %d, \"dtype\": \"%s\", \"causal\": %s}",
+             problem->batch, problem->heads, problem->heads_kv, problem->seq_q, problem->seq_k,
+             problem->head_dim, dtype_name(problem->dtype),
+             problem->causal ? "true" : "false");
 }
 
 void nouns_put_series(struct buf *out, const struct series *series)

@@ -35,17 +35,15 @@ MUST_CHECK int nouns_get_measured(const json_t *object, const struct json_at *at
 /* An array of times, at most `max`, each a number above 0. `at` is the array's own place.
  * On failure `out` may hold part of it. */
 MUST_CHECK int nouns_get_series(const json_t *array, const struct json_at *at,
-                                unsigned long long max, struct series *out,
-                                struct err *err);
+                                unsigned long long max, struct series *out, struct err *err);
 
 /* A member that may be missing (then ""), else json_get_string(). */
-MUST_CHECK int nouns_get_text(const json_t *object, const char *key,
-                              const struct json_at *at, char *out, size_t size,
-                              struct err *err);
+MUST_CHECK int nouns_get_text(const json_t *object, const char *key, const struct json_at *at,
+                              char *out, size_t size, struct err *err);
 
 /* A UTC time, exactly "2026-11-21T01:10:20Z" in shape. */
-MUST_CHECK int nouns_get_time(const json_t *object, const char *key,
-                              const struct json_at *at, char out[32], struct err *err);
+MUST_CHECK int nouns_get_time(const json_t *object, const char *key, const struct json_at *at,
+                              char out[32], struct err *err);
 
 /* Member `key` (`marks`), an array of names that may be missing, ored into *out. */
 MUST_CHECK int nouns_get_marks(const json_t *object, const char *key, const struct json_at *at,
@@ -57,7 +55,7 @@ void nouns_put_environment(struct buf *out, const struct environment *environmen
                            const char *indent);
 void nouns_put_problem(struct buf *out, const struct problem *problem);
 void nouns_put_marks(struct buf *out, unsigned marks); /* `, "marks": […]`; 0: nothing */
-void nouns_put_mark_names(struct buf *out, unsigned marks); /* the array alone */
+void nouns_put_mark_names(struct buf *out, unsigned marks);          /* the array alone */
 void nouns_put_series(struct buf *out, const struct series *series); /* the array alone */
 
 #endif

@@ -55,8 +55,8 @@ static inline void random_four(struct random *random, uint32_t bound, uint32_t s
         uint32_t b = (uint32_t)(word >> 16 & 0xffffu) * bound;
         uint32_t c = (uint32_t)(word >> 32 & 0xffffu) * bound;
         uint32_t d = (uint32_t)(word >> 48) * bound;
-        if (((a & 0xffffu) < surplus) | ((b & 0xffffu) < surplus) |
-            ((c & 0xffffu) < surplus) | ((d & 0xffffu) < surplus))
+        if (((a & 0xffffu) < surplus) | ((b & 0xffffu) < surplus) | ((c & 0xffffu) < surplus) |
+            ((d & 0xffffu) < surplus))
             continue;
         out[0] = a >> 16;
         out[1] = b >> 16;

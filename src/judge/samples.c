@@ -40,8 +40,7 @@ static int get_arms(const json_t *parent, const struct json_at *at,
         if (json_get_object(arms, name, &here, &object, err) != 0 ||
             nouns_get_text(object, "commit", &arm_at, info->commit, sizeof info->commit,
                            err) != 0 ||
-            nouns_get_text(object, "code", &arm_at, info->code, sizeof info->code, err) !=
-                0)
+            nouns_get_text(object, "code", &arm_at, info->code, sizeof info->code, err) != 0)
             return -1;
         info->present = true;
     }
@@ -53,7 +52,8 @@ static int get_arms(const json_t *parent, const struct json_at *at,
 static int arm_of(const struct reading *reading, const char *name)
 {
     int arm = 0;
-    while (arm < ARM_COUNT && (reading->keys[arm] == NULL || strcmp(reading->keys[arm], name) != 0))
+    while (arm < ARM_COUNT &&
+           (reading->keys[arm] == NULL || strcmp(reading->keys[arm], name) != 0))
         arm++;
     return arm;
 }
@@ -70,7 +70,8 @@ static int get_provoked(const json_t *object, const struct json_at *at,
     if (json_get_object(object, "provoked", at, &provoked, err) != 0)
         return -1;
     struct json_at here = {.parent = at, .key = "provoked"};
-    json_object_foreach(provoked, name, value) {
+    json_object_foreach(provoked, name, value)
+    {
         struct json_at arm_at = {.parent = &here, .key = name};
         int arm = arm_of(reading, name);
         unsigned marks = 0;
@@ -99,7 +100,8 @@ static int get_replicate(const json_t *object, const struct json_at *at,
         json_t *array;
         struct json_at here = {.parent = at, .key = name};
         if (json_get_array(object, name, at, &array, err) != 0 ||
-            nouns_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) != 0)
+            nouns_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) !=
+                0)
             return -1;
         if (out->arms[arm].count == 0) /* an arm that is named has been meant to be there */
             arms[arm].present = true;
@@ -128,8 +130,8 @@ static int get_replicates(const json_t *object, const struct json_at *at,
         struct json_at item = {.parent = &here, .index = i};
         if (replicate == NULL)
             return err_set(err, ERR_HOST, "out of memory");
-        if (get_replicate(json_array_get(array, i), &item, reading, replicate, out->arms, err) !=
-            0)
+        if (get_replicate(json_array_get(array, i), &item, reading, replicate, out->arms,
+                          err) != 0)
             return -1;
     }
     return 0;
@@ -140,8 +142,7 @@ static int get_fault(const json_t *object, const struct json_at *at,
 {
     char name[16];
     if (nouns_get_text(object, "fault", at, name, sizeof name, err) != 0 ||
-        nouns_get_text(object, "failure", at, out->failure, sizeof out->failure, err) !=
-            0)
+        nouns_get_text(object, "failure", at, out->failure, sizeof out->failure, err) != 0)
         return -1;
     struct json_at here = {.parent = at, .key = "fault"};
     if (name[0] == '\0' && out->failure[0] != '\0')
@@ -264,8 +265,7 @@ static int get_configs(const json_t *root, const struct json_at *at,
             return -1;
         for (size_t j = 0; j < i; j++)
             if (strcmp(out->configs[j].config.name, config->config.name) == 0)
-                return json_error(&name, err, "`%s` was there before",
-                                  config->config.name);
+                return json_error(&name, err, "`%s` was there before", config->config.name);
     }
     return 0;
 }
@@ -287,8 +287,8 @@ static int read_all(const char *bytes, size_t len, const char *name,
     return 0;
 }
 
-int samples_parse(const char *bytes, size_t len, const char *name,
-                  const struct limits *limits, struct samples *out, struct err *err)
+int samples_parse(const char *bytes, size_t len, const char *name, const struct limits *limits,
+                  struct samples *out, struct err *err)
 {
     struct reading reading = {.limits = limits};
     for (int arm = 0; arm < ARM_OTHER; arm++)
@@ -328,8 +328,7 @@ int samples_parse_against(const char *bytes, size_t len, const char *name, const
 static bool same_arms(const struct arm_info *a, const struct arm_info *b)
 {
     for (int arm = 0; arm < ARM_COUNT; arm++)
-        if (a[arm].present != b[arm].present ||
-            strcmp(a[arm].commit, b[arm].commit) != 0 ||
+        if (a[arm].present != b[arm].present || strcmp(a[arm].commit, b[arm].commit) != 0 ||
             strcmp(a[arm].code, b[arm].code) != 0)
             return false;
     return true;
@@ -436,16 +435,14 @@ static void put_rare(struct buf *out, const struct samples *samples,
     }
     if (config->anchor_failed)
         put_text(out, "anchor_failure",
-                 config->anchor_failure[0] != '\0' ? config->anchor_failure
-                                                   : "not said why");
+                 config->anchor_failure[0] != '\0' ? config->anchor_failure : "not said why");
     if (config->anchor_failed && config->anchor_unbuilt)
         buf_adds(out, "      \"anchor_unbuilt\": true,\n");
     const char *before = "      \"peak_bytes\": {";
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         if (config->peak_bytes[arm] == 0)
             continue;
-        buf_addf(out, "%s\"%s\": %llu", before, key_of(samples, arm),
-                 config->peak_bytes[arm]);
+        buf_addf(out, "%s\"%s\": %llu", before, key_of(samples, arm), config->peak_bytes[arm]);
         before = ", ";
     }
     if (before[0] == ',')
@@ -505,7 +502,6 @@ int samples_format(const struct samples *samples, struct buf *out, struct err *e
     }
     buf_adds(out, samples->count != 0 ? "\n  ]\n}\n" : "]\n}\n");
     if (out->failed)
-        return err_set(err, ERR_LIMIT, "samples: the text is longer than %zu bytes",
-                       out->max);
+        return err_set(err, ERR_LIMIT, "samples: the text is longer than %zu bytes", out->max);
     return 0;
 }

@@ -40,7 +40,6 @@ MUST_CHECK int samples_parse(const char *bytes, size_t len, const char *name,
 MUST_CHECK int samples_parse_against(const char *bytes, size_t len, const char *name,
                                      const char *arm, const struct limits *limits,
                                      struct samples *out, struct err *err);
-MUST_CHECK int samples_format(const struct samples *samples, struct buf *out,
-                              struct err *err);
+MUST_CHECK int samples_format(const struct samples *samples, struct buf *out, struct err *err);
 
 #endif

@@ -25,14 +25,14 @@ double spread_digamma(double x)
         sum -= 1 / x;
         x += 1;
     }
-    return sum + num_log(x) - 0.5 / x - alternating(1 / num_mul(x, x), c, sizeof c / sizeof *c);
+    return sum + num_log(x) - 0.5 / x -
+           alternating(1 / num_mul(x, x), c, sizeof c / sizeof *c);
 }
 
 /* ψ′(x) = ψ′(x + 1) + 1/x², then 6.4.12. */
 double spread_trigamma(double x)
 {
-    static const double c[] = {1.0 / 6,  1.0 / 30, 1.0 / 42,
-                               1.0 / 30, 5.0 / 66, 691.0 / 2730};
+    static const double c[] = {1.0 / 6, 1.0 / 30, 1.0 / 42, 1.0 / 30, 5.0 / 66, 691.0 / 2730};
     double sum = 0;
     while (x < FAR) {
         sum += 1 / num_mul(x, x);

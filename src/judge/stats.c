@@ -65,8 +65,7 @@ double stats_median(double *values, size_t count)
 /* The largest k ≥ 1 with P(Bin(n, ½) < k) ≤ tail, or 1. */
 static size_t median_rank(size_t count, double tail)
 {
-    if (count >
-        1000) { /* 2⁻ⁿ would underflow, and the normal approximation is exact enough */
+    if (count > 1000) { /* 2⁻ⁿ would underflow, and the normal approximation is exact enough */
         double n = (double)count;
         double z = dist_student_quantile(tail, 1000);
         return (size_t)num_mul(0.5, n - num_mul(z, num_sqrt(n)));
@@ -115,8 +114,7 @@ double stats_hedges_g(const double *a, size_t n, const double *b, size_t m)
     double mean_a = mean_of(a, n);
     double mean_b = mean_of(b, m);
     double df = (double)(n + m) - 2;
-    double pooled =
-        num_sqrt((squares_about(a, n, mean_a) + squares_about(b, m, mean_b)) / df);
+    double pooled = num_sqrt((squares_about(a, n, mean_a) + squares_about(b, m, mean_b)) / df);
     double difference = mean_a - mean_b;
     if (pooled == 0)
         return difference == 0 ? 0 : difference > 0 ? INFINITY : -INFINITY;
@@ -190,8 +188,8 @@ static double normal_p(double rank_sum, double ties, double n, double m)
     double total = n + m;
     double u = rank_sum - num_mul(num_mul(0.5, n), n + 1);
     double expected = num_mul(num_mul(0.5, n), m);
-    double variance =
-        num_mul(num_mul(n, m) / 12, total + 1 - ties / num_mul(total, total - 1));
+    double variance = num_mul(num_mul(n, m) / 12,
+                              total + 1 - ties / num_mul(total, total - 1));
     if (!(variance > 0))
         return 1; /* every value is the same */
     double off = u > expected ? u - expected : expected - u;

@@ -56,9 +56,8 @@ void verdict_roll_up(struct comparison *comparison)
                  worst->config.name, worst->reason);
 }
 
-void verdict_whole(struct comparison *out, const struct device *device,
-                   enum verdict verdict, enum fault fault, enum clause clause,
-                   const char *reason)
+void verdict_whole(struct comparison *out, const struct device *device, enum verdict verdict,
+                   enum fault fault, enum clause clause, const char *reason)
 {
     *out = (struct comparison){
         .device = *device, .verdict = verdict, .fault = fault, .clause = clause};
@@ -175,16 +174,15 @@ static void put_counts(struct buf *out, const struct config_verdict *config)
         buf_addf(out, "%s\"%s\"", before, mark_name(bit));
         before = ", ";
     }
-    buf_addf(out, "], \"attempts\": %zu, \"looks\": %u, \"wants_more\": %s",
-             config->attempts, config->looks, config->wants_more ? "true" : "false");
+    buf_addf(out, "], \"attempts\": %zu, \"looks\": %u, \"wants_more\": %s", config->attempts,
+             config->looks, config->wants_more ? "true" : "false");
 }
 
 static void put_config(struct buf *out, const struct config_verdict *config)
 {
     buf_adds(out, "    {\n      \"name\": ");
     text_string(out, config->config.name);
-    buf_addf(out,
-             ", \"verdict\": \"%s\", \"clause\": ", verdict_name(config->verdict));
+    buf_addf(out, ", \"verdict\": \"%s\", \"clause\": ", verdict_name(config->verdict));
     put_clause(out, config->clause);
     buf_adds(out, ",\n      \"reason\": ");
     text_string(out, config->reason);
@@ -210,11 +208,9 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     buf_adds(out, "\n    }");
 }
 
-int verdict_format_json(const struct comparison *comparison, struct buf *out,
-                        struct err *err)
+int verdict_format_json(const struct comparison *comparison, struct buf *out, struct err *err)
 {
-    buf_addf(out,
-             "{\n  \"schema\": \"%s\",\n  \"verdict\": \"%s\", \"clause\": ", schema,
+    buf_addf(out, "{\n  \"schema\": \"%s\",\n  \"verdict\": \"%s\", \"clause\": ", schema,
              verdict_name(comparison->verdict));
     put_clause(out, comparison->clause);
     buf_adds(out, ",\n  \"reason\": ");
@@ -231,8 +227,7 @@ int verdict_format_json(const struct comparison *comparison, struct buf *out,
     }
     buf_adds(out, comparison->count != 0 ? "\n  ]\n}\n" : "]\n}\n");
     if (out->failed)
-        return err_set(err, ERR_LIMIT, "verdict: the text is longer than %zu bytes",
-                       out->max);
+        return err_set(err, ERR_LIMIT, "verdict: the text is longer than %zu bytes", out->max);
     return 0;
 }
 
@@ -360,8 +355,7 @@ static int get_medians(const json_t *object, const struct json_at *at,
         if (!json_has(medians, name))
             continue;
         if (json_get_object(medians, name, &here, &median, err) != 0 ||
-            json_get_number(median, "ns", &arm_at, 0, 1e15, &out->median_ns[arm], err) !=
-                0 ||
+            json_get_number(median, "ns", &arm_at, 0, 1e15, &out->median_ns[arm], err) != 0 ||
             get_interval(median, "ci", &arm_at, &out->median_ci[arm], err) != 0)
             return -1;
     }
@@ -376,15 +370,14 @@ static int get_effects(const json_t *object, const struct json_at *at,
         return 0;
     struct json_at here = {.parent = at, .key = "effects"};
     if (json_get_object(object, "effects", at, &effects, err) != 0 ||
-        json_get_number(effects, "cliffs_delta", &here, -1, 1, &out->cliffs_delta, err) !=
-            0 ||
+        json_get_number(effects, "cliffs_delta", &here, -1, 1, &out->cliffs_delta, err) != 0 ||
         json_get_number(effects, "p", &here, 0, 1, &out->p_value, err) != 0 ||
         json_get_bool(effects, "ci_overlap", &here, &out->ci_overlap, err) != 0)
         return -1;
     if (!json_has(effects, "hedges_g")) /* infinite: two groups without any scatter */
         out->hedges_g = out->cliffs_delta < 0 ? -INFINITY : INFINITY;
-    else if (json_get_number(effects, "hedges_g", &here, -1e300, 1e300, &out->hedges_g,
-                             err) != 0)
+    else if (json_get_number(effects, "hedges_g", &here, -1e300, 1e300, &out->hedges_g, err) !=
+             0)
         return -1;
     out->effects_known = true;
     return 0;
@@ -394,8 +387,7 @@ static int get_count(const json_t *object, const char *key, const struct json_at
                      size_t *out, struct err *err)
 {
     long long count = 0;
-    if (json_has(object, key) &&
-        json_get_int(object, key, at, 0, 1 << 20, &count, err) != 0)
+    if (json_has(object, key) && json_get_int(object, key, at, 0, 1 << 20, &count, err) != 0)
         return -1;
     *out = (size_t)count;
     return 0;
@@ -448,8 +440,8 @@ static int get_identity(const json_t *object, const struct json_at *at,
     if (json_has(object, "problem"))
         return nouns_get_config(object, at, &out->config, &resolution, err);
     struct json_at name = {.parent = at, .key = "name"};
-    if (json_get_string(object, "name", at, out->config.name, sizeof out->config.name,
-                        err) != 0)
+    if (json_get_string(object, "name", at, out->config.name, sizeof out->config.name, err) !=
+        0)
         return -1;
     if (!model_name_ok(out->config.name))
         return json_error(&name, err, "expected letters, digits, `_`, `-` and `.`");
@@ -465,17 +457,16 @@ static int get_config(const json_t *object, const struct json_at *at,
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
     if (get_identity(object, at, out, err) != 0 ||
-        get_word(object, "verdict", at, verdict_word, VERDICT_REGRESSED + 1, &verdict,
-                 err) != 0 ||
+        get_word(object, "verdict", at, verdict_word, VERDICT_REGRESSED + 1, &verdict, err) !=
+            0 ||
         nouns_get_text(object, "reason", at, out->reason, sizeof out->reason, err) != 0 ||
-        get_word(object, "against", at, against_word, AGAINST_STORED + 1, &against,
-                 err) != 0 ||
+        get_word(object, "against", at, against_word, AGAINST_STORED + 1, &against, err) !=
+            0 ||
         get_change(object, at, &out->change, err) != 0 ||
         get_line(object, "own", at, &out->own, err) != 0 ||
         get_line(object, "control", at, &out->control, err) != 0 ||
         get_line(object, "stored", at, &out->stored, err) != 0 ||
-        get_medians(object, at, out, err) != 0 ||
-        get_effects(object, at, out, err) != 0 ||
+        get_medians(object, at, out, err) != 0 || get_effects(object, at, out, err) != 0 ||
         get_count(object, "replicates", at, &out->replicates, err) != 0 ||
         get_count(object, "marked", at, &out->marked, err) != 0 ||
         get_count(object, "attempts", at, &out->attempts, err) != 0 ||
@@ -489,8 +480,8 @@ static int get_config(const json_t *object, const struct json_at *at,
     out->against = (enum against)against;
     out->looks = (unsigned)looks;
     out->anchor_drift_known = json_has(object, "anchor_drift");
-    if (out->anchor_drift_known && json_get_number(object, "anchor_drift", at, -1, 1e15,
-                                                   &out->anchor_drift, err) != 0)
+    if (out->anchor_drift_known &&
+        json_get_number(object, "anchor_drift", at, -1, 1e15, &out->anchor_drift, err) != 0)
         return -1;
     if (json_has(object, "anchor_drifted") &&
         json_get_bool(object, "anchor_drifted", at, &out->anchor_drifted, err) != 0)
@@ -501,8 +492,8 @@ static int get_config(const json_t *object, const struct json_at *at,
     return 0;
 }
 
-static int get_configs(const json_t *root, const struct json_at *at,
-                       struct comparison *out, struct err *err)
+static int get_configs(const json_t *root, const struct json_at *at, struct comparison *out,
+                       struct err *err)
 {
     json_t *array;
     if (json_get_array(root, "configs", at, &array, err) != 0)
@@ -517,15 +508,14 @@ static int get_configs(const json_t *root, const struct json_at *at,
         return err_set(err, ERR_HOST, "out of memory");
     for (size_t i = 0; i < count; i++) {
         struct json_at item = {.parent = &here, .index = i};
-        if (get_config(json_array_get(array, i), &item, &out->configs[out->count++],
-                       err) != 0)
+        if (get_config(json_array_get(array, i), &item, &out->configs[out->count++], err) != 0)
             return -1;
     }
     return 0;
 }
 
-int verdict_parse_json(const char *bytes, size_t len, const char *name,
-                       struct comparison *out, struct err *err)
+int verdict_parse_json(const char *bytes, size_t len, const char *name, struct comparison *out,
+                       struct err *err)
 {
     const struct json_at at = {.key = name};
     JSON_AUTO *root = NULL;
@@ -534,8 +524,8 @@ int verdict_parse_json(const char *bytes, size_t len, const char *name,
     __attribute__((cleanup(comparison_free))) struct comparison read = {0};
     int verdict = 0;
     if (nouns_get_device(root, &at, &read.device, err) != 0 ||
-        get_word(root, "verdict", &at, verdict_word, VERDICT_REGRESSED + 1, &verdict,
-                 err) != 0 ||
+        get_word(root, "verdict", &at, verdict_word, VERDICT_REGRESSED + 1, &verdict, err) !=
+            0 ||
         nouns_get_text(root, "reason", &at, read.reason, sizeof read.reason, err) != 0 ||
         get_fault(root, &at, &read.fault, err) != 0 ||
         get_clause(root, &at, &read.clause, err) != 0 ||
@@ -589,7 +579,7 @@ void verdict_format_table(const struct comparison *comparison, struct buf *out)
         table_row(&comparison->configs[i], (int)width, out);
     buf_addf(out, "%s on ", verdict_name(comparison->verdict));
     text_plain(out, comparison->device.name[0] != '\0' ? comparison->device.name
-                                                      : comparison->device.slug);
+                                                       : comparison->device.slug);
     buf_adds(out, ": ");
     text_plain(out, comparison->reason);
     buf_addc(out, '\n');

@@ -17,9 +17,8 @@ void verdict_format_table(const struct comparison *comparison, struct buf *out);
 
 /* A comparison with no configs and one verdict for the whole: "kernel not touched"
  * (held), a build that failed (unmeasured), a merge conflict. */
-void verdict_whole(struct comparison *out, const struct device *device,
-                   enum verdict verdict, enum fault fault, enum clause clause,
-                   const char *reason);
+void verdict_whole(struct comparison *out, const struct device *device, enum verdict verdict,
+                   enum fault fault, enum clause clause, const char *reason);
 
 /* Sets verdict, clause, reason and fault of the whole from its configs: the worst counts, by
  * config_verdict_before(). With no configs but retired ones it is unmeasured. */

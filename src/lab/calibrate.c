@@ -63,8 +63,8 @@ static int keep(const struct recording *recording, const struct process_config *
             return err_set(err, ERR_HOST, "%s: %s", recording->pool.configs[i].config.name,
                            trouble_of(&configs[i]));
         for (size_t entry = 0; entry < POOL_ENTRIES; entry++)
-            process->rows[i].ns[entry] =
-                stats_median(slowed->entries[entry].ns, slowed->entries[entry].count);
+            process->rows[i].ns[entry] = stats_median(slowed->entries[entry].ns,
+                                                      slowed->entries[entry].count);
         process->rows[i].marks = slowed->marks;
         process->rows[i].seconds = slowed->seconds;
     }

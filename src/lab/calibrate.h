@@ -11,8 +11,9 @@
  * until it has `processes`. Each is written as it ends: a recording that was cut off goes on
  * where it ended, if kernel, device, samples and configs are the same; else ERR_INPUT.
  * The caller frees *out. */
-MUST_CHECK int calibrate_record(struct pipeline *pipeline, const char *commit, const char *path,
-                                size_t processes, struct pool *out, struct err *err);
+MUST_CHECK int calibrate_record(struct pipeline *pipeline, const char *commit,
+                                const char *path, size_t processes, struct pool *out,
+                                struct err *err);
 
 /* Read a pool's file. A last line that was cut off is ERR_INPUT unless `used` is given: then
  * *used is how many bytes are whole lines. */

@@ -14,22 +14,21 @@ static const char schema[] = "ratchet.pool/1";
 
 enum { LINE_BYTES_MAX = 1 << 20 };
 
-const struct process_experiment pool_entries = {
-    .entries = {[POOL_ANCHOR] = {ARM_ANCHOR, 0},
-                [POOL_CONTROL] = {ARM_CONTROL, 0},
-                [POOL_BASE_5] = {ARM_BASE, 0.05},
-                [POOL_0] = {ARM_HEAD, 0},
-                [POOL_0_2] = {ARM_HEAD, 0.002},
-                [POOL_0_5] = {ARM_HEAD, 0.005},
-                [POOL_1] = {ARM_HEAD, 0.01},
-                [POOL_2] = {ARM_HEAD, 0.02},
-                [POOL_3] = {ARM_HEAD, 0.03},
-                [POOL_3_97] = {ARM_HEAD, 3.0 / 97},
-                [POOL_4] = {ARM_HEAD, 0.04},
-                [POOL_4_96] = {ARM_HEAD, 4.0 / 96},
-                [POOL_5] = {ARM_HEAD, 0.05},
-                [POOL_10] = {ARM_HEAD, 0.10}},
-    .count = POOL_ENTRIES};
+const struct process_experiment pool_entries = {.entries = {[POOL_ANCHOR] = {ARM_ANCHOR, 0},
+                                                            [POOL_CONTROL] = {ARM_CONTROL, 0},
+                                                            [POOL_BASE_5] = {ARM_BASE, 0.05},
+                                                            [POOL_0] = {ARM_HEAD, 0},
+                                                            [POOL_0_2] = {ARM_HEAD, 0.002},
+                                                            [POOL_0_5] = {ARM_HEAD, 0.005},
+                                                            [POOL_1] = {ARM_HEAD, 0.01},
+                                                            [POOL_2] = {ARM_HEAD, 0.02},
+                                                            [POOL_3] = {ARM_HEAD, 0.03},
+                                                            [POOL_3_97] = {ARM_HEAD, 3.0 / 97},
+                                                            [POOL_4] = {ARM_HEAD, 0.04},
+                                                            [POOL_4_96] = {ARM_HEAD, 4.0 / 96},
+                                                            [POOL_5] = {ARM_HEAD, 0.05},
+                                                            [POOL_10] = {ARM_HEAD, 0.10}},
+                                                .count = POOL_ENTRIES};
 
 void pool_free(struct pool *pool)
 {
@@ -42,8 +41,8 @@ void pool_free(struct pool *pool)
 
 struct pool_process *pool_add(struct pool *pool)
 {
-    struct pool_process *all =
-        realloc(pool->processes, (pool->process_count + 1) * sizeof *all);
+    struct pool_process *all = realloc(pool->processes,
+                                       (pool->process_count + 1) * sizeof *all);
     if (all == NULL)
         return NULL;
     pool->processes = all;
@@ -62,7 +61,8 @@ static int end_line(struct buf *line, struct buf *out, struct err *err)
     if (!line->failed)
         buf_add(out, line->data, line->len);
     return line->failed || out->failed
-               ? err_set(err, ERR_LIMIT, "pool: a line is longer than %d bytes", LINE_BYTES_MAX)
+               ? err_set(err, ERR_LIMIT, "pool: a line is longer than %d bytes",
+                         LINE_BYTES_MAX)
                : 0;
 }
 
@@ -78,7 +78,8 @@ int pool_format_head(const struct pool *pool, struct buf *out, struct err *err)
     text_string(&line, pool->code);
     buf_addf(&line, ", \"samples\": %u, \"entries\": [", pool->samples);
     for (size_t i = 0; i < pool_entries.count; i++) {
-        buf_addf(&line, "%s[\"%s\", ", i == 0 ? "" : ", ", arm_name(pool_entries.entries[i].arm));
+        buf_addf(&line, "%s[\"%s\", ", i == 0 ? "" : ", ",
+                 arm_name(pool_entries.entries[i].arm));
         text_number(&line, pool_entries.entries[i].slower);
         buf_addc(&line, ']');
     }
@@ -255,7 +256,8 @@ static int parse(const char *bytes, size_t len, const char *name, const struct l
         *used += bytes_here + 1;
     }
     if (line == 0)
-        return err_set(err, ERR_INPUT, "%s: expected a first line of schema `%s`", name, schema);
+        return err_set(err, ERR_INPUT, "%s: expected a first line of schema `%s`", name,
+                       schema);
     return 0;
 }
 

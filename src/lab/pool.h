@@ -27,8 +27,23 @@ enum { POOL_PROCESSES_MAX = 100000 };
 /* What every pool of this schema holds, in this order. 3/97 and 4/96 are there for what is had
  * by exchanging the roles: head exactly 3% and 4% faster than its anchor. */
 extern const struct process_experiment pool_entries;
-enum { POOL_ANCHOR, POOL_CONTROL, POOL_BASE_5, POOL_0, POOL_0_2, POOL_0_5, POOL_1, POOL_2,
-       POOL_3, POOL_3_97, POOL_4, POOL_4_96, POOL_5, POOL_10, POOL_ENTRIES };
+enum {
+    POOL_ANCHOR,
+    POOL_CONTROL,
+    POOL_BASE_5,
+    POOL_0,
+    POOL_0_2,
+    POOL_0_5,
+    POOL_1,
+    POOL_2,
+    POOL_3,
+    POOL_3_97,
+    POOL_4,
+    POOL_4_96,
+    POOL_5,
+    POOL_10,
+    POOL_ENTRIES
+};
 
 struct pool_config {
     struct config config;
@@ -42,7 +57,7 @@ struct pool_row {
 };
 
 struct pool_process {
-    char ended[32];        /* UTC */
+    char ended[32]; /* UTC */
     double seconds;
     struct pool_row *rows; /* owned; one for each config */
 };
@@ -51,10 +66,10 @@ struct pool {
     struct device device;
     char commit[MODEL_SHA_BYTES];
     char code[MODEL_CODE_BYTES];
-    unsigned samples;                /* of each entry */
-    struct pool_config *configs;     /* owned */
+    unsigned samples;            /* of each entry */
+    struct pool_config *configs; /* owned */
     size_t config_count;
-    struct pool_process *processes;  /* owned */
+    struct pool_process *processes; /* owned */
     size_t process_count;
 };
 void pool_free(struct pool *pool);

@@ -271,8 +271,7 @@ double figures_smallest(const struct figures *figures, size_t configs)
         if (scenarios[s].change <= 0 || scenarios[s].base >= 0)
             continue;
         for (size_t i = 0; i < configs; i++)
-            if ((double)figures->readings[i][s].seen <
-                0.95 * (double)figures->readings_checks)
+            if ((double)figures->readings[i][s].seen < 0.95 * (double)figures->readings_checks)
                 return smallest;
         smallest = scenarios[s].change;
     }
@@ -310,9 +309,10 @@ int simulate(const struct pool *pool, const struct rule *rule, size_t checks,
 {
     unsigned last = rule->looks[rule->look_count - 1];
     if (pool->process_count < last)
-        return err_set(err, ERR_INPUT,
-                       "the pool has %zu processes, expected at least %u, the rule's last look",
-                       pool->process_count, last);
+        return err_set(
+            err, ERR_INPUT,
+            "the pool has %zu processes, expected at least %u, the rule's last look",
+            pool->process_count, last);
     struct lab lab = {.pool = pool, .rule = rule, .deck = {.count = pool->process_count}};
     struct figures figures = {.processes = pool->process_count,
                               .count_count = rule->look_count,

@@ -40,10 +40,10 @@ struct reading {
 struct figures {
     size_t processes;
     struct tally tallies[SCENARIOS];
-    struct tally disjoint; /* nothing changed, and no process in two checks */
+    struct tally disjoint;           /* nothing changed, and no process in two checks */
     unsigned counts[RULE_LOOKS_MAX]; /* the rule's looks */
     unsigned count_count;
-    size_t readings_checks;           /* behind each share of a reading */
+    size_t readings_checks;                /* behind each share of a reading */
     struct reading (*readings)[SCENARIOS]; /* owned; by config */
     /* Of a check's process that has three arms in a turn: from what the pool's took. */
     double replicate_seconds;

@@ -9,9 +9,8 @@
 
 static struct levels levels_of(const struct rule *rule)
 {
-    return (struct levels){.bootstrap = {rule->resamples, rule->seed, rule->confidence},
-                           .looks = 1,
-                           .claims = 1};
+    return (struct levels){
+        .bootstrap = {rule->resamples, rule->seed, rule->confidence}, .looks = 1, .claims = 1};
 }
 
 static int set_against_head(const struct medians *medians, enum arm arm, double tick_ns,
@@ -19,7 +18,8 @@ static int set_against_head(const struct medians *medians, enum arm arm, double 
 {
     const struct levels levels = levels_of(rule);
     struct estimate estimate __attribute__((cleanup(estimate_free))) = {.logs = NULL};
-    if (change_between(medians, arm, ARM_HEAD, tick_ns, 0, false, &levels, &estimate, err) != 0)
+    if (change_between(medians, arm, ARM_HEAD, tick_ns, 0, false, &levels, &estimate, err) !=
+        0)
         return -1;
     *change = estimate.change;
     return 0;
@@ -74,8 +74,8 @@ int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *r
         if (samples->configs[i].count > most)
             most = samples->configs[i].count;
     double *sums __attribute__((cleanup(free_numbers))) = calloc(most, sizeof *sums);
-    struct medians medians __attribute__((cleanup(medians_free))) = {
-        .rows = calloc(most, sizeof *medians.rows)};
+    struct medians medians
+        __attribute__((cleanup(medians_free))) = {.rows = calloc(most, sizeof *medians.rows)};
     if (sums == NULL || medians.rows == NULL)
         return err_set(err, ERR_HOST, "out of memory for a mean");
     for (size_t i = 0; i < samples->count; i++)

@@ -37,8 +37,8 @@ static void put_shares(struct buf *out, const size_t *counts, size_t trials)
 
 static void put_tally(struct buf *out, size_t s, const struct tally *tally, size_t configs)
 {
-    buf_addf(out, "    {\"what\": \"%s\", \"change\": %.6g, \"checks\": %zu, ", scenarios[s].what,
-             scenarios[s].change, tally->checks);
+    buf_addf(out, "    {\"what\": \"%s\", \"change\": %.6g, \"checks\": %zu, ",
+             scenarios[s].what, scenarios[s].change, tally->checks);
     buf_addf(out, "\"replicates\": %.4g,\n     \"verdicts\": ",
              share(tally->replicates, tally->checks));
     put_shares(out, tally->whole, tally->checks);
@@ -69,7 +69,8 @@ static void put_more(const struct pool *pool, const struct figures *figures, str
     text_string(out, pool->code);
     buf_addf(out, "},\n  \"samples\": %u,\n  \"replicate_seconds\": %.3g,\n", pool->samples,
              figures->replicate_seconds);
-    buf_addf(out, "  \"disjoint\": {\"checks\": %zu, \"wrong\": %zu, \"wrong_upper\": %.4g},\n",
+    buf_addf(out,
+             "  \"disjoint\": {\"checks\": %zu, \"wrong\": %zu, \"wrong_upper\": %.4g},\n",
              disjoint->checks, wrong(disjoint),
              share_bounds(wrong(disjoint), disjoint->checks).high);
     buf_adds(out, "  \"checks\": [\n");
@@ -87,8 +88,8 @@ static void put_more(const struct pool *pool, const struct figures *figures, str
     buf_adds(out, "  ]");
 }
 
-int tables_json(const struct pool *pool, const struct rule *rule, const struct figures *figures,
-                struct buf *out, struct err *err)
+int tables_json(const struct pool *pool, const struct rule *rule,
+                const struct figures *figures, struct buf *out, struct err *err)
 {
     const struct tally *same = &figures->tallies[0];
     struct calibration calibration = {
@@ -128,8 +129,9 @@ static void cell(struct buf *out, size_t hits, size_t trials)
 
 static void put_checks(const struct pool *pool, const struct figures *figures, struct buf *out)
 {
-    static const enum verdict order[SIMULATE_VERDICTS] = {
-        VERDICT_HELD, VERDICT_IMPROVED, VERDICT_REGRESSED, VERDICT_UNCLEAR, VERDICT_UNMEASURED};
+    static const enum verdict order[SIMULATE_VERDICTS] = {VERDICT_HELD, VERDICT_IMPROVED,
+                                                          VERDICT_REGRESSED, VERDICT_UNCLEAR,
+                                                          VERDICT_UNMEASURED};
     buf_adds(out, "| what is true of every config | checks | held | improved | regressed |"
                   " unclear | unmeasured | processes | seconds |\n"
                   "|---|---|---|---|---|---|---|---|---|\n");
@@ -141,10 +143,11 @@ static void put_checks(const struct pool *pool, const struct figures *figures, s
             cell(out, tally->whole[order[i]], tally->checks);
         buf_addf(out, " %.2f | %.1f |\n", replicates, replicates * figures->replicate_seconds);
     }
-    buf_addf(out, "\n%zu configs a check. Bounds: Clopper and Pearson's 95%%, of the drawing; the"
-                  " checks share %zu independent processes. %zu checks that share none: %zu"
-                  " wrong, at most %.1f%%. Seconds: of processes with three arms, computed from"
-                  " the pool's.\n",
+    buf_addf(out,
+             "\n%zu configs a check. Bounds: Clopper and Pearson's 95%%, of the drawing; the"
+             " checks share %zu independent processes. %zu checks that share none: %zu"
+             " wrong, at most %.1f%%. Seconds: of processes with three arms, computed from"
+             " the pool's.\n",
              pool->config_count, figures->processes, figures->disjoint.checks,
              wrong(&figures->disjoint),
              100 * share_bounds(wrong(&figures->disjoint), figures->disjoint.checks).high);
@@ -177,13 +180,15 @@ static void put_config(const struct figures *figures, const struct reading *read
 void tables_markdown(const struct pool *pool, const struct rule *rule,
                      const struct figures *figures, struct buf *out)
 {
-    buf_addf(out, "Calibration of %s (%s): %zu processes of %zu configs, %u samples an arm; rule"
-                  " ±%.2f%%, at most %u replicates.\n\n",
+    buf_addf(out,
+             "Calibration of %s (%s): %zu processes of %zu configs, %u samples an arm; rule"
+             " ±%.2f%%, at most %u replicates.\n\n",
              pool->device.slug, pool->device.name, figures->processes, pool->config_count,
              pool->samples, 100 * rule->threshold, rule->looks[rule->look_count - 1]);
     put_checks(pool, figures, out);
-    buf_addf(out, "\nCoverage: of %zu checks with so many replicates, how many 95%% intervals hold"
-                  " the mean that all processes of the pool read.\n",
+    buf_addf(out,
+             "\nCoverage: of %zu checks with so many replicates, how many 95%% intervals hold"
+             " the mean that all processes of the pool read.\n",
              figures->readings_checks);
     for (size_t i = 0; i < pool->config_count; i++)
         put_config(figures, figures->readings[i], pool->configs[i].config.name, out);

@@ -15,15 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One config of a round. */
+struct pending {
+    bool wanted;                    /* still to be measured */
+    struct trouble seen[ARM_COUNT]; /* of arms that fail alone, too */
+};
+
 /* One call of bench_replicate. */
 struct round {
     const struct bench_request *request;
     const struct machine *machine;
     struct samples *samples;
-    struct pending {
-        bool wanted;                    /* still to be measured */
-        struct trouble seen[ARM_COUNT]; /* of arms that fail alone, too */
-    } *pending; /* owned, one per config */
+    struct pending *pending; /* owned, one per config */
 };
 
 static void say(const struct bench_request *request, const char *format, ...)
@@ -84,8 +87,9 @@ static int cpu_inputs(const struct bench_request *request, const struct machine 
 static int gpu_inputs(const struct bench_request *request, struct environment *environment)
 {
     return environment_set(environment, "inputs",
-                           request->warm_inputs ? "warm: one set"
-                                                : "rotating over twice the L2, at least two sets");
+                           request->warm_inputs
+                               ? "warm: one set"
+                               : "rotating over twice the L2, at least two sets");
 }
 
 static int add_facts(const struct bench_request *request, const struct machine *machine,
@@ -148,7 +152,8 @@ static int check_exports(const struct bench_request *request, const struct bench
         const char *path = bench->library[arm];
         size_t skip = strncmp(why.text, path, strlen(path)) == 0 ? strlen(path) : 0;
         char text[MODEL_TEXT_BYTES];
-        snprintf(text, sizeof text, "%s%.460s", skip > 0 ? "the library" : "", why.text + skip);
+        snprintf(text, sizeof text, "%s%.460s", skip > 0 ? "the library" : "",
+                 why.text + skip);
         if (arm == ARM_ANCHOR)
             fail_anchor(config, text);
         else if (config->fault == FAULT_NONE)
@@ -203,10 +208,10 @@ int bench_begin(const struct bench_request *request, struct samples *out, struct
 static enum clause clause_of(enum trouble_kind kind)
 {
     static const enum clause clauses[] = {
-        [TROUBLE_NONE] = CLAUSE_INTERNAL,   [TROUBLE_REFUSED] = CLAUSE_REFUSED,
+        [TROUBLE_NONE] = CLAUSE_INTERNAL,      [TROUBLE_REFUSED] = CLAUSE_REFUSED,
         [TROUBLE_WRONG] = CLAUSE_WRONG_RESULT, [TROUBLE_CRASH] = CLAUSE_CRASHED,
-        [TROUBLE_HANG] = CLAUSE_TIMED_OUT,  [TROUBLE_GARBLED] = CLAUSE_GARBLED,
-        [TROUBLE_LIE] = CLAUSE_IMPLAUSIBLE, [TROUBLE_HOST] = CLAUSE_HOST_FAILED,
+        [TROUBLE_HANG] = CLAUSE_TIMED_OUT,     [TROUBLE_GARBLED] = CLAUSE_GARBLED,
+        [TROUBLE_LIE] = CLAUSE_IMPLAUSIBLE,    [TROUBLE_HOST] = CLAUSE_HOST_FAILED,
     };
     return clauses[kind];
 }

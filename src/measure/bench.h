@@ -24,26 +24,26 @@ struct bench_config {
 
 struct sandbox_bind;
 struct bench_request {
-    const char *device;   /* slug */
-    const struct gpu *gpu; /* the one to measure on; NULL: not a GPU */
+    const char *device;      /* slug */
+    const struct gpu *gpu;   /* the one to measure on; NULL: not a GPU */
     struct gpu_watch *watch; /* grows with every replicate; may be NULL */
-    unsigned threads;     /* CPU; 0: physical cores */
-    const unsigned *cpus; /* CPU: pinned to these; NULL: not */
+    unsigned threads;        /* CPU; 0: physical cores */
+    const unsigned *cpus;    /* CPU: pinned to these; NULL: not */
     size_t cpu_count;
-    unsigned samples;     /* per arm */
-    unsigned warmup;      /* samples per arm thrown away first */
-    double target_ns;     /* device time of one sample */
+    unsigned samples; /* per arm */
+    unsigned warmup;  /* samples per arm thrown away first */
+    double target_ns; /* device time of one sample */
     bool warm_inputs;
     const struct bench_config *configs;
     size_t config_count;
-    const char *harness;  /* path of ratchet-bench */
-    const char *work;     /* existing folder of this job */
+    const char *harness;                    /* path of ratchet-bench */
+    const char *work;                       /* existing folder of this job */
     const char (*others)[MODEL_NAME_BYTES]; /* ARM_OTHERS_MAX names; NULL: no other arms */
-    bool peers;           /* libraries that nobody checks while they are timed may be arms */
+    bool peers; /* libraries that nobody checks while they are timed may be arms */
     const struct sandbox_bind *expose; /* what they need besides; see sandbox_expose */
     size_t expose_count;
-    bool head_is_main;    /* a promotion: what head cannot do is main's fault, not a PR's */
-    bool sandboxed;       /* false only for `ratchet bench --no-sandbox`, one's own code */
+    bool head_is_main; /* a promotion: what head cannot do is main's fault, not a PR's */
+    bool sandboxed;    /* false only for `ratchet bench --no-sandbox`, one's own code */
     uid_t uid;
     gid_t gid;
     const struct limits *limits;

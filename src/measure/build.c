@@ -69,8 +69,8 @@ static int cache_key(const struct build_request *request, char key[FILE_SHA256_B
     char tree[GIT_KEY_BYTES];
     struct toolchain toolchain;
     if (git_paths_key(request->repo, request->commit, request->paths, request->path_count,
-                      tree, err) < 0 ||
-        toolchain_now(request->device, &toolchain, err) < 0)
+                      tree, err) != 0 ||
+        toolchain_now(request->device, &toolchain, err) != 0)
         return -1;
     key[0] = '\0';
     if (toolchain.key[0] == '\0')
@@ -105,8 +105,7 @@ static int check_output(const char *output, struct err *err)
     }
     if (ok)
         return 0;
-    return err_set(err, ERR_INPUT, "build output `%s` is not a path inside the tree",
-                   output);
+    return err_set(err, ERR_INPUT, "build output `%s` is not a path inside the tree", output);
 }
 
 int build_fail(struct build_result *result, const char *format, ...)
@@ -118,8 +117,8 @@ int build_fail(struct build_result *result, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     err_set(&line, ERR_INPUT, "%s", text); /* control characters out */
-    snprintf(result->failure, sizeof result->failure, "%.*s",
-             (int)sizeof result->failure - 1, line.text);
+    snprintf(result->failure, sizeof result->failure, "%.*s", (int)sizeof result->failure - 1,
+             line.text);
     return 0;
 }
 
@@ -131,7 +130,7 @@ static int fail_about(struct build_result *result, const struct build_request *r
     if (at == NULL)
         return build_fail(result, "%s", text);
     return build_fail(result, "%.*s%s%s", (int)(at - text), text, request->output,
-                at + strlen(library));
+                      at + strlen(library));
 }
 
 /* The last checks, on our own copy: nobody can change that any more. */
@@ -160,10 +159,10 @@ static int accept_library(const struct build_request *request, const char *libra
 static int check_out(const struct build_request *request, const char *folder, struct err *err)
 {
     struct checkout_submodules none = {.count = 0};
-    struct checkout_submodules *submodules =
-        request->submodules != NULL ? request->submodules : &none;
+    struct checkout_submodules *submodules = request->submodules != NULL ? request->submodules
+                                                                         : &none;
     if (checkout_submodules(submodules, request->repo, request->commit, request->paths,
-                            request->path_count, request->limits, err) < 0)
+                            request->path_count, request->limits, err) != 0)
         return -1;
     struct git_part part = {.paths = request->paths,
                             .path_count = request->path_count,
@@ -188,7 +187,7 @@ static int build_in(const struct build_request *request, const struct place *pla
 {
     struct err problem = {0};
     char hint[BUILD_HINT_BYTES] = "";
-    if (build_hint_command(request, hint, err) < 0)
+    if (build_hint_command(request, hint, err) != 0)
         return -1;
     if (hint[0] != '\0')
         return build_fail(result, "%s", hint);
@@ -203,7 +202,7 @@ static int build_in(const struct build_request *request, const struct place *pla
     if (chmod(place->source, 0755) < 0) /* the sandbox's user reads it, whatever our umask */
         return err_errno(err, ERR_HOST, errno, "change the mode of `%s`", place->source);
     bool made = false;
-    if (build_run(request, place->source, place->library, &made, result, log, err) < 0)
+    if (build_run(request, place->source, place->library, &made, result, log, err) != 0)
         return -1;
     int rc = made ? accept_library(request, place->library, result, err) : 0;
     if (rc == 0 && !result->built)
@@ -234,13 +233,13 @@ static int try_cache(const struct build_request *request, const struct place *pl
                      struct err *err)
 {
     bool found = false, dropped = false;
-    if (build_cache_take(request->cache, key, place->library, &found, &dropped, err) < 0)
+    if (build_cache_take(request->cache, key, place->library, &found, &dropped, err) != 0)
         return -1;
     if (dropped)
         buf_addf(log, "build cache: entry %.12s was damaged and is dropped\n", key);
     if (!found)
         return 0;
-    if (accept_library(request, place->library, result, err) < 0)
+    if (accept_library(request, place->library, result, err) != 0)
         return -1;
     if (result->built) {
         buf_addf(log, "build cache: entry %.12s is used\n", key);
@@ -271,9 +270,9 @@ static int build_or_take(const struct build_request *request, const struct place
                          struct build_result *result, struct buf *log, struct err *err)
 {
     char key[FILE_SHA256_BYTES] = "";
-    if (request->cache != NULL && cache_key(request, key, err) < 0)
+    if (request->cache != NULL && cache_key(request, key, err) != 0)
         return -1;
-    if (key[0] != '\0' && try_cache(request, place, key, result, log, err) < 0)
+    if (key[0] != '\0' && try_cache(request, place, key, result, log, err) != 0)
         return -1;
     if (result->cached)
         return 0;
@@ -294,7 +293,7 @@ int build_kernel(const struct build_request *request, struct build_result *resul
         return err_set(err, ERR_INTERNAL, "build of `%s`: not a commit", request->commit);
     if (request->path_count == 0)
         return err_set(err, ERR_INTERNAL, "build of %.12s: no paths", request->commit);
-    if (check_output(request->output, err) < 0 || make_place(request, &place, err) < 0)
+    if (check_output(request->output, err) != 0 || make_place(request, &place, err) != 0)
         return -1;
     /* Our own lines come on top of the capped log: they never make it fail. */
     struct buf text __attribute__((cleanup(buf_free)));

@@ -22,23 +22,23 @@ struct build_request {
     size_t path_count;
     struct checkout_submodules *submodules; /* what may be fetched of those under the paths,
                                                and what was; NULL: none has an address */
-    const char *command;   /* recipe, for /bin/sh -c at the top of the tree */
-    const char *output;    /* recipe, path in the tree */
-    const char *device;    /* slug */
-    const char *work;      /* existing folder for this job; a subfolder is made */
-    const char *cache;     /* folder of the build cache; NULL: none */
-    bool may_store;        /* the commit is on main: its library may enter the cache */
-    uid_t uid;             /* build as; (uid_t)-1: ours */
+    const char *command;                    /* recipe, for /bin/sh -c at the top of the tree */
+    const char *output;                     /* recipe, path in the tree */
+    const char *device;                     /* slug */
+    const char *work;  /* existing folder for this job; a subfolder is made */
+    const char *cache; /* folder of the build cache; NULL: none */
+    bool may_store;    /* the commit is on main: its library may enter the cache */
+    uid_t uid;         /* build as; (uid_t)-1: ours */
     gid_t gid;
     const struct limits *limits;
 };
 
 struct build_result {
-    bool built;                   /* false: `failure` says why, and the log */
+    bool built; /* false: `failure` says why, and the log */
     bool cached;
     double seconds;
-    char library[4096];           /* absolute path of our own copy, 0755 */
-    char code[MODEL_CODE_BYTES];  /* code_hash of it */
+    char library[4096];             /* absolute path of our own copy, 0755 */
+    char code[MODEL_CODE_BYTES];    /* code_hash of it */
     char failure[MODEL_TEXT_BYTES]; /* one line, where not built */
 };
 

@@ -50,13 +50,13 @@ int build_cache_take(const char *cache, const char *key, const char *library, bo
     }
     bool sound = false;
     if (lstat(from, &st) == 0 && S_ISREG(st.st_mode)) {
-        if (file_copy(from, library, 0755, err) < 0)
+        if (file_copy(from, library, 0755, err) != 0)
             return -1;
         sound = entry_matches(entry, library);
         if (!sound)
             unlink(library);
     }
-    if (!sound && file_remove_tree(entry, err) < 0)
+    if (!sound && file_remove_tree(entry, err) != 0)
         return -1;
     if (sound)
         utimensat(AT_FDCWD, entry, NULL, 0); /* the time of last use, for collecting */
@@ -69,19 +69,18 @@ static int fill_entry(const char *folder, const char *library, struct err *err)
 {
     char path[FILE_PATH_BYTES], sha256[FILE_SHA256_BYTES];
     if (file_path(path, err, "%s/" CACHE_LIBRARY, folder) < 0 ||
-        file_copy(library, path, 0644, err) < 0 ||
-        file_sha256_path(library, sha256, err) < 0 ||
+        file_copy(library, path, 0644, err) != 0 ||
+        file_sha256_path(library, sha256, err) != 0 ||
         file_path(path, err, "%s/" CACHE_SHA256, folder) < 0)
         return -1;
     return file_write(path, sha256, strlen(sha256), 0644, err);
 }
 
 /* The entry appears whole by a rename. Somebody else's, there already, is as good. */
-int build_cache_store(const char *cache, const char *key, const char *library,
-                      struct err *err)
+int build_cache_store(const char *cache, const char *key, const char *library, struct err *err)
 {
     char folder[FILE_PATH_BYTES], entry[FILE_PATH_BYTES];
-    if (file_mkdirs(cache, 0700, err) < 0 ||
+    if (file_mkdirs(cache, 0700, err) != 0 ||
         file_path(folder, err, "%s/" CACHE_TEMPORARY "XXXXXX", cache) < 0 ||
         file_path(entry, err, "%s/%s", cache, key) < 0)
         return -1;
@@ -184,7 +183,7 @@ int build_cache_collect(const char *cache, unsigned long long bytes, struct err 
         return err_errno(err, ERR_HOST, errno, "open build cache `%s`", cache);
     struct cache_list list __attribute__((cleanup(cache_list_free))) = {0};
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
-        if (entry->d_name[0] != '.' && cache_visit(cache, entry->d_name, &list, err) < 0)
+        if (entry->d_name[0] != '.' && cache_visit(cache, entry->d_name, &list, err) != 0)
             return -1;
     unsigned long long total = 0;
     for (size_t i = 0; i < list.count; i++)
@@ -194,7 +193,7 @@ int build_cache_collect(const char *cache, unsigned long long bytes, struct err 
     for (size_t i = 0; i < list.count && total > bytes; i++) {
         char path[FILE_PATH_BYTES];
         if (file_path(path, err, "%s/%s", cache, list.entries[i].name) < 0 ||
-            file_remove_tree(path, err) < 0)
+            file_remove_tree(path, err) != 0)
             return -1;
         total -= list.entries[i].bytes;
     }

@@ -10,8 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORD_BYTES = 512, FOLDERS_MAX = 8, LOG_WORDS_MAX = 500, MARKED_BYTES_MAX = 1 << 20,
-       MARKED_MAX = 64 };
+enum {
+    WORD_BYTES = 512,
+    FOLDERS_MAX = 8,
+    LOG_WORDS_MAX = 500,
+    MARKED_BYTES_MAX = 1 << 20,
+    MARKED_MAX = 64
+};
 
 /* A tree may be as wide and a recipe as long as a stranger likes, and this is our own time. */
 #define FOLDER_BYTES_MAX (64ull << 20)
@@ -20,7 +25,7 @@ enum { WORD_BYTES = 512, FOLDERS_MAX = 8, LOG_WORDS_MAX = 500, MARKED_BYTES_MAX 
 
 struct look {
     const struct build_request *request;
-    struct git_lookup *tree; /* owned */
+    struct git_lookup *tree;               /* owned */
     char folders[FOLDERS_MAX][WORD_BYTES]; /* that the command changes to; "" is the top */
     size_t folder_count;
     bool makes_folders; /* the command may make a folder that it names */
@@ -73,7 +78,8 @@ static bool tree_path(const char *folder, const char *word, char out[WORD_BYTES]
 static bool seen(const struct build_request *request, const char *path)
 {
     for (size_t i = 0; i < request->path_count; i++)
-        if (file_is_at_or_below(path, request->paths[i]) || file_is_at_or_below(request->paths[i], path))
+        if (file_is_at_or_below(path, request->paths[i]) ||
+            file_is_at_or_below(request->paths[i], path))
             return true;
     return file_is_at_or_below(request->output, path);
 }
@@ -90,7 +96,7 @@ static int outside(const struct look *look, const char *word, bool folders,
         enum git_path_kind kind;
         if (!tree_path(look->folders[i], word, path))
             continue;
-        if (git_lookup_path(look->tree, path, &kind, err) < 0)
+        if (git_lookup_path(look->tree, path, &kind, err) != 0)
             return -1;
         if (kind == GIT_PATH_ABSENT)
             continue;
@@ -124,8 +130,8 @@ static bool next_word(const char **at, const char *ends, char word[WORD_BYTES])
 static const char command_ends[] = " \t\r\n;|&<>()\"'`";
 
 /* Options whose value is a folder that files are looked for in, attached or the next word… */
-static const char *const folder_options[] = {"-I", "-L", "-isystem", "-iquote", "-idirafter",
-                                             "-S"};
+static const char *const folder_options[] = {"-I",      "-L",         "-isystem",
+                                             "-iquote", "-idirafter", "-S"};
 /* …and those after which words are meant from another folder. */
 static const char *const cd_options[] = {"cd", "pushd", "-C", "--directory"};
 /* Options whose value is a file. */
@@ -197,7 +203,7 @@ static int check_word(const struct look *look, const char *previous, const char 
             return 0; /* a value like any other: -DLICENSE=LICENSE */
     }
     if (inner != NULL && strcspn(inner, "=,") < strlen(inner) &&
-        check_word(look, "", inner, out, err) < 0)
+        check_word(look, "", inner, out, err) != 0)
         return -1;
     if (out[0] != '\0')
         return 0;
@@ -219,9 +225,9 @@ static bool begins_command(const char *command, const char *at)
 static bool is_needed(const char *command, const char *end, const char *previous,
                       const char *word)
 {
-    static const char *const readers[] = {"sh",     "bash",    "dash",     "zsh",     ".",
-                                          "source", "python",  "python3",  "perl",
-                                          "-include", "-imacros"};
+    static const char *const readers[] = {"sh",   "bash",     "dash",    "zsh",
+                                          ".",    "source",   "python",  "python3",
+                                          "perl", "-include", "-imacros"};
     const char *begin = end - strlen(word);
     return IN(previous, readers) || word[0] == '@' ||
            (strncmp(word, "-include", 8) == 0 && word[8] != '\0') ||
@@ -236,12 +242,12 @@ static int find_in_command(const struct build_request *request, bool needed,
     LOOK_AUTO look = {0};
     char previous[WORD_BYTES] = "", word[WORD_BYTES], found[WORD_BYTES];
     hint[0] = '\0';
-    if (look_from_top(request, &look, err) < 0)
+    if (look_from_top(request, &look, err) != 0)
         return -1;
     for (const char *at = request->command; next_word(&at, command_ends, word);) {
         bool asked = !needed || is_needed(request->command, at, previous, word);
         found[0] = '\0';
-        if (asked && check_word(&look, previous, word, found, err) < 0)
+        if (asked && check_word(&look, previous, word, found, err) != 0)
             return -1;
         if (found[0] != '\0') {
             not_under(found, hint);
@@ -280,9 +286,14 @@ static const char log_ends[] = " \t\r:,;|&<>()[]\"'`=";
 /* What programs say of a file that they miss. */
 static bool misses_a_file(const char *line)
 {
-    static const char *const words[] = {"No such file", "not found", "No rule to make target",
-                                        "cannot open",  "can't open", "cannot find",
-                                        "cannot stat",  "does not appear to contain"};
+    static const char *const words[] = {"No such file",
+                                        "not found",
+                                        "No rule to make target",
+                                        "cannot open",
+                                        "can't open",
+                                        "cannot find",
+                                        "cannot stat",
+                                        "does not appear to contain"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(line, words[i]) != NULL)
             return true;
@@ -442,7 +453,8 @@ static int look_at_file(void *context, const char *path, const char *bytes, size
     if (marked->hint[0] != '\0' && !named)
         return 0;
     marked->named = named;
-    snprintf(marked->hint, sizeof marked->hint, "`%.250s`, line %zu: %s", path, line, leftover);
+    snprintf(marked->hint, sizeof marked->hint, "`%.250s`, line %zu: %s", path, line,
+             leftover);
     return 0;
 }
 

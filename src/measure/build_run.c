@@ -60,8 +60,8 @@ static const char build_script[] =
 /* ---- what the script says ---- */
 
 enum word { STARTED, COPIED, FULL, MISSING, IRREGULAR, UNREADABLE, OUTPUT, WORD_COUNT };
-static const char *const words[WORD_COUNT] = {
-    "started", "copied", "full", "missing", "irregular", "unreadable", "output"};
+static const char *const words[WORD_COUNT] = {"started",   "copied",     "full",  "missing",
+                                              "irregular", "unreadable", "output"};
 
 /* Lines of one word; after `output` the bytes of the library. */
 struct delivery {
@@ -148,7 +148,7 @@ static int run_bounded(struct run *run, struct proc_spec *spec, struct err *err)
     struct cgroup cgroup;
     if (cgroup_find(folder, NULL) < 0)
         return proc_run(spec, &run->said, &run->end, err);
-    if (cgroup_make(folder, &total, &cgroup, err) < 0)
+    if (cgroup_make(folder, &total, &cgroup, err) != 0)
         return -1;
     spec->cgroup = cgroup.folder;
     spec->limits.memory_bytes = 0;
@@ -170,22 +170,28 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
     const char *known = build_arch(request->device);
     snprintf(arch, sizeof arch, "RATCHET_ARCH=%s", known == NULL ? "" : known);
     const char *const env[] = {device, known == NULL ? NULL : arch, NULL};
-    const char *const argv[] = {"/bin/sh",        "-c",            build_script, "build",
-                                request->command, request->output, NULL};
+    const char *const argv[] = {"/bin/sh",       "-c", build_script, "build", request->command,
+                                request->output, NULL};
     struct sandbox_bind bind = {.from = source, .to = "/run/source"};
-    struct sandbox sandbox = {.kind = SANDBOX_BUILD, .device = request->device,
-                              .binds = &bind, .bind_count = 1, .argv = argv, .env = env,
-                              .cwd = "/src", .uid = request->uid, .gid = request->gid,
+    struct sandbox sandbox = {.kind = SANDBOX_BUILD,
+                              .device = request->device,
+                              .binds = &bind,
+                              .bind_count = 1,
+                              .argv = argv,
+                              .env = env,
+                              .cwd = "/src",
+                              .uid = request->uid,
+                              .gid = request->gid,
                               .disk_bytes = limits->build_disk};
-    sandbox.limits =
-        (struct proc_limits){.wall_ms = at_most_unsigned(limits->build_ms),
-                             .memory_bytes = limits->build_memory,
-                             .file_bytes = limits->build_file,
-                             .processes = at_most_unsigned(limits->build_processes),
-                             .open_files = BUILD_OPEN_FILES};
+    sandbox.limits = (struct proc_limits){
+        .wall_ms = at_most_unsigned(limits->build_ms),
+        .memory_bytes = limits->build_memory,
+        .file_bytes = limits->build_file,
+        .processes = at_most_unsigned(limits->build_processes),
+        .open_files = BUILD_OPEN_FILES};
     struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
     struct proc_spec spec;
-    if (sandbox_command(&sandbox, &command, &spec, err) < 0)
+    if (sandbox_command(&sandbox, &command, &spec, err) != 0)
         return -1;
     const struct proc_side side = {take, &run->delivery};
     spec.side = &side;
@@ -241,8 +247,10 @@ static int judge_end(const struct run *run, struct build_result *result)
         return build_fail(result, "build made no `%s`", output);
     proc_describe(&run->end, how, sizeof how);
     if (said[FULL])
-        return build_fail(result, "build failed: %s; no space left: a build may hold %llu "
-                                  "bytes in files", how, limits->build_disk);
+        return build_fail(result,
+                          "build failed: %s; no space left: a build may hold %llu "
+                          "bytes in files",
+                          how, limits->build_disk);
     return build_fail(result, "build failed: %s", how);
 }
 
@@ -256,7 +264,7 @@ int build_run(const struct build_request *request, const char *source, const cha
     delivery->fd = open(library, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (delivery->fd < 0)
         return err_errno(err, ERR_HOST, errno, "create `%s`", library);
-    if (run_recipe(&run, source, err) < 0)
+    if (run_recipe(&run, source, err) != 0)
         return -1;
     if (!delivery->said[COPIED])
         return judge_start(&run, result, err);
@@ -265,8 +273,8 @@ int build_run(const struct build_request *request, const char *source, const cha
     if (delivery->problem == 0 && fchmod(delivery->fd, 0755) < 0)
         delivery->problem = errno;
     if (delivery->problem != 0)
-        return err_errno(err, ERR_HOST, delivery->problem,
-                         "copy the built library to `%s`", library);
+        return err_errno(err, ERR_HOST, delivery->problem, "copy the built library to `%s`",
+                         library);
     if (delivery->too_large)
         return build_fail(result, "`%s` is larger than %llu bytes", request->output,
                           delivery->max);

@@ -15,8 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TOOLCHAIN_MS = 60000, TOOLCHAIN_FILES = 4000000,
-       FILES_BYTES = 32 };
+enum { TOOLCHAIN_MS = 60000, TOOLCHAIN_FILES = 4000000, FILES_BYTES = 32 };
 
 /* For people; what these leave out is in the fingerprint. */
 static const char toolchain_script[] =
@@ -57,7 +56,7 @@ static int ask_versions(bool cuda, char out[BUILD_TOOLCHAIN_BYTES], struct err *
     struct buf said __attribute__((cleanup(buf_free)));
     buf_init(&said, 16 << 10);
     struct proc_result result;
-    if (sandbox_run(&sandbox, &said, &result, err) < 0)
+    if (sandbox_run(&sandbox, &said, &result, err) != 0)
         return -1;
     static const char started[] = "started\n";
     if (strncmp(said.data, started, strlen(started)) != 0)
@@ -74,12 +73,24 @@ static int ask_versions(bool cuda, char out[BUILD_TOOLCHAIN_BYTES], struct err *
 /* Changes when something is installed or replaced under a running process. */
 static unsigned long long install_stamp(void)
 {
-    static const char *const paths[] = {
-        "/usr/bin/gcc", "/usr/bin/clang", "/usr/bin/nvcc", "/usr/local/cuda/bin/nvcc",
-        "/usr/bin", "/usr/include", "/usr/lib", "/usr/local/bin", "/usr/local/include",
-        "/usr/local/lib", "/usr/local/cuda/include", "/etc/alternatives", "/etc/ld.so.cache",
-        "/var/lib/dpkg/status", "/var/lib/rpm", "/usr/lib/sysimage/rpm", "/var/lib/pacman/local",
-        "/lib/apk/db/installed"};
+    static const char *const paths[] = {"/usr/bin/gcc",
+                                        "/usr/bin/clang",
+                                        "/usr/bin/nvcc",
+                                        "/usr/local/cuda/bin/nvcc",
+                                        "/usr/bin",
+                                        "/usr/include",
+                                        "/usr/lib",
+                                        "/usr/local/bin",
+                                        "/usr/local/include",
+                                        "/usr/local/lib",
+                                        "/usr/local/cuda/include",
+                                        "/etc/alternatives",
+                                        "/etc/ld.so.cache",
+                                        "/var/lib/dpkg/status",
+                                        "/var/lib/rpm",
+                                        "/usr/lib/sysimage/rpm",
+                                        "/var/lib/pacman/local",
+                                        "/lib/apk/db/installed"};
     unsigned long long stamp = 1;
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         struct stat st = {0};
@@ -120,7 +131,7 @@ static int look_at_toolchain(bool cuda, struct toolchain *out, struct err *err)
     char versions[BUILD_TOOLCHAIN_BYTES];
     struct sandbox_roots roots;
     sandbox_build_roots(&roots);
-    if (ask_versions(cuda, versions, err) < 0)
+    if (ask_versions(cuda, versions, err) != 0)
         return -1;
     return toolchain_of(versions, roots.paths, TOOLCHAIN_FILES, out, err);
 }
@@ -158,7 +169,7 @@ int toolchain_now(const char *device, struct toolchain *out, struct err *err)
 int build_toolchain(const char *device, char *text, size_t size, struct err *err)
 {
     struct toolchain toolchain;
-    if (toolchain_now(device, &toolchain, err) < 0)
+    if (toolchain_now(device, &toolchain, err) != 0)
         return -1;
     if (strlen(toolchain.text) >= size)
         return err_set(err, ERR_LIMIT, "the compilers' versions do not fit in %zu bytes",

@@ -114,8 +114,7 @@ static int move_to_leaf(const char *folder, pid_t pid, struct err *err)
         problem = write_file(leaf, "cgroup.procs", own);
     if (problem == 0)
         problem = write_file(folder, "cgroup.subtree_control", CGROUP_CONTROLLERS);
-    return problem == 0 ? 0
-                        : err_errno(err, ERR_NOT_FOUND, problem, "cgroup `%s`", folder);
+    return problem == 0 ? 0 : err_errno(err, ERR_NOT_FOUND, problem, "cgroup `%s`", folder);
 }
 
 static int not_delegated(struct err *err)
@@ -160,10 +159,11 @@ int cgroup_limit(const struct cgroup *cgroup, const struct cgroup_limits *limits
     const struct {
         const char *file, *value;
         bool needed; /* a kernel without swap has no file for it */
-    } files[] = {{"memory.max", memory, true},
-                 {"memory.swap.max", "0", false},
-                 {"memory.oom.group", "1", false}, /* all of the job, not its largest process */
-                 {"pids.max", processes, true}};
+    } files[] = {
+        {"memory.max", memory, true},
+        {"memory.swap.max", "0", false},
+        {"memory.oom.group", "1", false}, /* all of the job, not its largest process */
+        {"pids.max", processes, true}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         int problem = write_file(cgroup->folder, files[i].file, files[i].value);
         if (problem != 0 && (files[i].needed || problem != ENOENT))

@@ -11,8 +11,8 @@ static bool has_remote(const struct git_remote_spec *remote)
     return remote != NULL && remote->url != NULL;
 }
 
-int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote,
-                  const char *sha, struct err *err)
+int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote, const char *sha,
+                  struct err *err)
 {
     struct git_commit_info info;
     struct err why = {0};
@@ -42,13 +42,13 @@ static int need_head(struct git_repo *repo, const struct git_remote_spec *remote
     }
     char ref[64], now[GIT_SHA_BYTES];
     snprintf(ref, sizeof ref, "refs/pull/%d/head", job->pr);
-    if (git_fetch(repo, remote, ref, now, err) < 0)
+    if (git_fetch(repo, remote, ref, now, err) != 0)
         return -1;
     struct git_commit_info info;
     if (git_read_commit(repo, job->head, &info, NULL) == 0)
         return 0;
-    return err_set(err, ERR_INPUT, "pull request %d moved from %s to %s", job->pr,
-                   job->head, now);
+    return err_set(err, ERR_INPUT, "pull request %d moved from %s to %s", job->pr, job->head,
+                   now);
 }
 
 /* The merge that GitHub made, if it is the one we want; *found says so. It lags behind
@@ -71,7 +71,7 @@ static int find_merge(struct git_repo *repo, const struct git_remote_spec *remot
         return -1;
     }
     struct git_commit_info info;
-    if (git_read_commit(repo, merge, &info, err) < 0)
+    if (git_read_commit(repo, merge, &info, err) != 0)
         return -1;
     *found = info.parent_count == 2 && strcmp(info.parents[0], job->base) == 0 &&
              strcmp(info.parents[1], job->head) == 0;
@@ -85,29 +85,29 @@ static int pin_merge(struct git_repo *repo, const struct git_remote_spec *remote
                      const struct job *job, char sha[GIT_SHA_BYTES], struct err *err)
 {
     bool merged = false, found = false;
-    if (git_is_ancestor(repo, job->head, job->base, &merged, err) < 0)
+    if (git_is_ancestor(repo, job->head, job->base, &merged, err) != 0)
         return -1;
     if (merged) {
         memcpy(sha, job->base, GIT_SHA_BYTES);
         return 0;
     }
-    if (find_merge(repo, remote, job, &found, sha, err) < 0)
+    if (find_merge(repo, remote, job, &found, sha, err) != 0)
         return -1;
     return found ? 0 : git_make_merge(repo, job->base, job->head, sha, err);
 }
 
-int checkout_pin(struct git_repo *repo, const struct git_remote_spec *remote,
-                 struct job *job, struct err *err)
+int checkout_pin(struct git_repo *repo, const struct git_remote_spec *remote, struct job *job,
+                 struct err *err)
 {
     struct job pinned = *job;
     if (has_remote(remote)) {
         char ref[sizeof "refs/heads/" + JOB_REF_BYTES];
         snprintf(ref, sizeof ref, "refs/heads/%s", job->base_ref);
-        if (git_fetch(repo, remote, ref, pinned.base, err) < 0 ||
-            need_head(repo, remote, &pinned, err) < 0)
+        if (git_fetch(repo, remote, ref, pinned.base, err) != 0 ||
+            need_head(repo, remote, &pinned, err) != 0)
             return -1;
     }
-    if (pin_merge(repo, remote, &pinned, pinned.merge, err) < 0)
+    if (pin_merge(repo, remote, &pinned, pinned.merge, err) != 0)
         return -1;
     memcpy(job->base, pinned.base, sizeof job->base);
     memcpy(job->merge, pinned.merge, sizeof job->merge);
@@ -148,8 +148,8 @@ static int note_pinned(void *context, const char *path, const char *commit, stru
     return 0;
 }
 
-static const struct checkout_address *
-address_of(const struct checkout_submodules *submodules, const char *path)
+static const struct checkout_address *address_of(const struct checkout_submodules *submodules,
+                                                 const char *path)
 {
     for (size_t i = 0; i < submodules->address_count; i++)
         if (strcmp(submodules->addresses[i].path, path) == 0)
@@ -172,9 +172,9 @@ static int open_submodule(struct checkout_submodules *submodules,
     char key[FILE_SHA256_BYTES], path[FILE_PATH_BYTES];
     file_sha256(address->url, strlen(address->url), key);
     struct git_submodule *added = &submodules->list[submodules->count];
-    if (file_mkdirs(submodules->folder, 0700, err) < 0 ||
+    if (file_mkdirs(submodules->folder, 0700, err) != 0 ||
         file_path(path, err, "%s/submodule-%.32s.git", submodules->folder, key) < 0 ||
-        git_open(path, &added->repo, err) < 0)
+        git_open(path, &added->repo, err) != 0)
         return -1;
     added->path = address->path;
     submodules->count++;
@@ -184,19 +184,19 @@ static int open_submodule(struct checkout_submodules *submodules,
 
 /* Nobody but the host's owner chose the address, and it gets no token of ours. */
 static int need_submodule(struct checkout_submodules *submodules, const struct pinned *pinned,
-                          const struct limits *limits, struct git_repo **repo,
-                          struct err *err)
+                          const struct limits *limits, struct git_repo **repo, struct err *err)
 {
     const struct checkout_address *address = address_of(submodules, pinned->path);
     if (address == NULL)
-        return err_set(err, ERR_INPUT,
-                       "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
-                       "it (`submodule = %s https://…` in [repository])",
-                       pinned->path, pinned->path);
+        return err_set(
+            err, ERR_INPUT,
+            "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
+            "it (`submodule = %s https://…` in [repository])",
+            pinned->path, pinned->path);
     struct git_remote_spec remote = {.url = address->url,
                                      .timeout_ms = (unsigned)limits->fetch_ms,
                                      .max_bytes = limits->fetch_bytes};
-    if (open_submodule(submodules, address, repo, err) < 0)
+    if (open_submodule(submodules, address, repo, err) != 0)
         return -1;
     struct err why = {0};
     if (checkout_need(*repo, &remote, pinned->commit, &why) == 0)
@@ -216,7 +216,7 @@ static int check_inside(struct git_repo *repo, const struct pinned *pinned, cons
     char where[256];
     if (strncmp(path, pinned->path, len) != 0 || path[len] != '/')
         return 0;
-    if (git_check_path(repo, pinned->commit, path + len, &kind, where, err) < 0)
+    if (git_check_path(repo, pinned->commit, path + len, &kind, where, err) != 0)
         return -1;
     if (kind == GIT_PATH_FILE || kind == GIT_PATH_FOLDER)
         return 0;
@@ -231,15 +231,15 @@ int checkout_submodules(struct checkout_submodules *submodules, struct git_repo 
     struct pinned_list found = {.count = 0};
     struct git_tree_limits tree = checkout_limits(limits);
     struct git_part part = {.paths = paths, .path_count = path_count};
-    if (git_each_submodule(repo, commit, &part, &tree, note_pinned, &found, err) < 0)
+    if (git_each_submodule(repo, commit, &part, &tree, note_pinned, &found, err) != 0)
         return -1;
     for (size_t i = 0; i < found.count; i++) {
         struct pinned *pinned = &found.list[i];
         struct git_repo *here;
-        if (need_submodule(submodules, pinned, limits, &here, err) < 0)
+        if (need_submodule(submodules, pinned, limits, &here, err) != 0)
             return -1;
         for (size_t j = 0; j < path_count; j++)
-            if (check_inside(here, pinned, paths[j], err) < 0)
+            if (check_inside(here, pinned, paths[j], err) != 0)
                 return -1;
     }
     return 0;

@@ -31,9 +31,9 @@ enum {
     CODE_FILE_BYTES_MAX = 512 << 20, /* of a library; [limits] has less for a build */
     CODE_SEGMENTS_MAX = 64,          /* program headers; linkers write about ten */
     CODE_BLANKS_MAX = 16,
-    CODE_NOTE_BYTES_MAX = 4096,      /* of a section of notes that a rule reads */
-    CODE_BUILD_ID_MAX = 64,          /* bytes; SHA-1 has 20 */
-    CODE_PAGE_BYTES = 4096           /* the smallest page that a loader maps by */
+    CODE_NOTE_BYTES_MAX = 4096, /* of a section of notes that a rule reads */
+    CODE_BUILD_ID_MAX = 64,     /* bytes; SHA-1 has 20 */
+    CODE_PAGE_BYTES = 4096      /* the smallest page that a loader maps by */
 };
 
 /* Changes when the same library would get another hash; part of what is hashed. */
@@ -76,17 +76,16 @@ static int read_header(struct elf *elf, struct err *err)
     if (elf->len < sizeof *header || memcmp(elf->bytes, ELFMAG, SELFMAG) != 0)
         return malformed(elf, err, "no ELF header");
     memcpy(header, elf->bytes, sizeof *header);
-    if (header->e_ident[EI_CLASS] != ELFCLASS64 ||
-        header->e_ident[EI_DATA] != ELFDATA2LSB)
+    if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
         return malformed(elf, err, "not 64-bit little-endian ELF");
     if (header->e_type != ET_DYN)
-        return malformed(elf, err, "ELF type %u, expected %u (shared object)",
-                         header->e_type, ET_DYN);
+        return malformed(elf, err, "ELF type %u, expected %u (shared object)", header->e_type,
+                         ET_DYN);
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 ||
         header->e_phnum > CODE_SEGMENTS_MAX)
-        return malformed(
-            elf, err, "%u program headers of %u bytes, expected 1 to %d of %zu",
-            header->e_phnum, header->e_phentsize, CODE_SEGMENTS_MAX, sizeof(Elf64_Phdr));
+        return malformed(elf, err, "%u program headers of %u bytes, expected 1 to %d of %zu",
+                         header->e_phnum, header->e_phentsize, CODE_SEGMENTS_MAX,
+                         sizeof(Elf64_Phdr));
     elf->segment_count = header->e_phnum;
     size_t size = elf->segment_count * sizeof(Elf64_Phdr);
     if (!inside(header->e_phoff, size, elf->len))
@@ -115,8 +114,8 @@ static int check_segments(const struct elf *elf, struct err *err)
             return malformed(elf, err, "segment %zu has impossible sizes", i);
         if (segment->p_vaddr / CODE_PAGE_BYTES * CODE_PAGE_BYTES < end)
             return malformed(elf, err, "segment %zu is out of order or overlaps", i);
-        end = (segment->p_vaddr + segment->p_memsz + CODE_PAGE_BYTES - 1) /
-              CODE_PAGE_BYTES * CODE_PAGE_BYTES;
+        end = (segment->p_vaddr + segment->p_memsz + CODE_PAGE_BYTES - 1) / CODE_PAGE_BYTES *
+              CODE_PAGE_BYTES;
     }
     if (loads == 0)
         return malformed(elf, err, "nothing to load");
@@ -185,8 +184,7 @@ static void canon_add(struct canon *canon, const struct elf *elf, const char *la
 static int blank_build_id(struct canon *canon, const struct elf *elf,
                           const Elf64_Shdr *section, struct err *err)
 {
-    if ((section->sh_flags & SHF_EXECINSTR) != 0 ||
-        section->sh_size > CODE_NOTE_BYTES_MAX)
+    if ((section->sh_flags & SHF_EXECINSTR) != 0 || section->sh_size > CODE_NOTE_BYTES_MAX)
         return malformed(elf, err, "a build id that is code, or too long");
     uint64_t at = section->sh_offset, end = at + section->sh_size;
     while (at < end) {
@@ -222,16 +220,15 @@ static const struct section_rule {
     {".note.gnu.build-id", SHT_NOTE, blank_build_id},
 };
 
-static const struct section_rule *
-find_rule(const struct elf *elf, const Elf64_Shdr *names, const Elf64_Shdr *section)
+static const struct section_rule *find_rule(const struct elf *elf, const Elf64_Shdr *names,
+                                            const Elf64_Shdr *section)
 {
     for (size_t i = 0; i < sizeof section_rules / sizeof section_rules[0]; i++) {
         const struct section_rule *rule = &section_rules[i];
         size_t size = strlen(rule->name) + 1;
         if (section->sh_type == rule->type && (section->sh_flags & SHF_ALLOC) != 0 &&
             inside(section->sh_name, size, names->sh_size) &&
-            memcmp(elf->bytes + names->sh_offset + section->sh_name, rule->name, size) ==
-                0)
+            memcmp(elf->bytes + names->sh_offset + section->sh_name, rule->name, size) == 0)
             return rule;
     }
     return NULL;
@@ -272,8 +269,7 @@ static int apply_rules(struct canon *canon, const struct elf *elf, struct err *e
 }
 
 /* Where the section table lies and how long it is follows from what no segment holds. */
-static int blank_section_table(struct canon *canon, const struct elf *elf,
-                               struct err *err)
+static int blank_section_table(struct canon *canon, const struct elf *elf, struct err *err)
 {
     static const struct blank fields[] = {
         {offsetof(Elf64_Ehdr, e_shoff), sizeof(Elf64_Off)},
@@ -300,8 +296,7 @@ static int canon_fill(struct canon *canon, const struct elf *elf, struct err *er
             canon_add(canon, elf, "segment", elf->segments[i].p_offset,
                       elf->segments[i].p_filesz);
     if (canon->parts->failed)
-        return malformed(elf, err,
-                         "segments larger than the file, or no memory for them");
+        return malformed(elf, err, "segments larger than the file, or no memory for them");
     return 0;
 }
 
@@ -328,8 +323,7 @@ int code_hash(const char *path, char out[MODEL_CODE_BYTES], struct err *err)
 
 /* The bytes that an address will have when loaded: from `address` to the end of what its
  * segment takes from the file. NULL where no file byte is mapped. */
-static const unsigned char *bytes_at(const struct elf *elf, uint64_t address,
-                                     uint64_t *left)
+static const unsigned char *bytes_at(const struct elf *elf, uint64_t address, uint64_t *left)
 {
     for (size_t i = 0; i < elf->segment_count; i++) {
         const Elf64_Phdr *segment = &elf->segments[i];
@@ -346,8 +340,7 @@ static const unsigned char *bytes_at(const struct elf *elf, uint64_t address,
 }
 
 /* One 32-bit word of an array at `address`. */
-static bool word_at(const struct elf *elf, uint64_t address, uint64_t index,
-                    uint32_t *word)
+static bool word_at(const struct elf *elf, uint64_t address, uint64_t index, uint32_t *word)
 {
     uint64_t left;
     const unsigned char *bytes = bytes_at(elf, address, &left);
@@ -426,8 +419,8 @@ static bool gnu_hash_count(const struct elf *elf, uint64_t address, uint64_t *co
     }
 }
 
-static int count_symbols(const struct elf *elf, const struct dynamic *dynamic,
-                         uint64_t *count, struct err *err)
+static int count_symbols(const struct elf *elf, const struct dynamic *dynamic, uint64_t *count,
+                         struct err *err)
 {
     uint64_t gnu = 0;
     uint32_t plain = 0;
@@ -445,33 +438,31 @@ static bool is_exported(const Elf64_Sym *symbol)
 {
     unsigned char bind = ELF64_ST_BIND(symbol->st_info);
     unsigned char visibility = ELF64_ST_VISIBILITY(symbol->st_other);
-    return symbol->st_shndx != SHN_UNDEF && bind != STB_LOCAL &&
-           visibility != STV_HIDDEN && visibility != STV_INTERNAL;
+    return symbol->st_shndx != SHN_UNDEF && bind != STB_LOCAL && visibility != STV_HIDDEN &&
+           visibility != STV_INTERNAL;
 }
 
 static int check_symbol(const struct elf *elf, const Elf64_Sym *symbol, const char *name,
                         const char *allowed, struct err *err)
 {
     if (ELF64_ST_BIND(symbol->st_info) == STB_GNU_UNIQUE)
-        return err_set(
-            err, ERR_INPUT,
-            "%s: exports the unique symbol `%.200s`, which all arms of a process "
-            "would share: build with -fno-gnu-unique and -fvisibility=hidden",
-            elf->path, name);
+        return err_set(err, ERR_INPUT,
+                       "%s: exports the unique symbol `%.200s`, which all arms of a process "
+                       "would share: build with -fno-gnu-unique and -fvisibility=hidden",
+                       elf->path, name);
     if (strcmp(name, allowed) != 0)
         return err_set(err, ERR_INPUT,
                        "%s: exports `%.200s`, expected `%s` alone: build with "
                        "-fvisibility=hidden, C++ with a version script as well",
                        elf->path, name, allowed);
     if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
-        return err_set(err, ERR_INPUT, "%s: exports `%s`, but not as a function",
-                       elf->path, allowed);
+        return err_set(err, ERR_INPUT, "%s: exports `%s`, but not as a function", elf->path,
+                       allowed);
     return 0;
 }
 
-static int check_symbols(const struct elf *elf, const struct dynamic *dynamic,
-                         uint64_t count, const char *allowed, bool *found,
-                         struct err *err)
+static int check_symbols(const struct elf *elf, const struct dynamic *dynamic, uint64_t count,
+                         const char *allowed, bool *found, struct err *err)
 {
     uint64_t left;
     const unsigned char *symbols = bytes_at(elf, dynamic->symbols, &left);
@@ -503,8 +494,7 @@ int code_check_exports(const char *path, const char *allowed, struct err *err)
     struct dynamic dynamic;
     uint64_t count = 0;
     bool found = false;
-    if (elf_open(path, &bytes, &elf, err) != 0 ||
-        read_dynamic(&elf, &dynamic, err) != 0 ||
+    if (elf_open(path, &bytes, &elf, err) != 0 || read_dynamic(&elf, &dynamic, err) != 0 ||
         count_symbols(&elf, &dynamic, &count, err) != 0 ||
         check_symbols(&elf, &dynamic, count, allowed, &found, err) != 0)
         return -1;

@@ -136,8 +136,10 @@ int gpu_find(const char *slug, const char *choice, struct gpu *out, struct err *
             return err_set(err, ERR_HOST, "GPU %s is an `%s`, which is no %s", choice,
                            gpu.name, slug);
         if (is_divided(nvml, i))
-            return err_set(err, ERR_HOST, "GPU %u is in MIG mode, and a lane measures on a"
-                           " whole GPU", i);
+            return err_set(err, ERR_HOST,
+                           "GPU %u is in MIG mode, and a lane measures on a"
+                           " whole GPU",
+                           i);
         *out = gpu;
         return 0;
     }

@@ -10,21 +10,22 @@
 #include <stdbool.h>
 
 struct gpu {
-    unsigned index;               /* NVML's */
-    unsigned minor;               /* of /dev/nvidiaN */
-    char uuid[96];                /* "GPU-…": never shown… */
-    char id[17];                  /* …this hash of it is: in reports, names of locks */
-    char name[96];                /* "NVIDIA H200" */
-    char capability[8];           /* compute capability, "9.0" */
-    char driver[64];              /* "580.159.04" */
-    char cuda[16];                /* newest CUDA the driver speaks, "13.0" */
+    unsigned index;     /* NVML's */
+    unsigned minor;     /* of /dev/nvidiaN */
+    char uuid[96];      /* "GPU-…": never shown… */
+    char id[17];        /* …this hash of it is: in reports, names of locks */
+    char name[96];      /* "NVIDIA H200" */
+    char capability[8]; /* compute capability, "9.0" */
+    char driver[64];    /* "580.159.04" */
+    char cuda[16];      /* newest CUDA the driver speaks, "13.0" */
     unsigned long long memory_bytes;
 };
 
 /* The GPU that lane `slug` measures on. `choice` is the host's: an index, a UUID, or NULL for
  * the first whose name makes that slug ("NVIDIA H200" makes nvidia-h200). A choice of another
  * kind of GPU than the slug says, one in MIG mode, no such GPU, or no driver is ERR_HOST. */
-MUST_CHECK int gpu_find(const char *slug, const char *choice, struct gpu *out, struct err *err);
+MUST_CHECK int gpu_find(const char *slug, const char *choice, struct gpu *out,
+                        struct err *err);
 
 /* Is this slug a GPU's ("nvidia-…")? */
 bool gpu_is_slug(const char *slug);

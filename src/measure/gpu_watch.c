@@ -33,8 +33,8 @@ void gpu_read(const struct gpu *gpu, struct gpu_reading *out)
 
 unsigned gpu_reading_marks(const struct gpu_reading *reading)
 {
-    const unsigned long long slow =
-        NVML_HW_SLOWDOWN | NVML_SW_THERMAL | NVML_HW_THERMAL | NVML_HW_POWER_BRAKE;
+    const unsigned long long slow = NVML_HW_SLOWDOWN | NVML_SW_THERMAL | NVML_HW_THERMAL |
+                                    NVML_HW_POWER_BRAKE;
     return (reading->reasons & slow) != 0 ? MARK_THROTTLED : 0;
 }
 
@@ -173,8 +173,10 @@ static int reasons_fact(struct environment *environment, unsigned long long seen
     static const struct {
         unsigned long long bit;
         const char *name;
-    } reasons[] = {{NVML_SW_POWER_CAP, "power cap"},   {NVML_HW_SLOWDOWN, "hardware slowdown"},
-                   {NVML_SW_THERMAL, "thermal"},       {NVML_HW_THERMAL, "hardware thermal"},
+    } reasons[] = {{NVML_SW_POWER_CAP, "power cap"},
+                   {NVML_HW_SLOWDOWN, "hardware slowdown"},
+                   {NVML_SW_THERMAL, "thermal"},
+                   {NVML_HW_THERMAL, "hardware thermal"},
                    {NVML_HW_POWER_BRAKE, "power brake"}};
     char text[128] = "";
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {

@@ -153,14 +153,16 @@ int line_parse(const char *bytes, size_t len, struct line *out, struct err *err)
         return err_set(err, ERR_INPUT, "a line of %zu bytes from the harness", len);
     for (size_t i = 0; i < len; i++)
         if (bytes[i] < 0x20 || bytes[i] > 0x7e)
-            return err_set(err, ERR_INPUT, "a line from the harness with a byte that is not"
-                           " printable ASCII: `%s`", shown);
+            return err_set(err, ERR_INPUT,
+                           "a line from the harness with a byte that is not"
+                           " printable ASCII: `%s`",
+                           shown);
     struct rest rest = {bytes, bytes + len};
     struct line line = {.arm = ARM_COUNT};
     const char *word;
     size_t word_len;
-    const struct shape *shape =
-        next_word(&rest, &word, &word_len) ? find_shape(word, word_len) : NULL;
+    const struct shape *shape = next_word(&rest, &word, &word_len) ? find_shape(word, word_len)
+                                                                   : NULL;
     if (shape == NULL)
         return err_set(err, ERR_INPUT, "an unknown line from the harness: `%s`", shown);
     line.kind = (enum line_kind)(shape - shapes);

@@ -11,25 +11,25 @@
 #include <stddef.h>
 
 enum line_kind {
-    LINE_HELLO,      /* numbers: version; name: device */
-    LINE_OPENED,     /* numbers: bytes of L2, of free and of all memory */
-    LINE_LOADED,     /* numbers: slot; name: the kernel's */
-    LINE_REFUSED,    /* numbers: slot; text */
+    LINE_HELLO,   /* numbers: version; name: device */
+    LINE_OPENED,  /* numbers: bytes of L2, of free and of all memory */
+    LINE_LOADED,  /* numbers: slot; name: the kernel's */
+    LINE_REFUSED, /* numbers: slot; text */
     LINE_CONFIGURED,
-    LINE_PREPARED,   /* arm; numbers: workspace bytes */
-    LINE_ALLOCATED,  /* numbers: sets, bytes of one set */
-    LINE_RAN,        /* arm; numbers: bytes of device memory that the launch took */
-    LINE_RIGHT,      /* arm; numbers: rows, worst error in millionths of its tolerance */
+    LINE_PREPARED,  /* arm; numbers: workspace bytes */
+    LINE_ALLOCATED, /* numbers: sets, bytes of one set */
+    LINE_RAN,       /* arm; numbers: bytes of device memory that the launch took */
+    LINE_RIGHT,     /* arm; numbers: rows, worst error in millionths of its tolerance */
     LINE_FILLED,
     LINE_CALIBRATED, /* arm; numbers: launches */
     LINE_SAMPLE,     /* arm; numbers: total ns, disturbances */
     LINE_DONE,
-    LINE_TRACED,     /* arm; numbers: the kernels' ns, total ns */
+    LINE_TRACED, /* arm; numbers: the kernels' ns, total ns */
     LINE_RELEASED,
-    LINE_WRONG,      /* arm; text */
-    LINE_FAILED,     /* text */
-    LINE_DIED,       /* numbers: signal */
-    LINE_CRASHED,    /* text */
+    LINE_WRONG,   /* arm; text */
+    LINE_FAILED,  /* text */
+    LINE_DIED,    /* numbers: signal */
+    LINE_CRASHED, /* text */
     LINE_KINDS
 };
 
@@ -37,8 +37,8 @@ enum { LINE_NUMBERS = 3 };
 
 struct line {
     enum line_kind kind;
-    enum arm arm;                              /* ARM_COUNT where the line has none */
-    unsigned long long numbers[LINE_NUMBERS];  /* in the order of the line */
+    enum arm arm;                             /* ARM_COUNT where the line has none */
+    unsigned long long numbers[LINE_NUMBERS]; /* in the order of the line */
     char name[WIRE_NAME_BYTES];
     char text[WIRE_TEXT_BYTES];
 };

@@ -53,7 +53,7 @@ static void count_cores(struct machine *machine)
     machine->processors = 1;
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
         machine->processors = (unsigned)CPU_COUNT(&allowed);
-    char (*seen)[32] = calloc(machine->processors, sizeof *seen);
+    char(*seen)[32] = calloc(machine->processors, sizeof *seen);
     for (unsigned cpu = 0; seen != NULL && cpu < CPU_SETSIZE; cpu++) {
         char package[12];
         char core[12];
@@ -184,26 +184,29 @@ int machine_facts(const struct machine *machine, struct environment *environment
 
 /* ---- the witness ---- */
 
-static const long poll_ns = 5000000; /* between two readings of a GPU; one takes microseconds */
+static const long poll_ns =
+    5000000; /* between two readings of a GPU; one takes microseconds */
+
+struct watcher {
+    const char *device; /* front of the slug */
+    void (*begin)(struct witness *witness);
+    unsigned (*end)(struct witness *witness, unsigned long long borne);
+};
 
 struct witness {
-    const struct watcher {
-        const char *device; /* front of the slug */
-        void (*begin)(struct witness *witness);
-        unsigned (*end)(struct witness *witness, unsigned long long borne);
-    } *watcher; /* NULL: nobody watches that device */
+    const struct watcher *watcher;   /* NULL: nobody watches that device */
     unsigned long long stolen_ticks; /* when the turn began */
     const struct gpu *gpu;           /* NULL: not a GPU */
     bool used_known;
-    unsigned long long used_bytes;   /* of the GPU's memory, when the first turn began */
+    unsigned long long used_bytes; /* of the GPU's memory, when the first turn began */
     pthread_t thread;
-    pthread_mutex_t lock;            /* of what follows, which the thread and its owner share */
-    pthread_cond_t changed;          /* open or stop */
+    pthread_mutex_t lock;   /* of what follows, which the thread and its owner share */
+    pthread_cond_t changed; /* open or stop */
     bool open, stop;
-    enum arm at_work;                /* ARM_COUNT: none alone */
-    unsigned samples;                /* so far: a reading that spans two is of neither */
-    unsigned marks;                  /* of the open turn */
-    unsigned marks_of[ARM_COUNT];    /* … seen while this arm was at work alone */
+    enum arm at_work;             /* ARM_COUNT: none alone */
+    unsigned samples;             /* so far: a reading that spans two is of neither */
+    unsigned marks;               /* of the open turn */
+    unsigned marks_of[ARM_COUNT]; /* … seen while this arm was at work alone */
     struct gpu_watch watch;
 };
 
@@ -291,7 +294,7 @@ static bool memory_moved(const struct witness *witness)
 
 static unsigned gpu_end(struct witness *witness, unsigned long long borne)
 {
-    (void)borne; /* of another's time */
+    (void)borne;   /* of another's time */
     look(witness); /* each turn has one reading at least */
     witness->open = false;
     if (gpu_strangers(witness->gpu, true) > 0 || memory_moved(witness))
@@ -318,9 +321,8 @@ static int start_watching(struct witness *witness, struct err *err)
     pthread_mutex_init(&witness->lock, NULL);
     pthread_cond_init(&witness->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    int rc = witness->gpu == NULL
-                 ? 0
-                 : pthread_create(&witness->thread, NULL, watch_gpu, witness);
+    int rc = witness->gpu == NULL ? 0
+                                  : pthread_create(&witness->thread, NULL, watch_gpu, witness);
     return rc == 0 ? 0 : err_errno(err, ERR_HOST, rc, "start a thread that watches the GPU");
 }
 

@@ -17,8 +17,8 @@ struct machine {
     unsigned processors;         /* logical, that this process may use */
     unsigned long long l2_bytes; /* of one core; 0: unknown */
     unsigned long long llc_bytes;
-    char governor[64];           /* "" where there is none to read */
-    double tick_ns;              /* of CLOCK_MONOTONIC_RAW */
+    char governor[64]; /* "" where there is none to read */
+    double tick_ns;    /* of CLOCK_MONOTONIC_RAW */
 };
 
 void machine_read(struct machine *machine);
@@ -48,7 +48,8 @@ void witness_sample(struct witness *witness, enum arm at_work);
 /* The turn is over: the marks (enum mark, ored) that it deserves, where `borne` ticks of stolen
  * time (10 ms each) spoil nothing. Those that were seen while one arm was at work are ored into
  * that arm's of `of` as well. */
-unsigned witness_end(struct witness *witness, unsigned long long borne, unsigned of[ARM_COUNT]);
+unsigned witness_end(struct witness *witness, unsigned long long borne,
+                     unsigned of[ARM_COUNT]);
 /* The replicate is over: the marks that all its turns together deserve, likewise. */
 unsigned witness_marks(struct witness *witness, unsigned of[ARM_COUNT]);
 /* Adds what was read to `seen`, which may be NULL. NULL is fine. */

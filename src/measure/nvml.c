@@ -20,7 +20,7 @@ static const struct function {
     NVML_TABLE(NVML_NEED, NVML_MAY)
 #undef NVML_NEED
 #undef NVML_MAY
-    {"nvmlErrorString", "", offsetof(struct nvml, nvmlErrorString), true},
+        {"nvmlErrorString", "", offsetof(struct nvml, nvmlErrorString), true},
 };
 
 static int load(struct nvml *nvml, struct err *err)

@@ -40,34 +40,33 @@ struct nvml_process {
 
 /* NEED: what every driver has that CUDA 12 works with. MAY: NULL where it is missing. The
  * second name is an older or newer one of the same function, or "". */
-#define NVML_TABLE(NEED, MAY)                                                                \
-    NEED(nvmlInit_v2, "", (void))                                                            \
-    NEED(nvmlSystemGetDriverVersion, "", (char *out, unsigned size))                         \
-    NEED(nvmlSystemGetCudaDriverVersion_v2, "", (int *out))                                  \
-    NEED(nvmlDeviceGetCount_v2, "", (unsigned *out))                                         \
-    NEED(nvmlDeviceGetHandleByIndex_v2, "", (unsigned index, nvml_device *out))              \
-    NEED(nvmlDeviceGetName, "", (nvml_device device, char *out, unsigned size))              \
-    NEED(nvmlDeviceGetUUID, "", (nvml_device device, char *out, unsigned size))              \
-    NEED(nvmlDeviceGetMinorNumber, "", (nvml_device device, unsigned *out))                  \
-    NEED(nvmlDeviceGetCudaComputeCapability, "",                                             \
-         (nvml_device device, int *major, int *minor))                                       \
-    NEED(nvmlDeviceGetMemoryInfo_v2, "", (nvml_device device, struct nvml_memory *out))      \
-    NEED(nvmlDeviceGetClockInfo, "", (nvml_device device, int clock, unsigned *mhz))         \
-    NEED(nvmlDeviceGetTemperature, "", (nvml_device device, int sensor, unsigned *celsius))  \
-    NEED(nvmlDeviceGetPowerUsage, "", (nvml_device device, unsigned *milliwatts))            \
-    MAY(nvmlDeviceGetEnforcedPowerLimit, "", (nvml_device device, unsigned *milliwatts))     \
-    NEED(nvmlDeviceGetCurrentClocksThrottleReasons,                                          \
-         "nvmlDeviceGetCurrentClocksEventReasons",                                           \
-         (nvml_device device, unsigned long long *reasons))                                  \
-    MAY(nvmlDeviceGetComputeRunningProcesses_v3, "nvmlDeviceGetComputeRunningProcesses_v2",  \
-        (nvml_device device, unsigned *count, struct nvml_process *out))                     \
+#define NVML_TABLE(NEED, MAY)                                                                 \
+    NEED(nvmlInit_v2, "", (void))                                                             \
+    NEED(nvmlSystemGetDriverVersion, "", (char *out, unsigned size))                          \
+    NEED(nvmlSystemGetCudaDriverVersion_v2, "", (int *out))                                   \
+    NEED(nvmlDeviceGetCount_v2, "", (unsigned *out))                                          \
+    NEED(nvmlDeviceGetHandleByIndex_v2, "", (unsigned index, nvml_device *out))               \
+    NEED(nvmlDeviceGetName, "", (nvml_device device, char *out, unsigned size))               \
+    NEED(nvmlDeviceGetUUID, "", (nvml_device device, char *out, unsigned size))               \
+    NEED(nvmlDeviceGetMinorNumber, "", (nvml_device device, unsigned *out))                   \
+    NEED(nvmlDeviceGetCudaComputeCapability, "",                                              \
+         (nvml_device device, int *major, int *minor))                                        \
+    NEED(nvmlDeviceGetMemoryInfo_v2, "", (nvml_device device, struct nvml_memory * out))      \
+    NEED(nvmlDeviceGetClockInfo, "", (nvml_device device, int clock, unsigned *mhz))          \
+    NEED(nvmlDeviceGetTemperature, "", (nvml_device device, int sensor, unsigned *celsius))   \
+    NEED(nvmlDeviceGetPowerUsage, "", (nvml_device device, unsigned *milliwatts))             \
+    MAY(nvmlDeviceGetEnforcedPowerLimit, "", (nvml_device device, unsigned *milliwatts))      \
+    NEED(nvmlDeviceGetCurrentClocksThrottleReasons, "nvmlDeviceGetCurrentClocksEventReasons", \
+         (nvml_device device, unsigned long long *reasons))                                   \
+    MAY(nvmlDeviceGetComputeRunningProcesses_v3, "nvmlDeviceGetComputeRunningProcesses_v2",   \
+        (nvml_device device, unsigned *count, struct nvml_process *out))                      \
     MAY(nvmlDeviceGetGraphicsRunningProcesses_v3, "nvmlDeviceGetGraphicsRunningProcesses_v2", \
-        (nvml_device device, unsigned *count, struct nvml_process *out))                     \
-    MAY(nvmlDeviceGetPersistenceMode, "", (nvml_device device, int *out))                    \
-    MAY(nvmlDeviceGetEccMode, "", (nvml_device device, int *current, int *pending))          \
+        (nvml_device device, unsigned *count, struct nvml_process *out))                      \
+    MAY(nvmlDeviceGetPersistenceMode, "", (nvml_device device, int *out))                     \
+    MAY(nvmlDeviceGetEccMode, "", (nvml_device device, int *current, int *pending))           \
     MAY(nvmlDeviceGetMigMode, "", (nvml_device device, unsigned *current, unsigned *pending)) \
-    MAY(nvmlDeviceSetGpuLockedClocks, "",                                                    \
-        (nvml_device device, unsigned least_mhz, unsigned most_mhz))                         \
+    MAY(nvmlDeviceSetGpuLockedClocks, "",                                                     \
+        (nvml_device device, unsigned least_mhz, unsigned most_mhz))                          \
     MAY(nvmlDeviceResetGpuLockedClocks, "", (nvml_device device))
 
 struct nvml {

@@ -92,8 +92,8 @@ static bool take_slots(struct process *process, const struct process_config *con
             process->slot_count = before;
             return false;
         }
-        process->slots[process->slot_count++] =
-            (struct slot){.path = library_of(config, arm), .arm = arm};
+        process->slots[process->slot_count++] = (struct slot){.path = library_of(config, arm),
+                                                              .arm = arm};
     }
     return true;
 }
@@ -124,10 +124,11 @@ static int make_folder(struct process *process, struct err *err)
 
 static enum trouble_kind kind_of_loss(enum loss loss)
 {
-    static const enum trouble_kind kinds[] = {
-        [LOSS_NONE] = TROUBLE_HOST,    [LOSS_CRASH] = TROUBLE_CRASH,
-        [LOSS_KILLED] = TROUBLE_CRASH, [LOSS_HANG] = TROUBLE_HANG,
-        [LOSS_GARBLED] = TROUBLE_GARBLED};
+    static const enum trouble_kind kinds[] = {[LOSS_NONE] = TROUBLE_HOST,
+                                              [LOSS_CRASH] = TROUBLE_CRASH,
+                                              [LOSS_KILLED] = TROUBLE_CRASH,
+                                              [LOSS_HANG] = TROUBLE_HANG,
+                                              [LOSS_GARBLED] = TROUBLE_GARBLED};
     return kinds[loss];
 }
 
@@ -150,8 +151,8 @@ static void note(struct process *process, struct process_config *config, enum ta
     if (talk == TALK_WRONG && line->arm < ARM_COUNT && config->arms[line->arm]) {
         char text[WIRE_TEXT_BYTES + 32];
         /* Before anything was launched there was no result. */
-        snprintf(text, sizeof text, "%s%s", want == LINE_PREPARED ? "" : "wrong result: ",
-                 line->text);
+        snprintf(text, sizeof text, "%s%s",
+                 want == LINE_PREPARED ? "" : "wrong result: ", line->text);
         set_trouble(&config->trouble[line->arm], TROUBLE_WRONG, false, stage, text);
         return;
     }
@@ -164,8 +165,8 @@ static void note(struct process *process, struct process_config *config, enum ta
     if (talk == TALK_WRONG || (loss == LOSS_GARBLED && arm == ARM_COUNT)) {
         bool head = config->arms[ARM_HEAD];
         set_trouble(&config->trouble[head ? ARM_HEAD : ARM_COUNT], TROUBLE_GARBLED, head,
-                    stage, talk == TALK_WRONG ? "a wrong result of an arm that is not there"
-                                              : text);
+                    stage,
+                    talk == TALK_WRONG ? "a wrong result of an arm that is not there" : text);
         return;
     }
     if (arm == ARM_COUNT)
@@ -249,7 +250,8 @@ static bool load_slot(struct process *process, size_t i)
                                                : TROUBLE_REFUSED;
     const char *text = talk == TALK_LOST     ? session_text(process->session)
                        : talk == TALK_FAILED ? line.text
-                       : peer ? "its name begins with `" ATTENTION_PEER "`: that is for kernels"
+                       : peer                ? "its name begins with `" ATTENTION_PEER
+                                "`: that is for kernels"
                                 " which nobody checks"
                               : "answered for another slot";
     for (size_t c = 0; c < process->count; c++) {
@@ -441,7 +443,7 @@ static int note_end(struct process *process, struct process_config *config,
                     const struct turns_end *end)
 {
     if (end->lie)
-        set_trouble(&config->trouble[end->arm < ARM_COUNT         ? end->arm
+        set_trouble(&config->trouble[end->arm < ARM_COUNT     ? end->arm
                                      : config->arms[ARM_HEAD] ? ARM_HEAD
                                                               : ARM_COUNT],
                     TROUBLE_LIE, false, "", end->text);

@@ -44,8 +44,8 @@ struct process_config {
     const struct bench_config *bench;
     bool arms[ARM_COUNT]; /* which take part; bench->library has a path for each */
 
-    bool started;         /* false: no slots were left, or the process ended before */
-    bool done;            /* `replicate` is whole (perhaps marked) */
+    bool started; /* false: no slots were left, or the process ended before */
+    bool done;    /* `replicate` is whole (perhaps marked) */
     struct replicate replicate;
     struct slowed {
         struct series entries[PROCESS_ENTRIES_MAX]; /* of the experiment; owned */

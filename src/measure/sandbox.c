@@ -46,8 +46,8 @@ static void words_add(struct words *words, const char *word)
         return;
     if (words->count + 2 > words->cap) {
         size_t cap = words->cap == 0 ? 128 : words->cap * 2;
-        char **items =
-            cap > SANDBOX_WORDS_MAX ? NULL : realloc(words->items, cap * sizeof *items);
+        char **items = cap > SANDBOX_WORDS_MAX ? NULL
+                                               : realloc(words->items, cap * sizeof *items);
         if (items == NULL) {
             words->failed = true;
             return;
@@ -125,11 +125,11 @@ static int read_features(const char *bwrap, struct features *features, struct er
                              .gid = (gid_t)-1,
                              .limits = {.wall_ms = 20000}};
     struct proc_result result;
-    if (proc_run(&spec, &help, &result, err) < 0)
+    if (proc_run(&spec, &help, &result, err) != 0)
         return -1;
     if (strstr(help.data, "--unshare-all") == NULL)
-        return err_set(err, ERR_HOST,
-                       "`%s` is not bubblewrap: it has no `--unshare-all`", bwrap);
+        return err_set(err, ERR_HOST, "`%s` is not bubblewrap: it has no `--unshare-all`",
+                       bwrap);
     features->disable_userns = strstr(help.data, "--disable-userns") != NULL;
     features->size = strstr(help.data, "--size") != NULL;
     features->asked = true;
@@ -160,25 +160,47 @@ bool sandbox_bounds_disk(void)
 
 /* Namespaces, identity and life time. The uid inside is only a label: files get the uid
  * of whoever runs bwrap. A terminal is not kept (TIOCSTI), capabilities neither. */
-static const char *const args_always[] = {
-    "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
-    "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000",
-    "--hostname", "ratchet", "--clearenv", NULL};
+static const char *const args_always[] = {"--unshare-all",
+                                          "--unshare-user",
+                                          "--die-with-parent",
+                                          "--new-session",
+                                          "--cap-drop",
+                                          "ALL",
+                                          "--uid",
+                                          "1000",
+                                          "--gid",
+                                          "1000",
+                                          "--hostname",
+                                          "ratchet",
+                                          "--clearenv",
+                                          NULL};
 
 /* Host paths that appear at the same place, read-only: a folder or file is bound, a link
  * is made again, what the host lacks is left out. */
-static const char *const root_build[] = {
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/libx32", "/lib64",
-    "/etc/alternatives", "/etc/ld.so.cache", NULL};
+static const char *const root_build[] = {"/usr",
+                                         "/bin",
+                                         "/sbin",
+                                         "/lib",
+                                         "/lib32",
+                                         "/libx32",
+                                         "/lib64",
+                                         "/etc/alternatives",
+                                         "/etc/ld.so.cache",
+                                         NULL};
 
 /* No /usr/bin, /usr/lib/gcc or /usr/libexec: shared libraries and the loader alone. */
 static const char *const root_bench[] = {
 #if defined(__x86_64__)
     "/usr/lib/x86_64-linux-gnu",
 #elif defined(__aarch64__)
-    "/usr/lib/aarch64-linux-gnu", "/usr/lib/ld-linux-aarch64.so.1",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib/ld-linux-aarch64.so.1",
 #endif
-    "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", NULL};
+    "/usr/lib64",
+    "/lib",
+    "/lib64",
+    "/etc/ld.so.cache",
+    NULL};
 
 static const char *const env_always[][2] = {
     {"PATH", "/usr/local/cuda/bin:/usr/bin:/bin"},
@@ -195,16 +217,18 @@ static const struct device_needs {
     const char *nodes[3];
     const char *numbered; /* front of the nodes of which there is one for each device */
     const char *folders[5];
-    const char *library;  /* of the driver: where only a folder of these has it… */
+    const char *library; /* of the driver: where only a folder of these has it… */
     bool sys;
     bool address_space_unlimited; /* CUDA reserves far more than it uses */
 } device_table[] = {
     {"nvidia-",
      {"/dev/nvidiactl", "/dev/nvidia-uvm", NULL},
      "/dev/nvidia",
-     {"/usr/local/cuda/lib64", "/usr/local/cuda/extras/CUPTI/lib64",
-      "/usr/local/nvidia/lib64", "/usr/lib64/nvidia", NULL},
-     "libcuda.so.1", true, true},
+     {"/usr/local/cuda/lib64", "/usr/local/cuda/extras/CUPTI/lib64", "/usr/local/nvidia/lib64",
+      "/usr/lib64/nvidia", NULL},
+     "libcuda.so.1",
+     true,
+     true},
 };
 
 static const struct device_needs *needs_of(const struct sandbox *sandbox)
@@ -297,7 +321,9 @@ static void add_library_path(struct words *words, const struct device_needs *nee
 #elif defined(__aarch64__)
         "/usr/lib/aarch64-linux-gnu",
 #endif
-        "/usr/lib64", NULL};
+        "/usr/lib64",
+        NULL
+    };
     char path[FILE_PATH_BYTES];
     for (size_t i = 0; usual[i] != NULL; i++)
         if (file_path(path, NULL, "%s/%s", usual[i], needs->library) == 0 &&
@@ -362,8 +388,8 @@ static int add_environment(struct words *words, const char *const *env, struct e
     for (; env != NULL && *env != NULL; env++) {
         const char *equals = strchr(*env, '=');
         if (equals == NULL || equals == *env)
-            return err_set(err, ERR_INTERNAL,
-                           "sandbox environment: `%s` is not NAME=value", *env);
+            return err_set(err, ERR_INTERNAL, "sandbox environment: `%s` is not NAME=value",
+                           *env);
         char *name = strndup(*env, (size_t)(equals - *env));
         if (name == NULL)
             words->failed = true;
@@ -378,7 +404,8 @@ static int add_environment(struct words *words, const char *const *env, struct e
 
 /* Within these nothing can be exposed, nor a folder that one of them lies in… */
 static const char *const kept_out[] = {
-    "/proc", "/sys", "/dev", "/run", "/etc", "/bench", "/boot", "/bin", "/sbin", "/usr/bin",
+    "/proc",     "/sys",           "/dev",         "/run",         "/etc",
+    "/bench",    "/boot",          "/bin",         "/sbin",        "/usr/bin",
     "/usr/sbin", "/usr/local/bin", "/usr/lib/gcc", "/usr/libexec", "/usr/include"};
 /* …and these are more than a folder of libraries. */
 static const char *const too_much[] = {"/",    "/home",    "/root", "/tmp",
@@ -409,9 +436,11 @@ int sandbox_expose(const char *dir, char *real, struct sandbox_bind *out, struct
     char found[PATH_MAX];
     struct stat st;
     if (!is_plain(dir))
-        return err_set(err, ERR_INPUT,
-                       "expected the absolute path of a folder, without `..`, `.` and a slash at"
-                       " its end, not `%s`", dir);
+        return err_set(
+            err, ERR_INPUT,
+            "expected the absolute path of a folder, without `..`, `.` and a slash at"
+            " its end, not `%s`",
+            dir);
     if (realpath(dir, found) == NULL || stat(found, &st) != 0)
         return err_errno(err, ERR_INPUT, errno, "`%s`", dir);
     if (!S_ISDIR(st.st_mode))
@@ -438,8 +467,7 @@ static bool may_search(const char *folder, uid_t uid, gid_t gid)
     if (stat(folder, &st) < 0)
         return false;
     mode_t bit = st.st_uid == uid ? S_IXUSR : st.st_gid == gid ? S_IXGRP : S_IXOTH;
-    return (st.st_mode & bit) != 0 ||
-           getxattr(folder, "system.posix_acl_access", NULL, 0) > 0;
+    return (st.st_mode & bit) != 0 || getxattr(folder, "system.posix_acl_access", NULL, 0) > 0;
 }
 
 static int refuse_unreachable(const char *path, uid_t uid, struct err *err)
@@ -451,8 +479,8 @@ static int refuse_unreachable(const char *path, uid_t uid, struct err *err)
         snprintf(name, sizeof name, "%lu", (unsigned long)uid);
     else
         snprintf(name, sizeof name, "%s", found->pw_name);
-    return err_set(err, ERR_HOST,
-                   "user %s cannot reach `%s`; put [daemon] state elsewhere", name, path);
+    return err_set(err, ERR_HOST, "user %s cannot reach `%s`; put [daemon] state elsewhere",
+                   name, path);
 }
 
 static int check_reach(const char *from, uid_t uid, gid_t gid, struct err *err)
@@ -485,7 +513,7 @@ static int check_user(const struct sandbox *sandbox, struct err *err)
                        "only root can start a sandbox as user %lu; we are user %lu",
                        (unsigned long)sandbox->uid, (unsigned long)geteuid());
     for (size_t i = 0; i < sandbox->bind_count && sandbox->uid != 0; i++)
-        if (check_reach(sandbox->binds[i].from, sandbox->uid, sandbox->gid, err) < 0)
+        if (check_reach(sandbox->binds[i].from, sandbox->uid, sandbox->gid, err) != 0)
             return -1;
     return 0;
 }
@@ -508,7 +536,7 @@ static int add_all(struct words *words, const struct sandbox *sandbox, const cha
                    const char *prlimit, struct err *err)
 {
     struct features features = {0};
-    if (bwrap_features(bwrap, &features, err) < 0)
+    if (bwrap_features(bwrap, &features, err) != 0)
         return -1;
     words_add(words, bwrap);
     words_add_all(words, args_always);
@@ -526,7 +554,7 @@ static int add_all(struct words *words, const struct sandbox *sandbox, const cha
     /* Last, when every mount point is there: both are tmpfs of the user's own. */
     words_add3(words, "--remount-ro", "/dev", "--remount-ro");
     words_add(words, "/");
-    if (add_environment(words, sandbox->env, err) < 0)
+    if (add_environment(words, sandbox->env, err) != 0)
         return -1;
     if (needs != NULL)
         add_library_path(words, needs);
@@ -556,13 +584,13 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
 {
     static const char *const no_environment[] = {NULL};
     char bwrap[FILE_PATH_BYTES], prlimit[FILE_PATH_BYTES];
-    if (find_tools(bwrap, prlimit, err) < 0 || check_user(sandbox, err) < 0)
+    if (find_tools(bwrap, prlimit, err) != 0 || check_user(sandbox, err) != 0)
         return -1;
-    struct sandbox_command *command __attribute__((cleanup(sandbox_free))) =
-        calloc(1, sizeof *command);
+    struct sandbox_command *command
+        __attribute__((cleanup(sandbox_free))) = calloc(1, sizeof *command);
     if (command == NULL)
         return err_set(err, ERR_HOST, "sandbox: out of memory");
-    if (add_all(&command->words, sandbox, bwrap, prlimit, err) < 0)
+    if (add_all(&command->words, sandbox, bwrap, prlimit, err) != 0)
         return -1;
 
     bool other = changes_user(sandbox);
@@ -590,7 +618,7 @@ int sandbox_run(const struct sandbox *sandbox, struct buf *said, struct proc_res
 {
     struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
     struct proc_spec spec;
-    return sandbox_command(sandbox, &command, &spec, err) < 0
+    return sandbox_command(sandbox, &command, &spec, err) != 0
                ? -1
                : proc_run(&spec, said, result, err);
 }

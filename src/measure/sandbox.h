@@ -26,18 +26,18 @@ struct sandbox_bind {
 
 struct sandbox {
     enum sandbox_kind kind;
-    const char *device;                /* slug; decides which device nodes are there */
-    const struct gpu *gpu;             /* the one GPU that is; NULL: every one */
+    const char *device;    /* slug; decides which device nodes are there */
+    const struct gpu *gpu; /* the one GPU that is; NULL: every one */
     const struct sandbox_bind *binds;
     size_t bind_count;
-    const char *const *argv;           /* inside, NULL-terminated */
-    const char *const *env;            /* NAME=value, NULL-terminated; PATH is set here */
-    const char *cwd;                   /* inside */
-    uid_t uid;                         /* run bwrap as this user; (uid_t)-1: ours. Root
+    const char *const *argv; /* inside, NULL-terminated */
+    const char *const *env;  /* NAME=value, NULL-terminated; PATH is set here */
+    const char *cwd;         /* inside */
+    uid_t uid;               /* run bwrap as this user; (uid_t)-1: ours. Root
                                           should give one: Linux bounds no fork bomb of
                                           the real root, whatever namespace it is in */
     gid_t gid;
-    unsigned long long disk_bytes;     /* SANDBOX_BUILD: bytes of /src, /tmp and HOME
+    unsigned long long disk_bytes; /* SANDBOX_BUILD: bytes of /src, /tmp and HOME
                                           together, in memory; 0: half a GiB */
     struct proc_limits limits;
 };

@@ -18,8 +18,7 @@ static const struct obstacle {
     const char *bad;
     const char *advice;
 } obstacles[] = {
-    {"/proc/sys/user/max_user_namespaces", "0",
-     "set sysctl user.max_user_namespaces above 0"},
+    {"/proc/sys/user/max_user_namespaces", "0", "set sysctl user.max_user_namespaces above 0"},
     {"/proc/sys/kernel/unprivileged_userns_clone", "0",
      "set sysctl kernel.unprivileged_userns_clone=1"},
     {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
@@ -70,19 +69,18 @@ int sandbox_refused(const char *said, struct err *err)
 enum { PROBE_NETWORK = 43, PROBE_WRITABLE = 44, PROBE_HOST = 45, PROBE_FINE = 47 };
 
 /* Shell built-ins only. The last exit status has to come through all of bwrap. */
-static const char probe_script[] =
-    "echo started\n"
-    "while read -r name rest; do\n"
-    "  case $name in lo:*|face*|Inter*) ;; *) exit 43 ;; esac\n"
-    "done </proc/net/dev\n"
-    "usr=rw\n"
-    "while read -r from at type how rest; do\n"
-    "  case $at:$how in /usr:ro|/usr:ro,*) usr=ro ;; esac\n"
-    "done </proc/mounts\n"
-    "[ $usr = ro ] || exit 44\n"
-    "(: >/.probe) 2>/dev/null && exit 44\n"
-    "[ -e /etc/passwd ] && exit 45\n"
-    "exit 47\n";
+static const char probe_script[] = "echo started\n"
+                                   "while read -r name rest; do\n"
+                                   "  case $name in lo:*|face*|Inter*) ;; *) exit 43 ;; esac\n"
+                                   "done </proc/net/dev\n"
+                                   "usr=rw\n"
+                                   "while read -r from at type how rest; do\n"
+                                   "  case $at:$how in /usr:ro|/usr:ro,*) usr=ro ;; esac\n"
+                                   "done </proc/mounts\n"
+                                   "[ $usr = ro ] || exit 44\n"
+                                   "(: >/.probe) 2>/dev/null && exit 44\n"
+                                   "[ -e /etc/passwd ] && exit 45\n"
+                                   "exit 47\n";
 
 static int probe_verdict(const struct proc_result *result, const struct buf *said,
                          struct err *err)
@@ -118,7 +116,7 @@ int sandbox_probe(uid_t uid, gid_t gid, struct err *err)
     struct buf said __attribute__((cleanup(buf_free)));
     buf_init(&said, 16 << 10);
     struct proc_result result;
-    if (sandbox_run(&sandbox, &said, &result, err) < 0)
+    if (sandbox_run(&sandbox, &said, &result, err) != 0)
         return -1;
     return probe_verdict(&result, &said, err);
 }

@@ -204,7 +204,8 @@ static int start_sandboxed(struct session *session, const struct bench_request *
 {
     struct sandbox_bind binds[1 + SANDBOX_EXPOSED_MAX] = {{.from = folder, .to = "/bench"}};
     if (request->expose_count > SANDBOX_EXPOSED_MAX)
-        return err_set(err, ERR_INTERNAL, "more than %d folders to expose", SANDBOX_EXPOSED_MAX);
+        return err_set(err, ERR_INTERNAL, "more than %d folders to expose",
+                       SANDBOX_EXPOSED_MAX);
     for (size_t i = 0; i < request->expose_count; i++)
         binds[1 + i] = request->expose[i];
     const char *const argv[] = {"/bench/" SESSION_PROGRAM, device_kind(request), NULL};

@@ -24,13 +24,13 @@ static const unsigned long long audit_slack_ns = 1000000;
 struct turn {
     size_t order[PROCESS_ENTRIES_MAX]; /* which entry comes when */
     size_t count;
-    unsigned long long total_ns[PROCESS_ENTRIES_MAX]; /* in that order */
+    unsigned long long total_ns[PROCESS_ENTRIES_MAX];  /* in that order */
     unsigned long long disturbed[PROCESS_ENTRIES_MAX]; /* as the harness says: see wire.h */
     unsigned long long sum_ns;
     unsigned long long wall_ns; /* by our clock, from the command to `done` */
     unsigned marks;
     unsigned marks_of[ARM_COUNT]; /* of these, those seen while the arm was at work */
-    bool watched; /* by the witness: its marks will count */
+    bool watched;                 /* by the witness: its marks will count */
 };
 
 /* The turns that did not count. */
@@ -118,7 +118,8 @@ static int check_claims(const struct turns *turns, const struct turn *turn,
         if (ns < turns->floor_ns)
             return lie(end, arm_at(turns, turn, i),
                        "implausible: %.4g ns a launch, and this device needs %.4g ns at"
-                       " least", ns, turns->floor_ns);
+                       " least",
+                       ns, turns->floor_ns);
     }
     if (turn->sum_ns > turn->wall_ns)
         return lie(end, ARM_COUNT,
@@ -182,8 +183,8 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
     mark_disturbed(turns, turn);
     unsigned long long mean_ns = turn->sum_ns / turn->count;
     if (turn->watched)
-        turn->marks |= witness_end(turns->witness,
-                                   borne(turns, mean_ns, shortest_ns(turns, turn)), turn->marks_of);
+        turn->marks |= witness_end(
+            turns->witness, borne(turns, mean_ns, shortest_ns(turns, turn)), turn->marks_of);
     return check_claims(turns, turn, end);
 }
 
@@ -280,9 +281,9 @@ static int audit(const struct turns *turns, const struct series *taken, size_t e
                  struct err *err)
 {
     /* as many for every arm, so that what a turn costs besides is the same */
-    double sample_ns =
-        taken[0].count > 0 ? taken[0].ns[0] * (double)turns->launches : audit_ns;
-    turn->count = sample_ns >= audit_ns / 2                 ? 2
+    double sample_ns = taken[0].count > 0 ? taken[0].ns[0] * (double)turns->launches
+                                          : audit_ns;
+    turn->count = sample_ns >= audit_ns / 2               ? 2
                   : sample_ns <= audit_ns / AUDIT_SAMPLES ? AUDIT_SAMPLES
                                                           : (size_t)(audit_ns / sample_ns);
     for (size_t i = 0; i < turn->count; i++)

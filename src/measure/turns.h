@@ -17,13 +17,13 @@ struct turns_entry {
 struct turns {
     struct session *session;
     const struct bench_request *request;
-    struct witness *witness;        /* turns_take's own */
+    struct witness *witness; /* turns_take's own */
     struct turns_entry entries[PROCESS_ENTRIES_MAX];
     size_t count;
-    bool delays;                    /* entries have delays, 0 included: all pay for that */
-    bool audits;                    /* the arms may be a stranger's */
-    unsigned long long launches;    /* of one sample */
-    double floor_ns;                /* per launch: below it no time can be */
+    bool delays;                 /* entries have delays, 0 included: all pay for that */
+    bool audits;                 /* the arms may be a stranger's */
+    unsigned long long launches; /* of one sample */
+    double floor_ns;             /* per launch: below it no time can be */
 };
 
 /* What was wrong with samples (enum mark, ored); and of that, what was seen while which arm was at
@@ -36,9 +36,9 @@ struct turns_marks {
 
 /* What stopped the turns. */
 struct turns_end {
-    enum talk talk;    /* TALK_OK: they went through, or a lie was seen */
-    enum arm arm;      /* who was at work; ARM_COUNT: unknown */
-    struct line line;  /* of TALK_WRONG and TALK_FAILED */
+    enum talk talk;   /* TALK_OK: they went through, or a lie was seen */
+    enum arm arm;     /* who was at work; ARM_COUNT: unknown */
+    struct line line; /* of TALK_WRONG and TALK_FAILED */
     bool lie;
     char text[MODEL_TEXT_BYTES]; /* of a lie */
 };

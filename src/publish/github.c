@@ -17,7 +17,7 @@ static int get_object(const struct github *github, struct github_budget *budget,
                       const char *url, struct github_answer *answer, struct err *err)
 {
     struct github_request request = {.method = "GET", .url = url};
-    if (github_call(github, budget, &request, answer, NULL, err) < 0)
+    if (github_call(github, budget, &request, answer, NULL, err) != 0)
         return -1;
     if (json_is_object(answer->json))
         return 0;
@@ -35,7 +35,7 @@ static int get_sha(const json_t *object, const char *key, const struct json_at *
                    char out[MODEL_SHA_BYTES], struct err *err)
 {
     char sha[MODEL_SHA_BYTES];
-    if (json_get_string(object, key, at, sha, sizeof sha, err) < 0)
+    if (json_get_string(object, key, at, sha, sizeof sha, err) != 0)
         return -1;
     if (strspn(sha, "0123456789abcdef") != MODEL_SHA_BYTES - 1) {
         struct json_at here = {.parent = at, .key = key};
@@ -64,8 +64,8 @@ static void read_optional(const json_t *json, struct github_pull *out)
     copy_optional(out->head_repository, sizeof out->head_repository,
                   github_text_of(head, "repo", "full_name"));
     copy_optional(out->author, sizeof out->author, github_text_of(json, "user", "login"));
-    for (size_t i = 0; i < json_array_size(labels)
-                       && out->label_count < sizeof out->labels / sizeof out->labels[0];
+    for (size_t i = 0; i < json_array_size(labels) &&
+                       out->label_count < sizeof out->labels / sizeof out->labels[0];
          i++) {
         char *label = out->labels[out->label_count];
         copy_optional(label, sizeof out->labels[0],
@@ -88,25 +88,22 @@ static int read_pull(const json_t *json, const char *name, struct github_pull *o
     json_t *repo = NULL;
     long long number = 0;
     char state[16];
-    if (json_get_int(json, "number", &root, 1, 2147483647, &number, err) < 0
-        || json_get_string(json, "state", &root, state, sizeof state, err) < 0
-        || json_get_object(json, "head", &root, &head, err) < 0
-        || get_sha(head, "sha", &at_head, pull.head, err) < 0
-        || json_get_object(json, "base", &root, &base, err) < 0
-        || json_get_string(base, "ref", &at_base, pull.base_ref, sizeof pull.base_ref,
-                           err)
-               < 0
-        || json_get_object(base, "repo", &at_base, &repo, err) < 0
-        || json_get_string(repo, "full_name", &at_repo, pull.base_repository,
-                           sizeof pull.base_repository, err)
-               < 0)
+    if (json_get_int(json, "number", &root, 1, 2147483647, &number, err) != 0 ||
+        json_get_string(json, "state", &root, state, sizeof state, err) != 0 ||
+        json_get_object(json, "head", &root, &head, err) != 0 ||
+        get_sha(head, "sha", &at_head, pull.head, err) != 0 ||
+        json_get_object(json, "base", &root, &base, err) != 0 ||
+        json_get_string(base, "ref", &at_base, pull.base_ref, sizeof pull.base_ref, err) !=
+            0 ||
+        json_get_object(base, "repo", &at_base, &repo, err) != 0 ||
+        json_get_string(repo, "full_name", &at_repo, pull.base_repository,
+                        sizeof pull.base_repository, err) != 0)
         return -1;
     pull.number = (int)number;
     pull.open = strcmp(state, "open") == 0;
     pull.draft = json_is_true(json_object_get(json, "draft"));
     /* In a list there is only the time of the merge. */
-    pull.merged = json_is_true(json_object_get(json, "merged"))
-                  || json_has(json, "merged_at");
+    pull.merged = json_is_true(json_object_get(json, "merged")) || json_has(json, "merged_at");
     read_optional(json, &pull);
     *out = pull;
     return 0;
@@ -118,11 +115,11 @@ static int name_now(const struct github *github, struct github_budget *budget,
 {
     BUF_AUTO url;
     buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) < 0)
+    if (github_url(github, &url, err) != 0)
         return -1;
     GITHUB_ANSWER_AUTO answer = {0};
     struct json_at root = {.key = url.data};
-    if (get_object(github, budget, url.data, &answer, err) < 0)
+    if (get_object(github, budget, url.data, &answer, err) != 0)
         return -1;
     return json_get_string(answer.json, "full_name", &root, out, JOB_REPOSITORY_BYTES, err);
 }
@@ -135,7 +132,7 @@ static int use_own_name(const struct github *github, struct github_budget *budge
     char now[JOB_REPOSITORY_BYTES];
     bool no_fork = strcasecmp(pull->head_repository, pull->base_repository) == 0;
     if (strcasecmp(pull->base_repository, github->repository) != 0) {
-        if (name_now(github, budget, now, err) < 0)
+        if (name_now(github, budget, now, err) != 0)
             return -1;
         if (strcasecmp(pull->base_repository, now) != 0)
             return 0;
@@ -154,14 +151,14 @@ int github_get_pull(const struct github *github, int number, struct github_pull 
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
     buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) < 0)
+    if (github_url(github, &url, err) != 0)
         return -1;
     buf_addf(&url, "/pulls/%d", number);
     GITHUB_ANSWER_AUTO answer = {0};
     struct github_pull pull;
-    if (get_object(github, &budget, url.data, &answer, err) < 0
-        || read_pull(answer.json, url.data, &pull, err) < 0
-        || use_own_name(github, &budget, &pull, err) < 0)
+    if (get_object(github, &budget, url.data, &answer, err) != 0 ||
+        read_pull(answer.json, url.data, &pull, err) != 0 ||
+        use_own_name(github, &budget, &pull, err) != 0)
         return -1;
     if (pull.number != number)
         return err_set(err, ERR_INPUT, "GET %s: the answer is about #%d", url.data,
@@ -185,8 +182,8 @@ static int look_for_origin(void *context, const json_t *item, struct err *err)
 {
     struct origin_search *search = context;
     struct github_pull pull;
-    if (read_pull(item, search->name, &pull, err) < 0
-        || (pull.merged && use_own_name(search->github, search->budget, &pull, err) < 0))
+    if (read_pull(item, search->name, &pull, err) != 0 ||
+        (pull.merged && use_own_name(search->github, search->budget, &pull, err) != 0))
         return -1;
     if (!pull.merged || strcmp(pull.base_repository, search->github->repository) != 0)
         return 0;
@@ -208,7 +205,7 @@ int github_pull_of_commit(const struct github *github, const char *sha,
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
     buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) < 0)
+    if (github_url(github, &url, err) != 0)
         return -1;
     buf_addf(&url, "/commits/%s/pulls?per_page=100", sha);
     struct origin_search search = {
@@ -220,8 +217,8 @@ int github_pull_of_commit(const struct github *github, const char *sha,
         return -1;
     }
     if (!search.found)
-        return err_set(err, ERR_NOT_FOUND, "commit %.12s of %s: no merged pull request",
-                       sha, github->repository);
+        return err_set(err, ERR_NOT_FOUND, "commit %.12s of %s: no merged pull request", sha,
+                       github->repository);
     *out = search.pull;
     return 0;
 }
@@ -236,7 +233,7 @@ int github_branch_tip(const struct github *github, const char *branch,
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
     buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) < 0)
+    if (github_url(github, &url, err) != 0)
         return -1;
     buf_adds(&url, "/git/ref/heads%2F");
     http_escape(&url, branch);
@@ -246,8 +243,8 @@ int github_branch_tip(const struct github *github, const char *branch,
     json_t *object = NULL;
     struct json_at root = {.key = url.data};
     struct json_at at = {.parent = &root, .key = "object"};
-    if (get_object(github, &budget, url.data, &answer, err) < 0
-        || json_get_object(answer.json, "object", &root, &object, err) < 0)
+    if (get_object(github, &budget, url.data, &answer, err) != 0 ||
+        json_get_object(answer.json, "object", &root, &object, err) != 0)
         return -1;
     return get_sha(object, "sha", &at, sha, err);
 }
@@ -264,8 +261,8 @@ static size_t utf8_length(const unsigned char *text)
     for (size_t i = 1; i < length; i++)
         if ((text[i] & 0xc0) != 0x80)
             return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f)
-        || (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
         return 0; /* overlong, a surrogate, beyond Unicode */
     return length;
 }
@@ -295,8 +292,8 @@ static void cut_description(const char *text, struct buf *out)
     }
 }
 
-static json_t *status_body(const char *context, const char *state,
-                           const char *description, const char *target_url)
+static json_t *status_body(const char *context, const char *state, const char *description,
+                           const char *target_url)
 {
     BUF_AUTO text;
     buf_init(&text, 1024);
@@ -306,9 +303,8 @@ static json_t *status_body(const char *context, const char *state,
     json_put(json, "state", json_string(state), &failed);
     json_put(json, "context", json_string(context), &failed);
     json_put(json, "description", json_stringn(text.data, text.len), &failed);
-    if (target_url != NULL
-        && (strncmp(target_url, "https://", 8) == 0
-            || strncmp(target_url, "http://", 7) == 0))
+    if (target_url != NULL &&
+        (strncmp(target_url, "https://", 8) == 0 || strncmp(target_url, "http://", 7) == 0))
         json_put(json, "target_url", json_string(target_url), &failed);
     if (failed)
         json_free(&json);
@@ -326,7 +322,7 @@ int github_set_status(const struct github *github, const char *sha, const char *
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
     buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) < 0)
+    if (github_url(github, &url, err) != 0)
         return -1;
     buf_addf(&url, "/statuses/%.40s", sha);
     JSON_AUTO *body = status_body(context, state, description, target_url);
@@ -370,46 +366,46 @@ static int ask_permission(const struct github *github, struct github_budget *bud
 {
     BUF_AUTO url;
     buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) < 0)
+    if (github_url(github, &url, err) != 0)
         return -1;
     buf_adds(&url, "/collaborators/");
     http_escape(&url, login);
     buf_adds(&url, "/permission");
     GITHUB_ANSWER_AUTO answer = {0};
     bool may = false;
-    if (get_object(github, budget, url.data, &answer, err) < 0) {
+    if (get_object(github, budget, url.data, &answer, err) != 0) {
         if (err->class != ERR_NOT_FOUND)
             return -1;
     } else {
         const char *permission = github_text(answer.json, "permission");
         const char *role = github_text(answer.json, "role_name");
-        may = (permission != NULL
-               && (strcmp(permission, "admin") == 0 || strcmp(permission, "write") == 0))
-              || (role != NULL && strcmp(role, "maintain") == 0);
+        may = (permission != NULL &&
+               (strcmp(permission, "admin") == 0 || strcmp(permission, "write") == 0)) ||
+              (role != NULL && strcmp(role, "maintain") == 0);
     }
     *may_write = may;
     return 0;
 }
 
-int github_who_labeled(const struct github *github, int pr, const char *label,
-                       char login[64], bool *may_write, struct err *err)
+int github_who_labeled(const struct github *github, int pr, const char *label, char login[64],
+                       bool *may_write, struct err *err)
 {
     struct err own;
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
     buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) < 0)
+    if (github_url(github, &url, err) != 0)
         return -1;
     buf_addf(&url, "/issues/%d/events?per_page=100", pr);
     struct label_search search = {.label = label};
     if (github_walk(github, &budget, url.data, look_at_event, &search, err) < 0)
         return -1;
     if (!search.on || search.login[0] == '\0' || strspn(search.login, ".") != 0)
-        return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it",
-                       pr, github->repository, label);
+        return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it", pr,
+                       github->repository, label);
     bool may = false;
-    if (ask_permission(github, &budget, search.login, &may, err) < 0)
+    if (ask_permission(github, &budget, search.login, &may, err) != 0)
         return -1;
     memcpy(login, search.login, sizeof search.login);
     *may_write = may;
@@ -432,9 +428,9 @@ static int look_at_open(void *context, const json_t *item, struct err *err)
     const char *branch = github_text(head, "ref");
     const char *repository = github_text_of(head, "repo", "full_name");
     const char *base = github_text_of(item, "base", "ref");
-    if (branch == NULL || repository == NULL || base == NULL
-        || strcmp(branch, search->branch) != 0 || strcmp(base, search->base) != 0
-        || strcasecmp(repository, search->repository) != 0)
+    if (branch == NULL || repository == NULL || base == NULL ||
+        strcmp(branch, search->branch) != 0 || strcmp(base, search->base) != 0 ||
+        strcasecmp(repository, search->repository) != 0)
         return 0;
     search->found = true;
     github_html_url(item, search->url);
@@ -483,7 +479,7 @@ int github_open_pull(const struct github *github, const char *branch, const char
     struct github_budget budget = github_budget(github);
     BUF_AUTO list_url;
     buf_init(&list_url, URL_BYTES);
-    if (github_url(github, &list_url, err) < 0)
+    if (github_url(github, &list_url, err) != 0)
         return -1;
     buf_adds(&list_url, "/pulls");
     JSON_AUTO *json = json_object();
@@ -493,10 +489,10 @@ int github_open_pull(const struct github *github, const char *branch, const char
     json_put(json, "base", json_string(base), &failed);
     json_put(json, "body", json_string(body), &failed);
     if (failed)
-        return err_set(err, ERR_INPUT,
-                       "pull request from `%.100s`: its text is not UTF-8", branch);
+        return err_set(err, ERR_INPUT, "pull request from `%.100s`: its text is not UTF-8",
+                       branch);
     char now[JOB_REPOSITORY_BYTES];
-    if (name_now(github, &budget, now, err) < 0)
+    if (name_now(github, &budget, now, err) != 0)
         return -1;
     struct pull_search search = {.repository = now, .branch = branch, .base = base};
     for (;;) {

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 
 struct github {
-    const char *api;        /* no trailing slash */
+    const char *api; /* no trailing slash */
     const char *token;
     const char *repository; /* owner/name */
     const char *author;     /* login whose comments are ours */

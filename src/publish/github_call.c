@@ -20,9 +20,9 @@ static const char *const api_headers[] = {"X-GitHub-Api-Version: 2022-11-28", NU
 /* What to do after one exchange. */
 enum outcome {
     DONE,
-    REFUSED, /* understood and declined: the same request would be declined again */
+    REFUSED,   /* understood and declined: the same request would be declined again */
     POSTPONED, /* surely not carried out; later it may be */
-    BROKEN /* perhaps carried out, perhaps not */
+    BROKEN     /* perhaps carried out, perhaps not */
 };
 
 /* ---- time ---- */
@@ -48,8 +48,7 @@ static int pause_for(struct github_budget *budget, long long ms, struct err *err
     if (now_ms() + ms >= budget->until_ms) {
         if (err->class != ERR_TIMEOUT)
             err->class = ERR_HOST;
-        return err_wrap(err, "gave up, the next try would be in %lld s",
-                        (ms + 999) / 1000);
+        return err_wrap(err, "gave up, the next try would be in %lld s", (ms + 999) / 1000);
     }
     struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     while (nanosleep(&left, &left) < 0 && errno == EINTR)
@@ -74,8 +73,7 @@ static long long wait_ms(const struct http_response *response,
 {
     long long least = 100ll * (budget->pauses < 50 ? budget->pauses : 50);
     if (response->retry_after_s >= 0) {
-        long long asked = response->retry_after_s < 86400 ? response->retry_after_s
-                                                          : 86400;
+        long long asked = response->retry_after_s < 86400 ? response->retry_after_s : 86400;
         return asked * 1000 > least ? asked * 1000 : least;
     }
     if (limited && response->rate_remaining == 0 && response->rate_reset >= 0) {
@@ -118,8 +116,8 @@ void github_html_url(const json_t *object, char url[JOB_URL_BYTES])
     if (url == NULL)
         return;
     url[0] = '\0';
-    if (text == NULL || strlen(text) >= JOB_URL_BYTES
-        || (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0))
+    if (text == NULL || strlen(text) >= JOB_URL_BYTES ||
+        (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0))
         return;
     for (const char *c = text; *c != '\0'; c++)
         if ((unsigned char)*c <= 0x20 || strchr("\"<>\\^`{|}\x7f", *c) != NULL)
@@ -164,10 +162,10 @@ static bool is_rate_limit(const struct http_response *response, const char *mess
 {
     if (response->status == 429)
         return true;
-    return response->status == 403
-           && (response->retry_after_s >= 0 || response->rate_remaining == 0
-               || strcasestr(message, "rate limit") != NULL
-               || strcasestr(message, "abuse detection") != NULL);
+    return response->status == 403 &&
+           (response->retry_after_s >= 0 || response->rate_remaining == 0 ||
+            strcasestr(message, "rate limit") != NULL ||
+            strcasestr(message, "abuse detection") != NULL);
 }
 
 static enum err_class class_of(long status)
@@ -176,7 +174,10 @@ static enum err_class class_of(long status)
         long status;
         enum err_class class;
     } classes[] = {
-        {401, ERR_AUTH}, {403, ERR_AUTH}, {404, ERR_NOT_FOUND}, {409, ERR_CONFLICT},
+        {401, ERR_AUTH},
+        {403, ERR_AUTH},
+        {404, ERR_NOT_FOUND},
+        {409, ERR_CONFLICT},
     };
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
         if (classes[i].status == status)
@@ -186,8 +187,8 @@ static enum err_class class_of(long status)
 
 /* What a whole HTTP answer means. `json` is set where it is DONE. */
 static enum outcome judge(const struct github_request *request,
-                          const struct http_response *response, json_t **json,
-                          bool *limited, struct err *err)
+                          const struct http_response *response, json_t **json, bool *limited,
+                          struct err *err)
 {
     long status = response->status;
     if (status >= 200 && status < 300) {
@@ -202,18 +203,16 @@ static enum outcome judge(const struct github_request *request,
     buf_init(&message, 1024);
     read_message(response, &message);
     *limited = is_rate_limit(response, message.data);
-    err_set(err, *limited ? ERR_HOST : class_of(status), "%s %.200s: %ld: %s",
-            request->method, request->url, status, message.data);
+    err_set(err, *limited ? ERR_HOST : class_of(status), "%s %.200s: %ld: %s", request->method,
+            request->url, status, message.data);
     if (*limited)
         return POSTPONED;
     return status >= 500 || status == 408 ? BROKEN : REFUSED;
 }
 
-static enum outcome send_once(const struct github *github,
-                              const struct github_budget *budget,
-                              const struct github_request *request,
-                              const struct buf *body, struct http_response *response,
-                              struct err *err)
+static enum outcome send_once(const struct github *github, const struct github_budget *budget,
+                              const struct github_request *request, const struct buf *body,
+                              struct http_response *response, struct err *err)
 {
     long long left_ms = budget->until_ms - now_ms();
     unsigned long long most = github->limits->http_ms < 3600000 ? github->limits->http_ms
@@ -227,9 +226,10 @@ static enum outcome send_once(const struct github *github,
         .headers = api_headers,
         .body = request->body == NULL ? NULL : body->data,
         .body_len = body->len,
-        .timeout_ms = (unsigned)(left_ms < 1 ? 1 : (unsigned long long)left_ms < most
-                                                       ? (unsigned long long)left_ms
-                                                       : most),
+        .timeout_ms = (unsigned)(left_ms < 1 ? 1
+                                 : (unsigned long long)left_ms < most
+                                     ? (unsigned long long)left_ms
+                                     : most),
     };
     if (http_send(&http, response, err) == 0)
         return DONE;
@@ -245,14 +245,14 @@ static void free_response(struct http_response *response)
 }
 
 int github_call(const struct github *github, struct github_budget *budget,
-                const struct github_request *request, struct github_answer *answer,
-                bool *lost, struct err *err)
+                const struct github_request *request, struct github_answer *answer, bool *lost,
+                struct err *err)
 {
     BUF_AUTO body;
     buf_init(&body, REQUEST_MAX_BYTES);
     if (lost != NULL)
         *lost = false;
-    if (request->body != NULL && json_print(request->body, 0, &body, err) < 0)
+    if (request->body != NULL && json_print(request->body, 0, &body, err) != 0)
         return -1;
     for (;;) {
         __attribute__((cleanup(free_response))) struct http_response response;
@@ -272,16 +272,15 @@ int github_call(const struct github *github, struct github_budget *budget,
                 *lost = true;
             return -1;
         }
-        if (outcome == REFUSED
-            || pause_for(budget, wait_ms(&response, budget, limited), err) < 0)
+        if (outcome == REFUSED ||
+            pause_for(budget, wait_ms(&response, budget, limited), err) != 0)
             return -1;
     }
 }
 
-int github_walk(const struct github *github, struct github_budget *budget,
-                const char *url,
-                int (*each)(void *context, const json_t *item, struct err *err),
-                void *context, struct err *err)
+int github_walk(const struct github *github, struct github_budget *budget, const char *url,
+                int (*each)(void *context, const json_t *item, struct err *err), void *context,
+                struct err *err)
 {
     char here[HTTP_HEADER_BYTES];
     if (strlen(url) >= sizeof here)
@@ -290,7 +289,7 @@ int github_walk(const struct github *github, struct github_budget *budget,
     for (int page = 0; page < PAGES_MAX; page++) {
         struct github_request request = {.method = "GET", .url = here};
         GITHUB_ANSWER_AUTO answer = {0};
-        if (github_call(github, budget, &request, &answer, NULL, err) < 0)
+        if (github_call(github, budget, &request, &answer, NULL, err) != 0)
             return -1;
         if (!json_is_array(answer.json))
             return err_set(err, ERR_INPUT, "GET %.200s: expected a list", here);
@@ -314,8 +313,7 @@ static bool is_plain_name(const char *text, size_t len)
         return false;
     for (size_t i = 0; i < len; i++)
         if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-",
-                   text[i])
-            == NULL)
+                   text[i]) == NULL)
             return false;
     return true;
 }
@@ -323,9 +321,9 @@ static bool is_plain_name(const char *text, size_t len)
 int github_url(const struct github *github, struct buf *out, struct err *err)
 {
     const char *slash = strchr(github->repository, '/');
-    if (slash == NULL
-        || !is_plain_name(github->repository, (size_t)(slash - github->repository))
-        || !is_plain_name(slash + 1, strlen(slash + 1)))
+    if (slash == NULL ||
+        !is_plain_name(github->repository, (size_t)(slash - github->repository)) ||
+        !is_plain_name(slash + 1, strlen(slash + 1)))
         return err_set(err, ERR_INPUT, "repository `%.150s`: expected owner/name",
                        github->repository);
     buf_addf(out, "%s/repos/%s", github->api, github->repository);

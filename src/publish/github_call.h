@@ -23,22 +23,21 @@ struct github_request {
     const char *method;
     const char *url;
     const json_t *body; /* NULL: none */
-    bool once; /* not to be carried out twice: sent again only if surely not done */
+    bool once;          /* not to be carried out twice: sent again only if surely not done */
 };
 
 struct github_answer {
-    json_t *json; /* owned */
+    json_t *json;                 /* owned */
     char next[HTTP_HEADER_BYTES]; /* the next page, or "" */
 };
 void github_answer_free(struct github_answer *answer);
-#define GITHUB_ANSWER_AUTO \
-    __attribute__((cleanup(github_answer_free))) struct github_answer
+#define GITHUB_ANSWER_AUTO __attribute__((cleanup(github_answer_free))) struct github_answer
 
 /* A 2xx answer is 0. On failure *lost (may be NULL) tells whether a request sent `once`
  * may have been carried out although no answer came. `err` must not be NULL. */
 MUST_CHECK int github_call(const struct github *github, struct github_budget *budget,
-                           const struct github_request *request,
-                           struct github_answer *answer, bool *lost, struct err *err);
+                           const struct github_request *request, struct github_answer *answer,
+                           bool *lost, struct err *err);
 
 /* Sleep before another try, longer each time; -1 with `err` wrapped when the budget would
  * be passed. */
@@ -47,8 +46,7 @@ MUST_CHECK int github_pause(struct github_budget *budget, struct err *err);
 /* Every element of a list, page after page. `each` returns 0: go on, 1: stop, or -1. */
 MUST_CHECK int github_walk(const struct github *github, struct github_budget *budget,
                            const char *url,
-                           int (*each)(void *context, const json_t *item,
-                                       struct err *err),
+                           int (*each)(void *context, const json_t *item, struct err *err),
                            void *context, struct err *err);
 
 /* `api/repos/owner/name` into `out`; what is not two plain names is ERR_INPUT. */

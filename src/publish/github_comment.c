@@ -19,8 +19,8 @@ struct search {
 static bool starts_with_line(const char *text, size_t len, const char *line)
 {
     size_t want = strlen(line);
-    return len >= want && memcmp(text, line, want) == 0
-           && (len == want || text[want] == '\n' || text[want] == '\r');
+    return len >= want && memcmp(text, line, want) == 0 &&
+           (len == want || text[want] == '\n' || text[want] == '\r');
 }
 
 /* Anybody can write our marker; only the author cannot be forged. */
@@ -31,13 +31,13 @@ static int look_at(void *context, const json_t *item, struct err *err)
     const char *login = github_text_of(item, "user", "login");
     const json_t *body = json_object_get(item, "body");
     const json_t *id = json_object_get(item, "id");
-    if (login == NULL || strcasecmp(login, search->author) != 0 || !json_is_string(body)
-        || !json_is_integer(id) || json_integer_value(id) <= 0)
+    if (login == NULL || strcasecmp(login, search->author) != 0 || !json_is_string(body) ||
+        !json_is_integer(id) || json_integer_value(id) <= 0)
         return 0;
     const char *text = json_string_value(body);
     size_t len = json_string_length(body);
-    if (!starts_with_line(text, len, search->marker)
-        || (search->id != 0 && search->id <= json_integer_value(id)))
+    if (!starts_with_line(text, len, search->marker) ||
+        (search->id != 0 && search->id <= json_integer_value(id)))
         return 0;
     search->id = json_integer_value(id);
     search->same = len == search->body->len && memcmp(text, search->body->data, len) == 0;
@@ -57,8 +57,8 @@ static int find_ours(const struct github *github, struct github_budget *budget,
         buf_addf(&url, "%s?per_page=%d", list_url, per_page[i]);
         search->id = 0;
         int result = github_walk(github, budget, url.data, look_at, search, err);
-        if (result == 0 || err->class != ERR_LIMIT
-            || i + 1 == sizeof per_page / sizeof per_page[0])
+        if (result == 0 || err->class != ERR_LIMIT ||
+            i + 1 == sizeof per_page / sizeof per_page[0])
             return result;
     }
 }
@@ -71,12 +71,11 @@ static int send_body(const struct github *github, struct github_budget *budget,
     bool failed = json == NULL;
     json_put(json, "body", json_stringn(body->data, body->len), &failed);
     if (failed)
-        return err_set(err, ERR_INPUT, "%s %.200s: the comment is not UTF-8", method,
-                       url);
+        return err_set(err, ERR_INPUT, "%s %.200s: the comment is not UTF-8", method, url);
     struct github_request request = {
         .method = method, .url = url, .body = json, .once = strcmp(method, "POST") == 0};
     GITHUB_ANSWER_AUTO answer = {0};
-    if (github_call(github, budget, &request, &answer, lost, err) < 0)
+    if (github_call(github, budget, &request, &answer, lost, err) != 0)
         return -1;
     github_html_url(answer.json, html_url);
     return 0;
@@ -87,7 +86,7 @@ static int patch(const struct github *github, struct github_budget *budget, long
 {
     BUF_AUTO url;
     buf_init(&url, HTTP_HEADER_BYTES);
-    if (github_url(github, &url, err) < 0)
+    if (github_url(github, &url, err) != 0)
         return -1;
     buf_addf(&url, "/issues/comments/%lld", id);
     return send_body(github, budget, "PATCH", url.data, body, html_url, NULL, err);
@@ -117,7 +116,7 @@ static int upsert(const struct github *github, const char *list_url, const char 
         bool lost = false;
         if (send_body(github, &budget, "POST", list_url, body, url, &lost, err) == 0)
             return 0;
-        if (!lost || github_pause(&budget, err) < 0)
+        if (!lost || github_pause(&budget, err) != 0)
             return -1;
     }
 }
@@ -131,7 +130,7 @@ int github_upsert_comment(const struct github *github, int pr, const char *marke
         err = &own;
     BUF_AUTO list_url;
     buf_init(&list_url, HTTP_HEADER_BYTES - 32);
-    if (github_url(github, &list_url, err) < 0)
+    if (github_url(github, &list_url, err) != 0)
         return -1;
     buf_addf(&list_url, "/issues/%d/comments", pr);
     BUF_AUTO text;
@@ -140,11 +139,10 @@ int github_upsert_comment(const struct github *github, int pr, const char *marke
         buf_addf(&text, "%s\n", marker); /* or the next call would not find it */
     buf_add(&text, body, len);
     if (list_url.failed || text.failed)
-        return err_set(err, ERR_INPUT,
-                       "comment on #%d of %.150s: address or text is too long", pr,
-                       github->repository);
+        return err_set(err, ERR_INPUT, "comment on #%d of %.150s: address or text is too long",
+                       pr, github->repository);
     char html_url[JOB_URL_BYTES] = "";
-    if (upsert(github, list_url.data, marker, &text, html_url, err) < 0)
+    if (upsert(github, list_url.data, marker, &text, html_url, err) != 0)
         return -1;
     if (url != NULL)
         memcpy(url, html_url, sizeof html_url);

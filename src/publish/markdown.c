@@ -152,7 +152,8 @@ static void code_span(struct buf *out, const char *text, size_t len)
             break;
         fence++;
     }
-    bool pad = text[0] == '`' || text[len - 1] == '`' || (text[0] == ' ' && text[len - 1] == ' ');
+    bool pad = text[0] == '`' || text[len - 1] == '`' ||
+               (text[0] == ' ' && text[len - 1] == ' ');
     add_run(out, '`', fence);
     buf_adds(out, pad ? " " : "");
     buf_add(out, text, len);

@@ -15,18 +15,17 @@ enum { SCHEMA_VERSION = 1 };
 /* subject: number of the PR, or SHA. slot: marker, or context. text: body, or
  * description. AUTOINCREMENT: a message that replaces another gets a new id, so the
  * removal of the one that was just sent cannot hit it. */
-static const char schema[] =
-    "CREATE TABLE message ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " job INTEGER NOT NULL,"
-    " kind TEXT NOT NULL CHECK (kind IN ('comment', 'status')),"
-    " repository TEXT NOT NULL,"
-    " subject TEXT NOT NULL,"
-    " slot TEXT NOT NULL,"
-    " text TEXT NOT NULL,"
-    " state TEXT NOT NULL,"
-    " url TEXT NOT NULL,"
-    " UNIQUE (job, kind));";
+static const char schema[] = "CREATE TABLE message ("
+                             " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                             " job INTEGER NOT NULL,"
+                             " kind TEXT NOT NULL CHECK (kind IN ('comment', 'status')),"
+                             " repository TEXT NOT NULL,"
+                             " subject TEXT NOT NULL,"
+                             " slot TEXT NOT NULL,"
+                             " text TEXT NOT NULL,"
+                             " state TEXT NOT NULL,"
+                             " url TEXT NOT NULL,"
+                             " UNIQUE (job, kind));";
 
 struct outbox {
     struct db *db;
@@ -56,7 +55,7 @@ int outbox_open(const char *path, struct outbox **out, struct err *err)
     struct outbox *outbox = calloc(1, sizeof *outbox);
     if (outbox == NULL)
         return err_set(err, ERR_HOST, "open outbox `%s`: out of memory", path);
-    if (db_open(path, schema, SCHEMA_VERSION, &outbox->db, err) < 0) {
+    if (db_open(path, schema, SCHEMA_VERSION, &outbox->db, err) != 0) {
         free(outbox);
         return -1;
     }
@@ -82,9 +81,8 @@ static int replace(struct outbox *outbox, const struct message *message, struct 
     if (db_run(outbox->db, err,
                "DELETE FROM message WHERE kind = ? AND repository = ? AND subject = ?"
                " AND slot = ? AND job < ?",
-               "tttti", message->kind, message->repository, message->subject,
-               message->slot, message->job)
-        < 0)
+               "tttti", message->kind, message->repository, message->subject, message->slot,
+               message->job) < 0)
         return -1;
     return db_run(outbox->db, err,
                   "INSERT OR REPLACE INTO message (job, kind, repository, subject, slot,"
@@ -96,18 +94,17 @@ static int replace(struct outbox *outbox, const struct message *message, struct 
 
 static int put(struct outbox *outbox, const struct message *message, struct err *err)
 {
-    if (db_begin(outbox->db, err) < 0)
+    if (db_begin(outbox->db, err) != 0)
         return -1;
-    if (replace(outbox, message, err) < 0) {
+    if (replace(outbox, message, err) != 0) {
         db_rollback(outbox->db);
         return -1;
     }
     return db_commit(outbox->db, err);
 }
 
-int outbox_put_comment(struct outbox *outbox, long long job, const char *repository,
-                       int pr, const char *marker, const char *body, size_t len,
-                       struct err *err)
+int outbox_put_comment(struct outbox *outbox, long long job, const char *repository, int pr,
+                       const char *marker, const char *body, size_t len, struct err *err)
 {
     if (memchr(body, '\0', len) != NULL)
         return err_set(err, ERR_INPUT, "comment of job %lld: has a NUL byte", job);
@@ -142,10 +139,9 @@ int outbox_put_status(struct outbox *outbox, long long job, const char *reposito
 int outbox_waiting(struct outbox *outbox, long long job, bool *waiting, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(outbox->db, &stmt, err, "SELECT count(*) FROM message WHERE job = ?",
-                   "i", job)
-            < 0
-        || db_step(stmt, err) < 0)
+    if (db_prepare(outbox->db, &stmt, err, "SELECT count(*) FROM message WHERE job = ?", "i",
+                   job) < 0 ||
+        db_step(stmt, err) < 0)
         return -1;
     *waiting = db_int(stmt, 0) > 0;
     return 0;
@@ -155,8 +151,8 @@ int outbox_waiting(struct outbox *outbox, long long job, bool *waiting, struct e
 
 /* 1: *out is the job's message of that kind, 0: none waits, -1. The texts are copied, for
  * no statement shall stay open while the network is waited for. */
-static int take(struct outbox *outbox, long long job, const char *kind,
-                struct message *out, struct err *err)
+static int take(struct outbox *outbox, long long job, const char *kind, struct message *out,
+                struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(outbox->db, &stmt, err,
@@ -187,14 +183,13 @@ static int take(struct outbox *outbox, long long job, const char *kind,
 static int forget(struct outbox *outbox, const struct message *message, const char *url,
                   struct err *err)
 {
-    if (db_begin(outbox->db, err) < 0)
+    if (db_begin(outbox->db, err) != 0)
         return -1;
-    if (db_run(outbox->db, err, "DELETE FROM message WHERE id = ?", "i", message->id) < 0
-        || db_run(outbox->db, err,
-                  "UPDATE message SET url = ?"
-                  " WHERE job = ? AND kind = 'status' AND url = ''",
-                  "ti", url, message->job)
-               < 0) {
+    if (db_run(outbox->db, err, "DELETE FROM message WHERE id = ?", "i", message->id) < 0 ||
+        db_run(outbox->db, err,
+               "UPDATE message SET url = ?"
+               " WHERE job = ? AND kind = 'status' AND url = ''",
+               "ti", url, message->job) < 0) {
         db_rollback(outbox->db);
         return -1;
     }
@@ -207,8 +202,8 @@ static int check_repository(const struct message *message, const struct github *
 {
     if (strcmp(message->repository, github->repository) == 0)
         return 0;
-    return err_set(err, ERR_INTERNAL, "outbox: job %lld is of %s, not of %s",
-                   message->job, message->repository, github->repository);
+    return err_set(err, ERR_INTERNAL, "outbox: job %lld is of %s, not of %s", message->job,
+                   message->repository, github->repository);
 }
 
 /* Unreachable, rate-limited, too slow, overtaken: later it may go through. */
@@ -220,8 +215,8 @@ static bool may_pass(enum err_class class)
 /* Settle what became of a message: `sent` is the result of the call, `trouble` its error.
  * `url` is the comment's, "" for a status. */
 static int settle(struct outbox *outbox, const struct message *message, int sent,
-                  const struct err *trouble, const char *url,
-                  struct outbox_result *result, struct err *err)
+                  const struct err *trouble, const char *url, struct outbox_result *result,
+                  struct err *err)
 {
     if (sent < 0)
         snprintf(result->refusal, sizeof result->refusal, "%.*s",
@@ -244,13 +239,13 @@ static int send_comment(struct outbox *outbox, long long job, const struct githu
     int row = take(outbox, job, "comment", &message, err);
     if (row <= 0)
         return row;
-    if (check_repository(&message, github, err) < 0)
+    if (check_repository(&message, github, err) != 0)
         return -1;
     struct err trouble = {0};
     char url[JOB_URL_BYTES] = "";
     int sent = github_upsert_comment(github, (int)strtol(message.subject, NULL, 10),
-                                     message.slot, message.text, strlen(message.text),
-                                     url, &trouble);
+                                     message.slot, message.text, strlen(message.text), url,
+                                     &trouble);
     if (sent == 0)
         memcpy(result->comment_url, url, sizeof url);
     return settle(outbox, &message, sent, &trouble, url, result, err);
@@ -263,7 +258,7 @@ static int send_status(struct outbox *outbox, long long job, const struct github
     int row = take(outbox, job, "status", &message, err);
     if (row <= 0)
         return row;
-    if (check_repository(&message, github, err) < 0)
+    if (check_repository(&message, github, err) != 0)
         return -1;
     struct github here = *github;
     /* Where the comment has used up its time in vain, the status gets one try: it is what
@@ -275,8 +270,8 @@ static int send_status(struct outbox *outbox, long long job, const struct github
     }
     struct err trouble = {0};
     int sent = github_set_status(&here, message.subject, message.slot, message.state,
-                                 message.text,
-                                 message.url[0] == '\0' ? NULL : message.url, &trouble);
+                                 message.text, message.url[0] == '\0' ? NULL : message.url,
+                                 &trouble);
     return settle(outbox, &message, sent, &trouble, "", result, err);
 }
 
@@ -285,8 +280,8 @@ int outbox_send(struct outbox *outbox, long long job, const struct github *githu
                 struct outbox_result *out, struct err *err)
 {
     struct outbox_result result = {0};
-    if (send_comment(outbox, job, github, &result, err) < 0
-        || send_status(outbox, job, github, &result, err) < 0)
+    if (send_comment(outbox, job, github, &result, err) < 0 ||
+        send_status(outbox, job, github, &result, err) < 0)
         return -1;
     *out = result;
     return 0;

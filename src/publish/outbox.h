@@ -25,8 +25,8 @@ MUST_CHECK int outbox_put_status(struct outbox *outbox, long long job, const cha
 
 struct outbox_result {
     unsigned sent;
-    unsigned refused;   /* 401, 403, 404, 422: not tried again */
-    unsigned waiting;   /* unreachable or rate-limited: still in the box */
+    unsigned refused;               /* 401, 403, 404, 422: not tried again */
+    unsigned waiting;               /* unreachable or rate-limited: still in the box */
     char refusal[MODEL_TEXT_BYTES]; /* the last refusal or trouble, one line */
     char comment_url[JOB_URL_BYTES];
 };

@@ -12,8 +12,8 @@ static const char author_email[] = "ratchet@localhost";
 
 /* The subject with `[skip ci]` where asked, the body, and the trailer in a paragraph of
  * its own, as `git interpret-trailers` reads it. */
-static int write_message(const struct promote_request *request, bool skip_ci,
-                         struct buf *out, struct err *err)
+static int write_message(const struct promote_request *request, bool skip_ci, struct buf *out,
+                         struct err *err)
 {
     const char *message = request->message;
     size_t len = strlen(message);
@@ -31,12 +31,12 @@ static int write_message(const struct promote_request *request, bool skip_ci,
                : 0;
 }
 
-static int make_commit(const struct promote_request *request, const char *parent,
-                       bool skip_ci, char sha[GIT_SHA_BYTES], struct err *err)
+static int make_commit(const struct promote_request *request, const char *parent, bool skip_ci,
+                       char sha[GIT_SHA_BYTES], struct err *err)
 {
     BUF_AUTO message;
     buf_init(&message, MESSAGE_BYTES);
-    if (write_message(request, skip_ci, &message, err) < 0)
+    if (write_message(request, skip_ci, &message, err) != 0)
         return -1;
     const struct git_change change = {
         .path = request->path, .bytes = request->bytes, .len = request->len};
@@ -70,33 +70,33 @@ static int reuse_branch(const struct promote_request *request, const char *ref,
 {
     char there[GIT_SHA_BYTES];
     bool stands = false, same = false;
-    if (git_fetch(request->repo, request->remote, ref, there, err) < 0 ||
-        git_is_ancestor(request->repo, request->tip, there, &stands, err) < 0)
+    if (git_fetch(request->repo, request->remote, ref, there, err) != 0 ||
+        git_is_ancestor(request->repo, request->tip, there, &stands, err) != 0)
         return -1;
     if (!stands)
-        return err_set(err, ERR_CONFLICT, "`%s` is taken by %s, which is not from %s",
-                       ref, there, request->tip);
-    if (has_file(request, there, &same, err) < 0)
+        return err_set(err, ERR_CONFLICT, "`%s` is taken by %s, which is not from %s", ref,
+                       there, request->tip);
+    if (has_file(request, there, &same, err) != 0)
         return -1;
     if (same) {
         memcpy(sha, there, GIT_SHA_BYTES);
         return 0;
     }
-    if (make_commit(request, there, false, sha, err) < 0)
+    if (make_commit(request, there, false, sha, err) != 0)
         return -1;
     return git_push_commit(request->repo, request->remote, sha, ref, there, err);
 }
 
-static int push_branch(const struct promote_request *request,
-                       struct promote_result *result, struct err *err)
+static int push_branch(const struct promote_request *request, struct promote_result *result,
+                       struct err *err)
 {
     char ref[sizeof "refs/heads/" + JOB_REF_BYTES];
-    snprintf(result->branch, sizeof result->branch, "ratchet/promote-%s-%.*s",
-             request->device, TIP_DIGITS, request->tip);
+    snprintf(result->branch, sizeof result->branch, "ratchet/promote-%s-%.*s", request->device,
+             TIP_DIGITS, request->tip);
     snprintf(ref, sizeof ref, "refs/heads/%s", result->branch);
     struct err why = {0};
     /* No [skip ci] here: the pull request is to be checked like any other. */
-    if (make_commit(request, request->tip, false, result->commit, err) < 0)
+    if (make_commit(request, request->tip, false, result->commit, err) != 0)
         return -1;
     if (git_push_commit(request->repo, request->remote, result->commit, ref, GIT_ZERO_SHA,
                         &why) == 0)
@@ -109,8 +109,7 @@ static int push_branch(const struct promote_request *request,
 }
 
 /* A pull request is a courtesy: where it cannot be opened, the branch still stands. */
-static void open_pull(const struct promote_request *request,
-                      struct promote_result *result)
+static void open_pull(const struct promote_request *request, struct promote_result *result)
 {
     char title[256];
     size_t subject = strcspn(request->message, "\n");
@@ -120,13 +119,12 @@ static void open_pull(const struct promote_request *request,
     buf_init(&body, MESSAGE_BYTES);
     const char *rest = request->message + subject;
     rest += strspn(rest, "\n");
-    buf_addf(
-        &body,
-        "%s%s`%s` does not take pushes, so this promotion waits here to be merged.\n",
-        rest, *rest == '\0' ? "" : "\n\n", request->branch);
+    buf_addf(&body,
+             "%s%s`%s` does not take pushes, so this promotion waits here to be merged.\n",
+             rest, *rest == '\0' ? "" : "\n\n", request->branch);
     struct err why = {0};
-    if (github_open_pull(request->github, result->branch, request->branch, title,
-                         body.data, result->pull_url, &why) == 0)
+    if (github_open_pull(request->github, result->branch, request->branch, title, body.data,
+                         result->pull_url, &why) == 0)
         return;
     result->pull_url[0] = '\0';
     size_t used = strlen(result->declined);
@@ -141,7 +139,7 @@ static int fall_back(const struct promote_request *request, const struct err *de
 {
     struct promote_result out = {.end = PROMOTED_ON_BRANCH};
     snprintf(out.declined, sizeof out.declined, "%.300s", declined->text);
-    if (push_branch(request, &out, err) < 0)
+    if (push_branch(request, &out, err) != 0)
         return err_wrap(err, "promotion of %s (direct push: %.300s)", request->device,
                         declined->text);
     if (request->github != NULL)
@@ -156,11 +154,11 @@ int promote_push(const struct promote_request *request, struct promote_result *r
     struct promote_result out = {.end = PROMOTED};
     char ref[sizeof "refs/heads/" + JOB_REF_BYTES];
     snprintf(ref, sizeof ref, "refs/heads/%s", request->branch);
-    if (make_commit(request, request->tip, true, out.commit, err) < 0)
+    if (make_commit(request, request->tip, true, out.commit, err) != 0)
         return -1;
     struct err why = {0};
-    if (git_push_commit(request->repo, request->remote, out.commit, ref, request->tip,
-                        &why) < 0) {
+    if (git_push_commit(request->repo, request->remote, out.commit, ref, request->tip, &why) <
+        0) {
         if (why.class == ERR_AUTH)
             return fall_back(request, &why, result, err);
         if (why.class != ERR_CONFLICT) {

@@ -12,27 +12,27 @@
 struct promote_request {
     struct git_repo *repo;
     const struct git_remote_spec *remote;
-    const struct github *github;  /* for the fallback pull request; NULL: none is opened */
-    const char *branch;           /* "main" */
-    const char *tip;              /* the commit that was measured and decided from */
-    const char *path;             /* "baselines/<device>/baseline.json" */
-    const void *bytes;            /* the new file */
+    const struct github *github; /* for the fallback pull request; NULL: none is opened */
+    const char *branch;          /* "main" */
+    const char *tip;             /* the commit that was measured and decided from */
+    const char *path;            /* "baselines/<device>/baseline.json" */
+    const void *bytes;           /* the new file */
     size_t len;
     const char *device;
-    const char *message;          /* subject and body, without the trailers */
+    const char *message; /* subject and body, without the trailers */
 };
 
 enum promote_end {
-    PROMOTED,            /* main has it */
-    PROMOTED_ON_BRANCH,  /* main declined: it stands on a branch, perhaps with a PR */
-    PROMOTE_RACE         /* main moved: fetch, decide again */
+    PROMOTED,           /* main has it */
+    PROMOTED_ON_BRANCH, /* main declined: it stands on a branch, perhaps with a PR */
+    PROMOTE_RACE        /* main moved: fetch, decide again */
 };
 
 struct promote_result {
     enum promote_end end;
     char commit[MODEL_SHA_BYTES];
-    char branch[JOB_REF_BYTES]; /* where PROMOTED_ON_BRANCH */
-    char pull_url[JOB_URL_BYTES]; /* "" where none was opened */
+    char branch[JOB_REF_BYTES];      /* where PROMOTED_ON_BRANCH */
+    char pull_url[JOB_URL_BYTES];    /* "" where none was opened */
     char declined[MODEL_TEXT_BYTES]; /* the server's words */
 };
 /* The commit's message gets `[skip ci]` in its subject on a direct push, and the trailer

@@ -115,8 +115,9 @@ int report_markdown(const struct report *report, struct buf *out, struct err *er
         return err_set(err, ERR_INTERNAL, "the report is longer than %d bytes",
                        REPORT_MAX_BYTES);
     buf_add(out, text.data, text.len);
-    return out->failed ? err_set(err, ERR_LIMIT, "the report is longer than %zu bytes", out->max)
-                       : 0;
+    return out->failed
+               ? err_set(err, ERR_LIMIT, "the report is longer than %zu bytes", out->max)
+               : 0;
 }
 
 /* ---- one line ---- */

@@ -14,16 +14,16 @@ enum { REPORT_MAX_BYTES = 65000 };
 struct report {
     const struct job *job;
     const struct comparison *comparison;
-    const struct samples *samples;       /* NULL: nothing was measured */
-    const struct baseline *baseline;     /* NULL: none */
-    const struct rule *rule;             /* NULL: not known (config unreadable) */
+    const struct samples *samples;         /* NULL: nothing was measured */
+    const struct baseline *baseline;       /* NULL: none */
+    const struct rule *rule;               /* NULL: not known (config unreadable) */
     const struct calibration *calibration; /* NULL: none. Looked for where the rule is known */
-    const char *calibration_problem;     /* why there is none that can be used; or NULL */
-    const char *log;                     /* last lines of a failed build; NULL: none */
+    const char *calibration_problem;       /* why there is none that can be used; or NULL */
+    const char *log;                       /* last lines of a failed build; NULL: none */
     size_t log_len;
-    const char *const *notes;            /* lines such as "no baseline for cpu yet …" */
+    const char *const *notes; /* lines such as "no baseline for cpu yet …" */
     size_t note_count;
-    const char *timing;                  /* "build 3.1 s (cached anchor), bench 12 s"; or NULL */
+    const char *timing; /* "build 3.1 s (cached anchor), bench 12 s"; or NULL */
 };
 
 /* First line of our comments: `<!-- ratchet:v1 device=SLUG -->`. */

@@ -8,8 +8,7 @@ static void write_reproduce(const struct report_view *view, struct buf *out)
 {
     const struct job *job = view->report->job;
     if (job == NULL || job->kind == JOB_PROMOTE || !parts_is_commit(job->head) ||
-        !parts_is_commit(job->base) ||
-        !model_name_ok(view->report->comparison->device.slug))
+        !parts_is_commit(job->base) || !model_name_ok(view->report->comparison->device.slug))
         return;
     buf_addf(out,
              "- See it yourself, on a machine of this kind:\n\n  ```sh\n"
@@ -21,14 +20,16 @@ static void next_regressed(const struct report_view *view, struct buf *out)
 {
     write_reproduce(view, out);
     if (parts_is_pull_request(view))
-        buf_adds(out, "- Worth its price? Somebody who may write to this repository can accept "
-                      "the loss with the label `" ACCEPT_LABEL "`. It takes effect at the "
-                      "promotion after the merge, under that person's name; this check stays "
-                      "regressed.\n");
+        buf_adds(out,
+                 "- Worth its price? Somebody who may write to this repository can accept "
+                 "the loss with the label `" ACCEPT_LABEL "`. It takes effect at the "
+                 "promotion after the merge, under that person's name; this check stays "
+                 "regressed.\n");
     else if (parts_is_promotion(view))
-        buf_adds(out, "- The baseline stays where it is. To accept the loss, put the label "
-                      "`" ACCEPT_LABEL "` on the pull request that brought it and run this job "
-                      "again, or name it: `ratchet promote --accept CONFIG --by NAME`.\n");
+        buf_adds(out,
+                 "- The baseline stays where it is. To accept the loss, put the label "
+                 "`" ACCEPT_LABEL "` on the pull request that brought it and run this job "
+                 "again, or name it: `ratchet promote --accept CONFIG --by NAME`.\n");
 }
 
 /* What helps beyond whose fault it is: a sentence for each clause that there is, of the whole or
@@ -40,18 +41,21 @@ static void write_hints(const struct report_view *view, struct buf *out)
         const char *words;
     } hints[] = {
         {CLAUSE_BUILD_FAILED, "What the build said is at the end of the log"},
-        {CLAUSE_BAD_PATH, "Each `path` of `[kernel]` in `ci/ratchet.conf` has to name a file or "
-                          "folder of the commit, letter for letter"},
-        {CLAUSE_BAD_RECIPE, "`[build]` of `ci/ratchet.conf` is read from the very commit that is "
-                            "built: mend it there"},
+        {CLAUSE_BAD_PATH,
+         "Each `path` of `[kernel]` in `ci/ratchet.conf` has to name a file or "
+         "folder of the commit, letter for letter"},
+        {CLAUSE_BAD_RECIPE,
+         "`[build]` of `ci/ratchet.conf` is read from the very commit that is "
+         "built: mend it there"},
         {CLAUSE_BAD_CONFIG, "`ci/ratchet.conf` is read from the base commit: mend it there"},
         {CLAUSE_NOT_MEASURED, "The baseline has it: measure it, or take it out of main's "
                               "`ci/ratchet.conf`, and the next promotion retires it"},
         {CLAUSE_BELOW_CLOCK, "One launch is shorter than the clock can see: guard a larger "
                              "problem in its place"},
-        {CLAUSE_ANCHOR_UNBUILT, "No recipe builds the anchor's kernel on this host any more: once "
-                                "main's own is recorded (`ratchet promote --accept CONFIG --by "
-                                "NAME`), checks claim again"},
+        {CLAUSE_ANCHOR_UNBUILT,
+         "No recipe builds the anchor's kernel on this host any more: once "
+         "main's own is recorded (`ratchet promote --accept CONFIG --by "
+         "NAME`), checks claim again"},
         {CLAUSE_GAPS, "A process that ended early has no samples of some arm: look for why in "
                       "the log. New rounds may fill the gaps; gaps that stay never pass"},
     };
@@ -61,8 +65,9 @@ static void write_hints(const struct report_view *view, struct buf *out)
         if (hints[i].clause == CLAUSE_BUILD_FAILED && view->report->log_len == 0)
             continue;
         if (parts_is_whole(view) ? view->report->comparison->clause == hints[i].clause
-                             : parts_names(view, hints[i].clause, &names) > 0)
-            buf_addf(out, "- %s%s%s.\n", names.data, names.len > 0 ? ": " : "", hints[i].words);
+                                 : parts_names(view, hints[i].clause, &names) > 0)
+            buf_addf(out, "- %s%s%s.\n", names.data, names.len > 0 ? ": " : "",
+                     hints[i].words);
     }
 }
 
@@ -70,9 +75,10 @@ static void next_unclear(const struct report_view *view, struct buf *out)
 {
     enum clause clause = view->count > 0 ? view->rows[0]->clause : CLAUSE_NONE;
     if (clause == CLAUSE_MARKED && view->rows[0]->fault == FAULT_PR) {
-        buf_addf(out, "- It is %s's own code that disturbs the measuring host, and another run of "
-                      "it will show the same: look for threads beyond those it is given, and for "
-                      "waiting that keeps a processor busy.\n",
+        buf_addf(out,
+                 "- It is %s's own code that disturbs the measuring host, and another run of "
+                 "it will show the same: look for threads beyond those it is given, and for "
+                 "waiting that keeps a processor busy.\n",
                  parts_subject(view));
     } else if (clause != CLAUSE_ANCHOR_UNBUILT) { /* that lasts: see hints */
         buf_adds(out, "- Run this job again for a second look with fresh processes, best when "
@@ -95,7 +101,8 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
     bool pull_request = parts_is_pull_request(view), whole = parts_is_whole(view);
     enum fault fault = whole ? comparison->fault : view->rows[0]->fault;
     enum clause clause = whole ? comparison->clause : view->rows[0]->clause;
-    bool lasting = clause == CLAUSE_NOT_MEASURED || clause == CLAUSE_BELOW_CLOCK; /* see hints */
+    bool lasting = clause == CLAUSE_NOT_MEASURED ||
+                   clause == CLAUSE_BELOW_CLOCK; /* see hints */
     switch (fault) {
     case FAULT_NONE:
         buf_adds(out, lasting ? "" : "- Run this job again.\n");
@@ -106,10 +113,11 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
         break;
     case FAULT_BASE:
         buf_addf(out, "- The base branch has to be fixed first%s.\n",
-                 pull_request ? ": this pull request is not at fault, and cannot be judged until "
-                                "then. If it is what mends the base branch, it has to be merged "
-                                "past this check"
-                              : "");
+                 pull_request
+                     ? ": this pull request is not at fault, and cannot be judged until "
+                       "then. If it is what mends the base branch, it has to be merged "
+                       "past this check"
+                     : "");
         break;
     case FAULT_HOST:
         buf_addf(out, "- Nothing to fix in %s.%s\n", subject,
@@ -131,8 +139,9 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
 static void next_improved(const struct report_view *view, struct buf *out)
 {
     if (parts_is_pull_request(view))
-        buf_adds(out, "- Nothing. After the merge, main is measured again in two runs, and only "
-                      "those move the anchor.\n");
+        buf_adds(out,
+                 "- Nothing. After the merge, main is measured again in two runs, and only "
+                 "those move the anchor.\n");
 }
 
 static void next_held(const struct report_view *view, struct buf *out)

@@ -47,7 +47,8 @@ static void write_stored(const struct report_view *view, struct buf *out)
     const struct config_verdict *row = NULL;
     for (size_t i = 0; i < view->count; i++)
         if (view->rows[i]->stored.known &&
-            (row == NULL || (lines_disagree(view, view->rows[i]) && !lines_disagree(view, row))))
+            (row == NULL ||
+             (lines_disagree(view, view->rows[i]) && !lines_disagree(view, row))))
             row = view->rows[i];
     if (row == NULL)
         return;
@@ -63,8 +64,9 @@ static void write_stored(const struct report_view *view, struct buf *out)
     buf_addc(out, '.');
     if (lines_disagree(view, row)) {
         size_t facts = table_environment_differs(view);
-        buf_addf(out, " **The two lines disagree**: the anchor drifted, and %zu %s of the "
-                      "environment %s from the baseline's (below).",
+        buf_addf(out,
+                 " **The two lines disagree**: the anchor drifted, and %zu %s of the "
+                 "environment %s from the baseline's (below).",
                  facts, facts == 1 ? "fact" : "facts", facts == 1 ? "differs" : "differ");
     }
     buf_addc(out, '\n');
@@ -137,8 +139,9 @@ static void write_provoked(const struct report_view *view, struct buf *out)
         others = arm != most && rounds[arm] > others ? rounds[arm] : others;
     if (most >= ARM_OTHER || rounds[most] < LEAST || rounds[most] < TIMES * others)
         return;
-    buf_addf(out, " **Of %zu marked rounds, %s was at work in %zu**, and no other arm in more "
-                  "than %zu.",
+    buf_addf(out,
+             " **Of %zu marked rounds, %s was at work in %zu**, and no other arm in more "
+             "than %zu.",
              marked, arm_name((enum arm)most), rounds[most], others);
 }
 
@@ -262,16 +265,18 @@ void report_folded(const struct report_view *view, struct buf *out)
         buf_adds(out, "\n<details><summary>How sure: deciding intervals, control, stored "
                       "samples, effect sizes</summary>\n");
         table_evidence(view, out, EVIDENCE_BUDGET);
-        buf_adds(out, "\nReplicates are fresh processes in which all arms take turns on the "
-                      "same buffers. Effect sizes and p are taken over the replicates' medians."
-                      "\n\n</details>\n");
+        buf_adds(out,
+                 "\nReplicates are fresh processes in which all arms take turns on the "
+                 "same buffers. Effect sizes and p are taken over the replicates' medians."
+                 "\n\n</details>\n");
     }
     if (table_has_speed(view)) {
         buf_adds(out, "\n<details><summary>Speed: throughput, bandwidth, memory</summary>\n");
         table_speed(view, out, SPEED_BUDGET);
-        buf_adds(out, "\nOperations are 4·B·H·D for every pair of query and key that the mask "
-                      "leaves visible; compulsory bytes are Q, K and V read once and O written "
-                      "once.");
+        buf_adds(out,
+                 "\nOperations are 4·B·H·D for every pair of query and key that the mask "
+                 "leaves visible; compulsory bytes are Q, K and V read once and O written "
+                 "once.");
         table_peaks(view, out);
         buf_adds(out, "\n\n</details>\n");
     }
@@ -369,7 +374,10 @@ static void write_rule(const struct rule *rule, struct buf *out)
     if (rule->look_count > 1) {
         buf_adds(out, "looks at ");
         for (unsigned i = 0; i < rule->look_count && i < RULE_LOOKS_MAX; i++)
-            buf_addf(out, "%s%u", i == 0 ? "" : i + 1 == rule->look_count ? " and " : ", ",
+            buf_addf(out, "%s%u",
+                     i == 0                      ? ""
+                     : i + 1 == rule->look_count ? " and "
+                                                 : ", ",
                      rule->looks[i]);
         buf_adds(out, " replicates and for ");
     }
@@ -407,8 +415,9 @@ static void write_calibration(const struct calibration *calibration, const struc
                               struct buf *out)
 {
     char text[FIGURE_BYTES];
-    buf_addf(out, "Calibrated on this device on %.10s: of %llu checks of identical code, drawn "
-                  "from %u processes, %llu (",
+    buf_addf(out,
+             "Calibrated on this device on %.10s: of %llu checks of identical code, drawn "
+             "from %u processes, %llu (",
              calibration->recorded, calibration->checks, calibration->processes,
              calibration->wrong);
     write_rate(out, (double)calibration->wrong / (double)calibration->checks, false);
@@ -422,8 +431,8 @@ static void write_calibration(const struct calibration *calibration, const struc
         buf_adds(out, "no change that was tried is seen in 95% of checks.");
     if (rule != NULL && !same_rule(calibration, rule))
         buf_addf(out, " That was with another rule: ±%s at %g%%, up to %u replicates.",
-                 figure_share(text, calibration->threshold),
-                 100 * calibration->confidence, calibration->budget);
+                 figure_share(text, calibration->threshold), 100 * calibration->confidence,
+                 calibration->budget);
 }
 
 void report_footer(const struct report_view *view, struct buf *out)

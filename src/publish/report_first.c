@@ -11,10 +11,8 @@
 static const char *whose(const struct report_view *view, enum fault fault)
 {
     static const char *const words[] = {
-        [FAULT_NONE] = "nobody's",
-        [FAULT_PR] = "the pull request's",
-        [FAULT_BASE] = "the base branch's",
-        [FAULT_HOST] = "the measuring host's",
+        [FAULT_NONE] = "nobody's",          [FAULT_PR] = "the pull request's",
+        [FAULT_BASE] = "the base branch's", [FAULT_HOST] = "the measuring host's",
         [FAULT_US] = "Ratchet's own",
     };
     if (fault == FAULT_PR && !parts_is_pull_request(view))
@@ -45,8 +43,9 @@ static void write_code(const struct report_view *view, const struct config_verdi
 {
     const struct config_samples *samples = parts_samples(view, row);
     const struct baseline *baseline = view->report->baseline;
-    const struct baseline_config *stored =
-        baseline == NULL ? NULL : baseline_find(baseline, row->config.name);
+    const struct baseline_config *stored = baseline == NULL
+                                               ? NULL
+                                               : baseline_find(baseline, row->config.name);
     if (samples == NULL || stored == NULL || stored->code[0] == '\0' ||
         samples->arms[ARM_ANCHOR].code[0] == '\0')
         return;
@@ -166,8 +165,9 @@ static void first_gaps(const struct report_view *view, const struct config_verdi
     buf_addf(out, " is %s: samples are missing", verdict_name(row->verdict));
     if (parts_missing(row, &missing))
         buf_addf(out, " (%s)", missing.data);
-    buf_addf(out, ", and what is missing never counts in favour of %s. Find out why, and run "
-                  "this job again.**",
+    buf_addf(out,
+             ", and what is missing never counts in favour of %s. Find out why, and run "
+             "this job again.**",
              parts_subject(view));
     write_reason(out, row);
 }

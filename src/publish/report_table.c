@@ -84,7 +84,7 @@ static void rows(struct table *table,
 
 /* One sign for each, behind the word: the word is what counts. */
 static const char *const signs[] = {
-    [VERDICT_HELD] = "✓",       [VERDICT_IMPROVED] = "▼", [VERDICT_UNCLEAR] = "?",
+    [VERDICT_HELD] = "✓",       [VERDICT_IMPROVED] = "▼",  [VERDICT_UNCLEAR] = "?",
     [VERDICT_UNMEASURED] = "–", [VERDICT_REGRESSED] = "▲",
 };
 
@@ -104,9 +104,10 @@ static void verdict_cell(const struct report_view *view, const struct config_ver
 static void change_cell(const struct report_view *view, const struct config_verdict *row,
                         struct buf *out)
 {
-    static const char *const beside[] = {
-        [AGAINST_NONE] = "", [AGAINST_ANCHOR] = "", [AGAINST_BASE] = " against base",
-        [AGAINST_STORED] = " against stored samples"};
+    static const char *const beside[] = {[AGAINST_NONE] = "",
+                                         [AGAINST_ANCHOR] = "",
+                                         [AGAINST_BASE] = " against base",
+                                         [AGAINST_STORED] = " against stored samples"};
     char text[FIGURE_BYTES];
     buf_adds(out, " | ");
     if (parts_identical(view, row))
@@ -132,9 +133,10 @@ static void own_cell(const struct report_view *view, const struct config_verdict
                      struct buf *out)
 {
     char text[FIGURE_BYTES];
-    buf_addf(out, " | %s", row->own.known              ? figure_change(text, &row->own)
-                           : base_is_anchor(view, row) ? "the same"
-                                                       : "–");
+    buf_addf(out, " | %s",
+             row->own.known              ? figure_change(text, &row->own)
+             : base_is_anchor(view, row) ? "the same"
+                                         : "–");
 }
 
 /* Has head a time that its clock can tell? */
@@ -172,9 +174,12 @@ static void verdict_row(const struct report_view *view, const struct config_verd
 static void verdict_header(struct table *table)
 {
     bool pr = table->view->report->job != NULL && table->view->report->job->pr > 0;
-    const char *const names[] = {"config", "verdict", "change, 95% interval",
+    const char *const names[] = {"config",
+                                 "verdict",
+                                 "change, 95% interval",
                                  pr ? "added by this pull request" : "head against base",
-                                 "median per launch", "replicates"};
+                                 "median per launch",
+                                 "replicates"};
     header(table, names, 6);
 }
 
@@ -278,10 +283,16 @@ static void evidence_row(const struct report_view *view, const struct config_ver
 
 void table_evidence(const struct report_view *view, struct buf *out, size_t budget)
 {
-    static const char *const names[] = {
-        "config",    "deciding interval", "control arm", "against stored samples",
-        "anchor's drift", "Hedges' g",    "Cliff's delta", "p",
-        "medians' intervals overlap", "judged of attempts"};
+    static const char *const names[] = {"config",
+                                        "deciding interval",
+                                        "control arm",
+                                        "against stored samples",
+                                        "anchor's drift",
+                                        "Hedges' g",
+                                        "Cliff's delta",
+                                        "p",
+                                        "medians' intervals overlap",
+                                        "judged of attempts"};
     struct table table = begin(view, out, budget);
     header(&table, names, sizeof names / sizeof names[0]);
     rows(&table, has_evidence, evidence_row);
@@ -317,8 +328,9 @@ static void problem_cell(const struct problem *problem, struct buf *out)
 static const struct peaks *peaks_of(const struct report_view *view)
 {
     const struct samples *samples = view->report->samples;
-    const char *capability =
-        samples == NULL ? NULL : environment_get(&samples->environment, "compute_capability");
+    const char *capability = samples == NULL ? NULL
+                                             : environment_get(&samples->environment,
+                                                               "compute_capability");
     return capability == NULL ? NULL : peaks_find(samples->device.name, capability);
 }
 
@@ -359,9 +371,10 @@ static void speed_row(const struct report_view *view, const struct config_verdic
     bool tensor = problem->dtype != DTYPE_FP32;
     char text[FIGURE_BYTES];
     problem_cell(problem, out);
-    buf_addf(out, " | %s", row->median_ns[from] > 0
-                               ? figure_rate(text, operations / row->median_ns[from], "FLOP/s")
-                               : "–");
+    buf_addf(out, " | %s",
+             row->median_ns[from] > 0
+                 ? figure_rate(text, operations / row->median_ns[from], "FLOP/s")
+                 : "–");
     rate_cell(out, operations / ns, "FLOP/s",
               peaks != NULL && tensor ? 1000 * peaks->fp16_tflop_s : 0, "above the peak");
     rate_cell(out, figure_compulsory_bytes(problem) / ns, "B/s",
@@ -383,8 +396,9 @@ void table_peaks(const struct report_view *view, struct buf *out)
         buf_addf(out, " Shares are of the vendor's peaks: %g TFLOP/s of dense fp16, %g GB/s.",
                  peaks->fp16_tflop_s, peaks->dram_gb_s);
         if (any(view, is_from_cache))
-            buf_adds(out, " Bandwidth beyond DRAM's is from cache: inputs were still in L2 when "
-                          "the kernel read them again.");
+            buf_adds(out,
+                     " Bandwidth beyond DRAM's is from cache: inputs were still in L2 when "
+                     "the kernel read them again.");
     } else if (samples != NULL &&
                environment_get(&samples->environment, "compute_capability") != NULL) {
         buf_adds(out, " The peaks of this device are not in our table: no shares.");
@@ -393,8 +407,8 @@ void table_peaks(const struct report_view *view, struct buf *out)
 
 void table_speed(const struct report_view *view, struct buf *out, size_t budget)
 {
-    static const char *const names[] = {"config", "problem", "before", "head",
-                                        "head, compulsory bytes", "head, peak memory"};
+    static const char *const names[] = {
+        "config", "problem", "before", "head", "head, compulsory bytes", "head, peak memory"};
     struct table table = begin(view, out, budget);
     header(&table, names, sizeof names / sizeof names[0]);
     rows(&table, is_timed, speed_row);
@@ -416,10 +430,9 @@ static const struct baseline_config *differs(const struct report_view *view, con
     const struct baseline_config *found = NULL;
     *known = false;
     for (size_t i = 0; view->report->baseline != NULL && i < view->count; i++) {
-        const struct baseline_config *stored =
-            baseline_find(view->report->baseline, view->rows[i]->config.name);
-        const char *then =
-            stored == NULL ? NULL : environment_get(&stored->environment, name);
+        const struct baseline_config *stored = baseline_find(view->report->baseline,
+                                                             view->rows[i]->config.name);
+        const char *then = stored == NULL ? NULL : environment_get(&stored->environment, name);
         if (then == NULL)
             continue;
         *known = true;
@@ -453,8 +466,10 @@ size_t table_differences(const struct report_view *view, const struct config_ver
 {
     enum { NAME_BYTES = 60, VALUE_BYTES = 80 };
     const struct report *report = view->report;
-    const struct baseline_config *stored =
-        report->baseline == NULL ? NULL : baseline_find(report->baseline, row->config.name);
+    const struct baseline_config *stored = report->baseline == NULL
+                                               ? NULL
+                                               : baseline_find(report->baseline,
+                                                               row->config.name);
     size_t count = 0;
     for (size_t i = 0; report->samples != NULL && stored != NULL &&
                        i < report->samples->environment.count && i < FACTS_MAX;

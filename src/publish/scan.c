@@ -13,7 +13,9 @@ static uint32_t decode(const char **at, const char *end)
     static const struct {
         unsigned char mask, lead, more;
         uint32_t least;
-    } forms[] = {{0x80, 0x00, 0, 0}, {0xe0, 0xc0, 1, 0x80}, {0xf0, 0xe0, 2, 0x800},
+    } forms[] = {{0x80, 0x00, 0, 0},
+                 {0xe0, 0xc0, 1, 0x80},
+                 {0xf0, 0xe0, 2, 0x800},
                  {0xf8, 0xf0, 3, 0x10000}};
     unsigned char first = (unsigned char)*(*at)++;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
