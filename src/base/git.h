@@ -129,13 +129,19 @@ MUST_CHECK int git_each_submodule(struct git_repo *repo, const char *sha,
                                               const char *commit, struct err *err),
                                   void *context, struct err *err);
 
-/* Call `each` for every file of a part that has at most `max` bytes. */
-MUST_CHECK int git_each_file(struct git_repo *repo, const char *sha,
-                             const struct git_part *part, const struct git_tree_limits *limits,
-                             size_t max,
-                             int (*each)(void *context, const char *path, const char *bytes,
-                                         size_t len, struct err *err),
-                             void *context, struct err *err);
+struct git_file {
+    const char *path;
+    const char *bytes; /* NULL: more than were asked for */
+    size_t len;
+    bool link; /* the bytes are where it leads */
+};
+/* Call `each` for every file of a part, with its bytes where they are at most `max`. Submodules
+ * that the part does not list are passed over. */
+MUST_CHECK int
+git_each_file(struct git_repo *repo, const char *sha, const struct git_part *part,
+              const struct git_tree_limits *limits, size_t max,
+              int (*each)(void *context, const struct git_file *file, struct err *err),
+              void *context, struct err *err);
 
 /* Do the trees of two commits differ below any of the `count` paths (files or folders)?
  * `first`, if not NULL, gets the first path that differs. */

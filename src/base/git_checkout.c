@@ -28,8 +28,7 @@ struct walk {
     bool in_submodule;
     /* The first pass shows files of at most `max` bytes, or submodules instead of entering
      * them, to whoever asks. */
-    int (*file)(void *context, const char *path, const char *bytes, size_t len,
-                struct err *err);
+    int (*file)(void *context, const struct git_file *file, struct err *err);
     int (*submodule)(void *context, const char *path, const char *commit, struct err *err);
     void *context;
     size_t max;
@@ -172,18 +171,22 @@ static void leave_submodule(struct walk *walk, const struct outside *outside)
 static int check_tree(struct walk *walk, const git_oid *oid, enum reach how, unsigned depth,
                       struct err *err);
 
-static int show_file(struct walk *walk, const git_oid *oid, struct err *err)
+static int show_file(struct walk *walk, const git_oid *oid, size_t size, bool link,
+                     struct err *err)
 {
     LIB_AUTO(blob) *blob = NULL;
-    git_error_clear();
-    int code = git_blob_lookup(&blob, walk->lib, oid);
-    if (code < 0)
-        return gitlib_error(err, code, "cannot read `%s`", walk->path);
-    return walk->file(walk->context, walk->path, git_blob_rawcontent(blob),
-                      (size_t)git_blob_rawsize(blob), err);
+    struct git_file file = {.path = walk->path, .len = size, .link = link};
+    if (size <= walk->max) {
+        git_error_clear();
+        int code = git_blob_lookup(&blob, walk->lib, oid);
+        if (code < 0)
+            return gitlib_error(err, code, "cannot read `%s`", walk->path);
+        file.bytes = git_blob_rawcontent(blob);
+    }
+    return walk->file(walk->context, &file, err);
 }
 
-static int check_blob(struct walk *walk, const git_oid *oid, struct err *err)
+static int check_blob(struct walk *walk, const git_oid *oid, bool link, struct err *err)
 {
     size_t size;
     if (object_size(walk, oid, GIT_OBJECT_BLOB, &size, err) != 0)
@@ -192,7 +195,15 @@ static int check_blob(struct walk *walk, const git_oid *oid, struct err *err)
         return err_set(err, ERR_LIMIT, "the tree has more than %llu bytes, `%s` passes that",
                        walk->limits->bytes, walk->path);
     walk->bytes += size;
-    return walk->file == NULL || size > walk->max ? 0 : show_file(walk, oid, err);
+    return walk->file == NULL ? 0 : show_file(walk, oid, size, link, err);
+}
+
+static bool is_listed(const struct walk *walk)
+{
+    for (size_t i = 0; i < walk->part->submodule_count; i++)
+        if (strcmp(walk->part->submodules[i].path, walk->path) == 0)
+            return true;
+    return false;
 }
 
 static int check_submodule(struct walk *walk, const git_oid *pinned, enum reach how,
@@ -200,6 +211,8 @@ static int check_submodule(struct walk *walk, const git_oid *pinned, enum reach 
 {
     struct outside outside = {0};
     git_oid tree;
+    if (walk->file != NULL && !is_listed(walk))
+        return 0;
     if (walk->submodule != NULL) {
         char sha[GIT_SHA_BYTES];
         git_oid_tostr(sha, sizeof sha, pinned);
@@ -230,7 +243,7 @@ static int check_entry(struct walk *walk, const git_tree_entry *entry, enum reac
     case GIT_FILEMODE_BLOB:
     case GIT_FILEMODE_BLOB_EXECUTABLE:
     case GIT_FILEMODE_LINK:
-        return check_blob(walk, oid, err);
+        return check_blob(walk, oid, mode == GIT_FILEMODE_LINK, err);
     case GIT_FILEMODE_COMMIT:
         return check_submodule(walk, oid, how, depth + 1, err);
     default:
@@ -462,8 +475,7 @@ int git_each_submodule(struct git_repo *repo, const char *sha, const struct git_
 
 int git_each_file(struct git_repo *repo, const char *sha, const struct git_part *part,
                   const struct git_tree_limits *limits, size_t max,
-                  int (*each)(void *context, const char *path, const char *bytes, size_t len,
-                              struct err *err),
+                  int (*each)(void *context, const struct git_file *file, struct err *err),
                   void *context, struct err *err)
 {
     WALK_AUTO walk = {0};

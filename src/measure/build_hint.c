@@ -4,19 +4,12 @@
 #include "measure/build_hint.h"
 
 #include "base/file.h"
-#include "base/leftover.h"
 #include "measure/checkout.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    WORD_BYTES = 512,
-    FOLDERS_MAX = 8,
-    LOG_WORDS_MAX = 500,
-    MARKED_BYTES_MAX = 1 << 20,
-    MARKED_MAX = 64
-};
+enum { WORD_BYTES = 512, FOLDERS_MAX = 8, LOG_WORDS_MAX = 500 };
 
 /* A tree may be as wide and a recipe as long as a stranger likes, and this is our own time. */
 #define FOLDER_BYTES_MAX (64ull << 20)
@@ -406,6 +399,14 @@ static void hint_of_make(const struct look *look, char hint[BUILD_HINT_BYTES])
             not_under(found, hint);
 }
 
+/* A line of the log, cut where it is longer; returns where the next one begins. */
+static const char *log_line(const char *at, char *line, size_t size)
+{
+    size_t len = strcspn(at, "\n");
+    snprintf(line, size, "%.*s", (int)(len < size ? len : size - 1), at);
+    return at + len + (at[len] == '\n');
+}
+
 static void hint_of_log(const struct build_request *request, const char *log,
                         char hint[BUILD_HINT_BYTES])
 {
@@ -415,10 +416,7 @@ static void hint_of_log(const struct build_request *request, const char *log,
         return;
     for (const char *at = log; *at != '\0' && hint[0] == '\0';) {
         char line[4096];
-        size_t len = strcspn(at, "\n");
-        snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1),
-                 at);
-        at += len + (at[len] == '\n');
+        at = log_line(at, line, sizeof line);
         if (strncmp(line, "$ ", 2) == 0)
             continue; /* the command itself */
         if (misses_a_file(line))
@@ -429,48 +427,69 @@ static void hint_of_log(const struct build_request *request, const char *log,
     }
 }
 
-struct marked {
-    const char *log;
-    char hint[BUILD_HINT_BYTES];
-    bool named; /* the log names the file of the hint */
-    unsigned count;
+/* ---- a file that is missed by its name alone ---- */
+
+enum { MISSED_MAX = 16 };
+
+/* Names that the log misses, and where else in the tree there are files of such a name. */
+struct missed {
+    const struct build_request *request;
+    char names[MISSED_MAX][WORD_BYTES];
+    char where[MISSED_MAX][WORD_BYTES]; /* the first one that the build did not see, or "" */
+    bool here[MISSED_MAX];              /* the build saw one: it is not listed wrongly */
+    size_t count;
 };
 
-static int look_at_file(void *context, const char *path, const char *bytes, size_t len,
-                        struct err *err)
+static void add_missed(struct missed *missed, const char *line)
 {
-    struct marked *marked = context;
-    size_t line;
+    char word[WORD_BYTES];
+    for (const char *at = line; next_word(&at, log_ends, word);) {
+        size_t i = 0;
+        while (i < missed->count && strcmp(missed->names[i], word) != 0)
+            i++;
+        if (i == missed->count && i < MISSED_MAX && strchr(word, '.') != NULL &&
+            word[0] != '/' && word[strspn(word, "./")] != '\0')
+            memcpy(missed->names[missed->count++], word, sizeof word);
+    }
+}
+
+static int look_for_name(void *context, const struct git_file *file, struct err *err)
+{
+    struct missed *missed = context;
     (void)err;
-    const char *leftover = leftover_find(bytes, len, &line);
-    if (leftover != NULL && /* no text, or a line drawn under a heading */
-        (memchr(bytes, '\0', len) != NULL ||
-         (bytes[0] != 'v' && memmem(bytes, len, "<<<<<<<", 7) == NULL)))
-        leftover = NULL;
-    if (leftover == NULL || marked->named || marked->count++ >= MARKED_MAX)
-        return 0;
-    bool named = strstr(marked->log, path) != NULL;
-    if (marked->hint[0] != '\0' && !named)
-        return 0;
-    marked->named = named;
-    snprintf(marked->hint, sizeof marked->hint, "`%.250s`, line %zu: %s", path, line,
-             leftover);
+    for (size_t i = 0; i < missed->count; i++) {
+        size_t len = strlen(missed->names[i]), whole = strlen(file->path);
+        if (whole <= len || file->path[whole - len - 1] != '/' ||
+            strcmp(file->path + whole - len, missed->names[i]) != 0)
+            continue;
+        if (seen(missed->request, file->path))
+            missed->here[i] = true;
+        else if (missed->where[i][0] == '\0' && whole < WORD_BYTES)
+            memcpy(missed->where[i], file->path, whole + 1);
+    }
     return 0;
 }
 
-static void hint_of_files(const struct build_request *request, const char *log,
+/* An include path is no part of a message: `attention.h` may be any file of that name. */
+static void hint_of_names(const struct build_request *request, const char *log,
                           char hint[BUILD_HINT_BYTES])
 {
-    struct marked marked = {.log = log};
-    struct git_part part = {.paths = request->paths, .path_count = request->path_count};
-    if (request->submodules != NULL) {
-        part.submodules = request->submodules->list;
-        part.submodule_count = request->submodules->count;
-    }
+    static const char *const top[] = {""};
+    const struct git_part whole = {.paths = top, .path_count = 1};
     struct git_tree_limits limits = checkout_limits(request->limits);
-    if (git_each_file(request->repo, request->commit, &part, &limits, MARKED_BYTES_MAX,
-                      look_at_file, &marked, NULL) == 0)
-        memcpy(hint, marked.hint, sizeof marked.hint);
+    struct missed missed = {.request = request};
+    for (const char *at = log; *at != '\0';) {
+        char line[4096];
+        at = log_line(at, line, sizeof line);
+        if (strncmp(line, "$ ", 2) != 0 && misses_a_file(line))
+            add_missed(&missed, line);
+    }
+    if (missed.count == 0 || git_each_file(request->repo, request->commit, &whole, &limits, 0,
+                                           look_for_name, &missed, NULL) != 0)
+        return;
+    for (size_t i = 0; i < missed.count && hint[0] == '\0'; i++)
+        if (missed.where[i][0] != '\0' && !missed.here[i])
+            not_under(missed.where[i], hint);
 }
 
 void build_hint_failure(const struct build_request *request, const char *log,
@@ -479,7 +498,9 @@ void build_hint_failure(const struct build_request *request, const char *log,
     hint[0] = '\0';
     hint_of_log(request, log, hint);
     if (hint[0] == '\0')
-        hint_of_files(request, log, hint);
+        hint_of_names(request, log, hint);
+    if (hint[0] == '\0')
+        build_hint_files(request, log, hint);
     if (hint[0] == '\0' && find_in_command(request, false, hint, NULL) < 0)
         hint[0] = '\0';
 }

@@ -22,4 +22,9 @@ MUST_CHECK int build_hint_command(const struct build_request *request,
 void build_hint_failure(const struct build_request *request, const char *log,
                         char hint[BUILD_HINT_BYTES]);
 
+/* … the part of it that looks at the files which the build saw: one is a pointer of Git LFS, or has a
+ * conflict marker, or is a link that the log names. */
+void build_hint_files(const struct build_request *request, const char *log,
+                      char hint[BUILD_HINT_BYTES]);
+
 #endif

@@ -94,8 +94,17 @@ static bool put_all(void)
            put("far/src/a/deep/d.c", "#include \"../../common/far.h\"\n") &&
            put("far/src/a/deep/gone.c", "#include \"../top.h\"\n") &&
            put("far/src/a/one.c", "#include \"beside.h\"\n") &&
+           put("far/src/a/bare.c", "#include \"far.h\"\n") &&
+           put("far/src/a/deep/up.c", "#include \"beside.h\"\n") &&
            put("far/src/common/far.h", "") && put("Makefile", "cpu:\n\ttrue\n") &&
            put("README", "first\n") && put("k.c", "not this one\n");
+}
+
+static bool link_to(const char *target, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/tree/%s", temp, name);
+    return symlink(target, path) == 0;
 }
 
 static bool set_up(void)
@@ -114,7 +123,7 @@ static bool set_up(void)
            commit(NULL, other_tree) && put("kernels/big.h", LFS) && put("notes/big.h", LFS) &&
            put("kernels/merged.h", "int a;\n\n<<<<<<< ours\nint b;\n=======\nint c;\n"
                                    ">>>>>>> theirs\n") &&
-           commit(NULL, marked);
+           link_to("../common/util.h", "kernels/linked.h") && commit(NULL, marked);
 }
 
 static bool open_repo(void)
@@ -621,6 +630,11 @@ static void test_far_hints(void)
     hinted_far("far/src/a", "echo \"No rule to make target '../common/far.h'\"; exit 1", common);
     /* a file of the same name elsewhere is not the one that is missed */
     hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/deep/gone.c", "1");
+    /* by its name alone, as a compiler says it that was not told where to look… */
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/bare.c", common);
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/bare.c 2>&1 | cat; exit 1", common);
+    /* …and where it is listed, and the command says too little */
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/deep/up.c", "1");
     /* beside its includer, where the path is a file */
     hinted_far("far/src/a/one.c", "gcc -c -o /tmp/x far/src/a/one.c",
                "1; `far/src/a/beside.h`: not under [kernel] path");
@@ -644,6 +658,8 @@ static void test_hints(void)
     hinted(marked, "gcc -include kernels/merged.h -c -o /tmp/x kernels/k.c",
            "1; `kernels/merged.h`, line 3: conflict marker `<<<<<<<`");
     hinted(marked, "exit 3", "3; `kernels/big.h`, line 1: pointer of Git LFS");
+    hinted(marked, "gcc -include kernels/linked.h -c -o /tmp/x kernels/k.c",
+           "1; `kernels/linked.h` is a link, which a build does not follow");
     tap_case("neither stops a build that does without");
     struct build_request request = request_for(COMPILE);
     request.commit = marked;
