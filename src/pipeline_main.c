@@ -318,32 +318,45 @@ static const struct config_verdict *next_bad(const struct comparison *check,
     return worst;
 }
 
-void pipeline_quote_main(struct pipeline *pipeline)
+static void quote(struct pipeline *pipeline, const struct main_verdict *main)
 {
-    MAIN_VERDICT_AUTO kept = {0};
     bool quoted[MODEL_CONFIGS_MAX] = {false};
     size_t more = 0;
     const struct comparison *check = &pipeline->comparison;
-    if (pipeline->repository == NULL || !pipeline->has_config ||
-        (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0) ||
-        !pipeline_load_main(pipeline, &kept) || !same_kernel(pipeline, kept.commit))
-        return;
-    if (kept.comparison.count == 0 && kept.comparison.verdict == VERDICT_UNMEASURED &&
+    if (main->comparison.count == 0 && main->comparison.verdict == VERDICT_UNMEASURED &&
         (check->count == 0 || check->clause == CLAUSE_IDENTICAL_CODE))
         pipeline_note(pipeline, "Main's own last verdict is unmeasured (at %.*s): %.300s.",
-                      SHORT_SHA, kept.commit, kept.comparison.reason);
+                      SHORT_SHA, main->commit, main->comparison.reason);
     for (size_t i = 0; i < MODEL_CONFIGS_MAX; i++) {
-        const struct config_verdict *row = next_bad(check, &kept.comparison, quoted);
+        const struct config_verdict *row = next_bad(check, &main->comparison, quoted);
         if (row == NULL)
             break;
         if (i >= QUOTED)
             more++;
         else if (is_lost(row))
-            quote_loss(pipeline, row, kept.commit);
+            quote_loss(pipeline, row, main->commit);
         else
-            quote_unmeasured(pipeline, row, kept.commit);
+            quote_unmeasured(pipeline, row, main->commit);
     }
     if (more > 0)
         pipeline_note(pipeline, "Main lost or could not be measured on %zu configs more.",
                       more);
+}
+
+void pipeline_quote_main(struct pipeline *pipeline)
+{
+    MAIN_VERDICT_AUTO kept = {0};
+    const struct comparison *check = &pipeline->comparison;
+    size_t before = pipeline->note_count;
+    if (!pipeline->has_config || (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0))
+        return;
+    if (pipeline->repository != NULL && pipeline_load_main(pipeline, &kept) &&
+        same_kernel(pipeline, kept.commit))
+        quote(pipeline, &kept);
+    else if (check->clause == CLAUSE_NOT_TOUCHED)
+        pipeline_note(pipeline,
+                      "No verdict on main's own kernel is kept here: whether it builds, "
+                      "is right and is as fast as its anchor was not looked at.");
+    for (size_t i = before; i < pipeline->note_count; i++)
+        pipeline_say(pipeline, "%s", pipeline->notes[i]);
 }

@@ -286,6 +286,11 @@ int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,
     if (copy.too_much)
         return err_set(err, ERR_LIMIT, "cannot copy from %s: more than %llu bytes came",
                        git_repository_path(from), max_bytes);
+    if (code == GIT_ENOTFOUND && git_repository_is_shallow(from) == 1)
+        return err_set(
+            err, ERR_HOST,
+            "%s is a shallow clone, and its history is needed: `git fetch --unshallow`",
+            git_repository_path(from));
     return code < 0 ? gitlib_error(err, code, "cannot copy from %s to %s",
                                    git_repository_path(from), git_repository_path(to))
                     : 0;

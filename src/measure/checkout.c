@@ -187,6 +187,12 @@ static int need_submodule(struct checkout_submodules *submodules, const struct p
                           const struct limits *limits, struct git_repo **repo, struct err *err)
 {
     const struct checkout_address *address = address_of(submodules, pinned->path);
+    if (submodules->folder[0] == '\0')
+        return err_set(err, ERR_INPUT,
+                       "submodule `%s` under [kernel] path: a check of a local repository "
+                       "fetches none; `--repository OWNER/NAME --pr N` does, from where "
+                       "ratchetd.conf says",
+                       pinned->path);
     if (address == NULL)
         return err_set(
             err, ERR_INPUT,

@@ -31,7 +31,8 @@ struct checkout_submodules {
         const char *url;  /* as in struct git_remote_spec, borrowed */
     } addresses[CHECKOUT_SUBMODULES_MAX];
     size_t address_count;
-    char folder[FILE_PATH_BYTES]; /* bare caches are made in it, one per address */
+    char folder[FILE_PATH_BYTES]; /* bare caches are made in it, one per address; "": none is
+                                   * fetched, of a local repository */
     struct git_submodule list[CHECKOUT_SUBMODULES_MAX]; /* for git_part; the repos are owned */
     size_t count;
 };

@@ -51,6 +51,9 @@ def verdicts():
     docs = host.check(repo, "docs")
     eq(docs.brief(), (0, "held"), "nothing of the kernel")
     has(json.dumps(docs.verdict), "kernel not touched", "why")
+    unknown = "No verdict on main's own kernel is kept here"
+    has(docs.file("report.md"), unknown, "what stays unknown is said")
+    has(docs.err, unknown, "also in the terminal")
     scene.branch(repo, "back", "right", onto="slow")
     back = host.check(repo, "back", "slow")
     eq(back.brief(), (0, "improved"), "and the other way round")

@@ -198,6 +198,15 @@ def from_anywhere():
                   env=host.env(), cwd=below)
     eq((run.code, run.out.splitlines()[0]), (0, "held on cpu: kernel not touched"), "and without --repo")
     eq(host.ratchet("verify", "--config", host.config, "--repo", below).code, 0, "verify, too")
+    shallow = os.path.join(lib.temp_dir(), "shallow")
+    repo.commit({"NEWS": "more words\n"}, "more", branch="main", onto="main")
+    repo.git("clone", "-q", "--depth", "1", "-b", "main", "file://" + repo.path, shallow)
+    other = scene.Host()
+    for words in (("verify",), ("check", "--head", "main")):
+        result = other.ratchet(*words, "--config", other.config, "--repo", shallow)
+        ok(result.code != 0, "a shallow clone: " + words[0])
+        has(result.err, "is a shallow clone, and its history is needed: `git fetch --unshallow`",
+            words[0] + " says so")
     eq(os.listdir(os.path.join(host.state, "repos")).__len__(), 1, "one cache for the one repository")
     result = host.ratchet("check", "--config", host.config, "--repo", lib.temp_dir())
     eq(result.code, 64, "where there is none")

@@ -44,8 +44,8 @@ def recipes_that_need_more():
         scene.kernel("right")})
     scene.branch(repo, "other", {"kernels/attention.c": '#include "util.h"\n' +
                                  scene.kernel("refactored")})
-    unmeasured(host.check(repo, "other"), "a folder of headers",
-               "`common`: not under [kernel] path")
+    unmeasured(host.check(repo, "other"), "a header in a folder that is named",
+               "`common/util.h`: not under [kernel] path")
 
 
 def a_namesake():
@@ -90,8 +90,8 @@ def submodules():
         repo.git("update-index", "--add", "--cacheinfo", "160000,%s,%s" % ("1" * 40, path))
         repo.git("commit", "-q", "-m", name)
     under = unmeasured(host.check(repo, "under"), "a submodule",
-                       "submodule `kernels/vendor` under [kernel] path: ratchetd.conf names no "
-                       "address for it")
+                       "submodule `kernels/vendor` under [kernel] path: a check of a local "
+                       "repository fetches none")
     lacks(json.dumps(under.verdict), "kernel not touched", "a submodule is part of the kernel")
     eq(host.check(repo, "beside").brief(), (0, "held"), "one beside is nobody's business")
 
