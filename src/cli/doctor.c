@@ -30,6 +30,7 @@ static void tell(struct doctor *doctor, bool needed, int result, const char *wha
 {
     const char *word = result == 0 ? "ok" : needed ? "FAIL" : "note";
     printf("%-4s  %-22s %s\n", word, what, result == 0 ? good : err->text);
+    fflush(stdout); /* the next one may take a while */
     doctor->failed += needed && result != 0;
 }
 
@@ -252,9 +253,13 @@ static void examine_device(struct doctor *doctor, const struct host_device *devi
     tell(doctor, true, result, "  lock", doctor->host.lock_dir, &err);
 }
 
+/* A person waits for the answer: two tries of five seconds each. */
 static int try_github(const struct host *host, const struct host_repository *repository,
                       struct err *err)
 {
+    struct limits limits = host->limits;
+    limits.http_ms = limits.http_ms < 5000 ? limits.http_ms : 5000;
+    limits.github_ms = limits.github_ms < 10000 ? limits.github_ms : 10000;
     char token[CLI_TOKEN_BYTES], tip[MODEL_SHA_BYTES];
     if (cli_token(repository, token, err) != 0)
         return -1;
@@ -262,8 +267,18 @@ static int try_github(const struct host *host, const struct host_repository *rep
                             .token = token[0] == '\0' ? NULL : token,
                             .repository = repository->name,
                             .author = repository->author,
-                            .limits = &host->limits};
+                            .limits = &limits};
     return github_branch_tip(&github, repository->branch, tip, err);
+}
+
+/* Without a token of the host's a refusal says nothing; no answer at all does. */
+static void examine_repository(struct doctor *doctor, const struct host_repository *repository)
+{
+    struct err err = {0};
+    int result = try_github(&doctor->host, repository, &err);
+    bool silent = err.class == ERR_HOST || err.class == ERR_TIMEOUT;
+    tell(doctor, repository->host_token || silent, result, repository->name,
+         "the API answers, the branch is there", &err);
 }
 
 static int try_daemon(const struct host *host, struct err *err)
@@ -287,9 +302,7 @@ static void examine(struct doctor *doctor)
     for (size_t i = 0; i < host->device_count; i++)
         examine_device(doctor, &host->devices[i]);
     for (size_t i = 0; i < host->repository_count; i++)
-        tell(doctor, host->repositories[i].host_token,
-             try_github(host, &host->repositories[i], &err), host->repositories[i].name,
-             "the API answers, the branch is there", &err);
+        examine_repository(doctor, &host->repositories[i]);
     tell(doctor, false, try_daemon(host, &err), "ratchetd", host->socket, &err);
 }
 
