@@ -152,8 +152,8 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
     if (bootstrap_mean(a, b, &levels->bootstrap, &result, err) != 0)
         return -1;
     double confidence = levels->bootstrap.confidence;
-    double half_tick = num_mul(0.5, tick);
-    double rounding = num_mul(tick, per_sqrt6);
+    double half_tick = 0.5 * tick;
+    double rounding = tick * per_sqrt6;
     double change = relative(result.estimate);
     double least = scatter > rounding ? scatter : rounding;
     const struct spread *others = lean ? &levels->spread : NULL;
@@ -179,7 +179,7 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
                               margin)};
     out->claim = finish(claims.interval, &workings->claims_bounds, change, half_tick, margin);
     out->replicates = a.count;
-    out->scatter = num_mul(result.standard_error, num_sqrt((double)a.count));
+    out->scatter = result.standard_error * num_sqrt((double)a.count);
     return 0;
 }
 
@@ -268,9 +268,9 @@ int change_variance(const struct medians *medians, enum arm arm, enum arm other,
     for (size_t i = 0; i < count; i++)
         mean += logs[i] / (double)count;
     for (size_t i = 0; i < count; i++)
-        sum += num_mul(logs[i] - mean, logs[i] - mean);
-    double rounding = num_mul(tick, per_sqrt6);
-    double least = num_mul(rounding, rounding);
+        sum += (logs[i] - mean) * (logs[i] - mean);
+    double rounding = tick * per_sqrt6;
+    double least = rounding * rounding;
     *df = (double)count - 1;
     *variance = sum / *df > least ? sum / *df : least;
     return 0;
@@ -312,7 +312,7 @@ static double filled_estimate(const struct estimate *estimate, const struct miss
     double mean = 0;
     for (size_t i = 0; i < estimate->replicates; i++)
         mean += estimate->logs[i] / n;
-    return estimate->workings.result.estimate + num_mul(share, missing->log - mean);
+    return estimate->workings.result.estimate + share * (missing->log - mean);
 }
 
 double change_mean(const struct estimate *estimate, const struct missing *missing)
@@ -325,7 +325,7 @@ double change_claimed(const struct estimate *estimate, const struct missing *mis
 {
     const struct workings *workings = &estimate->workings;
     double error = scatter / num_sqrt(workings->result.df + 1.0);
-    double low = filled_estimate(estimate, missing) - num_mul(workings->claims.t, error);
+    double low = filled_estimate(estimate, missing) - workings->claims.t * error;
     return relative(low) - workings->half_tick - workings->margin;
 }
 

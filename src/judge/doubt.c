@@ -41,7 +41,7 @@ static double scatter_of_logs(const double *values, size_t count)
         mean += num_log(values[i]) / (double)count;
     for (size_t i = 0; i < count; i++) {
         double off = num_log(values[i]) - mean;
-        sum += num_mul(off, off);
+        sum += off * off;
     }
     return count < 2 ? 0 : num_sqrt(sum / (double)(count - 1));
 }
