@@ -3,7 +3,7 @@
  * no file and no clock; the push is publish/promote's. */
 #include "judge/baseline.h"
 
-#include "judge/nouns.h"
+#include "judge/fields.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "judge/compare.h"
 
 #include "judge/compare_internal.h"
-#include "judge/nouns.h"
+#include "judge/fields.h"
 #include "judge/verdict.h"
 
 #include <stdarg.h>

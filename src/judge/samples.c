@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the frame of samples.json; the nouns inside it are judge/nouns'. Judges nothing. */
+/* Owns what is samples.json's alone; what other files write as well is judge/fields'. */
 #include "judge/samples.h"
 
-#include "judge/nouns.h"
+#include "judge/fields.h"
 #include "judge/text.h"
 
 #include <string.h>
@@ -38,9 +38,9 @@ static int get_arms(const json_t *parent, const struct json_at *at,
         struct arm_info *info = &read[arm];
         struct json_at arm_at = {.parent = &here, .key = name};
         if (json_get_object(arms, name, &here, &object, err) != 0 ||
-            nouns_get_text(object, "commit", &arm_at, info->commit, sizeof info->commit,
-                           err) != 0 ||
-            nouns_get_text(object, "code", &arm_at, info->code, sizeof info->code, err) != 0)
+            fields_get_text(object, "commit", &arm_at, info->commit, sizeof info->commit,
+                            err) != 0 ||
+            fields_get_text(object, "code", &arm_at, info->code, sizeof info->code, err) != 0)
             return -1;
         info->present = true;
     }
@@ -77,7 +77,7 @@ static int get_provoked(const json_t *object, const struct json_at *at,
         unsigned marks = 0;
         if (arm == ARM_COUNT && !json_is_array(json_object_get(object, name)))
             return json_error(&arm_at, err, "not an arm of this replicate");
-        if (nouns_get_marks(provoked, name, &here, &marks, err) != 0)
+        if (fields_get_marks(provoked, name, &here, &marks, err) != 0)
             return -1;
         if ((marks & ~out->marks) != 0)
             return json_error(&arm_at, err, "expected none but the replicate's own marks");
@@ -100,13 +100,13 @@ static int get_replicate(const json_t *object, const struct json_at *at,
         json_t *array;
         struct json_at here = {.parent = at, .key = name};
         if (json_get_array(object, name, at, &array, err) != 0 ||
-            nouns_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) !=
+            fields_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) !=
                 0)
             return -1;
         if (out->arms[arm].count == 0) /* an arm that is named has been meant to be there */
             arms[arm].present = true;
     }
-    return nouns_get_marks(object, "marks", at, &out->marks, err) != 0 ||
+    return fields_get_marks(object, "marks", at, &out->marks, err) != 0 ||
                    get_provoked(object, at, reading, out, err) != 0
                ? -1
                : 0;
@@ -141,8 +141,8 @@ static int get_fault(const json_t *object, const struct json_at *at,
                      struct config_samples *out, struct err *err)
 {
     char name[16];
-    if (nouns_get_text(object, "fault", at, name, sizeof name, err) != 0 ||
-        nouns_get_text(object, "failure", at, out->failure, sizeof out->failure, err) != 0)
+    if (fields_get_text(object, "fault", at, name, sizeof name, err) != 0 ||
+        fields_get_text(object, "failure", at, out->failure, sizeof out->failure, err) != 0)
         return -1;
     struct json_at here = {.parent = at, .key = "fault"};
     if (name[0] == '\0' && out->failure[0] != '\0')
@@ -158,7 +158,7 @@ static int get_fault(const json_t *object, const struct json_at *at,
     out->fault = (enum fault)fault;
     char clause[MODEL_NAME_BYTES];
     struct json_at clause_at = {.parent = at, .key = "clause"};
-    if (nouns_get_text(object, "clause", at, clause, sizeof clause, err) != 0)
+    if (fields_get_text(object, "clause", at, clause, sizeof clause, err) != 0)
         return -1;
     if (clause_parse(clause, &out->clause) != 0)
         return json_error(&clause_at, err, "`%s` is not known", clause);
@@ -169,7 +169,7 @@ static int get_identical(const json_t *object, const struct json_at *at,
                          struct config_samples *out, struct err *err)
 {
     char name[16];
-    if (nouns_get_text(object, "identical", at, name, sizeof name, err) != 0)
+    if (fields_get_text(object, "identical", at, name, sizeof name, err) != 0)
         return -1;
     if (name[0] == '\0')
         return 0;
@@ -211,8 +211,8 @@ static int get_anchor(const json_t *object, const struct json_at *at,
                       struct config_samples *out, struct err *err)
 {
     if (get_identical(object, at, out, err) != 0 ||
-        nouns_get_text(object, "anchor_failure", at, out->anchor_failure,
-                       sizeof out->anchor_failure, err) != 0)
+        fields_get_text(object, "anchor_failure", at, out->anchor_failure,
+                        sizeof out->anchor_failure, err) != 0)
         return -1;
     out->anchor_failed = out->anchor_failure[0] != '\0';
     return json_has(object, "anchor_unbuilt")
@@ -226,7 +226,7 @@ static int get_config(const json_t *object, const struct json_at *at,
 {
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
-    if (nouns_get_measured(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
+    if (fields_get_measured(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
         get_arms(object, at, reading, out->arms, err) != 0 ||
         get_replicates(object, at, reading, out, err) != 0 ||
         get_fault(object, at, out, err) != 0 ||
@@ -275,11 +275,11 @@ static int read_all(const char *bytes, size_t len, const char *name,
 {
     const struct json_at at = {.key = name};
     JSON_AUTO *root = NULL;
-    if (nouns_open(bytes, len, reading->limits->samples_bytes, &at, schema, &root, err) != 0)
+    if (fields_open(bytes, len, reading->limits->samples_bytes, &at, schema, &root, err) != 0)
         return -1;
     __attribute__((cleanup(samples_free))) struct samples read = {0};
-    if (nouns_get_device(root, &at, &read.device, err) != 0 ||
-        nouns_get_environment(root, &at, &read.environment, err) != 0 ||
+    if (fields_get_device(root, &at, &read.device, err) != 0 ||
+        fields_get_environment(root, &at, &read.environment, err) != 0 ||
         get_configs(root, &at, reading, &read, err) != 0)
         return -1;
     *out = read;
@@ -373,7 +373,7 @@ static void put_provoked(struct buf *out, const struct samples *samples,
         if (replicate->provoked[arm] == 0)
             continue;
         buf_addf(out, "%s\"%s\": ", any ? ", " : ", \"provoked\": {", key_of(samples, arm));
-        nouns_put_mark_names(out, replicate->provoked[arm]);
+        fields_put_mark_names(out, replicate->provoked[arm]);
         any = true;
     }
     if (any)
@@ -385,14 +385,14 @@ static void put_replicate(struct buf *out, const struct samples *samples,
                           const struct replicate *replicate)
 {
     buf_adds(out, "{\"head\": ");
-    nouns_put_series(out, &replicate->arms[ARM_HEAD]);
+    fields_put_series(out, &replicate->arms[ARM_HEAD]);
     for (int arm = ARM_HEAD + 1; arm < ARM_COUNT; arm++) {
         if (replicate->arms[arm].count == 0)
             continue;
         buf_addf(out, ", \"%s\": ", key_of(samples, arm));
-        nouns_put_series(out, &replicate->arms[arm]);
+        fields_put_series(out, &replicate->arms[arm]);
     }
-    nouns_put_marks(out, replicate->marks);
+    fields_put_marks(out, replicate->marks);
     put_provoked(out, samples, replicate);
     buf_addc(out, '}');
 }
@@ -463,7 +463,7 @@ static void put_config(struct buf *out, const struct samples *samples,
     buf_adds(out, ",\n");
     if (problem_known(&config->config.problem)) {
         buf_adds(out, "      ");
-        nouns_put_problem(out, &config->config.problem);
+        fields_put_problem(out, &config->config.problem);
         buf_adds(out, ",\n");
     }
     if (with_arms) {
@@ -487,9 +487,9 @@ int samples_format(const struct samples *samples, struct buf *out, struct err *e
     for (size_t i = 1; i < samples->count; i++)
         common = common && same_arms(samples->configs[0].arms, samples->configs[i].arms);
     buf_addf(out, "{\n  \"schema\": \"%s\",\n  ", schema);
-    nouns_put_device(out, &samples->device);
+    fields_put_device(out, &samples->device);
     buf_adds(out, ",\n  ");
-    nouns_put_environment(out, &samples->environment, "  ");
+    fields_put_environment(out, &samples->environment, "  ");
     buf_adds(out, ",\n  ");
     if (common && samples->count != 0) {
         put_arms(out, samples, samples->configs[0].arms, "  ");

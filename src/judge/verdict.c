@@ -2,7 +2,7 @@
 /* Owns the roll-up and the two texts of a comparison. Computes nothing. */
 #include "judge/verdict.h"
 
-#include "judge/nouns.h"
+#include "judge/fields.h"
 #include "judge/text.h"
 
 #include <math.h>
@@ -203,7 +203,7 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     put_fault(out, config->fault);
     if (config->config.problem.batch != 0) {
         buf_adds(out, ",\n      \"unit\": \"ns\", ");
-        nouns_put_problem(out, &config->config.problem);
+        fields_put_problem(out, &config->config.problem);
     }
     buf_adds(out, "\n    }");
 }
@@ -218,7 +218,7 @@ int verdict_format_json(const struct comparison *comparison, struct buf *out, st
     buf_adds(out, ",\n  \"fault\": ");
     put_fault(out, comparison->fault);
     buf_adds(out, ",\n  ");
-    nouns_put_device(out, &comparison->device);
+    fields_put_device(out, &comparison->device);
     buf_addf(out, ",\n  \"exit\": %d, \"unclear_passes\": %s,\n  \"configs\": [",
              comparison_exit(comparison), comparison->unclear_passes ? "true" : "false");
     for (size_t i = 0; i < comparison->count; i++) {
@@ -438,7 +438,7 @@ static int get_identity(const json_t *object, const struct json_at *at,
 {
     double resolution;
     if (json_has(object, "problem"))
-        return nouns_get_config(object, at, &out->config, &resolution, err);
+        return fields_get_config(object, at, &out->config, &resolution, err);
     struct json_at name = {.parent = at, .key = "name"};
     if (json_get_string(object, "name", at, out->config.name, sizeof out->config.name, err) !=
         0)
@@ -459,7 +459,7 @@ static int get_config(const json_t *object, const struct json_at *at,
     if (get_identity(object, at, out, err) != 0 ||
         get_word(object, "verdict", at, verdict_word, VERDICT_REGRESSED + 1, &verdict, err) !=
             0 ||
-        nouns_get_text(object, "reason", at, out->reason, sizeof out->reason, err) != 0 ||
+        fields_get_text(object, "reason", at, out->reason, sizeof out->reason, err) != 0 ||
         get_word(object, "against", at, against_word, AGAINST_STORED + 1, &against, err) !=
             0 ||
         get_change(object, at, &out->change, err) != 0 ||
@@ -519,14 +519,14 @@ int verdict_parse_json(const char *bytes, size_t len, const char *name, struct c
 {
     const struct json_at at = {.key = name};
     JSON_AUTO *root = NULL;
-    if (nouns_open(bytes, len, verdict_bytes_max, &at, schema, &root, err) != 0)
+    if (fields_open(bytes, len, verdict_bytes_max, &at, schema, &root, err) != 0)
         return -1;
     __attribute__((cleanup(comparison_free))) struct comparison read = {0};
     int verdict = 0;
-    if (nouns_get_device(root, &at, &read.device, err) != 0 ||
+    if (fields_get_device(root, &at, &read.device, err) != 0 ||
         get_word(root, "verdict", &at, verdict_word, VERDICT_REGRESSED + 1, &verdict, err) !=
             0 ||
-        nouns_get_text(root, "reason", &at, read.reason, sizeof read.reason, err) != 0 ||
+        fields_get_text(root, "reason", &at, read.reason, sizeof read.reason, err) != 0 ||
         get_fault(root, &at, &read.fault, err) != 0 ||
         get_clause(root, &at, &read.clause, err) != 0 ||
         get_configs(root, &at, &read, err) != 0)
