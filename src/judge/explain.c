@@ -108,17 +108,6 @@ static void put_rule(const struct rule *rule, const struct compare_log *log, str
 
 /* ---- replicates ---- */
 
-static void put_marks(struct buf *out, unsigned marks)
-{
-    const char *before = "";
-    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
-        if ((marks & 1u << bit) == 0)
-            continue;
-        buf_addf(out, "%s%s", before, mark_name(bit));
-        before = ", ";
-    }
-}
-
 /* A line of the table: the medians that were used, or why there are none. */
 static void put_replicate(const struct config_samples *samples, const struct medians *medians,
                           size_t at, size_t row, struct buf *out)
@@ -126,13 +115,11 @@ static void put_replicate(const struct config_samples *samples, const struct med
     const struct replicate *replicate = &samples->replicates[at];
     buf_addf(out, "    %5zu", at + 1);
     if (row == medians->count || medians->from[row] != at) {
-        buf_adds(out, "  left out: ");
-        if (replicate->marks != 0)
-            put_marks(out, replicate->marks);
-        else
-            buf_adds(out, replicate->arms[ARM_HEAD].count == 0 ? "no samples of head"
-                                                               : "nothing was compared");
-        buf_addc(out, '\n');
+        char marks[TEXT_MARKS_BYTES];
+        buf_addf(out, "  left out: %s\n",
+                 replicate->marks != 0                  ? text_marks(marks, replicate->marks)
+                 : replicate->arms[ARM_HEAD].count == 0 ? "no samples of head"
+                                                        : "nothing was compared");
         return;
     }
     for (int arm = 0; arm < ARM_OTHER; arm++) {

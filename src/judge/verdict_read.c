@@ -47,11 +47,6 @@ static const char *clause_word(int i)
     return clause_name((enum clause)i);
 }
 
-static const char *mark_word(int i)
-{
-    return mark_name((unsigned)i);
-}
-
 static int get_fault(const json_t *object, const struct json_at *at, enum fault *out,
                      struct err *err)
 {
@@ -188,28 +183,6 @@ static int get_missing(const json_t *object, const struct json_at *at,
     return 0;
 }
 
-static int get_marks(const json_t *object, const struct json_at *at, unsigned *out,
-                     struct err *err)
-{
-    json_t *marks;
-    if (!json_has(object, "marks"))
-        return 0;
-    if (json_get_array(object, "marks", at, &marks, err) != 0)
-        return -1;
-    struct json_at here = {.parent = at, .key = "marks"};
-    for (size_t i = 0; i < json_array_size(marks); i++) {
-        const char *name = json_string_value(json_array_get(marks, i));
-        struct json_at item = {.parent = &here, .index = i};
-        int bit = 0;
-        while (bit < MARK_BITS && (name == NULL || strcmp(name, mark_word(bit)) != 0))
-            bit++;
-        if (bit == MARK_BITS)
-            return json_error(&item, err, "not a mark of this version");
-        *out |= 1u << bit;
-    }
-    return 0;
-}
-
 static int get_identity(const json_t *object, const struct json_at *at,
                         struct config_verdict *out, struct err *err)
 {
@@ -249,7 +222,7 @@ static int get_config(const json_t *object, const struct json_at *at,
         get_count(object, "attempts", at, &out->attempts, err) != 0 ||
         get_missing(object, at, out, err) != 0 ||
         get_count(object, "looks", at, &looks, err) != 0 ||
-        get_marks(object, at, &out->marks, err) != 0 ||
+        fields_get_marks(object, "marks", at, &out->marks, err) != 0 ||
         get_fault(object, at, &out->fault, err) != 0 ||
         get_clause(object, at, &out->clause, err) != 0)
         return -1;

@@ -4,16 +4,13 @@
 
 #include "judge/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void table_row(const struct config_verdict *config, int width, struct buf *out)
 {
-    char change[96] = "-";
+    char change[TEXT_CHANGE_BYTES] = "-";
     if (config->change.known)
-        snprintf(change, sizeof change, "%+.2f%% [%+.2f%%, %+.2f%%]",
-                 100 * config->change.change, 100 * config->change.ci.low,
-                 100 * config->change.ci.high);
+        text_change(change, config->change.change, config->change.ci);
     buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %zu", width, config->config.name,
              verdict_name(config->verdict), change, against_name(config->against),
              config->replicates);

@@ -107,15 +107,9 @@ static void put_missing(struct buf *out, const struct config_verdict *config)
 
 static void put_counts(struct buf *out, const struct config_verdict *config)
 {
-    buf_addf(out, ",\n      \"marked\": %zu, \"marks\": [", config->marked);
-    const char *before = "";
-    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
-        if ((config->marks & 1u << bit) == 0)
-            continue;
-        buf_addf(out, "%s\"%s\"", before, mark_name(bit));
-        before = ", ";
-    }
-    buf_addf(out, "], \"attempts\": %zu, \"looks\": %u, \"wants_more\": %s", config->attempts,
+    buf_addf(out, ",\n      \"marked\": %zu, \"marks\": ", config->marked);
+    fields_put_mark_names(out, config->marks);
+    buf_addf(out, ", \"attempts\": %zu, \"looks\": %u, \"wants_more\": %s", config->attempts,
              config->looks, config->wants_more ? "true" : "false");
 }
 
@@ -142,7 +136,7 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     put_counts(out, config);
     buf_adds(out, ", \"fault\": ");
     put_fault(out, config->fault);
-    if (config->config.problem.batch != 0) {
+    if (problem_known(&config->config.problem)) {
         buf_adds(out, ",\n      \"unit\": \"ns\", ");
         fields_put_problem(out, &config->config.problem);
     }
