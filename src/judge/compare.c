@@ -4,7 +4,8 @@
 #include "judge/compare.h"
 
 #include "judge/compare_internal.h"
-#include "judge/fields.h"
+#include "judge/numbers.h"
+#include "judge/text.h"
 #include "judge/verdict.h"
 
 #include <stdarg.h>
@@ -47,28 +48,6 @@ void add_reason(struct config_verdict *out, const char *format, ...)
     va_start(args, format);
     vsnprintf(out->reason + used, sizeof out->reason - used, format, args);
     va_end(args);
-}
-
-/* Three numbers of at most 1e17 percent, each with its sign and two decimals. */
-enum { CHANGE_TEXT_BYTES = 96 };
-
-/* "+3.77% [+3.55%, +3.98%]" */
-static const char *change_text(char out[CHANGE_TEXT_BYTES], double change,
-                               struct interval interval)
-{
-    snprintf(out, CHANGE_TEXT_BYTES, "%+.2f%% [%+.2f%%, %+.2f%%]", 100 * change,
-             100 * interval.low, 100 * interval.high);
-    return out;
-}
-
-static void marks_text(unsigned marks, char *out, size_t size)
-{
-    out[0] = '\0';
-    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
-        size_t used = strlen(out);
-        if ((marks & 1u << bit) != 0)
-            snprintf(out + used, size - used, "%s%s", used != 0 ? ", " : "", mark_name(bit));
-    }
 }
 
 void decide(struct judged *judged, enum clause clause, enum verdict verdict, enum fault fault)
@@ -155,10 +134,9 @@ static void decide_marked(struct judged *judged, const char *which)
         others = rounds[arm] > others ? rounds[arm] : others;
     bool heads = rounds[ARM_HEAD] >= LEAST && 2 * rounds[ARM_HEAD] > out->marked &&
                  rounds[ARM_HEAD] >= TIMES * others;
-    char marks[128];
-    marks_text(out->marks, marks, sizeof marks);
+    char marks[TEXT_MARKS_BYTES];
     decide(judged, CLAUSE_MARKED, VERDICT_UNCLEAR, heads ? FAULT_PR : FAULT_HOST);
-    add_reason(out, "%s marked (%s)", which, marks);
+    add_reason(out, "%s marked (%s)", which, text_marks(marks, out->marks));
     if (heads)
         add_reason(out, ", with head at work in %zu, and no other arm in more than %zu",
                    rounds[ARM_HEAD], others);
@@ -220,10 +198,10 @@ static bool control_sound(struct judged *judged)
     if (!control->known ||
         (control->ci_decision.low <= floor && control->ci_decision.high >= -floor))
         return true;
-    char text[CHANGE_TEXT_BYTES];
+    char text[TEXT_CHANGE_BYTES];
     decide(judged, CLAUSE_CONTROL_BIASED, VERDICT_UNMEASURED, FAULT_HOST);
     add_reason(judged->out, "control biased: the anchor's own copy reads %s against it",
-               change_text(text, control->change, control->ci_decision));
+               text_change(text, control->change, control->ci_decision));
     return false;
 }
 
@@ -233,13 +211,13 @@ static void judge_slower(struct judged *judged, enum against against, bool more)
     struct config_verdict *out = judged->out;
     const struct estimate *own = &judged->log.base;
     double floor = judged->rule->own_floor;
-    char text[CHANGE_TEXT_BYTES];
+    char text[TEXT_CHANGE_BYTES];
     if (against == AGAINST_BASE || own->replicates == 0 ||
         (own->change.known && own->claim.low > floor)) {
         decide(judged, CLAUSE_BEYOND, VERDICT_REGRESSED, FAULT_NONE);
         if (against != AGAINST_BASE && own->replicates != 0)
             add_reason(out, ", and %s against base",
-                       change_text(text, own->change.change, own->claim));
+                       text_change(text, own->change.change, own->claim));
         return;
     }
     if (!own->change.known) {
@@ -248,7 +226,7 @@ static void judge_slower(struct judged *judged, enum against against, bool more)
         add_reason(out, ", but one replicate with base does not say whether base is, too");
         return;
     }
-    change_text(text, own->change.change, own->claim);
+    text_change(text, own->change.change, own->claim);
     if (more && own->change.change > floor) { /* more replicates may show that it adds */
         decide(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE);
         out->wants_more = true;
@@ -276,9 +254,9 @@ static void judge_line(struct judged *judged, enum against against,
     double percent = 100 * line;
     bool more = budget_left(judged);
     struct interval looks = estimate->change.ci_decision;
-    char text[CHANGE_TEXT_BYTES];
+    char text[TEXT_CHANGE_BYTES];
     add_reason(out, "%s against %s",
-               change_text(text, out->change.change, out->change.ci_decision),
+               text_change(text, out->change.change, out->change.ci_decision),
                against_words[against]);
     if (estimate->claim.low > line) {
         add_reason(out, " is wholly above %+g%%", percent);
@@ -331,10 +309,10 @@ const struct estimate *line_of(const struct judged *judged, enum against against
 static void judge_unbuilt(struct judged *judged)
 {
     struct config_verdict *out = judged->out;
-    char text[CHANGE_TEXT_BYTES];
+    char text[TEXT_CHANGE_BYTES];
     decide(judged, CLAUSE_ANCHOR_UNBUILT, VERDICT_UNCLEAR, FAULT_HOST);
     add_reason(out, "%s against the stored samples, but nothing is claimed: %.300s",
-               change_text(text, out->change.change, out->change.ci_decision),
+               text_change(text, out->change.change, out->change.ci_decision),
                judged->samples->anchor_failure);
 }
 
@@ -499,18 +477,12 @@ static int take_medians(const struct samples *samples, struct all_medians *out,
     return 0;
 }
 
-static void free_numbers(double **numbers)
-{
-    free(*numbers);
-}
-
 /* How far head scatters against the anchor, or base where there is none, in all configs. */
 static int spread_over(const struct samples *samples, const struct all_medians *medians,
                        struct spread *out, struct err *err)
 {
     size_t count = 0;
-    double *both
-        __attribute__((cleanup(free_numbers))) = calloc(2 * samples->count + 1, sizeof *both);
+    NUMBERS_AUTO *both = numbers_new(2 * samples->count);
     if (both == NULL)
         return err_set(err, ERR_HOST, "judge: out of memory");
     double *dfs = both + samples->count;

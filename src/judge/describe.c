@@ -3,10 +3,10 @@
 #include "judge/compare_internal.h"
 
 #include "judge/num.h"
+#include "judge/numbers.h"
 #include "judge/stats.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Samples whose file does not name the clock's tick are taken to be whole nanoseconds. */
@@ -128,18 +128,13 @@ int draw_lines(struct judged *judged, struct err *err)
                          levels, &judged->log.stored, err);
 }
 
-static void free_numbers(double **numbers)
-{
-    free(*numbers);
-}
-
 int describe(struct judged *judged, enum against against, struct err *err)
 {
-    size_t room = judged->log.medians.count + 1;
+    size_t room = judged->log.medians.count;
     if (judged->stored_config != NULL && judged->stored_config->count > room)
         room = judged->stored_config->count;
-    __attribute__((cleanup(free_numbers))) double *one = calloc(room, sizeof *one);
-    __attribute__((cleanup(free_numbers))) double *other = calloc(room, sizeof *other);
+    NUMBERS_AUTO *one = numbers_new(room);
+    NUMBERS_AUTO *other = numbers_new(room);
     if (one == NULL || other == NULL)
         return err_set(err, ERR_HOST, "judge: out of memory");
     struct config_verdict *out = judged->out;

@@ -4,6 +4,7 @@
 
 #include "judge/change.h"
 #include "judge/num.h"
+#include "judge/numbers.h"
 
 #include <stdlib.h>
 
@@ -61,11 +62,6 @@ static int add_config(const struct config_samples *config, enum arm arm, double 
     return 0;
 }
 
-static void free_numbers(double **numbers)
-{
-    free(*numbers);
-}
-
 int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *rule,
                struct change *change, size_t *configs, struct err *err)
 {
@@ -73,7 +69,7 @@ int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *r
     for (size_t i = 0; i < samples->count; i++)
         if (samples->configs[i].count > most)
             most = samples->configs[i].count;
-    double *sums __attribute__((cleanup(free_numbers))) = calloc(most, sizeof *sums);
+    NUMBERS_AUTO *sums = numbers_new(most);
     struct medians medians
         __attribute__((cleanup(medians_free))) = {.rows = calloc(most, sizeof *medians.rows)};
     if (sums == NULL || medians.rows == NULL)
