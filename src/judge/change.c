@@ -99,22 +99,21 @@ static double log_ratio(double time, double other)
     return num_log(ratio > 1 / most ? ratio : 1 / most);
 }
 
-/* Logs of median arm / median other over the rows that have both, with room for `extra` more,
- * and a tick relative to the other's median (0 where there are fewer than two rows). The
- * caller frees *out. */
-static int log_ratios(const struct medians *medians, enum arm arm, enum arm other,
-                      double tick_ns, size_t extra, double **out, size_t *count, double *tick,
-                      struct err *err)
+/* The logs of a pair's ratios, with room for those that are missing, and a tick relative to
+ * the other's median (0 where there are fewer than two). The caller frees *out. */
+static int log_ratios(const struct medians *medians, const struct pair *pair, double **out,
+                      size_t *count, double *tick, struct err *err)
 {
-    NUMBERS_AUTO *logs = numbers_new(medians->count + extra);
+    size_t missing = pair->missing == NULL ? 0 : pair->missing->count;
+    NUMBERS_AUTO *logs = numbers_new(medians->count + missing);
     NUMBERS_AUTO *others = numbers_new(medians->count);
     if (logs == NULL || others == NULL)
         return no_memory(err);
-    *count = medians_column(medians, arm, other, logs);
-    medians_column(medians, other, arm, others);
+    *count = medians_column(medians, pair->arm, pair->other, logs);
+    medians_column(medians, pair->other, pair->arm, others);
     for (size_t i = 0; i < *count; i++)
         logs[i] = log_ratio(logs[i], others[i]);
-    *tick = *count < 2 ? 0 : at_most(tick_ns / stats_median(others, *count));
+    *tick = *count < 2 ? 0 : at_most(pair->tick_ns / stats_median(others, *count));
     *out = logs;
     logs = NULL;
     return 0;
@@ -127,42 +126,33 @@ static size_t fill(double *values, size_t count, const struct missing *missing)
     return count;
 }
 
-int change_filled(const struct medians *medians, enum arm arm, enum arm other, double tick_ns,
-                  double scatter, bool lean, const struct missing *missing,
+int change_paired(const struct medians *medians, const struct pair *pair,
                   const struct levels *levels, struct estimate *out, struct err *err)
 {
     NUMBERS_AUTO *logs = NULL;
     size_t count;
     double tick;
-    size_t extra = missing == NULL ? 0 : missing->count;
-    if (log_ratios(medians, arm, other, tick_ns, extra, &logs, &count, &tick, err) != 0)
+    if (log_ratios(medians, pair, &logs, &count, &tick, err) != 0)
         return -1;
-    count = fill(logs, count, missing);
+    count = fill(logs, count, pair->missing);
     *out = (struct estimate){.replicates = count};
     if (count < 2)
         return 0;
-    if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, scatter, lean,
-                      levels, out, err) != 0)
+    if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, pair->scatter,
+                      pair->lean, levels, out, err) != 0)
         return -1;
     out->logs = logs;
     logs = NULL;
     return 0;
 }
 
-int change_between(const struct medians *medians, enum arm arm, enum arm other, double tick_ns,
-                   double scatter, bool lean, const struct levels *levels,
-                   struct estimate *out, struct err *err)
-{
-    return change_filled(medians, arm, other, tick_ns, scatter, lean, NULL, levels, out, err);
-}
-
-int change_variance(const struct medians *medians, enum arm arm, enum arm other,
-                    double tick_ns, double *variance, double *df, struct err *err)
+int change_variance(const struct medians *medians, const struct pair *pair, double *variance,
+                    double *df, struct err *err)
 {
     NUMBERS_AUTO *logs = NULL;
     size_t count;
     double tick;
-    if (log_ratios(medians, arm, other, tick_ns, 0, &logs, &count, &tick, err) != 0)
+    if (log_ratios(medians, pair, &logs, &count, &tick, err) != 0)
         return -1;
     *variance = *df = 0;
     if (count < 2)

@@ -43,36 +43,35 @@ struct estimate {
 };
 void estimate_free(struct estimate *estimate);
 
-/* The mean over replicates of ln(median arm / median other), from rows that have both.
- * Fewer than two rows leave `known` false. No interval is narrower than one tick of the
- * clock, `tick_ns`, half of it on either side of the estimate. The intervals that decide
- * assume that single replicates scatter as they and, with `lean`, those of the other configs
- * do, and by `scatter` or more: that of control against
- * anchor, the same binary twice; and by no less than rounding alone makes. A median read
- * to a tick is off by anything within half of it, standard deviation tick / √12, and a
- * ratio of two by √2 as much: replicates that agree to the tick do so by luck. The caller
- * frees *out. */
-MUST_CHECK int change_between(const struct medians *medians, enum arm arm, enum arm other,
-                              double tick_ns, double scatter, bool lean,
-                              const struct levels *levels, struct estimate *out,
-                              struct err *err);
-
 /* Values that are missing, and what each is taken to be. */
 struct missing {
     size_t count;
     double log;
 };
 
-/* The same with the values that are missing in their place. `known` needs two in all. */
-MUST_CHECK int change_filled(const struct medians *medians, enum arm arm, enum arm other,
-                             double tick_ns, double scatter, bool lean,
-                             const struct missing *missing, const struct levels *levels,
-                             struct estimate *out, struct err *err);
+/* One arm against another, in the replicates that have both. */
+struct pair {
+    enum arm arm, other;
+    double tick_ns; /* of the clock; no interval is narrower than half of it on either side */
+    double scatter; /* the least standard deviation of single logs that is believed: that of
+                     * control against anchor, the same binary twice; 0: nothing known */
+    bool lean;      /* the variance on those of the other configs, levels->spread */
+    const struct missing *missing; /* NULL: none */
+};
 
-/* Variance of ln(median arm / median other) over rows that have both, no less than rounding to
- * a tick makes, and its degrees of freedom; 0 where there are fewer than two rows. */
-MUST_CHECK int change_variance(const struct medians *medians, enum arm arm, enum arm other,
-                               double tick_ns, double *variance, double *df, struct err *err);
+/* The mean over replicates of ln(median arm / median other), what is missing in its place.
+ * Fewer than two values leave `known` false. The intervals that decide assume that single
+ * replicates scatter no less than rounding alone makes, too: a median read to a tick is off by
+ * anything within half of it, standard deviation tick / √12, and a ratio of two by √2 as
+ * much; replicates that agree to the tick do so by luck. The caller frees *out. */
+MUST_CHECK int change_paired(const struct medians *medians, const struct pair *pair,
+                             const struct levels *levels, struct estimate *out,
+                             struct err *err);
+
+/* Variance of those logs, none in the place of what is missing, no less than rounding to a
+ * tick makes, and its degrees of freedom; 0 where there are fewer than two. */
+MUST_CHECK int change_variance(const struct medians *medians, const struct pair *pair,
+                               double *variance, double *df, struct err *err);
 
 /* Head against stored medians, unpaired, every interval widened by `margin` on both
  * sides; `missing`: of head, NULL for none. The caller frees *out. */

@@ -18,9 +18,9 @@ static int set_against_head(const struct medians *medians, enum arm arm, double 
                             const struct rule *rule, struct change *change, struct err *err)
 {
     const struct levels levels = levels_of(rule);
+    const struct pair pair = {.arm = arm, .other = ARM_HEAD, .tick_ns = tick_ns};
     struct estimate estimate __attribute__((cleanup(estimate_free))) = {.logs = NULL};
-    if (change_between(medians, arm, ARM_HEAD, tick_ns, 0, false, &levels, &estimate, err) !=
-        0)
+    if (change_paired(medians, &pair, &levels, &estimate, err) != 0)
         return -1;
     *change = estimate.change;
     return 0;
