@@ -3,7 +3,7 @@
  * no file and no clock; the push is publish/promote's. */
 #include "judge/baseline.h"
 
-#include "judge/fields.h"
+#include "judge/compare.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -81,7 +81,7 @@ static bool measured(const struct candidate *candidate, struct promotion_move *m
                 run->failure[0] != '\0' ? run->failure : verdict->reason);
             return false;
         }
-        if (10 * verdict->missing[ARM_HEAD] > verdict->rounds) { /* as judge/gaps.c bears */
+        if (!gaps_borne(verdict->missing[ARM_HEAD], verdict->rounds)) {
             say(move, "stays: head is missing in %zu of %zu replicates of the %s run",
                 verdict->missing[ARM_HEAD], verdict->rounds, which[i]);
             return false;

@@ -69,4 +69,7 @@ MUST_CHECK int compare_logged(const struct samples *samples, const struct baseli
                               const struct rule *rule, struct comparison *out,
                               struct compare_log *log, struct err *err);
 
+/* So few of `rounds` unmarked replicates lack something that the verdict stands as it is. */
+bool gaps_borne(size_t missing, size_t rounds);
+
 #endif

@@ -91,9 +91,6 @@ MUST_CHECK int describe(struct judged *judged, struct err *err);
 /* How many replicates the host did not mark, and in how many of them an arm is missing. */
 void count_gaps(const struct config_samples *samples, struct config_verdict *out);
 
-/* So few of `rounds` unmarked replicates lack something that the verdict stands as it is. */
-bool gaps_borne(size_t missing, size_t rounds);
-
 /* "head is missing in 10 of 16 replicates", between `before` and `after`; nothing where
  * nothing is missing. */
 void add_gaps(struct config_verdict *out, const char *before, const char *after);
