@@ -260,15 +260,15 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
     return 0;
 }
 
-/* The standard error, where `borrowed` degrees of freedom come from other configs. */
-static double lean(const struct bootstrap_result *result, const struct spread *others,
-                   unsigned borrowed)
+/* The standard error of the shrunk variance, (d s² + d₀ s₀²) / (d + d₀), d₀ = `prior_df`. */
+static double shrunk_error(const struct bootstrap_result *result, const struct spread *others,
+                           unsigned prior_df)
 {
     double own = result->standard_error * result->standard_error;
-    if (borrowed == 0)
+    if (prior_df == 0)
         return result->standard_error;
     double theirs = others->variance / (result->df + 1.0);
-    return num_sqrt((result->df * own + borrowed * theirs) / (result->df + borrowed));
+    return num_sqrt((result->df * own + prior_df * theirs) / (result->df + prior_df));
 }
 
 struct stretched bootstrap_stretch(const struct bootstrap_result *result, double confidence,
@@ -276,13 +276,13 @@ struct stretched bootstrap_stretch(const struct bootstrap_result *result, double
                                    const struct spread *others)
 {
     double tail = (1 - confidence) / 2 / comparisons;
-    unsigned borrowed = others == NULL            ? 0
+    unsigned prior_df = others == NULL            ? 0
                         : others->df < result->df ? (unsigned)others->df
                                                   : result->df;
-    double t = dist_student_quantile(tail, result->df + borrowed);
-    double own = lean(result, others, borrowed);
+    double t = dist_student_quantile(tail, result->df + prior_df);
+    double own = shrunk_error(result, others, prior_df);
     double factor = t / result->t;
-    if (borrowed > 0 && result->standard_error > 0)
+    if (prior_df > 0 && result->standard_error > 0)
         factor *= own / result->standard_error;
     if (factor < 1)
         factor = 1;
@@ -293,7 +293,7 @@ struct stretched bootstrap_stretch(const struct bootstrap_result *result, double
                      estimate + factor * (result->plain.high - estimate)},
         .bounds = result->bounds,
         .tail = tail,
-        .borrowed = borrowed,
+        .prior_df = prior_df,
         .t = t,
         .factor = factor,
         .error = own > least ? own : least,

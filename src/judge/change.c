@@ -48,7 +48,7 @@ static struct interval finish(struct interval logs, struct bounds *bounds, doubl
 static const double per_sqrt6 = 0x1.a20bd700c2c3ep-2; /* 1 / √6 */
 
 static int estimate_from(struct sample a, struct sample b, double tick, double margin,
-                         double scatter, bool lean, const struct levels *levels,
+                         double scatter, bool shrink, const struct levels *levels,
                          struct estimate *out, struct err *err)
 {
     struct workings *workings = &out->workings;
@@ -60,17 +60,17 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
     double rounding = tick * per_sqrt6;
     double change = relative(result.estimate);
     double least = scatter > rounding ? scatter : rounding;
-    const struct spread *others = lean ? &levels->spread : NULL;
+    const struct spread *others = shrink ? &levels->spread : NULL;
     struct stretched looks = bootstrap_stretch(&result, confidence, levels->looks, least,
                                                others);
-    struct stretched claims = bootstrap_stretch(&result, confidence, levels->claims, least,
+    struct stretched family = bootstrap_stretch(&result, confidence, levels->family, least,
                                                 others);
     *workings = (struct workings){.result = result,
                                   .looks = looks,
-                                  .claims = claims,
+                                  .family = family,
                                   .plain_bounds = result.bounds,
                                   .looks_bounds = looks.bounds,
-                                  .claims_bounds = claims.bounds,
+                                  .family_bounds = family.bounds,
                                   .half_tick = half_tick,
                                   .margin = margin,
                                   .scatter = least,
@@ -81,7 +81,7 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
         .ci = finish(result.plain, &workings->plain_bounds, change, half_tick, margin),
         .ci_decision = finish(looks.interval, &workings->looks_bounds, change, half_tick,
                               margin)};
-    out->claim = finish(claims.interval, &workings->claims_bounds, change, half_tick, margin);
+    out->family = finish(family.interval, &workings->family_bounds, change, half_tick, margin);
     out->replicates = a.count;
     out->scatter = result.standard_error * num_sqrt((double)a.count);
     return 0;
@@ -139,7 +139,7 @@ int change_paired(const struct medians *medians, const struct pair *pair,
     if (count < 2)
         return 0;
     if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, pair->scatter,
-                      pair->lean, levels, out, err) != 0)
+                      pair->shrink, levels, out, err) != 0)
         return -1;
     out->logs = logs;
     logs = NULL;
@@ -214,12 +214,12 @@ double change_mean(const struct estimate *estimate, const struct missing *missin
     return relative(filled_estimate(estimate, missing));
 }
 
-double change_claimed(const struct estimate *estimate, const struct missing *missing,
-                      double scatter)
+double change_family_low(const struct estimate *estimate, const struct missing *missing,
+                         double scatter)
 {
     const struct workings *workings = &estimate->workings;
     double error = scatter / num_sqrt(workings->result.df + 1.0);
-    double low = filled_estimate(estimate, missing) - workings->claims.t * error;
+    double low = filled_estimate(estimate, missing) - workings->family.t * error;
     return relative(low) - workings->half_tick - workings->margin;
 }
 

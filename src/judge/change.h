@@ -12,20 +12,20 @@
 
 #include <stddef.h>
 
-/* How intervals are taken. */
+/* How intervals are taken. There are three of each change: the plain one, the one of the looks,
+ * which α is split by, and the family-wise one, where it is split by looks times configs. */
 struct levels {
     struct bootstrap bootstrap;
-    double looks;  /* Bonferroni divisor of the looks alone */
-    double claims; /* … and of looks times configs, where regressed or improved is claimed */
-    struct spread spread; /* of head's logs in all configs; df 0: nothing to lean on */
+    double looks, family; /* Bonferroni divisors of α */
+    struct spread spread; /* of head's logs in all configs; df 0: not to be shrunk towards */
 };
 
-/* Each number on the way from ratios to the intervals above, for the decision log. Logs
- * unless said otherwise. */
+/* Each number on the way from ratios to these intervals, for the decision log. Logs unless
+ * said otherwise. */
 struct workings {
     struct bootstrap_result result;
-    struct stretched looks, claims;
-    struct bounds plain_bounds, looks_bounds, claims_bounds; /* ticks included */
+    struct stretched looks, family;
+    struct bounds plain_bounds, looks_bounds, family_bounds; /* ticks included */
     double half_tick;                                        /* relative */
     double margin;       /* relative, added on either side at the end */
     double scatter;      /* the least that was believed */
@@ -33,11 +33,11 @@ struct workings {
 };
 
 struct estimate {
-    struct change change;  /* ci_decision is corrected for the looks */
-    struct interval claim; /* corrected for looks and configs */
-    size_t replicates;     /* that went in */
-    double scatter;        /* standard deviation of the logs of their ratios */
-    double *logs;          /* owned, `replicates` of them: of ratios, or of head's medians
+    struct change change;   /* ci_decision is corrected for the looks */
+    struct interval family; /* the family-wise interval: corrected for looks and configs */
+    size_t replicates;      /* that went in */
+    double scatter;         /* standard deviation of the logs of their ratios */
+    double *logs;           /* owned, `replicates` of them: of ratios, or of head's medians
                             * where the comparison is unpaired; NULL below two */
     struct workings workings;
 };
@@ -55,7 +55,7 @@ struct pair {
     double tick_ns; /* of the clock; no interval is narrower than half of it on either side */
     double scatter; /* the least standard deviation of single logs that is believed: that of
                      * control against anchor, the same binary twice; 0: nothing known */
-    bool lean;      /* the variance on those of the other configs, levels->spread */
+    bool shrink;    /* the variance, towards that of the other configs, levels->spread */
     const struct missing *missing; /* NULL: none */
 };
 
@@ -83,10 +83,10 @@ MUST_CHECK int change_stored(const struct medians *medians, const double *stored
 /* The change when the values that are missing are in their place; nothing was drawn. */
 double change_mean(const struct estimate *estimate, const struct missing *missing);
 
-/* The lower end of `claim`, when the values that are missing are in their place and all of
- * them scatter by `scatter`. */
-double change_claimed(const struct estimate *estimate, const struct missing *missing,
-                      double scatter);
+/* The lower end of the family-wise interval, when the values that are missing are in their
+ * place and all of them scatter by `scatter`. */
+double change_family_low(const struct estimate *estimate, const struct missing *missing,
+                         double scatter);
 
 /* exp(mean ln a − mean ln b) − 1 of two groups of medians, counts ≥ 1. */
 double change_of_means(const double *a, size_t n, const double *b, size_t m);

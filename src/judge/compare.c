@@ -48,8 +48,8 @@ static int take_medians(const struct samples *samples, struct compare_log *log,
     return 0;
 }
 
-/* Configs that have something to be called regressed or improved for. */
-static size_t claims_of(const struct samples *samples)
+/* How many configs could be called regressed or improved. */
+static size_t family_of(const struct samples *samples)
 {
     size_t count = 0;
     for (size_t i = 0; i < samples->count; i++)
@@ -87,13 +87,13 @@ static int set_levels(const struct samples *samples, const struct rule *rule,
                       struct compare_log *log, struct err *err)
 {
     double looks = rule->look_count > 0 ? rule->look_count : 1;
-    log->claims = claims_of(samples);
+    log->family = family_of(samples);
     log->levels = (struct levels){
         .bootstrap = {.resamples = rule->resamples,
                       .seed = rule->seed,
                       .confidence = rule->confidence},
         .looks = looks,
-        .claims = looks * (double)log->claims,
+        .family = looks * (double)log->family,
     };
     return spread_over(samples, log, &log->levels.spread, err);
 }

@@ -30,7 +30,7 @@ struct compare_log {
                                  * more rows: configs that are in the baseline alone */
     size_t count;
     struct levels levels;
-    size_t claims; /* configs that could be called regressed or improved */
+    size_t family; /* so many configs could be called regressed or improved */
 };
 void compare_log_free(struct compare_log *log);
 

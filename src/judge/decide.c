@@ -67,11 +67,11 @@ static void decide_slower(struct judged *judged)
     double floor = judged->rule->own_floor;
     char text[TEXT_CHANGE_BYTES];
     if (out->against == AGAINST_BASE || own->replicates == 0 ||
-        (own->change.known && own->claim.low > floor)) {
+        (own->change.known && own->family.low > floor)) {
         set_verdict(judged, CLAUSE_BEYOND, VERDICT_REGRESSED, FAULT_NONE);
         if (out->against != AGAINST_BASE && own->replicates != 0)
             add_reason(out, ", and %s against base",
-                       text_change(text, own->change.change, own->claim));
+                       text_change(text, own->change.change, own->family));
         return;
     }
     if (!own->change.known) {
@@ -80,7 +80,7 @@ static void decide_slower(struct judged *judged)
         add_reason(out, ", but one replicate with base does not say whether base is, too");
         return;
     }
-    text_change(text, own->change.change, own->claim);
+    text_change(text, own->change.change, own->family);
     if (more && own->change.change > floor) { /* more replicates may show that it adds */
         set_verdict(judged, CLAUSE_OWN_UNCLEAR, VERDICT_UNCLEAR, FAULT_NONE);
         out->wants_more = true;
@@ -111,10 +111,10 @@ void decide(struct judged *judged)
     add_reason(out, "%s against %s",
                text_change(text, out->change.change, out->change.ci_decision),
                against_words[out->against]);
-    if (estimate->claim.low > line) {
+    if (estimate->family.low > line) {
         add_reason(out, " is wholly above %+g%%", percent);
         decide_slower(judged);
-    } else if (estimate->claim.high < -line) {
+    } else if (estimate->family.high < -line) {
         set_verdict(judged, CLAUSE_BEYOND, VERDICT_IMPROVED, FAULT_NONE);
         add_reason(out, " is wholly below %+g%%", -percent);
     } else if (looks.low > -line && looks.high < line) {

@@ -13,7 +13,7 @@ static struct change with_decision(const struct estimate *estimate, double thres
 {
     struct change change = estimate->change;
     if (change.ci_decision.low > threshold || change.ci_decision.high < -threshold)
-        change.ci_decision = estimate->claim;
+        change.ci_decision = estimate->family;
     return change;
 }
 
@@ -89,7 +89,7 @@ int describe(struct judged *judged, struct err *err)
     double threshold = judged->rule->threshold;
     out->own = judged->log->base.change;
     if (judged->log->base.change.ci_decision.low > judged->rule->own_floor)
-        out->own.ci_decision = judged->log->base.claim;
+        out->own.ci_decision = judged->log->base.family;
     out->control = judged->log->control.change;
     out->stored = with_decision(&judged->log->stored, threshold);
     describe_arms(judged, one);

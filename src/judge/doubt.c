@@ -74,7 +74,7 @@ static bool above(const struct estimate *estimate, size_t left_out, double scatt
         if (estimate->logs[i] > worst)
             worst = estimate->logs[i];
     const struct missing missing = {left_out, worst};
-    return change_claimed(estimate, &missing, scatter) > floor;
+    return change_family_low(estimate, &missing, scatter) > floor;
 }
 
 static const char *refusal(const struct judged *judged)

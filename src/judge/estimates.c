@@ -48,7 +48,7 @@ int estimate_all(struct judged *judged, struct err *err)
                         .other = ARM_ANCHOR,
                         .tick_ns = tick,
                         .scatter = log->control.scatter,
-                        .lean = true};
+                        .shrink = true};
     if (change_paired(medians, &head, judged->levels, &log->anchor, err) != 0)
         return -1;
     head.other = ARM_BASE;

@@ -120,7 +120,7 @@ static int fill_pair(const struct judged *judged, enum arm other, struct missing
                               .other = other,
                               .tick_ns = log->tick_ns,
                               .scatter = log->control.scatter,
-                              .lean = true,
+                              .shrink = true,
                               .missing = missing};
     return change_paired(&log->medians, &pair, judged->levels, out, err);
 }
@@ -187,7 +187,7 @@ static bool survives(const struct judged *judged)
     if (out->clause == CLAUSE_LOST_ON_MAIN)
         return lost_survives(judged);
     if (out->verdict == VERDICT_IMPROVED)
-        return filled->claim.high < -line;
+        return filled->family.high < -line;
     return filled->change.ci_decision.low > -line && filled->change.ci_decision.high < line;
 }
 

@@ -116,7 +116,7 @@ static bool clock_sees(struct judged *judged)
     double half_tick = estimate->workings.half_tick;
     double line = judged->rule->threshold;
     if (half_tick <= 0.5 &&
-        (half_tick <= line || estimate->claim.low > line || estimate->claim.high < -line))
+        (half_tick <= line || estimate->family.low > line || estimate->family.high < -line))
         return true;
     double tick = out->against == AGAINST_STORED ? judged->log->stored_tick_ns
                                                  : judged->log->tick_ns;

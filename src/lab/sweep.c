@@ -11,7 +11,7 @@
 static struct levels levels_of(const struct rule *rule)
 {
     return (struct levels){
-        .bootstrap = {rule->resamples, rule->seed, rule->confidence}, .looks = 1, .claims = 1};
+        .bootstrap = {rule->resamples, rule->seed, rule->confidence}, .looks = 1, .family = 1};
 }
 
 static int set_against_head(const struct medians *medians, enum arm arm, double tick_ns,
