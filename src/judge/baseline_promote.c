@@ -32,15 +32,6 @@ __attribute__((format(printf, 2, 3))) static void say(struct promotion_move *mov
     va_end(args);
 }
 
-static const struct config_samples *find_samples(const struct samples *samples,
-                                                 const char *name)
-{
-    for (size_t i = 0; samples != NULL && i < samples->count; i++)
-        if (strcmp(samples->configs[i].config.name, name) == 0)
-            return &samples->configs[i];
-    return NULL;
-}
-
 static const struct config_verdict *find_verdict(const struct comparison *comparison,
                                                  const char *name)
 {
@@ -298,7 +289,7 @@ static int promote_config(struct promotion *promotion, const char *name, struct 
     struct candidate candidate = {
         .name = name,
         .old = request->old != NULL ? baseline_find(request->old, name) : NULL,
-        .runs = {find_samples(request->first, name), find_samples(request->second, name)},
+        .runs = {samples_find(request->first, name), samples_find(request->second, name)},
         .verdicts = {find_verdict(request->first_verdict, name),
                      find_verdict(request->second_verdict, name)},
         .accepted = is_among(request->accepted, request->accepted_count, name),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the step from samples to logs of ratios and back to relative changes. */
+/* Owns the step from medians to logs of ratios, and from intervals of these back to relative
+ * changes. */
 #include "judge/change.h"
 
 #include "judge/num.h"
@@ -47,6 +48,7 @@ static struct interval finish(struct interval logs, struct bounds *bounds, doubl
 
 static const double per_sqrt6 = 0x1.a20bd700c2c3ep-2; /* 1 / √6 */
 
+/* The estimate of a (or a − b) with its three intervals. `tick` is relative. */
 static int estimate_from(struct sample a, struct sample b, double tick, double margin,
                          double scatter, bool shrink, const struct levels *levels,
                          struct estimate *out, struct err *err)
@@ -198,7 +200,7 @@ int change_stored(const struct medians *medians, const double *stored, size_t co
     return 0;
 }
 
-/* Where the middle of `values` moves when those that are missing join them. */
+/* The mean of the logs, those that are missing among them. */
 static double filled_estimate(const struct estimate *estimate, const struct missing *missing)
 {
     double n = (double)estimate->replicates;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One arm against another, or against stored samples: from raw replicates to a relative
- * change with its intervals. Positive is slower, everywhere: change = this / that − 1.
+/* One arm against another, or against stored samples: from medians to a relative change with
+ * its intervals. Positive is slower, everywhere: change = this / that − 1.
  * Decides nothing; that is judge/compare's. */
 #ifndef RATCHET_JUDGE_CHANGE_H
 #define RATCHET_JUDGE_CHANGE_H

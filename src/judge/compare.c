@@ -168,22 +168,13 @@ static int judge_configs(const struct samples *samples, const struct baseline *b
 
 /* ---- configs that nobody measured ---- */
 
-static const struct config_samples *find_samples(const struct samples *samples,
-                                                 const char *name)
-{
-    for (size_t i = 0; i < samples->count; i++)
-        if (strcmp(samples->configs[i].config.name, name) == 0)
-            return &samples->configs[i];
-    return NULL;
-}
-
 /* What the baseline has and the samples lack is no pass, unless main dropped it. */
 static int add_missing(const struct samples *samples, const struct baseline *baseline,
                        unsigned looks, struct comparison *out, struct err *err)
 {
     for (size_t i = 0; i < baseline->count; i++) {
         const struct baseline_config *stored = &baseline->configs[i];
-        if (find_samples(samples, stored->config.name) != NULL)
+        if (samples_find(samples, stored->config.name) != NULL)
             continue;
         if (out->count == MODEL_CONFIGS_MAX)
             return err_set(err, ERR_INPUT,
