@@ -272,6 +272,14 @@ struct config_samples *samples_add(struct samples *samples)
     return &samples->configs[samples->count++];
 }
 
+const struct config_samples *samples_find(const struct samples *samples, const char *name)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        if (strcmp(samples->configs[i].config.name, name) == 0)
+            return &samples->configs[i];
+    return NULL;
+}
+
 void samples_free(struct samples *samples)
 {
     for (size_t i = 0; i < samples->count; i++)

@@ -195,6 +195,7 @@ void config_samples_free(struct config_samples *config);
 void replicate_free(struct replicate *replicate);
 /* Append a zeroed element and return it; NULL when memory ran out. */
 struct config_samples *samples_add(struct samples *samples);
+const struct config_samples *samples_find(const struct samples *samples, const char *name);
 struct replicate *config_samples_add(struct config_samples *config);
 size_t config_samples_unmarked(const struct config_samples *config); /* replicates */
 int series_add(struct series *series, double ns);                    /* 0, or -1 */

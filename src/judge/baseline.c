@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the frame of baseline.json; the nouns inside it are judge/nouns'. What may move is
- * baseline_promote.c's. */
+/* Owns what is baseline.json's alone; what other files write as well is judge/fields'. Which
+ * configs move is baseline_promote.c's. */
 #include "judge/baseline.h"
 
-#include "judge/nouns.h"
+#include "judge/fields.h"
 #include "judge/text.h"
 
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static int get_replicates(const json_t *object, const struct json_at *at,
         struct json_at item = {.parent = &here, .index = i};
         if (!json_is_array(series) || json_array_size(series) == 0)
             return json_error(&item, err, "expected an array of numbers, at least one");
-        if (nouns_get_series(series, &item, limits->samples, &out->replicates[i], err) != 0)
+        if (fields_get_series(series, &item, limits->samples, &out->replicates[i], err) != 0)
             return -1;
     }
     return 0;
@@ -55,12 +55,12 @@ static int get_config(const json_t *object, const struct json_at *at,
 {
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
-    if (nouns_get_config(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
+    if (fields_get_config(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
         json_get_string(object, "commit", at, out->commit, sizeof out->commit, err) != 0 ||
-        nouns_get_text(object, "code", at, out->code, sizeof out->code, err) != 0 ||
-        nouns_get_time(object, "recorded", at, out->recorded, err) != 0 ||
+        fields_get_text(object, "code", at, out->code, sizeof out->code, err) != 0 ||
+        fields_get_time(object, "recorded", at, out->recorded, err) != 0 ||
         json_get_string(object, "why", at, out->why, sizeof out->why, err) != 0 ||
-        nouns_get_text(object, "who", at, out->who, sizeof out->who, err) != 0)
+        fields_get_text(object, "who", at, out->who, sizeof out->who, err) != 0)
         return -1;
     struct json_at commit = {.parent = at, .key = "commit"};
     if (!model_sha_ok(out->commit))
@@ -69,7 +69,7 @@ static int get_config(const json_t *object, const struct json_at *at,
     if (!known_why(out->why))
         return json_error(&why, err, "`%s` is not known, expected new, improved or accepted",
                           out->why);
-    if (nouns_get_environment(object, at, &out->environment, err) != 0)
+    if (fields_get_environment(object, at, &out->environment, err) != 0)
         return -1;
     return get_replicates(object, at, limits, out, err);
 }
@@ -105,10 +105,10 @@ int baseline_parse(const char *bytes, size_t len, const char *name,
 {
     const struct json_at at = {.key = name};
     JSON_AUTO *root = NULL;
-    if (nouns_open(bytes, len, limits->baseline_bytes, &at, schema, &root, err) != 0)
+    if (fields_open(bytes, len, limits->baseline_bytes, &at, schema, &root, err) != 0)
         return -1;
     __attribute__((cleanup(baseline_free))) struct baseline read = {0};
-    if (nouns_get_device(root, &at, &read.device, err) != 0 ||
+    if (fields_get_device(root, &at, &read.device, err) != 0 ||
         get_configs(root, &at, limits, &read, err) != 0)
         return -1;
     *out = read;
@@ -135,7 +135,7 @@ static void put_config(struct buf *out, const struct baseline_config *config)
         text_number(out, config->clock_resolution_ns);
     }
     buf_adds(out, ",\n      ");
-    nouns_put_problem(out, &config->config.problem);
+    fields_put_problem(out, &config->config.problem);
     buf_adds(out, ",\n");
     put_text(out, "commit", config->commit);
     if (config->code[0] != '\0')
@@ -145,11 +145,11 @@ static void put_config(struct buf *out, const struct baseline_config *config)
     if (config->who[0] != '\0')
         put_text(out, "who", config->who);
     buf_adds(out, "      ");
-    nouns_put_environment(out, &config->environment, "      ");
+    fields_put_environment(out, &config->environment, "      ");
     buf_adds(out, ",\n      \"replicates\": [");
     for (size_t i = 0; i < config->count; i++) {
         buf_adds(out, i == 0 ? "\n        " : ",\n        ");
-        nouns_put_series(out, &config->replicates[i]);
+        fields_put_series(out, &config->replicates[i]);
     }
     buf_adds(out, "\n      ]\n    }");
 }
@@ -176,7 +176,7 @@ int baseline_format(const struct baseline *baseline, struct buf *out, struct err
         rows[i] = &baseline->configs[i];
     qsort(rows, baseline->count, sizeof *rows, by_name);
     buf_addf(out, "{\n  \"schema\": \"%s\",\n  ", schema);
-    nouns_put_device(out, &baseline->device);
+    fields_put_device(out, &baseline->device);
     buf_adds(out, ",\n  \"configs\": [");
     for (size_t i = 0; i < baseline->count; i++) {
         buf_adds(out, i == 0 ? "\n" : ",\n");

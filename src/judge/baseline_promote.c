@@ -3,7 +3,7 @@
  * no file and no clock; the push is publish/promote's. */
 #include "judge/baseline.h"
 
-#include "judge/nouns.h"
+#include "judge/compare.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,15 +30,6 @@ __attribute__((format(printf, 2, 3))) static void say(struct promotion_move *mov
     va_start(args, format);
     vsnprintf(move->reason, sizeof move->reason, format, args);
     va_end(args);
-}
-
-static const struct config_samples *find_samples(const struct samples *samples,
-                                                 const char *name)
-{
-    for (size_t i = 0; samples != NULL && i < samples->count; i++)
-        if (strcmp(samples->configs[i].config.name, name) == 0)
-            return &samples->configs[i];
-    return NULL;
 }
 
 static const struct config_verdict *find_verdict(const struct comparison *comparison,
@@ -81,7 +72,7 @@ static bool measured(const struct candidate *candidate, struct promotion_move *m
                 run->failure[0] != '\0' ? run->failure : verdict->reason);
             return false;
         }
-        if (10 * verdict->missing[ARM_HEAD] > verdict->rounds) { /* as judge/gaps.c bears */
+        if (!gaps_borne(verdict->missing[ARM_HEAD], verdict->rounds)) {
             say(move, "stays: head is missing in %zu of %zu replicates of the %s run",
                 verdict->missing[ARM_HEAD], verdict->rounds, which[i]);
             return false;
@@ -298,7 +289,7 @@ static int promote_config(struct promotion *promotion, const char *name, struct 
     struct candidate candidate = {
         .name = name,
         .old = request->old != NULL ? baseline_find(request->old, name) : NULL,
-        .runs = {find_samples(request->first, name), find_samples(request->second, name)},
+        .runs = {samples_find(request->first, name), samples_find(request->second, name)},
         .verdicts = {find_verdict(request->first_verdict, name),
                      find_verdict(request->second_verdict, name)},
         .accepted = is_among(request->accepted, request->accepted_count, name),

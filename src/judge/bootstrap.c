@@ -59,7 +59,7 @@ static double tail_quantile(struct tail *tail, double part)
     if (tail->size == 1)
         return upper;
     double lower = stats_select(tail->values, tail->count, tail->size - 2);
-    return lower + num_mul(part, upper - lower);
+    return lower + part * (upper - lower);
 }
 
 static double mean_of(struct sample sample)
@@ -76,9 +76,9 @@ static double variance_of_mean(struct sample sample, double mean)
     double squares = 0;
     for (size_t i = 0; i < sample.count; i++) {
         double off = sample.values[i] - mean;
-        squares += num_mul(off, off);
+        squares += off * off;
     }
-    return squares / num_mul((double)(sample.count - 1), (double)sample.count);
+    return squares / ((double)(sample.count - 1) * (double)sample.count);
 }
 
 /* ---- resampling ---- */
@@ -223,8 +223,8 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
         return err_set(err, ERR_INTERNAL, "bootstrap of %zu and %zu values", a.count, b.count);
     size_t n = b.count != 0 && b.count < a.count ? b.count : a.count;
     double t = dist_student_quantile((1 - settings->confidence) / 2, (unsigned)n - 1);
-    double expanded = dist_normal_cdf(-num_mul(num_sqrt((double)n / (double)(n - 1)), t));
-    double rank = num_mul(expanded, settings->resamples - 1.0); /* counted from 0 */
+    double expanded = dist_normal_cdf(-(num_sqrt((double)n / (double)(n - 1)) * t));
+    double rank = expanded * (settings->resamples - 1.0); /* counted from 0 */
     size_t whole = (size_t)rank;
     size_t size = whole + 2 <= settings->resamples ? whole + 2 : settings->resamples;
     __attribute__((cleanup(free_tail))) struct tail low = {.size = size, .limit = INFINITY};
@@ -256,20 +256,19 @@ int bootstrap_mean(struct sample a, struct sample b, const struct bootstrap *set
         .df = (unsigned)n - 1,
         .t = t};
     out->plain = out->percentile;
-    at_least(&out->plain, &out->bounds, estimate, num_mul(t, standard_error), BOUND_STUDENT);
+    at_least(&out->plain, &out->bounds, estimate, t * standard_error, BOUND_STUDENT);
     return 0;
 }
 
-/* The standard error, where `borrowed` degrees of freedom come from other configs. */
-static double lean(const struct bootstrap_result *result, const struct spread *others,
-                   unsigned borrowed)
+/* The standard error of the shrunk variance, (d s² + d₀ s₀²) / (d + d₀), d₀ = `prior_df`. */
+static double shrunk_error(const struct bootstrap_result *result, const struct spread *others,
+                           unsigned prior_df)
 {
-    double own = num_mul(result->standard_error, result->standard_error);
-    if (borrowed == 0)
+    double own = result->standard_error * result->standard_error;
+    if (prior_df == 0)
         return result->standard_error;
     double theirs = others->variance / (result->df + 1.0);
-    return num_sqrt((num_mul(result->df, own) + num_mul(borrowed, theirs)) /
-                    (result->df + borrowed));
+    return num_sqrt((result->df * own + prior_df * theirs) / (result->df + prior_df));
 }
 
 struct stretched bootstrap_stretch(const struct bootstrap_result *result, double confidence,
@@ -277,29 +276,29 @@ struct stretched bootstrap_stretch(const struct bootstrap_result *result, double
                                    const struct spread *others)
 {
     double tail = (1 - confidence) / 2 / comparisons;
-    unsigned borrowed = others == NULL            ? 0
+    unsigned prior_df = others == NULL            ? 0
                         : others->df < result->df ? (unsigned)others->df
                                                   : result->df;
-    double t = dist_student_quantile(tail, result->df + borrowed);
-    double own = lean(result, others, borrowed);
+    double t = dist_student_quantile(tail, result->df + prior_df);
+    double own = shrunk_error(result, others, prior_df);
     double factor = t / result->t;
-    if (borrowed > 0 && result->standard_error > 0)
-        factor = num_mul(factor, own / result->standard_error);
+    if (prior_df > 0 && result->standard_error > 0)
+        factor *= own / result->standard_error;
     if (factor < 1)
         factor = 1;
     double estimate = result->estimate;
     double least = scatter / num_sqrt(result->df + 1.0);
     struct stretched out = {
-        .interval = {estimate - num_mul(factor, estimate - result->plain.low),
-                     estimate + num_mul(factor, result->plain.high - estimate)},
+        .interval = {estimate - factor * (estimate - result->plain.low),
+                     estimate + factor * (result->plain.high - estimate)},
         .bounds = result->bounds,
         .tail = tail,
-        .borrowed = borrowed,
+        .prior_df = prior_df,
         .t = t,
         .factor = factor,
         .error = own > least ? own : least,
     };
-    at_least(&out.interval, &out.bounds, estimate, num_mul(t, out.error),
+    at_least(&out.interval, &out.bounds, estimate, t * out.error,
              own > least ? BOUND_STUDENT : BOUND_SCATTER);
     return out;
 }

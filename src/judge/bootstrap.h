@@ -18,8 +18,8 @@
  *    that looks and configs ask for. So an interval for a smaller α is the 95% one with
  *    each side stretched about the estimate by t(α′/2, n − 1) / t(α/2, n − 1). Where
  *    α′ = 0.33% is asked for it misses 0.1–0.4% (normal, t(3)) and 0.4–0.8% (uniform).
- * Both lean on the scatter of n values, which by luck can be far too small, or too large.
- * Configs that scatter alike lean on each other: see judge/spread. And where a same-
+ * Both rest on the scatter of n values, which by luck can be far too small, or too large.
+ * Where configs scatter alike, their variances are shrunk: see judge/spread. And where a same-
  * binary control was measured, its scatter is the least that is believed at the smaller α:
  * see `scatter` below. A check of 5 configs exactly on the line, with its looks, is then
  * called regressed in 0.2–0.5% instead of 1.4–2.5%. Skewed values (a slow process now and
@@ -78,15 +78,15 @@ struct stretched {
     struct interval interval;
     struct bounds bounds;
     double tail;       /* α′ / 2 */
-    unsigned borrowed; /* degrees of freedom, of other configs */
+    unsigned prior_df; /* degrees of freedom that the other configs add */
     double t;          /* Student's quantile at `tail` */
     double factor;     /* that each side of the plain interval was stretched by */
     double error;      /* the standard error that `t` was applied to */
 };
 
-/* The interval at confidence 1 − (1 − confidence) / `comparisons` (Bonferroni). The standard
- * error leans on that of other configs, `others`, as far as judge/spread allows (NULL: not),
- * and is taken to be at least `scatter` / √n: the standard deviation of single values that
+/* The interval at confidence 1 − (1 − confidence) / `comparisons` (Bonferroni). The variance is
+ * shrunk towards that of the other configs, `others`, as judge/spread says (NULL: not), and the
+ * standard error is taken to be at least `scatter` / √n: the standard deviation of single values that
  * is believed whatever these few show, 0 where there is none. Never narrower than the plain
  * interval. */
 struct stretched bootstrap_stretch(const struct bootstrap_result *result, double confidence,

@@ -2,7 +2,7 @@
 /* Owns the JSON of calibration.json. Draws no checks and counts no verdicts. */
 #include "judge/calibration.h"
 
-#include "judge/nouns.h"
+#include "judge/fields.h"
 #include "judge/text.h"
 
 #include <limits.h>
@@ -57,9 +57,9 @@ int calibration_parse(const char *bytes, size_t len, const char *name,
     const struct json_at at = {.key = name};
     JSON_AUTO *root = NULL;
     struct calibration read = {0};
-    if (nouns_open(bytes, len, limits->calibration_bytes, &at, schema, &root, err) != 0 ||
-        nouns_get_device(root, &at, &read.device, err) != 0 ||
-        nouns_get_time(root, "recorded", &at, read.recorded, err) != 0 ||
+    if (fields_open(bytes, len, limits->calibration_bytes, &at, schema, &root, err) != 0 ||
+        fields_get_device(root, &at, &read.device, err) != 0 ||
+        fields_get_time(root, "recorded", &at, read.recorded, err) != 0 ||
         get_rule(root, &at, &read, err) != 0 ||
         get_count(root, "processes", &at, PROCESSES_MAX, &read.processes, err) != 0 ||
         get_identical(root, &at, &read, err) != 0)
@@ -84,7 +84,7 @@ static void put_number(struct buf *out, const char *key, double number, const ch
 static void put_all(const struct calibration *calibration, const char *more, struct buf *out)
 {
     buf_addf(out, "{\n  \"schema\": \"%s\",\n  ", schema);
-    nouns_put_device(out, &calibration->device);
+    fields_put_device(out, &calibration->device);
     buf_adds(out, ",\n  \"recorded\": ");
     text_string(out, calibration->recorded);
     buf_adds(out, ",\n  \"rule\": {");

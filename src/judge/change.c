@@ -1,113 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the step from samples to logs of ratios and back to relative changes. */
+/* Owns the step from medians to logs of ratios, and from intervals of these back to relative
+ * changes. */
 #include "judge/change.h"
 
 #include "judge/num.h"
+#include "judge/numbers.h"
 #include "judge/stats.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static void free_numbers(double **numbers)
-{
-    free(*numbers);
-}
-#define NUMBERS_AUTO __attribute__((cleanup(free_numbers))) double
-
-/* Zero is no error: it gives one number that nobody uses. */
-static double *numbers_new(size_t count)
-{
-    return calloc(count + 1, sizeof(double));
-}
 
 static int no_memory(struct err *err)
 {
     return err_set(err, ERR_HOST, "judge: out of memory");
 }
-
-/* ---- medians ---- */
-
-/* The median of a series, 0 for an empty one; `scratch` holds a copy. */
-static double series_median(const struct series *series, double *scratch)
-{
-    if (series->count == 0)
-        return 0;
-    memcpy(scratch, series->ns, series->count * sizeof *scratch);
-    return stats_median(scratch, series->count);
-}
-
-static void see(struct medians *medians, enum arm arm, double median)
-{
-    if (median > medians->slowest[arm])
-        medians->slowest[arm] = median;
-    if (median > 0 && (medians->fastest[arm] <= 0 || median < medians->fastest[arm]))
-        medians->fastest[arm] = median;
-}
-
-int medians_of(const struct config_samples *config, struct medians *out, struct err *err)
-{
-    size_t longest = 0;
-    for (size_t i = 0; i < config->count; i++)
-        for (int arm = 0; arm < ARM_COUNT; arm++)
-            if (config->replicates[i].arms[arm].count > longest)
-                longest = config->replicates[i].arms[arm].count;
-    NUMBERS_AUTO *scratch = numbers_new(longest);
-    struct medians medians = {.rows = calloc(config->count + 1, sizeof *medians.rows),
-                              .from = calloc(config->count + 1, sizeof *medians.from)};
-    if (scratch == NULL || medians.rows == NULL || medians.from == NULL) {
-        medians_free(&medians);
-        return no_memory(err);
-    }
-    for (size_t i = 0; i < config->count; i++) {
-        const struct replicate *replicate = &config->replicates[i];
-        if (replicate->marks != 0)
-            continue;
-        double *row = medians.rows[medians.count];
-        for (int arm = 0; arm < ARM_COUNT; arm++) {
-            row[arm] = series_median(&replicate->arms[arm], scratch);
-            see(&medians, (enum arm)arm, row[arm]);
-        }
-        if (row[ARM_HEAD] > 0)
-            medians.from[medians.count++] = i;
-    }
-    *out = medians;
-    return 0;
-}
-
-int medians_stored(const struct baseline_config *config, double **out, struct err *err)
-{
-    size_t longest = 0;
-    for (size_t i = 0; i < config->count; i++)
-        if (config->replicates[i].count > longest)
-            longest = config->replicates[i].count;
-    NUMBERS_AUTO *scratch = numbers_new(longest);
-    NUMBERS_AUTO *stored = numbers_new(config->count);
-    if (scratch == NULL || stored == NULL)
-        return no_memory(err);
-    for (size_t i = 0; i < config->count; i++)
-        stored[i] = series_median(&config->replicates[i], scratch);
-    *out = stored;
-    stored = NULL;
-    return 0;
-}
-
-void medians_free(struct medians *medians)
-{
-    free(medians->rows);
-    free(medians->from);
-    *medians = (struct medians){0};
-}
-
-size_t medians_column(const struct medians *medians, enum arm arm, enum arm other, double *out)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < medians->count; i++)
-        if (medians->rows[i][arm] > 0 && medians->rows[i][other] > 0)
-            out[count++] = medians->rows[i][arm];
-    return count;
-}
-
-/* ---- changes ---- */
 
 /* Beyond this nobody measured anything: a time is at most 1e15 ns. It keeps every number
  * finite, whatever the samples. */
@@ -143,8 +48,9 @@ static struct interval finish(struct interval logs, struct bounds *bounds, doubl
 
 static const double per_sqrt6 = 0x1.a20bd700c2c3ep-2; /* 1 / √6 */
 
+/* The estimate of a (or a − b) with its three intervals. `tick` is relative. */
 static int estimate_from(struct sample a, struct sample b, double tick, double margin,
-                         double scatter, bool lean, const struct levels *levels,
+                         double scatter, bool shrink, const struct levels *levels,
                          struct estimate *out, struct err *err)
 {
     struct workings *workings = &out->workings;
@@ -152,21 +58,21 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
     if (bootstrap_mean(a, b, &levels->bootstrap, &result, err) != 0)
         return -1;
     double confidence = levels->bootstrap.confidence;
-    double half_tick = num_mul(0.5, tick);
-    double rounding = num_mul(tick, per_sqrt6);
+    double half_tick = 0.5 * tick;
+    double rounding = tick * per_sqrt6;
     double change = relative(result.estimate);
     double least = scatter > rounding ? scatter : rounding;
-    const struct spread *others = lean ? &levels->spread : NULL;
+    const struct spread *others = shrink ? &levels->spread : NULL;
     struct stretched looks = bootstrap_stretch(&result, confidence, levels->looks, least,
                                                others);
-    struct stretched claims = bootstrap_stretch(&result, confidence, levels->claims, least,
+    struct stretched family = bootstrap_stretch(&result, confidence, levels->family, least,
                                                 others);
     *workings = (struct workings){.result = result,
                                   .looks = looks,
-                                  .claims = claims,
+                                  .family = family,
                                   .plain_bounds = result.bounds,
                                   .looks_bounds = looks.bounds,
-                                  .claims_bounds = claims.bounds,
+                                  .family_bounds = family.bounds,
                                   .half_tick = half_tick,
                                   .margin = margin,
                                   .scatter = least,
@@ -177,9 +83,9 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
         .ci = finish(result.plain, &workings->plain_bounds, change, half_tick, margin),
         .ci_decision = finish(looks.interval, &workings->looks_bounds, change, half_tick,
                               margin)};
-    out->claim = finish(claims.interval, &workings->claims_bounds, change, half_tick, margin);
+    out->family = finish(family.interval, &workings->family_bounds, change, half_tick, margin);
     out->replicates = a.count;
-    out->scatter = num_mul(result.standard_error, num_sqrt((double)a.count));
+    out->scatter = result.standard_error * num_sqrt((double)a.count);
     return 0;
 }
 
@@ -195,22 +101,21 @@ static double log_ratio(double time, double other)
     return num_log(ratio > 1 / most ? ratio : 1 / most);
 }
 
-/* Logs of median arm / median other over the rows that have both, with room for `extra` more,
- * and a tick relative to the other's median (0 where there are fewer than two rows). The
- * caller frees *out. */
-static int log_ratios(const struct medians *medians, enum arm arm, enum arm other,
-                      double tick_ns, size_t extra, double **out, size_t *count, double *tick,
-                      struct err *err)
+/* The logs of a pair's ratios, with room for those that are missing, and a tick relative to
+ * the other's median (0 where there are fewer than two). The caller frees *out. */
+static int log_ratios(const struct medians *medians, const struct pair *pair, double **out,
+                      size_t *count, double *tick, struct err *err)
 {
-    NUMBERS_AUTO *logs = numbers_new(medians->count + extra);
+    size_t missing = pair->missing == NULL ? 0 : pair->missing->count;
+    NUMBERS_AUTO *logs = numbers_new(medians->count + missing);
     NUMBERS_AUTO *others = numbers_new(medians->count);
     if (logs == NULL || others == NULL)
         return no_memory(err);
-    *count = medians_column(medians, arm, other, logs);
-    medians_column(medians, other, arm, others);
+    *count = medians_column(medians, pair->arm, pair->other, logs);
+    medians_column(medians, pair->other, pair->arm, others);
     for (size_t i = 0; i < *count; i++)
         logs[i] = log_ratio(logs[i], others[i]);
-    *tick = *count < 2 ? 0 : at_most(tick_ns / stats_median(others, *count));
+    *tick = *count < 2 ? 0 : at_most(pair->tick_ns / stats_median(others, *count));
     *out = logs;
     logs = NULL;
     return 0;
@@ -223,42 +128,33 @@ static size_t fill(double *values, size_t count, const struct missing *missing)
     return count;
 }
 
-int change_filled(const struct medians *medians, enum arm arm, enum arm other, double tick_ns,
-                  double scatter, bool lean, const struct missing *missing,
+int change_paired(const struct medians *medians, const struct pair *pair,
                   const struct levels *levels, struct estimate *out, struct err *err)
 {
     NUMBERS_AUTO *logs = NULL;
     size_t count;
     double tick;
-    size_t extra = missing == NULL ? 0 : missing->count;
-    if (log_ratios(medians, arm, other, tick_ns, extra, &logs, &count, &tick, err) != 0)
+    if (log_ratios(medians, pair, &logs, &count, &tick, err) != 0)
         return -1;
-    count = fill(logs, count, missing);
+    count = fill(logs, count, pair->missing);
     *out = (struct estimate){.replicates = count};
     if (count < 2)
         return 0;
-    if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, scatter, lean,
-                      levels, out, err) != 0)
+    if (estimate_from((struct sample){logs, count}, (struct sample){0}, tick, 0, pair->scatter,
+                      pair->shrink, levels, out, err) != 0)
         return -1;
     out->logs = logs;
     logs = NULL;
     return 0;
 }
 
-int change_between(const struct medians *medians, enum arm arm, enum arm other, double tick_ns,
-                   double scatter, bool lean, const struct levels *levels,
-                   struct estimate *out, struct err *err)
-{
-    return change_filled(medians, arm, other, tick_ns, scatter, lean, NULL, levels, out, err);
-}
-
-int change_variance(const struct medians *medians, enum arm arm, enum arm other,
-                    double tick_ns, double *variance, double *df, struct err *err)
+int change_variance(const struct medians *medians, const struct pair *pair, double *variance,
+                    double *df, struct err *err)
 {
     NUMBERS_AUTO *logs = NULL;
     size_t count;
     double tick;
-    if (log_ratios(medians, arm, other, tick_ns, 0, &logs, &count, &tick, err) != 0)
+    if (log_ratios(medians, pair, &logs, &count, &tick, err) != 0)
         return -1;
     *variance = *df = 0;
     if (count < 2)
@@ -268,9 +164,9 @@ int change_variance(const struct medians *medians, enum arm arm, enum arm other,
     for (size_t i = 0; i < count; i++)
         mean += logs[i] / (double)count;
     for (size_t i = 0; i < count; i++)
-        sum += num_mul(logs[i] - mean, logs[i] - mean);
-    double rounding = num_mul(tick, per_sqrt6);
-    double least = num_mul(rounding, rounding);
+        sum += (logs[i] - mean) * (logs[i] - mean);
+    double rounding = tick * per_sqrt6;
+    double least = rounding * rounding;
     *df = (double)count - 1;
     *variance = sum / *df > least ? sum / *df : least;
     return 0;
@@ -304,7 +200,7 @@ int change_stored(const struct medians *medians, const double *stored, size_t co
     return 0;
 }
 
-/* Where the middle of `values` moves when those that are missing join them. */
+/* The mean of the logs, those that are missing among them. */
 static double filled_estimate(const struct estimate *estimate, const struct missing *missing)
 {
     double n = (double)estimate->replicates;
@@ -312,7 +208,7 @@ static double filled_estimate(const struct estimate *estimate, const struct miss
     double mean = 0;
     for (size_t i = 0; i < estimate->replicates; i++)
         mean += estimate->logs[i] / n;
-    return estimate->workings.result.estimate + num_mul(share, missing->log - mean);
+    return estimate->workings.result.estimate + share * (missing->log - mean);
 }
 
 double change_mean(const struct estimate *estimate, const struct missing *missing)
@@ -320,12 +216,12 @@ double change_mean(const struct estimate *estimate, const struct missing *missin
     return relative(filled_estimate(estimate, missing));
 }
 
-double change_claimed(const struct estimate *estimate, const struct missing *missing,
-                      double scatter)
+double change_family_low(const struct estimate *estimate, const struct missing *missing,
+                         double scatter)
 {
     const struct workings *workings = &estimate->workings;
     double error = scatter / num_sqrt(workings->result.df + 1.0);
-    double low = filled_estimate(estimate, missing) - num_mul(workings->claims.t, error);
+    double low = filled_estimate(estimate, missing) - workings->family.t * error;
     return relative(low) - workings->half_tick - workings->margin;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rule of design section 6: samples and baseline in, comparison out. Pure: same bytes
- * in, same bits out, on every machine. */
+ * in, same bits out, on every machine. The steps on the way: judge/compare_internal.h. */
 #ifndef RATCHET_JUDGE_COMPARE_H
 #define RATCHET_JUDGE_COMPARE_H
 
@@ -30,7 +30,7 @@ struct compare_log {
                                  * more rows: configs that are in the baseline alone */
     size_t count;
     struct levels levels;
-    size_t claims; /* configs that could be called regressed or improved */
+    size_t family; /* so many configs could be called regressed or improved */
 };
 void compare_log_free(struct compare_log *log);
 
@@ -43,11 +43,12 @@ void compare_log_free(struct compare_log *log);
  * is unmeasured, not an error; more than MODEL_CONFIGS_MAX in all is ERR_INPUT.
  *
  * Gaps: an arm that a config has (it is declared, or was seen in any replicate), missing in a
- * replicate without a mark, or there with less than half of the samples of the fullest arm. Up to one replicate in ten with gaps changes nothing. With more,
- * improved and held stay only if they would be that with each ratio that is missing at the
- * worst seen, the slowest time of one arm against the fastest of the other; not where more
- * than half are missing, and not unless control, judged so, would still read nothing.
- * Regressed stays where main's arms are there. All else is unclear.
+ * replicate without a mark, or there with less than half of the samples of the fullest arm. Up
+ * to one replicate in ten with gaps changes nothing. With more, improved and held stay only if
+ * they would be that with each ratio that is missing at the worst seen, the slowest time of one
+ * arm against the fastest of the other; not where more than half are missing, and not unless
+ * control, judged so, would still read nothing. Regressed stays where main's arms are there.
+ * All else is unclear.
  *
  * Below the clock: M is the median of what head is compared with, and half a tick ÷ M is added
  * to either side of every interval. Where M < tick, or where half a tick ÷ M > threshold (no
@@ -63,10 +64,15 @@ MUST_CHECK int compare_samples(const struct samples *samples, const struct basel
                                const struct rule *rule, struct comparison *out,
                                struct err *err);
 
-/* The same, and keeps the numbers: judge/explain makes them readable. `log` may be NULL;
- * the caller frees it. */
+/* The same, and keeps the numbers: whoever wants them readable keeps the log of the comparison
+ * that counts, for judge/explain, and compares no second time. `log` may be NULL. It owns what
+ * is in it and points to nothing else; what was there before is not freed. The caller frees
+ * it. */
 MUST_CHECK int compare_logged(const struct samples *samples, const struct baseline *baseline,
                               const struct rule *rule, struct comparison *out,
                               struct compare_log *log, struct err *err);
+
+/* So few of `rounds` unmarked replicates lack something that the verdict stands as it is. */
+bool gaps_borne(size_t missing, size_t rounds);
 
 #endif

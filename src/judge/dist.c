@@ -9,7 +9,7 @@ static const double pi = 0x1.921fb54442d18p+1;
 
 static double normal_density(double x)
 {
-    return num_exp(num_mul(-0.5, num_mul(x, x))) / sqrt_two_pi;
+    return num_exp(-0.5 * (x * x)) / sqrt_two_pi;
 }
 
 /* 1 − Φ(x) for x > 0 by φ(x) / (x + 1/(x + 2/(x + 3/(x + …)))). */
@@ -28,14 +28,14 @@ double dist_normal_cdf(double x)
     if (x > 2.5)
         return 1 - normal_upper_tail(x);
     /* ½ + φ(x) (x + x³/3 + x⁵/(3·5) + …) */
-    double square = num_mul(x, x);
+    double square = x * x;
     double term = x;
     double sum = x;
     for (int k = 3; k < 80; k += 2) {
-        term = num_mul(term, square / k);
+        term *= square / k;
         sum = sum + term;
     }
-    return 0.5 + num_mul(normal_density(x), sum);
+    return 0.5 + normal_density(x) * sum;
 }
 
 /* Γ((df + 1)/2) / (√π Γ(df/2)), by Γ(x + 1) = x Γ(x) from df = 1 or 2. */
@@ -43,7 +43,7 @@ static double student_constant(unsigned df)
 {
     double constant = df % 2 == 1 ? 1 / pi : 0.5;
     for (unsigned n = df % 2 == 1 ? 1 : 2; n < df; n += 2)
-        constant = num_mul(constant, (n + 1.0) / n);
+        constant *= (n + 1.0) / n;
     return constant;
 }
 
@@ -55,11 +55,10 @@ static double beta_fraction(double x, double a, double b)
     double fraction = 1;
     for (int m = 40; m >= 1; m--) {
         double two_m = 2.0 * m;
-        double even = num_mul(num_mul(m, b - m), x) / num_mul(a + two_m - 1, a + two_m);
+        double even = m * (b - m) * x / ((a + two_m - 1) * (a + two_m));
         fraction = 1 + even / fraction;
         double k = m - 1;
-        double odd = num_mul(num_mul(a + k, a + b + k), x) /
-                     num_mul(a + two_m - 2, a + two_m - 1);
+        double odd = (a + k) * (a + b + k) * x / ((a + two_m - 2) * (a + two_m - 1));
         fraction = 1 - odd / fraction;
     }
     return 1 / fraction;
@@ -72,43 +71,42 @@ static double half_power(double x, unsigned df)
     double square = x;
     for (unsigned n = df / 2; n != 0; n /= 2) {
         if (n % 2 == 1)
-            power = num_mul(power, square);
-        square = num_mul(square, square);
+            power *= square;
+        square *= square;
     }
     return power;
 }
 
 double dist_student_tail(double t, unsigned df)
 {
-    double squared = num_mul(t, t);
+    double squared = t * t;
     double x = df / (df + squared);
     double rest = squared / (df + squared); /* 1 − x without cancellation */
-    double a = num_mul(0.5, df);
-    double front = num_mul(student_constant(df), num_mul(half_power(x, df), num_sqrt(rest)));
+    double a = 0.5 * df;
+    double front = student_constant(df) * (half_power(x, df) * num_sqrt(rest));
     if (x < (a + 1) / (a + 2.5))
-        return num_mul(0.5, num_mul(front / a, beta_fraction(x, a, 0.5)));
-    return 0.5 - num_mul(front, beta_fraction(rest, 0.5, a));
+        return 0.5 * (front / a * beta_fraction(x, a, 0.5));
+    return 0.5 - front * beta_fraction(rest, 0.5, a);
 }
 
 /* Density of t: Γ((df + 1)/2) / (√(df π) Γ(df/2)) · (1 + t²/df)^−(df + 1)/2. */
 static double student_density(double t, unsigned df)
 {
-    double x = df / (df + num_mul(t, t));
-    return num_mul(student_constant(df), half_power(x, df + 1)) / num_sqrt(df);
+    double x = df / (df + t * t);
+    return student_constant(df) * half_power(x, df + 1) / num_sqrt(df);
 }
 
 /* Where to start: the normal quantile (Abramowitz and Stegun 26.2.23, good to 5e-4) and
  * two terms of Cornish and Fisher's expansion (26.7.5). Rough below three degrees. */
 static double student_guess(double tail, unsigned df)
 {
-    double r = num_sqrt(num_mul(-2, num_log(tail)));
-    double above = 2.515517 + num_mul(r, 0.802853 + num_mul(r, 0.010328));
-    double below = 1 + num_mul(r, 1.432788 + num_mul(r, 0.189269 + num_mul(r, 0.001308)));
+    double r = num_sqrt(-2 * num_log(tail));
+    double above = 2.515517 + r * (0.802853 + r * 0.010328);
+    double below = 1 + r * (1.432788 + r * (0.189269 + r * 0.001308));
     double z = r - above / below;
-    double z2 = num_mul(z, z);
-    double first = num_mul(z, z2 + 1) / num_mul(4, df);
-    double second = num_mul(z, num_mul(z2, num_mul(5, z2) + 16) + 3) /
-                    num_mul(96, num_mul(df, df));
+    double z2 = z * z;
+    double first = z * (z2 + 1) / (4.0 * df);
+    double second = z * (z2 * (5 * z2 + 16) + 3) / (96.0 * df * df);
     double guess = z + first + second;
     return guess > 0x1p-20 ? guess : 0x1p-20; /* tail ½ is 0, give or take the 5e-4 */
 }
@@ -118,7 +116,7 @@ double dist_student_quantile(double tail, unsigned df)
 {
     double low = 0;
     double t = student_guess(tail, df);
-    double high = num_mul(2, t);
+    double high = 2 * t;
     while (dist_student_tail(high, df) > tail && high < 0x1p60)
         high = high * 2;
     for (int i = 0; i < 100; i++) {
@@ -129,10 +127,10 @@ double dist_student_quantile(double tail, unsigned df)
             high = t;
         double next = t + excess / student_density(t, df);
         if (!(next >= low && next <= high))
-            next = num_mul(0.5, low + high);
+            next = 0.5 * (low + high);
         double moved = next > t ? next - t : t - next;
         t = next;
-        if (moved <= num_mul(t, 0x1p-40))
+        if (moved <= t * 0x1p-40)
             break;
     }
     return t;

@@ -41,67 +41,67 @@ static double scatter_of_logs(const double *values, size_t count)
         mean += num_log(values[i]) / (double)count;
     for (size_t i = 0; i < count; i++) {
         double off = num_log(values[i]) - mean;
-        sum += num_mul(off, off);
+        sum += off * off;
     }
     return count < 2 ? 0 : num_sqrt(sum / (double)(count - 1));
 }
 
 /* How far ratios scatter here without head's doing. */
-static double machine_scatter(const struct judged *judged, enum against against,
-                              const struct estimate *line)
+static double machine_scatter(const struct judged *judged, const struct estimate *estimate)
 {
-    const struct config_log *log = &judged->log;
+    const struct config_log *log = judged->log;
     double least = judged->rule->threshold / THRESHOLD_PARTS;
-    double scatter = against == AGAINST_STORED
+    double scatter = judged->out->against == AGAINST_STORED
                          ? scatter_of_logs(log->stored_medians, log->stored_count)
                          : log->main_scatter;
     if (scatter < least)
         scatter = least;
-    return scatter > line->workings.tick_scatter ? scatter : line->workings.tick_scatter;
+    double rounding = estimate->workings.tick_scatter;
+    return scatter > rounding ? scatter : rounding;
 }
 
-bool head_scatters(const struct judged *judged, enum against against,
-                   const struct estimate *line)
+bool head_scatters(const struct judged *judged, const struct estimate *estimate)
 {
-    return line->scatter > SCATTER_TIMES * machine_scatter(judged, against, line);
+    return estimate->scatter > SCATTER_TIMES * machine_scatter(judged, estimate);
 }
 
-/* Would the line be wholly above `floor`, if head scattered as the machine does? */
-static bool above(const struct estimate *line, size_t left_out, double scatter, double floor)
+/* Would it be wholly above `floor`, if head scattered as the machine does? */
+static bool above(const struct estimate *estimate, size_t left_out, double scatter,
+                  double floor)
 {
-    double worst = line->logs[0];
-    for (size_t i = 1; i < line->replicates; i++)
-        if (line->logs[i] > worst)
-            worst = line->logs[i];
+    double worst = estimate->logs[0];
+    for (size_t i = 1; i < estimate->replicates; i++)
+        if (estimate->logs[i] > worst)
+            worst = estimate->logs[i];
     const struct missing missing = {left_out, worst};
-    return change_claimed(line, &missing, scatter) > floor;
+    return change_family_low(estimate, &missing, scatter) > floor;
 }
 
-static const char *refusal(const struct judged *judged, enum against against)
+static const char *refusal(const struct judged *judged)
 {
     const struct config_verdict *out = judged->out;
-    const struct estimate *line = line_of(judged, against);
-    const struct estimate *own = &judged->log.base;
-    size_t left_out = judged->samples->count - line->replicates;
-    bool has_own = against != AGAINST_BASE && own->change.known;
-    double scatter = machine_scatter(judged, against, line);
-    if (LEFT_OUT_ONE_IN * left_out > line->replicates)
+    const struct estimate *estimate = deciding(judged);
+    const struct estimate *own = &judged->log->base;
+    size_t left_out = judged->samples->count - estimate->replicates;
+    bool has_own = out->against != AGAINST_BASE && own->change.known;
+    double scatter = machine_scatter(judged, estimate);
+    if (LEFT_OUT_ONE_IN * left_out > estimate->replicates)
         return "too many replicates were left out";
-    if (head_scatters(judged, against, line) ||
-        (out->clause == CLAUSE_OWN_UNCLEAR && head_scatters(judged, against, own)))
+    if (head_scatters(judged, estimate) ||
+        (out->clause == CLAUSE_OWN_UNCLEAR && head_scatters(judged, own)))
         return "head scatters more than three times as far as the machine does";
-    if (above(line, left_out, scatter, judged->rule->threshold) &&
+    if (above(estimate, left_out, scatter, judged->rule->threshold) &&
         (!has_own || above(own, left_out, scatter, judged->rule->own_floor)))
         return "it would be regressed if head scattered as the machine does";
     return NULL;
 }
 
-bool doubt_passes(struct judged *judged, enum against against)
+bool doubt_passes(struct judged *judged)
 {
     struct config_verdict *out = judged->out;
     if (out->clause != CLAUSE_STRADDLES && out->clause != CLAUSE_OWN_UNCLEAR)
         return false;
-    const char *why = refusal(judged, against);
+    const char *why = refusal(judged);
     if (why != NULL && judged->rule->unclear_passes)
         add_reason(out, "; `unclear = pass` does not pass it: %s", why);
     return why == NULL;

@@ -94,7 +94,7 @@ static void put_rule(const struct rule *rule, const struct compare_log *log, str
     buf_addf(out,
              " replicates; α is split by %g looks for `looks`, which holds, and by %g "
              "(looks × %zu configs) for `claim`, which regresses or improves\n",
-             log->levels.looks, log->levels.claims, log->claims);
+             log->levels.looks, log->levels.family, log->family);
     buf_addf(out, "bootstrap: %u resamples, seed %llu\n", rule->resamples, rule->seed);
     if (log->levels.spread.df > 0)
         buf_addf(
@@ -102,22 +102,11 @@ static void put_rule(const struct rule *rule, const struct compare_log *log, str
             "configs scatter by %.6f together, which counts as %g degrees of freedom; for a"
             " config at most as many as its own\n",
             num_sqrt(log->levels.spread.variance), log->levels.spread.df);
-    else if (log->claims >= SPREAD_LEAST)
+    else if (log->family >= SPREAD_LEAST)
         buf_adds(out, "configs scatter too differently to lean on each other\n");
 }
 
 /* ---- replicates ---- */
-
-static void put_marks(struct buf *out, unsigned marks)
-{
-    const char *before = "";
-    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
-        if ((marks & 1u << bit) == 0)
-            continue;
-        buf_addf(out, "%s%s", before, mark_name(bit));
-        before = ", ";
-    }
-}
 
 /* A line of the table: the medians that were used, or why there are none. */
 static void put_replicate(const struct config_samples *samples, const struct medians *medians,
@@ -126,13 +115,11 @@ static void put_replicate(const struct config_samples *samples, const struct med
     const struct replicate *replicate = &samples->replicates[at];
     buf_addf(out, "    %5zu", at + 1);
     if (row == medians->count || medians->from[row] != at) {
-        buf_adds(out, "  left out: ");
-        if (replicate->marks != 0)
-            put_marks(out, replicate->marks);
-        else
-            buf_adds(out, replicate->arms[ARM_HEAD].count == 0 ? "no samples of head"
-                                                               : "nothing was compared");
-        buf_addc(out, '\n');
+        char marks[TEXT_MARKS_BYTES];
+        buf_addf(out, "  left out: %s\n",
+                 replicate->marks != 0                  ? text_marks(marks, replicate->marks)
+                 : replicate->arms[ARM_HEAD].count == 0 ? "no samples of head"
+                                                        : "nothing was compared");
         return;
     }
     for (int arm = 0; arm < ARM_OTHER; arm++) {
@@ -174,8 +161,8 @@ static void put_stretch(const char *name, const struct stretched *stretched, str
 {
     buf_addf(out, "    %-13s α/2 %.5f, t %.4f, stretched by %.4f; standard error %.6f", name,
              stretched->tail, stretched->t, stretched->factor, stretched->error);
-    if (stretched->borrowed > 0)
-        buf_addf(out, "; %u degrees of freedom are the other configs'", stretched->borrowed);
+    if (stretched->prior_df > 0)
+        buf_addf(out, "; %u degrees of freedom are the other configs'", stretched->prior_df);
     buf_addc(out, '\n');
 }
 
@@ -196,14 +183,14 @@ static void put_workings(const struct estimate *estimate, const char *values,
     buf_addf(out, "    least scatter %.6f: %s\n", workings->scatter,
              workings->scatter > workings->tick_scatter ? scatter : "rounding to a tick");
     put_stretch("looks", &workings->looks, out);
-    put_stretch("claim", &workings->claims, out);
+    put_stretch("claim", &workings->family, out);
     buf_addf(out, "    half a tick   %.4f%%", 100 * workings->half_tick);
     if (workings->margin > 0)
         buf_addf(out, "; then the drift margin, %g%% on either side", 100 * workings->margin);
     buf_addc(out, '\n');
     put_interval(out, "interval", estimate->change.ci, workings->plain_bounds);
     put_interval(out, "looks", estimate->change.ci_decision, workings->looks_bounds);
-    put_interval(out, "claim", estimate->claim, workings->claims_bounds);
+    put_interval(out, "claim", estimate->family, workings->family_bounds);
 }
 
 static void put_line(const struct estimate *estimate, const char *name, bool decides,
@@ -253,7 +240,7 @@ static void put_lines(const struct rule *rule, const struct config_verdict *verd
         if (log->base.change.known)
             buf_addf(out, "    adds to it where `claim` is wholly above %+g%%: %s\n",
                      100 * rule->own_floor,
-                     log->base.claim.low > rule->own_floor ? "yes" : "no");
+                     log->base.family.low > rule->own_floor ? "yes" : "no");
     }
     put_stored(verdict, log, out);
 }
@@ -271,7 +258,7 @@ static void put_filled(const struct estimate *filled, const struct missing *miss
     buf_addf(out, "    estimate      %+.6f, which is %+.4f%%\n", workings->result.estimate,
              100 * filled->change.change);
     put_interval(out, "looks", filled->change.ci_decision, workings->looks_bounds);
-    put_interval(out, "claim", filled->claim, workings->claims_bounds);
+    put_interval(out, "claim", filled->family, workings->family_bounds);
 }
 
 static void put_gaps(const struct config_verdict *verdict, const struct config_log *log,

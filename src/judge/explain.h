@@ -9,8 +9,8 @@
 #include "judge/compare.h"
 #include "model.h"
 
-/* All four of one call of compare_logged(). A text longer than the buffer may hold sets
- * out->failed. */
+/* Samples, rule, comparison and log of one call of compare_logged(). A text longer than the
+ * buffer may hold sets out->failed. */
 void explain_text(const struct samples *samples, const struct rule *rule,
                   const struct comparison *comparison, const struct compare_log *log,
                   struct buf *out);

@@ -59,7 +59,7 @@ static size_t lacking(const struct config_samples *samples, unsigned of)
     return count;
 }
 
-static unsigned pair(enum arm a, enum arm b)
+static unsigned both(enum arm a, enum arm b)
 {
     return 1u << a | 1u << b;
 }
@@ -73,7 +73,7 @@ void count_gaps(const struct config_samples *samples, struct config_verdict *out
         out->missing[arm] = lacking(samples, 1u << arm);
 }
 
-static bool borne(size_t missing, size_t rounds)
+bool gaps_borne(size_t missing, size_t rounds)
 {
     return BORNE_ONE_IN * missing <= rounds;
 }
@@ -109,40 +109,40 @@ static double widest(const struct medians *medians, enum arm slow, enum arm fast
                : 0;
 }
 
-static enum arm arm_of(enum against against)
+/* Head against `other`, with what is missing at its worst. */
+static int fill_pair(const struct judged *judged, enum arm other, struct missing *missing,
+                     struct estimate *out, struct err *err)
 {
-    return against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR;
+    const struct config_log *log = judged->log;
+    *missing = (struct missing){lacking(judged->samples, both(ARM_HEAD, other)),
+                                widest(&log->medians, ARM_HEAD, other)};
+    const struct pair pair = {.arm = ARM_HEAD,
+                              .other = other,
+                              .tick_ns = log->tick_ns,
+                              .scatter = log->control.scatter,
+                              .shrink = true,
+                              .missing = missing};
+    return change_paired(&log->medians, &pair, judged->levels, out, err);
 }
 
-static int fill_lines(struct judged *judged, enum against against, struct err *err)
+/* The estimate that decides, the change's own, and control. */
+static int fill_estimates(struct judged *judged, struct err *err)
 {
-    struct config_log *log = &judged->log;
+    struct config_log *log = judged->log;
     const struct medians *medians = &log->medians;
-    double scatter = log->control.scatter;
-    if (against == AGAINST_STORED) {
-        log->gap = (struct missing){judged->out->missing[ARM_HEAD],
-                                    num_log(medians->slowest[ARM_HEAD])};
-        if (change_stored(medians, log->stored_medians, log->stored_count, log->stored_tick_ns,
-                          judged->rule->drift_margin, &log->gap, judged->levels, &log->filled,
-                          err) != 0)
-            return -1;
-    } else {
-        enum arm arm = arm_of(against);
-        log->gap = (struct missing){lacking(judged->samples, pair(ARM_HEAD, arm)),
-                                    widest(medians, ARM_HEAD, arm)};
-        if (change_filled(medians, ARM_HEAD, arm, log->tick_ns, scatter, true, &log->gap,
-                          judged->levels, &log->filled, err) != 0)
-            return -1;
-    }
-    log->own_gap = (struct missing){lacking(judged->samples, pair(ARM_HEAD, ARM_BASE)),
-                                    widest(medians, ARM_HEAD, ARM_BASE)};
-    size_t control = lacking(judged->samples, pair(ARM_CONTROL, ARM_ANCHOR));
+    enum against against = judged->out->against;
+    size_t control = lacking(judged->samples, both(ARM_CONTROL, ARM_ANCHOR));
     log->control_gap[0] = (struct missing){control, widest(medians, ARM_CONTROL, ARM_ANCHOR)};
     log->control_gap[1] = (struct missing){control, -widest(medians, ARM_ANCHOR, ARM_CONTROL)};
-    return log->base.replicates == 0
-               ? 0
-               : change_filled(medians, ARM_HEAD, ARM_BASE, log->tick_ns, scatter, true,
-                               &log->own_gap, judged->levels, &log->own_filled, err);
+    if (log->base.replicates > 0 &&
+        fill_pair(judged, ARM_BASE, &log->own_gap, &log->own_filled, err) != 0)
+        return -1;
+    if (against != AGAINST_STORED)
+        return fill_pair(judged, against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR, &log->gap,
+                         &log->filled, err);
+    log->gap = (struct missing){judged->out->missing[ARM_HEAD],
+                                num_log(medians->slowest[ARM_HEAD])};
+    return estimate_stored(judged, &log->gap, &log->filled, err);
 }
 
 /* ---- judging again ---- */
@@ -150,10 +150,10 @@ static int fill_lines(struct judged *judged, enum against against, struct err *e
 /* A control that was there often enough, and would read nothing. */
 static bool control_survives(const struct judged *judged)
 {
-    const struct config_log *log = &judged->log;
+    const struct config_log *log = judged->log;
     size_t missing = log->control_gap[0].count;
     double floor = judged->rule->control_floor;
-    if (borne(missing, judged->out->rounds))
+    if (gaps_borne(missing, judged->out->rounds))
         return true;
     return log->control.change.known && !is_selection(missing, judged->out->rounds) &&
            change_mean(&log->control, &log->control_gap[0]) <= floor &&
@@ -164,7 +164,7 @@ static bool control_survives(const struct judged *judged)
  * worst scatters far does not count. */
 static bool lost_survives(const struct judged *judged)
 {
-    const struct config_log *log = &judged->log;
+    const struct config_log *log = judged->log;
     return log->own_filled.change.known &&
            !is_selection(log->own_gap.count, judged->out->rounds) &&
            log->own_filled.change.change <= judged->rule->own_floor;
@@ -173,32 +173,31 @@ static bool lost_survives(const struct judged *judged)
 static bool survives(const struct judged *judged)
 {
     const struct config_verdict *out = judged->out;
-    const struct estimate *filled = &judged->log.filled;
+    const struct estimate *filled = &judged->log->filled;
     double line = judged->rule->threshold;
     if (out->verdict == VERDICT_REGRESSED) { /* head gains nothing, main's arms are there */
         for (int arm = ARM_HEAD + 1; arm < ARM_OTHER; arm++)
-            if (!borne(out->missing[arm], out->rounds))
+            if (!gaps_borne(out->missing[arm], out->rounds))
                 return false;
         return true;
     }
-    if (out->verdict == VERDICT_UNCLEAR || is_selection(judged->log.gap.count, out->rounds) ||
+    if (out->verdict == VERDICT_UNCLEAR || is_selection(judged->log->gap.count, out->rounds) ||
         !filled->change.known || !control_survives(judged))
         return false;
     if (out->clause == CLAUSE_LOST_ON_MAIN)
         return lost_survives(judged);
     if (out->verdict == VERDICT_IMPROVED)
-        return filled->claim.high < -line;
+        return filled->family.high < -line;
     return filled->change.ci_decision.low > -line && filled->change.ci_decision.high < line;
 }
 
-int judge_gaps(struct judged *judged, enum against against, struct err *err)
+int judge_gaps(struct judged *judged, struct err *err)
 {
     struct config_verdict *out = judged->out;
-    bool more = out->wants_more;
-    if (borne(lacking(judged->samples, every_arm), out->rounds))
+    if (gaps_borne(lacking(judged->samples, every_arm), out->rounds))
         return 0;
-    judged->log.gaps = true;
-    if (fill_lines(judged, against, err) != 0)
+    judged->log->gaps = true;
+    if (fill_estimates(judged, err) != 0)
         return -1;
     if (survives(judged)) {
         add_gaps(out, "; ", ", which could not change that");
@@ -206,7 +205,7 @@ int judge_gaps(struct judged *judged, enum against against, struct err *err)
     }
     add_gaps(out, out->verdict == VERDICT_UNCLEAR ? "; " : "; but ",
              out->verdict == VERDICT_UNCLEAR ? "" : ", which could change that");
-    decide(judged, CLAUSE_GAPS, VERDICT_UNCLEAR, FAULT_NONE);
-    out->wants_more = more;
+    set_verdict(judged, CLAUSE_GAPS, VERDICT_UNCLEAR, FAULT_NONE);
+    out->wants_more = budget_left(judged);
     return 0;
 }

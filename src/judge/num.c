@@ -67,16 +67,16 @@ double num_log(double x)
     int exponent;
     double f = split(x, &exponent) - 1;
     double s = f / (2 + f);
-    double s2 = num_mul(s, s);
+    double s2 = s * s;
     double series = 0; /* |s²| ≤ 0.0295: the 13th term is below 2⁻⁶⁶ */
     for (int k = 12; k >= 1; k--)
-        series = num_mul(s2, series + 2.0 / (2 * k + 1));
-    double half_square = num_mul(0.5, num_mul(f, f));
-    double tail = half_square - num_mul(s, half_square + series);
+        series = s2 * (series + 2.0 / (2 * k + 1));
+    double half_square = 0.5 * (f * f);
+    double tail = half_square - s * (half_square + series);
     if (exponent == 0)
         return f - tail;
     double k = exponent;
-    return num_mul(k, ln2_high) + (f - (tail - num_mul(k, ln2_low)));
+    return k * ln2_high + (f - (tail - k * ln2_low));
 }
 
 /* 2^exponent × x without rounding twice while the result is normal. */
@@ -89,7 +89,7 @@ static double scale(double x, int exponent)
         x = x * 0x1p+10;
         exponent -= 10;
     }
-    return num_mul(x, of_bits((uint64_t)(exponent + 1023) << 52));
+    return x * of_bits((uint64_t)(exponent + 1023) << 52);
 }
 
 /* eˣ = 2ᵏ eʳ with |r| ≤ ½ ln 2, r = high − low. The Taylor series is summed from its
@@ -102,12 +102,12 @@ double num_exp(double x)
         return INFINITY;
     if (x < -745.1332191019412)
         return 0;
-    int k = (int)(num_mul(x, per_ln2) + (x < 0 ? -0.5 : 0.5));
-    double high = x - num_mul(k, ln2_high);
-    double low = num_mul(k, ln2_low);
+    int k = (int)(x * per_ln2 + (x < 0 ? -0.5 : 0.5));
+    double high = x - k * ln2_high;
+    double low = k * ln2_low;
     double r = high - low;
     double series = 0; /* r/2! + r²/3! + … = (eʳ − 1 − r) / r; left out: below 2⁻⁶² */
     for (int i = 14; i >= 2; i--)
-        series = num_mul(r / i, series + 1);
-    return scale(1 + (high + (num_mul(r, series) - low)), k);
+        series = r / i * (series + 1);
+    return scale(1 + (high + (r * series - low)), k);
 }

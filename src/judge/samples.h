@@ -31,6 +31,8 @@
 #include "limit.h"
 #include "model.h"
 
+#define SAMPLES_SCHEMA "ratchet.samples/1"
+
 MUST_CHECK int samples_parse(const char *bytes, size_t len, const char *name,
                              const struct limits *limits, struct samples *out,
                              struct err *err);

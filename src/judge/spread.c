@@ -11,7 +11,7 @@ static double alternating(double y, const double *c, size_t count)
 {
     double sum = 0;
     for (size_t i = count; i-- > 0;)
-        sum = num_mul(y, c[i] - sum);
+        sum = y * (c[i] - sum);
     return sum;
 }
 
@@ -25,8 +25,7 @@ double spread_digamma(double x)
         sum -= 1 / x;
         x += 1;
     }
-    return sum + num_log(x) - 0.5 / x -
-           alternating(1 / num_mul(x, x), c, sizeof c / sizeof *c);
+    return sum + num_log(x) - 0.5 / x - alternating(1 / (x * x), c, sizeof c / sizeof *c);
 }
 
 /* ψ′(x) = ψ′(x + 1) + 1/x², then 6.4.12. */
@@ -35,11 +34,11 @@ double spread_trigamma(double x)
     static const double c[] = {1.0 / 6, 1.0 / 30, 1.0 / 42, 1.0 / 30, 5.0 / 66, 691.0 / 2730};
     double sum = 0;
     while (x < FAR) {
-        sum += 1 / num_mul(x, x);
+        sum += 1 / (x * x);
         x += 1;
     }
-    double y = 1 / num_mul(x, x);
-    return sum + 1 / x + num_mul(0.5, y) + alternating(y, c, sizeof c / sizeof *c) / x;
+    double y = 1 / (x * x);
+    return sum + 1 / x + 0.5 * y + alternating(y, c, sizeof c / sizeof *c) / x;
 }
 
 /* The largest whole d₀ whose ψ′(d₀/2) is no less than `excess`: how far true variances seem
@@ -50,7 +49,7 @@ static unsigned agreement(double excess)
     unsigned high = SPREAD_DF_MAX;
     while (low < high) {
         unsigned middle = (low + high + 1) / 2;
-        if (spread_trigamma(num_mul(0.5, middle)) >= excess)
+        if (spread_trigamma(0.5 * middle) >= excess)
             low = middle;
         else
             high = middle - 1;
@@ -68,10 +67,10 @@ struct spread spread_of(const double *variances, const double *dfs, size_t count
     for (int round = 0; round < 2; round++) {
         double sum = 0;
         for (size_t i = 0; i < count; i++) {
-            double half = num_mul(0.5, dfs[i]);
+            double half = 0.5 * dfs[i];
             double e = num_log(variances[i]) - spread_digamma(half) + num_log(half);
             double off = e - mean;
-            sum += round == 0 ? e : num_mul(off, off);
+            sum += round == 0 ? e : off * off;
             expected += round == 0 ? spread_trigamma(half) : 0;
         }
         if (round == 0)
@@ -83,6 +82,6 @@ struct spread spread_of(const double *variances, const double *dfs, size_t count
     unsigned df = agreement(excess);
     if (df == 0)
         return (struct spread){0};
-    double half = num_mul(0.5, df);
+    double half = 0.5 * df;
     return (struct spread){df, num_exp(mean + spread_digamma(half) - num_log(half))};
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the configs of one check tell each other about how far replicates scatter.
+/* Variance shrinkage: what the configs of one check tell each other about how far replicates
+ * scatter.
  *
  * Six replicates know their own standard deviation badly: half of the time it is 10% or more
  * off, and an interval for a small α pays for that with a quantile of Student's t of 4 and
  * more. The configs of one check were measured by the same processes on the same device, and
- * where their variances agree, each may lean on the others. How far they agree is estimated
- * from the variances themselves: they are taken as σ² χ²(d)/d, and 1/σ² as χ²(d₀)/(d₀ s₀²) (Smyth,
+ * where their variances agree, each may be shrunk towards what they have in common. How far they
+ * agree is estimated from the variances themselves (empirical Bayes): they are taken as σ² χ²(d)/d, and 1/σ² as χ²(d₀)/(d₀ s₀²) (Smyth,
  * Linear Models and Empirical Bayes Methods for Assessing Differential Expression in
  * Microarray Experiments, Statistical Applications in Genetics and Molecular Biology 3,
  * 2004, section 6.2). A variance s² of d degrees of freedom then becomes (d s² + d₀ s₀²) /
@@ -25,8 +26,8 @@
 #include <stddef.h>
 
 struct spread {
-    double df;       /* d₀, at most SPREAD_DF_MAX; 0: nothing to lean on */
-    double variance; /* s₀² of single values */
+    double df;       /* d₀, the prior's, at most SPREAD_DF_MAX; 0: they do not agree */
+    double variance; /* s₀², the prior's, of single values */
 };
 enum { SPREAD_DF_MAX = 1000, SPREAD_LEAST = 3 };
 

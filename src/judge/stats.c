@@ -59,7 +59,7 @@ double stats_median(double *values, size_t count)
     for (size_t i = 1; i < count / 2; i++)
         if (values[i] > lower)
             lower = values[i];
-    return num_mul(0.5, lower + upper);
+    return 0.5 * (lower + upper);
 }
 
 /* The largest k ≥ 1 with P(Bin(n, ½) < k) ≤ tail, or 1. */
@@ -68,15 +68,15 @@ static size_t median_rank(size_t count, double tail)
     if (count > 1000) { /* 2⁻ⁿ would underflow, and the normal approximation is exact enough */
         double n = (double)count;
         double z = dist_student_quantile(tail, 1000);
-        return (size_t)num_mul(0.5, n - num_mul(z, num_sqrt(n)));
+        return (size_t)(0.5 * (n - z * num_sqrt(n)));
     }
     double probability = 1; /* of exactly i successes */
     for (size_t i = 0; i < count; i++)
-        probability = num_mul(probability, 0.5);
+        probability *= 0.5;
     double below = probability; /* P(Bin < k) for k = 1 */
     size_t k = 1;
     for (; k < count / 2; k++) {
-        probability = num_mul(probability, (double)(count - k + 1) / (double)k);
+        probability *= (double)(count - k + 1) / (double)k;
         below += probability;
         if (below > tail)
             break;
@@ -105,7 +105,7 @@ static double squares_about(const double *values, size_t count, double mean)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
-        sum += num_mul(values[i] - mean, values[i] - mean);
+        sum += (values[i] - mean) * (values[i] - mean);
     return sum;
 }
 
@@ -118,8 +118,8 @@ double stats_hedges_g(const double *a, size_t n, const double *b, size_t m)
     double difference = mean_a - mean_b;
     if (pooled == 0)
         return difference == 0 ? 0 : difference > 0 ? INFINITY : -INFINITY;
-    double correction = 1 - 3 / (num_mul(4, df) - 1);
-    return num_mul(correction, difference / pooled);
+    double correction = 1 - 3 / (4 * df - 1);
+    return correction * (difference / pooled);
 }
 
 double stats_cliffs_delta(const double *a, size_t n, const double *b, size_t m)
@@ -128,7 +128,7 @@ double stats_cliffs_delta(const double *a, size_t n, const double *b, size_t m)
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < m; j++)
             above += (a[i] > b[j]) - (a[i] < b[j]);
-    return (double)above / num_mul((double)n, (double)m);
+    return (double)above / ((double)n * (double)m);
 }
 
 /* ---- Mann–Whitney ---- */
@@ -157,7 +157,7 @@ static double choices(size_t count, size_t chosen)
 {
     double ways = 1;
     for (size_t i = 1; i <= chosen; i++)
-        ways = num_mul(ways, (double)(count - chosen + i)) / (double)i;
+        ways = ways * (double)(count - chosen + i) / (double)i;
     return ways;
 }
 
@@ -179,21 +179,20 @@ static double exact_p(const uint64_t *ranks, size_t total, size_t n, uint64_t ob
     double all = choices(total, n);
     double at_most = below + ways[n][observed];
     double at_least = all - below;
-    double p = num_mul(2, at_most < at_least ? at_most : at_least) / all;
+    double p = 2 * (at_most < at_least ? at_most : at_least) / all;
     return p < 1 ? p : 1;
 }
 
 static double normal_p(double rank_sum, double ties, double n, double m)
 {
     double total = n + m;
-    double u = rank_sum - num_mul(num_mul(0.5, n), n + 1);
-    double expected = num_mul(num_mul(0.5, n), m);
-    double variance = num_mul(num_mul(n, m) / 12,
-                              total + 1 - ties / num_mul(total, total - 1));
+    double u = rank_sum - 0.5 * n * (n + 1);
+    double expected = 0.5 * n * m;
+    double variance = n * m / 12 * (total + 1 - ties / (total * (total - 1)));
     if (!(variance > 0))
         return 1; /* every value is the same */
     double off = u > expected ? u - expected : expected - u;
-    double p = num_mul(2, dist_normal_cdf(-(off - 0.5) / num_sqrt(variance)));
+    double p = 2 * dist_normal_cdf(-(off - 0.5) / num_sqrt(variance));
     return p < 1 ? p : 1;
 }
 
@@ -205,7 +204,7 @@ static double tie_term(double value, const double *a, size_t n, const double *b,
         equal += a[i] == value;
     for (size_t i = 0; i < m; i++)
         equal += b[i] == value;
-    return num_mul(equal, equal) - 1;
+    return equal * equal - 1;
 }
 
 double stats_mann_whitney_p(const double *a, size_t n, const double *b, size_t m)
@@ -237,5 +236,5 @@ double stats_mann_whitney_p(const double *a, size_t n, const double *b, size_t m
         ties += tie_term(a[i], a, n, b, m);
     for (size_t i = 0; i < m; i++)
         ties += tie_term(b[i], a, n, b, m);
-    return normal_p(num_mul(0.5, (double)observed), ties, (double)n, (double)m);
+    return normal_p(0.5 * (double)observed, ties, (double)n, (double)m);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Descriptions and tests of small samples, each with its source. The bootstrap is in
- * judge/bootstrap, distributions in judge/dist. No rule here, and no noun but numbers.
+ * judge/bootstrap, distributions in judge/dist. Numbers alone: no rule, no samples.
  *
  * Inputs are finite; counts may be 0 only where said. */
 #ifndef RATCHET_JUDGE_STATS_H

@@ -69,3 +69,22 @@ void text_number(struct buf *out, double number)
     }
     buf_adds(out, digits);
 }
+
+const char *text_change(char out[TEXT_CHANGE_BYTES], double change, struct interval interval)
+{
+    snprintf(out, TEXT_CHANGE_BYTES, "%+.2f%% [%+.2f%%, %+.2f%%]", 100 * change,
+             100 * interval.low, 100 * interval.high);
+    return out;
+}
+
+const char *text_marks(char out[TEXT_MARKS_BYTES], unsigned marks)
+{
+    out[0] = '\0';
+    for (unsigned bit = 0; bit < MARK_BITS; bit++) {
+        size_t used = strlen(out);
+        if ((marks & 1u << bit) != 0)
+            snprintf(out + used, TEXT_MARKS_BYTES - used, "%s%s", used != 0 ? ", " : "",
+                     mark_name(bit));
+    }
+    return out;
+}

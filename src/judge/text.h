@@ -6,6 +6,7 @@
 #define RATCHET_JUDGE_TEXT_H
 
 #include "base/buf.h"
+#include "model.h"
 
 /* A quoted, escaped string. Our texts are one line: control characters, and bytes that
  * are not UTF-8, become `?`, so that what we write is what our readers accept. */
@@ -18,5 +19,15 @@ void text_number(struct buf *out, double number);
 /* Text for a terminal. A failure's words may come from a hostile program: control
  * characters become `?`. */
 void text_plain(struct buf *out, const char *text);
+
+/* Three numbers of at most 1e17 percent, each with its sign and two decimals. */
+enum { TEXT_CHANGE_BYTES = 96 };
+/* "+3.77% [+3.55%, +3.98%]". Returns `out`. */
+const char *text_change(char out[TEXT_CHANGE_BYTES], double change, struct interval interval);
+
+/* All marks there are, each with a comma. */
+enum { TEXT_MARKS_BYTES = 128 };
+/* "preempted, shared"; "" for none. Returns `out`. */
+const char *text_marks(char out[TEXT_MARKS_BYTES], unsigned marks);
 
 #endif

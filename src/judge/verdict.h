@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "model.h"
 
+#define VERDICT_SCHEMA "ratchet.verdict/1"
+
 MUST_CHECK int verdict_format_json(const struct comparison *comparison, struct buf *out,
                                    struct err *err);
 MUST_CHECK int verdict_parse_json(const char *bytes, size_t len, const char *name,

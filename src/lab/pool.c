@@ -3,7 +3,7 @@
 #include "lab/pool.h"
 
 #include "base/json.h"
-#include "judge/nouns.h"
+#include "judge/fields.h"
 #include "judge/text.h"
 
 #include <stdio.h>
@@ -71,7 +71,7 @@ int pool_format_head(const struct pool *pool, struct buf *out, struct err *err)
     BUF_AUTO line;
     buf_init(&line, LINE_BYTES_MAX);
     buf_addf(&line, "{\"schema\": \"%s\", ", schema);
-    nouns_put_device(&line, &pool->device);
+    fields_put_device(&line, &pool->device);
     buf_adds(&line, ", \"commit\": ");
     text_string(&line, pool->commit);
     buf_adds(&line, ", \"code\": ");
@@ -91,7 +91,7 @@ int pool_format_head(const struct pool *pool, struct buf *out, struct err *err)
         buf_adds(&line, ", \"unit\": \"ns\", \"clock_resolution_ns\": ");
         text_number(&line, config->tick_ns);
         buf_adds(&line, ", ");
-        nouns_put_problem(&line, &config->config.problem);
+        fields_put_problem(&line, &config->config.problem);
         buf_addc(&line, '}');
     }
     buf_addc(&line, ']');
@@ -114,7 +114,7 @@ int pool_format_process(const struct pool *pool, const struct pool_process *proc
             buf_addf(&line, "%s%.7g", entry == 0 ? "" : ", ", row->ns[entry]);
         }
         buf_addc(&line, ']');
-        nouns_put_marks(&line, row->marks);
+        fields_put_marks(&line, row->marks);
         buf_addc(&line, '}');
     }
     buf_addc(&line, ']');
@@ -162,8 +162,8 @@ static int get_configs(const json_t *root, const struct json_at *at, struct pool
         const json_t *config = json_array_get(configs, i);
         if (!json_is_object(config))
             return json_error(&one, err, "expected an object");
-        if (nouns_get_config(config, &one, &out->configs[i].config, &out->configs[i].tick_ns,
-                             err) != 0)
+        if (fields_get_config(config, &one, &out->configs[i].config, &out->configs[i].tick_ns,
+                              err) != 0)
             return -1;
     }
     return 0;
@@ -174,8 +174,8 @@ static int get_head(const char *bytes, size_t len, const struct json_at *at,
 {
     JSON_AUTO *root = NULL;
     long long samples;
-    if (nouns_open(bytes, len, LINE_BYTES_MAX, at, schema, &root, err) != 0 ||
-        nouns_get_device(root, at, &out->device, err) != 0 ||
+    if (fields_open(bytes, len, LINE_BYTES_MAX, at, schema, &root, err) != 0 ||
+        fields_get_device(root, at, &out->device, err) != 0 ||
         json_get_string(root, "commit", at, out->commit, sizeof out->commit, err) != 0 ||
         json_get_string(root, "code", at, out->code, sizeof out->code, err) != 0 ||
         json_get_int(root, "samples", at, 1, (long long)limits->samples, &samples, err) != 0 ||
@@ -197,10 +197,10 @@ static int get_row(const json_t *row, const struct json_at *at, struct pool_row 
         return json_error(at, err, "expected an object");
     if (json_get_number(row, "seconds", at, 0, 1e6, &out->seconds, err) != 0 ||
         json_get_array(row, "ns", at, &array, err) != 0 ||
-        nouns_get_marks(row, "marks", at, &out->marks, err) != 0)
+        fields_get_marks(row, "marks", at, &out->marks, err) != 0)
         return -1;
     const struct json_at here = {.parent = at, .key = "ns"};
-    int rc = nouns_get_series(array, &here, POOL_ENTRIES, &series, err);
+    int rc = fields_get_series(array, &here, POOL_ENTRIES, &series, err);
     if (rc == 0 && series.count != POOL_ENTRIES)
         rc = json_error(&here, err, "expected %d times", POOL_ENTRIES);
     if (rc == 0)
@@ -220,7 +220,7 @@ static int get_process(const char *bytes, size_t len, const struct json_at *at,
     if (process == NULL)
         return err_set(err, ERR_HOST, "out of memory for the pool");
     if (json_parse(bytes, len, at->key, &root, err) != 0 ||
-        nouns_get_time(root, "ended", at, process->ended, err) != 0 ||
+        fields_get_time(root, "ended", at, process->ended, err) != 0 ||
         json_get_number(root, "seconds", at, 1e-6, 1e6, &process->seconds, err) != 0 ||
         json_get_array(root, "configs", at, &rows, err) != 0)
         return -1;

@@ -4,22 +4,23 @@
 
 #include "judge/change.h"
 #include "judge/num.h"
+#include "judge/numbers.h"
 
 #include <stdlib.h>
 
 static struct levels levels_of(const struct rule *rule)
 {
     return (struct levels){
-        .bootstrap = {rule->resamples, rule->seed, rule->confidence}, .looks = 1, .claims = 1};
+        .bootstrap = {rule->resamples, rule->seed, rule->confidence}, .looks = 1, .family = 1};
 }
 
 static int set_against_head(const struct medians *medians, enum arm arm, double tick_ns,
                             const struct rule *rule, struct change *change, struct err *err)
 {
     const struct levels levels = levels_of(rule);
+    const struct pair pair = {.arm = arm, .other = ARM_HEAD, .tick_ns = tick_ns};
     struct estimate estimate __attribute__((cleanup(estimate_free))) = {.logs = NULL};
-    if (change_between(medians, arm, ARM_HEAD, tick_ns, 0, false, &levels, &estimate, err) !=
-        0)
+    if (change_paired(medians, &pair, &levels, &estimate, err) != 0)
         return -1;
     *change = estimate.change;
     return 0;
@@ -61,11 +62,6 @@ static int add_config(const struct config_samples *config, enum arm arm, double 
     return 0;
 }
 
-static void free_numbers(double **numbers)
-{
-    free(*numbers);
-}
-
 int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *rule,
                struct change *change, size_t *configs, struct err *err)
 {
@@ -73,7 +69,7 @@ int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *r
     for (size_t i = 0; i < samples->count; i++)
         if (samples->configs[i].count > most)
             most = samples->configs[i].count;
-    double *sums __attribute__((cleanup(free_numbers))) = calloc(most, sizeof *sums);
+    NUMBERS_AUTO *sums = numbers_new(most);
     struct medians medians
         __attribute__((cleanup(medians_free))) = {.rows = calloc(most, sizeof *medians.rows)};
     if (sums == NULL || medians.rows == NULL)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The judge gives the same bits whatever compiler, optimisation level and instruction set it was
-built with, fused multiply-add allowed or not: several builds answer the same questions, and
-judge the same files, and every byte of their answers must agree."""
+built with, as long as -ffp-contract=off is among the flags, as in Makefile.am: several builds
+answer the same questions, and judge the same files, and every byte of their answers must agree.
+Without the flag, on a machine with fused multiply-add, they do not: so the test can see it."""
 
 import glob
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from judgelib import ok, skip
 
 RNG = random.Random(7)
 FOLDER = judgelib.temp_dir()
+OFF = "-ffp-contract=off"
 
 
 def questions():
@@ -82,13 +85,12 @@ def has_fma():
 
 
 def builds():
-    fused = ["-O3", "-march=native", "-ffp-contract=fast"]
     for name in ("gcc", "clang"):
         if shutil.which(name) is None:
             skip("%s builds" % name, "no %s" % name)
             continue
-        for flags in (["-O0"], ["-O1", "-ffp-contract=off"], ["-O3", "-ffp-contract=off"], fused):
-            yield [name], flags
+        for flags in ["-O0"], ["-O1"], ["-O3"], ["-O3", "-march=native"]:
+            yield [name], [*flags, OFF]
     if not has_fma():
         print("# this machine has no fused multiply-add: the last build of each could not use one")
 
@@ -111,4 +113,29 @@ for words, flags in builds():
     ok(text == reference, "%s answers %d questions with the bits of %s" %
        (title, len(LINES), first), "%d lines differ, the first: %s" %
        (len(differing), differing[:1]))
+
+
+def fused():
+    """What the flag is for."""
+    if not has_fma() or shutil.which("gcc") is None:
+        return skip("a build that fuses answers differently", "no gcc, or nothing to fuse with")
+    driver = judgelib.build_driver(os.path.join(FOLDER, "fused"), ["gcc"],
+                                   ["-O3", "-march=native", "-ffp-contract=fast"])
+    return ok(judgelib.ask(driver, LINES) != reference, "a build that fuses answers differently")
+
+
+def flag_is_set():
+    """The tree's own build has the flag, and nothing after it takes it back."""
+    makefile = os.path.join(os.environ.get("top_builddir", "."), "Makefile")
+    if not os.path.exists(makefile):
+        return skip("the build's flags", "no " + makefile)
+    with open(makefile) as source:
+        flags = dict(re.findall(r"^(\w+) = (.*)$", source.read(), re.M))
+    return ok(OFF in flags["libjudge_a_CFLAGS"].split() and
+              "-ffp-contract" not in flags["CFLAGS"],
+              "libjudge.a is built with " + OFF, flags["CFLAGS"])
+
+
+fused()
+flag_is_set()
 judgelib.done()

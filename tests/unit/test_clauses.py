@@ -42,7 +42,7 @@ def given():
             if not name.endswith(".c"):
                 continue
             text = lib.read(os.path.join(folder, name))
-            for call in re.findall(r"\b(?:decide|verdict_whole)\(([^;{]*?)\);", text):
+            for call in re.findall(r"\b(?:set_verdict|verdict_whole)\(([^;{]*?)\);", text):
                 clauses, verdicts = re.findall(r"CLAUSE_\w+", call), re.findall(r"VERDICT_\w+", call)
                 pairs |= {(c, v[len("VERDICT_"):].lower()) for c in clauses for v in verdicts}
             if re.search(r"\b(fail|pipeline_unmeasured)\(", text):

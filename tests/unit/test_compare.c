@@ -250,8 +250,8 @@ static void test_spread(void)
     struct err err = {0};
     OK(compare_logged(&trial.samples, NULL, &trial.rule, &comparison, &log, &err) == 0);
     OK(log.levels.spread.df >= 5);
-    EQ_INT(log.configs[0].anchor.workings.claims.borrowed, 5);
-    EQ_INT(log.configs[0].control.workings.looks.borrowed, 0);
+    EQ_INT(log.configs[0].anchor.workings.family.prior_df, 5);
+    EQ_INT(log.configs[0].control.workings.looks.prior_df, 0);
     compare_log_free(&log);
     comparison_free(&comparison);
     for (size_t i = 1; i < trial.samples.count; i++) /* from here on each scatters as it will */

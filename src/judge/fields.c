@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the JSON of the nouns shared by our two files; knows neither file's frame. */
-#include "judge/nouns.h"
+/* Owns the JSON that several of our files share; knows none of these files. */
+#include "judge/fields.h"
 
 #include "judge/text.h"
 
@@ -10,8 +10,8 @@ enum { FACTS_MAX = 256, FACT_NAME_BYTES = 128, FACT_VALUE_BYTES = 4096 };
 
 static const double time_max_ns = 1e15; /* 11 days in one launch: nobody measured that */
 
-int nouns_open(const char *bytes, size_t len, unsigned long long max, const struct json_at *at,
-               const char *schema, json_t **out, struct err *err)
+int fields_open(const char *bytes, size_t len, unsigned long long max,
+                const struct json_at *at, const char *schema, json_t **out, struct err *err)
 {
     if (len > max)
         return json_error(at, err, "%zu bytes, expected at most %llu", len, max);
@@ -29,15 +29,15 @@ int nouns_open(const char *bytes, size_t len, unsigned long long max, const stru
     return 0;
 }
 
-int nouns_get_device(const json_t *parent, const struct json_at *at, struct device *out,
-                     struct err *err)
+int fields_get_device(const json_t *parent, const struct json_at *at, struct device *out,
+                      struct err *err)
 {
     json_t *object;
     struct device device = {0};
     struct json_at here = {.parent = at, .key = "device"};
     if (json_get_object(parent, "device", at, &object, err) != 0 ||
         json_get_string(object, "slug", &here, device.slug, sizeof device.slug, err) != 0 ||
-        nouns_get_text(object, "name", &here, device.name, sizeof device.name, err) != 0)
+        fields_get_text(object, "name", &here, device.name, sizeof device.name, err) != 0)
         return -1;
     struct json_at slug = {.parent = &here, .key = "slug"};
     if (!model_name_ok(device.slug))
@@ -48,8 +48,8 @@ int nouns_get_device(const json_t *parent, const struct json_at *at, struct devi
     return 0;
 }
 
-int nouns_get_time(const json_t *object, const char *key, const struct json_at *at,
-                   char out[32], struct err *err)
+int fields_get_time(const json_t *object, const char *key, const struct json_at *at,
+                    char out[32], struct err *err)
 {
     static const char shape[] = "dddd-dd-ddTdd:dd:ddZ";
     struct json_at here = {.parent = at, .key = key};
@@ -65,8 +65,8 @@ int nouns_get_time(const json_t *object, const char *key, const struct json_at *
     return 0;
 }
 
-int nouns_get_marks(const json_t *object, const char *key, const struct json_at *at,
-                    unsigned *out, struct err *err)
+int fields_get_marks(const json_t *object, const char *key, const struct json_at *at,
+                     unsigned *out, struct err *err)
 {
     if (!json_has(object, key))
         return 0;
@@ -99,8 +99,8 @@ static bool fact_ok(const char *text, size_t len, size_t max)
     return true;
 }
 
-int nouns_get_environment(const json_t *parent, const struct json_at *at,
-                          struct environment *out, struct err *err)
+int fields_get_environment(const json_t *parent, const struct json_at *at,
+                           struct environment *out, struct err *err)
 {
     if (!json_has(parent, "environment"))
         return 0;
@@ -192,20 +192,20 @@ static int get_config(const json_t *object, const struct json_at *at, bool optio
     return 0;
 }
 
-int nouns_get_config(const json_t *object, const struct json_at *at, struct config *config,
-                     double *clock_resolution_ns, struct err *err)
+int fields_get_config(const json_t *object, const struct json_at *at, struct config *config,
+                      double *clock_resolution_ns, struct err *err)
 {
     return get_config(object, at, false, config, clock_resolution_ns, err);
 }
 
-int nouns_get_measured(const json_t *object, const struct json_at *at, struct config *config,
-                       double *clock_resolution_ns, struct err *err)
+int fields_get_measured(const json_t *object, const struct json_at *at, struct config *config,
+                        double *clock_resolution_ns, struct err *err)
 {
     return get_config(object, at, true, config, clock_resolution_ns, err);
 }
 
-int nouns_get_series(const json_t *array, const struct json_at *at, unsigned long long max,
-                     struct series *out, struct err *err)
+int fields_get_series(const json_t *array, const struct json_at *at, unsigned long long max,
+                      struct series *out, struct err *err)
 {
     size_t count = json_array_size(array);
     if (count > max)
@@ -222,8 +222,8 @@ int nouns_get_series(const json_t *array, const struct json_at *at, unsigned lon
     return 0;
 }
 
-int nouns_get_text(const json_t *object, const char *key, const struct json_at *at, char *out,
-                   size_t size, struct err *err)
+int fields_get_text(const json_t *object, const char *key, const struct json_at *at, char *out,
+                    size_t size, struct err *err)
 {
     if (json_has(object, key))
         return json_get_string(object, key, at, out, size, err);
@@ -233,7 +233,7 @@ int nouns_get_text(const json_t *object, const char *key, const struct json_at *
 
 /* ---- writing ---- */
 
-void nouns_put_device(struct buf *out, const struct device *device)
+void fields_put_device(struct buf *out, const struct device *device)
 {
     buf_adds(out, "\"device\": {\"slug\": ");
     text_string(out, device->slug);
@@ -242,8 +242,8 @@ void nouns_put_device(struct buf *out, const struct device *device)
     buf_addc(out, '}');
 }
 
-void nouns_put_environment(struct buf *out, const struct environment *environment,
-                           const char *indent)
+void fields_put_environment(struct buf *out, const struct environment *environment,
+                            const char *indent)
 {
     buf_adds(out, "\"environment\": {");
     for (size_t i = 0; i < environment->count; i++) {
@@ -257,7 +257,7 @@ void nouns_put_environment(struct buf *out, const struct environment *environmen
     buf_addc(out, '}');
 }
 
-void nouns_put_problem(struct buf *out, const struct problem *problem)
+void fields_put_problem(struct buf *out, const struct problem *problem)
 {
     buf_addf(out,
              "\"problem\": {\"batch\": %d, \"heads\": %d, \"heads_kv\": %d, \"seq_q\": %d, "
@@ -267,7 +267,7 @@ void nouns_put_problem(struct buf *out, const struct problem *problem)
              problem->causal ? "true" : "false");
 }
 
-void nouns_put_series(struct buf *out, const struct series *series)
+void fields_put_series(struct buf *out, const struct series *series)
 {
     buf_addc(out, '[');
     for (size_t i = 0; i < series->count; i++) {
@@ -278,7 +278,7 @@ void nouns_put_series(struct buf *out, const struct series *series)
     buf_addc(out, ']');
 }
 
-void nouns_put_mark_names(struct buf *out, unsigned marks)
+void fields_put_mark_names(struct buf *out, unsigned marks)
 {
     const char *before = "";
     buf_addc(out, '[');
@@ -291,10 +291,10 @@ void nouns_put_mark_names(struct buf *out, unsigned marks)
     buf_addc(out, ']');
 }
 
-void nouns_put_marks(struct buf *out, unsigned marks)
+void fields_put_marks(struct buf *out, unsigned marks)
 {
     if (marks == 0)
         return;
     buf_adds(out, ", \"marks\": ");
-    nouns_put_mark_names(out, marks);
+    fields_put_mark_names(out, marks);
 }

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the frame of samples.json; the nouns inside it are judge/nouns'. Judges nothing. */
+/* Owns the reading of what is samples.json's alone; what other files hold as well is
+ * judge/fields'. */
 #include "judge/samples.h"
 
-#include "judge/nouns.h"
-#include "judge/text.h"
+#include "judge/fields.h"
 
 #include <string.h>
-
-static const char schema[] = "ratchet.samples/1";
-
-/* ---- reading ---- */
 
 /* How much of a file is read, and under which names its arms stand. */
 struct reading {
@@ -38,9 +34,9 @@ static int get_arms(const json_t *parent, const struct json_at *at,
         struct arm_info *info = &read[arm];
         struct json_at arm_at = {.parent = &here, .key = name};
         if (json_get_object(arms, name, &here, &object, err) != 0 ||
-            nouns_get_text(object, "commit", &arm_at, info->commit, sizeof info->commit,
-                           err) != 0 ||
-            nouns_get_text(object, "code", &arm_at, info->code, sizeof info->code, err) != 0)
+            fields_get_text(object, "commit", &arm_at, info->commit, sizeof info->commit,
+                            err) != 0 ||
+            fields_get_text(object, "code", &arm_at, info->code, sizeof info->code, err) != 0)
             return -1;
         info->present = true;
     }
@@ -77,7 +73,7 @@ static int get_provoked(const json_t *object, const struct json_at *at,
         unsigned marks = 0;
         if (arm == ARM_COUNT && !json_is_array(json_object_get(object, name)))
             return json_error(&arm_at, err, "not an arm of this replicate");
-        if (nouns_get_marks(provoked, name, &here, &marks, err) != 0)
+        if (fields_get_marks(provoked, name, &here, &marks, err) != 0)
             return -1;
         if ((marks & ~out->marks) != 0)
             return json_error(&arm_at, err, "expected none but the replicate's own marks");
@@ -100,13 +96,13 @@ static int get_replicate(const json_t *object, const struct json_at *at,
         json_t *array;
         struct json_at here = {.parent = at, .key = name};
         if (json_get_array(object, name, at, &array, err) != 0 ||
-            nouns_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) !=
+            fields_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) !=
                 0)
             return -1;
         if (out->arms[arm].count == 0) /* an arm that is named has been meant to be there */
             arms[arm].present = true;
     }
-    return nouns_get_marks(object, "marks", at, &out->marks, err) != 0 ||
+    return fields_get_marks(object, "marks", at, &out->marks, err) != 0 ||
                    get_provoked(object, at, reading, out, err) != 0
                ? -1
                : 0;
@@ -141,8 +137,8 @@ static int get_fault(const json_t *object, const struct json_at *at,
                      struct config_samples *out, struct err *err)
 {
     char name[16];
-    if (nouns_get_text(object, "fault", at, name, sizeof name, err) != 0 ||
-        nouns_get_text(object, "failure", at, out->failure, sizeof out->failure, err) != 0)
+    if (fields_get_text(object, "fault", at, name, sizeof name, err) != 0 ||
+        fields_get_text(object, "failure", at, out->failure, sizeof out->failure, err) != 0)
         return -1;
     struct json_at here = {.parent = at, .key = "fault"};
     if (name[0] == '\0' && out->failure[0] != '\0')
@@ -158,7 +154,7 @@ static int get_fault(const json_t *object, const struct json_at *at,
     out->fault = (enum fault)fault;
     char clause[MODEL_NAME_BYTES];
     struct json_at clause_at = {.parent = at, .key = "clause"};
-    if (nouns_get_text(object, "clause", at, clause, sizeof clause, err) != 0)
+    if (fields_get_text(object, "clause", at, clause, sizeof clause, err) != 0)
         return -1;
     if (clause_parse(clause, &out->clause) != 0)
         return json_error(&clause_at, err, "`%s` is not known", clause);
@@ -169,7 +165,7 @@ static int get_identical(const json_t *object, const struct json_at *at,
                          struct config_samples *out, struct err *err)
 {
     char name[16];
-    if (nouns_get_text(object, "identical", at, name, sizeof name, err) != 0)
+    if (fields_get_text(object, "identical", at, name, sizeof name, err) != 0)
         return -1;
     if (name[0] == '\0')
         return 0;
@@ -211,8 +207,8 @@ static int get_anchor(const json_t *object, const struct json_at *at,
                       struct config_samples *out, struct err *err)
 {
     if (get_identical(object, at, out, err) != 0 ||
-        nouns_get_text(object, "anchor_failure", at, out->anchor_failure,
-                       sizeof out->anchor_failure, err) != 0)
+        fields_get_text(object, "anchor_failure", at, out->anchor_failure,
+                        sizeof out->anchor_failure, err) != 0)
         return -1;
     out->anchor_failed = out->anchor_failure[0] != '\0';
     return json_has(object, "anchor_unbuilt")
@@ -226,7 +222,7 @@ static int get_config(const json_t *object, const struct json_at *at,
 {
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
-    if (nouns_get_measured(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
+    if (fields_get_measured(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
         get_arms(object, at, reading, out->arms, err) != 0 ||
         get_replicates(object, at, reading, out, err) != 0 ||
         get_fault(object, at, out, err) != 0 ||
@@ -275,11 +271,12 @@ static int read_all(const char *bytes, size_t len, const char *name,
 {
     const struct json_at at = {.key = name};
     JSON_AUTO *root = NULL;
-    if (nouns_open(bytes, len, reading->limits->samples_bytes, &at, schema, &root, err) != 0)
+    if (fields_open(bytes, len, reading->limits->samples_bytes, &at, SAMPLES_SCHEMA, &root,
+                    err) != 0)
         return -1;
     __attribute__((cleanup(samples_free))) struct samples read = {0};
-    if (nouns_get_device(root, &at, &read.device, err) != 0 ||
-        nouns_get_environment(root, &at, &read.environment, err) != 0 ||
+    if (fields_get_device(root, &at, &read.device, err) != 0 ||
+        fields_get_environment(root, &at, &read.environment, err) != 0 ||
         get_configs(root, &at, reading, &read, err) != 0)
         return -1;
     *out = read;
@@ -320,188 +317,5 @@ int samples_parse_against(const char *bytes, size_t len, const char *name, const
         return err_set(err, ERR_INPUT, "%s: no samples of an arm `%.64s`", name, arm);
     *out = read;
     read = (struct samples){0};
-    return 0;
-}
-
-/* ---- writing ---- */
-
-static bool same_arms(const struct arm_info *a, const struct arm_info *b)
-{
-    for (int arm = 0; arm < ARM_COUNT; arm++)
-        if (a[arm].present != b[arm].present || strcmp(a[arm].commit, b[arm].commit) != 0 ||
-            strcmp(a[arm].code, b[arm].code) != 0)
-            return false;
-    return true;
-}
-
-/* The key under which an arm is written. */
-static const char *key_of(const struct samples *samples, int arm)
-{
-    return arm < ARM_OTHER ? arm_name((enum arm)arm) : samples->others[arm - ARM_OTHER];
-}
-
-static void put_arms(struct buf *out, const struct samples *samples,
-                     const struct arm_info arms[ARM_COUNT], const char *indent)
-{
-    buf_adds(out, "\"arms\": {");
-    const char *before = "";
-    for (int arm = 0; arm < ARM_COUNT; arm++) {
-        if (!arms[arm].present)
-            continue;
-        buf_addf(out, "%s\n%s  \"%s\": {", before, indent, key_of(samples, arm));
-        if (arms[arm].commit[0] != '\0') {
-            buf_adds(out, "\"commit\": ");
-            text_string(out, arms[arm].commit);
-        }
-        if (arms[arm].code[0] != '\0') {
-            buf_adds(out, arms[arm].commit[0] != '\0' ? ", \"code\": " : "\"code\": ");
-            text_string(out, arms[arm].code);
-        }
-        buf_addc(out, '}');
-        before = ",";
-    }
-    if (before[0] != '\0')
-        buf_addf(out, "\n%s", indent);
-    buf_addc(out, '}');
-}
-
-static void put_provoked(struct buf *out, const struct samples *samples,
-                         const struct replicate *replicate)
-{
-    bool any = false;
-    for (int arm = 0; arm < ARM_COUNT; arm++) {
-        if (replicate->provoked[arm] == 0)
-            continue;
-        buf_addf(out, "%s\"%s\": ", any ? ", " : ", \"provoked\": {", key_of(samples, arm));
-        nouns_put_mark_names(out, replicate->provoked[arm]);
-        any = true;
-    }
-    if (any)
-        buf_addc(out, '}');
-}
-
-/* Always with a head, and with the other arms that have samples. */
-static void put_replicate(struct buf *out, const struct samples *samples,
-                          const struct replicate *replicate)
-{
-    buf_adds(out, "{\"head\": ");
-    nouns_put_series(out, &replicate->arms[ARM_HEAD]);
-    for (int arm = ARM_HEAD + 1; arm < ARM_COUNT; arm++) {
-        if (replicate->arms[arm].count == 0)
-            continue;
-        buf_addf(out, ", \"%s\": ", key_of(samples, arm));
-        nouns_put_series(out, &replicate->arms[arm]);
-    }
-    nouns_put_marks(out, replicate->marks);
-    put_provoked(out, samples, replicate);
-    buf_addc(out, '}');
-}
-
-static void put_text(struct buf *out, const char *key, const char *value)
-{
-    if (value[0] == '\0')
-        return;
-    buf_addf(out, "      \"%s\": ", key);
-    text_string(out, value);
-    buf_adds(out, ",\n");
-}
-
-static void put_left_out(struct buf *out, const struct samples *samples,
-                         const struct config_samples *config)
-{
-    const char *before = "      \"left_out\": {";
-    for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++) {
-        const char *why = config->left_out[arm - ARM_OTHER];
-        if (why[0] == '\0')
-            continue;
-        buf_addf(out, "%s\"%s\": ", before, key_of(samples, arm));
-        text_string(out, why);
-        before = ", ";
-    }
-    if (before[0] == ',')
-        buf_adds(out, "},\n");
-}
-
-/* The keys that most configs do not have. */
-static void put_rare(struct buf *out, const struct samples *samples,
-                     const struct config_samples *config)
-{
-    if (config->identical)
-        put_text(out, "identical", arm_name(config->identical_to));
-    if (config->fault != FAULT_NONE) {
-        put_text(out, "fault", fault_name(config->fault));
-        put_text(out, "clause", clause_name(config->clause));
-        put_text(out, "failure", config->failure);
-    }
-    if (config->anchor_failed)
-        put_text(out, "anchor_failure",
-                 config->anchor_failure[0] != '\0' ? config->anchor_failure : "not said why");
-    if (config->anchor_failed && config->anchor_unbuilt)
-        buf_adds(out, "      \"anchor_unbuilt\": true,\n");
-    const char *before = "      \"peak_bytes\": {";
-    for (int arm = 0; arm < ARM_COUNT; arm++) {
-        if (config->peak_bytes[arm] == 0)
-            continue;
-        buf_addf(out, "%s\"%s\": %llu", before, key_of(samples, arm), config->peak_bytes[arm]);
-        before = ", ";
-    }
-    if (before[0] == ',')
-        buf_adds(out, "},\n");
-    put_left_out(out, samples, config);
-}
-
-static void put_config(struct buf *out, const struct samples *samples,
-                       const struct config_samples *config, bool with_arms)
-{
-    buf_adds(out, "    {\n      \"name\": ");
-    text_string(out, config->config.name);
-    buf_adds(out, ", \"unit\": \"ns\"");
-    if (config->clock_resolution_ns > 0) {
-        buf_adds(out, ", \"clock_resolution_ns\": ");
-        text_number(out, config->clock_resolution_ns);
-    }
-    buf_adds(out, ",\n");
-    if (problem_known(&config->config.problem)) {
-        buf_adds(out, "      ");
-        nouns_put_problem(out, &config->config.problem);
-        buf_adds(out, ",\n");
-    }
-    if (with_arms) {
-        buf_adds(out, "      ");
-        put_arms(out, samples, config->arms, "      ");
-        buf_adds(out, ",\n");
-    }
-    buf_addf(out, "      \"attempts\": %zu,\n", config->attempts);
-    put_rare(out, samples, config);
-    buf_adds(out, "      \"replicates\": [");
-    for (size_t i = 0; i < config->count; i++) {
-        buf_adds(out, i == 0 ? "\n        " : ",\n        ");
-        put_replicate(out, samples, &config->replicates[i]);
-    }
-    buf_adds(out, config->count != 0 ? "\n      ]\n    }" : "]\n    }");
-}
-
-int samples_format(const struct samples *samples, struct buf *out, struct err *err)
-{
-    bool common = true;
-    for (size_t i = 1; i < samples->count; i++)
-        common = common && same_arms(samples->configs[0].arms, samples->configs[i].arms);
-    buf_addf(out, "{\n  \"schema\": \"%s\",\n  ", schema);
-    nouns_put_device(out, &samples->device);
-    buf_adds(out, ",\n  ");
-    nouns_put_environment(out, &samples->environment, "  ");
-    buf_adds(out, ",\n  ");
-    if (common && samples->count != 0) {
-        put_arms(out, samples, samples->configs[0].arms, "  ");
-        buf_adds(out, ",\n  ");
-    }
-    buf_adds(out, "\"configs\": [");
-    for (size_t i = 0; i < samples->count; i++) {
-        buf_adds(out, i == 0 ? "\n" : ",\n");
-        put_config(out, samples, &samples->configs[i], !common);
-    }
-    buf_adds(out, samples->count != 0 ? "\n  ]\n}\n" : "]\n}\n");
-    if (out->failed)
-        return err_set(err, ERR_LIMIT, "samples: the text is longer than %zu bytes", out->max);
     return 0;
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the table of a comparison for a terminal. */
+#include "judge/verdict.h"
+
+#include "judge/text.h"
+
+#include <string.h>
+
+static void table_row(const struct config_verdict *config, int width, struct buf *out)
+{
+    char change[TEXT_CHANGE_BYTES] = "-";
+    if (config->change.known)
+        text_change(change, config->change.change, config->change.ci);
+    buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %zu", width, config->config.name,
+             verdict_name(config->verdict), change, against_name(config->against),
+             config->replicates);
+    if (config->marked != 0)
+        buf_addf(out, " (%zu marked)", config->marked);
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        if (config->missing[arm] != 0)
+            buf_addf(out, " (%s missing in %zu of %zu)", arm_name((enum arm)arm),
+                     config->missing[arm], config->rounds);
+    buf_addc(out, '\n');
+    buf_adds(out, "    ");
+    text_plain(out, config->reason);
+    if (config->fault != FAULT_NONE)
+        buf_addf(out, " (fault: %s)", fault_name(config->fault));
+    buf_addc(out, '\n');
+}
+
+void verdict_format_table(const struct comparison *comparison, struct buf *out)
+{
+    size_t width = strlen("config");
+    for (size_t i = 0; i < comparison->count; i++)
+        if (strlen(comparison->configs[i].config.name) > width)
+            width = strlen(comparison->configs[i].config.name);
+    if (comparison->count != 0)
+        buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %s\n", (int)width, "config", "verdict",
+                 "change [95% interval]", "against", "replicates");
+    for (size_t i = 0; i < comparison->count; i++)
+        table_row(&comparison->configs[i], (int)width, out);
+    buf_addf(out, "%s on ", verdict_name(comparison->verdict));
+    text_plain(out, comparison->device.name[0] != '\0' ? comparison->device.name
+                                                       : comparison->device.slug);
+    buf_adds(out, ": ");
+    text_plain(out, comparison->reason);
+    buf_addc(out, '\n');
+}
