@@ -104,9 +104,12 @@ static int look_until_settled(struct pipeline *pipeline, const struct bench_requ
     bool open[MODEL_CONFIGS_MAX], want[MODEL_CONFIGS_MAX];
     memset(open, true, sizeof open);
     for (unsigned look = 0; look < rule->look_count; look++) {
-        while (choose(pipeline, rule->looks[look], open, want))
+        bool taken = false;
+        while (choose(pipeline, rule->looks[look], open, want)) {
             if (bench_replicate(request, want, &pipeline->samples, err) != 0)
                 return -1;
+            taken = true;
+        }
         if (compare(pipeline, err) != 0)
             return -1;
         bool any = false;
@@ -114,7 +117,7 @@ static int look_until_settled(struct pipeline *pipeline, const struct bench_requ
             open[i] = pipeline->comparison.configs[i].wants_more;
             any = any || open[i];
         }
-        if (rule->look_count > 1)
+        if (rule->look_count > 1 && taken)
             pipeline_say(pipeline, "after %u replicates: %s", rule->looks[look],
                          pipeline->comparison.reason);
         if (!any)

@@ -142,7 +142,7 @@ void add_notes(struct judged *judged)
         add_reason(out, "; the anchor cannot run: %.200s", judged->samples->anchor_failure);
     if (out->against == AGAINST_BASE)
         add_reason(out, "; %s", baseline_note(judged, note, sizeof note));
-    if (out->against == AGAINST_ANCHOR && judged->other_device)
+    if (out->against == AGAINST_ANCHOR && (judged->other_device || judged->other_problem))
         add_reason(out, "; stored samples not compared: %s",
                    baseline_note(judged, note, sizeof note));
     if (judged->stored_config != NULL && !problem_known(&judged->samples->config.problem))

@@ -6,6 +6,12 @@
 
 #include <string.h>
 
+static void put_fault(enum fault fault, struct buf *out)
+{
+    if (fault != FAULT_NONE)
+        buf_addf(out, " (fault: %s)", fault_name(fault));
+}
+
 static void table_row(const struct config_verdict *config, int width, struct buf *out)
 {
     char change[TEXT_CHANGE_BYTES] = "-";
@@ -20,11 +26,14 @@ static void table_row(const struct config_verdict *config, int width, struct buf
         if (config->missing[arm] != 0)
             buf_addf(out, " (%s missing in %zu of %zu)", arm_name((enum arm)arm),
                      config->missing[arm], config->rounds);
-    buf_addc(out, '\n');
-    buf_adds(out, "    ");
+    if (config->change.known && !config->control.known)
+        buf_adds(out, " (no control)");
+    buf_adds(out, "\n    ");
     text_plain(out, config->reason);
-    if (config->fault != FAULT_NONE)
-        buf_addf(out, " (fault: %s)", fault_name(config->fault));
+    put_fault(config->fault, out);
+    if (config->anchor_drifted)
+        buf_addf(out, "\n    today's anchor reads %+.2f%% against its stored samples",
+                 100 * config->anchor_drift);
     buf_addc(out, '\n');
 }
 
@@ -44,5 +53,7 @@ void verdict_format_table(const struct comparison *comparison, struct buf *out)
                                                        : comparison->device.slug);
     buf_adds(out, ": ");
     text_plain(out, comparison->reason);
+    if (comparison->count == 0) /* else it stands beside its config */
+        put_fault(comparison->fault, out);
     buf_addc(out, '\n');
 }

@@ -197,7 +197,9 @@ static void write_failed_anchors(const struct report_view *view, struct buf *out
             continue;
         buf_adds(out, "- The anchor of ");
         parts_name(out, view->rows[i]->config.name);
-        buf_adds(out, " cannot run, so its stored samples decide: ");
+        buf_addf(out, " cannot run%s: ",
+                 view->rows[i]->against == AGAINST_STORED ? ", so its stored samples decide"
+                                                          : "");
         parts_text(out, samples->anchor_failure, 200);
         buf_adds(out, ".\n");
     }

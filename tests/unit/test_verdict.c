@@ -275,7 +275,15 @@ static void test_table(void)
     struct comparison comparison = make();
     struct buf out;
     buf_init(&out, 1 << 16);
+    comparison.configs[0].anchor_drift = 28.13;
+    comparison.configs[0].anchor_drifted = true;
     verdict_format_table(&comparison, &out);
+    HAS(out.data, "\n    today's anchor reads +2813.00% against its stored samples\n");
+    OK(strstr(out.data, "no control") == NULL);
+    buf_clear(&out);
+    comparison.configs[0].control.known = false;
+    verdict_format_table(&comparison, &out);
+    HAS(out.data, " (no control)\n");
     HAS(out.data, "slow    regressed   +5.");
     HAS(out.data, "anchor   7 (1 marked)");
     HAS(out.data, "same    held");
@@ -294,6 +302,11 @@ static void test_table(void)
     buf_init(&out, 1 << 16);
     verdict_format_table(&comparison, &out);
     EQ_STR(out.data, "held on cpu: kernel not touched\n");
+    buf_clear(&out);
+    verdict_whole(&comparison, &device, VERDICT_UNMEASURED, FAULT_BASE, CLAUSE_BUILD_FAILED,
+                  "base does not build");
+    verdict_format_table(&comparison, &out);
+    EQ_STR(out.data, "unmeasured on cpu: base does not build (fault: the base)\n");
     buf_free(&out);
 }
 
