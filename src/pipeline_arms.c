@@ -201,7 +201,12 @@ static int build_head_and_base(struct pipeline *pipeline, struct arms *arms, con
         return 1;
     if (build_base(pipeline, arms, err) != 0)
         return -1;
-    return arms->base->result.built ? 1 : unbuilt(pipeline, arms->base, FAULT_BASE);
+    if (arms->base->result.built)
+        return 1;
+    pipeline_note(pipeline,
+                  "Head builds, and base does not: this pull request mends the build. "
+                  "Whether its results are right, and how fast it is, is not known.");
+    return unbuilt(pipeline, arms->base, FAULT_BASE);
 }
 
 /* ---- anchors ---- */

@@ -110,6 +110,8 @@ def faults_of_the_base():
     scene.branch(repo, "mended", "right")
     result = host.check(repo, "mended")
     eq(result.brief(), (3, "unmeasured"), "base does not build")
+    has(result.file("report.md"), "Head builds, and base does not: this pull request mends the build",
+        "and head does")
     has(json.dumps(result.verdict), "the base", "whose fault")
     for what, text, words in (
             ("an unknown key", scene.conf() + "[rule]\n    treshold = 3%\n", "treshold"),
