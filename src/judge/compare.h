@@ -18,8 +18,8 @@ struct config_log {
                                                     * are head against … */
     double main_scatter; /* of ln control/anchor, else of ln base/anchor; 0: not known */
     /* Where so many replicates lack an arm that it was judged again: how many ratios of the
-     * line that decides, of head against base and of control are missing, and the first two
-     * with each at the worst that was seen. */
+     * estimate that decides, of head against base and of control are missing, and the first
+     * two with each at the worst that was seen. */
     bool gaps;
     struct missing gap, own_gap, control_gap[2]; /* of control: the slowest, the fastest */
     struct estimate filled, own_filled;

@@ -147,7 +147,7 @@ static void put_replicates(const struct config_samples *samples, const struct co
     }
 }
 
-/* ---- one line of the comparison ---- */
+/* ---- one estimate ---- */
 
 static void put_logs(const struct estimate *estimate, const char *name, struct buf *out)
 {
@@ -193,8 +193,8 @@ static void put_workings(const struct estimate *estimate, const char *values,
     put_interval(out, "claim", estimate->family, workings->family_bounds);
 }
 
-static void put_line(const struct estimate *estimate, const char *name, bool decides,
-                     const char *values, const char *scatter, struct buf *out)
+static void put_estimate(const struct estimate *estimate, const char *name, bool decides,
+                         const char *values, const char *scatter, struct buf *out)
 {
     buf_addf(out, "  %s%s\n", name, decides ? " (decides)" : "");
     if (estimate->change.known)
@@ -208,8 +208,8 @@ static void put_stored(const struct config_verdict *verdict, const struct config
 {
     if (log->stored_medians == NULL)
         return;
-    put_line(&log->stored, "head against the stored samples, unpaired",
-             verdict->against == AGAINST_STORED, "ln head", "none", out);
+    put_estimate(&log->stored, "head against the stored samples, unpaired",
+                 verdict->against == AGAINST_STORED, "ln head", "none", out);
     buf_addf(out, "    stored medians, ns");
     for (size_t i = 0; i < log->stored_count; i++)
         buf_addf(out, "%s%.3f", i % 8 == 0 ? "\n      " : " ", log->stored_medians[i]);
@@ -219,12 +219,12 @@ static void put_stored(const struct config_verdict *verdict, const struct config
                  100 * verdict->anchor_drift);
 }
 
-static void put_lines(const struct rule *rule, const struct config_verdict *verdict,
-                      const struct config_log *log, struct buf *out)
+static void put_estimates(const struct rule *rule, const struct config_verdict *verdict,
+                          const struct config_log *log, struct buf *out)
 {
     if (log->control.replicates > 0) {
-        put_line(&log->control, "control against anchor", false, "ln control/anchor", "none",
-                 out);
+        put_estimate(&log->control, "control against anchor", false, "ln control/anchor",
+                     "none", out);
         if (log->control.change.known)
             buf_addf(out, "    biased where `looks` is wholly outside ±%g%%: %s\n",
                      100 * rule->control_floor,
@@ -232,11 +232,11 @@ static void put_lines(const struct rule *rule, const struct config_verdict *verd
     }
     static const char control[] = "control's";
     if (log->anchor.replicates > 0)
-        put_line(&log->anchor, "head against anchor", verdict->against == AGAINST_ANCHOR,
-                 "ln head/anchor", control, out);
+        put_estimate(&log->anchor, "head against anchor", verdict->against == AGAINST_ANCHOR,
+                     "ln head/anchor", control, out);
     if (log->base.replicates > 0) {
-        put_line(&log->base, "head against base, its own change",
-                 verdict->against == AGAINST_BASE, "ln head/base", control, out);
+        put_estimate(&log->base, "head against base, its own change",
+                     verdict->against == AGAINST_BASE, "ln head/base", control, out);
         if (log->base.change.known)
             buf_addf(out, "    adds to it where `claim` is wholly above %+g%%: %s\n",
                      100 * rule->own_floor,
@@ -245,7 +245,7 @@ static void put_lines(const struct rule *rule, const struct config_verdict *verd
     put_stored(verdict, log, out);
 }
 
-/* One line judged again, with what is missing at the worst that was seen. */
+/* One estimate made again, with what is missing at the worst that was seen. */
 static void put_filled(const struct estimate *filled, const struct missing *missing,
                        const char *name, struct buf *out)
 {
@@ -298,7 +298,7 @@ static void put_config(const struct config_samples *samples, const struct rule *
     if (log->medians.count > 0)
         buf_addf(out, "  clock ticks in %g ns\n", log->tick_ns);
     put_replicates(samples, log, out);
-    put_lines(rule, verdict, log, out);
+    put_estimates(rule, verdict, log, out);
     put_gaps(verdict, log, out);
     put_verdict(verdict, log, out);
 }

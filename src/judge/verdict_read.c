@@ -99,16 +99,16 @@ static int get_change(const json_t *object, const struct json_at *at, struct cha
     return 0;
 }
 
-static int get_line(const json_t *object, const char *key, const struct json_at *at,
+static int get_part(const json_t *object, const char *key, const struct json_at *at,
                     struct change *out, struct err *err)
 {
-    json_t *line;
+    json_t *part;
     struct json_at here = {.parent = at, .key = key};
     if (!json_has(object, key))
         return 0;
-    if (json_get_object(object, key, at, &line, err) != 0)
+    if (json_get_object(object, key, at, &part, err) != 0)
         return -1;
-    return get_change(line, &here, out, err);
+    return get_change(part, &here, out, err);
 }
 
 static int get_medians(const json_t *object, const struct json_at *at,
@@ -213,9 +213,9 @@ static int get_config(const json_t *object, const struct json_at *at,
         get_word(object, "against", at, against_word, AGAINST_STORED + 1, &against, err) !=
             0 ||
         get_change(object, at, &out->change, err) != 0 ||
-        get_line(object, "own", at, &out->own, err) != 0 ||
-        get_line(object, "control", at, &out->control, err) != 0 ||
-        get_line(object, "stored", at, &out->stored, err) != 0 ||
+        get_part(object, "own", at, &out->own, err) != 0 ||
+        get_part(object, "control", at, &out->control, err) != 0 ||
+        get_part(object, "stored", at, &out->stored, err) != 0 ||
         get_medians(object, at, out, err) != 0 || get_effects(object, at, out, err) != 0 ||
         get_count(object, "replicates", at, &out->replicates, err) != 0 ||
         get_count(object, "marked", at, &out->marked, err) != 0 ||

@@ -31,7 +31,7 @@ static void put_change(struct buf *out, const struct change *change)
     put_interval(out, change->ci_decision);
 }
 
-static void put_line(struct buf *out, const char *key, const struct change *change)
+static void put_part(struct buf *out, const char *key, const struct change *change)
 {
     buf_addf(out, ",\n      \"%s\": ", key);
     if (!change->known) {
@@ -124,9 +124,9 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     buf_addf(out, ",\n      \"against\": \"%s\", ", against_name(config->against));
     put_change(out, &config->change);
     buf_addf(out, ", \"replicates\": %zu", config->replicates);
-    put_line(out, "own", &config->own);
-    put_line(out, "control", &config->control);
-    put_line(out, "stored", &config->stored);
+    put_part(out, "own", &config->own);
+    put_part(out, "control", &config->control);
+    put_part(out, "stored", &config->stored);
     buf_adds(out, ",\n      \"anchor_drift\": ");
     text_number(out, config->anchor_drift_known ? config->anchor_drift : (double)NAN);
     buf_addf(out, ", \"anchor_drifted\": %s", config->anchor_drifted ? "true" : "false");
