@@ -110,6 +110,13 @@ const char *github_text_of(const json_t *object, const char *key, const char *me
     return github_text(json_object_get(object, key), member);
 }
 
+void github_copy(char *out, size_t size, const char *text)
+{
+    out[0] = '\0';
+    if (text != NULL && strlen(text) < size)
+        memcpy(out, text, strlen(text) + 1);
+}
+
 void github_html_url(const json_t *object, char url[JOB_URL_BYTES])
 {
     const char *text = github_text(object, "html_url");
@@ -278,6 +285,18 @@ int github_call(const struct github *github, struct github_budget *budget,
     }
 }
 
+int github_get_object(const struct github *github, struct github_budget *budget,
+                      const char *url, struct github_answer *answer, struct err *err)
+{
+    struct github_request request = {.method = "GET", .url = url};
+    if (github_call(github, budget, &request, answer, NULL, err) != 0)
+        return -1;
+    if (json_is_object(answer->json))
+        return 0;
+    github_answer_free(answer);
+    return err_set(err, ERR_INPUT, "GET %.200s: expected an object", url);
+}
+
 int github_walk(const struct github *github, struct github_budget *budget, const char *url,
                 int (*each)(void *context, const json_t *item, struct err *err), void *context,
                 struct err *err)
@@ -328,4 +347,10 @@ int github_url(const struct github *github, struct buf *out, struct err *err)
                        github->repository);
     buf_addf(out, "%s/repos/%s", github->api, github->repository);
     return 0;
+}
+
+int github_url_too_long(const struct buf *url, struct err *err)
+{
+    return err_set(err, ERR_INPUT, "url `%.200s…` is longer than %d bytes", url->data,
+                   GITHUB_URL_BYTES);
 }

@@ -49,13 +49,23 @@ MUST_CHECK int github_walk(const struct github *github, struct github_budget *bu
                            int (*each)(void *context, const json_t *item, struct err *err),
                            void *context, struct err *err);
 
+/* One GET whose answer must be an object. */
+MUST_CHECK int github_get_object(const struct github *github, struct github_budget *budget,
+                                 const char *url, struct github_answer *answer,
+                                 struct err *err);
+
+enum { GITHUB_URL_BYTES = HTTP_HEADER_BYTES }; /* the longest address that is asked */
 /* `api/repos/owner/name` into `out`; what is not two plain names is ERR_INPUT. */
 MUST_CHECK int github_url(const struct github *github, struct buf *out, struct err *err);
+/* The error for an address that `url` could not hold: -1. */
+int github_url_too_long(const struct buf *url, struct err *err);
 
 /* A string member, NULL where it is missing or of another type. Borrowed. */
 const char *github_text(const json_t *object, const char *key);
 /* object[key].member likewise, for `user` and `head.repo`, which may be null. */
 const char *github_text_of(const json_t *object, const char *key, const char *member);
+/* Copy an optional text; one that does not fit, or NULL, becomes "". */
+void github_copy(char *out, size_t size, const char *text);
 /* The member html_url if it is a plain web address that fits, else "". */
 void github_html_url(const json_t *object, char url[JOB_URL_BYTES]);
 
