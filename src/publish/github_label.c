@@ -69,7 +69,7 @@ int github_who_labeled(const struct github *github, int pr, const char *label, c
         return -1;
     buf_addf(&url, "/issues/%d/events?per_page=100", pr);
     struct label_search search = {.label = label};
-    if (github_walk(github, &budget, url.data, look_at_event, &search, err) < 0)
+    if (github_walk(github, &budget, url.data, look_at_event, &search, NULL, err) < 0)
         return -1;
     if (!search.on || search.login[0] == '\0' || strspn(search.login, ".") != 0)
         return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it", pr,

@@ -22,6 +22,12 @@ static int get_sha(const json_t *object, const char *key, const struct json_at *
     return 0;
 }
 
+/* GitHub has one status for all that it does not want to do, 422; only its words tell which. */
+static bool says(const struct github_failure *failure, const char *words)
+{
+    return failure->status == 422 && strstr(failure->message, words) != NULL;
+}
+
 /* ---- pull requests ---- */
 
 /* Deleted forks have no head.repo, deleted accounts no user. A label too long for our
@@ -179,9 +185,10 @@ int github_pull_of_commit(const struct github *github, const char *sha,
     buf_addf(&url, "/commits/%s/pulls?per_page=100", sha);
     struct origin_search search = {
         .github = github, .budget = &budget, .sha = sha, .name = url.data};
-    if (github_walk(github, &budget, url.data, look_for_origin, &search, err) < 0) {
-        /* 422 is GitHub's word for a commit that it does not have. */
-        if (err->class == ERR_INPUT && strstr(err->text, "No commit found") != NULL)
+    struct github_failure failure = {0};
+    if (github_walk(github, &budget, url.data, look_for_origin, &search, &failure, err) < 0) {
+        /* GitHub's word for a commit that it does not have. */
+        if (says(&failure, "No commit found"))
             err->class = ERR_NOT_FOUND;
         return -1;
     }
@@ -254,7 +261,7 @@ static int find_open(const struct github *github, struct github_budget *budget,
     http_escape(&url, search->base);
     if (url.failed)
         return github_url_too_long(&url, err);
-    return github_walk(github, budget, url.data, look_at_open, search, err);
+    return github_walk(github, budget, url.data, look_at_open, search, NULL, err);
 }
 
 /* 0: made; 1: perhaps made, or there was one already: look again; -1. */
@@ -265,13 +272,13 @@ static int make_pull(const struct github *github, struct github_budget *budget,
     struct github_request request = {
         .method = "POST", .url = list_url, .body = body, .once = true};
     GITHUB_ANSWER_AUTO answer = {0};
-    bool lost = false;
-    if (github_call(github, budget, &request, &answer, &lost, err) == 0) {
+    struct github_failure failure;
+    if (github_call(github, budget, &request, &answer, &failure, err) == 0) {
         github_html_url(answer.json, url);
         return 0;
     }
-    bool there = err->class == ERR_INPUT && strstr(err->text, "already exists") != NULL;
-    return (lost || there) && github_pause(budget, err) == 0 ? 1 : -1;
+    bool there = says(&failure, "already exists");
+    return (failure.lost || there) && github_pause(budget, err) == 0 ? 1 : -1;
 }
 
 int github_open_pull(const struct github *github, const char *branch, const char *base,
