@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attention on the CPU in fp32: the kernel that the whole road runs on where there is no
+/* Attention on the CPU in fp32: the kernel that all of Ratchet runs on where there is no
  * GPU. Owns its threads for the length of one call and nothing else. See attention.h for
  * the ABI.
  *
- * The idea: every matrix is handled transposed, sixteen query rows side by side in the
- * lanes of two vectors. Then
- *     scores   S' = K Q'     [key][row]   K is read as it lies, one number at a time
- *     softmax  down the columns of S': maximum and sum are vertical vector operations
- *     output   O' = V' P'    [dim][row]   V is read as it lies
+ * Every matrix is handled transposed, sixteen query rows (a strip) side by side in the lanes of
+ * two vectors. Then
+ *     qk_gemm       S' = K Q'     [key][row]   K is read as it lies, one number at a time
+ *     softmax_step  down the columns of S': row_max and row_sum are vertical vector operations
+ *     pv_gemm       O' = V' P'    [dim][row]   V is read as it lies
  * so that only Q is packed, once per block, and both products are the same micro-kernel:
- * six numbers of the left side against sixteen lanes of the right. The softmax is the
- * online one: a tile of keys at a time, with a running maximum and sum, and O' rescaled
- * when the maximum moves. Scores are kept in units of log 2, so that the exponential is
- * 2^x.
+ * six numbers of the left side against sixteen lanes of the right. The softmax is the online
+ * one of FlashAttention: a tile of keys at a time, O' and row_sum rescaled when row_max grows.
+ * Scores are kept in units of log 2, so that the exponential is 2^x.
  *
  * Build: gcc -O3 -std=gnu17 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -pthread
  *        -o attention_cpu.so attention_cpu.c -lm     (clang: without -fno-gnu-unique)
@@ -63,28 +62,28 @@ enum {
 
 typedef float lanes[LANES];
 
-/* Sixteen query rows on their way through the keys. */
+/* Sixteen query rows on their way through the keys: o and row_sum are relative to 2^row_max. */
 struct strip {
     lanes q[HEAD_DIM_MAX]; /* scaled by scale * log2(e) */
-    lanes o[HEAD_DIM_MAX]; /* sum of weights times values, relative to 2^max */
-    lanes max;             /* largest score so far, -inf before the first visible key */
-    lanes sum;             /* of the weights, relative to 2^max */
+    lanes o[HEAD_DIM_MAX]; /* O', not yet divided by row_sum */
+    lanes row_max;         /* in units of log 2; -inf before the first visible key */
+    lanes row_sum;
 };
 
 /* The scratch memory of one thread, about 150 KiB of its stack. */
 struct block {
     struct strip strips[STRIPS];
-    lanes weights[TILE_K]; /* scores, then weights, of one strip and one tile of keys */
-    lanes factor;          /* what the strip's o is to be multiplied by before adding */
+    lanes s[TILE_K]; /* S', then P', of one strip and one tile of keys: 6 KiB, stays in L1 */
+    lanes rescale;   /* of the strip's o, before P' of this tile counts */
 } __attribute__((aligned(64)));
 
 /* The three steps of a strip and a tile, once per instruction set. `dim` is head_dim. */
 struct engine {
     const char *name;
-    void (*score)(int keys, int dim, const float *k, const lanes *q, lanes *weights);
-    void (*weigh)(int keys, lanes *weights, float *max, float *sum, float *factor);
-    void (*mix)(int keys, int dim, const float *v, const lanes *weights, const float *factor,
-                lanes *o);
+    void (*qk_gemm)(int keys, int dim, const float *k, const lanes *q, lanes *s);
+    void (*softmax_step)(int keys, lanes *s, float *row_max, float *row_sum, float *rescale);
+    void (*pv_gemm)(int keys, int dim, const float *v, const lanes *s, const float *rescale,
+                    lanes *o);
 };
 
 /* ---- portable ---- */
@@ -93,18 +92,17 @@ struct engine {
 typedef float quad __attribute__((vector_size(16)));
 enum { QUADS = LANES / 4, PORTABLE_ROWS = 2 };
 
-/* c = c * factor + A b for `rows` rows of A, whose element (r, i) is a[r * row + i *
- * step]; without `factor`, c = A b. */
-static inline __attribute__((always_inline)) void portable_rows(int rows, int depth,
-                                                                const float *a, ptrdiff_t row,
-                                                                ptrdiff_t step, const lanes *b,
-                                                                const float *factor, lanes *c)
+/* c = c * rescale + A b for `rows` rows of A, whose element (r, i) is a[r * row + i *
+ * step]; without `rescale`, c = A b. */
+static inline __attribute__((always_inline)) void
+portable_micro(int rows, int depth, const float *a, ptrdiff_t row, ptrdiff_t step,
+               const lanes *b, const float *rescale, lanes *c)
 {
     quad sums[PORTABLE_ROWS][QUADS];
     memset(sums, 0, sizeof sums);
-    for (int r = 0; factor != NULL && r < rows; r++)
+    for (int r = 0; rescale != NULL && r < rows; r++)
         for (int n = 0; n < QUADS; n++)
-            sums[r][n] = ((const quad *)c[r])[n] * ((const quad *)factor)[n];
+            sums[r][n] = ((const quad *)c[r])[n] * ((const quad *)rescale)[n];
     for (int i = 0; i < depth; i++)
         for (int r = 0; r < rows; r++) {
             float left = a[r * row + i * step];
@@ -115,27 +113,28 @@ static inline __attribute__((always_inline)) void portable_rows(int rows, int de
         memcpy(c[r], sums[r], sizeof(lanes));
 }
 
-/* The product for any number of rows. */
-static inline __attribute__((always_inline)) void
-portable_product(int rows, int depth, const float *a, ptrdiff_t row, ptrdiff_t step,
-                 const lanes *b, const float *factor, lanes *c)
+/* The product for any number of rows of A. */
+static inline __attribute__((always_inline)) void portable_gemm(int rows, int depth,
+                                                                const float *a, ptrdiff_t row,
+                                                                ptrdiff_t step, const lanes *b,
+                                                                const float *rescale, lanes *c)
 {
     int r = 0;
     for (; r + PORTABLE_ROWS <= rows; r += PORTABLE_ROWS)
-        portable_rows(PORTABLE_ROWS, depth, a + r * row, row, step, b, factor, c + r);
+        portable_micro(PORTABLE_ROWS, depth, a + r * row, row, step, b, rescale, c + r);
     for (; r < rows; r++)
-        portable_rows(1, depth, a + r * row, row, step, b, factor, c + r);
+        portable_micro(1, depth, a + r * row, row, step, b, rescale, c + r);
 }
 
-static void portable_score(int keys, int dim, const float *k, const lanes *q, lanes *weights)
+static void portable_qk_gemm(int keys, int dim, const float *k, const lanes *q, lanes *s)
 {
-    portable_product(keys, dim, k, dim, 1, q, NULL, weights);
+    portable_gemm(keys, dim, k, dim, 1, q, NULL, s);
 }
 
-static void portable_mix(int keys, int dim, const float *v, const lanes *weights,
-                         const float *factor, lanes *o)
+static void portable_pv_gemm(int keys, int dim, const float *v, const lanes *s,
+                             const float *rescale, lanes *o)
 {
-    portable_product(dim, keys, v, 1, dim, weights, factor, o);
+    portable_gemm(dim, keys, v, 1, dim, s, rescale, o);
 }
 
 /* 2^x for x <= 0, and 0 for -inf. */
@@ -158,27 +157,28 @@ static inline float portable_exp2(float x)
     return x < EXP2_LOWEST ? 0.0f : power;
 }
 
-static void portable_weigh(int keys, lanes *weights, float *max, float *sum, float *factor)
+static void portable_softmax_step(int keys, lanes *s, float *row_max, float *row_sum,
+                                  float *rescale)
 {
     for (int i = 0; i < LANES; i++) {
-        float top = max[i];
+        float new_max = row_max[i];
         for (int j = 0; j < keys; j++)
-            top = weights[j][i] > top ? weights[j][i] : top;
-        /* A row that has seen no key yet keeps -inf, which must not meet itself. */
-        float origin = top == -INFINITY ? 0.0f : top;
+            new_max = s[j][i] > new_max ? s[j][i] : new_max;
+        /* A row that has seen no key yet keeps -inf, and -inf - -inf is NaN. */
+        float safe_max = new_max == -INFINITY ? 0.0f : new_max;
         float added = 0.0f;
         for (int j = 0; j < keys; j++) {
-            weights[j][i] = portable_exp2(weights[j][i] - origin);
-            added += weights[j][i];
+            s[j][i] = portable_exp2(s[j][i] - safe_max);
+            added += s[j][i];
         }
-        factor[i] = portable_exp2(max[i] - origin);
-        sum[i] = sum[i] * factor[i] + added;
-        max[i] = top;
+        rescale[i] = portable_exp2(row_max[i] - safe_max);
+        row_sum[i] = row_sum[i] * rescale[i] + added;
+        row_max[i] = new_max;
     }
 }
 
-static const struct engine portable_engine = {"portable", portable_score, portable_weigh,
-                                              portable_mix};
+static const struct engine portable_engine = {"portable", portable_qk_gemm,
+                                              portable_softmax_step, portable_pv_gemm};
 
 /* ---- AVX2 and FMA ---- */
 
@@ -186,17 +186,17 @@ static const struct engine portable_engine = {"portable", portable_score, portab
 #define AVX2 __attribute__((target("avx2,fma")))
 #define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma")))
 
-/* The micro-kernel; as portable_rows. `rows` is a constant at every call, so that the
- * sums live in registers. */
-AVX2_INLINE void avx2_rows(int rows, int depth, const float *a, ptrdiff_t row, ptrdiff_t step,
-                           const lanes *b, const float *factor, lanes *c)
+/* The micro-kernel; as portable_micro. `rows` is a constant at every call, so that the
+ * accumulators live in registers. */
+AVX2_INLINE void avx2_micro(int rows, int depth, const float *a, ptrdiff_t row, ptrdiff_t step,
+                            const lanes *b, const float *rescale, lanes *c)
 {
     __m256 sums[MICRO > 4 ? MICRO : 4][2];
     for (int r = 0; r < rows; r++)
         for (int n = 0; n < 2; n++)
-            sums[r][n] = factor == NULL ? _mm256_setzero_ps()
-                                        : _mm256_mul_ps(_mm256_load_ps(c[r] + 8 * n),
-                                                        _mm256_load_ps(factor + 8 * n));
+            sums[r][n] = rescale == NULL ? _mm256_setzero_ps()
+                                         : _mm256_mul_ps(_mm256_load_ps(c[r] + 8 * n),
+                                                         _mm256_load_ps(rescale + 8 * n));
     for (int i = 0; i < depth; i++) {
         __m256 low = _mm256_load_ps(b[i]);
         __m256 high = _mm256_load_ps(b[i] + 8);
@@ -212,27 +212,27 @@ AVX2_INLINE void avx2_rows(int rows, int depth, const float *a, ptrdiff_t row, p
 }
 
 /* The product for any number of rows: head_dim 64 is 10 times MICRO, and 4. */
-AVX2_INLINE void avx2_product(int rows, int depth, const float *a, ptrdiff_t row,
-                              ptrdiff_t step, const lanes *b, const float *factor, lanes *c)
+AVX2_INLINE void avx2_gemm(int rows, int depth, const float *a, ptrdiff_t row, ptrdiff_t step,
+                           const lanes *b, const float *rescale, lanes *c)
 {
     int r = 0;
     for (; r + MICRO <= rows; r += MICRO)
-        avx2_rows(MICRO, depth, a + r * row, row, step, b, factor, c + r);
+        avx2_micro(MICRO, depth, a + r * row, row, step, b, rescale, c + r);
     for (; r + 4 <= rows; r += 4)
-        avx2_rows(4, depth, a + r * row, row, step, b, factor, c + r);
+        avx2_micro(4, depth, a + r * row, row, step, b, rescale, c + r);
     for (; r < rows; r++)
-        avx2_rows(1, depth, a + r * row, row, step, b, factor, c + r);
+        avx2_micro(1, depth, a + r * row, row, step, b, rescale, c + r);
 }
 
-AVX2 static void avx2_score(int keys, int dim, const float *k, const lanes *q, lanes *weights)
+AVX2 static void avx2_qk_gemm(int keys, int dim, const float *k, const lanes *q, lanes *s)
 {
-    avx2_product(keys, dim, k, dim, 1, q, NULL, weights);
+    avx2_gemm(keys, dim, k, dim, 1, q, NULL, s);
 }
 
-AVX2 static void avx2_mix(int keys, int dim, const float *v, const lanes *weights,
-                          const float *factor, lanes *o)
+AVX2 static void avx2_pv_gemm(int keys, int dim, const float *v, const lanes *s,
+                              const float *rescale, lanes *o)
 {
-    avx2_product(dim, keys, v, 1, dim, weights, factor, o);
+    avx2_gemm(dim, keys, v, 1, dim, s, rescale, o);
 }
 
 AVX2_INLINE __m256 avx2_exp2(__m256 x)
@@ -253,31 +253,34 @@ AVX2_INLINE __m256 avx2_exp2(__m256 x)
     return _mm256_andnot_ps(zeroed, _mm256_castsi256_ps(bits));
 }
 
-AVX2 static void avx2_weigh(int keys, lanes *weights, float *max, float *sum, float *factor)
+AVX2 static void avx2_softmax_step(int keys, lanes *s, float *row_max, float *row_sum,
+                                   float *rescale)
 {
     for (int n = 0; n < LANES; n += 8) {
-        __m256 before = _mm256_load_ps(max + n);
-        __m256 top = before;
+        __m256 old_max = _mm256_load_ps(row_max + n);
+        __m256 new_max = old_max;
         for (int j = 0; j < keys; j++)
-            top = _mm256_max_ps(top, _mm256_load_ps(weights[j] + n));
-        /* A row that has seen no key yet keeps -inf, which must not meet itself. */
-        __m256 unseen = _mm256_cmp_ps(top, _mm256_set1_ps(-INFINITY), _CMP_EQ_OQ);
-        __m256 origin = _mm256_andnot_ps(unseen, top);
+            new_max = _mm256_max_ps(new_max, _mm256_load_ps(s[j] + n));
+        /* A row that has seen no key yet keeps -inf, and -inf - -inf is NaN. */
+        __m256 unseen = _mm256_cmp_ps(new_max, _mm256_set1_ps(-INFINITY), _CMP_EQ_OQ);
+        __m256 safe_max = _mm256_andnot_ps(unseen, new_max);
         __m256 added = _mm256_setzero_ps();
         for (int j = 0; j < keys; j++) {
-            __m256 score = _mm256_load_ps(weights[j] + n);
-            __m256 weight = avx2_exp2(_mm256_sub_ps(score, origin));
-            _mm256_store_ps(weights[j] + n, weight);
-            added = _mm256_add_ps(added, weight);
+            __m256 score = _mm256_load_ps(s[j] + n);
+            __m256 p = avx2_exp2(_mm256_sub_ps(score, safe_max));
+            _mm256_store_ps(s[j] + n, p);
+            added = _mm256_add_ps(added, p);
         }
-        __m256 scale = avx2_exp2(_mm256_sub_ps(before, origin));
-        _mm256_store_ps(factor + n, scale);
-        _mm256_store_ps(sum + n, _mm256_fmadd_ps(_mm256_load_ps(sum + n), scale, added));
-        _mm256_store_ps(max + n, top);
+        __m256 keep = avx2_exp2(_mm256_sub_ps(old_max, safe_max));
+        _mm256_store_ps(rescale + n, keep);
+        _mm256_store_ps(row_sum + n,
+                        _mm256_fmadd_ps(_mm256_load_ps(row_sum + n), keep, added));
+        _mm256_store_ps(row_max + n, new_max);
     }
 }
 
-static const struct engine avx2_engine = {"avx2", avx2_score, avx2_weigh, avx2_mix};
+static const struct engine avx2_engine = {"avx2", avx2_qk_gemm, avx2_softmax_step,
+                                          avx2_pv_gemm};
 #endif
 
 static const struct engine *choose_engine(void)
@@ -322,8 +325,8 @@ static void load_strip(struct strip *strip, const float *q, int rows, int dim, f
     for (int i = 0; i < LANES; i++) {
         for (int e = 0; e < dim; e++)
             strip->q[e][i] = i < rows ? q[(ptrdiff_t)i * dim + e] * scale : 0.0f;
-        strip->max[i] = -INFINITY;
-        strip->sum[i] = 0.0f;
+        strip->row_max[i] = -INFINITY;
+        strip->row_sum[i] = 0.0f;
     }
     memset(strip->o, 0, (size_t)dim * sizeof(lanes));
 }
@@ -331,20 +334,20 @@ static void load_strip(struct strip *strip, const float *q, int rows, int dim, f
 static void store_strip(const struct strip *strip, float *out, float *lse, int rows, int dim)
 {
     for (int i = 0; i < rows; i++) {
-        float inverse = strip->sum[i] == 0.0f ? 0.0f : 1.0f / strip->sum[i];
+        float inverse = strip->row_sum[i] == 0.0f ? 0.0f : 1.0f / strip->row_sum[i];
         for (int e = 0; e < dim; e++)
             out[(ptrdiff_t)i * dim + e] = strip->o[e][i] * inverse;
         if (lse != NULL)
-            lse[i] = (strip->max[i] + log2f(strip->sum[i])) * LN_2;
+            lse[i] = (strip->row_max[i] + log2f(strip->row_sum[i])) * LN_2;
     }
 }
 
 /* Hide what a causal row may not see: lane i keeps the first `visible + i` keys. */
-static void mask_tile(lanes *weights, int keys, int64_t visible)
+static void mask_tile(lanes *s, int keys, int64_t visible)
 {
     for (int i = 0; i < LANES; i++)
         for (int64_t j = visible + i < 0 ? 0 : visible + i; j < keys; j++)
-            weights[j][i] = -INFINITY;
+            s[j][i] = -INFINITY;
 }
 
 /* One strip against the tile of keys that starts at `key`; `row` is its first query. */
@@ -360,13 +363,13 @@ static void run_tile(const struct work *work, struct block *block, struct strip 
         return;
     if (end - key < keys)
         keys = (int)(end - key);
-    work->engine->score(keys, dim, k + (ptrdiff_t)key * dim, strip->q, block->weights);
+    work->engine->qk_gemm(keys, dim, k + (ptrdiff_t)key * dim, strip->q, block->s);
     int64_t visible = visible_keys(problem, row) - key;
     if (problem->causal && visible < keys)
-        mask_tile(block->weights, keys, visible);
-    work->engine->weigh(keys, block->weights, strip->max, strip->sum, block->factor);
-    work->engine->mix(keys, dim, v + (ptrdiff_t)key * dim, block->weights, block->factor,
-                      strip->o);
+        mask_tile(block->s, keys, visible);
+    work->engine->softmax_step(keys, block->s, strip->row_max, strip->row_sum, block->rescale);
+    work->engine->pv_gemm(keys, dim, v + (ptrdiff_t)key * dim, block->s, block->rescale,
+                          strip->o);
 }
 
 static void run_block(const struct work *work, struct block *block, size_t index)

@@ -3,13 +3,13 @@
 // FlashAttention-3's (Shah et al. 2024) as far as they paid here; kernels/README.md has
 // the figures of each step.
 //
-//   a group   4 warps, the unit of wgmma: 64 rows of Q; their scores, weights and sums
-//             stay in registers, and no row needs an exchange between warps
-//   a block   GROUPS groups over the same keys, and one more that only starts copies: of
-//             Q, and of K and V tiles into a ring of PAIRS of them, as far ahead as that
-//             lasts, beyond the end of one piece of work into the next
-//   overlap   products are asynchronous: P V of a tile runs while the exponentials of the
-//             next are taken; groups take turns, so that not all want one unit at once
+//   consumers  CONSUMERS warp groups of a block, 64 rows of Q each, over the same keys. Scores, P
+//              and sums stay in registers: no row needs an exchange between warps
+//   producer   one more warp group, of which one thread starts copies: Q, and K and V tiles
+//              into STAGES, as far ahead as these last, also from one work tile into the next
+//   overlap    wgmma is asynchronous: P V of a tile runs while the exponentials of the next
+//              are taken. Warp groups ping-pong, so that one's softmax falls into another's
+//              products and they do not all want the same unit at once
 //
 // A library: see attention.h. Everything else here is internal.
 #include "attention.h"
@@ -25,43 +25,46 @@ namespace {
 constexpr float LOG2_E = 1.4426950408889634F;
 constexpr float LN_2 = 0.6931471805599453F;
 
-// One way to cut a problem up.
-template <int DIM_, int GROUPS_, int KEYS_, int PAIRS_, int Q_SLOTS_, int BLOCKS_,
-          bool STAY_>
-struct Cut {
-    static constexpr int DIM = DIM_;         // head_dim
-    static constexpr int GROUPS = GROUPS_;   // of a block, without the one that copies
-    static constexpr int KEYS = KEYS_;       // of a tile of K or V
-    static constexpr int PAIRS = PAIRS_;     // of tiles in shared memory, a K and a V
-    static constexpr int Q_SLOTS = Q_SLOTS_; // blocks of Q in shared memory
-    static constexpr int BLOCKS = BLOCKS_;   // on a multiprocessor
-    // Blocks that stay take one piece of work after the other. The others have one piece
-    // and room for all of its tiles, so that no group need wait to start copies.
-    static constexpr bool STAY = STAY_;
-    static constexpr int ROWS = 64 * GROUPS;
-    static constexpr int THREADS = 128 * (GROUPS + STAY);
-    static constexpr int PANELS = DIM / 64; // of 128 bytes of each row, stacked
-    static constexpr int Q_BYTES = 2 * DIM * 64; // of a group
-    static constexpr int TILE_BYTES = 2 * DIM * KEYS;
-    static constexpr int PAIRS_AT = Q_SLOTS * GROUPS * Q_BYTES;
-    static constexpr int BARRIERS_AT = PAIRS_AT + PAIRS * 2 * TILE_BYTES;
-    static constexpr int Q_BARRIERS_AT = BARRIERS_AT + 32 * PAIRS;
-    static constexpr int SHARED_BYTES = Q_BARRIERS_AT + 16 * Q_SLOTS * GROUPS;
-    static_assert(SHARED_BYTES * BLOCKS <= (227 << 10), "what a multiprocessor has");
+// A tile shape, and all that follows from it.
+template <int DIM_, int CONSUMERS_, int BLOCK_N_, int STAGES_, int Q_STAGES_, int BLOCKS_PER_SM_,
+          bool PERSISTENT_>
+struct TileShape {
+    static constexpr int DIM = DIM_;             // head_dim
+    static constexpr int CONSUMERS = CONSUMERS_; // warp groups that compute
+    static constexpr int BLOCK_N = BLOCK_N_;     // keys of a tile
+    static constexpr int STAGES = STAGES_;       // pairs of a K and a V tile in shared memory
+    static constexpr int Q_STAGES = Q_STAGES_;   // tiles of BLOCK_M rows of Q in shared memory
+    static constexpr int BLOCKS_PER_SM = BLOCKS_PER_SM_;
+    // A persistent block takes one work tile after the other. The others have a single one and
+    // stages for all of its keys: nothing is ever refilled, so they need no producer group, and
+    // a consumer's thread starts all copies first.
+    static constexpr bool PERSISTENT = PERSISTENT_;
+    static constexpr int BLOCK_M = 64 * CONSUMERS;
+    static constexpr int THREADS = 128 * (CONSUMERS + PERSISTENT);
+    static constexpr int PANELS = DIM / 64;      // the 128-byte swizzle takes 64 columns at a time
+    static constexpr int Q_BYTES = 2 * DIM * 64; // of a warp group
+    static constexpr int TILE_BYTES = 2 * DIM * BLOCK_N;
+    static constexpr int KV_AT = Q_STAGES * CONSUMERS * Q_BYTES;
+    static constexpr int KV_BARRIERS_AT = KV_AT + STAGES * 2 * TILE_BYTES;
+    static constexpr int Q_BARRIERS_AT = KV_BARRIERS_AT + 32 * STAGES;
+    static constexpr int SHARED_BYTES = Q_BARRIERS_AT + 16 * Q_STAGES * CONSUMERS;
+    static_assert(SHARED_BYTES * BLOCKS_PER_SM <= (227 << 10), "what a multiprocessor has");
 };
 
-// A scheduler has 512 registers a lane. All warps begin with the same share; those that
-// start copies keep FEW, and the others divide the rest.
-constexpr int FEW = 24;
+// Register budget: a scheduler has 512 a lane, and one warp of each warp group. All begin with
+// LAUNCH_REGS; setmaxnreg then takes them from the producer for the consumers. Multiples of 8.
+constexpr int PRODUCER_REGS = 24;
 
-template <class C> constexpr int BEGIN = 512 / (C::BLOCKS * (C::GROUPS + 1)) / 8 * 8;
 template <class C>
-constexpr int MANY = (BEGIN<C> * (C::GROUPS + 1) - FEW) / C::GROUPS / 8 * 8;
+constexpr int LAUNCH_REGS = 512 / (C::BLOCKS_PER_SM * (C::CONSUMERS + 1)) / 8 * 8;
+template <class C>
+constexpr int CONSUMER_REGS = (LAUNCH_REGS<C> * (C::CONSUMERS + 1) - PRODUCER_REGS) / C::CONSUMERS /
+                              8 * 8;
 
-// n / d for 0 <= n < 2^29 as a product.
-struct Divisor {
+// n / d for 0 <= n < 2^29 as a product, which the divisions of the tile scheduler come down to.
+struct FastDivisor {
     unsigned factor, shift;
-    static Divisor of(int d)
+    static FastDivisor of(int d)
     {
         unsigned bits = 0;
         while (1u << bits < (unsigned)d)
@@ -80,35 +83,35 @@ struct Arguments {
     float *lse; // NULL: not wanted
     int heads;  // of all batches
     int seq_q, seq_k;
-    int row_blocks;   // of one head
-    int band;         // heads whose K and V are in use at a time
-    int pieces;       // heads * row_blocks
-    int last_heads;   // of the last band
-    Divisor by_row_blocks, by_band_pieces, by_band, by_last_heads, by_group;
+    int m_blocks;           // of BLOCK_M rows, of one head
+    int section_heads;      // heads whose K and V are in use at a time, to stay in L2
+    int work_tiles;         // heads * m_blocks
+    int last_section_heads; // the last section may have fewer
+    FastDivisor by_m_blocks, by_section_tiles, by_section_heads, by_last_section_heads,
+        by_heads_per_kv;
     float scale_log2; // |scale| log2(e)
-    bool negate;      // scale is negative: so is Q, and the rest need not know
+    bool negate;      // scale is negative: Q is negated once, and all else sees |scale|
 };
 
 // ---- instructions: barriers and copies ----
 
-__device__ __forceinline__ void barrier_init(unsigned barrier, int arrivals)
+__device__ __forceinline__ void mbarrier_init(unsigned barrier, int arrivals)
 {
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals));
 }
 
-__device__ __forceinline__ void barrier_arrive(unsigned barrier)
+__device__ __forceinline__ void mbarrier_arrive(unsigned barrier)
 {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
-__device__ __forceinline__ void barrier_expect(unsigned barrier, int bytes)
+__device__ __forceinline__ void mbarrier_expect_tx(unsigned barrier, int bytes)
 {
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
-                 "r"(bytes)
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
                  : "memory");
 }
 
-__device__ __forceinline__ void barrier_wait(unsigned barrier, unsigned parity)
+__device__ __forceinline__ void mbarrier_wait(unsigned barrier, unsigned parity)
 {
     asm volatile("{\n"
                  ".reg .pred done;\n"
@@ -120,8 +123,8 @@ __device__ __forceinline__ void barrier_wait(unsigned barrier, unsigned parity)
                  : "memory");
 }
 
-// Whether there would be nothing to wait for.
-__device__ __forceinline__ bool barrier_test(unsigned barrier, unsigned parity)
+// Has that phase been completed? Does not wait.
+__device__ __forceinline__ bool mbarrier_test(unsigned barrier, unsigned parity)
 {
     unsigned done;
     asm volatile("{\n"
@@ -135,60 +138,62 @@ __device__ __forceinline__ bool barrier_test(unsigned barrier, unsigned parity)
     return done != 0;
 }
 
-__device__ __forceinline__ void copy_box(unsigned to, const CUtensorMap &map, int column,
-                                         int row, int head, unsigned barrier)
+__device__ __forceinline__ void tma_load(unsigned to, const CUtensorMap &map, int column, int row,
+                                         int head, unsigned barrier)
 {
-    asm volatile(
-        "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
-        " [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(to),
-        "l"(&map), "r"(column), "r"(row), "r"(head), "r"(barrier)
-        : "memory");
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+                 " [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(to),
+                 "l"(&map), "r"(column), "r"(row), "r"(head), "r"(barrier)
+                 : "memory");
 }
 
-__device__ __forceinline__ void prefetch_map(const CUtensorMap &map)
+__device__ __forceinline__ void prefetch_tensor_map(const CUtensorMap &map)
 {
     asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
 }
 
-// A launch may begin before the one in front of it has ended, and wait here.
-__device__ __forceinline__ void launch_wait()
+// Programmatic dependent launch: a grid may start before the one in front of it has ended, and
+// waits here before it touches global memory.
+__device__ __forceinline__ void grid_dependency_wait()
 {
     asm volatile("griddepcontrol.wait;" ::: "memory");
 }
 
-__device__ __forceinline__ void launch_next()
+__device__ __forceinline__ void grid_dependency_trigger()
 {
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 }
 
-// ---- instructions: products ----
+// ---- instructions: wgmma ----
 
-// What wgmma reads from shared memory: rows of 128 bytes in groups of 8, swizzled by the
-// copy. Of the two words only the address (in 16 bytes) changes.
-constexpr unsigned MATRIX_HIGH = 1u << 30 | 1024u >> 4;
+// wgmma's descriptor of a matrix in shared memory: rows of 128 bytes, 128-byte swizzle as TMA
+// wrote them, 1024 bytes from one group of 8 rows to the next. That is the upper word; the lower
+// one holds the address (in 16 bytes) and changes.
+constexpr unsigned DESCRIPTOR_HIGH = 1u << 30 | 1024u >> 4;
 
-__device__ __forceinline__ unsigned long long matrix(unsigned low)
+__device__ __forceinline__ unsigned long long smem_descriptor(unsigned low)
 {
-    return (unsigned long long)MATRIX_HIGH << 32 | low;
+    return (unsigned long long)DESCRIPTOR_HIGH << 32 | low;
 }
 
-__device__ __forceinline__ void products_fence()
+__device__ __forceinline__ void wgmma_fence()
 {
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
 
-__device__ __forceinline__ void products_commit()
+__device__ __forceinline__ void wgmma_commit()
 {
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
 
-template <int LEFT> __device__ __forceinline__ void products_wait()
+template <int LEFT> __device__ __forceinline__ void wgmma_wait()
 {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(LEFT) : "memory");
 }
 
-// Registers that a product may still be writing are not to be read any earlier than here.
-template <int N> __device__ __forceinline__ void settle(float (&d)[N])
+// wgmma writes these registers until it has been waited for, which the compiler cannot see: it
+// must not read them earlier than here.
+template <int N> __device__ __forceinline__ void wgmma_fence_operand(float (&d)[N])
 {
 #pragma unroll
     for (int i = 0; i < N; i++)
@@ -211,11 +216,12 @@ template <int N> __device__ __forceinline__ void settle(float (&d)[N])
         "%47, "                                                                          \
         "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 
-// d (64 x N) += a (64 x 16) b (16 x N): both in shared memory, 16 columns of each row; or
-// a in registers and b 16 rows of N columns. Without `add`, d = a b.
-#define PRODUCTS(N, NAMES, REGS, I0, I1, I2, I3, I4, I5, TYPE, DTYPE)                    \
+// d (64 x N) += a (64 x 16) b (16 x N). For Q K^T both stand in shared memory, 16 columns of
+// each row; for P V a is in registers and b is 16 rows, read transposed. Without `add`, d = a b,
+// which saves clearing d.
+#define WGMMA(N, NAMES, REGS, I0, I1, I2, I3, I4, I5, TYPE, DTYPE)                       \
     template <>                                                                          \
-    __device__ __forceinline__ void product<DTYPE, N>(                                   \
+    __device__ __forceinline__ void wgmma<DTYPE, N>(                                     \
         float(&d)[N / 2], unsigned long long a, unsigned long long b, int add)           \
     {                                                                                    \
         asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, " I2 ", 0;\n"                 \
@@ -225,7 +231,7 @@ template <int N> __device__ __forceinline__ void settle(float (&d)[N])
                      : "l"(a), "l"(b), "r"(add));                                        \
     }                                                                                    \
     template <>                                                                          \
-    __device__ __forceinline__ void product<DTYPE, N>(                                   \
+    __device__ __forceinline__ void wgmma<DTYPE, N>(                                     \
         float(&d)[N / 2], const unsigned *a, unsigned long long b, int add)              \
     {                                                                                    \
         asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, " I5 ", 0;\n"                 \
@@ -235,18 +241,16 @@ template <int N> __device__ __forceinline__ void settle(float (&d)[N])
                      : REGS(d)                                                           \
                      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));    \
     }
-#define PRODUCTS_OF_BOTH(...)                                                            \
-    PRODUCTS(__VA_ARGS__, "f16", ATTENTION_FP16)                                         \
-    PRODUCTS(__VA_ARGS__, "bf16", ATTENTION_BF16)
+#define WGMMA_BOTH_TYPES(...)                                                            \
+    WGMMA(__VA_ARGS__, "f16", ATTENTION_FP16)                                            \
+    WGMMA(__VA_ARGS__, "bf16", ATTENTION_BF16)
 
 template <int DTYPE, int N>
-__device__ void product(float (&d)[N / 2], unsigned long long a, unsigned long long b,
-                        int add);
+__device__ void wgmma(float (&d)[N / 2], unsigned long long a, unsigned long long b, int add);
 template <int DTYPE, int N>
-__device__ void product(float (&d)[N / 2], const unsigned *a, unsigned long long b,
-                        int add);
-PRODUCTS_OF_BOTH(64, NAMES_32, REGS_32, "%32", "%33", "%34", "%35", "%36", "%37")
-PRODUCTS_OF_BOTH(128, NAMES_64, REGS_64, "%64", "%65", "%66", "%67", "%68", "%69")
+__device__ void wgmma(float (&d)[N / 2], const unsigned *a, unsigned long long b, int add);
+WGMMA_BOTH_TYPES(64, NAMES_32, REGS_32, "%32", "%33", "%34", "%35", "%36", "%37")
+WGMMA_BOTH_TYPES(128, NAMES_64, REGS_64, "%64", "%65", "%66", "%67", "%68", "%69")
 
 template <int DTYPE> __device__ __forceinline__ unsigned pack(float low, float high)
 {
@@ -258,7 +262,7 @@ template <int DTYPE> __device__ __forceinline__ unsigned pack(float low, float h
     return both;
 }
 
-__device__ __forceinline__ float power_of_2(float x)
+__device__ __forceinline__ float exp2_approx(float x)
 {
     float y;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -267,290 +271,296 @@ __device__ __forceinline__ float power_of_2(float x)
 
 // ---- the work of a block ----
 
-// Known by the compiler to be the same for a whole warp, and not to be computed anew each
-// time: addresses then need no vector registers.
-template <class T> __device__ __forceinline__ T same_for_warp(T value)
+// Tells the compiler that a value is the same for the whole warp: addresses made of it go to
+// uniform registers, and are not moved there before every wgmma.
+template <class T> __device__ __forceinline__ T warp_uniform(T value)
 {
     return __shfl_sync(0xffffffffu, value, 0);
 }
 
-__device__ __forceinline__ int group_index()
+__device__ __forceinline__ int consumer_index()
 {
-    return same_for_warp((int)threadIdx.x / 128);
+    return warp_uniform((int)threadIdx.x / 128);
 }
 
-// Groups take turns to issue products: Q K^T of one tile and P V of the one before,
-// together. So one's exponentials tend to fall into another's products. Not at head_dim
-// 64 with a mask: groups need different numbers of tiles there, which keeps them apart.
-template <class C, bool CAUSAL> constexpr bool TURNS = C::DIM == 128 || !CAUSAL;
+// Ping-pong: consumers issue their products, Q K^T of one tile and P V of the one before, in
+// turn, so that one's exponentials fall into another's products. Named barrier 1 + g is the
+// turn of group g. Not at head_dim 64 with a mask: groups need different numbers of tiles there,
+// which keeps them apart already.
+template <class C, bool CAUSAL> constexpr bool PING_PONG = C::DIM == 128 || !CAUSAL;
 
-template <class C, bool CAUSAL> __device__ __forceinline__ void turn_wait(int group)
+template <class C, bool CAUSAL> __device__ __forceinline__ void ping_pong_wait(int group)
 {
-    if constexpr (TURNS<C, CAUSAL>)
+    if constexpr (PING_PONG<C, CAUSAL>)
         asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
 }
 
-template <class C, bool CAUSAL> __device__ __forceinline__ void turn_pass(int group)
+template <class C, bool CAUSAL> __device__ __forceinline__ void ping_pong_pass(int group)
 {
-    if constexpr (TURNS<C, CAUSAL>)
-        asm volatile("bar.arrive %0, 256;" ::"r"(1 + (group + 1) % C::GROUPS) : "memory");
+    if constexpr (PING_PONG<C, CAUSAL>)
+        asm volatile("bar.arrive %0, 256;" ::"r"(1 + (group + 1) % C::CONSUMERS) : "memory");
 }
 
-struct Piece {
-    int head, first; // the first of ROWS rows of this head
+struct WorkTile {
+    int head, first; // the first of BLOCK_M rows of this head
 };
 
-// Blocks take turns in the order of the pieces, every other turn from behind. With a
-// mask, rows with most keys come first, so that none is left for the end, a band of heads
-// after the other, so that their keys stay in L2.
+// The static tile scheduler: work tiles in order, one a block and round, every other round from
+// behind, so that who had the longest tile gets the shortest. With a mask the longest rows come
+// first, so that none is left for the end, and heads go section by section, so that their K and
+// V stay in L2.
 template <class C, bool CAUSAL>
-__device__ __forceinline__ bool piece_at(const Arguments &args, int turn, Piece &piece)
+__device__ __forceinline__ bool work_tile_at(const Arguments &args, int round, WorkTile &work)
 {
-    int place = turn & 1 ? (int)(gridDim.x - 1 - blockIdx.x) : (int)blockIdx.x;
-    int at = turn * (int)gridDim.x + place;
-    if (at >= args.pieces)
+    int place = round & 1 ? (int)(gridDim.x - 1 - blockIdx.x) : (int)blockIdx.x;
+    int at = round * (int)gridDim.x + place;
+    if (at >= args.work_tiles)
         return false;
     if constexpr (CAUSAL) {
-        int band_head = args.by_band_pieces.divide(at) * args.band;
-        bool whole = band_head + args.band <= args.heads;
-        int heads = whole ? args.band : args.last_heads;
-        int within = at - band_head * args.row_blocks;
-        int block = (whole ? args.by_band : args.by_last_heads).divide(within);
-        piece.head = band_head + within - block * heads;
-        piece.first = (args.row_blocks - 1 - block) * C::ROWS;
+        int section_first = args.by_section_tiles.divide(at) * args.section_heads;
+        bool whole = section_first + args.section_heads <= args.heads;
+        int heads = whole ? args.section_heads : args.last_section_heads;
+        int within = at - section_first * args.m_blocks;
+        int block = (whole ? args.by_section_heads : args.by_last_section_heads).divide(within);
+        work.head = section_first + within - block * heads;
+        work.first = (args.m_blocks - 1 - block) * C::BLOCK_M;
     } else {
-        piece.head = args.by_row_blocks.divide(at);
-        piece.first = (at - piece.head * args.row_blocks) * C::ROWS;
+        work.head = args.by_m_blocks.divide(at);
+        work.first = (at - work.head * args.m_blocks) * C::BLOCK_M;
     }
     return true;
 }
 
-// How many keys row `row` sees. Negative: none.
-template <bool CAUSAL> __device__ __forceinline__ int seen(const Arguments &args, int row)
+// Keys that row `row` sees. Negative: none.
+template <bool CAUSAL> __device__ __forceinline__ int visible_keys(const Arguments &args, int row)
 {
     return CAUSAL ? min(args.seq_k, row + args.seq_k - args.seq_q + 1) : args.seq_k;
 }
 
-// Tiles that some of `rows` rows from `first` on see.
+// Tiles of K and V that `rows` rows from `first` on need.
 template <class C, bool CAUSAL>
-__device__ __forceinline__ int tiles_of(const Arguments &args, int first, int rows)
+__device__ __forceinline__ int kv_tiles(const Arguments &args, int first, int rows)
 {
     if (first >= args.seq_q)
         return 0;
-    int keys = seen<CAUSAL>(args, min(first + rows, args.seq_q) - 1);
-    return (max(keys, 0) + C::KEYS - 1) / C::KEYS;
+    int keys = visible_keys<CAUSAL>(args, min(first + rows, args.seq_q) - 1);
+    return (max(keys, 0) + C::BLOCK_N - 1) / C::BLOCK_N;
 }
 
-// Where in a ring: `used` counts from the beginning of the kernel.
-template <int SLOTS> struct Place {
-    unsigned slot, parity;
-    __device__ __forceinline__ explicit Place(unsigned used)
-        : slot(used % SLOTS), parity(used / SLOTS & 1)
+// Where in a pipeline: the stage, and the parity of its barriers' phase. `used` counts stages
+// from the beginning of the kernel. Advanced, not divided out, which cost the main loop an eighth
+// of its instructions at head_dim 64.
+template <int STAGES> struct PipelineState {
+    unsigned stage, parity;
+    __device__ __forceinline__ explicit PipelineState(unsigned used)
+        : stage(used % STAGES), parity(used / STAGES & 1)
     {
     }
     __device__ __forceinline__ void advance()
     {
-        bool again = slot == SLOTS - 1;
-        slot = again ? 0 : slot + 1;
-        parity ^= again;
+        bool wraps = stage == STAGES - 1;
+        stage = wraps ? 0 : stage + 1;
+        parity ^= wraps;
     }
 };
 
-// A buffer and its two barriers. It is empty before its first use.
+// One stage: its bytes and its two mbarriers, `full` for the producer's copies, `empty` for the
+// consumers' reads. It counts as empty before its first use: hence the flipped parity.
 struct Buffer {
     unsigned data, full, empty;
     __device__ __forceinline__ void wait_full(unsigned parity) const
     {
-        barrier_wait(full, parity);
+        mbarrier_wait(full, parity);
     }
     __device__ __forceinline__ void wait_empty(unsigned parity) const
     {
-        barrier_wait(empty, parity ^ 1);
+        mbarrier_wait(empty, parity ^ 1);
     }
-    // By every warp that reads, once it has read.
+    // By every warp that reads, once it has read: one arrival a warp.
     __device__ __forceinline__ void release() const
     {
         if (threadIdx.x % 32 == 0)
-            barrier_arrive(empty);
+            mbarrier_arrive(empty);
     }
     __device__ __forceinline__ void init(int warps) const
     {
-        barrier_init(full, 1);
-        barrier_init(empty, warps);
+        mbarrier_init(full, 1);
+        mbarrier_init(empty, warps);
     }
 };
 
-// Shared memory: 64 rows of Q for each group, and pairs of a tile of K and one of V.
-template <class C> struct Rings {
+// Shared memory: a pipeline of Q, 64 rows for each consumer, and one of K and V tiles, whose
+// barriers are apart, so that Q K^T may start before V is there.
+template <class C> struct Pipelines {
     unsigned base;
-    using Q_Place = Place<C::Q_SLOTS>;
-    using Pair = Place<C::PAIRS>;
-    __device__ __forceinline__ Buffer q(const Q_Place &place, int group) const
+    using Q_State = PipelineState<C::Q_STAGES>;
+    using KV_State = PipelineState<C::STAGES>;
+    __device__ __forceinline__ Buffer q(const Q_State &state, int group) const
     {
-        unsigned at = place.slot * C::GROUPS + (unsigned)group;
+        unsigned at = state.stage * C::CONSUMERS + (unsigned)group;
         unsigned barrier = base + C::Q_BARRIERS_AT + 16 * at;
         return {base + at * C::Q_BYTES, barrier, barrier + 8};
     }
-    __device__ __forceinline__ Buffer k(const Pair &pair) const
+    __device__ __forceinline__ Buffer k(const KV_State &kv) const
     {
-        unsigned barrier = base + C::BARRIERS_AT + 32 * pair.slot;
-        return {base + C::PAIRS_AT + pair.slot * (2 * C::TILE_BYTES), barrier,
-                barrier + 16};
+        unsigned barrier = base + C::KV_BARRIERS_AT + 32 * kv.stage;
+        return {base + C::KV_AT + kv.stage * (2 * C::TILE_BYTES), barrier, barrier + 16};
     }
-    __device__ __forceinline__ Buffer v(const Pair &pair) const
+    __device__ __forceinline__ Buffer v(const KV_State &kv) const
     {
-        Buffer k_of_pair = k(pair);
-        return {k_of_pair.data + C::TILE_BYTES, k_of_pair.full + 8, k_of_pair.empty + 8};
+        Buffer k_stage = k(kv);
+        return {k_stage.data + C::TILE_BYTES, k_stage.full + 8, k_stage.empty + 8};
     }
     __device__ __forceinline__ void init() const
     {
-        for (unsigned i = 0; i < C::Q_SLOTS; i++)
-            for (int group = 0; group < C::GROUPS; group++)
-                q(Q_Place(i), group).init(4);
-        for (unsigned i = 0; i < C::PAIRS; i++) {
-            k(Pair(i)).init(4 * C::GROUPS);
-            v(Pair(i)).init(4 * C::GROUPS);
+        for (unsigned i = 0; i < C::Q_STAGES; i++)
+            for (int group = 0; group < C::CONSUMERS; group++)
+                q(Q_State(i), group).init(4);
+        for (unsigned i = 0; i < C::STAGES; i++) {
+            k(KV_State(i)).init(4 * C::CONSUMERS);
+            v(KV_State(i)).init(4 * C::CONSUMERS);
         }
     }
 };
 
-// ---- the warp that starts copies ----
+// ---- the producer ----
 
 template <int PANELS, int BYTES>
-__device__ __forceinline__ void fill(const Buffer &buffer, unsigned parity,
-                                     const CUtensorMap &map, int row, int head)
+__device__ __forceinline__ void load_tile(const Buffer &buffer, unsigned parity,
+                                          const CUtensorMap &map, int row, int head)
 {
     buffer.wait_empty(parity);
-    barrier_expect(buffer.full, BYTES);
+    mbarrier_expect_tx(buffer.full, BYTES);
 #pragma unroll
     for (int panel = 0; panel < PANELS; panel++)
-        copy_box(buffer.data + (unsigned)(panel * (BYTES / PANELS)), map, 64 * panel, row,
-                 head, buffer.full);
+        tma_load(buffer.data + (unsigned)(panel * (BYTES / PANELS)), map, 64 * panel, row, head,
+                 buffer.full);
 }
 
-// The first keys before Q: as long as Q of the piece before is in use, copies go on.
+// The first K tile comes before Q: while consumers still use Q of the work tile before, the
+// copies of the next go on.
 template <class C, bool CAUSAL>
-__device__ __forceinline__ void produce(const Arguments &args, const Rings<C> &rings)
+__device__ __forceinline__ void producer(const Arguments &args, const Pipelines<C> &pipes)
 {
-    typename Rings<C>::Q_Place q_place(0);
-    typename Rings<C>::Pair pair(0);
-    Piece piece;
-    for (int turn = 0; piece_at<C, CAUSAL>(args, turn, piece); turn++) {
-        int tiles = tiles_of<C, CAUSAL>(args, piece.first, C::ROWS);
-        if (turn == 0)
-            launch_wait(); // so late: everything above needs nothing of the launch before
+    typename Pipelines<C>::Q_State q_state(0);
+    typename Pipelines<C>::KV_State kv(0);
+    WorkTile work;
+    for (int round = 0; work_tile_at<C, CAUSAL>(args, round, work); round++) {
+        int tiles = kv_tiles<C, CAUSAL>(args, work.first, C::BLOCK_M);
+        if (round == 0)
+            grid_dependency_wait(); // so late: nothing above reads global memory
         if (tiles == 0)
             continue;
-        int head_kv = args.by_group.divide(piece.head);
-        for (int tile = tiles - 1; tile >= 0; tile--, pair.advance()) {
-            fill<C::PANELS, C::TILE_BYTES>(rings.k(pair), pair.parity, args.k,
-                                           tile * C::KEYS, head_kv);
+        int head_kv = args.by_heads_per_kv.divide(work.head);
+        for (int tile = tiles - 1; tile >= 0; tile--, kv.advance()) {
+            load_tile<C::PANELS, C::TILE_BYTES>(pipes.k(kv), kv.parity, args.k, tile * C::BLOCK_N,
+                                                head_kv);
             if (tile == tiles - 1) {
-                for (int group = 0; group < C::GROUPS; group++)
-                    fill<C::PANELS, C::Q_BYTES>(rings.q(q_place, group), q_place.parity,
-                                                args.q, piece.first + 64 * group,
-                                                piece.head);
-                q_place.advance();
+                for (int group = 0; group < C::CONSUMERS; group++)
+                    load_tile<C::PANELS, C::Q_BYTES>(pipes.q(q_state, group), q_state.parity,
+                                                     args.q, work.first + 64 * group, work.head);
+                q_state.advance();
             }
-            fill<C::PANELS, C::TILE_BYTES>(rings.v(pair), pair.parity, args.v,
-                                           tile * C::KEYS, head_kv);
+            load_tile<C::PANELS, C::TILE_BYTES>(pipes.v(kv), kv.parity, args.v, tile * C::BLOCK_N,
+                                                head_kv);
         }
     }
 }
 
-// ---- the groups that compute ----
+// ---- the consumers ----
 
-// Element 4n + e of a thread's share of 64 rows: row lane / 4 + 8 (e / 2) of its warp's
-// 16, column 8n + 2 (lane % 4) + e % 2.
+// wgmma's accumulators: element 4n + e of a thread's part of 64 rows is row lane / 4 + 8 (e / 2)
+// of its warp's 16, column 8n + 2 (lane % 4) + e % 2. So a thread has two rows, and four lanes
+// share a row.
 template <class C> struct State {
-    float out[C::DIM / 2];
-    float top[2]; // what the weights of two rows are relative to, a power of 2
-    float sum[2]; // of this thread's share of the columns
+    float acc_o[C::DIM / 2];
+    float row_max[2]; // of a thread's two rows, times scale_log2
+    float row_sum[2]; // of this thread's columns; the four of a row meet at the end
 };
 
-template <class C> using Scores = float[C::KEYS / 2];
-template <class C> using Weights = unsigned[C::KEYS / 4];
+template <class C> using Scores = float[C::BLOCK_N / 2];
+template <class C> using PFragments = unsigned[C::BLOCK_N / 4];
 
-// s = Q K^T begins
+// Issue acc_s = Q K^T.
 template <class C, int DTYPE>
-__device__ __forceinline__ void score(Scores<C> &s, unsigned q_tile, unsigned k_tile)
+__device__ __forceinline__ void qk_gemm(Scores<C> &acc_s, unsigned q_tile, unsigned k_tile)
 {
-    products_fence();
+    wgmma_fence();
 #pragma unroll
     for (int step = 0; step < C::DIM / 16; step++) {
         unsigned panel = (unsigned)step / 4, within = (unsigned)step % 4 * 32;
         unsigned q = (q_tile >> 4) + ((panel * 64 * 128 + within) >> 4);
-        unsigned k = (k_tile >> 4) + ((panel * C::KEYS * 128 + within) >> 4);
-        product<DTYPE, C::KEYS>(s, matrix(q), matrix(k), step > 0);
+        unsigned k = (k_tile >> 4) + ((panel * C::BLOCK_N * 128 + within) >> 4);
+        wgmma<DTYPE, C::BLOCK_N>(acc_s, smem_descriptor(q), smem_descriptor(k), step > 0);
     }
-    products_commit();
+    wgmma_commit();
 }
 
-// out += P V begins; out = P V for a first tile
+// Issue acc_o += P V; acc_o = P V for the first tile.
 template <class C, int DTYPE>
-__device__ __forceinline__ void mix(State<C> &state, const Weights<C> &p, unsigned v_tile,
-                                    bool first)
+__device__ __forceinline__ void pv_gemm(State<C> &state, const PFragments<C> &p, unsigned v_tile,
+                                        bool first)
 {
-    products_fence();
-    unsigned v = (v_tile >> 4) + ((unsigned)(C::KEYS * 128) >> 4 << 16);
+    wgmma_fence();
+    unsigned v = (v_tile >> 4) + ((unsigned)(C::BLOCK_N * 128) >> 4 << 16);
 #pragma unroll
-    for (int step = 0; step < C::KEYS / 16; step++)
-        product<DTYPE, C::DIM>(state.out, p + 4 * step,
-                               matrix(v + (unsigned)(step * 16 * 128 >> 4)),
-                               step > 0 || !first);
-    products_commit();
+    for (int step = 0; step < C::BLOCK_N / 16; step++)
+        wgmma<DTYPE, C::DIM>(state.acc_o, p + 4 * step,
+                             smem_descriptor(v + (unsigned)(step * 16 * 128 >> 4)),
+                             step > 0 || !first);
+    wgmma_commit();
 }
 
-// Keys from `seen` of each row on are not visible: counted from this tile's first key,
-// for the first of the group's rows.
+// The first of the warp group's rows sees the first visible_first keys of this tile, each
+// further one a key more, none more than visible_most.
 template <class C, bool CAUSAL>
-__device__ __forceinline__ void mask(Scores<C> &s, int seen_first, int seen_most)
+__device__ __forceinline__ void apply_mask(Scores<C> &acc_s, int visible_first, int visible_most)
 {
     int row = (int)threadIdx.x % 128 / 32 * 16 + (int)threadIdx.x % 32 / 4;
     int column = (int)threadIdx.x % 4 * 2;
-    int end[2] = {seen_most - column, seen_most - column};
+    int end[2] = {visible_most - column, visible_most - column};
     if constexpr (CAUSAL) {
-        end[0] = min(seen_most, seen_first + row) - column;
-        end[1] = min(seen_most, seen_first + row + 8) - column;
+        end[0] = min(visible_most, visible_first + row) - column;
+        end[1] = min(visible_most, visible_first + row + 8) - column;
     }
 #pragma unroll
-    for (int n = 0; n < C::KEYS / 8; n++)
+    for (int n = 0; n < C::BLOCK_N / 8; n++)
 #pragma unroll
         for (int e = 0; e < 4; e++)
             if (8 * n + e % 2 >= end[e / 2])
-                s[4 * n + e] = -INFINITY;
+                acc_s[4 * n + e] = -INFINITY;
 }
 
-// The largest scores so far, and `keep`, what is left of weights taken before. True if
-// that is not all of them for some row of this warp.
+// row_max of this tile and those before; row_sum is rescaled at once, acc_o by o_scale later,
+// when P V of the tile before has ended. True if row_max grew for some row of this warp.
 template <class C>
-__device__ __forceinline__ bool raise_top(const Scores<C> &s, State<C> &state,
-                                          float (&keep)[2], float scale_log2)
+__device__ __forceinline__ bool update_row_max(const Scores<C> &acc_s, State<C> &state,
+                                               float (&o_scale)[2], float scale_log2)
 {
-    bool grew = false;
+    bool max_grew = false;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        float even = s[2 * half], odd = s[2 * half + 1];
+        float even = acc_s[2 * half], odd = acc_s[2 * half + 1];
 #pragma unroll
-        for (int n = 1; n < C::KEYS / 8; n++) {
-            even = fmaxf(even, s[4 * n + 2 * half]);
-            odd = fmaxf(odd, s[4 * n + 2 * half + 1]);
+        for (int n = 1; n < C::BLOCK_N / 8; n++) {
+            even = fmaxf(even, acc_s[4 * n + 2 * half]);
+            odd = fmaxf(odd, acc_s[4 * n + 2 * half + 1]);
         }
         float high = fmaxf(even, odd);
         high = fmaxf(high, __shfl_xor_sync(0xffffffffu, high, 1));
         high = fmaxf(high, __shfl_xor_sync(0xffffffffu, high, 2)) * scale_log2;
-        float top = fmaxf(high, state.top[half]);
-        keep[half] = power_of_2(state.top[half] - top);
-        grew |= top != state.top[half];
-        state.top[half] = top;
-        state.sum[half] *= keep[half];
+        float row_max = fmaxf(high, state.row_max[half]);
+        o_scale[half] = exp2_approx(state.row_max[half] - row_max);
+        max_grew |= row_max != state.row_max[half];
+        state.row_max[half] = row_max;
+        state.row_sum[half] *= o_scale[half];
     }
-    return __any_sync(0xffffffffu, grew);
+    return __any_sync(0xffffffffu, max_grew);
 }
 
-// Scores of keys 8 FROM to 8 TO become weights.
+// Of keys 8 FROM to 8 TO: acc_s becomes P = 2^(score - row_max), and row_sum takes it in.
 template <class C, int FROM, int TO>
-__device__ __forceinline__ void soften(Scores<C> &s, State<C> &state, float scale_log2)
+__device__ __forceinline__ void softmax_step(Scores<C> &acc_s, State<C> &state, float scale_log2)
 {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
@@ -559,50 +569,50 @@ __device__ __forceinline__ void soften(Scores<C> &s, State<C> &state, float scal
         for (int n = FROM; n < TO; n++)
 #pragma unroll
             for (int e = 2 * half; e < 2 * half + 2; e++) {
-                s[4 * n + e] =
-                    power_of_2(fmaf(s[4 * n + e], scale_log2, -state.top[half]));
-                sum += s[4 * n + e];
+                acc_s[4 * n + e] = exp2_approx(
+                    fmaf(acc_s[4 * n + e], scale_log2, -state.row_max[half]));
+                sum += acc_s[4 * n + e];
             }
-        state.sum[half] += sum;
+        state.row_sum[half] += sum;
     }
 }
 
 template <class C, int DTYPE>
-__device__ __forceinline__ void pack_weights(Weights<C> &p, const Scores<C> &s)
+__device__ __forceinline__ void pack_p(PFragments<C> &p, const Scores<C> &acc_s)
 {
 #pragma unroll
-    for (int i = 0; i < C::KEYS / 4; i++)
-        p[i] = pack<DTYPE>(s[2 * i], s[2 * i + 1]);
+    for (int i = 0; i < C::BLOCK_N / 4; i++)
+        p[i] = pack<DTYPE>(acc_s[2 * i], acc_s[2 * i + 1]);
 }
 
 template <class C>
-__device__ __forceinline__ void rescale(State<C> &state, const float (&keep)[2])
+__device__ __forceinline__ void rescale_o(State<C> &state, const float (&o_scale)[2])
 {
 #pragma unroll
     for (int i = 0; i < C::DIM / 2; i++)
-        state.out[i] *= keep[i / 2 % 2];
+        state.acc_o[i] *= o_scale[i / 2 % 2];
 }
 
-// Until P V is done. ptxas moves a wait in front of arithmetic that it does not concern,
-// all exponentials for instance, and no overlap is left; but not out of two branches,
-// which differ by a comment lest the compiler before it make them one.
+// Wait for P V of the tile before. ptxas moves a wait in front of arithmetic that it does not
+// concern, such as all the exponentials, and no overlap is left. It does not move one out of two
+// branches; these differ by a comment, lest the compiler in front of ptxas make them one.
 template <class C, bool RESCALE>
-__device__ __forceinline__ void wait_and_rescale(State<C> &state, bool grew,
-                                                 const float (&keep)[2])
+__device__ __forceinline__ void wait_pv_and_rescale(State<C> &state, bool max_grew,
+                                                    const float (&o_scale)[2])
 {
-    if (grew) {
+    if (max_grew) {
         asm volatile("wgmma.wait_group.sync.aligned 0; // grew" ::: "memory");
-        settle(state.out);
+        wgmma_fence_operand(state.acc_o);
         if (RESCALE)
-            rescale<C>(state, keep);
+            rescale_o<C>(state, o_scale);
     } else {
         asm volatile("wgmma.wait_group.sync.aligned 0; // as before" ::: "memory");
-        settle(state.out);
+        wgmma_fence_operand(state.acc_o);
     }
 }
 
-// Q becomes -Q: the signs of this group's rows.
-template <class C> __device__ __forceinline__ void negate(unsigned q_tile)
+// Q becomes -Q: the signs of this warp group's rows, before its first wgmma reads them.
+template <class C> __device__ __forceinline__ void negate_q(unsigned q_tile)
 {
     int thread = (int)threadIdx.x % 128;
 #pragma unroll
@@ -613,12 +623,13 @@ template <class C> __device__ __forceinline__ void negate(unsigned q_tile)
             asm volatile("ld.shared.b32 %0, [%1];" : "=r"(word) : "r"(at));
             asm volatile("st.shared.b32 [%0], %1;" ::"r"(at), "r"(word ^ 0x80008000u));
         }
+    // wgmma reads shared memory through the async proxy, which has to see these stores first.
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
     asm volatile("bar.sync %0, 128;" ::"r"(8 + (int)threadIdx.x / 128) : "memory");
 }
 
-// Lane u of four holds word t of piece u afterwards where lane t held word u of piece t.
-__device__ __forceinline__ void exchange(unsigned (&w)[4])
+// A 4 x 4 transpose over the four lanes of a row: each then has 16 bytes that lie together.
+__device__ __forceinline__ void transpose_quad(unsigned (&w)[4])
 {
     int lane = (int)threadIdx.x % 4;
 #pragma unroll
@@ -628,37 +639,35 @@ __device__ __forceinline__ void exchange(unsigned (&w)[4])
             if (i & step)
                 continue;
             bool upper = lane & step;
-            unsigned other =
-                __shfl_xor_sync(0xffffffffu, upper ? w[i] : w[i + step], step);
+            unsigned other = __shfl_xor_sync(0xffffffffu, upper ? w[i] : w[i + step], step);
             w[i] = upper ? other : w[i];
             w[i + step] = upper ? w[i + step] : other;
         }
 }
 
-// The sums of a piece's rows are complete: write the log-sum-exp, and find what the rows
-// of the result are to be multiplied by.
+// The rows have seen all their keys: add up row_sum over the four lanes, write the log-sum-exp,
+// and find what acc_o is to be multiplied by.
 template <class C>
-__device__ __forceinline__ void end_sums(const Arguments &args, int head, int first,
-                                         const State<C> &state, float (&inverse)[2])
+__device__ __forceinline__ void finish_row_sums(const Arguments &args, int head, int first,
+                                                const State<C> &state, float (&inverse)[2])
 {
     int row = first + (int)threadIdx.x % 128 / 32 * 16 + (int)threadIdx.x % 32 / 4;
 #pragma unroll
     for (int half = 0; half < 2; half++, row += 8) {
-        float sum = state.top[half] > -FLT_MAX ? state.sum[half] : 0.0F; // 0: no keys
+        float sum = state.row_max[half] > -FLT_MAX ? state.row_sum[half] : 0.0F; // 0: no keys
         sum += __shfl_xor_sync(0xffffffffu, sum, 1);
         sum += __shfl_xor_sync(0xffffffffu, sum, 2);
         inverse[half] = sum > 0.0F ? 1.0F / sum : 0.0F;
         if (args.lse != nullptr && threadIdx.x % 4 == 0 && row < args.seq_q)
             args.lse[(size_t)head * (size_t)args.seq_q + (size_t)row] =
-                sum > 0.0F ? (state.top[half] + log2f(sum)) * LN_2 : -INFINITY;
+                sum > 0.0F ? (state.row_max[half] + log2f(sum)) * LN_2 : -INFINITY;
     }
 }
 
-// Normalise and write this group's rows, 16 bytes a lane.
+// Divide by row_sum and store this warp group's rows, 16 bytes a lane.
 template <class C, int DTYPE>
-__device__ __forceinline__ void write_rows(const Arguments &args, int head, int first,
-                                           const State<C> &state,
-                                           const float (&inverse)[2])
+__device__ __forceinline__ void store_o(const Arguments &args, int head, int first,
+                                        const State<C> &state, const float (&inverse)[2])
 {
     int row = first + (int)threadIdx.x % 128 / 32 * 16 + (int)threadIdx.x % 32 / 4;
     int lane = (int)threadIdx.x % 4;
@@ -671,214 +680,212 @@ __device__ __forceinline__ void write_rows(const Arguments &args, int head, int 
             unsigned w[4];
 #pragma unroll
             for (int i = 0; i < 4; i++)
-                w[i] = pack<DTYPE>(state.out[4 * (n + i) + 2 * half] * inverse[half],
-                                   state.out[4 * (n + i) + 2 * half + 1] * inverse[half]);
-            exchange(w);
+                w[i] = pack<DTYPE>(state.acc_o[4 * (n + i) + 2 * half] * inverse[half],
+                                   state.acc_o[4 * (n + i) + 2 * half + 1] * inverse[half]);
+            transpose_quad(w);
             if (row < args.seq_q)
                 *(uint4 *)(out + 16 * n) = make_uint4(w[0], w[1], w[2], w[3]);
         }
     }
 }
 
-// Tiles that this group does not need, those of the last keys, and whose turns it passes
-// on.
+// Tiles of the last keys, which only rows of later warp groups see. This group releases them and
+// passes its turns on, since the others wait for both.
 template <class C, bool CAUSAL>
-__device__ __forceinline__ void skip_tiles(const Rings<C> &rings, int group,
-                                           typename Rings<C>::Pair &pair, int tiles,
-                                           int needed)
+__device__ __forceinline__ void skip_masked_tiles(const Pipelines<C> &pipes, int group,
+                                                  typename Pipelines<C>::KV_State &kv, int tiles,
+                                                  int needed)
 {
-    for (int tile = tiles - 1; tile >= needed; tile--, pair.advance()) {
-        rings.k(pair).wait_full(pair.parity);
-        rings.k(pair).release();
-        turn_wait<C, CAUSAL>(group);
-        turn_pass<C, CAUSAL>(group);
-        rings.v(pair).wait_full(pair.parity);
-        rings.v(pair).release();
+    for (int tile = tiles - 1; tile >= needed; tile--, kv.advance()) {
+        pipes.k(kv).wait_full(kv.parity);
+        pipes.k(kv).release();
+        ping_pong_wait<C, CAUSAL>(group);
+        ping_pong_pass<C, CAUSAL>(group);
+        pipes.v(kv).wait_full(kv.parity);
+        pipes.v(kv).release();
     }
 }
 
-// Eighths of a tile's weights that are taken before P V of the tile before is waited for.
-// The others are taken after it, and the first are packed meanwhile: until then P is in
-// use. Measured: kernels/README.md.
-template <class C, bool CAUSAL>
-constexpr int EARLY = C::DIM == 128 ? 3 : CAUSAL ? 2 : 8;
+// Eighths of a tile's exponentials that are taken before P V of the tile before is waited for.
+// P's registers are in use until then; afterwards the first of it is packed between the
+// exponentials that are left, so that packing costs nothing. Measured: kernels/README.md.
+template <class C, bool CAUSAL> constexpr int EXP_BEFORE_PV = C::DIM == 128 ? 3 : CAUSAL ? 2 : 8;
 
-// The result is rescaled with every tile, between exponentials; or only where some row
-// has a new largest score, in a branch of its own, where nothing else is done meanwhile.
-template <class C, bool CAUSAL> constexpr bool ALWAYS = C::DIM == 128 && CAUSAL;
+// acc_o is rescaled in every tile, between exponentials; or only where row_max grew, in a branch
+// of its own, during which nothing else is done.
+template <class C, bool CAUSAL> constexpr bool RESCALE_ALWAYS = C::DIM == 128 && CAUSAL;
 
-// The barriers of the next products are looked at between exponentials, and waited for
-// only where something was missing.
-template <class C> constexpr bool ASK_EARLY = C::DIM == 128;
+// The barriers of the next products are tested between exponentials, where the latency is
+// hidden, and waited for only where one was not complete.
+template <class C> constexpr bool TEST_EARLY = C::DIM == 128;
 
-// One piece, this group's rows of it, which need the last `needed` of its `tiles` tiles,
-// those with the first keys. `pair`: of the first tile that they need.
+// The main loop: this warp group's rows of one work tile, over the `needed` tiles of keys that they
+// see, from the last to the first. `kv`: the stage of the first one taken.
+//
+// Software pipeline: Q K^T of a tile is issued together with P V of the one before, and the
+// softmax of the tile runs under that P V. The first Q K^T and the last P V stand alone.
 template <class C, int DTYPE, bool CAUSAL>
-__device__ __forceinline__ void attend_tiles(const Arguments &args, const Rings<C> &rings,
-                                             State<C> &state, int group, int head,
-                                             int first, const Buffer &q,
-                                             typename Rings<C>::Pair pair, int needed)
+__device__ __forceinline__ void
+mainloop(const Arguments &args, const Pipelines<C> &pipes, State<C> &state, int group, int head,
+         int first, const Buffer &q, typename Pipelines<C>::KV_State kv, int needed)
 {
-    constexpr int ALL = C::KEYS / 8, SOME = ALL * EARLY<C, CAUSAL> / 8;
-    Scores<C> s;
-    Weights<C> p;
-    float keep[2], inverse[2];
-    int seen_first = seen<CAUSAL>(args, first);
-    auto end_score = [&](int tile, const Buffer &k) {
-        settle(s);
+    constexpr int ALL = C::BLOCK_N / 8, BEFORE_PV = ALL * EXP_BEFORE_PV<C, CAUSAL> / 8;
+    Scores<C> acc_s;
+    PFragments<C> p;
+    float o_scale[2], inverse[2];
+    int visible_first = visible_keys<CAUSAL>(args, first);
+    auto end_qk = [&](int tile, const Buffer &k) {
+        wgmma_fence_operand(acc_s);
         k.release();
         if (tile == 0)
             q.release();
-        if (seen_first < (tile + 1) * C::KEYS)
-            mask<C, CAUSAL>(s, first + args.seq_k - args.seq_q + 1 - tile * C::KEYS,
-                            args.seq_k - tile * C::KEYS);
+        if (visible_first < (tile + 1) * C::BLOCK_N)
+            apply_mask<C, CAUSAL>(acc_s, first + args.seq_k - args.seq_q + 1 - tile * C::BLOCK_N,
+                                  args.seq_k - tile * C::BLOCK_N);
     };
 
     if (args.negate)
-        negate<C>(q.data);
-    rings.k(pair).wait_full(pair.parity);
-    turn_wait<C, CAUSAL>(group);
-    score<C, DTYPE>(s, q.data, rings.k(pair).data);
-    turn_pass<C, CAUSAL>(group);
-    products_wait<0>();
-    end_score(needed - 1, rings.k(pair));
-    raise_top<C>(s, state, keep, args.scale_log2);
-    soften<C, 0, ALL>(s, state, args.scale_log2);
-    pack_weights<C, DTYPE>(p, s);
-    bool ready = false; // K and V for the next products are known to be there
+        negate_q<C>(q.data);
+    pipes.k(kv).wait_full(kv.parity);
+    ping_pong_wait<C, CAUSAL>(group);
+    qk_gemm<C, DTYPE>(acc_s, q.data, pipes.k(kv).data);
+    ping_pong_pass<C, CAUSAL>(group);
+    wgmma_wait<0>();
+    end_qk(needed - 1, pipes.k(kv));
+    update_row_max<C>(acc_s, state, o_scale, args.scale_log2);
+    softmax_step<C, 0, ALL>(acc_s, state, args.scale_log2);
+    pack_p<C, DTYPE>(p, acc_s);
+    bool ready = false; // the next K and V are known to be there
     for (int tile = needed - 2; tile >= 0; tile--) {
-        auto before = pair;
-        pair.advance();
+        auto before = kv;
+        kv.advance();
         if (!ready) {
-            rings.k(pair).wait_full(pair.parity);
-            rings.v(before).wait_full(before.parity);
+            pipes.k(kv).wait_full(kv.parity);
+            pipes.v(before).wait_full(before.parity);
         }
-        turn_wait<C, CAUSAL>(group);
-        score<C, DTYPE>(s, q.data, rings.k(pair).data);
-        mix<C, DTYPE>(state, p, rings.v(before).data, tile == needed - 2);
-        turn_pass<C, CAUSAL>(group);
-        products_wait<1>();
-        end_score(tile, rings.k(pair));
-        bool grew = raise_top<C>(s, state, keep, args.scale_log2);
-        soften<C, 0, SOME>(s, state, args.scale_log2);
-        wait_and_rescale<C, !ALWAYS<C, CAUSAL>>(state, grew, keep);
-        rings.v(before).release();
-        if constexpr (ALWAYS<C, CAUSAL>)
-            rescale<C>(state, keep);
-        if constexpr (ASK_EARLY<C>) {
-            auto next = pair;
+        ping_pong_wait<C, CAUSAL>(group);
+        qk_gemm<C, DTYPE>(acc_s, q.data, pipes.k(kv).data);
+        pv_gemm<C, DTYPE>(state, p, pipes.v(before).data, tile == needed - 2);
+        ping_pong_pass<C, CAUSAL>(group);
+        wgmma_wait<1>();
+        end_qk(tile, pipes.k(kv));
+        bool max_grew = update_row_max<C>(acc_s, state, o_scale, args.scale_log2);
+        softmax_step<C, 0, BEFORE_PV>(acc_s, state, args.scale_log2);
+        wait_pv_and_rescale<C, !RESCALE_ALWAYS<C, CAUSAL>>(state, max_grew, o_scale);
+        pipes.v(before).release();
+        if constexpr (RESCALE_ALWAYS<C, CAUSAL>)
+            rescale_o<C>(state, o_scale);
+        if constexpr (TEST_EARLY<C>) {
+            auto next = kv;
             next.advance();
-            ready = barrier_test(rings.k(next).full, next.parity) &
-                    barrier_test(rings.v(pair).full, pair.parity);
+            ready = mbarrier_test(pipes.k(next).full, next.parity) &
+                    mbarrier_test(pipes.v(kv).full, kv.parity);
         }
-        soften<C, SOME, ALL>(s, state, args.scale_log2);
-        pack_weights<C, DTYPE>(p, s);
+        softmax_step<C, BEFORE_PV, ALL>(acc_s, state, args.scale_log2);
+        pack_p<C, DTYPE>(p, acc_s);
     }
-    rings.v(pair).wait_full(pair.parity);
-    mix<C, DTYPE>(state, p, rings.v(pair).data, needed == 1);
-    end_sums<C>(args, head, first, state, inverse);
-    products_wait<0>();
-    settle(state.out);
-    rings.v(pair).release();
-    write_rows<C, DTYPE>(args, head, first, state, inverse);
+    pipes.v(kv).wait_full(kv.parity);
+    pv_gemm<C, DTYPE>(state, p, pipes.v(kv).data, needed == 1);
+    finish_row_sums<C>(args, head, first, state, inverse); // under the last P V
+    wgmma_wait<0>();
+    wgmma_fence_operand(state.acc_o);
+    pipes.v(kv).release();
+    store_o<C, DTYPE>(args, head, first, state, inverse);
 }
 
 template <class C, int DTYPE, bool CAUSAL>
-__device__ __forceinline__ void consume(const Arguments &args, const Rings<C> &rings)
+__device__ __forceinline__ void consumer(const Arguments &args, const Pipelines<C> &pipes)
 {
-    int group = group_index();
-    if (group == C::GROUPS - 1)
-        turn_pass<C, CAUSAL>(group); // the first turn is group 0's
-    typename Rings<C>::Q_Place q_place(0);
-    unsigned used = 0; // pairs
-    Piece piece;
-    for (int turn = 0; piece_at<C, CAUSAL>(args, turn, piece); turn++) {
+    int group = consumer_index();
+    if (group == C::CONSUMERS - 1)
+        ping_pong_pass<C, CAUSAL>(group); // the first turn is consumer 0's
+    typename Pipelines<C>::Q_State q_state(0);
+    unsigned used = 0; // stages of K and V
+    WorkTile work;
+    for (int round = 0; work_tile_at<C, CAUSAL>(args, round, work); round++) {
         State<C> state;
 #pragma unroll
         for (int i = 0; i < C::DIM / 2; i++)
-            state.out[i] = 0.0F;
-        state.top[0] = state.top[1] = -FLT_MAX;
-        state.sum[0] = state.sum[1] = 0.0F;
-        int first = piece.first + 64 * group;
-        int tiles = tiles_of<C, CAUSAL>(args, piece.first, C::ROWS);
-        int needed = tiles_of<C, CAUSAL>(args, first, 64);
-        typename Rings<C>::Pair pair(used);
+            state.acc_o[i] = 0.0F;
+        state.row_max[0] = state.row_max[1] = -FLT_MAX; // not -infinity: less itself it is NaN
+        state.row_sum[0] = state.row_sum[1] = 0.0F;
+        int first = work.first + 64 * group;
+        int tiles = kv_tiles<C, CAUSAL>(args, work.first, C::BLOCK_M);
+        int needed = kv_tiles<C, CAUSAL>(args, first, 64);
+        typename Pipelines<C>::KV_State kv(used);
         used += (unsigned)tiles;
-        Buffer q = rings.q(q_place, group);
+        Buffer q = pipes.q(q_state, group);
         if (tiles > 0)
-            q.wait_full(q_place.parity);
-        skip_tiles<C, CAUSAL>(rings, group, pair, tiles, needed);
+            q.wait_full(q_state.parity);
+        skip_masked_tiles<C, CAUSAL>(pipes, group, kv, tiles, needed);
         if (needed > 0) {
-            attend_tiles<C, DTYPE, CAUSAL>(args, rings, state, group, piece.head, first,
-                                           q, pair, needed);
+            mainloop<C, DTYPE, CAUSAL>(args, pipes, state, group, work.head, first, q, kv, needed);
         } else {
             float none[2];
             if (tiles > 0)
                 q.release();
-            end_sums<C>(args, piece.head, first, state, none);
-            write_rows<C, DTYPE>(args, piece.head, first, state, none);
+            finish_row_sums<C>(args, work.head, first, state, none);
+            store_o<C, DTYPE>(args, work.head, first, state, none);
         }
         if (tiles > 0)
-            q_place.advance();
+            q_state.advance();
     }
 }
 
 template <class C, int DTYPE, bool CAUSAL>
-__global__ void __launch_bounds__(C::THREADS, C::BLOCKS)
-    attend(const __grid_constant__ Arguments args)
+__global__ void __launch_bounds__(C::THREADS, C::BLOCKS_PER_SM)
+    flash_forward(const __grid_constant__ Arguments args)
 {
     extern __shared__ __align__(1024) char shared[];
-    const Rings<C> rings = {same_for_warp((unsigned)__cvta_generic_to_shared(shared))};
-    // the thread that starts copies
-    constexpr unsigned COPIER = C::STAY ? 128 * C::GROUPS : 0;
-    if (threadIdx.x == COPIER) {
-        prefetch_map(args.q);
-        prefetch_map(args.k);
-        prefetch_map(args.v);
-        rings.init();
+    const Pipelines<C> pipes = {warp_uniform((unsigned)__cvta_generic_to_shared(shared))};
+    constexpr unsigned PRODUCER_THREAD = C::PERSISTENT ? 128 * C::CONSUMERS : 0;
+    if (threadIdx.x == PRODUCER_THREAD) {
+        prefetch_tensor_map(args.q);
+        prefetch_tensor_map(args.k);
+        prefetch_tensor_map(args.v);
+        pipes.init();
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-        if constexpr (!C::STAY)
-            produce<C, CAUSAL>(args, rings);
+        if constexpr (!C::PERSISTENT)
+            producer<C, CAUSAL>(args, pipes);
     }
     __syncthreads();
-    launch_next();
-    if (threadIdx.x != COPIER)
-        launch_wait();
-    if constexpr (!C::STAY) {
-        consume<C, DTYPE, CAUSAL>(args, rings);
-    } else if (threadIdx.x >= COPIER) {
-        asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(FEW));
-        if (threadIdx.x == COPIER)
-            produce<C, CAUSAL>(args, rings);
+    grid_dependency_trigger();
+    if (threadIdx.x != PRODUCER_THREAD)
+        grid_dependency_wait();
+    if constexpr (!C::PERSISTENT) {
+        consumer<C, DTYPE, CAUSAL>(args, pipes);
+    } else if (threadIdx.x >= PRODUCER_THREAD) {
+        asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(PRODUCER_REGS));
+        if (threadIdx.x == PRODUCER_THREAD)
+            producer<C, CAUSAL>(args, pipes);
     } else {
-        asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(MANY<C>));
-        consume<C, DTYPE, CAUSAL>(args, rings);
+        asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(CONSUMER_REGS<C>));
+        consumer<C, DTYPE, CAUSAL>(args, pipes);
     }
 }
 
 // ---- the host's side ----
 
-PFN_cuTensorMapEncodeTiled_v12000 map_encoder()
+PFN_cuTensorMapEncodeTiled_v12000 tensor_map_encoder()
 {
     void *found = nullptr;
     cudaDriverEntryPointQueryResult result;
 #if CUDART_VERSION >= 12050
-    if (cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000,
-                                         cudaEnableDefault, &result) != cudaSuccess)
+    if (cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000, cudaEnableDefault,
+                                         &result) != cudaSuccess)
         return nullptr;
 #else
-    if (cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &found, cudaEnableDefault,
-                                &result) != cudaSuccess)
+    if (cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &found, cudaEnableDefault, &result) !=
+        cudaSuccess)
         return nullptr;
 #endif
     return (PFN_cuTensorMapEncodeTiled_v12000)found;
 }
 
-// [heads, rows, dim] in boxes of box_rows x 64. Beyond the last row of a head there are
-// zeros.
-bool describe(CUtensorMap *map, PFN_cuTensorMapEncodeTiled_v12000 encode,
-              const void *data, const attention_problem &p, int heads, int rows,
-              int box_rows)
+// A tensor map of [heads, rows, dim] in boxes of box_rows x 64. Three dimensions, so that a ragged
+// last tile is filled with zeros and not with the next head's rows.
+bool make_tensor_map(CUtensorMap *map, PFN_cuTensorMapEncodeTiled_v12000 encode, const void *data,
+                     const attention_problem &p, int heads, int rows, int box_rows)
 {
     cuuint64_t dim = (cuuint64_t)p.head_dim;
     cuuint64_t sizes[3] = {dim, (cuuint64_t)rows, (cuuint64_t)heads};
@@ -887,9 +894,8 @@ bool describe(CUtensorMap *map, PFN_cuTensorMapEncodeTiled_v12000 encode,
     return encode(map,
                   p.dtype == ATTENTION_FP16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                                             : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
-                  3, (void *)data, sizes, strides, box, steps,
-                  CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                  3, (void *)data, sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                  CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }
 
@@ -900,35 +906,35 @@ struct Call {
     Arguments args;
 };
 
-template <class C> bool describe_all(Call &call)
+template <class C> bool make_tensor_maps(Call &call)
 {
-    auto encode = map_encoder();
+    auto encode = tensor_map_encoder();
     const attention_problem &p = *call.problem;
     return encode != nullptr &&
-           describe(&call.args.q, encode, call.q, p, p.batch * p.heads, p.seq_q,
-                    64) &&
-           describe(&call.args.k, encode, call.k, p, p.batch * p.heads_kv, p.seq_k,
-                    C::KEYS) &&
-           describe(&call.args.v, encode, call.v, p, p.batch * p.heads_kv, p.seq_k,
-                    C::KEYS);
+           make_tensor_map(&call.args.q, encode, call.q, p, p.batch * p.heads, p.seq_q, 64) &&
+           make_tensor_map(&call.args.k, encode, call.k, p, p.batch * p.heads_kv, p.seq_k,
+                           C::BLOCK_N) &&
+           make_tensor_map(&call.args.v, encode, call.v, p, p.batch * p.heads_kv, p.seq_k,
+                           C::BLOCK_N);
 }
 
-// Blocks that the device holds at once.
+// Blocks that the device holds at once; 0 on an error.
 template <class C> int blocks_at_once()
 {
     int device = 0, multiprocessors = 0;
     if (cudaGetDevice(&device) != cudaSuccess ||
-        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount,
-                               device) != cudaSuccess)
+        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device) !=
+            cudaSuccess)
         return 0;
-    return C::BLOCKS * multiprocessors;
+    return C::BLOCKS_PER_SM * multiprocessors;
 }
 
-// With as many heads in a band as half the grid, a turn is two rows of blocks, and the
-// next one, taken from behind, makes up for their difference: the busiest block has 0 to
-// 3% more work than the average. (Counted with 132 blocks and 256 heads. With 192 heads
-// in a band it has 33% more at 512 keys.) Fewer where K and V would not stay in L2.
-int band(const Arguments &args, int blocks, int64_t head_bytes)
+// Load balance under a mask: with half as many heads in a section as the grid has blocks, a round
+// takes two M blocks of each head, and the next round, from behind, makes up for their difference.
+// The busiest block then has 0 to 3% more work than the average. (Counted with 132 blocks and
+// 256 heads. With 192 heads in a section it has 33% more at 512 keys.) Fewer where K and V would
+// not stay in L2.
+int section_heads(const Arguments &args, int blocks, int64_t head_bytes)
 {
     constexpr int64_t L2_BYTES = 40 << 20; // of 50 or 60 MB
     int heads = max(1, blocks / 2);
@@ -937,8 +943,8 @@ int band(const Arguments &args, int blocks, int64_t head_bytes)
     return min(heads, args.heads);
 }
 
-// Launches that begin early can be captured in a graph from 12.3 on.
-bool can_begin_early()
+// Programmatic launches can be captured in a graph from CUDA 12.3 on.
+bool can_launch_early()
 {
     int version = 0;
     return cudaDriverGetVersion(&version) == cudaSuccess && version >= 12030;
@@ -946,32 +952,33 @@ bool can_begin_early()
 
 template <class C, int DTYPE, bool CAUSAL> int launch(Call &call)
 {
-    auto kernel = attend<C, DTYPE, CAUSAL>;
+    auto kernel = flash_forward<C, DTYPE, CAUSAL>;
     Arguments &args = call.args;
     int blocks = blocks_at_once<C>();
-    if (blocks == 0 || !describe_all<C>(call) ||
+    if (blocks == 0 || !make_tensor_maps<C>(call) ||
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              C::SHARED_BYTES) != cudaSuccess)
         return ATTENTION_LAUNCH;
-    args.row_blocks = (args.seq_q + C::ROWS - 1) / C::ROWS;
-    args.pieces = args.heads * args.row_blocks;
-    args.band = band(args, blocks, 4 * (int64_t)C::DIM * args.seq_k);
-    args.last_heads = (args.heads - 1) % args.band + 1;
-    args.by_row_blocks = Divisor::of(args.row_blocks);
-    args.by_band_pieces = Divisor::of(args.band * args.row_blocks);
-    args.by_band = Divisor::of(args.band);
-    args.by_last_heads = Divisor::of(args.last_heads);
-    args.by_group = Divisor::of(call.problem->heads / call.problem->heads_kv);
+    args.m_blocks = (args.seq_q + C::BLOCK_M - 1) / C::BLOCK_M;
+    args.work_tiles = args.heads * args.m_blocks;
+    args.section_heads = section_heads(args, blocks, 4 * (int64_t)C::DIM * args.seq_k);
+    args.last_section_heads = (args.heads - 1) % args.section_heads + 1;
+    args.by_m_blocks = FastDivisor::of(args.m_blocks);
+    args.by_section_tiles = FastDivisor::of(args.section_heads * args.m_blocks);
+    args.by_section_heads = FastDivisor::of(args.section_heads);
+    args.by_last_section_heads = FastDivisor::of(args.last_section_heads);
+    args.by_heads_per_kv = FastDivisor::of(call.problem->heads / call.problem->heads_kv);
     cudaLaunchAttribute early = {};
     early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     early.val.programmaticStreamSerializationAllowed = 1;
     cudaLaunchConfig_t config = {};
-    config.gridDim = dim3((unsigned)(C::STAY ? min(blocks, args.pieces) : args.pieces));
+    config.gridDim = dim3(
+        (unsigned)(C::PERSISTENT ? min(blocks, args.work_tiles) : args.work_tiles));
     config.blockDim = dim3(C::THREADS);
     config.dynamicSmemBytes = C::SHARED_BYTES;
     config.stream = call.stream;
     config.attrs = &early;
-    config.numAttrs = can_begin_early();
+    config.numAttrs = can_launch_early();
     return cudaLaunchKernelEx(&config, kernel, args) == cudaSuccess ? ATTENTION_OK
                                                                     : ATTENTION_LAUNCH;
 }
@@ -980,28 +987,26 @@ template <class C> int launch_as(Call &call)
 {
     bool half = call.problem->dtype == ATTENTION_FP16;
     if (call.problem->causal)
-        return half ? launch<C, ATTENTION_FP16, true>(call)
-                    : launch<C, ATTENTION_BF16, true>(call);
-    return half ? launch<C, ATTENTION_FP16, false>(call)
-                : launch<C, ATTENTION_BF16, false>(call);
+        return half ? launch<C, ATTENTION_FP16, true>(call) : launch<C, ATTENTION_BF16, true>(call);
+    return half ? launch<C, ATTENTION_FP16, false>(call) : launch<C, ATTENTION_BF16, false>(call);
 }
 
-// ---- which cut for which problem ----
+// ---- which tile shape for which problem ----
 //
-//                   head_dim, groups, keys, pairs, Q slots, blocks, stay
-using Short64 = Cut<64, 2, 64, 2, 1, 2, false>;
-using Long64 = Cut<64, 4, 64, 6, 2, 1, true>;
-using All128 = Cut<128, 2, 128, 3, 1, 1, true>;
+//                 head_dim, consumers, keys, stages, Q stages, blocks, persistent
+using Dim64Short = TileShape<64, 2, 64, 2, 1, 2, false>;
+using Dim64Long = TileShape<64, 4, 64, 6, 2, 1, true>;
+using Dim128 = TileShape<128, 2, 128, 3, 1, 1, true>;
 
-// Up to SHORT keys two small blocks a multiprocessor, each with all it needs on its way
-// at once, are better than a large one that works ahead.
-constexpr int SHORT = Short64::PAIRS * Short64::KEYS;
+// Up to SHORT_KEYS keys, two small blocks a multiprocessor with all copies started at once are
+// faster than one large persistent block: there is nothing to run ahead of.
+constexpr int SHORT_KEYS = Dim64Short::STAGES * Dim64Short::BLOCK_N;
 
 int launch_best(Call &call)
 {
     if (call.problem->head_dim == 128)
-        return launch_as<All128>(call);
-    return call.args.seq_k <= SHORT ? launch_as<Short64>(call) : launch_as<Long64>(call);
+        return launch_as<Dim128>(call);
+    return call.args.seq_k <= SHORT_KEYS ? launch_as<Dim64Short>(call) : launch_as<Dim64Long>(call);
 }
 
 int supports(const attention_problem *p)
@@ -1017,8 +1022,8 @@ size_t workspace_bytes(const attention_problem *)
     return 0;
 }
 
-int forward(const attention_problem *p, const void *q, const void *k, const void *v,
-            void *out, float *lse, void *, void *stream)
+int forward(const attention_problem *p, const void *q, const void *k, const void *v, void *out,
+            float *lse, void *, void *stream)
 {
     if (!supports(p))
         return ATTENTION_UNSUPPORTED;
@@ -1031,7 +1036,7 @@ int forward(const attention_problem *p, const void *q, const void *k, const void
     call.args.heads = p->batch * p->heads;
     call.args.seq_q = p->seq_q;
     call.args.seq_k = p->seq_k;
-    // A product with -infinity must not be NaN.
+    // Not 0: times a masked score it would be NaN. Not infinity: a score less row_max would be.
     call.args.scale_log2 = fmaxf(fminf(fabsf(scale) * LOG2_E, FLT_MAX), FLT_MIN);
     call.args.negate = scale < 0.0F;
     return launch_best(call);

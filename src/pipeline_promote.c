@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define ACCEPT_LABEL "ratchet:accept-loss"
 enum { RACES_MAX = 5 };
 
 /* Both runs, and what they say against the baseline of the tip that is decided from. */

@@ -229,7 +229,7 @@ extern "C" __global__ void ratchet_reference(attention_problem problem, u64 seed
         query[e] = (double)stored(e % 2 == 0 ? two.x : two.y, dtype);
     }
     __syncthreads();
-    double top = -INFINITY;
+    double row_max = -INFINITY;
     double largest = 0.0;
 #pragma unroll 1
     for (u64 j = threadIdx.x; j < visible; j += REFERENCE_THREADS) {
@@ -249,15 +249,15 @@ extern "C" __global__ void ratchet_reference(attention_problem problem, u64 seed
             }
         }
         weights[j] = scale * dot;
-        top = fmax(top, scale * dot);
+        row_max = fmax(row_max, scale * dot);
         largest = fmax(largest, fabs(scale) * terms);
     }
-    top = reduce(top, false, shared);
+    row_max = reduce(row_max, false, shared);
     largest = reduce(largest, false, shared);
     double sum = 0.0;
 #pragma unroll 1
     for (u64 j = threadIdx.x; j < visible; j += REFERENCE_THREADS) {
-        weights[j] = exp(weights[j] - top);
+        weights[j] = exp(weights[j] - row_max);
         sum += weights[j];
     }
     sum = reduce(sum, true, shared);
@@ -284,7 +284,7 @@ extern "C" __global__ void ratchet_reference(attention_problem problem, u64 seed
     }
     if (threadIdx.x == 0) {
         result[0] = visible > 0 ? 1.0 : 0.0;
-        result[1] = visible > 0 ? top + log(sum) : -INFINITY;
+        result[1] = visible > 0 ? row_max + log(sum) : -INFINITY;
         result[2] = largest;
         result[3] = visible > 0 ? 1.0 / sum : 0.0;
     }

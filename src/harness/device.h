@@ -70,7 +70,7 @@ struct device_ops {
     const char *name;                         /* as in the protocol's first line */
     enum attention_device abi;                /* what a library must be for */
     unsigned dtypes;                          /* 1 << enum attention_dtype, ored */
-    unsigned long launches_min, launches_max; /* of a sample; see do_calibrate */
+    unsigned long launches_min, launches_max; /* of a sample; see launches_for */
     size_t starts_max;                        /* input sets that a sample may start at */
     bool speaks_early; /* send each sample at once: the processor is not measured */
 

@@ -4,6 +4,7 @@
 #include "publish/github_call.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -110,6 +111,13 @@ const char *github_text_of(const json_t *object, const char *key, const char *me
     return github_text(json_object_get(object, key), member);
 }
 
+void github_copy(char *out, size_t size, const char *text)
+{
+    out[0] = '\0';
+    if (text != NULL && strlen(text) < size)
+        memcpy(out, text, strlen(text) + 1);
+}
+
 void github_html_url(const json_t *object, char url[JOB_URL_BYTES])
 {
     const char *text = github_text(object, "html_url");
@@ -185,10 +193,10 @@ static enum err_class class_of(long status)
     return status >= 500 || status == 429 ? ERR_HOST : ERR_INPUT;
 }
 
-/* What a whole HTTP answer means. `json` is set where it is DONE. */
+/* What a whole HTTP answer means. `json` is set where it is DONE, else `failure`. */
 static enum outcome judge(const struct github_request *request,
                           const struct http_response *response, json_t **json, bool *limited,
-                          struct err *err)
+                          struct github_failure *failure, struct err *err)
 {
     long status = response->status;
     if (status >= 200 && status < 300) {
@@ -200,11 +208,13 @@ static enum outcome judge(const struct github_request *request,
         return BROKEN;
     }
     BUF_AUTO message;
-    buf_init(&message, 1024);
+    buf_init(&message, sizeof failure->message - 1);
     read_message(response, &message);
-    *limited = is_rate_limit(response, message.data);
+    failure->status = status;
+    snprintf(failure->message, sizeof failure->message, "%s", message.data);
+    *limited = is_rate_limit(response, failure->message);
     err_set(err, *limited ? ERR_HOST : class_of(status), "%s %.200s: %ld: %s", request->method,
-            request->url, status, message.data);
+            request->url, status, failure->message);
     if (*limited)
         return POSTPONED;
     return status >= 500 || status == 408 ? BROKEN : REFUSED;
@@ -245,13 +255,14 @@ static void free_response(struct http_response *response)
 }
 
 int github_call(const struct github *github, struct github_budget *budget,
-                const struct github_request *request, struct github_answer *answer, bool *lost,
-                struct err *err)
+                const struct github_request *request, struct github_answer *answer,
+                struct github_failure *failure, struct err *err)
 {
+    struct github_failure own;
+    failure = failure == NULL ? &own : failure;
     BUF_AUTO body;
     buf_init(&body, REQUEST_MAX_BYTES);
-    if (lost != NULL)
-        *lost = false;
+    *failure = (struct github_failure){0};
     if (request->body != NULL && json_print(request->body, 0, &body, err) != 0)
         return -1;
     for (;;) {
@@ -259,17 +270,17 @@ int github_call(const struct github *github, struct github_budget *budget,
         http_response_init(&response, github->limits->http_bytes);
         json_t *json = NULL;
         bool limited = false;
+        *failure = (struct github_failure){0}; /* of the last try alone */
         enum outcome outcome = send_once(github, budget, request, &body, &response, err);
         if (outcome == DONE)
-            outcome = judge(request, &response, &json, &limited, err);
+            outcome = judge(request, &response, &json, &limited, failure, err);
         if (outcome == DONE) {
             answer->json = json;
             memcpy(answer->next, response.link_next, sizeof answer->next);
             return 0;
         }
         if (outcome == BROKEN && request->once) {
-            if (lost != NULL)
-                *lost = true;
+            failure->lost = true;
             return -1;
         }
         if (outcome == REFUSED ||
@@ -278,9 +289,21 @@ int github_call(const struct github *github, struct github_budget *budget,
     }
 }
 
+int github_get_object(const struct github *github, struct github_budget *budget,
+                      const char *url, struct github_answer *answer, struct err *err)
+{
+    struct github_request request = {.method = "GET", .url = url};
+    if (github_call(github, budget, &request, answer, NULL, err) != 0)
+        return -1;
+    if (json_is_object(answer->json))
+        return 0;
+    github_answer_free(answer);
+    return err_set(err, ERR_INPUT, "GET %.200s: expected an object", url);
+}
+
 int github_walk(const struct github *github, struct github_budget *budget, const char *url,
                 int (*each)(void *context, const json_t *item, struct err *err), void *context,
-                struct err *err)
+                struct github_failure *failure, struct err *err)
 {
     char here[HTTP_HEADER_BYTES];
     if (strlen(url) >= sizeof here)
@@ -289,7 +312,7 @@ int github_walk(const struct github *github, struct github_budget *budget, const
     for (int page = 0; page < PAGES_MAX; page++) {
         struct github_request request = {.method = "GET", .url = here};
         GITHUB_ANSWER_AUTO answer = {0};
-        if (github_call(github, budget, &request, &answer, NULL, err) != 0)
+        if (github_call(github, budget, &request, &answer, failure, err) != 0)
             return -1;
         if (!json_is_array(answer.json))
             return err_set(err, ERR_INPUT, "GET %.200s: expected a list", here);
@@ -328,4 +351,10 @@ int github_url(const struct github *github, struct buf *out, struct err *err)
                        github->repository);
     buf_addf(out, "%s/repos/%s", github->api, github->repository);
     return 0;
+}
+
+int github_url_too_long(const struct buf *url, struct err *err)
+{
+    return err_set(err, ERR_INPUT, "url `%.200s…` is longer than %d bytes", url->data,
+                   GITHUB_URL_BYTES);
 }

@@ -33,29 +33,46 @@ struct github_answer {
 void github_answer_free(struct github_answer *answer);
 #define GITHUB_ANSWER_AUTO __attribute__((cleanup(github_answer_free))) struct github_answer
 
-/* A 2xx answer is 0. On failure *lost (may be NULL) tells whether a request sent `once`
- * may have been carried out although no answer came. `err` must not be NULL. */
+/* How a call failed, for those that go on by it. */
+struct github_failure {
+    long status;        /* HTTP status of GitHub's refusal; 0: there was none */
+    char message[1024]; /* its own words, and what it says of each field; "" for none */
+    bool lost;          /* a request sent `once` may have been carried out all the same */
+};
+
+/* A 2xx answer is 0. `failure` may be NULL, `err` must not be. */
 MUST_CHECK int github_call(const struct github *github, struct github_budget *budget,
                            const struct github_request *request, struct github_answer *answer,
-                           bool *lost, struct err *err);
+                           struct github_failure *failure, struct err *err);
 
 /* Sleep before another try, longer each time; -1 with `err` wrapped when the budget would
  * be passed. */
 MUST_CHECK int github_pause(struct github_budget *budget, struct err *err);
 
-/* Every element of a list, page after page. `each` returns 0: go on, 1: stop, or -1. */
+/* Every element of a list, page after page. `each` returns 0: go on, 1: stop, or -1. `failure`
+ * may be NULL, and is left alone where `each` failed. */
 MUST_CHECK int github_walk(const struct github *github, struct github_budget *budget,
                            const char *url,
                            int (*each)(void *context, const json_t *item, struct err *err),
-                           void *context, struct err *err);
+                           void *context, struct github_failure *failure, struct err *err);
 
+/* One GET whose answer must be an object. */
+MUST_CHECK int github_get_object(const struct github *github, struct github_budget *budget,
+                                 const char *url, struct github_answer *answer,
+                                 struct err *err);
+
+enum { GITHUB_URL_BYTES = HTTP_HEADER_BYTES }; /* the longest address that is asked */
 /* `api/repos/owner/name` into `out`; what is not two plain names is ERR_INPUT. */
 MUST_CHECK int github_url(const struct github *github, struct buf *out, struct err *err);
+/* The error for an address that `url` could not hold: -1. */
+int github_url_too_long(const struct buf *url, struct err *err);
 
 /* A string member, NULL where it is missing or of another type. Borrowed. */
 const char *github_text(const json_t *object, const char *key);
 /* object[key].member likewise, for `user` and `head.repo`, which may be null. */
 const char *github_text_of(const json_t *object, const char *key, const char *member);
+/* Copy an optional text; one that does not fit, or NULL, becomes "". */
+void github_copy(char *out, size_t size, const char *text);
 /* The member html_url if it is a plain web address that fits, else "". */
 void github_html_url(const json_t *object, char url[JOB_URL_BYTES]);
 

@@ -56,7 +56,7 @@ static int find_ours(const struct github *github, struct github_budget *budget,
         buf_init(&url, HTTP_HEADER_BYTES);
         buf_addf(&url, "%s?per_page=%d", list_url, per_page[i]);
         search->id = 0;
-        int result = github_walk(github, budget, url.data, look_at, search, err);
+        int result = github_walk(github, budget, url.data, look_at, search, NULL, err);
         if (result == 0 || err->class != ERR_LIMIT ||
             i + 1 == sizeof per_page / sizeof per_page[0])
             return result;
@@ -65,7 +65,8 @@ static int find_ours(const struct github *github, struct github_budget *budget,
 
 static int send_body(const struct github *github, struct github_budget *budget,
                      const char *method, const char *url, const struct buf *body,
-                     char html_url[JOB_URL_BYTES], bool *lost, struct err *err)
+                     char html_url[JOB_URL_BYTES], struct github_failure *failure,
+                     struct err *err)
 {
     JSON_AUTO *json = json_object();
     bool failed = json == NULL;
@@ -75,7 +76,7 @@ static int send_body(const struct github *github, struct github_budget *budget,
     struct github_request request = {
         .method = method, .url = url, .body = json, .once = strcmp(method, "POST") == 0};
     GITHUB_ANSWER_AUTO answer = {0};
-    if (github_call(github, budget, &request, &answer, lost, err) != 0)
+    if (github_call(github, budget, &request, &answer, failure, err) != 0)
         return -1;
     github_html_url(answer.json, html_url);
     return 0;
@@ -113,10 +114,10 @@ static int upsert(const struct github *github, const char *list_url, const char 
                 return -1;
             continue;
         }
-        bool lost = false;
-        if (send_body(github, &budget, "POST", list_url, body, url, &lost, err) == 0)
+        struct github_failure failure = {0};
+        if (send_body(github, &budget, "POST", list_url, body, url, &failure, err) == 0)
             return 0;
-        if (!lost || github_pause(&budget, err) != 0)
+        if (!failure.lost || github_pause(&budget, err) != 0)
             return -1;
     }
 }

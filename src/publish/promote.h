@@ -9,6 +9,9 @@
 #include "model.h"
 #include "publish/github.h"
 
+/* Put on a pull request by somebody who may write: its loss is accepted when it is merged. */
+#define ACCEPT_LABEL "ratchet:accept-loss"
+
 struct promote_request {
     struct git_repo *repo;
     const struct git_remote_spec *remote;

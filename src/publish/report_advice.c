@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns "What to do": the next step for each verdict, and for each one whose fault it is. */
+#include "publish/promote.h"
 #include "publish/report_parts.h"
-
-#define ACCEPT_LABEL "ratchet:accept-loss"
 
 static void write_reproduce(const struct report_view *view, struct buf *out)
 {

@@ -80,6 +80,8 @@ bool table_has_speed(const struct report_view *view);
 void table_peaks(const struct report_view *view, struct buf *out);
 void table_evidence(const struct report_view *view, struct buf *out, size_t budget);
 void table_speed(const struct report_view *view, struct buf *out, size_t budget);
+
+/* report_environment.c, in a budget likewise. */
 void table_environment(const struct report_view *view, struct buf *out, size_t budget);
 /* How many facts of the environment differ from those of the baseline? */
 size_t table_environment_differs(const struct report_view *view);

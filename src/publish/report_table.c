@@ -1,55 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the tables of a report. A row is written aside and only taken when it fits, so a table
- * never ends in half a row. */
+/* Owns the tables of verdicts, evidence and speed. */
 #include "peaks.h"
 #include "publish/figures.h"
 #include "publish/markdown.h"
 #include "publish/report_parts.h"
+#include "publish/table.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { ROW_MAX_BYTES = 16 << 10, LEFT_OUT_BYTES = 64, ALL_SHOWN = 12, FACTS_MAX = 48 };
-
-/* A table that is being written. */
-struct table {
-    const struct report_view *view;
-    struct buf *out;
-    size_t limit;    /* of out->len, the last line included */
-    size_t left_out; /* rows */
-};
-
-static struct table begin(const struct report_view *view, struct buf *out, size_t budget)
-{
-    return (struct table){.view = view, .out = out, .limit = out->len + budget};
-}
-
-static void header(struct table *table, const char *const *names, size_t count)
-{
-    buf_adds(table->out, "\n|");
-    for (size_t i = 0; i < count; i++)
-        buf_addf(table->out, " %s |", names[i]);
-    buf_adds(table->out, "\n|");
-    for (size_t i = 0; i < count; i++)
-        buf_adds(table->out, " --- |");
-    buf_addc(table->out, '\n');
-}
-
-static void take_row(struct table *table, const struct buf *row)
-{
-    bool fits = !row->failed && table->out->len + row->len + LEFT_OUT_BYTES <= table->limit;
-    if (fits && table->left_out == 0)
-        buf_add(table->out, row->data, row->len);
-    else
-        table->left_out++; /* and all behind it: the worst stand first */
-}
-
-static void end(struct table *table)
-{
-    if (table->left_out > 0)
-        buf_addf(table->out, "\n%zu more rows are left out here.\n", table->left_out);
-}
+enum { ALL_SHOWN = 12 };
 
 static bool any(const struct report_view *view,
                 bool (*wanted)(const struct report_view *, const struct config_verdict *))
@@ -71,12 +32,12 @@ static void rows(struct table *table,
         if (wanted != NULL && !wanted(table->view, config))
             continue;
         BUF_AUTO row;
-        buf_init(&row, ROW_MAX_BYTES);
+        buf_init(&row, TABLE_ROW_BYTES);
         buf_adds(&row, "| ");
         parts_name(&row, config->config.name);
         write(table->view, config, &row);
         buf_adds(&row, " |\n");
-        take_row(table, &row);
+        table_take(table, &row);
     }
 }
 
@@ -180,7 +141,7 @@ static void verdict_header(struct table *table)
                                  pr ? "added by this pull request" : "head against base",
                                  "median per launch",
                                  "replicates"};
-    header(table, names, 6);
+    table_header(table, names, 6);
 }
 
 /* Of no news: held, main lost nothing there either, and the baseline keeps it as it is. */
@@ -202,20 +163,20 @@ void table_verdicts(const struct report_view *view, struct buf *out, size_t budg
     for (size_t i = 0; i < view->count; i++)
         quiet += is_quiet(view, view->rows[i]);
     bool fold = view->count > ALL_SHOWN && quiet > 0;
-    struct table table = begin(view, out, fold ? budget * 2 / 3 : budget);
+    struct table table = table_begin(view, out, fold ? budget * 2 / 3 : budget);
     if (!fold || quiet < view->count) {
         verdict_header(&table);
         rows(&table, fold ? is_news : NULL, verdict_row);
-        end(&table);
+        table_end(&table);
     }
     if (!fold)
         return;
-    struct table held = begin(view, out, budget / 3 - 128);
+    struct table held = table_begin(view, out, budget / 3 - 128);
     buf_addf(out, "\n<details><summary>%zu %s held</summary>\n", quiet,
              quiet == 1 ? "config" : "configs");
     verdict_header(&held);
     rows(&held, is_quiet, verdict_row);
-    end(&held);
+    table_end(&held);
     buf_adds(out, "\n</details>\n");
 }
 
@@ -293,10 +254,10 @@ void table_evidence(const struct report_view *view, struct buf *out, size_t budg
                                         "p",
                                         "medians' intervals overlap",
                                         "judged of attempts"};
-    struct table table = begin(view, out, budget);
-    header(&table, names, sizeof names / sizeof names[0]);
+    struct table table = table_begin(view, out, budget);
+    table_header(&table, names, sizeof names / sizeof names[0]);
     rows(&table, has_evidence, evidence_row);
-    end(&table);
+    table_end(&table);
 }
 
 bool table_has_evidence(const struct report_view *view)
@@ -409,114 +370,13 @@ void table_speed(const struct report_view *view, struct buf *out, size_t budget)
 {
     static const char *const names[] = {
         "config", "problem", "before", "head", "head, compulsory bytes", "head, peak memory"};
-    struct table table = begin(view, out, budget);
-    header(&table, names, sizeof names / sizeof names[0]);
+    struct table table = table_begin(view, out, budget);
+    table_header(&table, names, sizeof names / sizeof names[0]);
     rows(&table, is_timed, speed_row);
-    end(&table);
+    table_end(&table);
 }
 
 bool table_has_speed(const struct report_view *view)
 {
     return any(view, is_timed);
-}
-
-/* ---- environment ---- */
-
-/* The first baseline config, of those in the report, whose fact differs from `value`. NULL
- * where none does; `known` says whether any has that fact at all. */
-static const struct baseline_config *differs(const struct report_view *view, const char *name,
-                                             const char *value, bool *known)
-{
-    const struct baseline_config *found = NULL;
-    *known = false;
-    for (size_t i = 0; view->report->baseline != NULL && i < view->count; i++) {
-        const struct baseline_config *stored = baseline_find(view->report->baseline,
-                                                             view->rows[i]->config.name);
-        const char *then = stored == NULL ? NULL : environment_get(&stored->environment, name);
-        if (then == NULL)
-            continue;
-        *known = true;
-        if (found == NULL && strcmp(then, value) != 0)
-            found = stored;
-    }
-    return found;
-}
-
-/* Clocks, temperature, power: never twice the same, and no difference to explain anything by. */
-static bool is_reading(const char *name)
-{
-    return strncmp(name, "seen_", 5) == 0;
-}
-
-size_t table_environment_differs(const struct report_view *view)
-{
-    if (view->report->samples == NULL)
-        return 0;
-    const struct environment *now = &view->report->samples->environment;
-    size_t count = 0;
-    bool known;
-    for (size_t i = 0; i < now->count && i < FACTS_MAX; i++)
-        count += !is_reading(now->facts[i].name) &&
-                 differs(view, now->facts[i].name, now->facts[i].value, &known) != NULL;
-    return count;
-}
-
-size_t table_differences(const struct report_view *view, const struct config_verdict *row,
-                         struct buf *out)
-{
-    enum { NAME_BYTES = 60, VALUE_BYTES = 80 };
-    const struct report *report = view->report;
-    const struct baseline_config *stored = report->baseline == NULL
-                                               ? NULL
-                                               : baseline_find(report->baseline,
-                                                               row->config.name);
-    size_t count = 0;
-    for (size_t i = 0; report->samples != NULL && stored != NULL &&
-                       i < report->samples->environment.count && i < FACTS_MAX;
-         i++) {
-        const struct fact *now = &report->samples->environment.facts[i];
-        const char *then = environment_get(&stored->environment, now->name);
-        if (then == NULL || is_reading(now->name) || strcmp(then, now->value) == 0 ||
-            count++ >= PARTS_LISTED)
-            continue;
-        buf_adds(out, count > 1 ? "; " : "");
-        parts_text(out, now->name, NAME_BYTES);
-        buf_addc(out, ' ');
-        parts_code(out, then, VALUE_BYTES);
-        buf_adds(out, " → ");
-        parts_code(out, now->value, VALUE_BYTES);
-    }
-    if (count > PARTS_LISTED)
-        buf_addf(out, " and %zu more (below)", count - PARTS_LISTED);
-    return count;
-}
-
-void table_environment(const struct report_view *view, struct buf *out, size_t budget)
-{
-    static const char *const names[] = {"fact", "now", "when the baseline was recorded"};
-    const struct environment *now = &view->report->samples->environment;
-    struct table table = begin(view, out, budget);
-    header(&table, names, sizeof names / sizeof names[0]);
-    for (size_t i = 0; i < now->count && i < FACTS_MAX; i++) {
-        const struct fact *fact = &now->facts[i];
-        bool known = false;
-        const struct baseline_config *other = differs(view, fact->name, fact->value, &known);
-        BUF_AUTO row;
-        buf_init(&row, ROW_MAX_BYTES);
-        buf_adds(&row, "| ");
-        parts_text(&row, fact->name, 60);
-        buf_adds(&row, " | ");
-        parts_text(&row, fact->value, 160);
-        buf_adds(&row, " | ");
-        if (other != NULL) {
-            if (!is_reading(fact->name))
-                buf_adds(&row, "**differs**: ");
-            parts_text(&row, environment_get(&other->environment, fact->name), 160);
-        } else {
-            buf_adds(&row, known ? "the same" : "–");
-        }
-        buf_adds(&row, " |\n");
-        take_row(&table, &row);
-    }
-    end(&table);
 }

@@ -61,8 +61,8 @@ EDITS = {
                  "((size_t)problem->seq_q + BLOCK_Q - 1) / BLOCK_Q;",
                  "(size_t)(problem->seq_q / BLOCK_Q) + (problem->seq_q % BLOCK_Q != 0 ? 1 : 0);"),
     "wrong": ("Save a multiplication in the running sum",
-              "_mm256_fmadd_ps(_mm256_load_ps(sum + n), scale, added)",
-              "_mm256_add_ps(_mm256_load_ps(sum + n), added)"),
+              "_mm256_fmadd_ps(_mm256_load_ps(row_sum + n), keep, added)",
+              "_mm256_add_ps(_mm256_load_ps(row_sum + n), added)"),
     "fast": ("Six rows in the micro-kernel", "MICRO = 2,", "MICRO = 6,"),
 }
 EXPECTED = [("slow", "regressed"), ("comment", "held"), ("refactor", "held"),

@@ -1,35 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the endpoints for pull requests, branches, statuses and labels: what is asked,
- * what of the answer is believed. How a call is made is github_call's, comments are
- * github_comment's. */
+/* Owns the endpoints for pull requests and branches: what is asked, and what of the answer is
+ * believed. How a call is made is github_call's. */
 #include "publish/github.h"
 
 #include "publish/github_call.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-enum { URL_BYTES = HTTP_HEADER_BYTES, DESCRIPTION_UNITS = 140 };
-
-/* One GET of an object. */
-static int get_object(const struct github *github, struct github_budget *budget,
-                      const char *url, struct github_answer *answer, struct err *err)
-{
-    struct github_request request = {.method = "GET", .url = url};
-    if (github_call(github, budget, &request, answer, NULL, err) != 0)
-        return -1;
-    if (json_is_object(answer->json))
-        return 0;
-    github_answer_free(answer);
-    return err_set(err, ERR_INPUT, "GET %.200s: expected an object", url);
-}
-
-static int url_too_long(const struct buf *url, struct err *err)
-{
-    return err_set(err, ERR_INPUT, "url `%.200s…` is longer than %d bytes", url->data,
-                   URL_BYTES);
-}
 
 static int get_sha(const json_t *object, const char *key, const struct json_at *at,
                    char out[MODEL_SHA_BYTES], struct err *err)
@@ -45,12 +22,10 @@ static int get_sha(const json_t *object, const char *key, const struct json_at *
     return 0;
 }
 
-/* Copy an optional text; one that does not fit is as good as none. */
-static void copy_optional(char *out, size_t size, const char *text)
+/* GitHub has one status for all that it does not want to do, 422; only its words tell which. */
+static bool says(const struct github_failure *failure, const char *words)
 {
-    out[0] = '\0';
-    if (text != NULL && strlen(text) < size)
-        memcpy(out, text, strlen(text) + 1);
+    return failure->status == 422 && strstr(failure->message, words) != NULL;
 }
 
 /* ---- pull requests ---- */
@@ -61,15 +36,15 @@ static void read_optional(const json_t *json, struct github_pull *out)
 {
     const json_t *head = json_object_get(json, "head");
     const json_t *labels = json_object_get(json, "labels");
-    copy_optional(out->head_repository, sizeof out->head_repository,
-                  github_text_of(head, "repo", "full_name"));
-    copy_optional(out->author, sizeof out->author, github_text_of(json, "user", "login"));
+    github_copy(out->head_repository, sizeof out->head_repository,
+                github_text_of(head, "repo", "full_name"));
+    github_copy(out->author, sizeof out->author, github_text_of(json, "user", "login"));
     for (size_t i = 0; i < json_array_size(labels) &&
                        out->label_count < sizeof out->labels / sizeof out->labels[0];
          i++) {
         char *label = out->labels[out->label_count];
-        copy_optional(label, sizeof out->labels[0],
-                      github_text(json_array_get(labels, i), "name"));
+        github_copy(label, sizeof out->labels[0],
+                    github_text(json_array_get(labels, i), "name"));
         if (label[0] != '\0')
             out->label_count++;
     }
@@ -114,12 +89,12 @@ static int name_now(const struct github *github, struct github_budget *budget,
                     char out[JOB_REPOSITORY_BYTES], struct err *err)
 {
     BUF_AUTO url;
-    buf_init(&url, URL_BYTES);
+    buf_init(&url, GITHUB_URL_BYTES);
     if (github_url(github, &url, err) != 0)
         return -1;
     GITHUB_ANSWER_AUTO answer = {0};
     struct json_at root = {.key = url.data};
-    if (get_object(github, budget, url.data, &answer, err) != 0)
+    if (github_get_object(github, budget, url.data, &answer, err) != 0)
         return -1;
     return json_get_string(answer.json, "full_name", &root, out, JOB_REPOSITORY_BYTES, err);
 }
@@ -137,7 +112,7 @@ static int use_own_name(const struct github *github, struct github_budget *budge
         if (strcasecmp(pull->base_repository, now) != 0)
             return 0;
     }
-    copy_optional(pull->base_repository, sizeof pull->base_repository, github->repository);
+    github_copy(pull->base_repository, sizeof pull->base_repository, github->repository);
     if (no_fork)
         memcpy(pull->head_repository, pull->base_repository, sizeof pull->head_repository);
     return 0;
@@ -150,13 +125,13 @@ int github_get_pull(const struct github *github, int number, struct github_pull 
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    buf_init(&url, URL_BYTES);
+    buf_init(&url, GITHUB_URL_BYTES);
     if (github_url(github, &url, err) != 0)
         return -1;
     buf_addf(&url, "/pulls/%d", number);
     GITHUB_ANSWER_AUTO answer = {0};
     struct github_pull pull;
-    if (get_object(github, &budget, url.data, &answer, err) != 0 ||
+    if (github_get_object(github, &budget, url.data, &answer, err) != 0 ||
         read_pull(answer.json, url.data, &pull, err) != 0 ||
         use_own_name(github, &budget, &pull, err) != 0)
         return -1;
@@ -204,15 +179,16 @@ int github_pull_of_commit(const struct github *github, const char *sha,
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    buf_init(&url, URL_BYTES);
+    buf_init(&url, GITHUB_URL_BYTES);
     if (github_url(github, &url, err) != 0)
         return -1;
     buf_addf(&url, "/commits/%s/pulls?per_page=100", sha);
     struct origin_search search = {
         .github = github, .budget = &budget, .sha = sha, .name = url.data};
-    if (github_walk(github, &budget, url.data, look_for_origin, &search, err) < 0) {
-        /* 422 is GitHub's word for a commit that it does not have. */
-        if (err->class == ERR_INPUT && strstr(err->text, "No commit found") != NULL)
+    struct github_failure failure = {0};
+    if (github_walk(github, &budget, url.data, look_for_origin, &search, &failure, err) < 0) {
+        /* GitHub's word for a commit that it does not have. */
+        if (says(&failure, "No commit found"))
             err->class = ERR_NOT_FOUND;
         return -1;
     }
@@ -223,8 +199,6 @@ int github_pull_of_commit(const struct github *github, const char *sha,
     return 0;
 }
 
-/* ---- branches and statuses ---- */
-
 int github_branch_tip(const struct github *github, const char *branch,
                       char sha[MODEL_SHA_BYTES], struct err *err)
 {
@@ -232,184 +206,21 @@ int github_branch_tip(const struct github *github, const char *branch,
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    buf_init(&url, URL_BYTES);
+    buf_init(&url, GITHUB_URL_BYTES);
     if (github_url(github, &url, err) != 0)
         return -1;
     buf_adds(&url, "/git/ref/heads%2F");
     http_escape(&url, branch);
     if (url.failed)
-        return url_too_long(&url, err);
+        return github_url_too_long(&url, err);
     GITHUB_ANSWER_AUTO answer = {0};
     json_t *object = NULL;
     struct json_at root = {.key = url.data};
     struct json_at at = {.parent = &root, .key = "object"};
-    if (get_object(github, &budget, url.data, &answer, err) != 0 ||
+    if (github_get_object(github, &budget, url.data, &answer, err) != 0 ||
         json_get_object(answer.json, "object", &root, &object, err) != 0)
         return -1;
     return get_sha(object, "sha", &at, sha, err);
-}
-
-/* Bytes of the UTF-8 character at `text`, 0 where there is none. */
-static size_t utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80   ? 1
-                    : text[0] < 0xc2 ? 0
-                    : text[0] < 0xe0 ? 2
-                    : text[0] < 0xf0 ? 3
-                    : text[0] < 0xf5 ? 4
-                                     : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0; /* overlong, a surrogate, beyond Unicode */
-    return length;
-}
-
-/* At most 140 characters, whole ones, on one line. Characters beyond the BMP count twice:
- * which way GitHub counts them is not written down. What cannot be UTF-8 becomes `?`,
- * because a text that an error was cut short in is still worth saying. */
-static void cut_description(const char *text, struct buf *out)
-{
-    size_t units = 0;
-    size_t room = 0; /* length of `out` where an ellipsis would still fit */
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0';) {
-        size_t length = utf8_length(c);
-        units += length == 4 ? 2 : 1;
-        if (units <= DESCRIPTION_UNITS - 1)
-            room = out->len + (length == 0 ? 1 : length);
-        if (units > DESCRIPTION_UNITS) {
-            out->len = room;
-            buf_adds(out, "…");
-            return;
-        }
-        if (length <= 1)
-            buf_addc(out, length == 0 ? '?' : *c < 0x20 || *c == 0x7f ? ' ' : (char)*c);
-        else
-            buf_add(out, c, length);
-        c += length == 0 ? 1 : length;
-    }
-}
-
-static json_t *status_body(const char *context, const char *state, const char *description,
-                           const char *target_url)
-{
-    BUF_AUTO text;
-    buf_init(&text, 1024);
-    cut_description(description == NULL ? "" : description, &text);
-    json_t *json = json_object();
-    bool failed = json == NULL || text.failed;
-    json_put(json, "state", json_string(state), &failed);
-    json_put(json, "context", json_string(context), &failed);
-    json_put(json, "description", json_stringn(text.data, text.len), &failed);
-    if (target_url != NULL &&
-        (strncmp(target_url, "https://", 8) == 0 || strncmp(target_url, "http://", 7) == 0))
-        json_put(json, "target_url", json_string(target_url), &failed);
-    if (failed)
-        json_free(&json);
-    return json;
-}
-
-/* A status that arrives twice says the same twice: it may be sent again when an answer is
- * lost. */
-int github_set_status(const struct github *github, const char *sha, const char *context,
-                      const char *state, const char *description, const char *target_url,
-                      struct err *err)
-{
-    struct err own;
-    err = err == NULL ? &own : err;
-    struct github_budget budget = github_budget(github);
-    BUF_AUTO url;
-    buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) != 0)
-        return -1;
-    buf_addf(&url, "/statuses/%.40s", sha);
-    JSON_AUTO *body = status_body(context, state, description, target_url);
-    if (body == NULL)
-        return err_set(err, ERR_INPUT, "status `%.100s`: not UTF-8, or out of memory",
-                       context);
-    struct github_request request = {.method = "POST", .url = url.data, .body = body};
-    GITHUB_ANSWER_AUTO answer = {0};
-    return github_call(github, &budget, &request, &answer, NULL, err);
-}
-
-/* ---- labels ---- */
-
-struct label_search {
-    const char *label;
-    bool on;        /* the last event put it on */
-    char login[64]; /* by this account; "" once that is deleted */
-};
-
-static int look_at_event(void *context, const json_t *item, struct err *err)
-{
-    (void)err;
-    struct label_search *search = context;
-    const char *event = github_text(item, "event");
-    const char *label = github_text_of(item, "label", "name");
-    if (event == NULL || label == NULL || strcmp(label, search->label) != 0)
-        return 0;
-    if (strcmp(event, "labeled") == 0) {
-        search->on = true;
-        copy_optional(search->login, sizeof search->login,
-                      github_text_of(item, "actor", "login"));
-    } else if (strcmp(event, "unlabeled") == 0) {
-        search->on = false;
-    }
-    return 0;
-}
-
-/* Somebody who is no collaborator is 404 there: an answer, not trouble. */
-static int ask_permission(const struct github *github, struct github_budget *budget,
-                          const char *login, bool *may_write, struct err *err)
-{
-    BUF_AUTO url;
-    buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) != 0)
-        return -1;
-    buf_adds(&url, "/collaborators/");
-    http_escape(&url, login);
-    buf_adds(&url, "/permission");
-    GITHUB_ANSWER_AUTO answer = {0};
-    bool may = false;
-    if (get_object(github, budget, url.data, &answer, err) != 0) {
-        if (err->class != ERR_NOT_FOUND)
-            return -1;
-    } else {
-        const char *permission = github_text(answer.json, "permission");
-        const char *role = github_text(answer.json, "role_name");
-        may = (permission != NULL &&
-               (strcmp(permission, "admin") == 0 || strcmp(permission, "write") == 0)) ||
-              (role != NULL && strcmp(role, "maintain") == 0);
-    }
-    *may_write = may;
-    return 0;
-}
-
-int github_who_labeled(const struct github *github, int pr, const char *label, char login[64],
-                       bool *may_write, struct err *err)
-{
-    struct err own;
-    err = err == NULL ? &own : err;
-    struct github_budget budget = github_budget(github);
-    BUF_AUTO url;
-    buf_init(&url, URL_BYTES);
-    if (github_url(github, &url, err) != 0)
-        return -1;
-    buf_addf(&url, "/issues/%d/events?per_page=100", pr);
-    struct label_search search = {.label = label};
-    if (github_walk(github, &budget, url.data, look_at_event, &search, err) < 0)
-        return -1;
-    if (!search.on || search.login[0] == '\0' || strspn(search.login, ".") != 0)
-        return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it", pr,
-                       github->repository, label);
-    bool may = false;
-    if (ask_permission(github, &budget, search.login, &may, err) != 0)
-        return -1;
-    memcpy(login, search.login, sizeof search.login);
-    *may_write = may;
-    return 0;
 }
 
 /* ---- opening a pull request ---- */
@@ -441,7 +252,7 @@ static int find_open(const struct github *github, struct github_budget *budget,
                      const char *list_url, struct pull_search *search, struct err *err)
 {
     BUF_AUTO url;
-    buf_init(&url, URL_BYTES);
+    buf_init(&url, GITHUB_URL_BYTES);
     buf_addf(&url, "%s?state=open&per_page=100&head=", list_url);
     buf_add(&url, search->repository, strcspn(search->repository, "/"));
     buf_adds(&url, "%3A");
@@ -449,8 +260,8 @@ static int find_open(const struct github *github, struct github_budget *budget,
     buf_adds(&url, "&base=");
     http_escape(&url, search->base);
     if (url.failed)
-        return url_too_long(&url, err);
-    return github_walk(github, budget, url.data, look_at_open, search, err);
+        return github_url_too_long(&url, err);
+    return github_walk(github, budget, url.data, look_at_open, search, NULL, err);
 }
 
 /* 0: made; 1: perhaps made, or there was one already: look again; -1. */
@@ -461,13 +272,13 @@ static int make_pull(const struct github *github, struct github_budget *budget,
     struct github_request request = {
         .method = "POST", .url = list_url, .body = body, .once = true};
     GITHUB_ANSWER_AUTO answer = {0};
-    bool lost = false;
-    if (github_call(github, budget, &request, &answer, &lost, err) == 0) {
+    struct github_failure failure;
+    if (github_call(github, budget, &request, &answer, &failure, err) == 0) {
         github_html_url(answer.json, url);
         return 0;
     }
-    bool there = err->class == ERR_INPUT && strstr(err->text, "already exists") != NULL;
-    return (lost || there) && github_pause(budget, err) == 0 ? 1 : -1;
+    bool there = says(&failure, "already exists");
+    return (failure.lost || there) && github_pause(budget, err) == 0 ? 1 : -1;
 }
 
 int github_open_pull(const struct github *github, const char *branch, const char *base,
@@ -478,7 +289,7 @@ int github_open_pull(const struct github *github, const char *branch, const char
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO list_url;
-    buf_init(&list_url, URL_BYTES);
+    buf_init(&list_url, GITHUB_URL_BYTES);
     if (github_url(github, &list_url, err) != 0)
         return -1;
     buf_adds(&list_url, "/pulls");

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns verification before anything is timed: one launch on fresh inputs, a look at every
+ * element of its outputs, and some rows compared with the reference in fp64. */
+#include "harness/state.h"
+#include "harness/storage.h"
+#include "harness/verify.h"
+#include "harness/voice.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Outputs and guards become poison, everywhere. */
+static int poison_outputs(struct harness *harness, struct err *err)
+{
+    int dtype = harness->problem.dtype;
+    if (harness->ops->poison(harness->device, dtype, harness->out.at,
+                             harness->out.bytes / storage_bytes(dtype), err) != 0)
+        return -1;
+    return harness->ops->poison(harness->device, ATTENTION_FP32, harness->lse.at,
+                                harness->lse.bytes / sizeof(float), err);
+}
+
+/* Free device memory, for the growth that a launch causes. */
+static unsigned long long free_bytes(struct harness *harness)
+{
+    struct device_memory memory;
+    harness->ops->memory(harness->device, &memory);
+    return memory.free;
+}
+
+int command_forward(struct harness *harness, const struct words *words, struct err *err)
+{
+    enum arm arm;
+    uint64_t seed;
+    if (words->count != 2 || harness->set_count == 0 || !words_arm(harness, words, 0, &arm) ||
+        !harness->prepared[arm] || !words_number(words, 1, UINT64_MAX, &seed))
+        return bad_command(err);
+    harness->ran = ARM_COUNT;
+    harness->filled = false;
+    harness->verify_seed = seed;
+    if (write_sets(harness, INPUTS_VERIFY, seed, 1, err) != 0 ||
+        poison_outputs(harness, err) != 0)
+        return -1;
+    unsigned long long before = free_bytes(harness);
+    struct device_sample sample;
+    int result = launch(harness, arm, &(struct device_plan){.launches = 1}, &sample, err);
+    if (result != 0)
+        return result < 0 ? -1 : 0;
+    unsigned long long after = free_bytes(harness);
+    char text[WIRE_TEXT_BYTES];
+    const struct device_outputs outputs = outputs_of(harness);
+    result = harness->ops->scan(harness->device, &harness->problem, &outputs,
+                                harness->largest_value, text, sizeof text, err);
+    if (result < 0)
+        return -1;
+    if (result > 0) {
+        say_wrong(arm, text);
+        return 0;
+    }
+    harness->ran = arm;
+    voice_say("ran %s %llu", arm_name(arm), before > after ? before - after : 0);
+    return 0;
+}
+
+/* qsort on row numbers: rows of one head follow one another, and its keys are made once. */
+static int order_rows(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Compare some rows of what arm `arm` wrote; 1: said wrong. `sums`: the reference's, where the
+ * device made them, else NULL. */
+static int check_rows(struct harness *harness, enum arm arm, const uint64_t *rows,
+                      size_t count, const double *sums, double *worst, struct err *err)
+{
+    const struct inputs inputs = {&harness->problem, harness->verify_seed, INPUTS_VERIFY};
+    size_t dim = (size_t)harness->problem.head_dim;
+    for (size_t i = 0; i < count; i++) {
+        char text[WIRE_TEXT_BYTES];
+        const struct verify_reference *reference =
+            sums == NULL ? verifier_reference(harness->verifier, &inputs, (size_t)rows[i])
+                         : verifier_from_sums(harness->verifier, sums + i * VERIFY_SUMS(dim));
+        if (read_row(harness, (size_t)rows[i], harness->turn_rows, err) != 0)
+            return -1;
+        if (verify_row(&harness->problem, reference, (size_t)rows[i], harness->turn_rows,
+                       harness->turn_rows[dim], worst, text, sizeof text))
+            continue;
+        say_wrong(arm, text);
+        return 1;
+    }
+    return 0;
+}
+
+int command_rows(struct harness *harness, const struct words *words, struct err *err)
+{
+    enum arm arm;
+    uint64_t seed;
+    uint64_t count;
+    if (words->count != 3 || !words_arm(harness, words, 0, &arm) || harness->ran != arm ||
+        !words_number(words, 1, UINT64_MAX, &seed) ||
+        !words_number(words, 2, WIRE_ROWS_MAX, &count) || count == 0)
+        return bad_command(err);
+    harness->ran = ARM_COUNT;
+    uint64_t rows[WIRE_ROWS_MAX];
+    size_t all = inputs_rows(&harness->problem, INPUTS_Q);
+    size_t chosen = all < count ? all : (size_t)count;
+    if (chosen == 0)
+        return bad_command(err); /* never: a problem has rows */
+    for (size_t i = 0; i < chosen; i++)
+        rows[i] = all <= count ? i : inputs_below(inputs_mix(seed + i), all);
+    qsort(rows, chosen, sizeof rows[0], order_rows);
+
+    const struct inputs inputs = {&harness->problem, harness->verify_seed, INPUTS_VERIFY};
+    double *sums = NULL;
+    int result = 0;
+    if (harness->ops->sums != NULL) {
+        sums = malloc(chosen * VERIFY_SUMS(harness->problem.head_dim) * sizeof *sums);
+        result = sums == NULL
+                     ? err_set(err, ERR_HOST, "no memory for the reference")
+                     : harness->ops->sums(harness->device, &inputs, rows, chosen, sums, err);
+    }
+    double worst = 0.0;
+    if (result == 0)
+        result = check_rows(harness, arm, rows, chosen, sums, &worst, err);
+    free(sums);
+    if (result == 0)
+        voice_say("right %s %zu %.0f", arm_name(arm), chosen, floor(1e6 * worst));
+    return result < 0 ? -1 : 0;
+}

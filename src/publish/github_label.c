@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns who put a label on a pull request, and whether that person may write. */
+#include "publish/github.h"
+
+#include "publish/github_call.h"
+
+#include <string.h>
+
+struct label_search {
+    const char *label;
+    bool on;        /* the last event put it on */
+    char login[64]; /* by this account; "" once that is deleted */
+};
+
+static int look_at_event(void *context, const json_t *item, struct err *err)
+{
+    (void)err;
+    struct label_search *search = context;
+    const char *event = github_text(item, "event");
+    const char *label = github_text_of(item, "label", "name");
+    if (event == NULL || label == NULL || strcmp(label, search->label) != 0)
+        return 0;
+    if (strcmp(event, "labeled") == 0) {
+        search->on = true;
+        github_copy(search->login, sizeof search->login,
+                    github_text_of(item, "actor", "login"));
+    } else if (strcmp(event, "unlabeled") == 0) {
+        search->on = false;
+    }
+    return 0;
+}
+
+/* Somebody who is no collaborator is 404 there: an answer, not trouble. */
+static int ask_permission(const struct github *github, struct github_budget *budget,
+                          const char *login, bool *may_write, struct err *err)
+{
+    BUF_AUTO url;
+    buf_init(&url, GITHUB_URL_BYTES);
+    if (github_url(github, &url, err) != 0)
+        return -1;
+    buf_adds(&url, "/collaborators/");
+    http_escape(&url, login);
+    buf_adds(&url, "/permission");
+    GITHUB_ANSWER_AUTO answer = {0};
+    bool may = false;
+    if (github_get_object(github, budget, url.data, &answer, err) != 0) {
+        if (err->class != ERR_NOT_FOUND)
+            return -1;
+    } else {
+        const char *permission = github_text(answer.json, "permission");
+        const char *role = github_text(answer.json, "role_name");
+        may = (permission != NULL &&
+               (strcmp(permission, "admin") == 0 || strcmp(permission, "write") == 0)) ||
+              (role != NULL && strcmp(role, "maintain") == 0);
+    }
+    *may_write = may;
+    return 0;
+}
+
+int github_who_labeled(const struct github *github, int pr, const char *label, char login[64],
+                       bool *may_write, struct err *err)
+{
+    struct err own;
+    err = err == NULL ? &own : err;
+    struct github_budget budget = github_budget(github);
+    BUF_AUTO url;
+    buf_init(&url, GITHUB_URL_BYTES);
+    if (github_url(github, &url, err) != 0)
+        return -1;
+    buf_addf(&url, "/issues/%d/events?per_page=100", pr);
+    struct label_search search = {.label = label};
+    if (github_walk(github, &budget, url.data, look_at_event, &search, NULL, err) < 0)
+        return -1;
+    if (!search.on || search.login[0] == '\0' || strspn(search.login, ".") != 0)
+        return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it", pr,
+                       github->repository, label);
+    bool may = false;
+    if (ask_permission(github, &budget, search.login, &may, err) != 0)
+        return -1;
+    memcpy(login, search.login, sizeof search.login);
+    *may_write = may;
+    return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the status of a commit, and how its description is cut to what GitHub takes. */
+#include "publish/github.h"
+
+#include "publish/github_call.h"
+
+#include <string.h>
+
+enum { DESCRIPTION_UNITS = 140 };
+
+/* Bytes of the UTF-8 character at `text`, 0 where there is none. */
+static size_t utf8_length(const unsigned char *text)
+{
+    size_t length = text[0] < 0x80   ? 1
+                    : text[0] < 0xc2 ? 0
+                    : text[0] < 0xe0 ? 2
+                    : text[0] < 0xf0 ? 3
+                    : text[0] < 0xf5 ? 4
+                                     : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+        return 0; /* overlong, a surrogate, beyond Unicode */
+    return length;
+}
+
+/* At most 140 characters, whole ones, on one line. Characters beyond the BMP count twice:
+ * which way GitHub counts them is not written down. What cannot be UTF-8 becomes `?`,
+ * because a text that an error was cut short in is still worth saying. */
+static void cut_description(const char *text, struct buf *out)
+{
+    size_t units = 0;
+    size_t room = 0; /* length of `out` where an ellipsis would still fit */
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0';) {
+        size_t length = utf8_length(c);
+        units += length == 4 ? 2 : 1;
+        if (units <= DESCRIPTION_UNITS - 1)
+            room = out->len + (length == 0 ? 1 : length);
+        if (units > DESCRIPTION_UNITS) {
+            out->len = room;
+            buf_adds(out, "…");
+            return;
+        }
+        if (length <= 1)
+            buf_addc(out, length == 0 ? '?' : *c < 0x20 || *c == 0x7f ? ' ' : (char)*c);
+        else
+            buf_add(out, c, length);
+        c += length == 0 ? 1 : length;
+    }
+}
+
+static json_t *status_body(const char *context, const char *state, const char *description,
+                           const char *target_url)
+{
+    BUF_AUTO text;
+    buf_init(&text, 1024);
+    cut_description(description == NULL ? "" : description, &text);
+    json_t *json = json_object();
+    bool failed = json == NULL || text.failed;
+    json_put(json, "state", json_string(state), &failed);
+    json_put(json, "context", json_string(context), &failed);
+    json_put(json, "description", json_stringn(text.data, text.len), &failed);
+    if (target_url != NULL &&
+        (strncmp(target_url, "https://", 8) == 0 || strncmp(target_url, "http://", 7) == 0))
+        json_put(json, "target_url", json_string(target_url), &failed);
+    if (failed)
+        json_free(&json);
+    return json;
+}
+
+/* A status that arrives twice says the same twice: it may be sent again when an answer is
+ * lost. */
+int github_set_status(const struct github *github, const char *sha, const char *context,
+                      const char *state, const char *description, const char *target_url,
+                      struct err *err)
+{
+    struct err own;
+    err = err == NULL ? &own : err;
+    struct github_budget budget = github_budget(github);
+    BUF_AUTO url;
+    buf_init(&url, GITHUB_URL_BYTES);
+    if (github_url(github, &url, err) != 0)
+        return -1;
+    buf_addf(&url, "/statuses/%.40s", sha);
+    JSON_AUTO *body = status_body(context, state, description, target_url);
+    if (body == NULL)
+        return err_set(err, ERR_INPUT, "status `%.100s`: not UTF-8, or out of memory",
+                       context);
+    struct github_request request = {.method = "POST", .url = url.data, .body = body};
+    GITHUB_ANSWER_AUTO answer = {0};
+    return github_call(github, &budget, &request, &answer, NULL, err);
+}
