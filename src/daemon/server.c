@@ -12,6 +12,7 @@
 #include "judge/verdict.h"
 #include "measure/build.h"
 #include "publish/report.h"
+#include "result_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -169,10 +170,8 @@ static int send_file(const struct server *server, struct client *client, const c
 static int send_result(const struct server *server, struct client *client,
                        const struct queue_entry *entry, struct err *err)
 {
-    static const char *const files[] = {"report.md", "verdict.json", "samples.json",
-                                        "explain.txt", "log"};
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-        if (send_file(server, client, files[i], err) != 0)
+    for (size_t i = 0; i < RESULT_FILE_COUNT; i++)
+        if (send_file(server, client, result_files[i], err) != 0)
             return -1;
     BUF_AUTO verdict;
     BUF_AUTO comment;
@@ -181,8 +180,8 @@ static int send_result(const struct server *server, struct client *client,
     struct err ignored;
     struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
     char line[256];
-    if (job_file(server, client->job, "verdict.json", &verdict, err) != 0 ||
-        verdict_parse_json(verdict.data, verdict.len, "verdict.json", &comparison, err) != 0)
+    if (job_file(server, client->job, RESULT_VERDICT, &verdict, err) != 0 ||
+        verdict_parse_json(verdict.data, verdict.len, RESULT_VERDICT, &comparison, err) != 0)
         return -1;
     report_line(&comparison, line, sizeof line);
     if (job_file(server, client->job, "comment", &comment, &ignored) != 0)
@@ -243,7 +242,7 @@ static int send_log_so_far(const struct server *server, struct client *client, s
     BUF_AUTO text;
     buf_init(&text, server->host->limits.samples_bytes);
     struct err ignored;
-    if (job_file(server, client->job, "log", &text, &ignored) != 0)
+    if (job_file(server, client->job, RESULT_LOG, &text, &ignored) != 0)
         return 0;
     for (const char *line = text.data; *line != '\0';) {
         size_t len = strcspn(line, "\n");
