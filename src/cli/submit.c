@@ -9,6 +9,7 @@
 #include "intake/event.h"
 #include "intake/values.h"
 #include "publish/actions.h"
+#include "result_files.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -115,17 +116,15 @@ static void print_foreign(const char *text)
 static int on_file(struct submit *submit, const json_t *message, char last[32],
                    struct err *err)
 {
-    static const char *const names[] = {"report.md", "verdict.json", "samples.json",
-                                        "explain.txt", "log"};
     const char *name = text_of(message, "name"), *data = text_of(message, "data");
     bool known = false;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        known = known || strcmp(names[i], name) == 0;
+    for (size_t i = 0; i < RESULT_FILE_COUNT; i++)
+        known = known || strcmp(result_files[i], name) == 0;
     if (!known)
         return err_set(err, ERR_INPUT, "ratchetd sent a file `%s`", name);
     bool first = strcmp(last, name) != 0;
     snprintf(last, 32, "%s", name);
-    if (strcmp(name, "report.md") == 0) {
+    if (strcmp(name, RESULT_REPORT) == 0) {
         if (first)
             buf_clear(&submit->report);
         buf_adds(&submit->report, data);

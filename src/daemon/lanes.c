@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the worker processes; which job is next is the server's business. */
+/* Owns the worker processes; which job is next is the schedule's business. */
 #include "daemon/lanes.h"
 
 #include "base/file.h"
@@ -139,6 +139,14 @@ enum work_end lanes_reap(struct lane *lane)
     if (WIFEXITED(status) && WEXITSTATUS(status) == WORK_LATER)
         return WORK_LATER;
     return WORK_FAILED;
+}
+
+bool lanes_busy_with(const struct lanes *lanes, long long job)
+{
+    for (size_t i = 0; i < lanes->count; i++)
+        if (lanes->lane[i].pid != 0 && lanes->lane[i].job == job)
+            return true;
+    return false;
 }
 
 void lanes_kill(struct lanes *lanes, long long job)

@@ -9,7 +9,6 @@
 #include "daemon/work.h"
 #include "intake/host.h"
 
-#include <poll.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -42,6 +41,9 @@ MUST_CHECK int lanes_start(struct lanes *lanes, struct lane *lane, long long job
 bool lanes_read(struct lane *lane,
                 void (*each)(void *context, long long job, const char *line), void *context);
 enum work_end lanes_reap(struct lane *lane);
+
+/* Does a step of this job run? */
+bool lanes_busy_with(const struct lanes *lanes, long long job);
 
 /* Kill the process of a job, if one runs, and what it started. */
 void lanes_kill(struct lanes *lanes, long long job);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the order in which a job's progress is made durable. The road itself is pipeline.c. */
+/* Owns which step a state of the queue asks for. What is done in it is the pipeline's, how a
+ * job ends ending.c's. */
 #include "daemon/work.h"
 
 #include "base/file.h"
+#include "daemon/ending.h"
+#include "daemon/state.h"
 #include "intake/queue.h"
-#include "judge/verdict.h"
 #include "pipeline.h"
 
 #include <stdio.h>
@@ -21,21 +23,6 @@ struct step {
     struct pipeline pipeline;
     int fd; /* progress */
 };
-
-int work_folder(const struct host *host, long long job, char *out, struct err *err)
-{
-    return file_path(out, err, "%s/jobs/%lld", host->state, job);
-}
-
-int work_scratch(const struct host *host, long long job, char *out, struct err *err)
-{
-    return file_path(out, err, "%s/work/%lld", host->state, job);
-}
-
-int work_queue_path(const struct host *host, char *out, struct err *err)
-{
-    return file_path(out, err, "%s/queue.db", host->state);
-}
 
 /* One line on the pipe; the daemon splits at newlines. */
 static void say(void *context, const char *line)
@@ -69,9 +56,9 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
     const struct host *host = step->host;
     long long id = step->entry.job.id;
     char folder[FILE_PATH_BYTES], scratch[FILE_PATH_BYTES];
-    if (work_folder(host, id, folder, err) != 0 || file_mkdirs(folder, 0700, err) != 0 ||
-        work_scratch(host, id, scratch, err) != 0 || file_remove_tree(scratch, err) != 0 ||
-        file_mkdirs(scratch, 0711, err) != 0)
+    if (state_job(host, id, folder, err) != 0 || file_mkdirs(folder, 0700, err) != 0 ||
+        state_job_scratch(host, id, scratch, err) != 0 ||
+        file_remove_tree(scratch, err) != 0 || file_mkdirs(scratch, 0711, err) != 0)
         return -1;
     struct pipeline_request request = {.host = host,
                                        .job = &step->entry.job,
@@ -81,15 +68,6 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
                                        .progress = say,
                                        .context = step};
     return pipeline_open(&step->pipeline, &request, err);
-}
-
-static int judged(struct step *step, struct err *err)
-{
-    const struct comparison *comparison = &step->pipeline.comparison;
-    if (pipeline_write(&step->pipeline, err) != 0)
-        return -1;
-    return queue_judged(step->queue, step->entry.job.id, verdict_name(comparison->verdict),
-                        comparison_exit(comparison), err);
 }
 
 /* ---- pin ---- */
@@ -107,7 +85,7 @@ static enum work_end pin(struct step *step)
     if (pipeline_pin(pipeline, &problem) != 0) {
         say(step, problem.text);
         pipeline_unmeasured(pipeline, fault_of_pin(pipeline), CLAUSE_NOT_PINNED, &problem);
-        return judged(step, &err) == 0 ? WORK_DONE : fail(step, &err);
+        return ending_judged(step->queue, pipeline, &err) == 0 ? WORK_DONE : fail(step, &err);
     }
     if (queue_pin(step->queue, &pipeline->job, &err) != 0)
         return fail(step, &err);
@@ -115,17 +93,6 @@ static enum work_end pin(struct step *step)
     if (pipeline->job.kind == JOB_CHECK &&
         pipeline_announce(pipeline, "pending", "waiting for its turn on the device",
                           &problem) != 0)
-        say(step, problem.text);
-    return WORK_DONE;
-}
-
-/* A cancelled job leaves no status behind that says pending for ever. Tried once. */
-static enum work_end tell_cancelled(struct step *step)
-{
-    struct err problem;
-    const struct job *job = &step->pipeline.job;
-    if (job->kind == JOB_CHECK && job->head[0] != '\0' &&
-        pipeline_announce(&step->pipeline, "error", "cancelled", &problem) != 0)
         say(step, problem.text);
     return WORK_DONE;
 }
@@ -138,7 +105,7 @@ static int given_up(struct step *step, struct err *err)
     err_set(&problem, ERR_INTERNAL, "started %u times and never ended; see the daemon's log",
             step->entry.attempts);
     pipeline_unmeasured(&step->pipeline, FAULT_US, CLAUSE_INTERNAL, &problem);
-    return judged(step, err);
+    return ending_judged(step->queue, &step->pipeline, err);
 }
 
 /* Keeps only what publishing needs; a checkout and its libraries are of no use any more. */
@@ -146,7 +113,7 @@ static void drop_scratch(struct step *step)
 {
     struct err err;
     char scratch[FILE_PATH_BYTES];
-    if (work_scratch(step->host, step->entry.job.id, scratch, &err) != 0 ||
+    if (state_job_scratch(step->host, step->entry.job.id, scratch, &err) != 0 ||
         file_remove_tree(scratch, &err) != 0)
         say(step, err.text);
 }
@@ -172,53 +139,30 @@ static enum work_end run(struct step *step)
     if (wait_s > 0)
         return queue_rest(step->queue, id, true, &err) == 0 ? later(step, wait_s)
                                                             : fail(step, &err);
-    return judged(step, &err) == 0 ? WORK_DONE : fail(step, &err);
+    return ending_judged(step->queue, pipeline, &err) == 0 ? WORK_DONE : fail(step, &err);
 }
 
 /* ---- publish ---- */
 
-static int load_verdict(struct step *step, struct err *err)
-{
-    char path[FILE_PATH_BYTES];
-    BUF_AUTO text;
-    buf_init(&text, step->host->limits.samples_bytes);
-    if (file_path(path, err, "%s/verdict.json", step->pipeline.folder) != 0 ||
-        file_read(path, &text, err) != 0)
-        return -1;
-    return verdict_parse_json(text.data, text.len, path, &step->pipeline.comparison, err);
-}
-
-static int write_comment_url(struct step *step, const char *url, struct err *err)
-{
-    char path[FILE_PATH_BYTES];
-    if (file_path(path, err, "%s/comment", step->pipeline.folder) != 0)
-        return -1;
-    return file_write(path, url, strlen(url), 0600, err);
-}
-
 static enum work_end publish(struct step *step)
 {
     struct err err = {0};
-    struct outbox *outbox = NULL;
     struct outbox_result result = {0};
-    char path[FILE_PATH_BYTES];
-    if (file_path(path, &err, "%s/outbox.db", step->host->state) != 0 ||
-        load_verdict(step, &err) != 0 || outbox_open(path, &outbox, &err) != 0)
-        return fail(step, &err);
-    int sent = pipeline_publish(&step->pipeline, outbox, &result, &err);
-    outbox_close(&outbox);
-    if (sent != 0)
-        return fail(step, &err);
+    int published = ending_publish(step->queue, &step->pipeline, &result, &err);
     if (result.refusal[0] != '\0')
         say(step, result.refusal);
-    if (result.comment_url[0] != '\0' &&
-        write_comment_url(step, result.comment_url, &err) != 0)
+    if (published != 0)
         return fail(step, &err);
-    if (result.waiting > 0)
-        return later(step, PUBLISH_RETRY_S);
-    return queue_finish(step->queue, step->entry.job.id, JOB_DONE, &err) == 0
-               ? WORK_DONE
-               : fail(step, &err);
+    return result.waiting > 0 ? later(step, PUBLISH_RETRY_S) : WORK_DONE;
+}
+
+/* Tried once. */
+static enum work_end tell_cancelled(struct step *step)
+{
+    struct err problem;
+    if (ending_tell_cancelled(&step->pipeline, &problem) != 0)
+        say(step, problem.text);
+    return WORK_DONE;
 }
 
 /* ---- the step ---- */
@@ -228,7 +172,7 @@ enum work_end work_step(const struct host *host, long long job, const char *toke
     struct err err = {0};
     struct step step = {.host = host, .fd = fd};
     char path[FILE_PATH_BYTES];
-    if (work_queue_path(host, path, &err) != 0 || queue_open(path, &step.queue, &err) != 0 ||
+    if (state_queue(host, path, &err) != 0 || queue_open(path, &step.queue, &err) != 0 ||
         queue_get(step.queue, job, &step.entry, &err) != 0 ||
         open_pipeline(&step, token, &err) != 0) {
         queue_close(&step.queue);

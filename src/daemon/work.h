@@ -21,10 +21,4 @@ enum work_end {
 /* Takes the job one state further. Lines of progress go to `fd`. */
 enum work_end work_step(const struct host *host, long long job, const char *token, int fd);
 
-/* Folders of a job below the host's state folder. */
-MUST_CHECK int work_folder(const struct host *host, long long job, char *out, struct err *err);
-MUST_CHECK int work_scratch(const struct host *host, long long job, char *out,
-                            struct err *err);
-MUST_CHECK int work_queue_path(const struct host *host, char *out, struct err *err);
-
 #endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the connections and their buffers. Nothing blocks: what a client does not take at once
+ * is kept for it, up to a bound. */
+#include "daemon/clients.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "daemon/message.h"
+#include "daemon/request.h"
+#include "daemon/results.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CLIENT_OUT_MAX = 96 << 20, STATUS_JOBS = 50 };
+
+struct client {
+    int fd; /* -1: free */
+    struct buf in, out;
+    size_t sent;   /* of out */
+    long long job; /* that it waits for; 0: none */
+    bool ending;   /* close once out is sent */
+};
+
+struct clients {
+    const struct host *host;
+    struct queue *queue;
+    struct schedule *schedule;
+    int listen_fd;
+    struct client all[CLIENTS_MAX];
+};
+
+/* ---- connections ---- */
+
+static void drop_client(struct client *client)
+{
+    file_close(&client->fd);
+    explicit_bzero(client->in.data, client->in.len);
+    buf_free(&client->in);
+    buf_free(&client->out);
+    *client = (struct client){.fd = -1};
+}
+
+static void refuse(struct client *client, const struct err *problem)
+{
+    message_add_error(&client->out, problem);
+    client->ending = true;
+}
+
+static void accept_client(struct clients *clients)
+{
+    int fd = accept4(clients->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    size_t used = 0;
+    struct client *client = NULL;
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        used += clients->all[i].fd >= 0;
+        if (clients->all[i].fd < 0 && client == NULL)
+            client = &clients->all[i];
+    }
+    if (client == NULL || used >= clients->host->limits.clients) {
+        close(fd);
+        return;
+    }
+    *client = (struct client){.fd = fd};
+    buf_init(&client->in, clients->host->limits.message_bytes);
+    buf_init(&client->out, CLIENT_OUT_MAX);
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        !request_user_ok(clients->host, peer.uid)) {
+        struct err problem;
+        err_set(&problem, ERR_AUTH, "user %u may not talk to this daemon (daemon.allow-user)",
+                (unsigned)peer.uid);
+        refuse(client, &problem);
+    }
+}
+
+int clients_open(const struct host *host, struct queue *queue, struct schedule *schedule,
+                 int listen_fd, struct clients **out, struct err *err)
+{
+    struct clients *clients = calloc(1, sizeof *clients);
+    if (clients == NULL)
+        return err_set(err, ERR_HOST, "out of memory for the clients");
+    clients->host = host;
+    clients->queue = queue;
+    clients->schedule = schedule;
+    clients->listen_fd = listen_fd;
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        clients->all[i].fd = -1;
+    *out = clients;
+    return 0;
+}
+
+void clients_close(struct clients **clients)
+{
+    if (*clients == NULL)
+        return;
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if ((*clients)->all[i].fd >= 0)
+            drop_client(&(*clients)->all[i]);
+    free(*clients);
+    *clients = NULL;
+}
+
+/* ---- telling those who wait ---- */
+
+static bool waits_for(const struct client *client, long long job)
+{
+    return client->fd >= 0 && client->job == job && !client->ending;
+}
+
+/* After an append: who has not read for so long that it did not fit is let go. */
+static void drop_if_full(struct client *client, int added, const struct err *err)
+{
+    if (added == 0)
+        return;
+    fprintf(stderr, "ratchetd: a client is dropped: %s\n", err->text);
+    drop_client(client);
+}
+
+static int send_result(const struct clients *clients, struct client *client,
+                       const struct queue_entry *entry, struct err *err)
+{
+    client->ending = true;
+    return results_add(clients->host, entry, &client->out, err);
+}
+
+void clients_tell_line(struct clients *clients, long long job, const char *line)
+{
+    struct err err;
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &clients->all[i];
+        if (waits_for(client, job))
+            drop_if_full(client, results_add_line(&client->out, line, strlen(line), &err),
+                         &err);
+    }
+}
+
+void clients_tell_result(struct clients *clients, const struct queue_entry *entry)
+{
+    struct err err;
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &clients->all[i];
+        if (waits_for(client, entry->job.id))
+            drop_if_full(client, send_result(clients, client, entry, &err), &err);
+    }
+}
+
+void clients_tell_error(struct clients *clients, long long job, const struct err *problem)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (clients->all[i].fd >= 0 && clients->all[i].job == job)
+            refuse(&clients->all[i], problem);
+}
+
+/* ---- what a client asks ---- */
+
+/* What was asked for is nothing to do here; the client is told why, and the connection ends. */
+static int send_ignored(struct client *client, const char *why, struct err *err)
+{
+    fprintf(stderr, "ratchetd: ignored: %s\n", why);
+    client->ending = true;
+    return message_add(&client->out, json_pack("{s:s, s:s}", "type", "ignored", "text", why),
+                       err);
+}
+
+static int start_job(struct clients *clients, struct client *client, struct request *request,
+                     struct err *err)
+{
+    bool known;
+    struct queue_entry entry;
+    if (schedule_accept(clients->schedule, request, &entry, &known, err) != 0)
+        return -1;
+    client->job = entry.job.id;
+    if (message_add(&client->out,
+                    json_pack("{s:s, s:I, s:s, s:b}", "type", "accepted", "job",
+                              (json_int_t)client->job, "state", job_state_name(entry.state),
+                              "known", known),
+                    err) != 0 ||
+        results_add_log(clients->host, client->job, &client->out, err) != 0)
+        return -1;
+    if (entry.state == JOB_CANCELLED)
+        return err_set(err, ERR_HOST, "job %lld was cancelled", client->job);
+    return entry.state == JOB_DONE ? send_result(clients, client, &entry, err) : 0;
+}
+
+static int on_submit(struct clients *clients, struct client *client, const json_t *message,
+                     struct err *err)
+{
+    struct request request;
+    if (request_parse(clients->host, message, &request, err) != 0)
+        return -1;
+    int result = request.ignored ? send_ignored(client, request.why, err)
+                                 : start_job(clients, client, &request, err);
+    explicit_bzero(request.token, sizeof request.token);
+    return result;
+}
+
+static int on_cancel(struct clients *clients, struct client *client, struct err *err)
+{
+    if (client->job == 0)
+        return err_set(err, ERR_INPUT, "cancel: no job was submitted on this connection");
+    return schedule_cancel(clients->schedule, client->job, err);
+}
+
+static int on_status(struct clients *clients, struct client *client, struct err *err)
+{
+    static struct queue_entry entries[STATUS_JOBS];
+    size_t count;
+    if (queue_list(clients->queue, STATUS_JOBS, entries, &count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct queue_entry *entry = &entries[i];
+        if (message_add(&client->out,
+                        json_pack("{s:s, s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:I}", "type",
+                                  "job", "id", (json_int_t)entry->job.id, "kind",
+                                  entry->job.kind == JOB_PROMOTE ? "promote" : "check",
+                                  "repository", entry->job.repository, "device",
+                                  entry->job.device, "pr", entry->job.pr, "state",
+                                  job_state_name(entry->state), "verdict", entry->verdict,
+                                  "accepted", (json_int_t)entry->accepted_s, "finished",
+                                  (json_int_t)entry->finished_s),
+                        err) != 0)
+            return -1;
+    }
+    client->ending = true;
+    return message_add(&client->out, json_pack("{s:s}", "type", "end"), err);
+}
+
+static int on_message(struct clients *clients, struct client *client, const json_t *message,
+                      struct err *err)
+{
+    char type[16];
+    struct json_at at = {.key = "message"};
+    if (json_get_string(message, "type", &at, type, sizeof type, err) != 0)
+        return -1;
+    if (strcmp(type, "submit") == 0 && client->job == 0)
+        return on_submit(clients, client, message, err);
+    if (strcmp(type, "cancel") == 0)
+        return on_cancel(clients, client, err);
+    if (strcmp(type, "status") == 0)
+        return on_status(clients, client, err);
+    return err_set(err, ERR_INPUT, "message.type: `%s` is not expected here", type);
+}
+
+/* ---- reading and sending ---- */
+
+static void read_client(struct clients *clients, struct client *client)
+{
+    char chunk[1 << 14];
+    struct err err = {0};
+    ssize_t got = read(client->fd, chunk, sizeof chunk);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        drop_client(client); /* the job goes on: it was accepted */
+        return;
+    }
+    size_t room = client->in.max - client->in.len;
+    buf_add(&client->in, chunk, (size_t)got < room ? (size_t)got : room);
+    explicit_bzero(chunk, (size_t)got);
+    while (client->fd >= 0 && !client->ending) {
+        json_t *message = NULL;
+        int taken = message_take(&client->in, "a client", &message, &err);
+        int done = taken > 0 ? on_message(clients, client, message, &err) : taken;
+        json_decref(message);
+        if (done < 0)
+            refuse(client, &err);
+        if (taken <= 0)
+            break;
+    }
+}
+
+static void write_client(struct client *client)
+{
+    while (client->sent < client->out.len) {
+        ssize_t put = send(client->fd, client->out.data + client->sent,
+                           client->out.len - client->sent, MSG_NOSIGNAL);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0 && errno == EAGAIN)
+            return;
+        if (put < 0) {
+            drop_client(client);
+            return;
+        }
+        client->sent += (size_t)put;
+    }
+    client->sent = 0;
+    buf_clear(&client->out);
+    if (client->ending)
+        drop_client(client);
+}
+
+size_t clients_poll(const struct clients *clients, struct pollfd *fds)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        const struct client *client = &clients->all[i];
+        short events = client->out.len > client->sent ? POLLOUT : 0;
+        if (!client->ending)
+            events |= POLLIN;
+        fds[i] = (struct pollfd){.fd = client->fd, .events = events};
+    }
+    fds[CLIENTS_MAX] = (struct pollfd){.fd = clients->listen_fd, .events = POLLIN};
+    return CLIENTS_FDS_MAX;
+}
+
+/* New connections come after the reading, so that none gets what was polled for another that
+ * had its place and descriptor. */
+void clients_handle(struct clients *clients, const struct pollfd *fds)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &clients->all[i];
+        if (client->fd < 0 || client->fd != fds[i].fd)
+            continue; /* dropped since the poll */
+        if (client->ending && (fds[i].revents & (POLLHUP | POLLERR)))
+            drop_client(client);
+        else if (!client->ending && (fds[i].revents & (POLLIN | POLLHUP | POLLERR)))
+            read_client(clients, client);
+    }
+    if (fds[CLIENTS_MAX].revents != 0)
+        accept_client(clients);
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (clients->all[i].fd >= 0 && (clients->all[i].out.len > 0 || clients->all[i].ending))
+            write_client(&clients->all[i]);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The connections to ratchetd's socket: who may ask, what is asked and answered, and who waits
+ * for which job. The words of the protocol are those of daemon/message.h. */
+#ifndef RATCHET_DAEMON_CLIENTS_H
+#define RATCHET_DAEMON_CLIENTS_H
+
+#include "base/err.h"
+#include "daemon/schedule.h"
+#include "intake/host.h"
+#include "intake/queue.h"
+
+#include <poll.h>
+
+enum { CLIENTS_MAX = 256, CLIENTS_FDS_MAX = CLIENTS_MAX + 1 };
+
+struct clients;
+
+/* All four are borrowed until clients_close, which ends every connection; the jobs go on. */
+MUST_CHECK int clients_open(const struct host *host, struct queue *queue,
+                            struct schedule *schedule, int listen_fd, struct clients **out,
+                            struct err *err);
+void clients_close(struct clients **clients);
+
+/* Tell whoever waits for the job: a line of its progress; its result, which ends the connection;
+ * an error, which ends it as well. Who does not read what he is told is dropped. */
+void clients_tell_line(struct clients *clients, long long job, const char *line);
+void clients_tell_result(struct clients *clients, const struct queue_entry *entry);
+void clients_tell_error(struct clients *clients, long long job, const struct err *problem);
+
+/* What to poll: fills fds[CLIENTS_FDS_MAX] and returns how many there are. After the poll they
+ * are handed to clients_handle, which reads, answers and sends. */
+size_t clients_poll(const struct clients *clients, struct pollfd *fds);
+void clients_handle(struct clients *clients, const struct pollfd *fds);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ratchetd removes: scratch that a killed step left, jobs that ended `keep-days` ago with
+ * their folders, and built libraries beyond `cache-bytes`. */
+#ifndef RATCHET_DAEMON_COLLECTOR_H
+#define RATCHET_DAEMON_COLLECTOR_H
+
+#include "base/err.h"
+#include "intake/host.h"
+#include "intake/queue.h"
+
+#include <time.h>
+
+/* At the start of a daemon, when no step runs. */
+MUST_CHECK int collector_empty_scratch(const struct host *host, struct err *err);
+
+struct collector {
+    const struct host *host;
+    struct queue *queue;
+    time_t last; /* when it ran; 0: not yet */
+};
+
+/* Once an hour, however often it is called. What cannot be removed is said on stderr and tried
+ * again an hour later. */
+void collector_collect(struct collector *collector);
+
+#endif
