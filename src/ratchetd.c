@@ -8,7 +8,7 @@
 #include "daemon/work.h"
 #include "intake/values.h"
 #include "measure/cgroup.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #include "cli/shapes.h"
 
 #include "judge/compare.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>

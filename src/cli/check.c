@@ -7,7 +7,7 @@
 #include "intake/event.h"
 #include "intake/values.h"
 #include "judge/verdict.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <limits.h>
 #include <stdio.h>

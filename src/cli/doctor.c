@@ -10,7 +10,7 @@
 #include "measure/gpu.h"
 #include "measure/sandbox.h"
 #include "measure/session.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 #include "publish/github.h"
 
 #include <errno.h>

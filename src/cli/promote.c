@@ -5,7 +5,7 @@
 
 #include "cli/local.h"
 #include "judge/verdict.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>

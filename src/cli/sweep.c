@@ -10,7 +10,7 @@
 #include "measure/bench.h"
 #include "measure/code.h"
 #include "measure/sandbox.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 #include "wire.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include "daemon/ending.h"
 #include "daemon/state.h"
 #include "intake/queue.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <stdio.h>
 #include <string.h>

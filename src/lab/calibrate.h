@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "lab/pool.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 /* Build the kernel of `commit`, hold the device, and record fresh processes into the file
  * until it has `processes`. Each is written as it ends: a recording that was cut off goes on

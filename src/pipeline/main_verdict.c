@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns what is remembered of main's own verdicts: the file, since when a loss is there, and how
  * a check that measured nothing quotes it. Judges nothing. */
-#include "pipeline_main.h"
+#include "pipeline/main_verdict.h"
 
 #include "base/json.h"
 #include "judge/verdict.h"

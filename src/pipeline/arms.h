@@ -6,7 +6,7 @@
 
 #include "intake/config.h"
 #include "measure/build.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 /* Facts of the environment, which a baseline keeps: how head was built. */
 #define ARMS_FACT_COMMAND "build"

@@ -5,7 +5,7 @@
 #ifndef RATCHET_PIPELINE_MAIN_H
 #define RATCHET_PIPELINE_MAIN_H
 
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 struct main_loss {
     char config[MODEL_NAME_BYTES];

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promotion: main's own tip, measured in two runs some minutes apart, and one commit if
  * anything moves. Nothing a pull request measured is ever used here. */
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include "judge/compare.h"
 #include "judge/samples.h"
 #include "judge/verdict.h"
-#include "pipeline_main.h"
+#include "pipeline/main_verdict.h"
 #include "publish/promote.h"
 
 #include <stdio.h>

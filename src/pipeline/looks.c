@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From libraries to a comparison: the device held, and replicates until the judge has seen
  * enough. */
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include "base/proc.h"
 #include "judge/compare.h"
 #include "judge/verdict.h"
 #include "measure/bench.h"
 #include "measure/build.h"
-#include "pipeline_arms.h"
+#include "pipeline/arms.h"
 
 #include <glob.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a commit says of itself: its rules, its baseline and calibration, how its kernel is built
  * and from what, and whether two commits have the same one. */
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>

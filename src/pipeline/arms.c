@@ -2,7 +2,7 @@
 /* Owns by which recipe each arm is built, and whose fault it is where one is not. A recipe is
  * part of the kernel: each arm has its own commit's, so that a pull request that changes how the
  * kernel is built is measured like one that changes the kernel. */
-#include "pipeline_arms.h"
+#include "pipeline/arms.h"
 
 #include "intake/values.h"
 #include "judge/verdict.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns which losses of main its baseline has forgotten: what main's own verdicts say, held
  * against what the baseline and ci/ratchet.conf of its tip still know. */
-#include "pipeline_main.h"
+#include "pipeline/main_verdict.h"
 
 #include <string.h>
 

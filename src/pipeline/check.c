@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order of the road for a check. What each step does stands in its room. */
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include "judge/verdict.h"
 #include "measure/checkout.h"
-#include "pipeline_main.h"
+#include "pipeline/main_verdict.h"
 
 #include <stdarg.h>
 #include <stdio.h>

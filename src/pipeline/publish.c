@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stays of a check: the files of its folder, its comment and its status. */
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include "judge/compare.h"
 #include "judge/explain.h"
