@@ -231,10 +231,10 @@ int cli_read_baseline(const char *path, const struct limits *limits, struct base
     return baseline_parse(text.data, text.len, path, limits, out, err);
 }
 
-void cli_say(void *context, const char *line)
+void cli_say(void *context, const struct progress_event *event)
 {
     (void)context;
-    fprintf(stderr, "ratchet: %s\n", line);
+    fprintf(stderr, "ratchet: %s\n", event->text);
 }
 
 int cli_read_rule(const char *path, const char *slug, const struct limits *limits,

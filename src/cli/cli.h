@@ -11,6 +11,7 @@
 #include "base/git.h"
 #include "intake/host.h"
 #include "model.h"
+#include "pipeline/progress.h"
 
 #include <getopt.h>
 #include <stdbool.h>
@@ -91,7 +92,7 @@ MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
 MUST_CHECK int cli_read_rule(const char *path, const char *slug, const struct limits *limits,
                              struct rule *rule, struct err *err);
 
-/* A line of progress on stderr; `context` is not used. */
-void cli_say(void *context, const char *line);
+/* A progress_function: lines on stderr. `context` is not used. */
+void cli_say(void *context, const struct progress_event *event);
 
 #endif

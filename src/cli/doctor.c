@@ -10,7 +10,7 @@
 #include "measure/gpu.h"
 #include "measure/sandbox.h"
 #include "measure/session.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/hold.h"
 #include "publish/github.h"
 
 #include <errno.h>
@@ -99,7 +99,7 @@ static int try_lock(const struct host *host, const char *slug, const struct gpu 
 {
     char path[FILE_PATH_BYTES];
     FD_AUTO lock = -1;
-    if (pipeline_device_lock(host, slug, gpu, path, err) != 0)
+    if (hold_lock_path(host, slug, gpu, path, err) != 0)
         return -1;
     if (file_lock(path, false, &lock, err) != 0 && err->class != ERR_CONFLICT)
         return -1;

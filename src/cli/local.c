@@ -2,6 +2,8 @@
 /* Owns the opening of a local pipeline, and the one try of posting without a daemon. */
 #include "cli/local.h"
 
+#include "pipeline/rules.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +37,12 @@ int local_open(const struct local_options *given, struct local *out, struct err 
                                              .local = out->repo,
                                              .folder = out->folders.results,
                                              .work = out->folders.scratch,
-                                             .progress = progress_line,
+                                             .progress = progress_show,
                                              .context = &out->progress};
     if (pipeline_open(&out->pipeline, &request, err) != 0 ||
         pipeline_pin(&out->pipeline, err) != 0)
         return -1;
-    return pipeline_read_rules(&out->pipeline, out->pipeline.job.head, err);
+    return rules_read(&out->pipeline.measurement, out->pipeline.measurement.job.head, err);
 }
 
 void local_free(struct local **local)
@@ -59,7 +61,7 @@ int local_publish(struct pipeline *pipeline, const char *command, struct err *er
     char path[FILE_PATH_BYTES];
     struct outbox *outbox = NULL;
     struct outbox_result result;
-    if (file_path(path, err, "%s/outbox.db", pipeline->folder) != 0 ||
+    if (file_path(path, err, "%s/outbox.db", pipeline->measurement.folder) != 0 ||
         outbox_open(path, &outbox, err) != 0)
         return -1;
     int sent = pipeline_publish(pipeline, outbox, &result, err);

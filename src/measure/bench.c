@@ -29,9 +29,9 @@ struct round {
     struct pending *pending; /* owned, one per config */
 };
 
-static void say(const struct bench_request *request, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void say(const struct bench_request *request, const char *format, ...)
+static void say(const struct bench_request *request, bool replicate, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void say(const struct bench_request *request, bool replicate, const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES + MODEL_NAME_BYTES];
     if (request->progress == NULL)
@@ -40,7 +40,7 @@ static void say(const struct bench_request *request, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    request->progress(request->context, line);
+    request->progress(request->context, replicate, line);
 }
 
 /* ---- begin ---- */
@@ -264,7 +264,8 @@ static int probe(struct round *round, size_t i, enum arm arm, struct trouble *ou
 {
     struct process_config config = {.bench = &round->request->configs[i]};
     config.arms[arm] = true;
-    say(round->request, "%s: looking at %s alone", config.bench->config.name, arm_name(arm));
+    say(round->request, false, "%s: looking at %s alone", config.bench->config.name,
+        arm_name(arm));
     if (process_run(round->request, round->machine, &config, 1, NULL, err) != 0)
         return -1;
     *out = config.trouble[arm].kind != TROUBLE_NONE ? config.trouble[arm]
@@ -369,7 +370,7 @@ static void leave_out(struct round *round, size_t i, enum arm arm, const char *w
         config->replicates[r].provoked[arm] = 0;
     }
     config->peak_bytes[arm] = 0;
-    say(round->request, "%s: going on without %s: %.440s", config->config.name,
+    say(round->request, false, "%s: going on without %s: %.440s", config->config.name,
         round->samples->others[arm - ARM_OTHER], why);
 }
 
@@ -413,7 +414,7 @@ static int settle(struct round *round, size_t i, struct process_config *ran, str
     if (trouble[ARM_HEAD].kind != TROUBLE_NONE)
         return settle_head(round, i, &trouble[ARM_HEAD], err);
     fail_anchor(config, seen[ARM_ANCHOR].text);
-    say(round->request, "%s: going on without its anchor: %.440s", config->config.name,
+    say(round->request, false, "%s: going on without its anchor: %.440s", config->config.name,
         config->anchor_failure);
     return 0;
 }
@@ -432,7 +433,7 @@ static int keep_replicate(struct round *round, size_t i, struct process_config *
     for (int arm = 0; arm < ARM_COUNT; arm++)
         if (ran->peak_bytes[arm] > config->peak_bytes[arm])
             config->peak_bytes[arm] = ran->peak_bytes[arm];
-    say(round->request, "%s: replicate %zu, %zu samples an arm%s", config->config.name,
+    say(round->request, true, "%s: replicate %zu, %zu samples an arm%s", config->config.name,
         config->count, replicate->arms[ARM_HEAD].count,
         replicate->marks != 0 ? ", marked" : "");
     return 0;
@@ -459,7 +460,7 @@ static int digest(struct round *round, size_t i, struct process_config *ran, boo
     bool again = !ran->done && config->fault == FAULT_NONE;
     round->pending[i].wanted = again;
     if (config->fault != FAULT_NONE)
-        say(round->request, "%s: unmeasured, %s: %.440s", config->config.name,
+        say(round->request, false, "%s: unmeasured, %s: %.440s", config->config.name,
             fault_name(config->fault), config->failure);
     return rc;
 }

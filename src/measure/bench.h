@@ -47,7 +47,8 @@ struct bench_request {
     uid_t uid;
     gid_t gid;
     const struct limits *limits;
-    void (*progress)(void *context, const char *line); /* may be NULL */
+    /* One line of what happens; `replicate`: one of a config has ended. May be NULL. */
+    void (*progress)(void *context, bool replicate, const char *line);
     void *context;
 };
 

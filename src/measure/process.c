@@ -643,7 +643,7 @@ static bool is_taken(const struct bench_request *request)
     }
     snprintf(line, sizeof line, "shared: %s", text);
     if (request->progress != NULL)
-        request->progress(request->context, line);
+        request->progress(request->context, false, line);
     return true;
 }
 

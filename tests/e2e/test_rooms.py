@@ -91,7 +91,6 @@ def judge_is_pure():
 # nothing is added.
 CYCLES = {
     "libbase.a": [["git", "git_open"], ["git_paths", "git_tree"]],
-    "libpipeline.a": [["arms", "check", "looks", "main_verdict"]],
     "libmeasure.a": [["build", "build_run"], ["process", "turns"]],
 }
 
