@@ -196,8 +196,8 @@ static void set_configs(struct sweep *sweep)
 static int open_sweep(const struct sweep_options *given, struct sweep *sweep, struct err *err)
 {
     struct pipeline *pipeline = &sweep->pipeline;
-    if (!model_name_ok(given->device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
+    if (cli_check_device(given->device, err) != 0)
+        return -1;
     pipeline->host = &sweep->host;
     pipeline->device = host_find_device(&sweep->host, given->device);
     if (pipeline->device == NULL)
