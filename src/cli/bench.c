@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `ratchet bench` and `ratchet verify`: the kernel of one commit, any shapes, on the same road
- * (sandbox, verification, fresh processes): alone, or with another commit's as an arm. */
+/* `ratchet bench` and `ratchet verify`: the kernel of one commit, any shapes, measured as a
+ * check measures (sandbox, verification, fresh processes): alone, or with another commit's. */
 #include "cli/bench_table.h"
 #include "cli/cli.h"
 #include "cli/local.h"

@@ -25,9 +25,8 @@ int local_open(const struct local_options *given, struct local *out, struct err 
 {
     struct job job = {.kind = JOB_CHECK};
     progress_begin(&out->progress, given->quiet);
-    if (!model_name_ok(given->device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
-    if (cli_host(given->config, &out->host, err) != 0 ||
+    if (cli_check_device(given->device, err) != 0 ||
+        cli_host(given->config, &out->host, err) != 0 ||
         cli_real_path(given->repo, out->repo, err) != 0 ||
         resolve(given, out->repo, &job, err) != 0 ||
         cli_folders(&out->host, NULL, &out->folders, err) != 0)

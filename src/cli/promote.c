@@ -78,10 +78,9 @@ int cli_promote(int argc, char **argv, struct err *err)
         return -1;
     if (repository == NULL || !model_name_ok(device))
         return err_set(err, ERR_USAGE, "expected --repository OWNER/NAME and --device SLUG");
-    const struct host_repository *known = host_find_repository(&host, repository);
+    const struct host_repository *known = cli_repository(&host, repository, err);
     if (known == NULL)
-        return err_set(err, ERR_INPUT, "repository `%s` is not configured on this host",
-                       repository);
+        return -1;
     memcpy(job.repository, known->name, sizeof job.repository);
     memcpy(job.base_ref, known->branch, sizeof job.base_ref);
     snprintf(job.device, sizeof job.device, "%s", device);

@@ -197,8 +197,8 @@ static void set_configs(struct sweep *sweep)
 static int open_sweep(const struct sweep_options *given, struct sweep *sweep, struct err *err)
 {
     struct measurement *measurement = &sweep->measurement;
-    if (!model_name_ok(given->device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
+    if (cli_check_device(given->device, err) != 0)
+        return -1;
     measurement_init(measurement, &sweep->host, progress_show, &sweep->progress);
     if (measurement_set_device(measurement, given->device, err) != 0 ||
         read_rules(given, measurement, err) != 0 ||
