@@ -181,6 +181,9 @@ struct device {
     char slug[MODEL_NAME_BYTES]; /* "cpu", "nvidia-h200" */
     char name[128];
 };
+/* Slugs of GPUs begin with their vendor, "nvidia-". What else differs from one kind of device to
+ * another is in measure/device/. */
+bool device_is_gpu(const char *slug);
 
 /* samples.json, schema ratchet.samples/1. */
 struct samples {

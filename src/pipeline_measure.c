@@ -8,6 +8,7 @@
 #include "judge/verdict.h"
 #include "measure/bench.h"
 #include "measure/build.h"
+#include "measure/device/device.h"
 #include "pipeline_arms.h"
 
 #include <glob.h>
@@ -128,9 +129,7 @@ static int look_until_settled(struct pipeline *pipeline, const struct bench_requ
 int pipeline_device_lock(const struct host *host, const char *device, const struct gpu *gpu,
                          char out[FILE_PATH_BYTES], struct err *err)
 {
-    return gpu == NULL
-               ? file_path(out, err, "%s/ratchet-%s.lock", host->lock_dir, device)
-               : file_path(out, err, "%s/ratchet-gpu-%s.lock", host->lock_dir, gpu->id);
+    return device_lock_path(host->lock_dir, device, gpu, out, err);
 }
 
 /* What is held while a device is measured on. */
@@ -203,7 +202,7 @@ static int undo_one(const struct host *host, const struct host_device *device, s
     bool undone;
     struct gpu gpu;
     FD_AUTO lock = -1;
-    if (gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, &gpu, err) != 0 ||
+    if (device_find_gpu(device->slug, device->gpu, &gpu, err) != 0 ||
         pipeline_device_lock(host, device->slug, &gpu, path, err) != 0)
         return -1;
     if (file_lock(path, false, &lock, err) != 0)
@@ -221,7 +220,8 @@ int pipeline_undo_clocks(const struct host *host, struct err *err)
         return 0;
     globfree(&found);
     for (size_t i = 0; i < host->device_count; i++)
-        if (gpu_is_slug(host->devices[i].slug) && undo_one(host, &host->devices[i], err) != 0)
+        if (device_is_gpu(host->devices[i].slug) &&
+            undo_one(host, &host->devices[i], err) != 0)
             return err_wrap(err, "device %s", host->devices[i].slug);
     return 0;
 }
@@ -255,9 +255,8 @@ static int begin(struct pipeline *pipeline, const struct bench_config *benches,
 {
     const struct host_device *device = pipeline->device;
     const struct bench_settings *settings = &pipeline->config.bench;
-    bool is_gpu = gpu_is_slug(device->slug);
-    if (is_gpu &&
-        gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, gpu, err) != 0)
+    bool is_gpu = device_is_gpu(device->slug);
+    if (is_gpu && device_find_gpu(device->slug, device->gpu, gpu, err) != 0)
         return -1;
     *out = (struct bench_request){.device = device->slug,
                                   .gpu = is_gpu ? gpu : NULL,

@@ -7,7 +7,7 @@
 #include "daemon/client.h"
 #include "measure/build.h"
 #include "measure/cgroup.h"
-#include "measure/gpu.h"
+#include "measure/device/device.h"
 #include "measure/sandbox.h"
 #include "measure/session.h"
 #include "pipeline.h"
@@ -39,7 +39,6 @@ static int enter_sandbox(const struct host *host, const char *folder, struct err
     const struct sandbox_bind binds[] = {{.from = folder, .to = "/job"}};
     const char *const argv[] = {"/bin/true", NULL}, *const env[] = {NULL};
     const struct sandbox sandbox = {.kind = SANDBOX_BUILD,
-                                    .device = "cpu",
                                     .binds = binds,
                                     .bind_count = 1,
                                     .argv = argv,
@@ -126,13 +125,13 @@ static int try_harness(const struct host *host, char *version, size_t size, stru
 /* The nodes are made by the driver's own tools, when something uses it for the first time. */
 static int try_nodes(const struct gpu *gpu, struct err *err)
 {
-    static const char *const nodes[] = {"/dev/nvidiactl", "/dev/nvidia-uvm"};
+    const struct device_needs *needs = device_kind_nvidia.needs;
     char own[32];
-    snprintf(own, sizeof own, "/dev/nvidia%u", gpu->minor);
+    snprintf(own, sizeof own, "%s%u", needs->numbered, gpu->minor);
     const char *missing = access(own, F_OK) != 0 ? own : NULL;
-    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
-        if (access(nodes[i], F_OK) != 0)
-            missing = nodes[i];
+    for (size_t i = 0; needs->nodes[i] != NULL; i++)
+        if (access(needs->nodes[i], F_OK) != 0)
+            missing = needs->nodes[i];
     if (missing == NULL)
         return 0;
     return err_set(err, ERR_HOST,
@@ -218,7 +217,7 @@ static int examine_gpu(struct doctor *doctor, const struct host_device *device,
 {
     struct err err;
     char text[256];
-    int found = gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, gpu, &err);
+    int found = device_find_gpu(device->slug, device->gpu, gpu, &err);
     if (found == 0)
         snprintf(text, sizeof text, "%s, driver %s, CUDA %s, %.1f GiB", gpu->name, gpu->driver,
                  gpu->cuda, (double)gpu->memory_bytes / (1 << 30));
@@ -242,7 +241,7 @@ static void examine_device(struct doctor *doctor, const struct host_device *devi
     char text[BUILD_TOOLCHAIN_BYTES];
     char what[MODEL_NAME_BYTES + 16];
     struct gpu gpu;
-    bool is_gpu = gpu_is_slug(device->slug);
+    bool is_gpu = device_is_gpu(device->slug);
     snprintf(what, sizeof what, "device %s", device->slug);
     int result = build_toolchain(device->slug, text, sizeof text, &err);
     tell(doctor, true, result, what, text, &err);

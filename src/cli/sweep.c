@@ -157,7 +157,7 @@ static int default_rules(struct pipeline *pipeline, struct err *err)
         "[kernel]\npath = kernels\n[build \"%s\"]\ncommand = true\noutput = none\n"
         "[config \"b1_h8_s512_d64\"]\ndevice = %s\nbatch = 1\nheads = 8\n"
         "seq-q = 512\nhead-dim = 64\ndtype = %s\n",
-        slug, slug, gpu_is_slug(slug) ? "fp16" : "fp32");
+        slug, slug, device_is_gpu(slug) ? "fp16" : "fp32");
     return config_parse(text, (size_t)len, "the defaults", slug, &pipeline->host->limits,
                         &pipeline->config, err);
 }

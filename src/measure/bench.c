@@ -5,6 +5,7 @@
 #include "measure/bench.h"
 
 #include "measure/code.h"
+#include "measure/device/device.h"
 #include "measure/machine.h"
 #include "measure/process.h"
 #include "wire.h"
@@ -45,7 +46,8 @@ static void say(const struct bench_request *request, const char *format, ...)
 
 /* ---- begin ---- */
 
-static int check_request(const struct bench_request *request, struct err *err)
+static int check_request(const struct bench_request *request, const struct device_kind **kind,
+                         struct err *err)
 {
     if (request->samples == 0 || request->samples > request->limits->samples)
         return err_set(err, ERR_INPUT, "%u samples an arm, expected 1 to %llu",
@@ -56,9 +58,8 @@ static int check_request(const struct bench_request *request, struct err *err)
     if (request->config_count == 0 || request->config_count > MODEL_CONFIGS_MAX)
         return err_set(err, ERR_INPUT, "%zu configs, expected 1 to %d", request->config_count,
                        MODEL_CONFIGS_MAX);
-    if (strcmp(request->device, "cpu") != 0 && request->gpu == NULL)
-        return err_set(err, ERR_HOST, "no harness for device `%s` is built in",
-                       request->device);
+    if (device_kind_get(request->device, request->gpu, kind, err) != 0)
+        return -1;
     for (size_t i = 0; i < request->config_count; i++)
         if (request->configs[i].library[ARM_HEAD] == NULL)
             return err_set(err, ERR_INTERNAL, "config `%s` has no head library",
@@ -66,44 +67,27 @@ static int check_request(const struct bench_request *request, struct err *err)
     return 0;
 }
 
-/* Of a time per launch: events of a GPU tick every 32 ns, and a short launch is one of 20. */
-static double tick_ns(const struct bench_request *request, const struct machine *machine)
+static struct device_use use_of(const struct bench_request *request,
+                                const struct machine *machine)
 {
-    return request->gpu != NULL ? 32.0 / 20.0 : machine->tick_ns;
+    return (struct device_use){.machine = machine,
+                               .gpu = request->gpu,
+                               .threads = machine_threads(machine, request->threads),
+                               .pinned = request->cpus != NULL && request->cpu_count > 0,
+                               .warm_inputs = request->warm_inputs};
 }
 
-static int cpu_inputs(const struct bench_request *request, const struct machine *machine,
-                      struct environment *environment)
+static int add_facts(const struct bench_request *request, const struct device_kind *kind,
+                     const struct device_use *use, struct environment *environment,
+                     struct err *err)
 {
-    unsigned threads = process_threads(request, machine);
-    char text[256];
-    snprintf(text, sizeof text, "%u%s", threads,
-             request->cpus == NULL || request->cpu_count == 0 ? ", not pinned" : ", pinned");
-    int failed = environment_set(environment, "threads", text);
-    machine_rotation(machine, threads, request->warm_inputs, text, sizeof text);
-    return failed | environment_set(environment, "inputs", text);
-}
-
-static int gpu_inputs(const struct bench_request *request, struct environment *environment)
-{
-    return environment_set(environment, "inputs",
-                           request->warm_inputs
-                               ? "warm: one set"
-                               : "rotating over twice the L2, at least two sets");
-}
-
-static int add_facts(const struct bench_request *request, const struct machine *machine,
-                     struct environment *environment, struct err *err)
-{
-    char text[256];
-    if (machine_facts(machine, environment, err) != 0 ||
-        (request->gpu != NULL && gpu_facts(request->gpu, environment, err) != 0))
+    char text[64];
+    if (machine_facts(use->machine, environment, err) != 0 ||
+        kind->facts(use, environment, err) != 0)
         return -1;
-    int failed = request->gpu != NULL ? gpu_inputs(request, environment)
-                                      : cpu_inputs(request, machine, environment);
     snprintf(text, sizeof text, "%.3g ms", request->target_ns / 1e6);
-    failed |= environment_set(environment, "sample_target", text);
-    snprintf(text, sizeof text, "%.3g ns", tick_ns(request, machine));
+    int failed = environment_set(environment, "sample_target", text);
+    snprintf(text, sizeof text, "%.3g ns", kind->tick_ns(use));
     failed |= environment_set(environment, "clock_resolution", text);
     failed |= environment_set(environment, "sandbox",
                               request->sandboxed ? "bubblewrap" : "none");
@@ -163,15 +147,15 @@ static int check_exports(const struct bench_request *request, const struct bench
     return 0;
 }
 
-static int add_config(const struct bench_request *request, const struct machine *machine,
-                      size_t index, struct samples *samples, struct err *err)
+static int add_config(const struct bench_request *request, double tick_ns, size_t index,
+                      struct samples *samples, struct err *err)
 {
     const struct bench_config *bench = &request->configs[index];
     struct config_samples *config = samples_add(samples);
     if (config == NULL)
         return err_set(err, ERR_HOST, "out of memory for samples");
     config->config = bench->config;
-    config->clock_resolution_ns = tick_ns(request, machine);
+    config->clock_resolution_ns = tick_ns;
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         config->arms[arm] = bench->info[arm];
         config->arms[arm].present = bench->library[arm] != NULL;
@@ -184,17 +168,18 @@ int bench_begin(const struct bench_request *request, struct samples *out, struct
 {
     struct machine machine;
     struct samples samples = {0};
-    if (check_request(request, err) != 0)
+    const struct device_kind *kind;
+    if (check_request(request, &kind, err) != 0)
         return -1;
     machine_read(&machine);
+    const struct device_use use = use_of(request, &machine);
     snprintf(samples.device.slug, sizeof samples.device.slug, "%s", request->device);
-    snprintf(samples.device.name, sizeof samples.device.name, "%s",
-             request->gpu != NULL ? request->gpu->name : machine.cpu);
+    snprintf(samples.device.name, sizeof samples.device.name, "%s", kind->name(&use));
     if (request->others != NULL)
         memcpy(samples.others, request->others, sizeof samples.others);
-    int rc = add_facts(request, &machine, &samples.environment, err);
+    int rc = add_facts(request, kind, &use, &samples.environment, err);
     for (size_t i = 0; rc == 0 && i < request->config_count; i++)
-        rc = add_config(request, &machine, i, &samples, err);
+        rc = add_config(request, kind->tick_ns(&use), i, &samples, err);
     if (rc != 0) {
         samples_free(&samples);
         return -1;
@@ -517,7 +502,8 @@ int bench_replicate(const struct bench_request *request, const bool *want,
                     struct samples *samples, struct err *err)
 {
     struct machine machine;
-    if (check_request(request, err) != 0)
+    const struct device_kind *kind;
+    if (check_request(request, &kind, err) != 0)
         return -1;
     if (samples->count != request->config_count)
         return err_set(err, ERR_INTERNAL, "%zu configs in the samples, %zu in the request",

@@ -10,6 +10,7 @@
 #include "measure/build_internal.h"
 #include "measure/checkout.h"
 #include "measure/code.h"
+#include "measure/device/device.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -32,36 +33,6 @@ struct place {
 
 /* ---- what decides the bytes of a library ---- */
 
-/* The architecture a recipe compiles for, by the slug's front up to a `-` or its end; the
- * longest name wins by coming first. A hint in RATCHET_ARCH: the recipe may ignore it. */
-static const struct arch {
-    const char *slug;
-    const char *arch;
-} archs[] = {
-#if defined(__x86_64__)
-    {"cpu", "x86-64-v3"},
-#elif defined(__aarch64__)
-    {"cpu", "armv8.2-a"},
-#endif
-    {"nvidia-t4", "sm_75"},        {"nvidia-a100", "sm_80"},  {"nvidia-a30", "sm_80"},
-    {"nvidia-a10", "sm_86"},       {"nvidia-a10g", "sm_86"},  {"nvidia-a40", "sm_86"},
-    {"nvidia-rtx-a6000", "sm_86"}, {"nvidia-l4", "sm_89"},    {"nvidia-l40", "sm_89"},
-    {"nvidia-l40s", "sm_89"},      {"nvidia-h100", "sm_90"},  {"nvidia-h200", "sm_90"},
-    {"nvidia-h800", "sm_90"},      {"nvidia-gh200", "sm_90"}, {"nvidia-b200", "sm_100"},
-    {"nvidia-gb200", "sm_100"},
-};
-
-const char *build_arch(const char *device)
-{
-    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++) {
-        size_t len = strlen(archs[i].slug);
-        if (strncmp(device, archs[i].slug, len) == 0 &&
-            (device[len] == '\0' || device[len] == '-'))
-            return archs[i].arch;
-    }
-    return NULL;
-}
-
 /* "" where there is none: the toolchain cannot be told from another. */
 static int cache_key(const struct build_request *request, char key[FILE_SHA256_BYTES],
                      struct err *err)
@@ -75,7 +46,7 @@ static int cache_key(const struct build_request *request, char key[FILE_SHA256_B
     key[0] = '\0';
     if (toolchain.key[0] == '\0')
         return 0;
-    const char *arch = build_arch(request->device);
+    const char *arch = device_arch(request->device);
     const char *const parts[] = {BUILD_VERSION,    tree,
                                  request->command, request->output,
                                  request->device,  arch == NULL ? "" : arch,

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "measure/cgroup.h"
+#include "measure/device/device.h"
 #include "measure/sandbox.h"
 
 #include <errno.h>
@@ -167,14 +168,13 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
     const struct limits *limits = request->limits;
     char device[MODEL_NAME_BYTES + 32], arch[64];
     snprintf(device, sizeof device, "RATCHET_DEVICE=%s", request->device);
-    const char *known = build_arch(request->device);
+    const char *known = device_arch(request->device);
     snprintf(arch, sizeof arch, "RATCHET_ARCH=%s", known == NULL ? "" : known);
     const char *const env[] = {device, known == NULL ? NULL : arch, NULL};
     const char *const argv[] = {"/bin/sh",       "-c", build_script, "build", request->command,
                                 request->output, NULL};
     struct sandbox_bind bind = {.from = source, .to = "/run/source"};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
-                              .device = request->device,
                               .binds = &bind,
                               .bind_count = 1,
                               .argv = argv,

@@ -26,11 +26,6 @@ const struct nvml *gpu_device(const struct gpu *gpu, nvml_device *device)
     return nvml;
 }
 
-bool gpu_is_slug(const char *slug)
-{
-    return strncmp(slug, "nvidia-", 7) == 0;
-}
-
 /* "NVIDIA H100 80GB HBM3" makes nvidia-h100-80gb-hbm3, "Tesla T4" nvidia-t4. */
 static void slug_of(const char *name, char out[MODEL_NAME_BYTES])
 {

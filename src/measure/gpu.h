@@ -27,9 +27,6 @@ struct gpu {
 MUST_CHECK int gpu_find(const char *slug, const char *choice, struct gpu *out,
                         struct err *err);
 
-/* Is this slug a GPU's ("nvidia-…")? */
-bool gpu_is_slug(const char *slug);
-
 /* Facts under fixed names: gpu, gpu_id (a hash), compute_capability, driver, cuda, gpu_memory,
  * persistence, ecc, power_limit, clock_policy. What cannot be read is left out. */
 MUST_CHECK int gpu_facts(const struct gpu *gpu, struct environment *environment,

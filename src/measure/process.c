@@ -6,9 +6,10 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "measure/cost.h"
+#include "measure/device/device.h"
 #include "measure/session.h"
 #include "measure/turns.h"
-#include "peaks.h"
 
 #include "attention.h"
 
@@ -37,8 +38,8 @@ struct slot {
 
 struct process {
     const struct bench_request *request;
-    const struct machine *machine;
-    unsigned threads;
+    const struct device_kind *kind;
+    struct device_use use;
     struct process_config *configs;
     size_t count;
     const struct process_experiment *experiment; /* NULL: replicates */
@@ -46,7 +47,7 @@ struct process {
     size_t slot_count;
     char folder[FILE_PATH_BYTES];
     struct session *session;
-    unsigned long long l2_bytes, free_bytes; /* of a GPU, before any library; 0: not known */
+    unsigned long long free_bytes; /* of a GPU, before any library; 0: not known */
 };
 
 int process_random(uint64_t *out, struct err *err)
@@ -54,12 +55,6 @@ int process_random(uint64_t *out, struct err *err)
     if (getrandom(out, sizeof *out, 0) != (ssize_t)sizeof *out)
         return err_errno(err, ERR_HOST, errno, "getrandom");
     return 0;
-}
-
-unsigned process_threads(const struct bench_request *request, const struct machine *machine)
-{
-    unsigned threads = request->threads != 0 ? request->threads : machine->cores;
-    return threads < WIRE_THREADS_MAX ? threads : WIRE_THREADS_MAX;
 }
 
 /* ---- folder and slots ---- */
@@ -220,12 +215,12 @@ static int open_device(struct process *process, struct err *err)
     /* The harness gives up by itself a little before we do: it can say how far it came. */
     unsigned long long turn_ms = request->limits->turn_ms;
     struct line line;
-    enum talk talk = session_send(process->session, "open %u %llu%s", process->threads,
+    enum talk talk = session_send(process->session, "open %u %llu%s", process->use.threads,
                                   turn_ms - turn_ms / 10, cpus);
     if (talk == TALK_OK)
         talk = session_hear(process->session, LINE_OPENED, ARM_COUNT, &line);
     if (talk == TALK_OK) {
-        process->l2_bytes = line.numbers[0];
+        process->use.l2_bytes = line.numbers[0];
         process->free_bytes = line.numbers[1];
         return 0;
     }
@@ -342,37 +337,6 @@ static enum talk verify(struct process *process, struct process_config *config, 
 
 /* ---- memory ---- */
 
-static double elements(const struct problem *p, bool keys)
-{
-    return (double)p->batch * (keys ? p->heads_kv : p->heads) * (keys ? p->seq_k : p->seq_q) *
-           p->head_dim;
-}
-
-/* Bytes of one set of inputs, and of the outputs. */
-static double set_bytes(const struct problem *p)
-{
-    double size = p->dtype == DTYPE_FP32 ? 4.0 : 2.0;
-    return size * (elements(p, false) + 2.0 * elements(p, true));
-}
-
-static double output_bytes(const struct problem *p)
-{
-    double size = p->dtype == DTYPE_FP32 ? 4.0 : 2.0;
-    double rows = (double)p->batch * p->heads * p->seq_q;
-    return size * elements(p, false) + sizeof(float) * rows;
-}
-
-/* What all inputs are to fill together: twice the cache, where a GPU said how large that is. */
-static unsigned long long rotation_of(const struct process *process)
-{
-    char ignored[256];
-    if (process->request->gpu == NULL)
-        return machine_rotation(process->machine, process->threads,
-                                process->request->warm_inputs, ignored, sizeof ignored);
-    unsigned long long l2 = process->l2_bytes > 0 ? process->l2_bytes : 64ull << 20;
-    return process->request->warm_inputs ? 0 : 2 * l2;
-}
-
 /* A config that would take most of the device's memory is not tried: where it fails, others
  * on the same device could fail with it. */
 static bool fits(const struct process *process, struct process_config *config,
@@ -383,8 +347,9 @@ static bool fits(const struct process *process, struct process_config *config,
     double workspace = 0.0;
     for (int arm = 0; arm < ARM_COUNT; arm++)
         workspace = fmax(workspace, (double)config->peak_bytes[arm]); /* so far that alone */
-    double sets = rotation == 0 ? 1.0 : fmax(2.0, ceil((double)rotation / set_bytes(p)));
-    double need = sets * set_bytes(p) + output_bytes(p) + workspace;
+    double sets = rotation == 0 ? 1.0
+                                : fmax(2.0, ceil((double)rotation / cost_input_bytes(p)));
+    double need = sets * cost_input_bytes(p) + cost_output_bytes(p) + workspace;
     if (process->free_bytes == 0 || need <= share * (double)process->free_bytes)
         return true;
     char text[160];
@@ -399,43 +364,16 @@ static bool fits(const struct process *process, struct process_config *config,
 static bool allocate(struct process *process, struct process_config *config)
 {
     struct line line;
-    unsigned long long rotation = rotation_of(process);
+    unsigned long long rotation = process->kind->rotation(&process->use);
     if (!fits(process, config, rotation) ||
         ask(process, config, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu",
             rotation) != TALK_OK)
         return false;
-    double outputs = output_bytes(&config->bench->config.problem);
+    double outputs = cost_output_bytes(&config->bench->config.problem);
     for (int arm = 0; arm < ARM_COUNT; arm++)
         if (config->arms[arm])
             config->peak_bytes[arm] += line.numbers[1] + (unsigned long long)outputs;
     return true;
-}
-
-/* Operations of the two matrix products; a causal mask leaves some out. */
-static double operations(const struct problem *p)
-{
-    double pairs = 0.0;
-    for (int i = 0; i < p->seq_q; i++) {
-        double seen = (double)i + p->seq_k - p->seq_q + 1.0;
-        pairs += p->causal ? fmax(seen, 0.0) : (double)p->seq_k;
-    }
-    return 4.0 * p->batch * p->heads * p->head_dim * pairs;
-}
-
-/* Below this no time can be: max(operations / peak, (bytes - L2) / bandwidth), in ns. A GPU that
- * is not in the table of peaks has the largest in it. */
-static double floor_ns(const struct process *process, const struct problem *p)
-{
-    const struct gpu *gpu = process->request->gpu;
-    if (gpu == NULL)
-        return operations(p) / machine_peak_ops_per_ns(process->threads);
-    static const struct peaks above_all = {.dram_gb_s = 8000.0, .fp16_tflop_s = 2500.0};
-    const struct peaks *peaks = peaks_find(gpu->name, gpu->capability);
-    if (peaks == NULL)
-        peaks = &above_all;
-    double bytes = set_bytes(p) + output_bytes(p) - (double)process->l2_bytes;
-    return fmax(operations(p) / (1000.0 * peaks->fp16_tflop_s),
-                fmax(bytes, 0.0) / peaks->dram_gb_s);
 }
 
 /* How the turns ended, where they did not go through. */
@@ -528,7 +466,8 @@ static int time_arms(struct process *process, struct process_config *config,
     struct turns turns = {
         .session = process->session,
         .request = process->request,
-        .floor_ns = floor_ns(process, &config->bench->config.problem),
+        .kind = process->kind,
+        .floor_ns = process->kind->floor_ns(&process->use, &config->bench->config.problem),
     };
     enum arm first = ARM_HEAD;
     for (int i = ARM_COUNT - 1; i >= 0; i--)
@@ -627,18 +566,20 @@ static int run_all(struct process *process, struct err *err)
     return 0;
 }
 
-/* Is somebody else on the GPU, before a harness of ours is? The one before may take a moment
+/* Is somebody else on the device, before a harness of ours is? The one before may take a moment
  * to be gone. */
-static bool is_taken(const struct bench_request *request)
+static bool is_taken(const struct process *process)
 {
     enum { TRIES = 20, TRY_MS = 50 };
+    const struct bench_request *request = process->request;
     char text[MODEL_TEXT_BYTES], line[MODEL_TEXT_BYTES + 16];
-    if (request->gpu == NULL || !gpu_is_taken(request->gpu, text, sizeof text))
+    if (process->kind->is_taken == NULL ||
+        !process->kind->is_taken(request->gpu, text, sizeof text))
         return false;
     for (int i = 0; i < TRIES; i++) {
         const struct timespec pause = {.tv_nsec = TRY_MS * 1000000L};
         nanosleep(&pause, NULL);
-        if (!gpu_is_taken(request->gpu, text, sizeof text))
+        if (!process->kind->is_taken(request->gpu, text, sizeof text))
             return false;
     }
     snprintf(line, sizeof line, "shared: %s", text);
@@ -653,15 +594,19 @@ int process_run(const struct bench_request *request, const struct machine *machi
 {
     struct process process = {
         .request = request,
-        .machine = machine,
-        .threads = process_threads(request, machine),
+        .use = {.machine = machine,
+                .gpu = request->gpu,
+                .threads = machine_threads(machine, request->threads),
+                .warm_inputs = request->warm_inputs},
         .configs = configs,
         .count = count,
         .experiment = experiment,
     };
+    if (device_kind_get(request->device, request->gpu, &process.kind, err) != 0)
+        return -1;
     for (size_t i = 0; i < count; i++)
         configs[i].started = take_slots(&process, &configs[i]);
-    unsigned marks = is_taken(request) ? MARK_SHARED : 0;
+    unsigned marks = is_taken(&process) ? MARK_SHARED : 0;
     int rc = run_all(&process, err);
     session_end(process.session);
     for (size_t i = 0; i < count; i++) {

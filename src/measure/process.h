@@ -65,8 +65,6 @@ MUST_CHECK int process_run(const struct bench_request *request, const struct mac
                            struct process_config *configs, size_t count,
                            const struct process_experiment *experiment, struct err *err);
 
-unsigned process_threads(const struct bench_request *request, const struct machine *machine);
-
 /* 64 random bits from the kernel; each seed is fresh, so that no seed tells another. */
 MUST_CHECK int process_random(uint64_t *out, struct err *err);
 

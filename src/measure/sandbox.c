@@ -209,38 +209,10 @@ static const char *const env_always[][2] = {
     {"SOURCE_DATE_EPOCH", "315532800"}, /* 1980: the oldest date every format can hold */
 };
 
-/* What a bench needs on top, by the front of the device's slug; what the host lacks is left
- * out. The driver's libraries are where a distribution puts them, or in a folder of their own,
- * which a container's linker cache may not know. CUPTI is for `ratchet study`. */
-static const struct device_needs {
-    const char *prefix;
-    const char *nodes[3];
-    const char *numbered; /* front of the nodes of which there is one for each device */
-    const char *folders[5];
-    const char *library; /* of the driver: where only a folder of these has it… */
-    bool sys;
-    bool address_space_unlimited; /* CUDA reserves far more than it uses */
-} device_table[] = {
-    {"nvidia-",
-     {"/dev/nvidiactl", "/dev/nvidia-uvm", NULL},
-     "/dev/nvidia",
-     {"/usr/local/cuda/lib64", "/usr/local/cuda/extras/CUPTI/lib64", "/usr/local/nvidia/lib64",
-      "/usr/lib64/nvidia", NULL},
-     "libcuda.so.1",
-     true,
-     true},
-};
-
 static const struct device_needs *needs_of(const struct sandbox *sandbox)
 {
-    if (sandbox->kind != SANDBOX_BENCH || sandbox->device == NULL)
-        return NULL;
-    for (size_t i = 0; i < sizeof device_table / sizeof *device_table; i++) {
-        const char *prefix = device_table[i].prefix;
-        if (strncmp(sandbox->device, prefix, strlen(prefix)) == 0)
-            return &device_table[i];
-    }
-    return NULL;
+    return sandbox->kind == SANDBOX_BENCH && sandbox->device != NULL ? sandbox->device->needs
+                                                                     : NULL;
 }
 
 static void add_host_path(struct words *words, const char *path)
@@ -594,7 +566,7 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         return -1;
 
     bool other = changes_user(sandbox);
-    const struct device_needs *needs = needs_of(sandbox);
+    const struct device_kind *device = sandbox->device;
     *spec = (struct proc_spec){
         .argv = (const char *const *)command->words.items,
         .envp = no_environment,
@@ -604,7 +576,7 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         .limits = sandbox->limits,
     };
     spec->limits.processes = 0; /* prlimit does it inside */
-    if (needs != NULL && needs->address_space_unlimited)
+    if (sandbox->kind == SANDBOX_BENCH && device != NULL && device->reserves_memory)
         spec->limits.memory_bytes = 0;
     if (spec->limits.open_files == 0)
         spec->limits.open_files = SANDBOX_OPEN_FILES;

@@ -107,7 +107,6 @@ int sandbox_probe(uid_t uid, gid_t gid, struct err *err)
 {
     const char *const argv[] = {"/bin/sh", "-c", probe_script, NULL};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
-                              .device = "cpu",
                               .argv = argv,
                               .cwd = "/",
                               .uid = uid,

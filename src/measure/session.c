@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "measure/gpu.h"
+#include "measure/device/device.h"
 #include "measure/sandbox.h"
 
 #include <signal.h>
@@ -161,46 +161,20 @@ enum talk session_hear(struct session *session, enum line_kind want, enum arm ar
 
 /* ---- start and end ---- */
 
-/* A sanitised harness reserves terabytes of address space; CUDA's driver makes files in
- * memory. */
-static struct proc_limits limits_of(const struct bench_request *request)
+/* A sanitised harness reserves terabytes of address space. */
+static struct proc_limits limits_of(const struct bench_request *request,
+                                    const struct device_kind *kind)
 {
-    bool cuda = gpu_is_slug(request->device);
+    bool any = SANITIZED || kind->reserves_memory;
     return (struct proc_limits){
-        .memory_bytes = SANITIZED || cuda ? 0 : request->limits->bench_memory,
-        .file_bytes = cuda ? 0 : 1,
+        .memory_bytes = any ? 0 : request->limits->bench_memory,
+        .file_bytes = kind->makes_files ? 0 : 1,
         .processes = (unsigned)request->limits->bench_processes,
     };
 }
 
-/* As the harness calls it. */
-static const char *device_kind(const struct bench_request *request)
-{
-    return gpu_is_slug(request->device) ? "cuda" : "cpu";
-}
-
-/* The GPU of this lane and no other; and no cache of compiled kernels from earlier runs. */
-struct variables {
-    char visible[128];
-    const char *list[4];
-};
-
-static const char *const *variables_of(const struct bench_request *request,
-                                       struct variables *variables)
-{
-    size_t count = 0;
-    *variables = (struct variables){.list = {NULL}};
-    if (request->gpu != NULL) {
-        snprintf(variables->visible, sizeof variables->visible, "CUDA_VISIBLE_DEVICES=%s",
-                 request->gpu->uuid);
-        variables->list[count++] = variables->visible;
-        variables->list[count++] = "CUDA_CACHE_DISABLE=1";
-    }
-    return variables->list;
-}
-
 static int start_sandboxed(struct session *session, const struct bench_request *request,
-                           const char *folder, struct err *err)
+                           const struct device_kind *kind, const char *folder, struct err *err)
 {
     struct sandbox_bind binds[1 + SANDBOX_EXPOSED_MAX] = {{.from = folder, .to = "/bench"}};
     if (request->expose_count > SANDBOX_EXPOSED_MAX)
@@ -208,20 +182,21 @@ static int start_sandboxed(struct session *session, const struct bench_request *
                        SANDBOX_EXPOSED_MAX);
     for (size_t i = 0; i < request->expose_count; i++)
         binds[1 + i] = request->expose[i];
-    const char *const argv[] = {"/bench/" SESSION_PROGRAM, device_kind(request), NULL};
-    struct variables variables;
+    const char *const argv[] = {"/bench/" SESSION_PROGRAM, kind->harness, NULL};
+    struct device_variables variables;
+    kind->set_variables(request->gpu, &variables);
     const struct sandbox sandbox = {
         .kind = SANDBOX_BENCH,
-        .device = request->device,
+        .device = kind,
         .gpu = request->gpu,
         .binds = binds,
         .bind_count = 1 + request->expose_count,
         .argv = argv,
-        .env = variables_of(request, &variables),
+        .env = variables.list,
         .cwd = "/bench",
         .uid = request->uid,
         .gid = request->gid,
-        .limits = limits_of(request),
+        .limits = limits_of(request, kind),
     };
     struct proc_spec spec;
     if (sandbox_command(&sandbox, &session->command, &spec, err) != 0)
@@ -230,21 +205,22 @@ static int start_sandboxed(struct session *session, const struct bench_request *
 }
 
 static int start_bare(struct session *session, const struct bench_request *request,
-                      const char *folder, struct err *err)
+                      const struct device_kind *kind, const char *folder, struct err *err)
 {
     char program[FILE_PATH_BYTES];
-    struct variables variables;
+    struct device_variables variables;
+    kind->set_variables(request->gpu, &variables);
     if (file_path(program, err, "%s/%s", folder, SESSION_PROGRAM) != 0)
         return -1;
-    const char *const argv[] = {program, device_kind(request), NULL};
+    const char *const argv[] = {program, kind->harness, NULL};
     struct proc_spec spec = {
         .argv = argv,
         .cwd = folder,
-        .envp = variables_of(request, &variables),
+        .envp = variables.list,
         .stdin_fd = -1,
         .uid = (uid_t)-1,
         .gid = (gid_t)-1,
-        .limits = limits_of(request),
+        .limits = limits_of(request, kind),
     };
     spec.limits.processes = 0; /* would count every process of this user */
     return proc_start(&spec, STDERR_BYTES, &session->child, err);
@@ -276,13 +252,16 @@ static int greet(struct session *session, const struct bench_request *request, s
 int session_start(const struct bench_request *request, const char *folder, uint64_t wall_ms,
                   struct session **out, struct err *err)
 {
+    const struct device_kind *kind;
+    if (device_kind_get(request->device, request->gpu, &kind, err) != 0)
+        return -1;
     struct session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return err_set(err, ERR_HOST, "out of memory for a session");
     session->turn_ms = request->limits->turn_ms;
     session->deadline_ns = proc_now_ns() + wall_ms * 1000000u;
-    if ((request->sandboxed ? start_sandboxed(session, request, folder, err)
-                            : start_bare(session, request, folder, err)) != 0 ||
+    if ((request->sandboxed ? start_sandboxed(session, request, kind, folder, err)
+                            : start_bare(session, request, kind, folder, err)) != 0 ||
         greet(session, request, err) != 0) {
         session_end(session);
         return -1;

@@ -147,12 +147,12 @@ static unsigned long long shortest_ns(const struct turns *turns, const struct tu
 static unsigned long long borne(const struct turns *turns, unsigned long long ns,
                                 unsigned long long shortest)
 {
-    return turns->request->gpu != NULL || ns < shortest ? 0 : ns / shortest - 1;
+    return !turns->kind->disturbed_by_time || ns < shortest ? 0 : ns / shortest - 1;
 }
 
 static void mark_disturbed(const struct turns *turns, struct turn *turn)
 {
-    unsigned mark = turns->request->gpu != NULL ? MARK_STARVED : MARK_PREEMPTED;
+    unsigned mark = turns->kind->disturbed_mark;
     unsigned long long shortest = shortest_ns(turns, turn);
     for (size_t i = 0; i < turn->count; i++) {
         if (turn->disturbed[i] <= borne(turns, turn->total_ns[i], shortest))

@@ -4,7 +4,8 @@
 #ifndef RATCHET_MEASURE_TURNS_H
 #define RATCHET_MEASURE_TURNS_H
 
-#include "measure/machine.h"
+#include "measure/device/device.h"
+#include "measure/device/witness.h"
 #include "measure/process.h"
 #include "measure/session.h"
 
@@ -17,6 +18,7 @@ struct turns_entry {
 struct turns {
     struct session *session;
     const struct bench_request *request;
+    const struct device_kind *kind;
     struct witness *witness; /* turns_take's own */
     struct turns_entry entries[PROCESS_ENTRIES_MAX];
     size_t count;

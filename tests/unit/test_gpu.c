@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "measure/machine.h"
+#include "measure/device/witness.h"
 #include "tests/tap.h"
 
 #include <dlfcn.h>
@@ -116,7 +116,7 @@ static void test_find(void)
     play("minor 0\n");
     write_text("record", "name 0 NVIDIA H200\ngpus 0 1\n");
     refused("nvidia-h200", NULL, "NVML: read a GPU: Not Supported");
-    OK(gpu_is_slug("nvidia-l4") && !gpu_is_slug("cpu") && !gpu_is_slug("nvidia"));
+    OK(device_is_gpu("nvidia-l4") && !device_is_gpu("cpu") && !device_is_gpu("nvidia"));
 }
 
 static const char *fact(const struct environment *environment, const char *name)
