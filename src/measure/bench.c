@@ -433,9 +433,7 @@ static int digest(struct round *round, size_t i, struct process_config *ran, boo
         *moved = true;
         return 0;
     }
-    bool troubled = false;
-    for (int arm = 0; arm <= ARM_COUNT; arm++)
-        troubled |= ran->trouble[arm].kind != TROUBLE_NONE;
+    bool troubled = trouble_any(ran->trouble);
     if (!ran->started || (!ran->done && !troubled))
         return 0;
     *moved = true;

@@ -4,6 +4,7 @@
 #include "measure/turns.h"
 
 #include "base/proc.h"
+#include "measure/draw.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,10 +23,10 @@ static const unsigned long long audit_slack_ns = 1000000;
 
 /* One turn as it was answered. */
 struct turn {
-    size_t order[PROCESS_ENTRIES_MAX]; /* which entry comes when */
+    size_t order[TURNS_ENTRIES_MAX]; /* which entry comes when */
     size_t count;
-    unsigned long long total_ns[PROCESS_ENTRIES_MAX];  /* in that order */
-    unsigned long long disturbed[PROCESS_ENTRIES_MAX]; /* as the harness says: see wire.h */
+    unsigned long long total_ns[TURNS_ENTRIES_MAX];  /* in that order */
+    unsigned long long disturbed[TURNS_ENTRIES_MAX]; /* as the harness says: see wire.h */
     unsigned long long sum_ns;
     unsigned long long wall_ns; /* by our clock, from the command to `done` */
     unsigned marks;
@@ -35,7 +36,7 @@ struct turn {
 
 /* The turns that did not count. */
 struct spoiled {
-    struct series entries[PROCESS_ENTRIES_MAX]; /* owned */
+    struct series entries[TURNS_ENTRIES_MAX]; /* owned */
     unsigned marks;
     unsigned times[MARK_BITS][ARM_COUNT]; /* turns with a mark while the arm was at work */
 };
@@ -58,7 +59,7 @@ static enum arm arm_at(const struct turns *turns, const struct turn *turn, size_
 
 static enum talk send_turn(const struct turns *turns, const struct turn *turn, uint64_t seed)
 {
-    char names[PROCESS_ENTRIES_MAX * 32 + 1];
+    char names[TURNS_ENTRIES_MAX * 32 + 1];
     size_t used = 0;
     for (size_t i = 0; i < turn->count; i++) {
         used += (size_t)snprintf(names + used, sizeof names - used, " %s",
@@ -166,7 +167,7 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
                      struct err *err)
 {
     uint64_t seed;
-    if (process_random(&seed, err) != 0)
+    if (draw_bits(&seed, err) != 0)
         return -1;
     if (turn->watched)
         witness_begin(turns->witness, arm_at(turns, turn, 0));
@@ -232,7 +233,7 @@ static void name_arms(const struct spoiled *spoiled, struct turns_marks *marks)
 static int keep_spoiled(const struct spoiled *spoiled, struct series *out,
                         struct turns_marks *marks, struct err *err)
 {
-    for (size_t entry = 0; entry < PROCESS_ENTRIES_MAX; entry++)
+    for (size_t entry = 0; entry < TURNS_ENTRIES_MAX; entry++)
         for (size_t i = 0; i < spoiled->entries[entry].count; i++)
             if (series_add(&out[entry], spoiled->entries[entry].ns[i]) != 0)
                 return err_set(err, ERR_HOST, "out of memory for samples");
@@ -252,7 +253,7 @@ static int take_planned(const struct turns *turns, struct series *out,
     for (unsigned i = 0; i < request->warmup + budget && clean < request->samples; i++) {
         struct turn turn = {.count = turns->count, .watched = i >= request->warmup};
         uint64_t bits;
-        if (process_random(&bits, err) != 0)
+        if (draw_bits(&bits, err) != 0)
             return -1;
         for (size_t entry = 0; entry < turns->count; entry++)
             turn.order[entry] = entry;
@@ -356,7 +357,7 @@ int turns_take(const struct turns *given, struct series *out, struct turns_marks
     witness_close(&turns.witness, turns.request->watch);
     if (rc == 0)
         rc = audit_all(&turns, out, marks, end, err);
-    for (size_t i = 0; i < PROCESS_ENTRIES_MAX; i++)
+    for (size_t i = 0; i < TURNS_ENTRIES_MAX; i++)
         free(spoiled.entries[i].ns);
     return rc;
 }

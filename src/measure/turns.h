@@ -4,10 +4,12 @@
 #ifndef RATCHET_MEASURE_TURNS_H
 #define RATCHET_MEASURE_TURNS_H
 
+#include "measure/bench.h"
 #include "measure/device/device.h"
 #include "measure/device/witness.h"
-#include "measure/process.h"
 #include "measure/session.h"
+
+enum { TURNS_ENTRIES_MAX = 16 };
 
 /* One sample of a turn: of which arm, and how much longer the device is kept busy in it. */
 struct turns_entry {
@@ -20,7 +22,7 @@ struct turns {
     const struct bench_request *request;
     const struct device_kind *kind;
     struct witness *witness; /* turns_take's own */
-    struct turns_entry entries[PROCESS_ENTRIES_MAX];
+    struct turns_entry entries[TURNS_ENTRIES_MAX];
     size_t count;
     bool delays;                 /* entries have delays, 0 included: all pay for that */
     bool audits;                 /* the arms may be a stranger's */
