@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the way from a commit to a kernel library of our own: cache key, sources, and the
  * last look at what a build gave. The build itself is build_run.c's, what a library may export
- * code.c's, the cache build_cache.c's. */
+ * code_exports.c's, the cache build_cache.c's. */
 #include "measure/build.h"
 
 #include "base/file.h"
@@ -13,7 +13,6 @@
 #include "measure/device/device.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,20 +76,6 @@ static int check_output(const char *output, struct err *err)
     if (ok)
         return 0;
     return err_set(err, ERR_INPUT, "build output `%s` is not a path inside the tree", output);
-}
-
-int build_fail(struct build_result *result, const char *format, ...)
-{
-    struct err line;
-    va_list args;
-    va_start(args, format);
-    char text[sizeof result->failure];
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    err_set(&line, ERR_INPUT, "%s", text); /* control characters out */
-    snprintf(result->failure, sizeof result->failure, "%.*s", (int)sizeof result->failure - 1,
-             line.text);
-    return 0;
 }
 
 /* Text of an error about our copy, with the path that the recipe's author knows. */

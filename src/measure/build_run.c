@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -199,6 +200,20 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
 }
 
 /* ---- what came of it ---- */
+
+int build_fail(struct build_result *result, const char *format, ...)
+{
+    struct err line;
+    va_list args;
+    va_start(args, format);
+    char text[sizeof result->failure];
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    err_set(&line, ERR_INPUT, "%s", text); /* control characters out */
+    snprintf(result->failure, sizeof result->failure, "%.*s", (int)sizeof result->failure - 1,
+             line.text);
+    return 0;
+}
 
 static int out_of_memory(const struct run *run, struct build_result *result)
 {
