@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One fresh harness process: copies and loads the libraries, and takes one replicate of each
- * of some configs. Says what each arm did; bench.c makes faults of it. */
+ * of some configs. Says what each arm did; bench_fault.c makes faults of it. */
 #ifndef RATCHET_MEASURE_PROCESS_H
 #define RATCHET_MEASURE_PROCESS_H
 

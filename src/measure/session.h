@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One conversation with one harness process: its folder of copies, its sandbox, its limits,
  * one command and its answer at a time. Tells the end of a process by its cause; whose fault
- * that is, bench.c decides. */
+ * that is, bench_fault.c decides. */
 #ifndef RATCHET_MEASURE_SESSION_H
 #define RATCHET_MEASURE_SESSION_H
 

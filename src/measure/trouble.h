@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What went wrong in a harness process, and with which arm. Whose fault that is, bench.c says. */
+/* What went wrong in a harness process, and with which arm. Whose fault that is, bench_fault.c says. */
 #ifndef RATCHET_MEASURE_TROUBLE_H
 #define RATCHET_MEASURE_TROUBLE_H
 
