@@ -2,22 +2,17 @@
 /* Owns the bubblewrap command line: what a stranger's code sees, as tables that end up in
  * one argument vector. Does not start jobs (base/proc does) and knows neither builds nor
  * benches beyond the two kinds. What to say when there is none is sandbox_probe.c's. */
-#include "measure/sandbox.h"
+#include "measure/sandbox_internal.h"
 
 #include "base/buf.h"
 #include "base/file.h"
 
-#include <errno.h>
 #include <glob.h>
-#include <limits.h>
-#include <pthread.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 /* Bytes of each of a bench's /tmp, HOME and /dev/shm, and of a build's /dev/shm: they live in
@@ -86,74 +81,6 @@ void sandbox_free(struct sandbox_command **command)
     free((*command)->words.items);
     free(*command);
     *command = NULL;
-}
-
-/* ---- the host's programs ---- */
-
-/* Look a program up on PATH, as the daemon's own environment has it. */
-static bool find_program(const char *name, char out[FILE_PATH_BYTES])
-{
-    const char *path = getenv("PATH");
-    if (path == NULL)
-        path = "/usr/bin:/bin";
-    while (*path != '\0') {
-        size_t len = strcspn(path, ":");
-        if (len > 0 && path[0] == '/' &&
-            file_path(out, NULL, "%.*s/%s", (int)len, path, name) == 0 &&
-            access(out, X_OK) == 0)
-            return true;
-        path += len + (path[len] == ':');
-    }
-    return false;
-}
-
-/* Options that not every bubblewrap has. Debian 12 and Ubuntu 24.04 have both. */
-struct features {
-    bool asked;
-    bool disable_userns;
-    bool size;
-};
-
-static int read_features(const char *bwrap, struct features *features, struct err *err)
-{
-    struct buf help __attribute__((cleanup(buf_free)));
-    buf_init(&help, 64 << 10);
-    const char *const argv[] = {bwrap, "--help", NULL};
-    struct proc_spec spec = {.argv = argv,
-                             .stdin_fd = -1,
-                             .uid = (uid_t)-1,
-                             .gid = (gid_t)-1,
-                             .limits = {.wall_ms = 20000}};
-    struct proc_result result;
-    if (proc_run(&spec, &help, &result, err) != 0)
-        return -1;
-    if (strstr(help.data, "--unshare-all") == NULL)
-        return err_set(err, ERR_HOST, "`%s` is not bubblewrap: it has no `--unshare-all`",
-                       bwrap);
-    features->disable_userns = strstr(help.data, "--disable-userns") != NULL;
-    features->size = strstr(help.data, "--size") != NULL;
-    features->asked = true;
-    return 0;
-}
-
-static int bwrap_features(const char *bwrap, struct features *out, struct err *err)
-{
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct features known;
-    pthread_mutex_lock(&lock);
-    int rc = known.asked ? 0 : read_features(bwrap, &known, err);
-    if (rc == 0)
-        *out = known;
-    pthread_mutex_unlock(&lock);
-    return rc;
-}
-
-bool sandbox_bounds_disk(void)
-{
-    char bwrap[FILE_PATH_BYTES];
-    struct features features = {0};
-    return find_program("bwrap", bwrap) && bwrap_features(bwrap, &features, NULL) == 0 &&
-           features.size;
 }
 
 /* ---- what is inside ---- */
@@ -310,12 +237,12 @@ static void add_library_path(struct words *words, const struct device_needs *nee
     }
 }
 
-static void add_one_tmpfs(struct words *words, const struct features *features,
+static void add_one_tmpfs(struct words *words, const struct sandbox_tools *tools,
                           const char *place, unsigned long long bytes)
 {
     char text[32];
     snprintf(text, sizeof text, "%llu", bytes);
-    if (features->size) {
+    if (tools->size) {
         words_add(words, "--size");
         words_add(words, text);
     }
@@ -327,30 +254,30 @@ static void add_one_tmpfs(struct words *words, const struct features *features,
  * bind a folder of one tmpfs to several places, so the places are links. (/dev/shm cannot be
  * one, for bubblewrap makes the folder.) Empty files are bounded by the kernel's own number for
  * a tmpfs, at 1 KiB each an eighth of the memory, and by a memory cgroup where there is one. */
-static void add_build_tmpfs(struct words *words, const struct features *features,
+static void add_build_tmpfs(struct words *words, const struct sandbox_tools *tools,
                             unsigned long long bytes)
 {
     static const char *const folders[][2] = {
         {"/build/src", "/src"}, {"/build/tmp", "/tmp"}, {"/build/home", "/home"}};
-    add_one_tmpfs(words, features, "/build", bytes == 0 ? SANDBOX_TMP_BYTES : bytes);
+    add_one_tmpfs(words, tools, "/build", bytes == 0 ? SANDBOX_TMP_BYTES : bytes);
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         words_add(words, "--dir");
         words_add(words, folders[i][0]);
         words_add3(words, "--symlink", folders[i][0], folders[i][1]);
     }
-    add_one_tmpfs(words, features, "/dev/shm", SANDBOX_SHM_BYTES);
+    add_one_tmpfs(words, tools, "/dev/shm", SANDBOX_SHM_BYTES);
 }
 
-static void add_tmpfs(struct words *words, const struct features *features,
+static void add_tmpfs(struct words *words, const struct sandbox_tools *tools,
                       const struct sandbox *sandbox)
 {
     static const char *const places[] = {"/tmp", "/home", "/dev/shm"};
     if (sandbox->kind == SANDBOX_BUILD) {
-        add_build_tmpfs(words, features, sandbox->disk_bytes);
+        add_build_tmpfs(words, tools, sandbox->disk_bytes);
         return;
     }
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        add_one_tmpfs(words, features, places[i], SANDBOX_TMP_BYTES);
+        add_one_tmpfs(words, tools, places[i], SANDBOX_TMP_BYTES);
 }
 
 static int add_environment(struct words *words, const char *const *env, struct err *err)
@@ -372,124 +299,6 @@ static int add_environment(struct words *words, const char *const *env, struct e
     return 0;
 }
 
-/* ---- folders that the command line exposes ---- */
-
-/* Within these nothing can be exposed, nor a folder that one of them lies in… */
-static const char *const kept_out[] = {
-    "/proc",     "/sys",           "/dev",         "/run",         "/etc",
-    "/bench",    "/boot",          "/bin",         "/sbin",        "/usr/bin",
-    "/usr/sbin", "/usr/local/bin", "/usr/lib/gcc", "/usr/libexec", "/usr/include"};
-/* …and these are more than a folder of libraries. */
-static const char *const too_much[] = {"/",    "/home",    "/root", "/tmp",
-                                       "/var", "/var/lib", "/opt",  "/mnt"};
-
-static bool may_expose(const char *path)
-{
-    for (size_t i = 0; i < sizeof kept_out / sizeof *kept_out; i++)
-        if (file_is_at_or_below(path, kept_out[i]) || file_is_at_or_below(kept_out[i], path))
-            return false;
-    for (size_t i = 0; i < sizeof too_much / sizeof *too_much; i++)
-        if (strcmp(path, too_much[i]) == 0)
-            return false;
-    return true;
-}
-
-/* A path that is not as short as can be could pass for another one. */
-static bool is_plain(const char *path)
-{
-    size_t len = strlen(path);
-    return path[0] == '/' && strstr(path, "//") == NULL && strstr(path, "/./") == NULL &&
-           strstr(path, "/../") == NULL && len > 1 && path[len - 1] != '/' &&
-           path[len - 1] != '.' && len < FILE_PATH_BYTES;
-}
-
-int sandbox_expose(const char *dir, char *real, struct sandbox_bind *out, struct err *err)
-{
-    char found[PATH_MAX];
-    struct stat st;
-    if (!is_plain(dir))
-        return err_set(
-            err, ERR_INPUT,
-            "expected the absolute path of a folder, without `..`, `.` and a slash at"
-            " its end, not `%s`",
-            dir);
-    if (realpath(dir, found) == NULL || stat(found, &st) != 0)
-        return err_errno(err, ERR_INPUT, errno, "`%s`", dir);
-    if (!S_ISDIR(st.st_mode))
-        return err_set(err, ERR_INPUT, "`%s` is not a folder", dir);
-    if (!may_expose(dir) || !may_expose(found))
-        return err_set(err, ERR_INPUT, "`%s` may not be seen from inside the sandbox", dir);
-    snprintf(real, FILE_PATH_BYTES, "%s", found);
-    *out = (struct sandbox_bind){.from = real, .to = dir, .writable = 0};
-    return 0;
-}
-
-/* ---- who runs it, and can they reach the files? ---- */
-
-static bool changes_user(const struct sandbox *sandbox)
-{
-    return sandbox->uid != (uid_t)-1 && sandbox->uid != geteuid();
-}
-
-/* May this user, with no other groups, pass through the folder? Where an access list says
- * more than the mode bits do, bubblewrap finds out. */
-static bool may_search(const char *folder, uid_t uid, gid_t gid)
-{
-    struct stat st;
-    if (stat(folder, &st) < 0)
-        return false;
-    mode_t bit = st.st_uid == uid ? S_IXUSR : st.st_gid == gid ? S_IXGRP : S_IXOTH;
-    return (st.st_mode & bit) != 0 || getxattr(folder, "system.posix_acl_access", NULL, 0) > 0;
-}
-
-static int refuse_unreachable(const char *path, uid_t uid, struct err *err)
-{
-    char name[64];
-    char bytes[4096];
-    struct passwd entry, *found = NULL;
-    if (getpwuid_r(uid, &entry, bytes, sizeof bytes, &found) != 0 || found == NULL)
-        snprintf(name, sizeof name, "%lu", (unsigned long)uid);
-    else
-        snprintf(name, sizeof name, "%s", found->pw_name);
-    return err_set(err, ERR_HOST, "user %s cannot reach `%s`; put [daemon] state elsewhere",
-                   name, path);
-}
-
-static int check_reach(const char *from, uid_t uid, gid_t gid, struct err *err)
-{
-    char real[FILE_PATH_BYTES];
-    if (realpath(from, real) == NULL)
-        return err_errno(err, ERR_HOST, errno, "sandbox: `%s`", from);
-    struct stat st;
-    if (stat(real, &st) < 0)
-        return err_errno(err, ERR_HOST, errno, "sandbox: `%s`", from);
-    size_t len = strlen(real);
-    for (size_t i = 1; i <= len; i++) {
-        if (real[i] != '/' && !(i == len && S_ISDIR(st.st_mode)))
-            continue;
-        char kept = real[i];
-        real[i] = '\0';
-        if (!may_search(real, uid, gid))
-            return refuse_unreachable(real, uid, err);
-        real[i] = kept;
-    }
-    return 0;
-}
-
-static int check_user(const struct sandbox *sandbox, struct err *err)
-{
-    if (!changes_user(sandbox))
-        return 0;
-    if (geteuid() != 0)
-        return err_set(err, ERR_HOST,
-                       "only root can start a sandbox as user %lu; we are user %lu",
-                       (unsigned long)sandbox->uid, (unsigned long)geteuid());
-    for (size_t i = 0; i < sandbox->bind_count && sandbox->uid != 0; i++)
-        if (check_reach(sandbox->binds[i].from, sandbox->uid, sandbox->gid, err) != 0)
-            return -1;
-    return 0;
-}
-
 /* ---- the command ---- */
 
 /* The number of processes is limited inside, in the new user namespace, where only the
@@ -504,22 +313,19 @@ static void add_limits(struct words *words, const struct sandbox *sandbox)
     words_add3(words, SANDBOX_PRLIMIT, text, "--");
 }
 
-static int add_all(struct words *words, const struct sandbox *sandbox, const char *bwrap,
-                   const char *prlimit, struct err *err)
+static int add_all(struct words *words, const struct sandbox *sandbox,
+                   const struct sandbox_tools *tools, struct err *err)
 {
-    struct features features = {0};
-    if (bwrap_features(bwrap, &features, err) != 0)
-        return -1;
-    words_add(words, bwrap);
+    words_add(words, tools->bwrap);
     words_add_all(words, args_always);
-    if (features.disable_userns)
+    if (tools->disable_userns)
         words_add(words, "--disable-userns");
     add_root(words, sandbox->kind);
     const struct device_needs *needs = needs_of(sandbox);
     if (needs != NULL)
         add_device(words, needs, sandbox->gpu);
-    add_tmpfs(words, &features, sandbox);
-    words_add3(words, "--ro-bind", prlimit, SANDBOX_PRLIMIT);
+    add_tmpfs(words, tools, sandbox);
+    words_add3(words, "--ro-bind", tools->prlimit, SANDBOX_PRLIMIT);
     for (size_t i = 0; i < sandbox->bind_count; i++)
         words_add3(words, sandbox->binds[i].writable ? "--bind" : "--ro-bind",
                    sandbox->binds[i].from, sandbox->binds[i].to);
@@ -539,33 +345,21 @@ static int add_all(struct words *words, const struct sandbox *sandbox, const cha
     return 0;
 }
 
-static int find_tools(char bwrap[FILE_PATH_BYTES], char prlimit[FILE_PATH_BYTES],
-                      struct err *err)
-{
-    if (!find_program("bwrap", bwrap))
-        return err_set(err, ERR_HOST,
-                       "no sandbox: `bwrap` is not on PATH; install bubblewrap");
-    if (!find_program("prlimit", prlimit))
-        return err_set(err, ERR_HOST,
-                       "no sandbox: `prlimit` is not on PATH; install util-linux");
-    return 0;
-}
-
 int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
                     struct proc_spec *spec, struct err *err)
 {
     static const char *const no_environment[] = {NULL};
-    char bwrap[FILE_PATH_BYTES], prlimit[FILE_PATH_BYTES];
-    if (find_tools(bwrap, prlimit, err) != 0 || check_user(sandbox, err) != 0)
+    struct sandbox_tools tools;
+    if (sandbox_find_tools(&tools, err) != 0 || sandbox_check_user(sandbox, err) != 0)
         return -1;
     struct sandbox_command *command
         __attribute__((cleanup(sandbox_free))) = calloc(1, sizeof *command);
     if (command == NULL)
         return err_set(err, ERR_HOST, "sandbox: out of memory");
-    if (add_all(&command->words, sandbox, bwrap, prlimit, err) != 0)
+    if (add_all(&command->words, sandbox, &tools, err) != 0)
         return -1;
 
-    bool other = changes_user(sandbox);
+    bool other = sandbox_changes_user(sandbox);
     const struct device_kind *device = sandbox->device;
     *spec = (struct proc_spec){
         .argv = (const char *const *)command->words.items,
