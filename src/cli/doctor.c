@@ -155,7 +155,7 @@ static int try_persistence(const struct gpu *gpu, struct err *err)
 static int try_alone(const struct gpu *gpu, struct err *err)
 {
     char text[256];
-    if (!gpu_is_taken(gpu, text, sizeof text))
+    if (!gpu_is_in_use(gpu, text, sizeof text))
         return 0;
     return err_set(err, ERR_HOST, "%s: what is measured beside them is marked `shared`", text);
 }
@@ -183,13 +183,13 @@ static int open_inside(const struct host *host, const struct host_device *device
         return err_errno(err, ERR_HOST, errno, "chmod `%s`", folder);
     if (session_start(&request, folder, OPEN_MS, &session, err) != 0)
         return -1;
-    enum talk talk = session_send(session, "open 1 %d", OPEN_MS);
-    if (talk == TALK_OK)
-        talk = session_hear(session, LINE_OPENED, ARM_COUNT, &line);
-    int result = talk == TALK_OK
+    enum reply reply = session_send(session, "open 1 %d", OPEN_MS);
+    if (reply == REPLY_OK)
+        reply = session_receive(session, LINE_OPENED, ARM_COUNT, &line);
+    int result = reply == REPLY_OK
                      ? 0
                      : err_set(err, ERR_HOST, "%s",
-                               talk == TALK_FAILED ? line.text : session_text(session));
+                               reply == REPLY_FAILED ? line.text : session_text(session));
     session_end(session);
     return result;
 }

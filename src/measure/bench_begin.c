@@ -72,7 +72,7 @@ static int check_exports(const struct bench_request *request, const struct bench
                 *err = why;
             return -1;
         }
-        /* Where the file lies on this host is nobody's business in a comment. */
+        /* Paths of this host do not belong into a public comment. */
         const char *path = bench->library[arm];
         size_t skip = strncmp(why.text, path, strlen(path)) == 0 ? strlen(path) : 0;
         char text[MODEL_TEXT_BYTES];

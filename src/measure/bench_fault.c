@@ -46,10 +46,10 @@ void bench_fail_anchor(struct config_samples *config, const char *text)
 static enum clause clause_of(enum trouble_kind kind)
 {
     static const enum clause clauses[] = {
-        [TROUBLE_NONE] = CLAUSE_INTERNAL,      [TROUBLE_REFUSED] = CLAUSE_REFUSED,
-        [TROUBLE_WRONG] = CLAUSE_WRONG_RESULT, [TROUBLE_CRASH] = CLAUSE_CRASHED,
-        [TROUBLE_HANG] = CLAUSE_TIMED_OUT,     [TROUBLE_GARBLED] = CLAUSE_GARBLED,
-        [TROUBLE_LIE] = CLAUSE_IMPLAUSIBLE,    [TROUBLE_HOST] = CLAUSE_HOST_FAILED,
+        [TROUBLE_NONE] = CLAUSE_INTERNAL,           [TROUBLE_REFUSED] = CLAUSE_REFUSED,
+        [TROUBLE_WRONG] = CLAUSE_WRONG_RESULT,      [TROUBLE_CRASH] = CLAUSE_CRASHED,
+        [TROUBLE_HANG] = CLAUSE_TIMED_OUT,          [TROUBLE_GARBLED] = CLAUSE_GARBLED,
+        [TROUBLE_IMPLAUSIBLE] = CLAUSE_IMPLAUSIBLE, [TROUBLE_HOST] = CLAUSE_HOST_FAILED,
     };
     return clauses[kind];
 }
@@ -200,7 +200,7 @@ static int settle_head(struct round *round, size_t i, const struct trouble *head
 }
 
 /* Another arm has trouble: the config goes on without it, now and later, and what it was
- * before is not believed either. It stands in nobody's way, so nobody looks at it alone. */
+ * before is dropped as well. It blocks no verdict, so it is not run alone to make sure. */
 static void leave_out(struct round *round, size_t i, enum arm arm, const char *why)
 {
     struct config_samples *config = &round->samples->configs[i];

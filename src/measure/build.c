@@ -50,7 +50,7 @@ static int cache_key(const struct build_request *request, char key[FILE_SHA256_B
                                  request->command, request->output,
                                  request->device,  arch == NULL ? "" : arch,
                                  toolchain.key};
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, 1 << 20);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         buf_addf(&text, "%zu:%s,", strlen(parts[i]), parts[i]);
@@ -252,7 +252,7 @@ int build_kernel(const struct build_request *request, struct build_result *resul
     if (check_output(request->output, err) != 0 || make_place(request, &place, err) != 0)
         return -1;
     /* Our own lines come on top of the capped log: they never make it fail. */
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, request->limits->log_bytes + (16 << 10));
     struct build_result built = {0};
     int rc = build_or_take(request, &place, &built, &text, err);

@@ -2,7 +2,7 @@
 /* Owns one run of a recipe: sources in, read-only; a worktree that lives in bounded memory and
  * dies with the sandbox; one file out, through a pipe. A script of ours inside does the rest,
  * and says on descriptor 3 how far it came. Until it has said `copied` nothing of the
- * stranger's has run, so what goes wrong before is the host's; afterwards a recipe could say
+ * untrusted has run, so what goes wrong before is the host's; afterwards a recipe could say
  * anything in our name (its user is the script's), and speaks of its own library only. */
 #include "measure/build_internal.h"
 
@@ -221,7 +221,7 @@ static int out_of_memory(const struct run *run, struct build_result *result)
                       run->request->limits->build_memory);
 }
 
-/* Nothing of the stranger's has run. */
+/* The recipe has not run yet. */
 static int judge_start(const struct run *run, struct build_result *result, struct err *err)
 {
     const struct limits *limits = run->request->limits;

@@ -31,7 +31,7 @@ static const char toolchain_script[] =
 /* Join lines with "; ", unprintable bytes replaced; room is left for the files. */
 static int join_lines(const char *lines, char out[BUILD_TOOLCHAIN_BYTES], struct err *err)
 {
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, BUILD_TOOLCHAIN_BYTES - FILES_BYTES);
     for (const char *at = lines; *at != '\0'; at++) {
         if (*at != '\n')
@@ -68,7 +68,7 @@ static int ask_versions(const struct device_compiler *compiler,
                               .uid = (uid_t)-1,
                               .gid = (gid_t)-1,
                               .limits = {.wall_ms = TOOLCHAIN_MS, .processes = 64}};
-    struct buf said __attribute__((cleanup(buf_free)));
+    BUF_AUTO said;
     buf_init(&said, 16 << 10);
     struct proc_result result;
     if (sandbox_run(&sandbox, &said, &result, err) != 0)
@@ -126,7 +126,7 @@ int toolchain_of(const char *versions, const char *const *roots, unsigned long l
     bool known = fingerprint(roots, max, TOOLCHAIN_MS, &files, &problem) == 0;
     if (!known && problem.class != ERR_LIMIT)
         return err_set(err, problem.class, "%s", problem.text);
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, sizeof out->text - 1 + FILE_SHA256_BYTES);
     buf_addf(&text, "%s; files %.*s", versions, known ? 8 : 9,
              known ? files.same : "not known");

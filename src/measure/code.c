@@ -7,12 +7,13 @@
  * outside them. A section table is not evidence, since the loader never looks at it and
  * anybody can write one: it only names places inside the segments that vary between two
  * builds of one source, and each of those is blanked by a rule that says exactly what it
- * leaves out. Whoever wants to hide a change in there, in what a page holds beyond the end of
- * its segment, or in the rest of the file, must first have merged code that reads it.
+ * leaves out. A change hidden in there, in what a page holds beyond the end of its
+ * segment, or in the rest of the file has no effect without code that reads it, and that code is
+ * hashed.
  *
  * What the compiler writes into code or constants stays: __LINE__, __DATE__ and a
  * __FILE__ with a folder in it make two builds differ. They are then measured, which
- * costs time and no truth. */
+ * costs time, and cannot make the verdict wrong. */
 #include "measure/code.h"
 
 #include "base/buf.h"

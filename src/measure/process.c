@@ -64,17 +64,17 @@ static int open_device(struct stage *stage, struct err *err)
     /* The harness gives up by itself a little before we do: it can say how far it came. */
     unsigned long long turn_ms = request->limits->turn_ms;
     struct line line;
-    enum talk talk = session_send(stage->session, "open %u %llu%s", stage->use.threads,
-                                  turn_ms - turn_ms / 10, cpus);
-    if (talk == TALK_OK)
-        talk = session_hear(stage->session, LINE_OPENED, ARM_COUNT, &line);
-    if (talk == TALK_OK) {
+    enum reply reply = session_send(stage->session, "open %u %llu%s", stage->use.threads,
+                                    turn_ms - turn_ms / 10, cpus);
+    if (reply == REPLY_OK)
+        reply = session_receive(stage->session, LINE_OPENED, ARM_COUNT, &line);
+    if (reply == REPLY_OK) {
         stage->use.l2_bytes = line.numbers[0];
         stage->free_bytes = line.numbers[1];
         return 0;
     }
     return err_set(err, ERR_HOST, "open the device: %s",
-                   talk == TALK_FAILED ? line.text : session_text(stage->session));
+                   reply == REPLY_FAILED ? line.text : session_text(stage->session));
 }
 
 /* A library that does not load is the trouble of every config that uses it. */
@@ -83,21 +83,21 @@ static bool load_slot(struct process *process, size_t i)
     const struct slot *slot = &process->slots.slots[i];
     struct session *session = process->stage.session;
     struct line line;
-    enum talk talk = session_send(session, "load %zu lib-%02zu.so", i, i);
-    if (talk == TALK_OK)
-        talk = session_hear(session, LINE_LOADED, ARM_COUNT, &line);
-    bool peer = talk == TALK_OK && !process->stage.request->peers &&
+    enum reply reply = session_send(session, "load %zu lib-%02zu.so", i, i);
+    if (reply == REPLY_OK)
+        reply = session_receive(session, LINE_LOADED, ARM_COUNT, &line);
+    bool peer = reply == REPLY_OK && !process->stage.request->peers &&
                 strncmp(line.name, ATTENTION_PEER, strlen(ATTENTION_PEER)) == 0;
-    if (talk == TALK_OK && line.numbers[0] == i && !peer)
+    if (reply == REPLY_OK && line.numbers[0] == i && !peer)
         return true;
-    enum trouble_kind kind = talk == TALK_LOST ? trouble_of_loss(session_loss(session))
-                                               : TROUBLE_REFUSED;
+    enum trouble_kind kind = reply == REPLY_LOST ? trouble_of_loss(session_loss(session))
+                                                 : TROUBLE_REFUSED;
     static const char peer_text[] = "its name begins with `" ATTENTION_PEER
                                     "`: that is for kernels which nobody checks";
-    const char *text = talk == TALK_LOST     ? session_text(session)
-                       : talk == TALK_FAILED ? line.text
-                       : peer                ? peer_text
-                                             : "answered for another slot";
+    const char *text = reply == REPLY_LOST     ? session_text(session)
+                       : reply == REPLY_FAILED ? line.text
+                       : peer                  ? peer_text
+                                               : "answered for another slot";
     for (size_t c = 0; c < process->count; c++) {
         struct process_config *config = &process->configs[c];
         if (!config->arms[slot->arm] ||
@@ -105,9 +105,9 @@ static bool load_slot(struct process *process, size_t i)
             continue;
         config->started = true;
         trouble_set(&config->trouble[slot->arm], kind, true,
-                    talk == TALK_LOST ? " while it was loaded" : "", text);
+                    reply == REPLY_LOST ? " while it was loaded" : "", text);
     }
-    return talk != TALK_LOST;
+    return reply != REPLY_LOST;
 }
 
 /* Anchors first: a library loaded early could pass for one that is loaded later. */
@@ -168,18 +168,18 @@ static int run_all(struct process *process, struct err *err)
 
 /* Is somebody else on the device, before a harness of ours is? The one before may take a moment
  * to be gone. */
-static bool is_taken(const struct stage *stage)
+static bool is_in_use(const struct stage *stage)
 {
     enum { TRIES = 20, TRY_MS = 50 };
     const struct bench_request *request = stage->request;
     char text[MODEL_TEXT_BYTES], line[MODEL_TEXT_BYTES + 16];
-    if (stage->kind->is_taken == NULL ||
-        !stage->kind->is_taken(request->gpu, text, sizeof text))
+    if (stage->kind->is_in_use == NULL ||
+        !stage->kind->is_in_use(request->gpu, text, sizeof text))
         return false;
     for (int i = 0; i < TRIES; i++) {
         const struct timespec pause = {.tv_nsec = TRY_MS * 1000000L};
         nanosleep(&pause, NULL);
-        if (!stage->kind->is_taken(request->gpu, text, sizeof text))
+        if (!stage->kind->is_in_use(request->gpu, text, sizeof text))
             return false;
     }
     snprintf(line, sizeof line, "shared: %s", text);
@@ -206,7 +206,7 @@ int process_run(const struct bench_request *request, const struct machine *machi
         return -1;
     for (size_t i = 0; i < count; i++)
         configs[i].started = slots_take(&process.slots, configs[i].bench, configs[i].arms);
-    unsigned marks = is_taken(&process.stage) ? MARK_SHARED : 0;
+    unsigned marks = is_in_use(&process.stage) ? MARK_SHARED : 0;
     int rc = run_all(&process, err);
     session_end(process.stage.session);
     for (size_t i = 0; i < count; i++) {

@@ -29,11 +29,11 @@ struct run {
 
 /* One command about one arm (or none) and its one answer; trouble is noted. `when` goes behind the
  * trouble's text. */
-static enum talk ask(struct run *run, enum arm arm, enum line_kind want, struct line *line,
-                     const char *when, const char *format, ...)
+static enum reply ask(struct run *run, enum arm arm, enum line_kind want, struct line *line,
+                      const char *when, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-static enum talk ask(struct run *run, enum arm arm, enum line_kind want, struct line *line,
-                     const char *when, const char *format, ...)
+static enum reply ask(struct run *run, enum arm arm, enum line_kind want, struct line *line,
+                      const char *when, const char *format, ...)
 {
     struct session *session = run->stage->session;
     char command[WIRE_LINE_BYTES];
@@ -41,16 +41,16 @@ static enum talk ask(struct run *run, enum arm arm, enum line_kind want, struct 
     va_start(args, format);
     vsnprintf(command, sizeof command, format, args);
     va_end(args);
-    enum talk talk = session_send(session, "%s", command);
-    if (talk == TALK_OK)
-        talk = session_hear(session, want, arm, line);
-    if (talk != TALK_OK)
-        trouble_note(run->config->trouble, run->config->arms, session, talk, arm, want, line,
+    enum reply reply = session_send(session, "%s", command);
+    if (reply == REPLY_OK)
+        reply = session_receive(session, want, arm, line);
+    if (reply != REPLY_OK)
+        trouble_note(run->config->trouble, run->config->arms, session, reply, arm, want, line,
                      when);
-    return talk;
+    return reply;
 }
 
-static enum talk configure(struct run *run)
+static enum reply configure(struct run *run)
 {
     const struct process_config *config = run->config;
     const struct problem *p = &config->bench->config.problem;
@@ -75,38 +75,38 @@ static enum talk configure(struct run *run)
 /* Do one thing with every arm in turn; a wrong arm does not keep the others from being
  * looked at, a lost process does. True when all are fine. */
 static bool each_arm(struct run *run, const char *when,
-                     enum talk (*step)(struct run *run, enum arm arm, const char *when))
+                     enum reply (*step)(struct run *run, enum arm arm, const char *when))
 {
     for (int i = 0; i < ARM_COUNT; i++)
-        if (run->config->arms[slots_order[i]] && step(run, slots_order[i], when) == TALK_LOST)
+        if (run->config->arms[slots_order[i]] && step(run, slots_order[i], when) == REPLY_LOST)
             return false;
     return !trouble_any(run->config->trouble);
 }
 
-static enum talk prepare(struct run *run, enum arm arm, const char *when)
+static enum reply prepare(struct run *run, enum arm arm, const char *when)
 {
     struct line line;
-    enum talk talk = ask(run, arm, LINE_PREPARED, &line, when, "prepare %s", arm_name(arm));
-    if (talk == TALK_OK)
+    enum reply reply = ask(run, arm, LINE_PREPARED, &line, when, "prepare %s", arm_name(arm));
+    if (reply == REPLY_OK)
         run->memory.workspace[arm] = line.numbers[0];
-    return talk;
+    return reply;
 }
 
-static enum talk verify(struct run *run, enum arm arm, const char *when)
+static enum reply verify(struct run *run, enum arm arm, const char *when)
 {
     struct line line;
     uint64_t seeds[2];
     if (draw_bits(&seeds[0], NULL) != 0)
-        return TALK_LOST;
-    enum talk talk = ask(run, arm, LINE_RAN, &line, when, "forward %s %llu", arm_name(arm),
-                         (unsigned long long)seeds[0]);
-    if (talk != TALK_OK)
-        return talk;
+        return REPLY_LOST;
+    enum reply reply = ask(run, arm, LINE_RAN, &line, when, "forward %s %llu", arm_name(arm),
+                           (unsigned long long)seeds[0]);
+    if (reply != REPLY_OK)
+        return reply;
     if (line.numbers[0] > run->memory.grown[arm])
         run->memory.grown[arm] = line.numbers[0];
     /* Drawn only now that the output stands. */
     if (draw_bits(&seeds[1], NULL) != 0)
-        return TALK_LOST;
+        return REPLY_LOST;
     return ask(run, arm, LINE_RIGHT, &line, when, "rows %s %llu %d", arm_name(arm),
                (unsigned long long)seeds[1], VERIFY_ROWS);
 }
@@ -141,7 +141,7 @@ static bool allocate(struct run *run)
     struct line line;
     unsigned long long rotation = run->stage->kind->rotation(&run->stage->use);
     if (!fits(run, rotation) ||
-        ask(run, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu", rotation) != TALK_OK)
+        ask(run, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu", rotation) != REPLY_OK)
         return false;
     double outputs = cost_output_bytes(&run->config->bench->config.problem);
     run->memory.shared = line.numbers[1] + (unsigned long long)outputs;
@@ -166,10 +166,10 @@ static int note_end(struct run *run, const struct turns_end *end)
     enum arm arm = end->arm < ARM_COUNT     ? end->arm
                    : config->arms[ARM_HEAD] ? ARM_HEAD
                                             : ARM_COUNT;
-    if (end->lie)
-        trouble_set(&config->trouble[arm], TROUBLE_LIE, false, "", end->text);
-    else if (end->talk != TALK_OK)
-        trouble_note(config->trouble, config->arms, run->stage->session, end->talk, end->arm,
+    if (end->implausible)
+        trouble_set(&config->trouble[arm], TROUBLE_IMPLAUSIBLE, false, "", end->text);
+    else if (end->reply != REPLY_OK)
+        trouble_note(config->trouble, config->arms, run->stage->session, end->reply, end->arm,
                      LINE_SAMPLE, &end->line, " while it was timed");
     else
         return -1;
@@ -207,9 +207,9 @@ static int time_arms(struct run *run, struct replicate *replicate, struct err *e
     if (draw_bits(&seed, err) != 0)
         return -1;
     if (ask(run, ARM_COUNT, LINE_FILLED, &line, "", "fill %llu", (unsigned long long)seed) !=
-            TALK_OK ||
+            REPLY_OK ||
         ask(run, first, LINE_CALIBRATED, &line, " while it was calibrated",
-            "calibrate %s %.0f", arm_name(first), stage->request->target_ns) != TALK_OK)
+            "calibrate %s %.0f", arm_name(first), stage->request->target_ns) != REPLY_OK)
         return 0;
     const struct turns turns = {
         .session = stage->session,
@@ -251,11 +251,12 @@ int replicate_run(const struct stage *stage, struct process_config *config, stru
     struct run run = {.stage = stage, .config = config};
     struct line line;
     config->started = true;
-    if (configure(&run) != TALK_OK)
+    if (configure(&run) != REPLY_OK)
         return 0;
     int rc = check_and_time(&run, err);
     if (rc == 0 && session_loss(stage->session) == LOSS_NONE &&
-        ask(&run, ARM_COUNT, LINE_RELEASED, &line, "", "release") != TALK_OK && config->done) {
+        ask(&run, ARM_COUNT, LINE_RELEASED, &line, "", "release") != REPLY_OK &&
+        config->done) {
         replicate_free(&config->replicate);
         config->done = false;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the bubblewrap command line: what a stranger's code sees, as tables that end up in
+/* Owns the bubblewrap command line: what untrusted code sees, as tables that end up in
  * one argument vector. Does not start jobs (base/proc does) and knows neither builds nor
  * benches beyond the two kinds. What to say when there is none is sandbox_probe.c's. */
 #include "measure/sandbox_internal.h"
@@ -22,63 +22,63 @@
 /* Where the program that lowers the limits is found inside. */
 #define SANDBOX_PRLIMIT "/run/prlimit"
 
-enum { SANDBOX_WORDS_MAX = 4096, SANDBOX_OPEN_FILES = 4096 };
+enum { SANDBOX_ARGS_MAX = 4096, SANDBOX_OPEN_FILES = 4096 };
 
 /* A growing, NULL-terminated vector of strings of its own. */
-struct words {
+struct args {
     char **items;
     size_t count, cap;
     bool failed;
 };
 
 struct sandbox_command {
-    struct words words;
+    struct args args;
 };
 
-static void words_add(struct words *words, const char *word)
+static void args_add(struct args *args, const char *word)
 {
-    if (words->failed)
+    if (args->failed)
         return;
-    if (words->count + 2 > words->cap) {
-        size_t cap = words->cap == 0 ? 128 : words->cap * 2;
-        char **items = cap > SANDBOX_WORDS_MAX ? NULL
-                                               : realloc(words->items, cap * sizeof *items);
+    if (args->count + 2 > args->cap) {
+        size_t cap = args->cap == 0 ? 128 : args->cap * 2;
+        char **items = cap > SANDBOX_ARGS_MAX ? NULL
+                                              : realloc(args->items, cap * sizeof *items);
         if (items == NULL) {
-            words->failed = true;
+            args->failed = true;
             return;
         }
-        words->items = items;
-        words->cap = cap;
+        args->items = items;
+        args->cap = cap;
     }
     char *copy = strdup(word);
     if (copy == NULL) {
-        words->failed = true;
+        args->failed = true;
         return;
     }
-    words->items[words->count++] = copy;
-    words->items[words->count] = NULL;
+    args->items[args->count++] = copy;
+    args->items[args->count] = NULL;
 }
 
-static void words_add3(struct words *words, const char *a, const char *b, const char *c)
+static void args_add3(struct args *args, const char *a, const char *b, const char *c)
 {
-    words_add(words, a);
-    words_add(words, b);
-    words_add(words, c);
+    args_add(args, a);
+    args_add(args, b);
+    args_add(args, c);
 }
 
-static void words_add_all(struct words *words, const char *const *more)
+static void args_add_all(struct args *args, const char *const *more)
 {
     for (; *more != NULL; more++)
-        words_add(words, *more);
+        args_add(args, *more);
 }
 
 void sandbox_free(struct sandbox_command **command)
 {
     if (*command == NULL)
         return;
-    for (size_t i = 0; i < (*command)->words.count; i++)
-        free((*command)->words.items[i]);
-    free((*command)->words.items);
+    for (size_t i = 0; i < (*command)->args.count; i++)
+        free((*command)->args.items[i]);
+    free((*command)->args.items);
     free(*command);
     *command = NULL;
 }
@@ -142,13 +142,13 @@ static const struct device_needs *needs_of(const struct sandbox *sandbox)
                                                                      : NULL;
 }
 
-static void add_host_path(struct words *words, const char *path)
+static void add_host_path(struct args *args, const char *path)
 {
     struct stat st;
     if (lstat(path, &st) < 0)
         return;
     if (!S_ISLNK(st.st_mode)) {
-        words_add3(words, "--ro-bind", path, path);
+        args_add3(args, "--ro-bind", path, path);
         return;
     }
     char target[FILE_PATH_BYTES];
@@ -156,7 +156,7 @@ static void add_host_path(struct words *words, const char *path)
     if (len <= 0)
         return;
     target[len] = '\0';
-    words_add3(words, "--symlink", target, path);
+    args_add3(args, "--symlink", target, path);
 }
 
 /* /usr/local/cuda may be a link out of /usr: then what it leads to is bound as well. */
@@ -170,49 +170,49 @@ void sandbox_build_roots(struct sandbox_roots *out)
         out->paths[COUNT - 1] = out->cuda;
 }
 
-static void add_root(struct words *words, enum sandbox_kind kind)
+static void add_root(struct args *args, enum sandbox_kind kind)
 {
     struct sandbox_roots build;
     sandbox_build_roots(&build);
     const char *const *paths = kind == SANDBOX_BUILD ? build.paths : root_bench;
     for (; *paths != NULL; paths++)
-        add_host_path(words, *paths);
-    words_add3(words, "--proc", "/proc", "--dev");
-    words_add(words, "/dev");
+        add_host_path(args, *paths);
+    args_add3(args, "--proc", "/proc", "--dev");
+    args_add(args, "/dev");
 }
 
-static void add_nodes(struct words *words, const char *pattern)
+static void add_nodes(struct args *args, const char *pattern)
 {
     glob_t found;
     if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
         return;
     for (size_t j = 0; j < found.gl_pathc; j++)
-        words_add3(words, "--dev-bind", found.gl_pathv[j], found.gl_pathv[j]);
+        args_add3(args, "--dev-bind", found.gl_pathv[j], found.gl_pathv[j]);
     globfree(&found);
 }
 
-static void add_device(struct words *words, const struct device_needs *needs,
+static void add_device(struct args *args, const struct device_needs *needs,
                        const struct gpu *gpu)
 {
     char node[64];
     for (size_t i = 0; needs->nodes[i] != NULL; i++)
-        add_nodes(words, needs->nodes[i]);
+        add_nodes(args, needs->nodes[i]);
     if (gpu != NULL)
         snprintf(node, sizeof node, "%s%u", needs->numbered, gpu->minor);
     else
         snprintf(node, sizeof node, "%s[0-9]*", needs->numbered);
-    add_nodes(words, node);
+    add_nodes(args, node);
     for (size_t i = 0; needs->folders[i] != NULL; i++) {
         char real[FILE_PATH_BYTES];
         if (realpath(needs->folders[i], real) != NULL)
-            words_add3(words, "--ro-bind", real, needs->folders[i]);
+            args_add3(args, "--ro-bind", real, needs->folders[i]);
     }
     if (needs->sys)
-        words_add3(words, "--ro-bind", "/sys", "/sys");
+        args_add3(args, "--ro-bind", "/sys", "/sys");
 }
 
 /* …a program would not find it without LD_LIBRARY_PATH, and only then has one. */
-static void add_library_path(struct words *words, const struct device_needs *needs)
+static void add_library_path(struct args *args, const struct device_needs *needs)
 {
     static const char *const usual[] = {
 #if defined(__x86_64__)
@@ -232,58 +232,58 @@ static void add_library_path(struct words *words, const struct device_needs *nee
         if (file_path(path, NULL, "%s/%s", needs->folders[i], needs->library) != 0 ||
             access(path, F_OK) != 0)
             continue;
-        words_add3(words, "--setenv", "LD_LIBRARY_PATH", needs->folders[i]);
+        args_add3(args, "--setenv", "LD_LIBRARY_PATH", needs->folders[i]);
         return;
     }
 }
 
-static void add_one_tmpfs(struct words *words, const struct sandbox_tools *tools,
+static void add_one_tmpfs(struct args *args, const struct sandbox_tools *tools,
                           const char *place, unsigned long long bytes)
 {
     char text[32];
     snprintf(text, sizeof text, "%llu", bytes);
     if (tools->size) {
-        words_add(words, "--size");
-        words_add(words, text);
+        args_add(args, "--size");
+        args_add(args, text);
     }
-    words_add(words, "--tmpfs");
-    words_add(words, place);
+    args_add(args, "--tmpfs");
+    args_add(args, place);
 }
 
 /* All that a build can write lies in one tmpfs, so one number bounds it: bubblewrap cannot
  * bind a folder of one tmpfs to several places, so the places are links. (/dev/shm cannot be
  * one, for bubblewrap makes the folder.) Empty files are bounded by the kernel's own number for
  * a tmpfs, at 1 KiB each an eighth of the memory, and by a memory cgroup where there is one. */
-static void add_build_tmpfs(struct words *words, const struct sandbox_tools *tools,
+static void add_build_tmpfs(struct args *args, const struct sandbox_tools *tools,
                             unsigned long long bytes)
 {
     static const char *const folders[][2] = {
         {"/build/src", "/src"}, {"/build/tmp", "/tmp"}, {"/build/home", "/home"}};
-    add_one_tmpfs(words, tools, "/build", bytes == 0 ? SANDBOX_TMP_BYTES : bytes);
+    add_one_tmpfs(args, tools, "/build", bytes == 0 ? SANDBOX_TMP_BYTES : bytes);
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        words_add(words, "--dir");
-        words_add(words, folders[i][0]);
-        words_add3(words, "--symlink", folders[i][0], folders[i][1]);
+        args_add(args, "--dir");
+        args_add(args, folders[i][0]);
+        args_add3(args, "--symlink", folders[i][0], folders[i][1]);
     }
-    add_one_tmpfs(words, tools, "/dev/shm", SANDBOX_SHM_BYTES);
+    add_one_tmpfs(args, tools, "/dev/shm", SANDBOX_SHM_BYTES);
 }
 
-static void add_tmpfs(struct words *words, const struct sandbox_tools *tools,
+static void add_tmpfs(struct args *args, const struct sandbox_tools *tools,
                       const struct sandbox *sandbox)
 {
     static const char *const places[] = {"/tmp", "/home", "/dev/shm"};
     if (sandbox->kind == SANDBOX_BUILD) {
-        add_build_tmpfs(words, tools, sandbox->disk_bytes);
+        add_build_tmpfs(args, tools, sandbox->disk_bytes);
         return;
     }
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        add_one_tmpfs(words, tools, places[i], SANDBOX_TMP_BYTES);
+        add_one_tmpfs(args, tools, places[i], SANDBOX_TMP_BYTES);
 }
 
-static int add_environment(struct words *words, const char *const *env, struct err *err)
+static int add_environment(struct args *args, const char *const *env, struct err *err)
 {
     for (size_t i = 0; i < sizeof env_always / sizeof *env_always; i++)
-        words_add3(words, "--setenv", env_always[i][0], env_always[i][1]);
+        args_add3(args, "--setenv", env_always[i][0], env_always[i][1]);
     for (; env != NULL && *env != NULL; env++) {
         const char *equals = strchr(*env, '=');
         if (equals == NULL || equals == *env)
@@ -291,9 +291,9 @@ static int add_environment(struct words *words, const char *const *env, struct e
                            *env);
         char *name = strndup(*env, (size_t)(equals - *env));
         if (name == NULL)
-            words->failed = true;
+            args->failed = true;
         else
-            words_add3(words, "--setenv", name, equals + 1);
+            args_add3(args, "--setenv", name, equals + 1);
         free(name);
     }
     return 0;
@@ -304,44 +304,44 @@ static int add_environment(struct words *words, const char *const *env, struct e
 /* The number of processes is limited inside, in the new user namespace, where only the
  * job's own count: set outside it would count every process of this user on the host, and
  * a desktop's browser alone would stop a build. (Linux never counts the real root's.) */
-static void add_limits(struct words *words, const struct sandbox *sandbox)
+static void add_limits(struct args *args, const struct sandbox *sandbox)
 {
     if (sandbox->limits.processes == 0)
         return;
     char text[32];
     snprintf(text, sizeof text, "--nproc=%u", sandbox->limits.processes);
-    words_add3(words, SANDBOX_PRLIMIT, text, "--");
+    args_add3(args, SANDBOX_PRLIMIT, text, "--");
 }
 
-static int add_all(struct words *words, const struct sandbox *sandbox,
+static int add_all(struct args *args, const struct sandbox *sandbox,
                    const struct sandbox_tools *tools, struct err *err)
 {
-    words_add(words, tools->bwrap);
-    words_add_all(words, args_always);
+    args_add(args, tools->bwrap);
+    args_add_all(args, args_always);
     if (tools->disable_userns)
-        words_add(words, "--disable-userns");
-    add_root(words, sandbox->kind);
+        args_add(args, "--disable-userns");
+    add_root(args, sandbox->kind);
     const struct device_needs *needs = needs_of(sandbox);
     if (needs != NULL)
-        add_device(words, needs, sandbox->gpu);
-    add_tmpfs(words, tools, sandbox);
-    words_add3(words, "--ro-bind", tools->prlimit, SANDBOX_PRLIMIT);
+        add_device(args, needs, sandbox->gpu);
+    add_tmpfs(args, tools, sandbox);
+    args_add3(args, "--ro-bind", tools->prlimit, SANDBOX_PRLIMIT);
     for (size_t i = 0; i < sandbox->bind_count; i++)
-        words_add3(words, sandbox->binds[i].writable ? "--bind" : "--ro-bind",
-                   sandbox->binds[i].from, sandbox->binds[i].to);
+        args_add3(args, sandbox->binds[i].writable ? "--bind" : "--ro-bind",
+                  sandbox->binds[i].from, sandbox->binds[i].to);
     /* Last, when every mount point is there: both are tmpfs of the user's own. */
-    words_add3(words, "--remount-ro", "/dev", "--remount-ro");
-    words_add(words, "/");
-    if (add_environment(words, sandbox->env, err) != 0)
+    args_add3(args, "--remount-ro", "/dev", "--remount-ro");
+    args_add(args, "/");
+    if (add_environment(args, sandbox->env, err) != 0)
         return -1;
     if (needs != NULL)
-        add_library_path(words, needs);
-    words_add3(words, "--chdir", sandbox->cwd == NULL ? "/" : sandbox->cwd, "--");
-    add_limits(words, sandbox);
-    words_add_all(words, sandbox->argv);
-    if (words->failed)
+        add_library_path(args, needs);
+    args_add3(args, "--chdir", sandbox->cwd == NULL ? "/" : sandbox->cwd, "--");
+    add_limits(args, sandbox);
+    args_add_all(args, sandbox->argv);
+    if (args->failed)
         return err_set(err, ERR_HOST, "sandbox: out of memory, or more than %d arguments",
-                       (int)SANDBOX_WORDS_MAX);
+                       (int)SANDBOX_ARGS_MAX);
     return 0;
 }
 
@@ -356,13 +356,13 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         __attribute__((cleanup(sandbox_free))) = calloc(1, sizeof *command);
     if (command == NULL)
         return err_set(err, ERR_HOST, "sandbox: out of memory");
-    if (add_all(&command->words, sandbox, &tools, err) != 0)
+    if (add_all(&command->args, sandbox, &tools, err) != 0)
         return -1;
 
     bool other = sandbox_changes_user(sandbox);
     const struct device_kind *device = sandbox->device;
     *spec = (struct proc_spec){
-        .argv = (const char *const *)command->words.items,
+        .argv = (const char *const *)command->args.items,
         .envp = no_environment,
         .stdin_fd = -1,
         .uid = other ? sandbox->uid : (uid_t)-1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bubblewrap command lines: where a stranger's code may run, and with what. No network, a
+/* bubblewrap command lines: where untrusted code may run, and with what. No network, a
  * read-only /usr, a private /tmp and /proc, a user that owns nothing, all namespaces new, no
  * capabilities, killed with its parent. No sandbox, no run. */
 #ifndef RATCHET_MEASURE_SANDBOX_H

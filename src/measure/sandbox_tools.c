@@ -34,7 +34,7 @@ struct features {
 
 static int read_features(const char *bwrap, struct features *features, struct err *err)
 {
-    struct buf help __attribute__((cleanup(buf_free)));
+    BUF_AUTO help;
     buf_init(&help, 64 << 10);
     const char *const argv[] = {bwrap, "--help", NULL};
     struct proc_spec spec = {.argv = argv,

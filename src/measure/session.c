@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the harness process. Every line from it is a stranger's: bounded, parsed, and taken
+/* Owns the harness process. No line from it is trusted: bounded, parsed, and taken
  * only as the answer to the command that is open. */
 #include "measure/session.h"
 
@@ -53,16 +53,16 @@ static void signal_text(char *text, size_t size, int number)
     snprintf(text, size, "crashed: signal %d (SIG%s)", number, name == NULL ? "?" : name);
 }
 
-static enum talk lose(struct session *session, enum loss loss, const char *text)
+static enum reply lose(struct session *session, enum loss loss, const char *text)
 {
     session->loss = loss;
     snprintf(session->text, sizeof session->text, "%.500s", text);
     proc_finish(session->child, 0, NULL);
     session->child = NULL;
-    return TALK_LOST;
+    return REPLY_LOST;
 }
 
-static enum talk lose_to_signal(struct session *session, int number)
+static enum reply lose_to_signal(struct session *session, int number)
 {
     char text[128];
     if (number == SIGALRM) {
@@ -75,7 +75,7 @@ static enum talk lose_to_signal(struct session *session, int number)
 }
 
 /* Its output ended: wait for the exit status, which a sandbox passes on as 128 + signal. */
-static enum talk lose_to_exit(struct session *session)
+static enum reply lose_to_exit(struct session *session)
 {
     struct proc_result result = {0};
     proc_finish(session->child, QUIT_MS, &result);
@@ -91,11 +91,11 @@ static enum talk lose_to_exit(struct session *session)
     return lose(session, LOSS_CRASH, text);
 }
 
-enum talk session_send(struct session *session, const char *format, ...)
+enum reply session_send(struct session *session, const char *format, ...)
 {
     char line[WIRE_LINE_BYTES];
     if (session->loss != LOSS_NONE)
-        return TALK_LOST;
+        return REPLY_LOST;
     va_list args;
     va_start(args, format);
     int length = vsnprintf(line, sizeof line - 1, format, args);
@@ -105,11 +105,11 @@ enum talk session_send(struct session *session, const char *format, ...)
     line[length] = '\n';
     struct err err = {0};
     if (proc_send(session->child, line, (size_t)length + 1, &err) == 0)
-        return TALK_OK;
+        return REPLY_OK;
     return lose_to_exit(session);
 }
 
-static enum talk read_one(struct session *session, struct line *line)
+static enum reply read_one(struct session *session, struct line *line)
 {
     BUF_AUTO text;
     buf_init(&text, WIRE_LINE_BYTES - 1);
@@ -129,16 +129,16 @@ static enum talk read_one(struct session *session, struct line *line)
     }
     if (line_parse(text.data, text.len, line, &err) != 0)
         return lose(session, LOSS_GARBLED, err.text);
-    return TALK_OK;
+    return REPLY_OK;
 }
 
-enum talk session_hear(struct session *session, enum line_kind want, enum arm arm,
-                       struct line *line)
+enum reply session_receive(struct session *session, enum line_kind want, enum arm arm,
+                           struct line *line)
 {
     if (session->loss != LOSS_NONE)
-        return TALK_LOST;
-    if (read_one(session, line) != TALK_OK)
-        return TALK_LOST;
+        return REPLY_LOST;
+    if (read_one(session, line) != REPLY_OK)
+        return REPLY_LOST;
     if (line->kind == LINE_DIED)
         return lose_to_signal(session, (int)line->numbers[0]);
     if (line->kind == LINE_CRASHED) {
@@ -147,12 +147,12 @@ enum talk session_hear(struct session *session, enum line_kind want, enum arm ar
         return lose(session, LOSS_CRASH, text);
     }
     if (line->kind == LINE_FAILED || (line->kind == LINE_REFUSED && want == LINE_LOADED))
-        return TALK_FAILED;
+        return REPLY_FAILED;
     bool about = arm == ARM_COUNT || line->arm == arm;
     if (line->kind == want && about)
-        return TALK_OK;
+        return REPLY_OK;
     if (line->kind == LINE_WRONG && about)
-        return TALK_WRONG;
+        return REPLY_WRONG;
     char text[128];
     snprintf(text, sizeof text, "answered `%s` where `%s` was due", line_kind_name(line->kind),
              line_kind_name(want));
@@ -226,8 +226,9 @@ static int start_bare(struct session *session, const struct bench_request *reque
     return proc_start(&spec, STDERR_BYTES, &session->child, err);
 }
 
-/* The first line tells that the sandbox and the harness stand; nothing foreign runs yet. */
-static int greet(struct session *session, const struct bench_request *request, struct err *err)
+/* The first line tells that the sandbox and the harness stand; no untrusted code runs yet. */
+static int handshake(struct session *session, const struct bench_request *request,
+                     struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, WIRE_LINE_BYTES - 1);
@@ -262,7 +263,7 @@ int session_start(const struct bench_request *request, const char *folder, uint6
     session->deadline_ns = proc_now_ns() + wall_ms * 1000000u;
     if ((request->sandboxed ? start_sandboxed(session, request, kind, folder, err)
                             : start_bare(session, request, kind, folder, err)) != 0 ||
-        greet(session, request, err) != 0) {
+        handshake(session, request, err) != 0) {
         session_end(session);
         return -1;
     }

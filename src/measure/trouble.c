@@ -33,10 +33,10 @@ enum trouble_kind trouble_of_loss(enum loss loss)
 }
 
 void trouble_note(struct trouble all[TROUBLE_COUNT], const bool arms[ARM_COUNT],
-                  const struct session *session, enum talk talk, enum arm arm,
+                  const struct session *session, enum reply reply, enum arm arm,
                   enum line_kind want, const struct line *line, const char *stage)
 {
-    if (talk == TALK_WRONG && line->arm < ARM_COUNT && arms[line->arm]) {
+    if (reply == REPLY_WRONG && line->arm < ARM_COUNT && arms[line->arm]) {
         char text[WIRE_TEXT_BYTES + 32];
         /* Before anything was launched there was no result. */
         snprintf(text, sizeof text, "%s%s",
@@ -44,16 +44,17 @@ void trouble_note(struct trouble all[TROUBLE_COUNT], const bool arms[ARM_COUNT],
         trouble_set(&all[line->arm], TROUBLE_WRONG, false, stage, text);
         return;
     }
-    if (talk == TALK_FAILED) {
+    if (reply == REPLY_FAILED) {
         trouble_set(&all[ARM_COUNT], TROUBLE_HOST, false, stage, line->text);
         return;
     }
     enum loss loss = session_loss(session);
     const char *text = session_text(session);
-    if (talk == TALK_WRONG || (loss == LOSS_GARBLED && arm == ARM_COUNT)) {
+    if (reply == REPLY_WRONG || (loss == LOSS_GARBLED && arm == ARM_COUNT)) {
         bool head = arms[ARM_HEAD];
         trouble_set(&all[head ? ARM_HEAD : ARM_COUNT], TROUBLE_GARBLED, head, stage,
-                    talk == TALK_WRONG ? "a wrong result of an arm that is not there" : text);
+                    reply == REPLY_WRONG ? "a wrong result of an arm that is not there"
+                                         : text);
         return;
     }
     if (arm == ARM_COUNT)

@@ -13,9 +13,9 @@ enum trouble_kind {
     TROUBLE_WRONG,   /* a wrong result, an error returned, a problem not supported */
     TROUBLE_CRASH,
     TROUBLE_HANG,
-    TROUBLE_GARBLED, /* something spoke in the harness's place */
-    TROUBLE_LIE,     /* a time that cannot be */
-    TROUBLE_HOST     /* no memory, or killed from outside */
+    TROUBLE_GARBLED,     /* something spoke in the harness's place */
+    TROUBLE_IMPLAUSIBLE, /* a time that cannot be */
+    TROUBLE_HOST         /* no memory, or killed from outside */
 };
 
 struct trouble {
@@ -36,10 +36,10 @@ void trouble_set(struct trouble *trouble, enum trouble_kind kind, bool whole,
 enum trouble_kind trouble_of_loss(enum loss loss);
 
 /* Write down that a step ended otherwise than it should: `want` was due. `arm` ARM_COUNT: no arm
- * was at work, so a death is the host's; but words out of place are a library's, and of those
- * only head's is nobody's yet. `line` is what TALK_WRONG and TALK_FAILED said. */
+ * was at work, so a death is the host's; but an answer out of place was a
+ * library's doing, and of the libraries only head's is not reviewed yet. `line` is what REPLY_WRONG and REPLY_FAILED said. */
 void trouble_note(struct trouble all[TROUBLE_COUNT], const bool arms[ARM_COUNT],
-                  const struct session *session, enum talk talk, enum arm arm,
+                  const struct session *session, enum reply reply, enum arm arm,
                   enum line_kind want, const struct line *line, const char *stage);
 
 #endif

@@ -25,7 +25,7 @@ struct turns {
     struct turns_entry entries[TURNS_ENTRIES_MAX];
     size_t count;
     bool delays;                 /* entries have delays, 0 included: all pay for that */
-    bool audits;                 /* the arms may be a stranger's */
+    bool audits;                 /* the arms may be untrusted code */
     unsigned long long launches; /* of one sample */
     double floor_ns;             /* per launch: below it no time can be */
 };
@@ -40,11 +40,11 @@ struct turns_marks {
 
 /* What stopped the turns. */
 struct turns_end {
-    enum talk talk;   /* TALK_OK: they went through, or a lie was seen */
+    enum reply reply; /* REPLY_OK: they went through, or a time was impossible */
     enum arm arm;     /* who was at work; ARM_COUNT: unknown */
-    struct line line; /* of TALK_WRONG and TALK_FAILED */
-    bool lie;
-    char text[MODEL_TEXT_BYTES]; /* of a lie */
+    struct line line; /* of REPLY_WRONG and REPLY_FAILED */
+    bool implausible;
+    char text[MODEL_TEXT_BYTES]; /* where `implausible` */
 };
 
 /* Samples of every entry are added to `out`, which has one series for each, and what was wrong

@@ -115,12 +115,12 @@ static void watch_begin(struct witness *witness, enum arm at_work)
     ((struct cpu_witness *)witness)->stolen_ticks = stolen_ticks();
 }
 
-static unsigned watch_end(struct witness *witness, unsigned long long borne,
+static unsigned watch_end(struct witness *witness, unsigned long long tolerated,
                           unsigned of[ARM_COUNT])
 {
     (void)of;
     const struct cpu_witness *cpu = (const struct cpu_witness *)witness;
-    return stolen_ticks() > cpu->stolen_ticks + borne ? MARK_PREEMPTED : 0;
+    return stolen_ticks() > cpu->stolen_ticks + tolerated ? MARK_PREEMPTED : 0;
 }
 
 static void watch_close(struct witness *witness, struct gpu_watch *seen)

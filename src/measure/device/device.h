@@ -70,7 +70,7 @@ struct device_kind {
     /* The GPU of a lane, see gpu_find; NULL: this kind is the host's processor. */
     int (*find)(const char *slug, const char *choice, struct gpu *out, struct err *err);
     /* Is somebody else on it, while no harness of ours is? NULL: cannot be told. */
-    bool (*is_taken)(const struct gpu *gpu, char *text, size_t size);
+    bool (*is_in_use)(const struct gpu *gpu, char *text, size_t size);
     void (*set_variables)(const struct gpu *gpu, struct device_variables *out);
     const char *(*name)(const struct device_use *use); /* "NVIDIA H200" */
     /* Facts about it beyond the host's, among them `inputs`, which tells the rotation. */

@@ -106,14 +106,15 @@ static bool memory_moved(const struct gpu_witness *witness)
            witness->used_bytes > used + GPU_CONTEXT_BYTES;
 }
 
-static unsigned end(struct witness *given, unsigned long long borne, unsigned of[ARM_COUNT])
+static unsigned end(struct witness *given, unsigned long long tolerated,
+                    unsigned of[ARM_COUNT])
 {
-    (void)borne; /* of a processor's time */
+    (void)tolerated; /* of a processor's time */
     struct gpu_witness *witness = of_gpu(given);
     pthread_mutex_lock(&witness->lock);
     look(witness); /* each turn has one reading at least */
     witness->open = false;
-    if (gpu_strangers(witness->gpu, true) > 0 || memory_moved(witness))
+    if (gpu_other_processes(witness->gpu, true) > 0 || memory_moved(witness))
         witness->marks |= MARK_SHARED;
     unsigned marks = witness->marks;
     for (int arm = 0; arm < ARM_COUNT; arm++)

@@ -26,9 +26,10 @@ void witness_sample(struct witness *witness, enum arm at_work)
         witness->ops->sample(witness, at_work);
 }
 
-unsigned witness_end(struct witness *witness, unsigned long long borne, unsigned of[ARM_COUNT])
+unsigned witness_end(struct witness *witness, unsigned long long tolerated,
+                     unsigned of[ARM_COUNT])
 {
-    return witness == NULL ? 0 : witness->ops->end(witness, borne, of);
+    return witness == NULL ? 0 : witness->ops->end(witness, tolerated, of);
 }
 
 unsigned witness_marks(struct witness *witness, unsigned of[ARM_COUNT])

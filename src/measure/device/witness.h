@@ -19,7 +19,8 @@ struct witness_ops {
     int (*open)(const struct gpu *gpu, struct witness **out, struct err *err);
     void (*begin)(struct witness *witness, enum arm at_work);
     void (*sample)(struct witness *witness, enum arm at_work);
-    unsigned (*end)(struct witness *witness, unsigned long long borne, unsigned of[ARM_COUNT]);
+    unsigned (*end)(struct witness *witness, unsigned long long tolerated,
+                    unsigned of[ARM_COUNT]);
     unsigned (*marks)(struct witness *witness, unsigned of[ARM_COUNT]);
     void (*close)(struct witness *witness, struct gpu_watch *seen); /* frees */
 };
@@ -31,10 +32,10 @@ MUST_CHECK int witness_open(const char *device, const struct gpu *gpu, struct wi
 void witness_begin(struct witness *witness, enum arm at_work);
 /* A sample has ended, and the next begins: of this arm. ARM_COUNT: that was the last. */
 void witness_sample(struct witness *witness, enum arm at_work);
-/* The turn is over: the marks (enum mark, ored) that it deserves, where `borne` ticks of stolen
- * time (10 ms each) spoil nothing. Those that were seen while one arm was at work are ored into
+/* The turn is over: the marks (enum mark, ored) that it deserves, where `tolerated` ticks of stolen
+ * time (10 ms each) are ignored. Those that were seen while one arm was at work are ored into
  * that arm's of `of` as well. */
-unsigned witness_end(struct witness *witness, unsigned long long borne,
+unsigned witness_end(struct witness *witness, unsigned long long tolerated,
                      unsigned of[ARM_COUNT]);
 /* The replicate is over: the marks that all its turns together deserve, likewise. */
 unsigned witness_marks(struct witness *witness, unsigned of[ARM_COUNT]);
