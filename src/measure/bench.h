@@ -58,9 +58,9 @@ MUST_CHECK int bench_begin(const struct bench_request *request, struct samples *
 
 /* One fresh process: appends one replicate (perhaps marked) to each config of `samples` that
  * `want[i]` asks for and that has no failure yet; configs with a failure are left alone. A
- * wrong result, a crash, a hang or an impossible time of an arm is written down as that config's fault,
- * failure or anchor_failure; of another arm, in left_out, and its samples of this config go.
- * Only the host's own trouble is an error. */
+ * wrong result, a crash, a hang or an impossible time of an arm is written down as that config's
+ * fault, failure or anchor_failure; of another arm, in left_out, and its samples of this config
+ * go. Only the host's own trouble is an error. */
 MUST_CHECK int bench_replicate(const struct bench_request *request, const bool *want,
                                struct samples *samples, struct err *err);
 

@@ -18,7 +18,8 @@ enum {
     MARKED_MAX = 64
 };
 
-/* A tree may be as wide and a recipe as long as its author likes, and this runs in our own process. */
+/* A tree may be as wide and a recipe as long as its author likes, and this runs in our
+ * own process. */
 #define FOLDER_BYTES_MAX (64ull << 20)
 
 /* ---- paths ---- */

@@ -46,8 +46,8 @@ unsigned gpu_other_processes(const struct gpu *gpu, bool at_work);
  * False: not known. */
 bool gpu_used_bytes(const struct gpu *gpu, unsigned long long *bytes);
 
-/* While no harness of ours runs: does another process use it? A container is told nothing of processes
- * outside, but their memory shows. `text`, one line, says what was seen. */
+/* While no harness of ours runs: does another process use it? A container is told nothing of
+ * processes outside, but their memory shows. `text`, one line, says what was seen. */
 bool gpu_is_in_use(const struct gpu *gpu, char *text, size_t size);
 
 /* ---- what it does meanwhile ---- */

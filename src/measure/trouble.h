@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What went wrong in a harness process, and with which arm. Whose fault that is, bench_fault.c says. */
+/* What went wrong in a harness process, and with which arm. Whose fault that is, bench_fault.c
+ * says. */
 #ifndef RATCHET_MEASURE_TROUBLE_H
 #define RATCHET_MEASURE_TROUBLE_H
 
@@ -36,8 +37,9 @@ void trouble_set(struct trouble *trouble, enum trouble_kind kind, bool whole,
 enum trouble_kind trouble_of_loss(enum loss loss);
 
 /* Write down that a step ended otherwise than it should: `want` was due. `arm` ARM_COUNT: no arm
- * was at work, so a death is the host's; but an answer out of place was a
- * library's doing, and of the libraries only head's is not reviewed yet. `line` is what REPLY_WRONG and REPLY_FAILED said. */
+ * was at work, so a death is the host's; but an answer out of place was a library's doing, and of
+ * the libraries only head's is not reviewed yet. `line` is what REPLY_WRONG and REPLY_FAILED
+ * said. */
 void trouble_note(struct trouble all[TROUBLE_COUNT], const bool arms[ARM_COUNT],
                   const struct session *session, enum reply reply, enum arm arm,
                   enum line_kind want, const struct line *line, const char *stage);

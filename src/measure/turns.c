@@ -152,7 +152,9 @@ static unsigned long long shortest_ns(const struct turns *turns, const struct tu
 static unsigned long long tolerated(const struct turns *turns, unsigned long long ns,
                                     unsigned long long shortest)
 {
-    return !turns->kind->disturbed_by_time || ns < shortest ? 0 : ns / shortest - 1;
+    return !turns->kind->disturbed_by_time || shortest == 0 || ns < shortest
+               ? 0
+               : ns / shortest - 1;
 }
 
 static void mark_disturbed(const struct turns *turns, struct turn *turn)
@@ -186,7 +188,7 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
     if (end->reply != REPLY_OK)
         return -1;
     mark_disturbed(turns, turn);
-    unsigned long long mean_ns = turn->sum_ns / turn->count;
+    unsigned long long mean_ns = turn->count == 0 ? 0 : turn->sum_ns / turn->count;
     if (turn->watched)
         turn->marks |= witness_end(turns->witness,
                                    tolerated(turns, mean_ns, shortest_ns(turns, turn)),

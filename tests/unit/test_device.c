@@ -23,7 +23,7 @@ static struct device_use use_of(const struct device_kind *kind)
 
 static void test_row(const struct device_kind *kind)
 {
-    char name[64];
+    static char name[64]; /* of the case, also for what follows */
     snprintf(name, sizeof name, "the row of `%s` is complete", kind->prefix);
     tap_case(name);
     OK(kind->prefix[0] != '\0' && kind->harness[0] != '\0');
