@@ -9,6 +9,7 @@
 #include "base/git.h"
 #include "measure/bench.h"
 #include "measure/code.h"
+#include "measure/device/device.h"
 #include "measure/sandbox.h"
 #include "pipeline/measurement.h"
 #include "pipeline/rules.h"
@@ -158,7 +159,7 @@ static int default_rules(struct measurement *measurement, struct err *err)
         "[kernel]\npath = kernels\n[build \"%s\"]\ncommand = true\noutput = none\n"
         "[config \"b1_h8_s512_d64\"]\ndevice = %s\nbatch = 1\nheads = 8\n"
         "seq-q = 512\nhead-dim = 64\ndtype = %s\n",
-        slug, slug, gpu_is_slug(slug) ? "fp16" : "fp32");
+        slug, slug, device_is_gpu(slug) ? "fp16" : "fp32");
     return config_parse(text, (size_t)len, "the defaults", slug, &measurement->host->limits,
                         &measurement->config, err);
 }

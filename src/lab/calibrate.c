@@ -75,7 +75,7 @@ static void configs_free(struct process_config *configs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         replicate_free(&configs[i].replicate);
-        for (size_t entry = 0; entry < PROCESS_ENTRIES_MAX; entry++)
+        for (size_t entry = 0; entry < TURNS_ENTRIES_MAX; entry++)
             free(configs[i].slowed.entries[entry].ns);
     }
     free(configs);

@@ -3,15 +3,15 @@
  * clocks, where the host wants them locked. */
 #include "pipeline/hold.h"
 
+#include "measure/device/device.h"
+
 #include <glob.h>
 #include <stdio.h>
 
 int hold_lock_path(const struct host *host, const char *device, const struct gpu *gpu,
                    char out[FILE_PATH_BYTES], struct err *err)
 {
-    return gpu == NULL
-               ? file_path(out, err, "%s/ratchet-%s.lock", host->lock_dir, device)
-               : file_path(out, err, "%s/ratchet-gpu-%s.lock", host->lock_dir, gpu->id);
+    return device_lock_path(host->lock_dir, device, gpu, out, err);
 }
 
 /* In this order: nobody else may measure while clocks are still being unlocked. */
@@ -77,7 +77,7 @@ static int undo_one(const struct host *host, const struct host_device *device, s
     bool undone;
     struct gpu gpu;
     FD_AUTO lock = -1;
-    if (gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, &gpu, err) != 0 ||
+    if (device_find_gpu(device->slug, device->gpu, &gpu, err) != 0 ||
         hold_lock_path(host, device->slug, &gpu, path, err) != 0)
         return -1;
     if (file_lock(path, false, &lock, err) != 0)
@@ -95,7 +95,8 @@ int hold_undo_clocks(const struct host *host, struct err *err)
         return 0;
     globfree(&found);
     for (size_t i = 0; i < host->device_count; i++)
-        if (gpu_is_slug(host->devices[i].slug) && undo_one(host, &host->devices[i], err) != 0)
+        if (device_is_gpu(host->devices[i].slug) &&
+            undo_one(host, &host->devices[i], err) != 0)
             return err_wrap(err, "device %s", host->devices[i].slug);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "judge/verdict.h"
 #include "measure/bench.h"
 #include "measure/build.h"
+#include "measure/device/device.h"
 #include "pipeline/arms.h"
 #include "pipeline/hold.h"
 
@@ -156,9 +157,8 @@ static int begin(struct measurement *measurement, const struct bench_config *ben
 {
     const struct host_device *device = measurement->device;
     const struct bench_settings *settings = &measurement->config.bench;
-    bool is_gpu = gpu_is_slug(device->slug);
-    if (is_gpu &&
-        gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, gpu, err) != 0)
+    bool is_gpu = device_is_gpu(device->slug);
+    if (is_gpu && device_find_gpu(device->slug, device->gpu, gpu, err) != 0)
         return -1;
     *out = (struct bench_request){.device = device->slug,
                                   .gpu = is_gpu ? gpu : NULL,
