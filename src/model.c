@@ -316,16 +316,14 @@ const struct baseline_config *baseline_find(const struct baseline *baseline, con
 
 struct rule rule_default(void)
 {
-    return (struct rule){.threshold = 0.03,
-                         .confidence = 0.95,
-                         .resamples = 10000,
-                         .seed = 42,
-                         .own_floor = 0.005,
-                         .control_floor = 0.005,
-                         .drift_margin = 0.02,
-                         .min_replicates = 6,
-                         .looks = {6, 8, 16},
-                         .look_count = 3};
+    static const unsigned looks[] = {RULE_LOOKS};
+    struct rule rule = {
+#define RULE_VALUE(type, field, key, value, ...) .field = (value),
+        RULE_TABLE(RULE_VALUE)
+#undef RULE_VALUE
+            .look_count = sizeof looks / sizeof looks[0]};
+    memcpy(rule.looks, looks, sizeof looks);
+    return rule;
 }
 
 /* The PR's own comes first: its author can mend it. */
