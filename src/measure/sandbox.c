@@ -90,23 +90,6 @@ void sandbox_free(struct sandbox_command **command)
 
 /* ---- the host's programs ---- */
 
-/* Look a program up on PATH, as the daemon's own environment has it. */
-static bool find_program(const char *name, char out[FILE_PATH_BYTES])
-{
-    const char *path = getenv("PATH");
-    if (path == NULL)
-        path = "/usr/bin:/bin";
-    while (*path != '\0') {
-        size_t len = strcspn(path, ":");
-        if (len > 0 && path[0] == '/' &&
-            file_path(out, NULL, "%.*s/%s", (int)len, path, name) == 0 &&
-            access(out, X_OK) == 0)
-            return true;
-        path += len + (path[len] == ':');
-    }
-    return false;
-}
-
 /* Options that not every bubblewrap has. Debian 12 and Ubuntu 24.04 have both. */
 struct features {
     bool asked;
@@ -152,8 +135,8 @@ bool sandbox_bounds_disk(void)
 {
     char bwrap[FILE_PATH_BYTES];
     struct features features = {0};
-    return find_program("bwrap", bwrap) && bwrap_features(bwrap, &features, NULL) == 0 &&
-           features.size;
+    return proc_find("bwrap", bwrap, NULL) == 0 &&
+           bwrap_features(bwrap, &features, NULL) == 0 && features.size;
 }
 
 /* ---- what is inside ---- */
@@ -570,10 +553,10 @@ static int add_all(struct words *words, const struct sandbox *sandbox, const cha
 static int find_tools(char bwrap[FILE_PATH_BYTES], char prlimit[FILE_PATH_BYTES],
                       struct err *err)
 {
-    if (!find_program("bwrap", bwrap))
+    if (proc_find("bwrap", bwrap, NULL) != 0)
         return err_set(err, ERR_HOST,
                        "no sandbox: `bwrap` is not on PATH; install bubblewrap");
-    if (!find_program("prlimit", prlimit))
+    if (proc_find("prlimit", prlimit, NULL) != 0)
         return err_set(err, ERR_HOST,
                        "no sandbox: `prlimit` is not on PATH; install util-linux");
     return 0;
