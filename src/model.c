@@ -3,6 +3,7 @@
 #include "model.h"
 
 #include "base/err.h"
+#include "base/name.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -133,17 +134,7 @@ bool problem_equal(const struct problem *a, const struct problem *b)
 
 bool model_name_ok(const char *name)
 {
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-    size_t len = strlen(name);
-    return len > 0 && len < MODEL_NAME_BYTES && strspn(name, allowed) == len &&
-           name[0] != '.' && name[0] != '-';
-}
-
-bool model_sha_ok(const char *text)
-{
-    return strlen(text) == MODEL_SHA_BYTES - 1 &&
-           strspn(text, "0123456789abcdef") == MODEL_SHA_BYTES - 1;
+    return name_ok(name, MODEL_NAME_BYTES);
 }
 
 static char *copy_text(const char *text)

@@ -44,7 +44,6 @@ struct config {
     char name[MODEL_NAME_BYTES]; /* letters, digits, `_`, `-`, `.` */
     struct problem problem;
 };
-bool model_sha_ok(const char *text);  /* exactly 40 lower-case hex digits */
 bool model_name_ok(const char *name); /* 1–63 of [A-Za-z0-9_.-], not starting with . or - */
 
 /* ---- arms ---- */

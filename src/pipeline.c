@@ -38,15 +38,14 @@ void pipeline_note(struct pipeline *pipeline, const char *format, ...)
 
 /* ---- open ---- */
 
-/* Repositories are keyed by a hash, so that no name can climb out of the folder. */
 static int open_cache(struct pipeline *pipeline, const char *name, struct err *err)
 {
-    char key[FILE_SHA256_BYTES];
-    file_sha256(name, strlen(name), key);
+    char key[FILE_KEY_BYTES];
+    file_key(name, key);
     char path[FILE_PATH_BYTES];
     if (file_path(path, err, "%s/repos", pipeline->host->state) != 0 ||
         file_mkdirs(path, 0700, err) != 0 ||
-        file_path(path, err, "%s/repos/%.32s.git", pipeline->host->state, key) != 0)
+        file_path(path, err, "%s/repos/%s.git", pipeline->host->state, key) != 0)
         return -1;
     return git_open(path, &pipeline->repo, err);
 }

@@ -2,6 +2,7 @@
 /* What stays of a check: the files of its folder, its comment and its status. */
 #include "pipeline.h"
 
+#include "base/name.h"
 #include "judge/compare.h"
 #include "judge/explain.h"
 #include "judge/samples.h"
@@ -148,7 +149,7 @@ int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
     *result = (struct outbox_result){0};
     if (job->pr > 0 && put_comment(pipeline, outbox, err) != 0)
         return -1;
-    if (git_is_sha(job->head)) {
+    if (name_is_sha(job->head)) {
         char context[STATUS_CONTEXT_BYTES], line[256];
         status_context(pipeline, context);
         report_line(&pipeline->comparison, line, sizeof line);

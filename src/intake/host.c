@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "intake/event.h"
+#include "base/name.h"
 #include "intake/host_keys.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ static int open_repository(struct parse *parse, const char *name, struct keys_ta
         return err_set(err, ERR_INPUT, "%s: more than %d repositories", parse->name,
                        HOST_REPOSITORIES_MAX);
     if (i == host->repository_count) {
-        if (!event_repository_ok(name))
+        if (!name_is_repository(name, JOB_REPOSITORY_BYTES))
             return err_set(err, ERR_INPUT, "%s: [repository \"%.60s\"]: expected owner/name",
                            parse->name, name);
         host->repositories[i] = (struct host_repository){0};

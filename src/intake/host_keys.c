@@ -3,6 +3,7 @@
  * file decides where tokens are sent, so addresses are checked hard. */
 #include "intake/host_keys.h"
 
+#include "base/name.h"
 #include "intake/address.h"
 #include "intake/values.h"
 
@@ -201,9 +202,7 @@ static const struct key_type submodule = {"path and address", read_submodule, ra
 static int read_branch(void *target, const struct key *key, const char *value,
                        const char *where, struct err *err)
 {
-    if (strncmp(value, "refs/", 5) == 0 || strpbrk(value, " ~^:?*[\\") != NULL ||
-        strstr(value, "..") != NULL || strstr(value, "//") != NULL || value[0] == '/' ||
-        value[0] == '-' || value[0] == '\0' || value[strlen(value) - 1] == '/')
+    if (!name_is_branch(value))
         return err_set(err, ERR_INPUT, "%s: expected the name of a branch, not `%.60s`", where,
                        value);
     return key_text.read(target, key, value, where, err);

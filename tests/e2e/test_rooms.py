@@ -90,7 +90,6 @@ def judge_is_pure():
 # Objects of one archive that still need one another in a circle. Whoever unties one takes it out;
 # nothing is added.
 CYCLES = {
-    "libbase.a": [["git", "git_open"], ["git_paths", "git_tree"]],
     "libdaemon.a": [["pipeline", "pipeline_arms", "pipeline_main", "pipeline_measure"]],
     "libmeasure.a": [["build", "build_run"], ["process", "turns"]],
 }
