@@ -122,13 +122,14 @@ static const struct key keys[] = {
     KEY(KERNEL, "path", path, "file or folder that a build sees of the tree",
         .size = sizeof((struct kernel_source *)0)->paths[0], .repeat = true,
         .otherwise = "one is required"),
-#define RULE_KEY(type, field, word, value, least, most, what) \
-    KEY(RULE, word,                                           \
-        *_Generic((type)0, double                             \
-                  : &key_ratio, unsigned                      \
-                  : &key_unsigned, unsigned long long         \
-                  : &key_natural),                            \
-        what, IN(rule, field), .number = value, .min = least, .max = (double)(most)),
+#define RULE_KEY(type, field, word, value, least, most, what)                     \
+    KEY(RULE, word,                                                               \
+        *_Generic((type)0, double                                                 \
+                  : &key_ratio, unsigned                                          \
+                  : &key_unsigned, unsigned long long                             \
+                  : &key_natural),                                                \
+        what, IN(rule, field), .number = (double)(value), .min = (double)(least), \
+        .max = (double)(most)),
     RULE_TABLE(RULE_KEY)
 #undef RULE_KEY
         KEY(RULE, "look", look,
