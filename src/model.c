@@ -3,6 +3,7 @@
 #include "model.h"
 
 #include "base/err.h"
+#include "base/name.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -142,17 +143,7 @@ bool device_is_gpu(const char *slug)
 
 bool model_name_ok(const char *name)
 {
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-    size_t len = strlen(name);
-    return len > 0 && len < MODEL_NAME_BYTES && strspn(name, allowed) == len &&
-           name[0] != '.' && name[0] != '-';
-}
-
-bool model_sha_ok(const char *text)
-{
-    return strlen(text) == MODEL_SHA_BYTES - 1 &&
-           strspn(text, "0123456789abcdef") == MODEL_SHA_BYTES - 1;
+    return name_ok(name, MODEL_NAME_BYTES);
 }
 
 static char *copy_text(const char *text)
@@ -325,16 +316,14 @@ const struct baseline_config *baseline_find(const struct baseline *baseline, con
 
 struct rule rule_default(void)
 {
-    return (struct rule){.threshold = 0.03,
-                         .confidence = 0.95,
-                         .resamples = 10000,
-                         .seed = 42,
-                         .own_floor = 0.005,
-                         .control_floor = 0.005,
-                         .drift_margin = 0.02,
-                         .min_replicates = 6,
-                         .looks = {6, 8, 16},
-                         .look_count = 3};
+    static const unsigned looks[] = {RULE_LOOKS};
+    struct rule rule = {
+#define RULE_VALUE(type, field, key, value, ...) .field = (value),
+        RULE_TABLE(RULE_VALUE)
+#undef RULE_VALUE
+            .look_count = sizeof looks / sizeof looks[0]};
+    memcpy(rule.looks, looks, sizeof looks);
+    return rule;
 }
 
 /* The PR's own comes first: its author can mend it. */

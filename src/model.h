@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     MODEL_NAME_BYTES = 64, /* of a config or device slug, NUL included */
@@ -43,7 +44,6 @@ struct config {
     char name[MODEL_NAME_BYTES]; /* letters, digits, `_`, `-`, `.` */
     struct problem problem;
 };
-bool model_sha_ok(const char *text);  /* exactly 40 lower-case hex digits */
 bool model_name_ok(const char *name); /* 1–63 of [A-Za-z0-9_.-], not starting with . or - */
 
 /* ---- arms ---- */
@@ -252,19 +252,34 @@ struct calibration {
 
 /* ---- the rule, from ci/ratchet.conf of the base commit ---- */
 
+/* Its numbers, a row each: type and name of the field, key in [rule], default, least, most, and
+ * what it is. */
+#define RULE_TABLE(X)                                                                 \
+    X(double, threshold, "threshold", 0.03, 0.001, 0.5,                               \
+      "a change counts beyond it, either way")                                        \
+    X(double, confidence, "confidence", 0.95, 0.8, 0.999,                             \
+      "of the interval that has to lie beyond the threshold, or within")              \
+    X(unsigned, resamples, "resamples", 10000, 1000, 1000000, "of the bootstrap")     \
+    X(unsigned long long, seed, "seed", 42, 0, INT64_MAX, "of the bootstrap")         \
+    X(double, own_floor, "own-floor", 0.005, 0, 0.5,                                  \
+      "slower than base by more than this adds to what main lost; at most threshold") \
+    X(double, control_floor, "control-floor", 0.005, 0.0005, 0.5,                     \
+      "a control that lies wholly beyond it is biased, and nothing is judged")        \
+    X(double, drift_margin, "drift-margin", 0.02, 0, 0.5,                             \
+      "widens the lines where the stored samples decide")                             \
+    X(unsigned, min_replicates, "min-replicates", 6, 6, 64,                           \
+      "fresh processes without a mark that a verdict needs")
+/* Replicate counts at which the judge looks, where no `look` is given. */
+#define RULE_LOOKS 6, 8, 16
+
 enum { RULE_LOOKS_MAX = 8 };
 struct rule {
-    double threshold;               /* 0.03 */
-    double confidence;              /* 0.95 */
-    unsigned resamples;             /* 10000 */
-    unsigned long long seed;        /* 42 */
-    double own_floor;               /* 0.005 */
-    double control_floor;           /* 0.005: a control wholly outside is biased */
-    double drift_margin;            /* 0.02: widens the stored comparison */
-    unsigned min_replicates;        /* 6 */
-    unsigned looks[RULE_LOOKS_MAX]; /* replicate counts at which the judge looks: 6, 8 … */
-    unsigned look_count;            /*   … ascending; the budget is the last look */
-    bool unclear_passes;            /* unclear = pass: exit 0 */
+#define RULE_FIELD(type, field, ...) type field;
+    RULE_TABLE(RULE_FIELD)
+#undef RULE_FIELD
+    unsigned looks[RULE_LOOKS_MAX]; /* ascending; the budget is the last look */
+    unsigned look_count;
+    bool unclear_passes; /* unclear = pass: exit 0 */
 };
 struct rule rule_default(void);
 

@@ -3,6 +3,9 @@
  * files. One line on stderr for an error; the exit code is the verdict's. */
 #include "cli/cli.h"
 
+#include "intake/config_keys.h"
+#include "intake/host_keys.h"
+
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,17 +53,38 @@ static void usage(FILE *out)
                 commands[i].arguments);
     fprintf(out, "\nMost commands take --config FILE (ratchetd.conf) and --device SLUG.\n"
                  "Exit codes: 0 held or improved, 1 regressed, 2 unclear, 3 unmeasured,\n"
-                 "64 usage or malformed input, 70 internal. Manual: man ratchet\n");
+                 "64 usage or malformed input, 70 internal. Manual: man ratchet\n"
+                 "Keys of a file: ratchet help ratchet.conf, ratchet help ratchetd.conf\n");
+}
+
+/* NULL for the commands, or the name of a file. */
+static int help(const char *topic)
+{
+    if (topic == NULL) {
+        usage(stdout);
+        return 0;
+    }
+    const struct keys_table *table = strcmp(topic, "ratchet.conf") == 0    ? &config_keys
+                                     : strcmp(topic, "ratchetd.conf") == 0 ? &host_keys
+                                                                           : NULL;
+    if (table == NULL) {
+        fprintf(stderr, "ratchet help: expected ratchet.conf or ratchetd.conf, not `%s`\n",
+                topic);
+        return EXIT_USAGE;
+    }
+    BUF_AUTO text;
+    buf_init(&text, 1 << 20);
+    keys_help(table, &text);
+    fputs(text.data, stdout);
+    return fflush(stdout) == 0 && !text.failed ? 0 : EXIT_UNMEASURED;
 }
 
 int main(int argc, char **argv)
 {
     setlocale(LC_ALL, "C");
     signal(SIGPIPE, SIG_IGN);
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
-        usage(stdout);
-        return 0;
-    }
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
+        return help(argv[2]);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
         printf("ratchet %s\n", RATCHET_VERSION);
         return 0;

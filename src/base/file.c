@@ -359,6 +359,14 @@ void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES])
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
+void file_key(const char *name, char out[FILE_KEY_BYTES])
+{
+    char hex[FILE_SHA256_BYTES];
+    file_sha256(name, strlen(name), hex);
+    memcpy(out, hex, FILE_KEY_BYTES - 1);
+    out[FILE_KEY_BYTES - 1] = '\0';
+}
+
 int file_sha256_path(const char *path, char out[FILE_SHA256_BYTES], struct err *err)
 {
     enum { SHA256_FILE_MAX = 1 << 30 };

@@ -44,6 +44,10 @@ MUST_CHECK int file_tree_bytes(const char *path, unsigned long long *bytes, stru
 MUST_CHECK int file_lock(const char *path, bool wait, int *fd, struct err *err);
 
 void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES]);
+/* What a file is called that belongs to `name`, such as a repository's: half of its SHA-256 in
+ * hex, so that no name can climb out of a folder. */
+enum { FILE_KEY_BYTES = 33 };
+void file_key(const char *name, char out[FILE_KEY_BYTES]);
 MUST_CHECK int file_sha256_path(const char *path, char out[FILE_SHA256_BYTES],
                                 struct err *err);
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts libgit2, reads and merges commits, and turns libgit2's codes into our errors.
- * Repositories are opened in git_open.c; trees are git_tree.c's, folders on disk
+/* Reads and merges commits. libgit2 is started in git_lib.c; repositories are opened in git_open.c; trees are git_tree.c's, folders on disk
  * git_checkout.c's, configuration text git_config.c's, the network git_remote.c's,
  * git_fetch.c's and git_push.c's. */
 #include "base/git_internal.h"
 
+#include "base/name.h"
 #include "base/proc.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,82 +16,11 @@
 
 enum { MERGE_MS = 120000, SHARE_BYTES = 4096 };
 
-/* ---- the library ---- */
-
-/* Shutting down after a second init only takes back the count, so no state of our own
- * says whether it already runs. The first init is never undone: it lives as long as we
- * do. */
-int gitlib_start(struct err *err)
-{
-    int count = git_libgit2_init();
-    if (count < 0)
-        return err_set(err, ERR_HOST, "cannot start libgit2: %s", gitlib_words());
-    if (count > 1) {
-        git_libgit2_shutdown();
-        return 0;
-    }
-    static const int levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL,
-                                 GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_PROGRAMDATA};
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-        if (git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "") < 0)
-            return err_set(err, ERR_INTERNAL, "cannot close libgit2's search path %d: %s",
-                           levels[i], gitlib_words());
-    /* libgit2 refuses the repositories of other users, since git would run the hooks,
-     * filters and configured programs in them. We run none of those, read objects by their
-     * hash, and close a repository's configuration once it is open (gitlib_open). */
-    if (git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0) < 0)
-        return err_set(err, ERR_INTERNAL, "cannot open other users' repositories: %s",
-                       gitlib_words());
-    return 0;
-}
-
-const char *gitlib_words(void)
-{
-    const git_error *last = git_error_last();
-    return last == NULL || last->message == NULL ? "libgit2 gave no reason" : last->message;
-}
-
-static enum err_class class_of_code(int code)
-{
-    static const struct {
-        int code;
-        enum err_class class;
-    } table[] = {
-        {GIT_ENOTFOUND, ERR_NOT_FOUND}, {GIT_EAUTH, ERR_AUTH},
-        {GIT_EAMBIGUOUS, ERR_INPUT},    {GIT_EINVALIDSPEC, ERR_INPUT},
-        {GIT_EINVALID, ERR_INPUT},      {GIT_EOWNER, ERR_HOST},
-        {GIT_ECONFLICT, ERR_CONFLICT},  {GIT_EMERGECONFLICT, ERR_CONFLICT},
-        {GIT_EMODIFIED, ERR_CONFLICT},  {GIT_ENONFASTFORWARD, ERR_CONFLICT},
-        {GIT_ELOCKED, ERR_CONFLICT},    {GIT_ECERTIFICATE, ERR_HOST},
-        {GIT_EPEEL, ERR_INPUT},         {GIT_EMISMATCH, ERR_INPUT},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].code == code)
-            return table[i].class;
-    return ERR_HOST;
-}
-
-int gitlib_error(struct err *err, int code, const char *format, ...)
-{
-    char what[ERR_TEXT_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    return err_set(err, class_of_code(code), "%s: %s", what, gitlib_words());
-}
-
-/* ---- names ---- */
-
-bool git_is_sha(const char *text)
-{
-    return text != NULL && strspn(text, "0123456789abcdef") == GIT_SHA_BYTES - 1 &&
-           text[GIT_SHA_BYTES - 1] == '\0';
-}
+/* ---- commits and trees ---- */
 
 int gitlib_oid(const char *sha, git_oid *oid, struct err *err)
 {
-    if (!git_is_sha(sha) || git_oid_fromstr(oid, sha) < 0)
+    if (!name_is_sha(sha) || git_oid_fromstr(oid, sha) < 0)
         return err_set(err, ERR_INPUT, "`%.60s` is not a commit's 40 hex digits",
                        sha == NULL ? "" : sha);
     return 0;
@@ -109,6 +37,16 @@ int gitlib_commit(struct git_repo *repo, const char *sha, git_commit **commit, s
     if (code == GIT_ENOTFOUND)
         return err_set(err, ERR_NOT_FOUND, "no commit %s in %s", sha, repo->path);
     return code < 0 ? gitlib_error(err, code, "cannot read commit %s", sha) : 0;
+}
+
+int gitlib_root(struct git_repo *repo, const char *sha, git_tree **tree, struct err *err)
+{
+    LIB_AUTO(commit) *commit = NULL;
+    if (gitlib_commit(repo, sha, &commit, err) != 0)
+        return -1;
+    git_error_clear();
+    int code = git_commit_tree(tree, commit);
+    return code < 0 ? gitlib_error(err, code, "cannot read the tree of %s", sha) : 0;
 }
 
 /* A ref that says so already, or that another process is just writing, says the same: its
@@ -185,7 +123,7 @@ void gitlib_unshare(char **page)
         munmap(*page, SHARE_BYTES);
 }
 
-/* ---- commits ---- */
+/* ---- what is known of a commit ---- */
 
 int git_resolve(struct git_repo *repo, const char *name, char sha[GIT_SHA_BYTES],
                 struct err *err)

@@ -28,8 +28,6 @@ struct git_remote_spec {
     unsigned long long max_bytes; /* received by one fetch */
 };
 
-bool git_is_sha(const char *text); /* exactly 40 lower-case hex digits */
-
 /* Open the bare repository at `path`, creating it if it is not there. */
 MUST_CHECK int git_open(const char *path, struct git_repo **repo, struct err *err);
 /* Open the repository, bare or not, that holds the folder `path`, whoever owns it: `path`

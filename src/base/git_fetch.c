@@ -3,6 +3,7 @@
  * written by the parent, so a killed child leaves no lock behind. */
 #include "base/git_internal.h"
 
+#include "base/name.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static int find_local(const struct fetch *fetch, git_repository *from, git_oid *
     LIB_AUTO(object) *commit = NULL;
     git_error_clear();
     int code;
-    if (git_is_sha(fetch->what)) {
+    if (name_is_sha(fetch->what)) {
         code = git_oid_fromstr(oid, fetch->what);
         if (code == 0)
             code = git_object_lookup(&object, from, oid, GIT_OBJECT_ANY);
@@ -83,7 +84,7 @@ static int download(const struct fetch *fetch, struct gitlib_session *session,
     /* A server answers `not our ref` to a SHA that it does not serve. libgit2 1.5 skips
      * that line and meets the end of an answer that is whole as HTTP; a broken connection
      * has other codes. */
-    if (code == GIT_EEOF && git_is_sha(fetch->what))
+    if (code == GIT_EEOF && name_is_sha(fetch->what))
         return no_such_ref(fetch, err);
     return code < 0 ? gitlib_remote_error(session, code, "fetch from", err) : 0;
 }
@@ -97,7 +98,7 @@ static int fetch_remote(const struct fetch *fetch, struct err *err)
     if (gitlib_open(fetch->path, &lib, err) != 0 ||
         gitlib_connect(lib, &session, GIT_DIRECTION_FETCH, &remote, err) != 0)
         return -1;
-    if (git_is_sha(fetch->what)) {
+    if (name_is_sha(fetch->what)) {
         memcpy(fetch->sha, fetch->what, GIT_SHA_BYTES);
     } else {
         git_oid oid;
@@ -126,7 +127,7 @@ int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote, const
     int valid = 0;
     if (gitlib_check_remote(remote, err) != 0)
         return -1;
-    if (!git_is_sha(what) &&
+    if (!name_is_sha(what) &&
         (strlen(what) > 400 || git_reference_name_is_valid(&valid, what) || !valid))
         return err_set(err, ERR_INPUT, "`%.100s` is neither a ref nor a commit", what);
     SHARED_AUTO *page = gitlib_share(err);

@@ -36,16 +36,6 @@ bool gitlib_name_ok(const char *name)
     return true;
 }
 
-int gitlib_root(struct git_repo *repo, const char *sha, git_tree **tree, struct err *err)
-{
-    LIB_AUTO(commit) *commit = NULL;
-    if (gitlib_commit(repo, sha, &commit, err) != 0)
-        return -1;
-    git_error_clear();
-    int code = git_commit_tree(tree, commit);
-    return code < 0 ? gitlib_error(err, code, "cannot read the tree of %s", sha) : 0;
-}
-
 /* ---- reading ---- */
 
 /* The entry at a path that is not the root; *entry stays NULL where there is none. */

@@ -3,6 +3,7 @@
 #include "base/json.h"
 
 #include "base/leftover.h"
+#include "base/name.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -169,6 +170,16 @@ int json_get_string(const json_t *object, const char *key, const struct json_at 
         return json_error(&here, err, "expected a string without control characters");
     memcpy(out, text, len + 1);
     return 0;
+}
+
+int json_get_sha(const json_t *object, const char *key, const struct json_at *at, char out[41],
+                 struct err *err)
+{
+    struct json_at here = {.parent = at, .key = key};
+    if (json_get_string(object, key, at, out, 41, err) != 0)
+        return -1;
+    return name_is_sha(out) ? 0
+                            : json_error(&here, err, "expected 40 hex digits, not `%s`", out);
 }
 
 int json_get_int(const json_t *object, const char *key, const struct json_at *at,

@@ -41,6 +41,9 @@ MUST_CHECK int json_get_array(const json_t *object, const char *key, const struc
 /* A string copied into out[size]: longer, empty, or with control characters is refused. */
 MUST_CHECK int json_get_string(const json_t *object, const char *key, const struct json_at *at,
                                char *out, size_t size, struct err *err);
+/* 40 lower-case hex digits. */
+MUST_CHECK int json_get_sha(const json_t *object, const char *key, const struct json_at *at,
+                            char out[41], struct err *err);
 MUST_CHECK int json_get_int(const json_t *object, const char *key, const struct json_at *at,
                             long long min, long long max, long long *out, struct err *err);
 MUST_CHECK int json_get_number(const json_t *object, const char *key, const struct json_at *at,

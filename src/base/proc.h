@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,6 +79,9 @@ pid_t proc_pid(const struct proc_child *child);
 void proc_finish(struct proc_child *child, unsigned grace_ms, struct proc_result *result);
 
 uint64_t proc_now_ns(void); /* CLOCK_MONOTONIC_RAW */
+
+/* A program by its path, or looked up on our own PATH (its absolute folders). */
+MUST_CHECK int proc_find(const char *name, char out[FILE_PATH_BYTES], struct err *err);
 
 /* "exit code 2", "signal 11 (SIGSEGV)", "killed after 30 s" into `text`. */
 void proc_describe(const struct proc_result *result, char *text, size_t size);

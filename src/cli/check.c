@@ -3,6 +3,7 @@
  * one pull request of a configured one. */
 #include "cli/cli.h"
 
+#include "base/name.h"
 #include "cli/local.h"
 #include "intake/event.h"
 #include "intake/values.h"
@@ -34,7 +35,7 @@ static int local_job(const struct check_options *options, char path[FILE_PATH_BY
 static int github_job(const struct check_options *options, struct job *job, struct err *err)
 {
     long long number;
-    if (!event_repository_ok(options->repository))
+    if (!name_is_repository(options->repository, JOB_REPOSITORY_BYTES))
         return err_set(err, ERR_USAGE, "--repository: expected owner/name, not `%s`",
                        options->repository);
     snprintf(job->repository, sizeof job->repository, "%s", options->repository);

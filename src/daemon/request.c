@@ -3,6 +3,7 @@
  * it names a repository and a pull request, and that is all it decides. */
 #include "daemon/request.h"
 
+#include "base/name.h"
 #include "intake/event.h"
 
 #include <limits.h>
@@ -26,12 +27,10 @@ static const struct json_at at = {.key = "submit"};
 static int get_piece(const json_t *message, const char *key, char *out, size_t size,
                      struct err *err)
 {
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
     if (json_get_string(message, key, &at, out, size, err) != 0)
         return -1;
     struct json_at here = {.parent = &at, .key = key};
-    if (strspn(out, allowed) != strlen(out))
+    if (out[name_span(out)] != '\0')
         return json_error(&here, err, "expected letters, digits, `_`, `-`, `.`, not `%s`",
                           out);
     return 0;
@@ -132,7 +131,7 @@ static int get_token(const struct host_repository *repository, const json_t *mes
 static const struct host_repository *find_repository(const struct host *host, const char *name,
                                                      struct err *err)
 {
-    const struct host_repository *repository = event_repository_ok(name)
+    const struct host_repository *repository = name_is_repository(name, JOB_REPOSITORY_BYTES)
                                                    ? host_find_repository(host, name)
                                                    : NULL;
     if (repository == NULL)

@@ -1,45 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ci/ratchet.conf: what is guarded, how it is built, which configs are measured, and the rule.
  * git-config syntax; unknown sections and keys are refused, and every error names file,
- * section.key and what was expected.
+ * section.key and what was expected. The keys are the table in config_keys.c, which
+ * `ratchet help ratchet.conf` prints; of the rule, RULE_TABLE in model.h.
  *
  * A check takes all of it from the BASE commit, but for [kernel] and [build]: what a kernel is
- * made of and how it is built is part of the kernel, and every arm has its own commit's.
- *
- *     [kernel]
- *         path = kernels                 ; repeatable: all that a build sees of the tree
- *     [rule]                             ; all optional; defaults in rule_default()
- *         threshold = 3%
- *         confidence = 95%
- *         resamples = 10000
- *         seed = 42
- *         own-floor = 0.5%
- *         control-floor = 0.5%
- *         drift-margin = 2%
- *         min-replicates = 6             ; at least 6: below, the interval covers too little
- *         look = 6                       ; repeatable, ascending; the last is the budget
- *         unclear = fail                 ; or pass
- *     [promotion]
- *         gap = 10m                      ; between the two runs; s, m, h
- *     [build "cpu"]                      ; one per device slug
- *         command = make -C kernels cpu
- *         output = kernels/attention_cpu.so
- *     [bench "cpu"]                      ; optional
- *         samples = 100                  ; per arm and replicate
- *         target = 2ms                   ; device time of one sample (us, ms)
- *         warmup = 5                     ; samples thrown away first
- *         inputs = cold                  ; or warm: see design section 5
- *     [config "b1_h4_s256_d64"]
- *         device = cpu                   ; repeatable
- *         batch = 1
- *         heads = 4
- *         heads-kv = 4                   ; default: heads
- *         seq-q = 256
- *         seq-k = 256                    ; default: seq-q
- *         head-dim = 64
- *         dtype = fp32
- *         causal = false                 ; default
- */
+ * made of and how it is built is part of the kernel, and every arm has its own commit's. */
 #ifndef RATCHET_INTAKE_CONFIG_H
 #define RATCHET_INTAKE_CONFIG_H
 

@@ -6,31 +6,12 @@
 
 #include "base/git.h"
 #include "base/json.h"
+#include "base/name.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { PULL_MAX = 0x7fffffff }; /* the largest number of a pull request */
-
-static const char repository_letters[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-
-static bool repository_part_ok(const char *part, size_t len)
-{
-    return len > 0 && !(len == 1 && part[0] == '.') &&
-           !(len == 2 && part[0] == '.' && part[1] == '.');
-}
-
-bool event_repository_ok(const char *text)
-{
-    size_t owner = strspn(text, repository_letters);
-    if (text[owner] != '/')
-        return false;
-    const char *name = text + owner + 1;
-    size_t rest = strspn(name, repository_letters);
-    return name[rest] == '\0' && owner + 1 + rest < JOB_REPOSITORY_BYTES &&
-           repository_part_ok(text, owner) && repository_part_ok(name, rest);
-}
 
 static int ignore(struct event *event, const char *why)
 {
@@ -50,7 +31,7 @@ static int read_repository(const json_t *payload, const struct json_at *root,
     if (json_get_string(repository, "full_name", &at, name, sizeof name, err) != 0)
         return -1;
     struct json_at here = {.parent = &at, .key = "full_name"};
-    if (!event_repository_ok(name))
+    if (!name_is_repository(name, sizeof name))
         return json_error(&here, err, "expected owner/name, not `%s`", name);
     memcpy(event->repository, name, sizeof name);
     return 0;
@@ -124,7 +105,7 @@ static int read_head(const json_t *pull, const struct json_at *at, struct event 
     if (json_get_string(head, "sha", &here, sha, sizeof sha, err) != 0)
         return -1;
     struct json_at place = {.parent = &here, .key = "sha"};
-    if (!git_is_sha(sha))
+    if (!name_is_sha(sha))
         return json_error(&place, err, "expected 40 hex digits, not `%s`", sha);
     memcpy(event->head, sha, sizeof sha);
     return 0;
@@ -257,7 +238,7 @@ static int parse_push(const json_t *payload, const struct json_at *root, struct 
         json_get_bool(payload, "deleted", root, &deleted, err) != 0)
         return -1;
     struct json_at here = {.parent = root, .key = "after"};
-    if (!git_is_sha(after))
+    if (!name_is_sha(after))
         return json_error(&here, err, "expected 40 hex digits, not `%s`", after);
     memcpy(event->ref, ref, sizeof ref);
     if (deleted || strcmp(after, GIT_ZERO_SHA) == 0)

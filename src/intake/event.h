@@ -33,7 +33,4 @@ struct event {
 MUST_CHECK int event_parse(const char *name, const char *bytes, size_t len, struct event *out,
                            struct err *err);
 
-/* "owner/name" with each part [A-Za-z0-9_.-]+, not "." or "..", 139 characters at most. */
-bool event_repository_ok(const char *text);
-
 #endif

@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /etc/ratchet/ratchetd.conf: what the owner of this host decided. API and git addresses come
- * from here and from nowhere else. git-config syntax, unknown keys refused.
- *
- *     [daemon]
- *         state = /var/lib/ratchet
- *         socket = /run/ratchet/ratchetd.sock
- *         lock-dir = /run/lock
- *         harness = /usr/local/libexec/ratchet/ratchet-bench
- *         sandbox-user = nobody          ; when the daemon runs as root
- *         allow-user = runner            ; repeatable: who may submit (root and own uid may)
- *     [device "cpu"]                     ; repeatable: one lane each; none: `cpu` alone
- *         threads = 2                    ; default: physical cores
- *         cpus = 0,1                     ; or 0-3,8: pinned to these; default: not pinned
- *     [device "nvidia-l4"]
- *         gpu = 0                        ; index or UUID; default: the first of that kind
- *         clock-lock = 1410MHz           ; while it measures, as root; default: never
- *     [repository "owner/name"]          ; repeatable: who may ask
- *         api = https://api.github.com   ; http for 127.0.0.1, localhost and [::1] only
- *         git = https://github.com/owner/name.git  ; or file:///…, or an absolute path
- *         web = https://github.com/owner/name      ; default: git without .git
- *         author = github-actions[bot]   ; whose comments are ours
- *         token = job                    ; job: brought by the step; host: from token-file
- *         token-file = /etc/ratchet/token
- *         branch = main                  ; the branch that is promoted
- *         submodule = third_party/cutlass https://github.com/NVIDIA/cutlass.git
- *                                        ; repeatable: where a submodule under [kernel] path is
- *                                        ; fetched from; addresses as of git; gets no token
- *     [limits]                           ; names of src/limit.h
- */
+ * from here and from nowhere else. git-config syntax, unknown keys refused. The keys are the
+ * table in host_keys.c, which `ratchet help ratchetd.conf` prints; [limits] is src/limit.h. */
 #ifndef RATCHET_INTAKE_HOST_H
 #define RATCHET_INTAKE_HOST_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the walk over a configuration file by a table. Does not know what a key means. */
+/* Owns the walk over a configuration file by a table, and the table's print. Does not know what a
+ * key means. */
 #include "intake/keys.h"
 
 #include "base/buf.h"
 #include "base/git.h"
-#include "intake/values.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -76,7 +76,7 @@ int keys_read_one(const struct keys_table *table, unsigned section, const char *
         if (!key->repeat && (*target->seen & bit) != 0)
             return err_set(err, ERR_INPUT, "%s: stands twice, expected once", where);
         *target->seen |= bit;
-        return key->read(target->target, key, value, where, err);
+        return key->type->read(target->target, key, value, where, err);
     }
     BUF_AUTO list;
     buf_init(&list, LIST_BYTES);
@@ -184,61 +184,57 @@ int keys_require(const struct keys_table *table, unsigned section, const char *s
     return 0;
 }
 
-/* ---- readers ---- */
-
-int key_text(void *target, const struct key *key, const char *value, const char *where,
-             struct err *err)
-{
-    size_t len = strlen(value);
-    if (len == 0 || len >= key->size)
-        return err_set(err, ERR_INPUT, "%s: expected text of 1 to %zu bytes", where,
-                       key->size - 1);
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
-            return err_set(err, ERR_INPUT, "%s: expected one line without control characters",
-                           where);
-    memcpy((char *)target + key->offset, value, len + 1);
-    return 0;
-}
-
-int key_unsigned(void *target, const struct key *key, const char *value, const char *where,
+int keys_initial(const struct keys_table *table, unsigned section, void *target, uint64_t seen,
                  struct err *err)
 {
-    long long number = 0;
-    if (value_int(value, (long long)key->min, (long long)key->max, where, &number, err) != 0)
-        return -1;
-    unsigned out = (unsigned)number;
-    memcpy((char *)target + key->offset, &out, sizeof out);
+    for (size_t i = 0; i < table->key_count; i++) {
+        const struct key *key = &table->keys[i];
+        if (key->section != section || key->initial == NULL ||
+            (seen & (UINT64_C(1) << i)) != 0)
+            continue;
+        if (key->type->read(target, key, key->initial, key->name, err) != 0)
+            return -1;
+    }
     return 0;
 }
 
-int key_ratio(void *target, const struct key *key, const char *value, const char *where,
-              struct err *err)
+/* ---- the table for people ---- */
+
+static void add_default(const struct key *key, struct buf *out)
 {
-    double out = 0;
-    if (value_ratio(value, key->min, key->max, where, &out, err) != 0)
-        return -1;
-    memcpy((char *)target + key->offset, &out, sizeof out);
-    return 0;
+    if (key->required)
+        buf_adds(out, "required");
+    else if (key->initial != NULL)
+        buf_adds(out, key->initial);
+    else if (key->otherwise != NULL)
+        buf_addf(out, "(%s)", key->otherwise);
+    else
+        key->type->show(key, out);
 }
 
-int key_duration(void *target, const struct key *key, const char *value, const char *where,
-                 struct err *err)
+static void add_key(const struct key *key, struct buf *out)
 {
-    double out = 0;
-    if (value_duration_ns(value, key->min, key->max, where, &out, err) != 0)
-        return -1;
-    memcpy((char *)target + key->offset, &out, sizeof out);
-    return 0;
+    BUF_AUTO text;
+    buf_init(&text, LIST_BYTES);
+    add_default(key, &text);
+    buf_addf(out, "    %-20s  %-30s  %s", key->name, text.data, key->type->name);
+    buf_clear(&text);
+    if (key->type->range != NULL)
+        key->type->range(key, &text);
+    buf_addf(out, "%s%s%s\n        %s\n", text.len > 0 ? ", " : "", text.data,
+             key->repeat ? "; repeatable" : "", key->help);
 }
 
-int key_seconds(void *target, const struct key *key, const char *value, const char *where,
-                struct err *err)
+void keys_help(const struct keys_table *table, struct buf *out)
 {
-    double ns = 0;
-    if (value_duration_ns(value, key->min, key->max, where, &ns, err) != 0)
-        return -1;
-    unsigned out = (unsigned)(ns / 1e9 + 0.5);
-    memcpy((char *)target + key->offset, &out, sizeof out);
-    return 0;
+    for (unsigned section = 0; section < table->section_count; section++) {
+        const struct keys_section *of = &table->sections[section];
+        if (of->of == NULL)
+            buf_addf(out, "[%s]\n", of->name);
+        else
+            buf_addf(out, "[%s \"%s\"]\n", of->name, of->of);
+        for (size_t i = 0; i < table->key_count; i++)
+            if (table->keys[i].section == section)
+                add_key(&table->keys[i], out);
+    }
 }

@@ -5,6 +5,7 @@
 #ifndef RATCHET_INTAKE_KEYS_H
 #define RATCHET_INTAKE_KEYS_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -16,16 +17,34 @@ struct keys_section {
     const char *of; /* what a subsection names, such as "device"; NULL: it takes none */
 };
 
-struct key {
-    unsigned section; /* index of its section */
+struct key;
+/* How values of one kind are written and read. */
+struct key_type {
     const char *name;
     /* Reads `value` into `target`; `where` is "file: section.key". */
     int (*read)(void *target, const struct key *key, const char *value, const char *where,
                 struct err *err);
-    size_t offset, size; /* in the target, for the readers below */
-    double min, max;     /* likewise */
-    bool repeat;         /* may stand more than once */
-    bool required;       /* see keys_require */
+    /* Which values are taken, for people; NULL: the name says it. */
+    void (*range)(const struct key *key, struct buf *out);
+    /* key->number as a file has it; NULL: no number. */
+    void (*show)(const struct key *key, struct buf *out);
+};
+
+/* All that there is to say of a key, in one row. One that is left out has `initial`, or else
+ * means `otherwise`, or else is `number`. */
+struct key {
+    unsigned section; /* index of its section */
+    const char *name;
+    const struct key_type *type;
+    size_t offset, size;   /* of the field in the target, for the types below */
+    double min, max;       /* likewise; in ns for times */
+    const char *no, *yes;  /* key_choice: the words for false and true */
+    const char *initial;   /* as a file has it; of a repeated key "6, 8": see keys_initial */
+    const char *otherwise; /* in words */
+    double number;         /* what the target holds before anything is read */
+    const char *help;      /* one line, for people */
+    bool repeat;           /* may stand more than once */
+    bool required;         /* see keys_require */
 };
 
 struct keys_table {
@@ -59,17 +78,23 @@ MUST_CHECK int keys_require(const struct keys_table *table, unsigned section,
                             const char *subsection, uint64_t seen, const char *name,
                             struct err *err);
 
-/* Readers: text (1 to size - 1 bytes, no control characters), unsigned, ratio (double),
- * duration in ns (double), duration in whole seconds (unsigned). */
-int key_text(void *target, const struct key *key, const char *value, const char *where,
-             struct err *err);
-int key_unsigned(void *target, const struct key *key, const char *value, const char *where,
-                 struct err *err);
-int key_ratio(void *target, const struct key *key, const char *value, const char *where,
-              struct err *err);
-int key_duration(void *target, const struct key *key, const char *value, const char *where,
-                 struct err *err);
-int key_seconds(void *target, const struct key *key, const char *value, const char *where,
-                struct err *err);
+/* Give each key of a section that is not in `seen` its `initial`. */
+MUST_CHECK int keys_initial(const struct keys_table *table, unsigned section, void *target,
+                            uint64_t seen, struct err *err);
+
+/* The table for people: two lines a key, with name, default, type and range, and its help. */
+void keys_help(const struct keys_table *table, struct buf *out);
+
+/* What a field holds decides what a key's type can be: the comment names it. */
+extern const struct key_type key_text; /* char[size]: one line without control characters */
+extern const struct key_type key_unsigned; /* unsigned */
+extern const struct key_type key_int;      /* int */
+extern const struct key_type key_natural;  /* unsigned long long, any up to 2^63 - 1 */
+extern const struct key_type key_ratio;    /* double: 3% or 0.03 */
+extern const struct key_type key_duration; /* double, in ns */
+extern const struct key_type key_seconds;  /* unsigned, in whole seconds */
+extern const struct key_type key_size;     /* unsigned long long, from 1; 64k, 2g */
+extern const struct key_type key_choice;   /* bool, one of two words */
+extern const struct key_type key_bool;     /* bool, as git has it */
 
 #endif

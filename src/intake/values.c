@@ -129,8 +129,7 @@ static const struct unit {
 
 enum { UNIT_COUNT = sizeof units / sizeof units[0] };
 
-/* In the largest unit that does not make it a fraction: `10m`, `500us`. */
-static void format_duration(double ns, char *out, size_t size)
+void value_duration_text(double ns, char *out, size_t size)
 {
     size_t i = 0;
     while (i + 1 < UNIT_COUNT && (ns < units[i].ns || fmod(ns, units[i].ns) != 0))
@@ -154,8 +153,8 @@ int value_duration_ns(const char *text, double min, double max, const char *wher
     }
     if (!(value >= min && value <= max)) {
         char low[40], high[40];
-        format_duration(min, low, sizeof low);
-        format_duration(max, high, sizeof high);
+        value_duration_text(min, low, sizeof low);
+        value_duration_text(max, high, sizeof high);
         return err_set(err, ERR_INPUT,
                        "%s: expected a time with its unit (ns, us, ms, s, m, h) between %s "
                        "and %s, not " SHOWN,

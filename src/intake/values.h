@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 MUST_CHECK int value_int(const char *text, long long min, long long max, const char *where,
                          long long *out, struct err *err);
@@ -17,6 +18,8 @@ MUST_CHECK int value_ratio(const char *text, double min, double max, const char 
                            double *out, struct err *err); /* "3%" or "0.03" */
 MUST_CHECK int value_duration_ns(const char *text, double min, double max, const char *where,
                                  double *out, struct err *err); /* ns us ms s m h */
+/* In the largest unit that does not make it a fraction: `10m`, `500us`. */
+void value_duration_text(double ns, char *out, size_t size);
 /* Inside a tree: relative, no part that is empty, `.`, or `..` or reaches into .git; no control
  * characters, no `\\`. */
 bool value_is_tree_path(const char *path);

@@ -56,15 +56,12 @@ static int get_config(const json_t *object, const struct json_at *at,
     if (!json_is_object(object))
         return json_error(at, err, "expected an object");
     if (fields_get_config(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
-        json_get_string(object, "commit", at, out->commit, sizeof out->commit, err) != 0 ||
+        json_get_sha(object, "commit", at, out->commit, err) != 0 ||
         fields_get_text(object, "code", at, out->code, sizeof out->code, err) != 0 ||
         fields_get_time(object, "recorded", at, out->recorded, err) != 0 ||
         json_get_string(object, "why", at, out->why, sizeof out->why, err) != 0 ||
         fields_get_text(object, "who", at, out->who, sizeof out->who, err) != 0)
         return -1;
-    struct json_at commit = {.parent = at, .key = "commit"};
-    if (!model_sha_ok(out->commit))
-        return json_error(&commit, err, "expected 40 hex digits, not `%s`", out->commit);
     struct json_at why = {.parent = at, .key = "why"};
     if (!known_why(out->why))
         return json_error(&why, err, "`%s` is not known, expected new, improved or accepted",

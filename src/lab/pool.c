@@ -176,14 +176,11 @@ static int get_head(const char *bytes, size_t len, const struct json_at *at,
     long long samples;
     if (fields_open(bytes, len, LINE_BYTES_MAX, at, schema, &root, err) != 0 ||
         fields_get_device(root, at, &out->device, err) != 0 ||
-        json_get_string(root, "commit", at, out->commit, sizeof out->commit, err) != 0 ||
+        json_get_sha(root, "commit", at, out->commit, err) != 0 ||
         json_get_string(root, "code", at, out->code, sizeof out->code, err) != 0 ||
         json_get_int(root, "samples", at, 1, (long long)limits->samples, &samples, err) != 0 ||
         get_entries(root, at, err) != 0)
         return -1;
-    const struct json_at commit = {.parent = at, .key = "commit"};
-    if (!model_sha_ok(out->commit))
-        return json_error(&commit, err, "expected 40 hex digits");
     out->samples = (unsigned)samples;
     return get_configs(root, at, out, err);
 }

@@ -5,6 +5,7 @@
 #include "measure/build.h"
 
 #include "base/file.h"
+#include "base/name.h"
 #include "measure/build_cache.h"
 #include "measure/build_hint.h"
 #include "measure/build_internal.h"
@@ -245,7 +246,7 @@ int build_kernel(const struct build_request *request, struct build_result *resul
                  struct buf *log, struct err *err)
 {
     struct place place;
-    if (!git_is_sha(request->commit))
+    if (!name_is_sha(request->commit))
         return err_set(err, ERR_INTERNAL, "build of `%s`: not a commit", request->commit);
     if (request->path_count == 0)
         return err_set(err, ERR_INTERNAL, "build of %.12s: no paths", request->commit);

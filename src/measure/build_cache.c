@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/name.h"
 #include "measure/build.h"
 
 #include <dirent.h>
@@ -113,12 +114,6 @@ static int older_first(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-static bool is_key(const char *name)
-{
-    return strlen(name) == FILE_SHA256_BYTES - 1 &&
-           strspn(name, "0123456789abcdef") == FILE_SHA256_BYTES - 1;
-}
-
 struct cache_list {
     struct cache_entry *entries; /* owned */
     size_t count, cap;
@@ -157,7 +152,7 @@ static int cache_visit(const char *cache, const char *name, struct cache_list *l
         return time(NULL) - st.st_mtim.tv_sec > CACHE_STALE_SECONDS
                    ? file_remove_tree(path, err)
                    : 0;
-    if (!is_key(name))
+    if (!name_is_hex(name, FILE_SHA256_BYTES - 1))
         return 0;
     struct cache_entry entry = {.used = st.st_mtim};
     memcpy(entry.name, name, sizeof entry.name);

@@ -169,11 +169,11 @@ static int open_submodule(struct checkout_submodules *submodules,
         }
     }
     /* The list has room: it holds addresses, and there are no more of these. */
-    char key[FILE_SHA256_BYTES], path[FILE_PATH_BYTES];
-    file_sha256(address->url, strlen(address->url), key);
+    char key[FILE_KEY_BYTES], path[FILE_PATH_BYTES];
+    file_key(address->url, key);
     struct git_submodule *added = &submodules->list[submodules->count];
     if (file_mkdirs(submodules->folder, 0700, err) != 0 ||
-        file_path(path, err, "%s/submodule-%.32s.git", submodules->folder, key) < 0 ||
+        file_path(path, err, "%s/submodule-%s.git", submodules->folder, key) < 0 ||
         git_open(path, &added->repo, err) != 0)
         return -1;
     added->path = address->path;

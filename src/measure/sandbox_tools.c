@@ -9,23 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Look a program up on PATH, as the daemon's own environment has it. */
-static bool find_program(const char *name, char out[FILE_PATH_BYTES])
-{
-    const char *path = getenv("PATH");
-    if (path == NULL)
-        path = "/usr/bin:/bin";
-    while (*path != '\0') {
-        size_t len = strcspn(path, ":");
-        if (len > 0 && path[0] == '/' &&
-            file_path(out, NULL, "%.*s/%s", (int)len, path, name) == 0 &&
-            access(out, X_OK) == 0)
-            return true;
-        path += len + (path[len] == ':');
-    }
-    return false;
-}
-
 struct features {
     bool asked;
     bool disable_userns;
@@ -70,17 +53,17 @@ bool sandbox_bounds_disk(void)
 {
     char bwrap[FILE_PATH_BYTES];
     struct features features = {0};
-    return find_program("bwrap", bwrap) && bwrap_features(bwrap, &features, NULL) == 0 &&
-           features.size;
+    return proc_find("bwrap", bwrap, NULL) == 0 &&
+           bwrap_features(bwrap, &features, NULL) == 0 && features.size;
 }
 
 int sandbox_find_tools(struct sandbox_tools *out, struct err *err)
 {
     struct features features = {0};
-    if (!find_program("bwrap", out->bwrap))
+    if (proc_find("bwrap", out->bwrap, NULL) != 0)
         return err_set(err, ERR_HOST,
                        "no sandbox: `bwrap` is not on PATH; install bubblewrap");
-    if (!find_program("prlimit", out->prlimit))
+    if (proc_find("prlimit", out->prlimit, NULL) != 0)
         return err_set(err, ERR_HOST,
                        "no sandbox: `prlimit` is not on PATH; install util-linux");
     if (bwrap_features(out->bwrap, &features, err) != 0)

@@ -7,6 +7,7 @@
 #include "pipeline/rules.h"
 
 #include "base/json.h"
+#include "base/name.h"
 #include "judge/verdict.h"
 #include "publish/figures.h"
 
@@ -30,13 +31,12 @@ void main_verdict_free(struct main_verdict *verdict)
 
 /* ---- the file ---- */
 
-/* Repositories are keyed by a hash, so that no name can climb out of the folder. */
 static int path_of(const struct host *host, const char *repository, const char *device,
                    char out[FILE_PATH_BYTES], struct err *err)
 {
-    char key[FILE_SHA256_BYTES];
-    file_sha256(repository, strlen(repository), key);
-    return file_path(out, err, "%s/main/%.32s-%s.json", host->state, key, device);
+    char key[FILE_KEY_BYTES];
+    file_key(repository, key);
+    return file_path(out, err, "%s/main/%s-%s.json", host->state, key, device);
 }
 
 static json_t *losses_json(const struct main_verdict *verdict, bool *failed)
@@ -83,15 +83,6 @@ int main_verdict_keep(const struct host *host, const char *repository,
     return file_write(path, text.data, text.len, 0600, err);
 }
 
-static int get_commit(const json_t *object, const char *key, const struct json_at *at,
-                      char out[MODEL_SHA_BYTES], struct err *err)
-{
-    struct json_at here = {.parent = at, .key = key};
-    if (json_get_string(object, key, at, out, MODEL_SHA_BYTES, err) != 0)
-        return -1;
-    return model_sha_ok(out) ? 0 : json_error(&here, err, "expected 40 hex digits");
-}
-
 static int read_losses(json_t *losses, const struct json_at *at, struct main_verdict *out,
                        struct err *err)
 {
@@ -104,7 +95,7 @@ static int read_losses(json_t *losses, const struct json_at *at, struct main_ver
                               MODEL_CONFIGS_MAX);
         struct main_loss *loss = &out->losses[out->loss_count++];
         snprintf(loss->config, sizeof loss->config, "%s", name);
-        if (get_commit(losses, name, at, loss->since, err) != 0)
+        if (json_get_sha(losses, name, at, loss->since, err) != 0)
             return -1;
     }
     return 0;
@@ -125,7 +116,7 @@ static int parse(const struct buf *text, const char *path, struct main_verdict *
     if (strcmp(word, schema) != 0)
         return err_set(err, ERR_INPUT, "%s: schema: expected `%s`, not `%s`", path, schema,
                        word);
-    if (get_commit(json, "commit", &root, out->commit, err) != 0 ||
+    if (json_get_sha(json, "commit", &root, out->commit, err) != 0 ||
         json_get_object(json, "losses", &root, &losses, err) != 0 ||
         read_losses(losses, &at, out, err) != 0 ||
         json_get_object(json, "verdict", &root, &comparison, err) != 0 ||
@@ -238,7 +229,7 @@ void main_verdict_after(struct measurement *measurement)
     struct err problem = {0};
     MAIN_VERDICT_AUTO before = {0};
     struct main_verdict now = {.comparison = *comparison}; /* borrowed */
-    if (measurement->repository == NULL || !model_sha_ok(measurement->job.head) ||
+    if (measurement->repository == NULL || !name_is_sha(measurement->job.head) ||
         (comparison->verdict == VERDICT_UNMEASURED &&
          (comparison->fault == FAULT_HOST || comparison->fault == FAULT_US)))
         return;

@@ -6,14 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Repositories are keyed by a hash, so that no name can climb out of the folder. */
 static int open_cache(struct measurement *measurement, const char *name, struct err *err)
 {
     const char *state = measurement->host->state;
-    char key[FILE_SHA256_BYTES], path[FILE_PATH_BYTES];
-    file_sha256(name, strlen(name), key);
+    char key[FILE_KEY_BYTES], path[FILE_PATH_BYTES];
+    file_key(name, key);
     if (file_path(path, err, "%s/repos", state) != 0 || file_mkdirs(path, 0700, err) != 0 ||
-        file_path(path, err, "%s/repos/%.32s.git", state, key) != 0)
+        file_path(path, err, "%s/repos/%s.git", state, key) != 0)
         return -1;
     return git_open(path, &measurement->repo, err);
 }

@@ -2,6 +2,7 @@
 /* Owns what GitHub is told: the comment and the status of a job. */
 #include "pipeline/pipeline.h"
 
+#include "base/name.h"
 #include "publish/report.h"
 
 #include <stdio.h>
@@ -77,7 +78,7 @@ int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
     *result = (struct outbox_result){0};
     if (job->pr > 0 && put_comment(pipeline, outbox, err) != 0)
         return -1;
-    if (git_is_sha(job->head)) {
+    if (name_is_sha(job->head)) {
         char context[STATUS_CONTEXT_BYTES], line[256];
         status_context(pipeline, context);
         report_line(&measurement->comparison, line, sizeof line);

@@ -3,6 +3,7 @@
 #include "publish/actions.h"
 
 #include "base/file.h"
+#include "base/name.h"
 #include "publish/scan.h"
 
 #include <errno.h>
@@ -75,17 +76,9 @@ static int random_delimiter(char out[64], struct err *err)
     return 0;
 }
 
-static bool output_name_ok(const char *name)
-{
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    size_t len = strlen(name);
-    return len > 0 && len < 64 && strspn(name, allowed) == len && name[0] != '-';
-}
-
 int actions_output(const char *path, const char *name, const char *value, struct err *err)
 {
-    if (!output_name_ok(name))
+    if (!name_ok(name, 64))
         return err_set(err, ERR_INTERNAL, "`%.60s` cannot be the name of a step output", name);
     char delimiter[64];
     do { /* a value that holds the delimiter could set other outputs */

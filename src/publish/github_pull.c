@@ -8,20 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-static int get_sha(const json_t *object, const char *key, const struct json_at *at,
-                   char out[MODEL_SHA_BYTES], struct err *err)
-{
-    char sha[MODEL_SHA_BYTES];
-    if (json_get_string(object, key, at, sha, sizeof sha, err) != 0)
-        return -1;
-    if (strspn(sha, "0123456789abcdef") != MODEL_SHA_BYTES - 1) {
-        struct json_at here = {.parent = at, .key = key};
-        return json_error(&here, err, "expected 40 hex digits");
-    }
-    memcpy(out, sha, sizeof sha);
-    return 0;
-}
-
 /* GitHub has one status for all that it does not want to do, 422; only its words tell which. */
 static bool says(const struct github_failure *failure, const char *words)
 {
@@ -66,7 +52,7 @@ static int read_pull(const json_t *json, const char *name, struct github_pull *o
     if (json_get_int(json, "number", &root, 1, 2147483647, &number, err) != 0 ||
         json_get_string(json, "state", &root, state, sizeof state, err) != 0 ||
         json_get_object(json, "head", &root, &head, err) != 0 ||
-        get_sha(head, "sha", &at_head, pull.head, err) != 0 ||
+        json_get_sha(head, "sha", &at_head, pull.head, err) != 0 ||
         json_get_object(json, "base", &root, &base, err) != 0 ||
         json_get_string(base, "ref", &at_base, pull.base_ref, sizeof pull.base_ref, err) !=
             0 ||
@@ -213,7 +199,7 @@ int github_branch_tip(const struct github *github, const char *branch,
     if (github_get_object(github, &budget, url.data, &answer, err) != 0 ||
         json_get_object(answer.json, "object", &root, &object, err) != 0)
         return -1;
-    return get_sha(object, "sha", &at, sha, err);
+    return json_get_sha(object, "sha", &at, sha, err);
 }
 
 /* ---- opening a pull request ---- */

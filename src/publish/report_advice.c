@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns "What to do": the next step for each verdict, and for each one whose fault it is. */
 #include "publish/promote.h"
+#include "base/name.h"
 #include "publish/report_parts.h"
 
 static void write_reproduce(const struct report_view *view, struct buf *out)
 {
     const struct job *job = view->report->job;
-    if (job == NULL || job->kind == JOB_PROMOTE || !parts_is_commit(job->head) ||
-        !parts_is_commit(job->base) || !model_name_ok(view->report->comparison->device.slug))
+    if (job == NULL || job->kind == JOB_PROMOTE || !name_is_sha(job->head) ||
+        !name_is_sha(job->base) || !model_name_ok(view->report->comparison->device.slug))
         return;
     buf_addf(out,
              "- See it yourself, on a machine of this kind:\n\n  ```sh\n"

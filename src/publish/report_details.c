@@ -2,6 +2,7 @@
 /* Owns what stands below the table: the lines of other evidence, the log, the folded sections,
  * the commits and the rule. The tables in them are report_table.c's. */
 #include "publish/figures.h"
+#include "base/name.h"
 #include "publish/markdown.h"
 #include "publish/report_parts.h"
 
@@ -303,7 +304,7 @@ static void write_anchors(const struct report_view *view, struct buf *out)
     size_t count = 0, others = 0;
     for (size_t i = 0; i < view->count; i++) {
         const struct config_samples *samples = parts_samples(view, view->rows[i]);
-        if (samples == NULL || !parts_is_commit(samples->arms[ARM_ANCHOR].commit))
+        if (samples == NULL || !name_is_sha(samples->arms[ARM_ANCHOR].commit))
             continue;
         const char *commit = samples->arms[ARM_ANCHOR].commit;
         size_t at = 0;
@@ -336,8 +337,8 @@ void report_commits(const struct report_view *view, struct buf *out)
     const struct job *job = view->report->job;
     const char *lead = table_has_speed(view) ? "Measured: " : "Checked: ";
     buf_addc(out, '\n');
-    if (job != NULL && parts_is_commit(job->head)) {
-        bool merged = parts_is_commit(job->merge) && strcmp(job->merge, job->head) != 0;
+    if (job != NULL && name_is_sha(job->head)) {
+        bool merged = name_is_sha(job->merge) && strcmp(job->merge, job->head) != 0;
         buf_adds(out, lead);
         parts_commit(out, merged ? job->merge : job->head);
         if (merged) {

@@ -3,6 +3,7 @@
  * worst config, what its verdict is and why. What is said of a config follows from its verdict
  * and clause; no reason is read. */
 #include "publish/figures.h"
+#include "base/name.h"
 #include "publish/report_parts.h"
 
 #include <math.h>
@@ -99,7 +100,7 @@ static void write_anchor(const struct report_view *view, const struct config_ver
 {
     const struct config_samples *samples = parts_samples(view, row);
     if (row->against != AGAINST_ANCHOR || samples == NULL ||
-        !parts_is_commit(samples->arms[ARM_ANCHOR].commit))
+        !name_is_sha(samples->arms[ARM_ANCHOR].commit))
         return;
     buf_addc(out, ' ');
     parts_commit(out, samples->arms[ARM_ANCHOR].commit);

@@ -3,6 +3,7 @@
  * said of one config, and foreign text in short. No sentence of a report stands here. */
 #include "publish/report_parts.h"
 
+#include "base/name.h"
 #include "publish/markdown.h"
 
 #include <math.h>
@@ -127,15 +128,9 @@ void parts_name(struct buf *out, const char *name)
         buf_addc(out, '?');
 }
 
-bool parts_is_commit(const char *sha)
-{
-    return strspn(sha, "0123456789abcdef") == MODEL_SHA_BYTES - 1 &&
-           sha[MODEL_SHA_BYTES - 1] == '\0';
-}
-
 void parts_commit(struct buf *out, const char *sha)
 {
-    if (parts_is_commit(sha))
+    if (name_is_sha(sha))
         buf_add(out, sha, PARTS_SHORT_SHA);
     else
         buf_addc(out, '?');

@@ -54,7 +54,6 @@ bool parts_missing(const struct config_verdict *row, struct buf *out);
 size_t parts_names(const struct report_view *view, enum clause wanted, struct buf *out);
 /* A device or config name in a code span, "?" for one that is empty. */
 void parts_name(struct buf *out, const char *name);
-bool parts_is_commit(const char *sha);
 /* A commit in short, so that GitHub links it; "?" for what is none. */
 void parts_commit(struct buf *out, const char *sha);
 

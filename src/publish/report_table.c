@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the tables of verdicts, evidence and speed. */
 #include "peaks.h"
+#include "base/name.h"
 #include "publish/figures.h"
 #include "publish/markdown.h"
 #include "publish/report_parts.h"
@@ -85,7 +86,7 @@ static bool base_is_anchor(const struct report_view *view, const struct config_v
 {
     const struct config_samples *samples = parts_samples(view, row);
     const struct job *job = view->report->job;
-    return job != NULL && job->kind == JOB_CHECK && parts_is_commit(job->base) &&
+    return job != NULL && job->kind == JOB_CHECK && name_is_sha(job->base) &&
            row->against == AGAINST_ANCHOR && row->change.known && samples != NULL &&
            samples->arms[ARM_ANCHOR].present && !samples->arms[ARM_BASE].present;
 }

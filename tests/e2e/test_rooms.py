@@ -10,8 +10,20 @@ import lib
 from lib import eq, ok
 
 SRC = os.path.join(lib.TOP, "src")
-ROOMS = ["intake", "measure", "harness", "judge", "publish"]
-SHARED = {"model.h", "limit.h", "peaks.h", "wire.h"}
+SHARED = {"model.h", "limit.h", "peaks.h", "wire.h", "result_files.h"}
+# Who may include whom, besides himself. The five rooms never include one another; what joins them is
+# above: the pipeline, and the programs.
+ROOM = {"base", "model"}
+JOINED = ROOM | {"intake", "measure", "judge", "publish"}
+MAY_INCLUDE = {
+    "base": set(), "model": {"base"},
+    "intake": ROOM, "measure": ROOM, "harness": ROOM, "judge": ROOM, "publish": ROOM,
+    "pipeline": JOINED,
+    "lab": ROOM | {"judge", "measure", "pipeline"},
+    "daemon": JOINED | {"pipeline"},
+    "cli": JOINED | {"pipeline", "lab", "daemon"},
+    "ratchet": {"cli", "intake"}, "ratchetd": JOINED | {"pipeline", "cli", "daemon"},
+}
 ONLY = {"git2": "base/git", "curl/": "base/http", "sqlite3": "base/db", "jansson": "base/json",
         "openssl/": "base/file"}
 
@@ -28,22 +40,32 @@ def includes(text):
     return re.findall(r'^\s*#\s*include\s+["<]([^">]+)[">]', text, re.M)
 
 
+def room_of(path):
+    """The folder, and for files of the top their part: the words of a program are the cli's."""
+    folder, _, name = path.rpartition("/")
+    if folder:
+        return folder.split("/")[0]
+    stem = name.rsplit(".", 1)[0]
+    return "model" if name in SHARED or name == "model.c" or name == "peaks.c" else \
+        "pipeline" if stem.startswith("pipeline") else stem
+
+
 def rooms_are_closed():
-    """No room includes another"""
-    seen = 0
+    """Who includes whom is in the table"""
+    seen = {}
     for path, text in sources():
-        room = path.split("/")[0] if "/" in path else None
-        if room not in ROOMS + ["base"]:
+        room = room_of(path)
+        if room not in MAY_INCLUDE:
+            ok(False, "%s is of no room in the table" % path)
             continue
-        seen += 1
-        allowed = {room} if room == "base" else {room, "base"}
-        wrong = [name for name in includes(text) if "/" in name
-                 and os.path.isdir(os.path.join(SRC, name.split("/")[0]))
-                 and name.split("/")[0] not in allowed]
-        wrong += [name for name in includes(text) if room == "base" and name in SHARED]
-        if wrong:
-            ok(False, "%s includes %s" % (path, ", ".join(wrong)))
-    ok(seen > 50, "all %d files of the rooms were read" % seen)
+        seen[room] = seen.get(room, 0) + 1
+        allowed = MAY_INCLUDE[room] | {room}
+        others = {room_of(name) for name in includes(text)
+                  if os.path.exists(os.path.join(SRC, name))} - allowed
+        if others:
+            ok(False, "%s includes %s" % (path, ", ".join(sorted(others))))
+    eq(sorted(set(MAY_INCLUDE) - set(seen)), [], "every room has files")
+    ok(sum(seen.values()) > 200, "all %d files were read" % sum(seen.values()))
 
 
 def one_user_each():
@@ -56,13 +78,58 @@ def one_user_each():
 
 
 def no_attic():
-    """No utils.c, and no file that outgrew its job"""
+    """No utils.c, and every file says what it owns"""
     for path, text in sources():
-        if re.search(r"util", path) or (text.count("\n") > 900 and "Made by " not in text[:200]):
-            ok(False, "%s: %d lines" % (path, text.count("\n")))
+        if re.search(r"util", path):
+            ok(False, "%s has a name that says what it does" % path)
         if not text.startswith("/* SPDX-License-Identifier: Apache-2.0 */\n/*"):
             ok(False, "%s opens with its licence and what it owns" % path)
     ok(True, "every file was looked at")
+
+
+# Files that are too long as yet, and their lines. None may grow; whoever cuts one takes it out.
+LONG_FILES = {
+    "measure/bench.c": 541, "measure/build_hint.c": 506, "measure/code.c": 504,
+    "measure/process.c": 676, "measure/sandbox.c": 607,
+}
+FILE_LINES, FUNCTION_LINES = 500, 60
+
+
+def files_have_a_size():
+    """No file is longer than 500 lines, but generated ones"""
+    lines = {path: text.count("\n") for path, text in sources() if "Made by " not in text[:200]}
+    for path, count in sorted(lines.items()):
+        if count > LONG_FILES.get(path, FILE_LINES):
+            ok(False, "%s: %d lines, at most %d" % (path, count, LONG_FILES.get(path, FILE_LINES)))
+    eq([path for path in LONG_FILES if lines.get(path, 0) <= FILE_LINES], [],
+       "files that need no exception have none")
+    ok(len(lines) > 200, "%d files were measured" % len(lines))
+
+
+def functions_of(text):
+    """[(line, lines of the body)] of the functions: our layout has their braces, and no others, alone in the first
+    column."""
+    found, start = [], None
+    for number, line in enumerate(text.split("\n"), 1):
+        if line == "{":
+            start = number
+        elif line == "}" and start is not None:
+            found.append((start, number - start - 1))
+            start = None
+    return found
+
+
+def functions_have_a_size():
+    """No function is longer than 60 lines"""
+    eq(functions_of("int f(void)\n{\n    if (a) {\n    }\n}\nstruct s x = {\n};\nint g(void)\n{\n}\n"),
+       [(2, 2), (9, 0)], "functions are seen")
+    count = 0
+    for path, text in sources():
+        for line, lines in functions_of(text):
+            count += 1
+            if lines > FUNCTION_LINES:
+                ok(False, "%s:%d: a function of %d lines" % (path, line, lines))
+    ok(count > 1500, "%d functions were measured" % count)
 
 
 PURE = set("""abort bcmp calloc free malloc memchr memcmp memcpy memmove memset qsort realloc snprintf
@@ -87,12 +154,6 @@ def judge_is_pure():
     eq(sorted(needed - PURE), [], "nothing else is called")
 
 
-# Objects of one archive that still need one another in a circle. Whoever unties one takes it out;
-# nothing is added.
-CYCLES = {
-    "libbase.a": [["git", "git_open"], ["git_paths", "git_tree"]],
-    "libmeasure.a": [["build", "build_run"], ["process", "turns"]],
-}
 
 
 def needs_of(archive):
@@ -139,9 +200,7 @@ def no_cycles():
     for name in re.findall(r"lib\w+\.a", listed):
         needs = needs_of(os.path.join(folder, name))
         ok(needs, "%s: %d objects" % (name, len(needs)))
-        known = [set(circle) for circle in CYCLES.get(name, [])]
-        eq([c for c in circles(needs) if not any(set(c) <= old for old in known)], [],
-           "%s: its circles" % name)
+        eq(circles(needs), [], "%s: its circles" % name)
 
 
 def programs_are_hardened():
@@ -156,4 +215,4 @@ def programs_are_hardened():
 
 
 lib.main(judge_is_pure, rooms_are_closed, one_user_each, no_cycles, programs_are_hardened,
-         no_attic)
+         no_attic, files_have_a_size, functions_have_a_size)

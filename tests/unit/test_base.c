@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/name.h"
 #include "base/proc.h"
 #include "tests/tap.h"
 
@@ -366,6 +367,50 @@ static void test_talk(void)
     EQ_INT(result.code, 3);
 }
 
+static void test_names(void)
+{
+    tap_case("names");
+    OK(name_ok("a", 2) && name_ok("nvidia-h200", 64) && name_ok("_x.1", 5));
+    OK(!name_ok("", 64) && !name_ok("ab", 2) && !name_ok("a b", 64) && !name_ok("a/b", 64));
+    OK(!name_ok(".a", 64) && !name_ok("-a", 64) && !name_ok("\xc3\xa4", 64));
+    OK(name_is_branch("main") && name_is_branch("release/1.0") && name_is_branch("a@b"));
+    static const char *const bad[] = {"", "refs/heads/main", "/a", "a/", "a//b", "a..b", "-a", "a b",
+                                      "a~1", "a^", "a:b", "a?", "a*", "[a", "a\\b"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        OK(!name_is_branch(bad[i]));
+    OK(name_is_hex("00ff", 4) && !name_is_hex("00ff", 3) && !name_is_hex("00ff", 5));
+    OK(!name_is_hex("00FF", 4) && !name_is_hex("00fg", 4));
+
+    tap_case("a key for any name");
+    char key[FILE_KEY_BYTES], other[FILE_KEY_BYTES];
+    file_key("../acme/kernels", key);
+    file_key("acme/kernels", other);
+    OK(name_is_hex(key, 32) && name_is_hex(other, 32) && strcmp(key, other) != 0);
+}
+
+static void test_programs(void)
+{
+    struct err err = {0};
+    char path[FILE_PATH_BYTES], before[4096];
+    const char *old = getenv("PATH");
+    snprintf(before, sizeof before, "%s", old == NULL ? "" : old);
+    tap_case("a program is looked up on PATH");
+    setenv("PATH", "/nowhere::bin:/usr/bin:/bin", 1);
+    OK(proc_find("sh", path, &err) == 0);
+    OK(path[0] == '/' && access(path, X_OK) == 0);
+    OK(proc_find("/bin/sh", path, &err) == 0);
+    EQ_STR(path, "/bin/sh");
+    OK(proc_find("no-such-program", path, &err) == -1 && err.class == ERR_HOST);
+    EQ_STR(err.text, "program `no-such-program` is not installed");
+    OK(proc_find("no-such-program", path, NULL) == -1);
+    char place[] = "/tmp/ratchet-find-XXXXXX";
+    OK(mkdtemp(place) != NULL && chdir(place) == 0);
+    OK(mkdir("bin", 0700) == 0 && symlink("/bin/sh", "bin/of-a-relative-folder") == 0);
+    OK(proc_find("of-a-relative-folder", path, &err) == -1); /* the child is elsewhere */
+    OK(chdir("/") == 0 && file_remove_tree(place, &err) == 0);
+    setenv("PATH", before, 1);
+}
+
 int main(void)
 {
     if (mkdtemp(folder) == NULL)
@@ -382,5 +427,7 @@ int main(void)
     struct err err;
     tap_case("clean-up");
     OK(file_remove_tree(folder, &err) == 0);
+    test_names();
+    test_programs();
     return tap_done();
 }

@@ -2,6 +2,7 @@
 /* Actions payloads: what is taken from them, what is refused and in which words. */
 #include "intake/event.h"
 
+#include "base/name.h"
 #include "tests/tap.h"
 #include "tests/unit/mutate.h"
 
@@ -106,19 +107,19 @@ static void test_repository(void)
             "push event: repository.full_name: expected owner/name, not `../etc`");
     refused("push", "{\"repository\":{\"full_name\":7}}",
             "push event: repository.full_name: expected a string");
-    OK(event_repository_ok("a/b") && event_repository_ok("A-1/.github_x.y"));
+    OK(name_is_repository("a/b", JOB_REPOSITORY_BYTES) && name_is_repository("A-1/.github_x.y", JOB_REPOSITORY_BYTES));
     static const char *const bad[] = {"",     "a",   "/b",    "a/",    "a/b/c", "../b", "a/..",
                                       "a/.",  "a b/c", "a/b\n", "a/ü", "a//b", "a/b?c"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        OK(!event_repository_ok(bad[i]));
+        OK(!name_is_repository(bad[i], JOB_REPOSITORY_BYTES));
     char name[200];
     memset(name, 'a', sizeof name);
     name[4] = '/';
     name[139] = '\0';
-    OK(event_repository_ok(name));
+    OK(name_is_repository(name, JOB_REPOSITORY_BYTES));
     name[139] = 'a';
     name[140] = '\0';
-    OK(!event_repository_ok(name));
+    OK(!name_is_repository(name, JOB_REPOSITORY_BYTES));
 }
 
 static void test_dispatch(void)
@@ -270,7 +271,7 @@ static void test_mutations(void)
             struct event out = {0};
             if (event_parse(seeds[seed].name, exact, len, &out, &err) == 0) {
                 taken++;
-                wrong += !event_repository_ok(out.repository) ||
+                wrong += !name_is_repository(out.repository, JOB_REPOSITORY_BYTES) ||
                          (out.kind == JOB_CHECK && out.pr < 1);
             } else {
                 wrong += err.text[0] == '\0' || strstr(err.text, seeds[seed].name) == NULL;

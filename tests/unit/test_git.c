@@ -3,6 +3,7 @@
  * comparing, merging, committing. Hostile trees are test_git_checkout.c's, HTTP
  * test_git_http.py's. */
 #include "gitbox.h"
+#include "base/name.h"
 #include "tests/tap.h"
 
 static struct git_repo *repo;
@@ -41,12 +42,12 @@ static int fetch(const char *what, char sha[GIT_SHA_BYTES], struct err *err)
 static void test_names(void)
 {
     tap_case("what is a SHA");
-    OK(git_is_sha("0123456789abcdef0123456789abcdef01234567"));
-    OK(!git_is_sha("0123456789abcdef0123456789abcdef0123456"));
-    OK(!git_is_sha("0123456789abcdef0123456789abcdef012345678"));
-    OK(!git_is_sha("0123456789ABCDEF0123456789abcdef01234567"));
-    OK(!git_is_sha(""));
-    OK(!git_is_sha(NULL));
+    OK(name_is_sha("0123456789abcdef0123456789abcdef01234567"));
+    OK(!name_is_sha("0123456789abcdef0123456789abcdef0123456"));
+    OK(!name_is_sha("0123456789abcdef0123456789abcdef012345678"));
+    OK(!name_is_sha("0123456789ABCDEF0123456789abcdef01234567"));
+    OK(!name_is_sha(""));
+    OK(!name_is_sha(NULL));
 }
 
 static void test_open(void)

@@ -284,7 +284,7 @@ static void test_refusals(void)
     refused("[limits]\nconfigs = 257\n",
             NAME ": limits.configs: expected a number from 1 to 256, not `257`");
     OK(parse("[limits]\ncache-byte = 1\n") == -1);
-#define EVERY(field, word, value, what) HAS(err.text, word);
+#define EVERY(field, word, ...) HAS(err.text, word);
     LIMITS_TABLE(EVERY)
 #undef EVERY
     OK(parse("[limits]\nfetch-bytes = 1g\n") == 0 && host.limits.fetch_bytes == 1u << 30);
@@ -398,7 +398,7 @@ static void test_every_limit(void)
         const char *name;
         unsigned long long value;
     } limits[] = {
-#define LIMIT(field, name, value, what) {name, value},
+#define LIMIT(field, name, value, ...) {name, value},
         LIMITS_TABLE(LIMIT)
 #undef LIMIT
     };

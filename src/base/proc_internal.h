@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a child is started and ended, between the files that run one. */
+#ifndef RATCHET_BASE_PROC_INTERNAL_H
+#define RATCHET_BASE_PROC_INTERNAL_H
+
+#include "base/proc.h"
+
+/* The two ends of a pipe, closed at the end of the scope; -1: taken over by somebody. */
+struct pair {
+    int fd[2];
+};
+#define PAIR_AUTO __attribute__((cleanup(proc_close_pair))) struct pair
+void proc_close_pair(struct pair *pair);
+MUST_CHECK int proc_pipe(struct pair *pair, struct err *err);
+
+/* What becomes the child's descriptors 0 to 3. */
+struct streams {
+    int in, out, error, side; /* side: -1 for none */
+};
+
+/* Fork and exec. A program that cannot be started is told from one that exits 127. */
+MUST_CHECK int proc_launch(const struct proc_spec *spec, const struct streams *streams,
+                           pid_t *pid, struct err *err);
+
+/* Wait for the child until the deadline, then kill its group; always reaps it. */
+void proc_reap(pid_t pid, uint64_t deadline_ns, bool timed_out, struct proc_result *result);
+
+/* Deadlines are of proc_now_ns; 0: none. */
+uint64_t proc_deadline_in(unsigned ms);
+int proc_poll_ms(uint64_t deadline_ns); /* for poll(), rounded up; -1: none */
+
+#endif

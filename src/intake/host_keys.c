@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the keys of ratchetd.conf: what each one is, and how it is read. Whoever may write this
+ * file decides where tokens are sent, so addresses are checked hard. */
+#include "intake/host_keys.h"
+
+#include "base/name.h"
+#include "intake/address.h"
+#include "intake/values.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- types that are this file's ---- */
+
+static int read_path(void *target, const struct key *key, const char *value, const char *where,
+                     struct err *err)
+{
+    if (strlen(value) >= HOST_PATH_BYTES || !address_path_ok(value))
+        return err_set(err, ERR_INPUT,
+                       "%s: expected an absolute path without `..` of at most %d bytes, not "
+                       "`%.60s`",
+                       where, HOST_PATH_BYTES - 1, value);
+    memcpy((char *)target + key->offset, value, strlen(value) + 1);
+    return 0;
+}
+
+static const struct key_type path = {"absolute path", read_path, NULL, NULL};
+
+int host_find_user(const char *name, const char *where, struct passwd *out, struct err *err)
+{
+    struct passwd *user = getpwnam(name);
+    if (user == NULL)
+        return err_set(err, ERR_INPUT, "%s: there is no user `%.60s` on this host", where,
+                       name);
+    *out = *user;
+    return 0;
+}
+
+static int read_allow_user(void *target, const struct key *key, const char *value,
+                           const char *where, struct err *err)
+{
+    (void)key;
+    struct host *host = target;
+    struct passwd user;
+    if (host_find_user(value, where, &user, err) != 0)
+        return -1;
+    if (host->allowed_count == HOST_USERS_MAX)
+        return err_set(err, ERR_INPUT, "%s: more than %d users", where, HOST_USERS_MAX);
+    host->allowed[host->allowed_count++] = user.pw_uid;
+    return 0;
+}
+
+static const struct key_type user = {"user", read_allow_user, NULL, NULL};
+
+static int parse_cpu_range(char *item, const char *where, long long *first, long long *last,
+                           struct err *err)
+{
+    char *dash = strchr(item, '-');
+    if (dash != NULL)
+        *dash = '\0';
+    if (value_int(item, 0, 1023, where, first, err) != 0)
+        return -1;
+    *last = *first;
+    return dash == NULL ? 0 : value_int(dash + 1, *first, 1023, where, last, err);
+}
+
+/* "0,1" or "0-3,8". */
+static int read_cpus(void *target, const struct key *key, const char *value, const char *where,
+                     struct err *err)
+{
+    (void)key;
+    struct host_device *device = target;
+    char list[1024];
+    if (strlen(value) >= sizeof list)
+        return err_set(err, ERR_INPUT, "%s: expected at most %zu bytes", where,
+                       sizeof list - 1);
+    memcpy(list, value, strlen(value) + 1);
+    for (char *rest = list, *item; (item = strsep(&rest, ",")) != NULL;) {
+        long long first = 0, last = 0;
+        item += strspn(item, " ");
+        if (parse_cpu_range(item, where, &first, &last, err) != 0)
+            return -1;
+        for (long long cpu = first; cpu <= last; cpu++) {
+            if (device->cpu_count == HOST_CPUS_MAX)
+                return err_set(err, ERR_INPUT, "%s: more than %d processors", where,
+                               HOST_CPUS_MAX);
+            for (size_t i = 0; i < device->cpu_count; i++)
+                if (device->cpus[i] == (unsigned)cpu)
+                    return err_set(err, ERR_INPUT, "%s: processor %lld stands twice", where,
+                                   cpu);
+            device->cpus[device->cpu_count++] = (unsigned)cpu;
+        }
+    }
+    return 0;
+}
+
+static const struct key_type cpus = {"list of processors", read_cpus, NULL, NULL};
+
+/* "1410MHz", the unit written out: a number alone could be anything. */
+static int read_clock(void *target, const struct key *key, const char *value,
+                      const char *where, struct err *err)
+{
+    (void)key;
+    struct host_device *device = target;
+    char digits[8] = "";
+    size_t len = strspn(value, "0123456789");
+    const char *unit = value + len + strspn(value + len, " ");
+    long long mhz;
+    if (strncmp(device->slug, "nvidia-", 7) != 0)
+        return err_set(err, ERR_INPUT, "%s: only a GPU's clock can be locked", where);
+    if (len == 0 || len >= sizeof digits || strcasecmp(unit, "MHz") != 0)
+        return err_set(err, ERR_INPUT, "%s: expected a clock such as 1410MHz, not `%.60s`",
+                       where, value);
+    memcpy(digits, value, len);
+    if (value_int(digits, 100, 10000, where, &mhz, err) != 0)
+        return -1;
+    device->clock_lock_mhz = (unsigned)mhz;
+    return 0;
+}
+
+static void range_clock(const struct key *key, struct buf *out)
+{
+    (void)key;
+    buf_adds(out, "100MHz to 10000MHz");
+}
+
+static const struct key_type clock = {"clock", read_clock, range_clock, NULL};
+
+static int store_address(char out[HOST_PATH_BYTES], const char *value, const char *problem,
+                         const char *where, struct err *err)
+{
+    if (problem == NULL && strlen(value) >= HOST_PATH_BYTES)
+        problem = "expected at most 255 bytes";
+    if (problem != NULL) {
+        /* A password may stand in it: show no more than the scheme. */
+        bool secret = strchr(value, '@') != NULL;
+        return err_set(err, ERR_INPUT, "%s: %s%s%.60s%s", where, problem,
+                       secret ? "" : ", not `", secret ? "" : value, secret ? "" : "`");
+    }
+    memcpy(out, value, strlen(value) + 1);
+    return 0;
+}
+
+static int read_url(void *target, const struct key *key, const char *value, const char *where,
+                    struct err *err)
+{
+    return store_address((char *)target + key->offset, value, address_web_problem(value),
+                         where, err);
+}
+
+static int read_git(void *target, const struct key *key, const char *value, const char *where,
+                    struct err *err)
+{
+    return store_address((char *)target + key->offset, value, address_git_problem(value),
+                         where, err);
+}
+
+static const struct key_type web_address = {"address", read_url, NULL, NULL};
+static const struct key_type git_address = {"address or path", read_git, NULL, NULL};
+
+/* "third_party/cutlass https://github.com/NVIDIA/cutlass.git" */
+static int read_submodule(void *target, const struct key *key, const char *value,
+                          const char *where, struct err *err)
+{
+    (void)key;
+    struct host_repository *repository = target;
+    struct host_submodule added = {.path = ""};
+    const char *blank = strrchr(value, ' ');
+    size_t len = blank == NULL ? 0 : (size_t)(blank - value);
+    while (len > 0 && value[len - 1] == ' ')
+        len--;
+    if (len > 0 && len < sizeof added.path)
+        memcpy(added.path, value, len);
+    if (blank == NULL || !value_is_tree_path(added.path))
+        return err_set(
+            err, ERR_INPUT,
+            "%s: expected a path in the tree of at most %d bytes and an address, such "
+            "as `third_party/cutlass https://github.com/NVIDIA/cutlass.git`",
+            where, HOST_PATH_BYTES - 1);
+    if (store_address(added.git, blank + 1, address_git_problem(blank + 1), where, err) != 0)
+        return -1;
+    for (size_t i = 0; i < repository->submodule_count; i++)
+        if (strcmp(repository->submodules[i].path, added.path) == 0)
+            return err_set(err, ERR_INPUT, "%s: `%.100s` stands twice", where, added.path);
+    if (repository->submodule_count == HOST_SUBMODULES_MAX)
+        return err_set(err, ERR_INPUT, "%s: more than %d submodules", where,
+                       HOST_SUBMODULES_MAX);
+    repository->submodules[repository->submodule_count++] = added;
+    return 0;
+}
+
+static void range_submodule(const struct key *key, struct buf *out)
+{
+    (void)key;
+    buf_addf(out, "up to %d", HOST_SUBMODULES_MAX);
+}
+
+static const struct key_type submodule = {"path and address", read_submodule, range_submodule,
+                                          NULL};
+
+static int read_branch(void *target, const struct key *key, const char *value,
+                       const char *where, struct err *err)
+{
+    if (!name_is_branch(value))
+        return err_set(err, ERR_INPUT, "%s: expected the name of a branch, not `%.60s`", where,
+                       value);
+    return key_text.read(target, key, value, where, err);
+}
+
+static const struct key_type branch = {"branch", read_branch, NULL, NULL};
+
+/* ---- the table ---- */
+
+static const struct keys_section sections[] = {
+    [HOST_DAEMON] = {"daemon", NULL},
+    [HOST_DEVICE] = {"device", "device"},
+    [HOST_REPOSITORY] = {"repository", "owner/name"},
+    [HOST_LIMITS] = {"limits", NULL},
+};
+
+#define KEY(in, word, kind, what, ...)                                                 \
+    {                                                                                  \
+        .section = HOST_##in, .name = word, .type = &(kind), .help = what, __VA_ARGS__ \
+    }
+#define IN(type, field) \
+    .offset = offsetof(struct type, field), .size = sizeof((struct type *)0)->field
+
+static const struct key keys[] = {
+    KEY(DAEMON, "state", path, "folder of the queue, caches and results", IN(host, state),
+        .initial = "/var/lib/ratchet"),
+    KEY(DAEMON, "socket", path, "where jobs are submitted", IN(host, socket),
+        .initial = "/run/ratchet/ratchetd.sock"),
+    KEY(DAEMON, "lock-dir", path, "folder of the devices' locks, for all users of the host",
+        IN(host, lock_dir), .initial = "/run/lock"),
+    KEY(DAEMON, "harness", path, "the program that runs kernels", IN(host, harness),
+        .otherwise = "ratchet-bench as installed"),
+    KEY(DAEMON, "sandbox-user", key_text,
+        "who builds and kernels run as, where the daemon is root", IN(host, sandbox_user),
+        .initial = "nobody"),
+    KEY(DAEMON, "allow-user", user, "who may submit jobs", .repeat = true,
+        .otherwise = "root and its own user"),
+    KEY(DEVICE, "threads", key_unsigned, "of a CPU kernel", IN(host_device, threads), .min = 1,
+        .max = 1024, .otherwise = "physical cores"),
+    KEY(DEVICE, "cpus", cpus, "that it is pinned to, such as 0-3,8",
+        .otherwise = "not pinned"),
+    KEY(DEVICE, "gpu", key_text, "index or UUID", IN(host_device, gpu),
+        .otherwise = "the first of that kind"),
+    KEY(DEVICE, "clock-lock", clock, "of a GPU while it measures; takes root",
+        .otherwise = "clocks are left alone"),
+    KEY(REPOSITORY, "api", web_address, "of GitHub's API", IN(host_repository, api),
+        .required = true),
+    KEY(REPOSITORY, "git", git_address,
+        "that commits are fetched from and promotions pushed to", IN(host_repository, git),
+        .required = true),
+    KEY(REPOSITORY, "web", web_address, "that reports link to", IN(host_repository, web),
+        .otherwise = "git without .git"),
+    KEY(REPOSITORY, "author", key_text, "whose comments are ours", IN(host_repository, author),
+        .initial = "github-actions[bot]"),
+    KEY(REPOSITORY, "token", key_choice, "brought by the Actions job, or from token-file",
+        IN(host_repository, host_token), .no = "job", .yes = "host", .initial = "job"),
+    KEY(REPOSITORY, "token-file", path, "closed to all but owner and group",
+        IN(host_repository, token_file), .otherwise = "needed by token = host"),
+    KEY(REPOSITORY, "branch", branch, "that is promoted", IN(host_repository, branch),
+        .initial = "main"),
+    KEY(REPOSITORY, "submodule", submodule,
+        "where a submodule under [kernel] path is fetched from; gets no token", .repeat = true,
+        .otherwise = "none is fetched"),
+#define LIMIT_KEY(field, word, value, most, what)                                   \
+    KEY(LIMITS, word, key_size, what, IN(limits, field), .number = (double)(value), \
+        .max = (double)(most)),
+    LIMITS_TABLE(LIMIT_KEY)
+#undef LIMIT_KEY
+};
+
+const struct keys_table host_keys = {sections, HOST_SECTIONS, keys,
+                                     sizeof keys / sizeof keys[0]};
+_Static_assert(sizeof keys / sizeof keys[0] <= 64, "keys_target.seen has 64 bits");
+_Static_assert(LIMIT_CONFIGS == MODEL_CONFIGS_MAX, "src/limit.h knows no model");
