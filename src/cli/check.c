@@ -74,7 +74,7 @@ static int walk(struct pipeline *pipeline, const struct check_options *options,
     } else {
         if (github && pipeline_announce(pipeline, "pending", "measuring", &problem) != 0)
             measurement_say(measurement, "%s", problem.text);
-        if (pipeline_check(pipeline, err) != 0)
+        if (pipeline_check(measurement, err) != 0)
             return -1;
     }
     if (results_write(measurement, err) != 0 ||

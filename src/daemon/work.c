@@ -139,7 +139,7 @@ static enum work_end run(struct step *step)
                                CLAUSE_NOT_PINNED, &problem);
     else if (pipeline->measurement.job.kind == JOB_PROMOTE
                  ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
-                 : pipeline_check(pipeline, &err) != 0)
+                 : pipeline_check(&pipeline->measurement, &err) != 0)
         return fail(step, &err);
     drop_scratch(step);
     if (wait_s > 0)

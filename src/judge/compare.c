@@ -115,17 +115,10 @@ static void find_stored(struct judged *judged)
     judged->stored_config = judged->other_problem ? NULL : stored;
 }
 
-static int judge_config(struct judged *judged, struct err *err)
+/* As far as the samples lead. */
+static int judge_samples(struct judged *judged, struct err *err)
 {
     struct config_verdict *out = judged->out;
-    const struct config_samples *samples = judged->samples;
-    *out = (struct config_verdict){.config = samples->config,
-                                   .attempts = samples->attempts,
-                                   .looks = judged->rule->look_count};
-    if (judged->baseline != NULL && !judged->other_device)
-        find_stored(judged);
-    if (samples->fault == FAULT_NONE && !samples->identical)
-        count_gaps(samples, out);
     if (judge_unmeasured(judged))
         return 0;
     if (estimate_all(judged, err) != 0)
@@ -139,6 +132,21 @@ static int judge_config(struct judged *judged, struct err *err)
     if (judge_gaps(judged, err) != 0)
         return -1;
     judged->passes = doubt_passes(judged);
+    return 0;
+}
+
+static int judge_config(struct judged *judged, struct err *err)
+{
+    const struct config_samples *samples = judged->samples;
+    *judged->out = (struct config_verdict){.config = samples->config,
+                                           .attempts = samples->attempts,
+                                           .looks = judged->rule->look_count};
+    if (judged->baseline != NULL && !judged->other_device)
+        find_stored(judged);
+    if (samples->fault == FAULT_NONE && !samples->identical)
+        count_gaps(samples, judged->out);
+    if (judge_samples(judged, err) != 0)
+        return -1;
     add_notes(judged);
     return 0;
 }

@@ -9,17 +9,15 @@
 static const char *const against_words[] = {"nothing", "the anchor", "base",
                                             "the stored samples"};
 
-/* Where a baseline was given and is no help, why. */
+/* Where a baseline was given and is no help (other_device, other_problem), why. */
 static const char *baseline_note(const struct judged *judged, char *out, size_t size)
 {
     if (judged->other_device)
         snprintf(out, size, "the baseline is of device `%s`, the samples are of `%s`",
                  judged->baseline->device.slug, judged->device);
-    else if (judged->other_problem)
+    else
         snprintf(out, size, "the baseline's `%s` is another problem",
                  judged->samples->config.name);
-    else
-        snprintf(out, size, "no baseline for this config yet");
     return out;
 }
 
@@ -136,15 +134,20 @@ void decide(struct judged *judged)
 
 void add_notes(struct judged *judged)
 {
+    const struct config_samples *samples = judged->samples;
     struct config_verdict *out = judged->out;
+    bool against_base = out->against == AGAINST_BASE && out->change.known;
     char note[256];
-    if (out->against == AGAINST_STORED && judged->samples->anchor_failed)
-        add_reason(out, "; the anchor cannot run: %.200s", judged->samples->anchor_failure);
-    if (out->against == AGAINST_BASE)
-        add_reason(out, "; %s", baseline_note(judged, note, sizeof note));
-    if (out->against == AGAINST_ANCHOR && (judged->other_device || judged->other_problem))
-        add_reason(out, "; stored samples not compared: %s",
+    if (samples->fault != FAULT_NONE || out->clause == CLAUSE_NO_SAMPLES ||
+        out->clause == CLAUSE_NOTHING_AGAINST) /* which says so itself */
+        return;
+    if (samples->anchor_failed && out->clause != CLAUSE_ANCHOR_UNBUILT)
+        add_reason(out, "; the anchor cannot run: %.200s", samples->anchor_failure);
+    if (judged->other_device || judged->other_problem)
+        add_reason(out, "; %s%s", against_base ? "" : "stored samples not compared: ",
                    baseline_note(judged, note, sizeof note));
-    if (judged->stored_config != NULL && !problem_known(&judged->samples->config.problem))
+    else if (against_base && judged->stored_config == NULL)
+        add_reason(out, "; no baseline for this config yet");
+    if (judged->stored_config != NULL && !problem_known(&samples->config.problem))
         add_reason(out, "; no `problem` in the file: matched by name");
 }

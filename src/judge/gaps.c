@@ -4,6 +4,7 @@
 #include "judge/compare_internal.h"
 
 #include "judge/num.h"
+#include "judge/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -85,17 +86,9 @@ static bool is_selection(size_t missing, size_t rounds)
 
 void add_gaps(struct config_verdict *out, const char *before, const char *after)
 {
-    static const char *const names[ARM_OTHER] = {"head", "base", "the anchor", "control"};
-    bool any = false;
-    for (int arm = 0; arm < ARM_OTHER; arm++) {
-        if (out->missing[arm] == 0)
-            continue;
-        add_reason(out, "%s%s is missing in %zu", any ? ", " : before, names[arm],
-                   out->missing[arm]);
-        any = true;
-    }
-    if (any)
-        add_reason(out, " of %zu replicates%s", out->rounds, after);
+    char missing[TEXT_MISSING_BYTES];
+    if (text_missing(missing, out)[0] != '\0')
+        add_reason(out, "%s%s%s", before, missing, after);
 }
 
 /* ---- the worst that was seen ---- */

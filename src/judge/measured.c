@@ -61,8 +61,6 @@ bool judge_unmeasured(struct judged *judged)
         set_verdict(judged, CLAUSE_IDENTICAL_CODE, VERDICT_HELD, FAULT_NONE);
         out->against = samples->identical_to == ARM_BASE ? AGAINST_BASE : AGAINST_ANCHOR;
         add_reason(out, "identical machine code");
-        if (samples->anchor_failed)
-            add_reason(out, "; the anchor cannot run: %.200s", samples->anchor_failure);
         return true;
     }
     if (with_head == 0) {

@@ -88,3 +88,18 @@ const char *text_marks(char out[TEXT_MARKS_BYTES], unsigned marks)
     }
     return out;
 }
+
+const char *text_missing(char out[TEXT_MISSING_BYTES], const struct config_verdict *config)
+{
+    static const char *const names[ARM_OTHER] = {"head", "base", "the anchor", "control"};
+    size_t used = 0;
+    out[0] = '\0';
+    for (int arm = 0; arm < ARM_OTHER; arm++)
+        if (config->missing[arm] != 0)
+            used += (size_t)snprintf(out + used, TEXT_MISSING_BYTES - used,
+                                     "%s%s is missing in %zu", used > 0 ? ", " : "",
+                                     names[arm], config->missing[arm]);
+    if (used > 0)
+        snprintf(out + used, TEXT_MISSING_BYTES - used, " of %zu replicates", config->rounds);
+    return out;
+}

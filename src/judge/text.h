@@ -30,4 +30,9 @@ enum { TEXT_MARKS_BYTES = 128 };
 /* "preempted, shared"; "" for none. Returns `out`. */
 const char *text_marks(char out[TEXT_MARKS_BYTES], unsigned marks);
 
+enum { TEXT_MISSING_BYTES = 256 };
+/* "head is missing in 10, control is missing in 1 of 16 replicates"; "" where nothing is. Returns
+ * `out`. */
+const char *text_missing(char out[TEXT_MISSING_BYTES], const struct config_verdict *config);
+
 #endif

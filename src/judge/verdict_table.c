@@ -22,11 +22,10 @@ static void table_row(const struct config_verdict *config, int width, struct buf
              config->replicates);
     if (config->marked != 0)
         buf_addf(out, " (%zu marked)", config->marked);
-    for (int arm = 0; arm < ARM_COUNT; arm++)
-        if (config->missing[arm] != 0)
-            buf_addf(out, " (%s missing in %zu of %zu)", arm_name((enum arm)arm),
-                     config->missing[arm], config->rounds);
-    if (config->change.known && !config->control.known)
+    char missing[TEXT_MISSING_BYTES];
+    if (text_missing(missing, config)[0] != '\0')
+        buf_addf(out, " (%s)", missing);
+    if (config->change.known && !config->control.known && config->missing[ARM_CONTROL] == 0)
         buf_adds(out, " (no control)");
     buf_adds(out, "\n    ");
     text_plain(out, config->reason);

@@ -125,9 +125,8 @@ static int check(struct measurement *measurement, struct err *err)
     return 0;
 }
 
-int pipeline_check(struct pipeline *pipeline, struct err *err)
+int pipeline_check(struct measurement *measurement, struct err *err)
 {
-    struct measurement *measurement = &pipeline->measurement;
     struct err problem = {0};
     if (check(measurement, &problem) != 0) {
         if (problem.class == ERR_NONE)

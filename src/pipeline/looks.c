@@ -4,7 +4,6 @@
 #include "pipeline/measurement.h"
 
 #include "base/proc.h"
-#include "judge/compare.h"
 #include "judge/verdict.h"
 #include "measure/bench.h"
 #include "measure/build.h"
@@ -89,15 +88,6 @@ static bool choose(const struct measurement *measurement, size_t target, const b
     return any;
 }
 
-static int compare(struct measurement *measurement, struct err *err)
-{
-    comparison_free(&measurement->comparison);
-    compare_log_free(&measurement->log);
-    return compare_logged(
-        &measurement->samples, measurement->has_baseline ? &measurement->baseline : NULL,
-        &measurement->config.rule, &measurement->comparison, &measurement->log, err);
-}
-
 /* Look, and go on with the configs that more replicates could settle. */
 static int look_until_settled(struct measurement *measurement,
                               const struct bench_request *request, struct err *err)
@@ -112,7 +102,7 @@ static int look_until_settled(struct measurement *measurement,
                 return -1;
             taken = true;
         }
-        if (compare(measurement, err) != 0)
+        if (measurement_compare(measurement, err) != 0)
             return -1;
         bool any = false;
         for (size_t i = 0; i < measurement->samples.count; i++) { /* rows of more may follow */

@@ -2,6 +2,8 @@
 /* Owns what a measurement holds, says and notes, and what an error means for its verdict. */
 #include "pipeline/measurement.h"
 
+#include "judge/compare.h"
+#include "judge/explain.h"
 #include "judge/verdict.h"
 
 #include <stdarg.h>
@@ -16,6 +18,7 @@ void measurement_init(struct measurement *measurement, const struct host *host,
     *measurement = (struct measurement){
         .host = host, .progress = progress, .context = context};
     buf_init(&measurement->build_log, host->limits.log_bytes + LOG_MARGIN_BYTES);
+    buf_init(&measurement->explanation, host->limits.samples_bytes);
 }
 
 int measurement_set_device(struct measurement *measurement, const char *device,
@@ -37,7 +40,7 @@ void measurement_free(struct measurement *measurement)
     baseline_free(&measurement->baseline);
     samples_free(&measurement->samples);
     comparison_free(&measurement->comparison);
-    compare_log_free(&measurement->log);
+    buf_free(&measurement->explanation);
     buf_free(&measurement->build_log);
 }
 
@@ -117,8 +120,23 @@ void measurement_unmeasured(struct measurement *measurement, enum fault input,
                             enum clause clause, const struct err *problem)
 {
     comparison_free(&measurement->comparison);
-    compare_log_free(&measurement->log);
+    buf_clear(&measurement->explanation);
     verdict_whole(&measurement->comparison, &measurement->samples.device, VERDICT_UNMEASURED,
                   fault_of(problem->class, input), clause_of(problem->class, clause),
                   problem->text);
+}
+
+int measurement_compare(struct measurement *measurement, struct err *err)
+{
+    struct compare_log log __attribute__((cleanup(compare_log_free))) = {0};
+    const struct rule *rule = &measurement->config.rule;
+    comparison_free(&measurement->comparison);
+    buf_clear(&measurement->explanation);
+    if (compare_logged(&measurement->samples,
+                       measurement->has_baseline ? &measurement->baseline : NULL, rule,
+                       &measurement->comparison, &log, err) != 0)
+        return -1;
+    explain_text(&measurement->samples, rule, &measurement->comparison, &log,
+                 &measurement->explanation);
+    return 0;
 }

@@ -13,7 +13,6 @@
 #include "intake/host.h"
 #include "judge/baseline.h"
 #include "judge/calibration.h"
-#include "judge/compare.h"
 #include "measure/checkout.h"
 #include "model.h"
 #include "pipeline/progress.h"
@@ -61,7 +60,7 @@ struct measurement {
     /* what came of it */
     struct samples samples;       /* owned */
     struct comparison comparison; /* owned */
-    struct compare_log log;       /* owned: the numbers behind the comparison, or empty */
+    struct buf explanation;       /* owned: the numbers behind the comparison, or empty */
     struct buf build_log;         /* owned: of the build that failed, or empty */
     char notes[MEASUREMENT_NOTES_MAX][MODEL_TEXT_BYTES]; /* for the report */
     size_t note_count;
@@ -108,6 +107,9 @@ struct measurement_lab {
  * build is ERR_INPUT. */
 MUST_CHECK int measurement_lend(struct measurement *measurement, const char *commit,
                                 const struct measurement_lab *lab, struct err *err);
+
+/* Judge the samples, and keep the explanation of it. */
+MUST_CHECK int measurement_compare(struct measurement *measurement, struct err *err);
 
 /* Make an unmeasured verdict of an error; its class says whose fault it is, and `input` and
  * `clause` what a malformed or forbidden input means at this stage. */

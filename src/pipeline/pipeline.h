@@ -54,7 +54,7 @@ MUST_CHECK int pipeline_pin(struct pipeline *pipeline, struct err *err);
 
 /* From pinned commits to a comparison. Whatever goes wrong becomes an unmeasured verdict that says
  * whose fault it is; an error is returned for defects of ours only. */
-MUST_CHECK int pipeline_check(struct pipeline *pipeline, struct err *err);
+MUST_CHECK int pipeline_check(struct measurement *measurement, struct err *err);
 
 /* Promotion of main's tip. The two runs lie `gap` apart: when the second is not due yet, the
  * first is kept in the folder, *wait_s says how long, and the call is to be made again. */

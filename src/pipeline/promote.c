@@ -328,12 +328,9 @@ static int settle(struct pipeline *pipeline, struct runs *runs,
         rules_mark_retired(measurement);
         forgotten_find(measurement, accept, &runs->forgotten);
         comparison_free(&runs->first_verdict);
-        comparison_free(&measurement->comparison);
-        compare_log_free(&measurement->log);
         enum promote_end end;
         if (compare_samples(&runs->first, baseline, rule, &runs->first_verdict, err) != 0 ||
-            compare_logged(&measurement->samples, baseline, rule, &measurement->comparison,
-                           &measurement->log, err) != 0 ||
+            measurement_compare(measurement, err) != 0 ||
             decide_and_push(pipeline, runs, accept, &end, err) != 0)
             return -1;
         bool same = false;

@@ -2,7 +2,6 @@
 /* Owns the files that stay of a measurement. */
 #include "pipeline/pipeline.h"
 
-#include "judge/explain.h"
 #include "judge/samples.h"
 #include "judge/verdict.h"
 #include "publish/report.h"
@@ -47,16 +46,6 @@ static int write_in_folder(struct measurement *measurement, const char *name,
     return file_write(path, text->data, text->len, 0644, err);
 }
 
-/* What the verdict rests on, number by number: as `ratchet compare --explain` would say. */
-static int write_explanation(struct measurement *measurement, struct err *err)
-{
-    BUF_AUTO text;
-    buf_init(&text, measurement->host->limits.samples_bytes);
-    explain_text(&measurement->samples, &measurement->config.rule, &measurement->comparison,
-                 &measurement->log, &text);
-    return write_in_folder(measurement, RESULT_EXPLAIN, &text, err);
-}
-
 int results_write(struct measurement *measurement, struct err *err)
 {
     BUF_AUTO report;
@@ -76,5 +65,8 @@ int results_write(struct measurement *measurement, struct err *err)
         return -1;
     if (write_in_folder(measurement, RESULT_SAMPLES, &samples, err) != 0)
         return -1;
-    return measurement->log.count > 0 ? write_explanation(measurement, err) : 0;
+    /* What the verdict rests on, number by number: as `ratchet compare --explain` would say. */
+    return measurement->comparison.count > 0
+               ? write_in_folder(measurement, RESULT_EXPLAIN, &measurement->explanation, err)
+               : 0;
 }

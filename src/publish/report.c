@@ -98,10 +98,9 @@ int report_markdown(const struct report *report, struct buf *out, struct err *er
                  verdict_name(report->comparison->verdict));
     }
     report_first(&view, &text);
-    if (view.count > 0 && !is_short(&view)) {
+    if (view.count > 0 && !is_short(&view))
         table_verdicts(&view, &text, VERDICTS_BUDGET);
-        report_lines(&view, &text);
-    }
+    report_lines(&view, &text);
     report_advice(&view, &text);
     if (!parts_is_promotion(&view))
         write_notes(&view, &text);

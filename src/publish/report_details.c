@@ -73,6 +73,32 @@ static void write_stored(const struct report_view *view, struct buf *out)
     buf_addc(out, '\n');
 }
 
+/* A line about the rows that `wanted` picks: a few of their names between two texts. */
+static void write_names(const struct report_view *view,
+                        bool (*wanted)(const struct report_view *,
+                                       const struct config_verdict *),
+                        const char *before, const char *after, struct buf *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        if (!wanted(view, view->rows[i]) || count++ >= PARTS_LISTED)
+            continue;
+        buf_adds(out, count == 1 ? before : ", ");
+        parts_name(out, view->rows[i]->config.name);
+    }
+    if (count > PARTS_LISTED)
+        buf_addf(out, " and %zu more", count - PARTS_LISTED);
+    if (count > 0)
+        buf_adds(out, after);
+}
+
+/* Judged, and no control says what bias there was. One that is missing is told with the gaps. */
+static bool has_no_control(const struct report_view *view, const struct config_verdict *row)
+{
+    (void)view;
+    return row->change.known && !row->control.known && row->missing[ARM_CONTROL] == 0;
+}
+
 static void write_control(const struct report_view *view, struct buf *out)
 {
     char text[FIGURE_BYTES];
@@ -83,12 +109,15 @@ static void write_control(const struct report_view *view, struct buf *out)
             (most == NULL || fabs(row->control.change) > fabs(most->control.change)))
             most = row;
     }
-    if (most == NULL)
-        return;
-    buf_addf(out, "- Control arm, the anchor against its own copy: at most %s, on ",
-             figure_change(text, &most->control));
-    parts_name(out, most->config.name);
-    buf_adds(out, ".\n");
+    if (most != NULL) {
+        buf_addf(out, "- Control arm, the anchor against its own copy: at most %s, on ",
+                 figure_change(text, &most->control));
+        parts_name(out, most->config.name);
+        buf_adds(out, ".\n");
+    }
+    write_names(
+        view, has_no_control, "- No control arm: on ",
+        " nobody checked what the machine reads between two copies of the same code.\n", out);
 }
 
 /* Gaps: arms without samples in rounds that the host did not mark. */
@@ -171,36 +200,37 @@ static void write_marked(const struct report_view *view, struct buf *out)
 }
 
 /* Samples from elsewhere may say nothing of the problem. */
-static void write_unknown_problems(const struct report_view *view, struct buf *out)
+static bool has_no_problem(const struct report_view *view, const struct config_verdict *row)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < view->count; i++) {
-        const struct config_samples *samples = parts_samples(view, view->rows[i]);
-        if (samples == NULL || problem_known(&samples->config.problem) ||
-            count++ >= PARTS_LISTED)
-            continue;
-        buf_adds(out, count == 1 ? "- No `problem` in the samples of " : ", ");
-        parts_name(out, view->rows[i]->config.name);
-    }
-    if (count > PARTS_LISTED)
-        buf_addf(out, " and %zu more", count - PARTS_LISTED);
-    if (count > 0)
-        buf_adds(out, ": a baseline is matched by name, and no throughput is given.\n");
+    const struct config_samples *samples = parts_samples(view, row);
+    return samples != NULL && !problem_known(&samples->config.problem);
 }
 
-/* Anchors that cannot run any more: there the stored samples decide. */
+static void write_problems(const struct report_view *view, struct buf *out)
+{
+    write_names(view, has_no_problem, "- No `problem` in the samples of ",
+                ": a baseline is matched by name, and no throughput is given.\n", out);
+    write_names(view, parts_other_problem, "- By this name the baseline has another problem: ",
+                ". Its stored samples are not compared.\n", out);
+}
+
+/* Anchors that cannot run any more. What follows from it stands in the verdict. */
 static void write_failed_anchors(const struct report_view *view, struct buf *out)
 {
     size_t count = 0;
     for (size_t i = 0; i < view->count; i++) {
-        const struct config_samples *samples = parts_samples(view, view->rows[i]);
+        const struct config_verdict *row = view->rows[i];
+        const struct config_samples *samples = parts_samples(view, row);
         if (samples == NULL || !samples->anchor_failed || count++ >= PARTS_LISTED)
             continue;
         buf_adds(out, "- The anchor of ");
-        parts_name(out, view->rows[i]->config.name);
-        buf_addf(out, " cannot run%s: ",
-                 view->rows[i]->against == AGAINST_STORED ? ", so its stored samples decide"
-                                                          : "");
+        parts_name(out, row->config.name);
+        buf_adds(out, " cannot run");
+        if (row->clause == CLAUSE_ANCHOR_UNBUILT)
+            buf_adds(out, ", so nothing is claimed");
+        else if (row->against == AGAINST_STORED && row->change.known)
+            buf_adds(out, ", so its stored samples decide");
+        buf_adds(out, ": ");
         parts_text(out, samples->anchor_failure, 200);
         buf_adds(out, ".\n");
     }
@@ -238,7 +268,7 @@ void report_lines(const struct report_view *view, struct buf *out)
     write_memory(view, &lines);
     write_missing(view, &lines);
     write_marked(view, &lines);
-    write_unknown_problems(view, &lines);
+    write_problems(view, &lines);
     write_failed_anchors(view, &lines);
     if (lines.failed)
         out->failed = true;

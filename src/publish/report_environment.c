@@ -15,9 +15,8 @@ static const struct baseline_config *differs(const struct report_view *view, con
 {
     const struct baseline_config *found = NULL;
     *known = false;
-    for (size_t i = 0; view->report->baseline != NULL && i < view->count; i++) {
-        const struct baseline_config *stored = baseline_find(view->report->baseline,
-                                                             view->rows[i]->config.name);
+    for (size_t i = 0; i < view->count; i++) {
+        const struct baseline_config *stored = parts_stored(view, view->rows[i]);
         const char *then = stored == NULL ? NULL : environment_get(&stored->environment, name);
         if (then == NULL)
             continue;
@@ -52,10 +51,7 @@ size_t table_differences(const struct report_view *view, const struct config_ver
 {
     enum { NAME_BYTES = 60, VALUE_BYTES = 80 };
     const struct report *report = view->report;
-    const struct baseline_config *stored = report->baseline == NULL
-                                               ? NULL
-                                               : baseline_find(report->baseline,
-                                                               row->config.name);
+    const struct baseline_config *stored = parts_stored(view, row);
     size_t count = 0;
     for (size_t i = 0; report->samples != NULL && stored != NULL &&
                        i < report->samples->environment.count && i < FACTS_MAX;

@@ -43,10 +43,7 @@ static void write_code(const struct report_view *view, const struct config_verdi
                        struct buf *out)
 {
     const struct config_samples *samples = parts_samples(view, row);
-    const struct baseline *baseline = view->report->baseline;
-    const struct baseline_config *stored = baseline == NULL
-                                               ? NULL
-                                               : baseline_find(baseline, row->config.name);
+    const struct baseline_config *stored = parts_stored(view, row);
     if (samples == NULL || stored == NULL || stored->code[0] == '\0' ||
         samples->arms[ARM_ANCHOR].code[0] == '\0')
         return;

@@ -19,6 +19,31 @@ const struct config_samples *parts_samples(const struct report_view *view,
     return NULL;
 }
 
+/* The entry of that name in the baseline of this device. */
+static const struct baseline_config *find_stored(const struct report_view *view,
+                                                 const struct config_verdict *row)
+{
+    const struct report *report = view->report;
+    return report->baseline == NULL ||
+                   strcmp(report->baseline->device.slug, report->comparison->device.slug) != 0
+               ? NULL
+               : baseline_find(report->baseline, row->config.name);
+}
+
+const struct baseline_config *parts_stored(const struct report_view *view,
+                                           const struct config_verdict *row)
+{
+    const struct baseline_config *stored = find_stored(view, row);
+    return stored != NULL && problem_matches(&stored->config.problem, &row->config.problem)
+               ? stored
+               : NULL;
+}
+
+bool parts_other_problem(const struct report_view *view, const struct config_verdict *row)
+{
+    return find_stored(view, row) != NULL && parts_stored(view, row) == NULL;
+}
+
 enum clause parts_clause(const struct report_view *view, const struct config_verdict *row)
 {
     if (row->clause != CLAUSE_NONE || row->verdict != VERDICT_HELD)

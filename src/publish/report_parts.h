@@ -34,6 +34,12 @@ bool parts_all_identical(const struct report_view *view);
 /* The samples of a row; NULL where there are none. */
 const struct config_samples *parts_samples(const struct report_view *view,
                                            const struct config_verdict *row);
+/* The baseline's entry that a row can be compared with; NULL where there is none: it is of
+ * another device, has no such config, or another problem by that name. */
+const struct baseline_config *parts_stored(const struct report_view *view,
+                                           const struct config_verdict *row);
+/* Has the baseline of this device another problem by a row's name? */
+bool parts_other_problem(const struct report_view *view, const struct config_verdict *row);
 /* A row's clause; of a file written before clauses were, what can be told of a held one. */
 enum clause parts_clause(const struct report_view *view, const struct config_verdict *row);
 /* The row whose anchor is farthest from its stored samples, and how many such there are (`count`

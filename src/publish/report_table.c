@@ -87,7 +87,7 @@ static bool base_is_anchor(const struct report_view *view, const struct config_v
     const struct config_samples *samples = parts_samples(view, row);
     const struct job *job = view->report->job;
     return job != NULL && job->kind == JOB_CHECK && name_is_sha(job->base) &&
-           row->against == AGAINST_ANCHOR && row->change.known && samples != NULL &&
+           row->against == AGAINST_ANCHOR && !row->own.known && samples != NULL &&
            samples->arms[ARM_ANCHOR].present && !samples->arms[ARM_BASE].present;
 }
 
@@ -95,10 +95,8 @@ static void own_cell(const struct report_view *view, const struct config_verdict
                      struct buf *out)
 {
     char text[FIGURE_BYTES];
-    buf_addf(out, " | %s",
-             row->own.known              ? figure_change(text, &row->own)
-             : base_is_anchor(view, row) ? "the same"
-                                         : "–");
+    const struct change *own = base_is_anchor(view, row) ? &row->change : &row->own;
+    buf_addf(out, " | %s", own->known ? figure_change(text, own) : "–");
 }
 
 /* Has head a time that its clock can tell? */

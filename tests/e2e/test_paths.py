@@ -44,8 +44,8 @@ def recipes_that_need_more():
         scene.kernel("right")})
     scene.branch(repo, "other", {"kernels/attention.c": '#include "util.h"\n' +
                                  scene.kernel("refactored")})
-    unmeasured(host.check(repo, "other"), "a header in a folder that is named",
-               "`common/util.h`: not under [kernel] path")
+    unmeasured(host.check(repo, "other"), "a folder of headers",
+               "`util.h` is at `common/util.h`, which is not under [kernel] path")
 
 
 def a_namesake():

@@ -76,7 +76,9 @@ static bool put_all(void)
 {
     static const char *const folders[] = {"common/inc", "cpu",         "lib",     "notes",
                                           "kernels/lib", "out/objects", "far/src/a/deep",
-                                          "far/src/common"};
+                                          "far/src/common", "old/far/src/a",
+                                          "far/tools/src", "far/tools/units", "far/tools/1",
+                                          "far/tools/2", "far/tools/3", "far/tools/4"};
     char path[256];
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s/tree/%s", temp, folders[i]);
@@ -96,6 +98,13 @@ static bool put_all(void)
            put("far/src/a/one.c", "#include \"beside.h\"\n") &&
            put("far/src/a/bare.c", "#include \"far.h\"\n") &&
            put("far/src/a/deep/up.c", "#include \"beside.h\"\n") &&
+           put("far/src/a/lost.c", "#include \"lost.h\"\n") &&
+           put("old/far/src/a/lost.c", "\n") && put("far/tools/gen.sh", "\n") &&
+           put("far/tools/kernel.ld", "\n") && put("far/tools/src/other.c", "\n") &&
+           put("far/tools/units/1.c", "\n") && put("far/tools/units/2.c", "\n") &&
+           put("far/tools/1/twice.c", "\n") && put("far/tools/2/twice.c", "\n") &&
+           put("far/tools/1/often.c", "\n") && put("far/tools/2/often.c", "\n") &&
+           put("far/tools/3/often.c", "\n") && put("far/tools/4/often.c", "\n") &&
            put("far/src/common/far.h", "") && put("Makefile", "cpu:\n\ttrue\n") &&
            put("README", "first\n") && put("k.c", "not this one\n");
 }
@@ -631,10 +640,38 @@ static void test_far_hints(void)
     /* a file of the same name elsewhere is not the one that is missed */
     hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/deep/gone.c", "1");
     /* by its name alone, as a compiler says it that was not told where to look… */
-    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/bare.c", common);
-    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/bare.c 2>&1 | cat; exit 1", common);
+    static const char bare[] =
+        "1; `far.h` is at `far/src/common/far.h`, which is not under [kernel] path";
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/bare.c", bare);
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/bare.c 2>&1 | cat; exit 1", bare);
     /* …and where it is listed, and the command says too little */
     hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/deep/up.c", "1");
+    /* whatever is missed by less than its path */
+    static const char named[] = "1; `%s` is at `%s`, which is not under [kernel] path";
+    static const struct {
+        const char *command, *name, *where;
+    } missed[] = {
+        {"sh gen.sh || exit 1", "gen.sh", "far/tools/gen.sh"},
+        {"./gen.sh || exit 1", "gen.sh", "far/tools/gen.sh"},
+        {"sh /build/src/gen.sh || exit 1", "gen.sh", "far/tools/gen.sh"},
+        {"ld -T kernel.ld -o /tmp/x", "kernel.ld", "far/tools/kernel.ld"},
+        {"gcc -c -o /tmp/x other.c", "other.c", "far/tools/src/other.c"},
+        {"gcc -c -o /tmp/x src/other.c", "src/other.c", "far/tools/src/other.c"},
+        {"gcc -c -o /tmp/x units/*.c", "units", "far/tools/units"},
+        {"echo \"Kernels.cu(3): fatal error: cannot open source file \\\"other.c\\\".\"; exit 1",
+         "other.c", "far/tools/src/other.c"},
+    };
+    for (size_t i = 0; i < sizeof missed / sizeof missed[0]; i++) {
+        char hint[256];
+        snprintf(hint, sizeof hint, named, missed[i].name, missed[i].where);
+        hinted_far("far/src/a", missed[i].command, hint);
+    }
+    hinted_far("far/src/a", "gcc -c -o /tmp/x twice.c",
+               "1; `twice.c` is at `far/tools/1/twice.c` and `far/tools/2/twice.c`, which are not "
+               "under [kernel] path");
+    hinted_far("far/src/a", "gcc -c -o /tmp/x often.c", "1"); /* too many to tell anything */
+    /* the includer is no file that is missed, whatever else is called like it */
+    hinted_far("far/src/a", "gcc -c -o /tmp/x far/src/a/lost.c", "1");
     /* beside its includer, where the path is a file */
     hinted_far("far/src/a/one.c", "gcc -c -o /tmp/x far/src/a/one.c",
                "1; `far/src/a/beside.h`: not under [kernel] path");

@@ -533,6 +533,55 @@ static void test_wrong_baseline(void)
     trial_free(&trial);
 }
 
+/* Whatever becomes of a config, what the baseline has for it and what it lacks is said once. */
+static void said_once(struct trial *trial, const char *reason)
+{
+    const struct config_verdict *c = judge(trial);
+    const char *said = strstr(c->reason, reason);
+    if (!OK(said != NULL && strstr(said + 1, reason) == NULL))
+        printf("# %s\n", c->reason);
+}
+
+/* Eight replicates beside an anchor, with a baseline; then what each verdict comes from. */
+static struct trial beside_anchor(int which)
+{
+    static const char *const names[] = {"held", "too few", "all marked", "control biased",
+                                        "identical", "too few unmarked"};
+    tap_case(names[which]);
+    struct trial trial =
+        trial_of(which == 1 ? 3 : 8, (struct changes){0, 0, 0, which == 3 ? 0.1 : 0});
+    struct config_samples *config = &trial.samples.configs[0];
+    store(&trial, 12, 0);
+    for (size_t i = 0; i < config->count && (which == 2 || which == 5); i++)
+        config->replicates[i].marks = which == 2 || i > 1 ? MARK_SHARED : 0;
+    config->identical = which == 4;
+    config->identical_to = ARM_BASE;
+    return trial;
+}
+
+static void test_baseline_notes(void)
+{
+    for (int i = 0; i < 6; i++) {
+        struct trial trial = beside_anchor(i);
+        trial.baseline.configs[0].config.problem.seq_k = 512;
+        said_once(&trial, "stored samples not compared: the baseline's `c` is another problem");
+        trial_free(&trial);
+        trial = beside_anchor(i);
+        strcpy(trial.baseline.device.slug, "nvidia-l4");
+        said_once(&trial, "stored samples not compared: the baseline is of device `nvidia-l4`");
+        trial_free(&trial);
+        trial = beside_anchor(i);
+        trial.samples.configs[0].config.problem = (struct problem){0};
+        said_once(&trial, "no `problem` in the file: matched by name");
+        trial_free(&trial);
+        trial = beside_anchor(i);
+        trial.samples.configs[0].anchor_failed = true;
+        strcpy(trial.samples.configs[0].anchor_failure, "it is gone");
+        said_once(&trial, "the anchor cannot run: it is gone");
+        trial_free(&trial);
+    }
+}
+
 /* ---- gaps ---- */
 
 static void take_out(struct trial *trial, enum arm arm, size_t first, size_t count)
@@ -904,6 +953,7 @@ int main(void)
     test_base_as_anchor();
     test_stored();
     test_wrong_baseline();
+    test_baseline_notes();
     test_few_gaps();
     test_gaps();
     test_dropped_samples();

@@ -211,7 +211,8 @@ static void golden_moved(struct scene *scene)
     scene->stored_facts[2].value = (char[]){"gcc 11.4.0"};
     scene->stored.config = row->config;
     scene->stored.environment = (struct environment){scene->stored_facts, 3};
-    scene->baseline = (struct baseline){.configs = &scene->stored, .count = 1};
+    scene->baseline = (struct baseline){
+        .device = scene->comparison.device, .configs = &scene->stored, .count = 1};
     scene->report.baseline = &scene->baseline;
     golden(scene, "regressed");
 
@@ -259,7 +260,8 @@ static void golden_drifted(struct scene *scene)
     scene->stored.environment = (struct environment){scene->stored_facts, 3};
     put(scene->stored.code, sizeof scene->stored.code, "sha256:1");
     put(scene->measured[0].arms[ARM_ANCHOR].code, MODEL_CODE_BYTES, "sha256:2");
-    scene->baseline = (struct baseline){.configs = &scene->stored, .count = 1};
+    scene->baseline = (struct baseline){
+        .device = scene->comparison.device, .configs = &scene->stored, .count = 1};
     scene->report.baseline = &scene->baseline;
     golden(scene, "held_drifted");
 }
@@ -332,7 +334,8 @@ static void golden_gpu(struct scene *scene)
     scene->samples.environment = (struct environment){facts, 3};
     scene->stored.config = scene->verdicts[0].config;
     scene->stored.environment = (struct environment){stored, 3};
-    scene->baseline = (struct baseline){.configs = &scene->stored, .count = 1};
+    scene->baseline = (struct baseline){
+        .device = scene->comparison.device, .configs = &scene->stored, .count = 1};
     scene->report.baseline = &scene->baseline;
     golden(scene, "held_gpu");
     put(scene->samples.device.name, sizeof scene->samples.device.name, "NVIDIA Unknown");
@@ -542,6 +545,93 @@ static void gaps(struct scene *scene)
     scene_measured(scene, "b", VERDICT_HELD, 0.001, 0, "");
     says(scene, "| `b` | B1 H4 S256", true);
     says(scene, "| `a` | B", false);
+}
+
+/* ---- what was not looked at ---- */
+
+static void not_checked(struct scene *scene)
+{
+    static const char none[] = "- No control arm: on `a`, `b` nobody checked what the machine";
+    tap_case("no control is no control that reads nothing");
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "a", VERDICT_HELD, 0.001, 0.001, "");
+    scene_measured(scene, "b", VERDICT_HELD, 0.001, 0.001, "");
+    scene_measured(scene, "c", VERDICT_HELD, 0.001, 0.001, "");
+    says(scene, "- No control arm", false);
+    scene->verdicts[0].control = scene->verdicts[1].control = (struct change){0};
+    says(scene, none, true);
+    says(scene, "- Control arm, the anchor against its own copy: at most +0.03%", true);
+    scene->verdicts[2].control = (struct change){0};
+    scene->verdicts[2].missing[ARM_CONTROL] = 7;
+    says(scene, none, true);
+    scene_begin(scene, VERDICT_HELD);
+    scene_add(scene, "same", VERDICT_HELD, "identical machine code");
+    scene->measured[0].identical = true;
+    says(scene, "- No control arm", false);
+
+    tap_case("a baseline's entry that is another problem, beside an anchor");
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "a", VERDICT_HELD, 0.001, 0.001, "");
+    scene_measured(scene, "b", VERDICT_HELD, 0.001, 0.001, "");
+    scene->stored.config = scene->verdicts[1].config;
+    scene->stored.environment = (struct environment){scene->stored_facts, 3};
+    memcpy(scene->stored_facts, scene->facts, sizeof scene->facts);
+    scene->stored_facts[2].value = (char[]){"gcc 11.4.0"};
+    scene->baseline = (struct baseline){
+        .device = scene->comparison.device, .configs = &scene->stored, .count = 1};
+    scene->report.baseline = &scene->baseline;
+    says(scene, "another problem", false);
+    says(scene, "**differs**: gcc", true);
+    scene->stored.config.problem.seq_k = 512;
+    says(scene, "- By this name the baseline has another problem: `b`. Its stored samples are "
+                "not compared.", true);
+    says(scene, "**differs**", false); /* it was recorded of something else */
+    put(scene->baseline.device.slug, MODEL_NAME_BYTES, "nvidia-l4");
+    says(scene, "another problem", false);
+    tap_case("… and where all code is identical");
+    scene->baseline.device = scene->comparison.device;
+    for (int i = 0; i < 2; i++) {
+        scene->verdicts[i].clause = CLAUSE_IDENTICAL_CODE;
+        scene->verdicts[i].change = scene->verdicts[i].control = (struct change){0};
+        scene->verdicts[i].marked = 0;
+        scene->measured[i].identical = true;
+    }
+    says(scene, "**Identical machine code**: there was nothing to measure.\n\n- By this name the "
+                "baseline has another problem: `b`.", true);
+}
+
+/* What follows from an anchor that cannot run is said once, and as the verdict has it. */
+static void failed_anchor(struct scene *scene)
+{
+    static const struct {
+        enum verdict verdict;
+        enum clause clause;
+        enum against against;
+        const char *said;
+    } cases[] = {
+        {VERDICT_HELD, CLAUSE_WITHIN, AGAINST_STORED, ", so its stored samples decide: gone."},
+        {VERDICT_UNCLEAR, CLAUSE_ANCHOR_UNBUILT, AGAINST_STORED, ", so nothing is claimed: gone."},
+        {VERDICT_UNMEASURED, CLAUSE_NOTHING_AGAINST, AGAINST_NONE, ": gone."},
+        {VERDICT_UNMEASURED, CLAUSE_WRONG_RESULT, AGAINST_NONE, ": gone."},
+        {VERDICT_UNMEASURED, CLAUSE_FEW_REPLICATES, AGAINST_STORED, ": gone."},
+        {VERDICT_HELD, CLAUSE_IDENTICAL_CODE, AGAINST_BASE, ": gone."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char line[128];
+        tap_case(clause_name(cases[i].clause));
+        scene_begin(scene, cases[i].verdict);
+        struct config_verdict *row = scene_add(scene, "a", cases[i].verdict, "why");
+        row->clause = cases[i].clause;
+        row->against = cases[i].against;
+        if (cases[i].verdict != VERDICT_UNMEASURED && cases[i].clause != CLAUSE_IDENTICAL_CODE)
+            row->change = around(0.001);
+        scene->measured[0].identical = cases[i].clause == CLAUSE_IDENTICAL_CODE;
+        scene->measured[0].anchor_failed = true;
+        put(scene->measured[0].anchor_failure, MODEL_TEXT_BYTES, "gone");
+        snprintf(line, sizeof line, "- The anchor of `a` cannot run%s\n", cases[i].said);
+        says(scene, line, true);
+        says(scene, "stored samples decide", i == 0);
+    }
 }
 
 /* ---- today's anchor ---- */
@@ -900,7 +990,8 @@ static void drifts_safely(struct scene *scene, const char *text)
     scene->samples.environment = (struct environment){facts, 2};
     scene->stored.config = row->config;
     scene->stored.environment = (struct environment){stored, 2};
-    scene->baseline = (struct baseline){.configs = &scene->stored, .count = 1};
+    scene->baseline = (struct baseline){
+        .device = scene->comparison.device, .configs = &scene->stored, .count = 1};
     scene->report.baseline = &scene->baseline;
     if (!OK(report_markdown(&scene->report, &out, &err) == 0) ||
         !OK(render(out.data, out.len, &html)))
@@ -985,6 +1076,8 @@ int main(void)
     whole(scene);
     held(scene);
     gaps(scene);
+    not_checked(scene);
+    failed_anchor(scene);
     drift(scene);
     figures();
     golden_gpu(scene);

@@ -287,7 +287,7 @@ static void test_table(void)
     HAS(out.data, "slow    regressed   +5.");
     HAS(out.data, "anchor   7 (1 marked)");
     HAS(out.data, "same    held");
-    HAS(out.data, "anchor   7 (anchor missing in 1 of 8)");
+    HAS(out.data, "anchor   7 (the anchor is missing in 1 of 8 replicates)");
     HAS(out.data, "none    unmeasured  -");
     HAS(out.data, "    wrong result?[31m (fault: the PR)\n");
     HAS(out.data, "regressed on Some \"CPU\": slow: +5.");
@@ -308,6 +308,83 @@ static void test_table(void)
     verdict_format_table(&comparison, &out);
     EQ_STR(out.data, "unmeasured on cpu: base does not build (fault: the base)\n");
     buf_free(&out);
+    tap_case("… and says whose fault it is");
+    verdict_whole(&comparison, &device, VERDICT_UNMEASURED, FAULT_PR, CLAUSE_BUILD_FAILED,
+                  "build failed: exit code 1");
+    buf_init(&out, 1 << 16);
+    verdict_format_table(&comparison, &out);
+    EQ_STR(out.data, "unmeasured on cpu: build failed: exit code 1 (fault: the PR)\n");
+    buf_free(&out);
+}
+
+/* A config that held, but for what `change` does to it, as the table tells it. */
+static void table_says(void (*change)(struct config_verdict *), const char *text, bool wanted)
+{
+    struct config_verdict row = {.config = {.name = "c"},
+                                 .verdict = VERDICT_HELD,
+                                 .clause = CLAUSE_WITHIN,
+                                 .reason = "inside",
+                                 .against = AGAINST_ANCHOR,
+                                 .change = {.known = true},
+                                 .control = {.known = true},
+                                 .replicates = 8,
+                                 .rounds = 8};
+    struct comparison comparison = {
+        .device = {.slug = "cpu"}, .configs = &row, .count = 1, .reason = "inside"};
+    change(&row);
+    BUF_AUTO out;
+    buf_init(&out, 1 << 16);
+    verdict_format_table(&comparison, &out);
+    if (!OK((strstr(out.data, text) != NULL) == wanted))
+        printf("# %s\n", out.data);
+}
+
+static void no_change(struct config_verdict *row)
+{
+    (void)row;
+}
+
+static void drifted(struct config_verdict *row)
+{
+    row->anchor_drift = 28.13;
+    row->anchor_drift_known = row->anchor_drifted = true;
+}
+
+static void drifts_a_little(struct config_verdict *row)
+{
+    row->anchor_drift = 0.02;
+    row->anchor_drift_known = true;
+}
+
+static void without_control(struct config_verdict *row)
+{
+    row->control = (struct change){0};
+}
+
+static void control_missing(struct config_verdict *row)
+{
+    row->control = (struct change){0};
+    row->missing[ARM_CONTROL] = 7;
+}
+
+static void identical(struct config_verdict *row)
+{
+    row->change = row->control = (struct change){0};
+}
+
+static void test_table_warns(void)
+{
+    tap_case("the table says where today's anchor is far from what was recorded");
+    static const char drift[] = "    today's anchor reads +2813.00% against its stored samples\n";
+    table_says(drifted, drift, true);
+    table_says(no_change, "today's anchor", false);
+    table_says(drifts_a_little, "today's anchor", false);
+    tap_case("… and where no control says what bias there is");
+    table_says(without_control, "anchor   8 (no control)\n", true);
+    table_says(no_change, "no control", false);
+    table_says(control_missing, "no control", false);
+    table_says(control_missing, "8 (control is missing in 7 of 8 replicates)\n", true);
+    table_says(identical, "no control", false);
 }
 
 int main(void)
@@ -316,5 +393,6 @@ int main(void)
     test_json();
     test_broken();
     test_table();
+    test_table_warns();
     return tap_done();
 }
