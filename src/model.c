@@ -132,6 +132,15 @@ bool problem_equal(const struct problem *a, const struct problem *b)
            a->dtype == b->dtype && a->causal == b->causal;
 }
 
+bool device_is_gpu(const char *slug)
+{
+    static const char *const vendors[] = {"nvidia-"};
+    for (size_t i = 0; i < sizeof vendors / sizeof vendors[0]; i++)
+        if (strncmp(slug, vendors[i], strlen(vendors[i])) == 0)
+            return true;
+    return false;
+}
+
 bool model_name_ok(const char *name)
 {
     return name_ok(name, MODEL_NAME_BYTES);

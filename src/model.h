@@ -173,14 +173,19 @@ struct config_samples {
     char anchor_failure[MODEL_TEXT_BYTES];
     bool anchor_unbuilt; /* … because no recipe builds it here: unclear at most */
     char left_out[ARM_OTHERS_MAX]
-                 [MODEL_TEXT_BYTES];          /* why another arm has no samples, or "" */
-    unsigned long long peak_bytes[ARM_COUNT]; /* peak memory of a launch; 0: not known */
+                 [MODEL_TEXT_BYTES]; /* why another arm has no samples, or "" */
+    /* Device memory of a launch: one set of inputs, outputs, workspace, and what the launch took by
+     * itself. The most of all replicates; 0: not known. */
+    unsigned long long peak_bytes[ARM_COUNT];
 };
 
 struct device {
     char slug[MODEL_NAME_BYTES]; /* "cpu", "nvidia-h200" */
     char name[128];
 };
+/* Slugs of GPUs begin with their vendor, "nvidia-". What else differs from one kind of device to
+ * another is in measure/device/. */
+bool device_is_gpu(const char *slug);
 
 /* samples.json, schema ratchet.samples/1. */
 struct samples {

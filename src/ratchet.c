@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: a table of subcommands. Every stage of the road also runs alone here, on
+/* The command line: a table of subcommands. Every stage of a check also runs alone here, on
  * files. One line on stderr for an error; the exit code is the verdict's. */
 #include "cli/cli.h"
 

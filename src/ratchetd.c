@@ -8,7 +8,7 @@
 #include "daemon/work.h"
 #include "intake/values.h"
 #include "measure/cgroup.h"
-#include "pipeline.h"
+#include "pipeline/hold.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,7 +99,7 @@ static int run(const char *config, struct err *err)
     if (cli_host(config, &host, err) != 0 || open_state(&host, &lock, err) != 0)
         return -1;
     struct err problem;
-    if (pipeline_undo_clocks(&host, &problem) != 0)
+    if (hold_undo_clocks(&host, &problem) != 0)
         fprintf(stderr, "ratchetd: clocks that a killed run left locked: %s\n", problem.text);
     tell_build_limits();
     int fd = inherited_socket();

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `ratchet bench` and `ratchet verify`: the kernel of one commit, any shapes, on the same road
- * (sandbox, verification, fresh processes): alone, or with another commit's as an arm. */
+/* `ratchet bench` and `ratchet verify`: the kernel of one commit, any shapes, measured as a
+ * check measures (sandbox, verification, fresh processes): alone, or with another commit's. */
 #include "cli/bench_table.h"
 #include "cli/cli.h"
 #include "cli/local.h"
 #include "cli/shapes.h"
 
 #include "judge/compare.h"
-#include "pipeline.h"
+#include "pipeline/measurement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,19 +31,20 @@ static void print_verified(const struct samples *samples)
                    fault_name(samples->configs[i].fault), samples->configs[i].failure);
 }
 
-static void print_table(const struct pipeline *pipeline, bool compared)
+static void print_table(const struct measurement *measurement, bool compared)
 {
     BUF_AUTO text;
     buf_init(&text, 1 << 20);
-    bench_table(&pipeline->samples, &pipeline->comparison, compared, &text);
+    bench_table(&measurement->samples, &measurement->comparison, compared, &text);
     fwrite(text.data, 1, text.len, stdout);
 }
 
 /* Every other config set against one of them: in each process both were measured, so that the
  * judge can take the one for the head and the other for the anchor. */
-static int print_against(const struct pipeline *pipeline, const char *name, struct err *err)
+static int print_against(const struct measurement *measurement, const char *name,
+                         struct err *err)
 {
-    const struct samples *samples = &pipeline->samples;
+    const struct samples *samples = &measurement->samples;
     size_t from = 0;
     while (from < samples->count && strcmp(samples->configs[from].config.name, name) != 0)
         from++;
@@ -63,7 +64,7 @@ static int print_against(const struct pipeline *pipeline, const char *name, stru
         }
         pair.replicates = pairs;
         const struct samples one = {.device = samples->device, .configs = &pair, .count = 1};
-        if (compare_samples(&one, NULL, &pipeline->config.rule, &comparison, err) != 0)
+        if (compare_samples(&one, NULL, &measurement->config.rule, &comparison, err) != 0)
             return -1;
         bench_print_against(&comparison.configs[0], name);
     }
@@ -71,36 +72,36 @@ static int print_against(const struct pipeline *pipeline, const char *name, stru
 }
 
 /* Exit 3 where anything could not be measured, verification included. */
-static int walk(struct pipeline *pipeline, const struct bench_options *given, bool verify_only,
-                struct progress *progress, struct err *err)
+static int walk(struct measurement *measurement, const struct bench_options *given,
+                bool verify_only, struct progress *progress, struct err *err)
 {
     bool compared = given->local.compare != NULL;
     if (shapes_apply(&given->shapes, verify_only ? 1 : REPLICATES,
-                     verify_only ? 1 : pipeline->config.bench.samples, &pipeline->config,
+                     verify_only ? 1 : measurement->config.bench.samples, &measurement->config,
                      err) != 0)
         return -1;
-    pipeline->has_baseline = false; /* what is compared with is named, or nobody */
-    progress->all = pipeline->config.config_count * pipeline->config.rule.looks[0];
-    int measured = pipeline_measure(pipeline, pipeline->job.head, compared, err);
+    measurement->has_baseline = false; /* what is compared with is named, or nobody */
+    progress->all = measurement->config.config_count * measurement->config.rule.looks[0];
+    int measured = measurement_take(measurement, measurement->job.head, compared, err);
     progress_end(progress);
     if (measured != 0)
         return -1;
-    if (pipeline->samples.count == 0) {
-        fprintf(stderr, "ratchet: %s\n%.*s", pipeline->comparison.reason,
-                (int)pipeline->log.len, pipeline->log.data);
+    if (measurement->samples.count == 0) {
+        fprintf(stderr, "ratchet: %s\n%.*s", measurement->comparison.reason,
+                (int)measurement->build_log.len, measurement->build_log.data);
         return EXIT_UNMEASURED;
     }
     int code = EXIT_HELD;
-    for (size_t i = 0; i < pipeline->samples.count; i++)
-        if (pipeline->samples.configs[i].fault != FAULT_NONE)
+    for (size_t i = 0; i < measurement->samples.count; i++)
+        if (measurement->samples.configs[i].fault != FAULT_NONE)
             code = EXIT_UNMEASURED;
     if (verify_only)
-        print_verified(&pipeline->samples);
+        print_verified(&measurement->samples);
     else
-        print_table(pipeline, compared);
-    if (given->against != NULL && print_against(pipeline, given->against, err) != 0)
+        print_table(measurement, compared);
+    if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
-    return cli_write_samples(&pipeline->samples, given->output, &pipeline->host->limits,
+    return cli_write_samples(&measurement->samples, given->output, &measurement->host->limits,
                              err) == 0
                ? code
                : -1;
@@ -113,7 +114,7 @@ static int run(const struct bench_options *given, bool verify_only, struct err *
         return err_set(err, ERR_HOST, "out of memory for a pipeline");
     if (local_open(&given->local, local, err) != 0)
         return -1;
-    return walk(&local->pipeline, given, verify_only, &local->progress, err);
+    return walk(&local->pipeline.measurement, given, verify_only, &local->progress, err);
 }
 
 static int bench(int argc, char **argv, bool verify_only, struct err *err)

@@ -98,14 +98,14 @@ static int from_file(const struct calibrate_options *given, struct err *err)
 static int record(const struct calibrate_options *given, struct local *local, struct err *err)
 {
     struct pool pool __attribute__((cleanup(pool_free))) = {0};
-    struct pipeline *pipeline = &local->pipeline;
-    const struct rule *rule = &pipeline->config.rule;
+    struct measurement *measurement = &local->pipeline.measurement;
+    const struct rule *rule = &measurement->config.rule;
     char path[FILE_PATH_BYTES];
-    long long samples = pipeline->config.bench.samples;
+    long long samples = measurement->config.bench.samples;
     if (given->samples != NULL &&
         value_int(given->samples, 1, 4096, "--samples", &samples, err) != 0)
         return -1;
-    pipeline->config.bench.samples = (unsigned)samples;
+    measurement->config.bench.samples = (unsigned)samples;
     if ((unsigned long long)given->process_count < rule->looks[rule->look_count - 1])
         return err_set(err, ERR_USAGE,
                        "--processes: expected at least %u, the rule's last look",
@@ -115,8 +115,8 @@ static int record(const struct calibrate_options *given, struct local *local, st
             : file_path(path, err, "ratchet-pool-%s.jsonl", given->local.device) != 0)
         return -1;
     local->progress.all = (size_t)given->process_count;
-    int rc = calibrate_record(pipeline, pipeline->job.head, path, (size_t)given->process_count,
-                              &pool, err);
+    int rc = calibrate_record(measurement, measurement->job.head, path,
+                              (size_t)given->process_count, &pool, err);
     progress_end(&local->progress);
     return rc == 0 ? conclude(given, &pool, rule, err) : -1;
 }

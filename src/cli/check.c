@@ -8,7 +8,7 @@
 #include "intake/event.h"
 #include "intake/values.h"
 #include "judge/verdict.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -47,39 +47,41 @@ static int github_job(const struct check_options *options, struct job *job, stru
     return 0;
 }
 
-static void print_result(const struct pipeline *pipeline, const struct check_options *options)
+static void print_result(const struct measurement *measurement,
+                         const struct check_options *options)
 {
     BUF_AUTO text;
     buf_init(&text, 64 << 20);
     struct err ignored;
-    if (options->json && verdict_format_json(&pipeline->comparison, &text, &ignored) == 0) {
+    if (options->json && verdict_format_json(&measurement->comparison, &text, &ignored) == 0) {
         fwrite(text.data, 1, text.len, stdout);
         return;
     }
-    verdict_format_table(&pipeline->comparison, &text);
+    verdict_format_table(&measurement->comparison, &text);
     fwrite(text.data, 1, text.len, stdout);
-    printf("report: %s/report.md\n", pipeline->folder);
+    printf("report: %s/report.md\n", measurement->folder);
 }
 
 static int walk(struct pipeline *pipeline, const struct check_options *options,
                 struct err *err)
 {
+    struct measurement *measurement = &pipeline->measurement;
     struct err problem = {0};
-    bool github = pipeline->repository != NULL;
+    bool github = measurement->repository != NULL;
     if (pipeline_pin(pipeline, &problem) != 0) {
-        pipeline_say(pipeline, "%s", problem.text);
-        pipeline_unmeasured(pipeline, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
+        measurement_say(measurement, "%s", problem.text);
+        measurement_unmeasured(measurement, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
     } else {
         if (github && pipeline_announce(pipeline, "pending", "measuring", &problem) != 0)
-            pipeline_say(pipeline, "%s", problem.text);
+            measurement_say(measurement, "%s", problem.text);
         if (pipeline_check(pipeline, err) != 0)
             return -1;
     }
-    if (pipeline_write(pipeline, err) != 0 ||
+    if (results_write(measurement, err) != 0 ||
         (github && local_publish(pipeline, "check", err) != 0))
         return -1;
-    print_result(pipeline, options);
-    return comparison_exit(&pipeline->comparison);
+    print_result(measurement, options);
+    return comparison_exit(&measurement->comparison);
 }
 
 int cli_check(int argc, char **argv, struct err *err)

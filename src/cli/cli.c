@@ -101,6 +101,13 @@ int cli_find_harness(struct host *host, struct err *err)
     return 0;
 }
 
+int cli_check_device(const char *slug, struct err *err)
+{
+    if (model_name_ok(slug))
+        return 0;
+    return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", slug);
+}
+
 static const char *config_path(const char *given)
 {
     return given != NULL ? given : access(HOST_CONFIG, R_OK) == 0 ? HOST_CONFIG : NULL;
@@ -149,16 +156,31 @@ int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct err *err)
                                                 : -1;
 }
 
-int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
-                struct err *err)
+int cli_resolve_in(struct git_repo *repo, const char *path, const char *revision,
+                   char sha[MODEL_SHA_BYTES], struct err *err)
 {
-    GIT_AUTO *repo = NULL;
-    if (cli_open_repo(path, &repo, err) != 0)
-        return -1;
     if (git_resolve(repo, revision, sha, err) == 0)
         return 0;
     err->class = ERR_USAGE; /* a name on the command line */
     return err_wrap(err, "`%s`", path);
+}
+
+int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
+                struct err *err)
+{
+    GIT_AUTO *repo = NULL;
+    return cli_open_repo(path, &repo, err) == 0
+               ? cli_resolve_in(repo, path, revision, sha, err)
+               : -1;
+}
+
+const struct host_repository *cli_repository(const struct host *host, const char *name,
+                                             struct err *err)
+{
+    const struct host_repository *repository = host_find_repository(host, name);
+    if (repository == NULL)
+        err_set(err, ERR_INPUT, "repository `%s` is not configured on this host", name);
+    return repository;
 }
 
 int cli_token(const struct host_repository *repository, char token[CLI_TOKEN_BYTES],
@@ -199,6 +221,14 @@ void cli_drop_scratch(struct cli_folders *folders)
         fprintf(stderr, "ratchet: %s\n", err.text);
 }
 
+int cli_read(const char *path, struct buf *out, struct err *err)
+{
+    if (file_read(path, out, err) == 0)
+        return 0;
+    err->class = ERR_INPUT;
+    return -1;
+}
+
 int cli_read_samples(const char *path, const struct limits *limits, struct samples *out,
                      struct err *err)
 {
@@ -210,10 +240,8 @@ int cli_read_samples_against(const char *path, const char *arm, const struct lim
 {
     BUF_AUTO text;
     buf_init(&text, limits->samples_bytes);
-    if (file_read(path, &text, err) != 0) {
-        err->class = ERR_INPUT; /* a file named on the command line that is not there */
+    if (cli_read(path, &text, err) != 0)
         return -1;
-    }
     return arm == NULL
                ? samples_parse(text.data, text.len, path, limits, out, err)
                : samples_parse_against(text.data, text.len, path, arm, limits, out, err);
@@ -224,17 +252,15 @@ int cli_read_baseline(const char *path, const struct limits *limits, struct base
 {
     BUF_AUTO text;
     buf_init(&text, limits->baseline_bytes);
-    if (file_read(path, &text, err) != 0) {
-        err->class = ERR_INPUT;
+    if (cli_read(path, &text, err) != 0)
         return -1;
-    }
     return baseline_parse(text.data, text.len, path, limits, out, err);
 }
 
-void cli_say(void *context, const char *line)
+void cli_say(void *context, const struct progress_event *event)
 {
     (void)context;
-    fprintf(stderr, "ratchet: %s\n", line);
+    fprintf(stderr, "ratchet: %s\n", event->text);
 }
 
 int cli_read_rule(const char *path, const char *slug, const struct limits *limits,
@@ -247,8 +273,8 @@ int cli_read_rule(const char *path, const char *slug, const struct limits *limit
     BUF_AUTO text;
     buf_init(&text, limits->config_bytes);
     int result = config == NULL ? err_set(err, ERR_HOST, "out of memory")
-                 : file_read(path, &text, err) != 0
-                     ? (err->class = ERR_INPUT, -1)
+                 : cli_read(path, &text, err) != 0
+                     ? -1
                      : config_parse(text.data, text.len, path, slug, limits, config, err);
     if (result == 0)
         *rule = config->rule;

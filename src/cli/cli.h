@@ -11,6 +11,7 @@
 #include "base/git.h"
 #include "intake/host.h"
 #include "model.h"
+#include "pipeline/progress.h"
 
 #include <getopt.h>
 #include <stdbool.h>
@@ -43,6 +44,9 @@ struct cli_option {
 MUST_CHECK int cli_options(int argc, char **argv, const struct cli_option *options,
                            const char **operands, size_t max, size_t *count, struct err *err);
 
+/* Could this be a device's name? Else ERR_USAGE; whether the host has it is not asked. */
+MUST_CHECK int cli_check_device(const char *slug, struct err *err);
+
 /* The host's configuration: `path`, or /etc/ratchet/ratchetd.conf if it can be read and
  * `path` is NULL, or the built-in one. The harness is found beside this program, or where it
  * was installed, unless configured. */
@@ -56,9 +60,16 @@ MUST_CHECK int cli_limits(const char *path, struct limits *limits, struct err *e
 MUST_CHECK int cli_open_repo(const char *path, struct git_repo **repo, struct err *err);
 /* Its absolute path: of the bare repository, or of the folder with `.git` in it. */
 MUST_CHECK int cli_real_path(const char *path, char out[FILE_PATH_BYTES], struct err *err);
-/* The SHA of a revision of it. */
+/* The SHA of a revision of the repository at `path`, opened here or before; not known is
+ * ERR_USAGE. */
+MUST_CHECK int cli_resolve_in(struct git_repo *repo, const char *path, const char *revision,
+                              char sha[MODEL_SHA_BYTES], struct err *err);
 MUST_CHECK int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
                            struct err *err);
+
+/* The repository of --repository in the host's configuration; NULL with err set. */
+const struct host_repository *cli_repository(const struct host *host, const char *name,
+                                             struct err *err);
 
 /* The token for a repository: the host's file, or GITHUB_TOKEN; "" where there is none. */
 enum { CLI_TOKEN_BYTES = 256 };
@@ -75,6 +86,8 @@ MUST_CHECK int cli_folders(const struct host *host, const char *output,
                            struct cli_folders *folders, struct err *err);
 void cli_drop_scratch(struct cli_folders *folders);
 
+/* A file that the command line names: whatever is wrong with it is ERR_INPUT. */
+MUST_CHECK int cli_read(const char *path, struct buf *out, struct err *err);
 MUST_CHECK int cli_read_samples(const char *path, const struct limits *limits,
                                 struct samples *out, struct err *err);
 /* Head and one more arm, which takes the anchor's place. */
@@ -91,7 +104,7 @@ MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
 MUST_CHECK int cli_read_rule(const char *path, const char *slug, const struct limits *limits,
                              struct rule *rule, struct err *err);
 
-/* A line of progress on stderr; `context` is not used. */
-void cli_say(void *context, const char *line);
+/* A progress_function: lines on stderr. `context` is not used. */
+void cli_say(void *context, const struct progress_event *event);
 
 #endif

@@ -93,11 +93,8 @@ int cli_report(int argc, char **argv, struct err *err)
     BUF_AUTO markdown;
     buf_init(&text, limits.samples_bytes);
     buf_init(&markdown, REPORT_MAX_BYTES);
-    if (file_read(path, &text, err) != 0) {
-        err->class = ERR_INPUT;
-        return -1;
-    }
-    if (verdict_parse_json(text.data, text.len, path, &comparison, err) != 0 ||
+    if (cli_read(path, &text, err) != 0 ||
+        verdict_parse_json(text.data, text.len, path, &comparison, err) != 0 ||
         (samples_path != NULL &&
          cli_read_samples(samples_path, &limits, &samples, err) != 0) ||
         (baseline_path != NULL &&

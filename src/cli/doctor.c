@@ -7,10 +7,10 @@
 #include "daemon/client.h"
 #include "measure/build.h"
 #include "measure/cgroup.h"
-#include "measure/gpu.h"
+#include "measure/device/device.h"
 #include "measure/sandbox.h"
 #include "measure/session.h"
-#include "pipeline.h"
+#include "pipeline/hold.h"
 #include "publish/github.h"
 
 #include <errno.h>
@@ -40,7 +40,6 @@ static int enter_sandbox(const struct host *host, const char *folder, struct err
     const struct sandbox_bind binds[] = {{.from = folder, .to = "/job"}};
     const char *const argv[] = {"/bin/true", NULL}, *const env[] = {NULL};
     const struct sandbox sandbox = {.kind = SANDBOX_BUILD,
-                                    .device = "cpu",
                                     .binds = binds,
                                     .bind_count = 1,
                                     .argv = argv,
@@ -99,7 +98,7 @@ static int try_lock(const struct host *host, const char *slug, const struct gpu 
 {
     char path[FILE_PATH_BYTES];
     FD_AUTO lock = -1;
-    if (pipeline_device_lock(host, slug, gpu, path, err) != 0)
+    if (hold_lock_path(host, slug, gpu, path, err) != 0)
         return -1;
     if (file_lock(path, false, &lock, err) != 0 && err->class != ERR_CONFLICT)
         return -1;
@@ -127,13 +126,13 @@ static int try_harness(const struct host *host, char *version, size_t size, stru
 /* The nodes are made by the driver's own tools, when something uses it for the first time. */
 static int try_nodes(const struct gpu *gpu, struct err *err)
 {
-    static const char *const nodes[] = {"/dev/nvidiactl", "/dev/nvidia-uvm"};
+    const struct device_needs *needs = device_kind_nvidia.needs;
     char own[32];
-    snprintf(own, sizeof own, "/dev/nvidia%u", gpu->minor);
+    snprintf(own, sizeof own, "%s%u", needs->numbered, gpu->minor);
     const char *missing = access(own, F_OK) != 0 ? own : NULL;
-    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
-        if (access(nodes[i], F_OK) != 0)
-            missing = nodes[i];
+    for (size_t i = 0; needs->nodes[i] != NULL; i++)
+        if (access(needs->nodes[i], F_OK) != 0)
+            missing = needs->nodes[i];
     if (missing == NULL)
         return 0;
     return err_set(err, ERR_HOST,
@@ -157,7 +156,7 @@ static int try_persistence(const struct gpu *gpu, struct err *err)
 static int try_alone(const struct gpu *gpu, struct err *err)
 {
     char text[256];
-    if (!gpu_is_taken(gpu, text, sizeof text))
+    if (!gpu_is_in_use(gpu, text, sizeof text))
         return 0;
     return err_set(err, ERR_HOST, "%s: what is measured beside them is marked `shared`", text);
 }
@@ -185,13 +184,13 @@ static int open_inside(const struct host *host, const struct host_device *device
         return err_errno(err, ERR_HOST, errno, "chmod `%s`", folder);
     if (session_start(&request, folder, OPEN_MS, &session, err) != 0)
         return -1;
-    enum talk talk = session_send(session, "open 1 %d", OPEN_MS);
-    if (talk == TALK_OK)
-        talk = session_hear(session, LINE_OPENED, ARM_COUNT, &line);
-    int result = talk == TALK_OK
+    enum reply reply = session_send(session, "open 1 %d", OPEN_MS);
+    if (reply == REPLY_OK)
+        reply = session_receive(session, LINE_OPENED, ARM_COUNT, &line);
+    int result = reply == REPLY_OK
                      ? 0
                      : err_set(err, ERR_HOST, "%s",
-                               talk == TALK_FAILED ? line.text : session_text(session));
+                               reply == REPLY_FAILED ? line.text : session_text(session));
     session_end(session);
     return result;
 }
@@ -219,7 +218,7 @@ static int examine_gpu(struct doctor *doctor, const struct host_device *device,
 {
     struct err err;
     char text[256];
-    int found = gpu_find(device->slug, device->gpu[0] == '\0' ? NULL : device->gpu, gpu, &err);
+    int found = device_find_gpu(device->slug, device->gpu, gpu, &err);
     if (found == 0)
         snprintf(text, sizeof text, "%s, driver %s, CUDA %s, %.1f GiB", gpu->name, gpu->driver,
                  gpu->cuda, (double)gpu->memory_bytes / (1 << 30));
@@ -243,7 +242,7 @@ static void examine_device(struct doctor *doctor, const struct host_device *devi
     char text[BUILD_TOOLCHAIN_BYTES];
     char what[MODEL_NAME_BYTES + 16];
     struct gpu gpu;
-    bool is_gpu = gpu_is_slug(device->slug);
+    bool is_gpu = device_is_gpu(device->slug);
     snprintf(what, sizeof what, "device %s", device->slug);
     int result = build_toolchain(device->slug, text, sizeof text, &err);
     tell(doctor, true, result, what, text, &err);

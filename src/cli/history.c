@@ -156,18 +156,15 @@ int cli_history(int argc, char **argv, struct err *err)
                                          {"config", &config, NULL},
                                          {NULL, NULL, NULL}};
     char sha[GIT_SHA_BYTES];
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+        cli_check_device(history.device, err) != 0)
         return -1;
-    if (!model_name_ok(history.device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", history.device);
     GIT_AUTO *repo = NULL;
     if (file_path(history.path, err, "baselines/%s/baseline.json", history.device) != 0 ||
-        cli_limits(config, &history.limits, err) != 0 || cli_open_repo(path, &repo, err) != 0)
+        cli_limits(config, &history.limits, err) != 0 ||
+        cli_open_repo(path, &repo, err) != 0 ||
+        cli_resolve_in(repo, path, head, sha, err) != 0)
         return -1;
-    if (git_resolve(repo, head, sha, err) != 0) {
-        err->class = ERR_USAGE; /* a name on the command line */
-        return err_wrap(err, "`%s`", path);
-    }
     history.repo = repo;
     return walk(&history, sha, err);
 }

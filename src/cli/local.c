@@ -2,6 +2,8 @@
 /* Owns the opening of a local pipeline, and the one try of posting without a daemon. */
 #include "cli/local.h"
 
+#include "pipeline/rules.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +25,8 @@ int local_open(const struct local_options *given, struct local *out, struct err 
 {
     struct job job = {.kind = JOB_CHECK};
     progress_begin(&out->progress, given->quiet);
-    if (!model_name_ok(given->device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
-    if (cli_host(given->config, &out->host, err) != 0 ||
+    if (cli_check_device(given->device, err) != 0 ||
+        cli_host(given->config, &out->host, err) != 0 ||
         cli_real_path(given->repo, out->repo, err) != 0 ||
         resolve(given, out->repo, &job, err) != 0 ||
         cli_folders(&out->host, NULL, &out->folders, err) != 0)
@@ -35,12 +36,12 @@ int local_open(const struct local_options *given, struct local *out, struct err 
                                              .local = out->repo,
                                              .folder = out->folders.results,
                                              .work = out->folders.scratch,
-                                             .progress = progress_line,
+                                             .progress = progress_show,
                                              .context = &out->progress};
     if (pipeline_open(&out->pipeline, &request, err) != 0 ||
         pipeline_pin(&out->pipeline, err) != 0)
         return -1;
-    return pipeline_read_rules(&out->pipeline, out->pipeline.job.head, err);
+    return rules_read(&out->pipeline.measurement, out->pipeline.measurement.job.head, err);
 }
 
 void local_free(struct local **local)
@@ -59,7 +60,7 @@ int local_publish(struct pipeline *pipeline, const char *command, struct err *er
     char path[FILE_PATH_BYTES];
     struct outbox *outbox = NULL;
     struct outbox_result result;
-    if (file_path(path, err, "%s/outbox.db", pipeline->folder) != 0 ||
+    if (file_path(path, err, "%s/outbox.db", pipeline->measurement.folder) != 0 ||
         outbox_open(path, &outbox, err) != 0)
         return -1;
     int sent = pipeline_publish(pipeline, outbox, &result, err);

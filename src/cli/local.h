@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 struct local_options {
     const char *repo, *head, *compare, *device,

@@ -25,16 +25,13 @@ int cli_post(int argc, char **argv, struct err *err)
         return -1;
     if (count != 1 || name == NULL || pr == NULL)
         return err_set(err, ERR_USAGE, "expected --repository, --pr and one report.md");
-    if (!model_name_ok(device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", device);
-    if (value_int(pr, 1, INT_MAX, "--pr", &number, err) != 0 ||
+    if (cli_check_device(device, err) != 0 ||
+        value_int(pr, 1, INT_MAX, "--pr", &number, err) != 0 ||
         cli_host(config, &host, err) != 0)
         return -1;
-    const struct host_repository *repository = host_find_repository(&host, name);
-    if (repository == NULL)
-        return err_set(err, ERR_INPUT, "repository `%s` is not configured on this host", name);
+    const struct host_repository *repository = cli_repository(&host, name, err);
     char token[CLI_TOKEN_BYTES], marker[128], url[JOB_URL_BYTES];
-    if (cli_token(repository, token, err) != 0)
+    if (repository == NULL || cli_token(repository, token, err) != 0)
         return -1;
     BUF_AUTO text;
     BUF_AUTO body;

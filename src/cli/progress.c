@@ -23,16 +23,16 @@ static void draw(const struct progress *progress, const char *line)
     fflush(stderr);
 }
 
-void progress_line(void *context, const char *line)
+void progress_show(void *context, const struct progress_event *event)
 {
     struct progress *progress = context;
-    progress->done += strstr(line, ": replicate ") != NULL;
+    progress->done += event->kind == PROGRESS_REPLICATE;
     if (progress->quiet)
         return;
     if (progress->terminal && progress->all > 0)
-        draw(progress, line);
+        draw(progress, event->text);
     else
-        fprintf(stderr, "ratchet: %s\n", line);
+        fprintf(stderr, "ratchet: %s\n", event->text);
 }
 
 /* The bar goes, the terminal is as it was. */

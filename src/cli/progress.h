@@ -4,6 +4,8 @@
 #ifndef RATCHET_CLI_PROGRESS_H
 #define RATCHET_CLI_PROGRESS_H
 
+#include "pipeline/progress.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,9 +16,8 @@ struct progress {
 };
 
 void progress_begin(struct progress *progress, bool quiet);
-/* One line of text; of pipeline_request's type, `context` is the struct progress. Lines that tell
- * of a replicate move the bar. */
-void progress_line(void *context, const char *line);
+/* A progress_function; `context` is the struct progress. A replicate moves the bar. */
+void progress_show(void *context, const struct progress_event *event);
 void progress_end(struct progress *progress);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "cli/local.h"
 #include "judge/verdict.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,15 +33,16 @@ static int parse_accept(const char *names, const char *by, struct promotion_acce
 
 static int print_result(struct pipeline *pipeline, struct err *err)
 {
+    struct measurement *measurement = &pipeline->measurement;
     BUF_AUTO text;
     buf_init(&text, 16 << 20);
-    if (pipeline_write(pipeline, err) != 0 || local_publish(pipeline, "promote", err) != 0)
+    if (results_write(measurement, err) != 0 || local_publish(pipeline, "promote", err) != 0)
         return -1;
-    verdict_format_table(&pipeline->comparison, &text);
+    verdict_format_table(&measurement->comparison, &text);
     fwrite(text.data, 1, text.len, stdout);
-    for (size_t i = 0; i < pipeline->note_count; i++)
-        printf("%s\n", pipeline->notes[i]);
-    return comparison_exit(&pipeline->comparison);
+    for (size_t i = 0; i < measurement->note_count; i++)
+        printf("%s\n", measurement->notes[i]);
+    return comparison_exit(&measurement->comparison);
 }
 
 /* One walk; *wait_s says when the second run is due. */
@@ -53,7 +54,7 @@ static int walk(const struct pipeline_request *request, const struct promotion_a
     if (pipeline_open(&pipeline, request, err) != 0)
         return -1;
     if (pipeline_pin(&pipeline, &problem) != 0)
-        pipeline_unmeasured(&pipeline, FAULT_HOST, CLAUSE_NOT_PINNED, &problem);
+        measurement_unmeasured(&pipeline.measurement, FAULT_HOST, CLAUSE_NOT_PINNED, &problem);
     else if (pipeline_promote(&pipeline, accept, wait_s, err) != 0)
         return -1;
     return *wait_s > 0 ? 0 : print_result(&pipeline, err);
@@ -77,10 +78,9 @@ int cli_promote(int argc, char **argv, struct err *err)
         return -1;
     if (repository == NULL || !model_name_ok(device))
         return err_set(err, ERR_USAGE, "expected --repository OWNER/NAME and --device SLUG");
-    const struct host_repository *known = host_find_repository(&host, repository);
+    const struct host_repository *known = cli_repository(&host, repository, err);
     if (known == NULL)
-        return err_set(err, ERR_INPUT, "repository `%s` is not configured on this host",
-                       repository);
+        return -1;
     memcpy(job.repository, known->name, sizeof job.repository);
     memcpy(job.base_ref, known->branch, sizeof job.base_ref);
     snprintf(job.device, sizeof job.device, "%s", device);

@@ -3,16 +3,11 @@
 #include "cli/cli.h"
 
 #include "daemon/client.h"
+#include "daemon/message.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-static const char *text_of(const json_t *message, const char *key)
-{
-    const char *text = json_string_value(json_object_get(message, key));
-    return text == NULL ? "" : text;
-}
 
 static void print_job(const json_t *message)
 {
@@ -23,10 +18,10 @@ static void print_job(const json_t *message)
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &utc);
     printf("%6lld  %s  %-9s %-10s %-8s %s #%lld on %s\n",
            (long long)json_integer_value(json_object_get(message, "id")), when,
-           text_of(message, "state"), text_of(message, "verdict"), text_of(message, "kind"),
-           text_of(message, "repository"),
+           message_text(message, "state"), message_text(message, "verdict"),
+           message_text(message, "kind"), message_text(message, "repository"),
            (long long)json_integer_value(json_object_get(message, "pr")),
-           text_of(message, "device"));
+           message_text(message, "device"));
 }
 
 int cli_status(int argc, char **argv, struct err *err)
@@ -45,12 +40,12 @@ int cli_status(int argc, char **argv, struct err *err)
     while (more) {
         JSON_AUTO *message = NULL;
         result = client_receive(&connection, &message, err);
-        const char *type = text_of(message, "type");
+        const char *type = message_text(message, "type");
         more = result == 0 && strcmp(type, "job") == 0;
         if (more)
             print_job(message);
         else if (result == 0 && strcmp(type, "error") == 0)
-            result = err_set(err, ERR_AUTH, "%s", text_of(message, "text"));
+            result = err_set(err, ERR_AUTH, "%s", message_text(message, "text"));
     }
     client_close(&connection);
     return result;

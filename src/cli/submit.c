@@ -97,12 +97,6 @@ static int send_submit(const struct submit *submit, struct client_connection *co
     return client_send(connection, json_incref(message), err);
 }
 
-static const char *text_of(const json_t *message, const char *key)
-{
-    const char *text = json_string_value(json_object_get(message, key));
-    return text == NULL ? "" : text;
-}
-
 static void print_foreign(const char *text)
 {
     BUF_AUTO line;
@@ -112,11 +106,20 @@ static void print_foreign(const char *text)
     fflush(stdout);
 }
 
+/* On the page of the run, too; `level` is a workflow command's. */
+static void annotate(const char *level, const char *title, const char *text)
+{
+    BUF_AUTO line;
+    buf_init(&line, 16 << 10);
+    actions_command(&line, level, title, text);
+    fputs(line.data, stdout);
+}
+
 /* A piece of a result file: the first one makes the file anew. */
 static int on_file(struct submit *submit, const json_t *message, char last[32],
                    struct err *err)
 {
-    const char *name = text_of(message, "name"), *data = text_of(message, "data");
+    const char *name = message_text(message, "name"), *data = message_text(message, "data");
     bool known = false;
     for (size_t i = 0; i < RESULT_FILE_COUNT; i++)
         known = known || strcmp(result_files[i], name) == 0;
@@ -149,41 +152,38 @@ static int write_actions(const struct submit *submit, const json_t *result, stru
         return 0;
     static const char *const names[] = {"verdict", "reason", "comment"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (actions_output(output, names[i], text_of(result, names[i]), err) != 0)
+        if (actions_output(output, names[i], message_text(result, names[i]), err) != 0)
             return -1;
     return 0;
 }
 
 static int on_result(struct submit *submit, const json_t *message, struct err *err)
 {
-    const char *verdict = text_of(message, "verdict");
+    const char *verdict = message_text(message, "verdict");
     submit->exit_code = (int)json_integer_value(json_object_get(message, "exit"));
     submit->ended = true;
-    BUF_AUTO line;
-    buf_init(&line, 16 << 10);
-    const char *level = submit->exit_code == EXIT_HELD ? "notice" : "error";
     char title[64];
     snprintf(title, sizeof title, "Ratchet: %.32s", verdict);
-    actions_command(&line, level, title, text_of(message, "reason"));
-    fputs(line.data, stdout);
+    annotate(submit->exit_code == EXIT_HELD ? "notice" : "error", title,
+             message_text(message, "reason"));
     return write_actions(submit, message, err);
 }
 
 static int on_message(struct submit *submit, const json_t *message, char last[32],
                       struct err *err)
 {
-    const char *type = text_of(message, "type");
+    const char *type = message_text(message, "type");
     if (strcmp(type, "log") == 0) {
-        print_foreign(text_of(message, "text"));
+        print_foreign(message_text(message, "text"));
         return 0;
     }
     if (strcmp(type, "accepted") == 0) {
         printf("job %lld is %s\n", json_integer_value(json_object_get(message, "job")),
-               text_of(message, "state"));
+               message_text(message, "state"));
         return 0;
     }
     if (strcmp(type, "ignored") == 0) {
-        print_foreign(text_of(message, "text"));
+        print_foreign(message_text(message, "text"));
         submit->exit_code = EXIT_HELD;
         submit->ended = true;
         return 0;
@@ -196,11 +196,8 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
         return 0; /* a newer daemon may say more */
     submit->exit_code = (int)json_integer_value(json_object_get(message, "exit"));
     submit->ended = true;
-    BUF_AUTO line;
-    buf_init(&line, 16 << 10);
-    actions_command(&line, "error", "Ratchet", text_of(message, "text"));
-    fputs(line.data, stdout);
-    fprintf(stderr, "ratchet submit: %s\n", text_of(message, "text"));
+    annotate("error", "Ratchet", message_text(message, "text"));
+    fprintf(stderr, "ratchet submit: %s\n", message_text(message, "text"));
     return 0;
 }
 

@@ -9,8 +9,10 @@
 #include "base/git.h"
 #include "measure/bench.h"
 #include "measure/code.h"
+#include "measure/device/device.h"
 #include "measure/sandbox.h"
-#include "pipeline.h"
+#include "pipeline/measurement.h"
+#include "pipeline/rules.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -46,7 +48,7 @@ struct sweep {
     struct bench_config configs[MODEL_CONFIGS_MAX];
     struct host host;
     struct cli_folders folders;
-    struct pipeline pipeline;
+    struct measurement measurement;
     struct progress progress;
 };
 
@@ -55,7 +57,7 @@ static void sweep_free(struct sweep **sweep)
     if (*sweep == NULL)
         return;
     progress_end(&(*sweep)->progress);
-    pipeline_close(&(*sweep)->pipeline);
+    measurement_free(&(*sweep)->measurement);
     cli_drop_scratch(&(*sweep)->folders);
     free(*sweep);
     *sweep = NULL;
@@ -148,32 +150,32 @@ static int read_exposed(const struct sweep_options *given, struct sweep *sweep,
 /* ---- what is measured ---- */
 
 /* With no repository: the defaults of ci/ratchet.conf and one shape for the options to change. */
-static int default_rules(struct pipeline *pipeline, struct err *err)
+static int default_rules(struct measurement *measurement, struct err *err)
 {
-    const char *slug = pipeline->job.device;
+    const char *slug = measurement->job.device;
     char text[1024];
     int len = snprintf(
         text, sizeof text,
         "[kernel]\npath = kernels\n[build \"%s\"]\ncommand = true\noutput = none\n"
         "[config \"b1_h8_s512_d64\"]\ndevice = %s\nbatch = 1\nheads = 8\n"
         "seq-q = 512\nhead-dim = 64\ndtype = %s\n",
-        slug, slug, gpu_is_slug(slug) ? "fp16" : "fp32");
-    return config_parse(text, (size_t)len, "the defaults", slug, &pipeline->host->limits,
-                        &pipeline->config, err);
+        slug, slug, device_is_gpu(slug) ? "fp16" : "fp32");
+    return config_parse(text, (size_t)len, "the defaults", slug, &measurement->host->limits,
+                        &measurement->config, err);
 }
 
-static int read_rules(const struct sweep_options *given, struct pipeline *pipeline,
+static int read_rules(const struct sweep_options *given, struct measurement *measurement,
                       struct err *err)
 {
     char local[FILE_PATH_BYTES];
     if (strcmp(given->head, "none") == 0)
-        return default_rules(pipeline, err);
+        return default_rules(measurement, err);
     if (cli_real_path(given->repo, local, err) != 0)
         return err_wrap(err, "the configs (--head none: shapes by options alone)");
-    if (cli_resolve(local, given->head, pipeline->job.head, err) != 0 ||
-        git_open_existing(local, &pipeline->repo, err) != 0)
+    if (cli_resolve(local, given->head, measurement->job.head, err) != 0 ||
+        git_open_existing(local, &measurement->repo, err) != 0)
         return -1;
-    return pipeline_read_rules(pipeline, pipeline->job.head, err);
+    return rules_read(measurement, measurement->job.head, err);
 }
 
 static enum arm arm_of(size_t i)
@@ -183,9 +185,9 @@ static enum arm arm_of(size_t i)
 
 static void set_configs(struct sweep *sweep)
 {
-    for (size_t c = 0; c < sweep->pipeline.config.config_count; c++) {
+    for (size_t c = 0; c < sweep->measurement.config.config_count; c++) {
         struct bench_config *bench = &sweep->configs[c];
-        bench->config = sweep->pipeline.config.configs[c];
+        bench->config = sweep->measurement.config.configs[c];
         for (size_t i = 0; i < sweep->count; i++) {
             bench->library[arm_of(i)] = sweep->arms[i].library;
             bench->info[arm_of(i)] = sweep->arms[i].info;
@@ -195,24 +197,18 @@ static void set_configs(struct sweep *sweep)
 
 static int open_sweep(const struct sweep_options *given, struct sweep *sweep, struct err *err)
 {
-    struct pipeline *pipeline = &sweep->pipeline;
-    if (!model_name_ok(given->device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given->device);
-    pipeline->host = &sweep->host;
-    pipeline->device = host_find_device(&sweep->host, given->device);
-    if (pipeline->device == NULL)
-        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host",
-                       given->device);
-    snprintf(pipeline->job.device, sizeof pipeline->job.device, "%s", given->device);
-    pipeline->progress = progress_line;
-    pipeline->context = &sweep->progress;
-    if (read_rules(given, pipeline, err) != 0 ||
-        shapes_apply(&given->shapes, REPLICATES, pipeline->config.bench.samples,
-                     &pipeline->config, err) != 0 ||
+    struct measurement *measurement = &sweep->measurement;
+    if (cli_check_device(given->device, err) != 0)
+        return -1;
+    measurement_init(measurement, &sweep->host, progress_show, &sweep->progress);
+    if (measurement_set_device(measurement, given->device, err) != 0 ||
+        read_rules(given, measurement, err) != 0 ||
+        shapes_apply(&given->shapes, REPLICATES, measurement->config.bench.samples,
+                     &measurement->config, err) != 0 ||
         cli_folders(&sweep->host, NULL, &sweep->folders, err) != 0)
         return -1;
     set_configs(sweep);
-    return file_path(pipeline->work, err, "%s", sweep->folders.scratch);
+    return file_path(measurement->work, err, "%s", sweep->folders.scratch);
 }
 
 /* ---- what is said ---- */
@@ -221,8 +217,8 @@ static int print(const struct sweep *sweep, struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, 1 << 22);
-    if (sweep_table(&sweep->pipeline.samples, &sweep->pipeline.comparison,
-                    &sweep->pipeline.config.rule, sweep->arms[0].name, &text, err) != 0)
+    if (sweep_table(&sweep->measurement.samples, &sweep->measurement.comparison,
+                    &sweep->measurement.config.rule, sweep->arms[0].name, &text, err) != 0)
         return -1;
     fwrite(text.data, 1, text.len, stdout);
     return 0;
@@ -231,25 +227,26 @@ static int print(const struct sweep *sweep, struct err *err)
 /* Exit 3 where the first arm, which the others are set against, could not be measured. */
 static int run(const struct sweep_options *given, struct sweep *sweep, struct err *err)
 {
-    struct pipeline *pipeline = &sweep->pipeline;
-    const struct pipeline_libraries libraries = {
+    struct measurement *measurement = &sweep->measurement;
+    const struct measurement_libraries libraries = {
         .configs = sweep->configs,
         .others = (const char(*)[MODEL_NAME_BYTES])sweep->others,
         .expose = sweep->expose,
         .expose_count = sweep->expose_count,
     };
-    sweep->progress.all = pipeline->config.config_count * pipeline->config.rule.looks[0];
-    int measured = pipeline_sweep(pipeline, &libraries, err);
+    sweep->progress.all = measurement->config.config_count * measurement->config.rule.looks[0];
+    int measured = measurement_sweep(measurement, &libraries, err);
     progress_end(&sweep->progress);
     if (measured != 0)
         return -1;
-    if (environment_set(&pipeline->samples.environment, "arm_head", sweep->arms[0].name) != 0)
+    if (environment_set(&measurement->samples.environment, "arm_head", sweep->arms[0].name) !=
+        0)
         return err_set(err, ERR_HOST, "out of memory for the environment");
     if (print(sweep, err) != 0 ||
-        cli_write_samples(&pipeline->samples, given->output, &sweep->host.limits, err) != 0)
+        cli_write_samples(&measurement->samples, given->output, &sweep->host.limits, err) != 0)
         return -1;
-    for (size_t i = 0; i < pipeline->samples.count; i++)
-        if (pipeline->samples.configs[i].fault != FAULT_NONE)
+    for (size_t i = 0; i < measurement->samples.count; i++)
+        if (measurement->samples.configs[i].fault != FAULT_NONE)
             return EXIT_UNMEASURED;
     return EXIT_HELD;
 }

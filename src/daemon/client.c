@@ -46,19 +46,16 @@ int client_send(struct client_connection *connection, json_t *message, struct er
     buf_init(&text, CLIENT_MESSAGE_MAX);
     if (message_add(&text, message, err) != 0)
         return -1;
-    size_t sent = 0;
-    while (sent < text.len) {
+    int result = 0;
+    for (size_t sent = 0; result == 0 && sent < text.len;) {
         ssize_t put = send(connection->fd, text.data + sent, text.len - sent, MSG_NOSIGNAL);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0) {
-            explicit_bzero(text.data, text.len);
-            return err_errno(err, ERR_NOT_FOUND, errno, "send to ratchetd");
-        }
-        sent += (size_t)put;
+        if (put >= 0)
+            sent += (size_t)put;
+        else if (errno != EINTR)
+            result = err_errno(err, ERR_NOT_FOUND, errno, "send to ratchetd");
     }
-    explicit_bzero(text.data, text.len);
-    return 0;
+    explicit_bzero(text.data, text.len); /* a token may be in it */
+    return result;
 }
 
 int client_receive(struct client_connection *connection, json_t **message, struct err *err)

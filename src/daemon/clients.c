@@ -23,7 +23,7 @@ struct client {
     struct buf in, out;
     size_t sent;   /* of out */
     long long job; /* that it waits for; 0: none */
-    bool ending;   /* close once out is sent */
+    bool closing;  /* once out is sent */
 };
 
 struct clients {
@@ -48,7 +48,7 @@ static void drop_client(struct client *client)
 static void refuse(struct client *client, const struct err *problem)
 {
     message_add_error(&client->out, problem);
-    client->ending = true;
+    client->closing = true;
 }
 
 static void accept_client(struct clients *clients)
@@ -112,7 +112,7 @@ void clients_close(struct clients **clients)
 
 static bool waits_for(const struct client *client, long long job)
 {
-    return client->fd >= 0 && client->job == job && !client->ending;
+    return client->fd >= 0 && client->job == job && !client->closing;
 }
 
 /* After an append: who has not read for so long that it did not fit is let go. */
@@ -127,7 +127,7 @@ static void drop_if_full(struct client *client, int added, const struct err *err
 static int send_result(const struct clients *clients, struct client *client,
                        const struct queue_entry *entry, struct err *err)
 {
-    client->ending = true;
+    client->closing = true;
     return results_add(clients->host, entry, &client->out, err);
 }
 
@@ -165,7 +165,7 @@ void clients_tell_error(struct clients *clients, long long job, const struct err
 static int send_ignored(struct client *client, const char *why, struct err *err)
 {
     fprintf(stderr, "ratchetd: ignored: %s\n", why);
-    client->ending = true;
+    client->closing = true;
     return message_add(&client->out, json_pack("{s:s, s:s}", "type", "ignored", "text", why),
                        err);
 }
@@ -229,7 +229,7 @@ static int on_status(struct clients *clients, struct client *client, struct err 
                         err) != 0)
             return -1;
     }
-    client->ending = true;
+    client->closing = true;
     return message_add(&client->out, json_pack("{s:s}", "type", "end"), err);
 }
 
@@ -265,7 +265,7 @@ static void read_client(struct clients *clients, struct client *client)
     size_t room = client->in.max - client->in.len;
     buf_add(&client->in, chunk, (size_t)got < room ? (size_t)got : room);
     explicit_bzero(chunk, (size_t)got);
-    while (client->fd >= 0 && !client->ending) {
+    while (client->fd >= 0 && !client->closing) {
         json_t *message = NULL;
         int taken = message_take(&client->in, "a client", &message, &err);
         int done = taken > 0 ? on_message(clients, client, message, &err) : taken;
@@ -294,7 +294,7 @@ static void write_client(struct client *client)
     }
     client->sent = 0;
     buf_clear(&client->out);
-    if (client->ending)
+    if (client->closing)
         drop_client(client);
 }
 
@@ -303,7 +303,7 @@ size_t clients_poll(const struct clients *clients, struct pollfd *fds)
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         const struct client *client = &clients->all[i];
         short events = client->out.len > client->sent ? POLLOUT : 0;
-        if (!client->ending)
+        if (!client->closing)
             events |= POLLIN;
         fds[i] = (struct pollfd){.fd = client->fd, .events = events};
     }
@@ -319,14 +319,15 @@ void clients_handle(struct clients *clients, const struct pollfd *fds)
         struct client *client = &clients->all[i];
         if (client->fd < 0 || client->fd != fds[i].fd)
             continue; /* dropped since the poll */
-        if (client->ending && (fds[i].revents & (POLLHUP | POLLERR)))
+        if (client->closing && (fds[i].revents & (POLLHUP | POLLERR)))
             drop_client(client);
-        else if (!client->ending && (fds[i].revents & (POLLIN | POLLHUP | POLLERR)))
+        else if (!client->closing && (fds[i].revents & (POLLIN | POLLHUP | POLLERR)))
             read_client(clients, client);
     }
     if (fds[CLIENTS_MAX].revents != 0)
         accept_client(clients);
     for (size_t i = 0; i < CLIENTS_MAX; i++)
-        if (clients->all[i].fd >= 0 && (clients->all[i].out.len > 0 || clients->all[i].ending))
+        if (clients->all[i].fd >= 0 &&
+            (clients->all[i].out.len > 0 || clients->all[i].closing))
             write_client(&clients->all[i]);
 }

@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 #include "intake/queue.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 #include "publish/outbox.h"
 
 /* The pipeline has its verdict: the files go into the job's folder, and only then is the job

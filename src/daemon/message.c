@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the framing of messages; what they mean is the server's and the client's. */
+/* Owns the framing of messages; what they mean is for those who read them. */
 #include "daemon/message.h"
 
 #include <stdlib.h>
@@ -65,6 +65,12 @@ int message_add_file(struct buf *out, const char *name, const char *bytes, size_
             return -1;
     } while (at < len);
     return 0;
+}
+
+const char *message_text(const json_t *message, const char *key)
+{
+    const char *text = json_string_value(json_object_get(message, key));
+    return text == NULL ? "" : text;
 }
 
 int message_take(struct buf *in, const char *who, json_t **out, struct err *err)

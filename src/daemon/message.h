@@ -31,6 +31,9 @@ void message_add_error(struct buf *out, const struct err *problem);
 MUST_CHECK int message_add_file(struct buf *out, const char *name, const char *bytes,
                                 size_t len, struct err *err);
 
+/* A text that the daemon sent; "" where there is none. Borrowed from the message. */
+const char *message_text(const json_t *message, const char *key);
+
 /* Take the first line out of `in`: 1 and *out (owned by the caller), 0 where there is no
  * whole line yet, -1. `who` is for the message. The bytes taken are wiped. */
 MUST_CHECK int message_take(struct buf *in, const char *who, json_t **out, struct err *err);

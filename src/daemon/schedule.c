@@ -77,6 +77,11 @@ static struct note *note_of(struct schedule *schedule, long long job)
     return free_note;
 }
 
+static int no_note(struct err *err)
+{
+    return err_set(err, ERR_LIMIT, "too many jobs are known to this daemon");
+}
+
 static void forget(struct schedule *schedule, long long job)
 {
     for (size_t i = 0; i < NOTES_MAX; i++)
@@ -95,7 +100,7 @@ int schedule_accept(struct schedule *schedule, struct request *request,
         return -1;
     struct note *note = note_of(schedule, job->id);
     if (note == NULL)
-        return err_set(err, ERR_LIMIT, "too many jobs are known to this daemon");
+        return no_note(err);
     memcpy(note->token, request->token, sizeof note->token);
     fprintf(stderr, "ratchetd: job %lld: %s %s #%d on %s\n", job->id,
             *known ? "again" : "accepted", job->repository, job->pr, job->device);
@@ -228,8 +233,9 @@ static void step_ended(struct schedule *schedule, struct lane *lane)
     enum work_end end = lanes_reap(lane);
     struct note *note = note_of(schedule, job);
     struct queue_entry entry;
-    struct err err = {0};
-    if (queue_get(schedule->queue, job, &entry, &err) != 0 || note == NULL) {
+    struct err err;
+    if (note == NULL ? no_note(&err) != 0
+                     : queue_get(schedule->queue, job, &entry, &err) != 0) {
         fprintf(stderr, "ratchetd: job %lld: %s\n", job, err.text);
         return;
     }

@@ -7,7 +7,7 @@
 #include "daemon/ending.h"
 #include "daemon/state.h"
 #include "intake/queue.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,15 +25,19 @@ struct step {
 };
 
 /* One line on the pipe; the daemon splits at newlines. */
-static void say(void *context, const char *line)
+static void say(const struct step *step, const char *line)
 {
-    const struct step *step = context;
     char text[MODEL_TEXT_BYTES + 1];
     int len = snprintf(text, sizeof text - 1, "%s", line);
     size_t used = len < 0 ? 0 : strlen(text);
     text[used] = '\n';
     ssize_t ignored = write(step->fd, text, used + 1);
     (void)ignored;
+}
+
+static void show(void *context, const struct progress_event *event)
+{
+    say(context, event->text);
 }
 
 static enum work_end fail(struct step *step, const struct err *err)
@@ -65,7 +69,7 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
                                        .token = token,
                                        .folder = folder,
                                        .work = scratch,
-                                       .progress = say,
+                                       .progress = show,
                                        .context = step};
     return pipeline_open(&step->pipeline, &request, err);
 }
@@ -75,7 +79,7 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
 /* Whose it is that a job names what cannot be had: of a promotion, the host's configuration's. */
 static enum fault fault_of_pin(const struct pipeline *pipeline)
 {
-    return pipeline->job.kind == JOB_PROMOTE ? FAULT_HOST : FAULT_PR;
+    return pipeline->measurement.job.kind == JOB_PROMOTE ? FAULT_HOST : FAULT_PR;
 }
 
 static enum work_end pin(struct step *step)
@@ -84,13 +88,14 @@ static enum work_end pin(struct step *step)
     struct pipeline *pipeline = &step->pipeline;
     if (pipeline_pin(pipeline, &problem) != 0) {
         say(step, problem.text);
-        pipeline_unmeasured(pipeline, fault_of_pin(pipeline), CLAUSE_NOT_PINNED, &problem);
+        measurement_unmeasured(&pipeline->measurement, fault_of_pin(pipeline),
+                               CLAUSE_NOT_PINNED, &problem);
         return ending_judged(step->queue, pipeline, &err) == 0 ? WORK_DONE : fail(step, &err);
     }
-    if (queue_pin(step->queue, &pipeline->job, &err) != 0)
+    if (queue_pin(step->queue, &pipeline->measurement.job, &err) != 0)
         return fail(step, &err);
     /* A status that cannot be set is no reason not to measure. */
-    if (pipeline->job.kind == JOB_CHECK &&
+    if (pipeline->measurement.job.kind == JOB_CHECK &&
         pipeline_announce(pipeline, "pending", "waiting for its turn on the device",
                           &problem) != 0)
         say(step, problem.text);
@@ -104,7 +109,7 @@ static int given_up(struct step *step, struct err *err)
     struct err problem;
     err_set(&problem, ERR_INTERNAL, "started %u times and never ended; see the daemon's log",
             step->entry.attempts);
-    pipeline_unmeasured(&step->pipeline, FAULT_US, CLAUSE_INTERNAL, &problem);
+    measurement_unmeasured(&step->pipeline.measurement, FAULT_US, CLAUSE_INTERNAL, &problem);
     return ending_judged(step->queue, &step->pipeline, err);
 }
 
@@ -130,8 +135,9 @@ static enum work_end run(struct step *step)
     unsigned wait_s = 0;
     struct err problem = {0};
     if (pipeline_pin(pipeline, &problem) != 0)
-        pipeline_unmeasured(pipeline, fault_of_pin(pipeline), CLAUSE_NOT_PINNED, &problem);
-    else if (pipeline->job.kind == JOB_PROMOTE
+        measurement_unmeasured(&pipeline->measurement, fault_of_pin(pipeline),
+                               CLAUSE_NOT_PINNED, &problem);
+    else if (pipeline->measurement.job.kind == JOB_PROMOTE
                  ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
                  : pipeline_check(pipeline, &err) != 0)
         return fail(step, &err);

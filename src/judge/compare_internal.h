@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One config on its way to a verdict. compare.c takes it through these steps, in this order,
- * each a file; a step calls later ones or none:
+ * each a file. Nothing is handed back: what a step finds stands in the log or in the verdict.
  *
  *     medians.h     samples to medians; what all configs have in common is learnt from these
  *     gaps.c        which replicates lack an arm
@@ -14,7 +14,8 @@
  *     doubt.c       may it pass where `unclear = pass`?
  *     decide.c      add_notes
  *
- * All of them set verdicts through judged.c. For nobody else. */
+ * All of them set verdicts through judged.c, and no two files need each other. For nobody
+ * else. */
 #ifndef RATCHET_JUDGE_COMPARE_INTERNAL_H
 #define RATCHET_JUDGE_COMPARE_INTERNAL_H
 

@@ -18,7 +18,7 @@
 enum { POOL_BYTES_MAX = 256 << 20 };
 
 struct recording {
-    struct pipeline *pipeline;
+    struct measurement *measurement;
     const char *commit, *path;
     size_t processes;
     const struct bench_request *request;
@@ -75,7 +75,7 @@ static void configs_free(struct process_config *configs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         replicate_free(&configs[i].replicate);
-        for (size_t entry = 0; entry < PROCESS_ENTRIES_MAX; entry++)
+        for (size_t entry = 0; entry < TURNS_ENTRIES_MAX; entry++)
             free(configs[i].slowed.entries[entry].ns);
     }
     free(configs);
@@ -127,7 +127,7 @@ static int describe(struct recording *recording, struct err *err)
 {
     struct pool *pool = &recording->pool;
     const struct bench_request *request = recording->request;
-    const struct samples *samples = &recording->pipeline->samples;
+    const struct samples *samples = &recording->measurement->samples;
     pool->device = samples->device;
     pool->samples = request->samples;
     snprintf(pool->commit, sizeof pool->commit, "%s", recording->commit);
@@ -173,8 +173,8 @@ static int resume(struct recording *recording, struct err *err)
     recording->pool = found;
     if (truncate(recording->path, (off_t)used) != 0)
         return err_errno(err, ERR_HOST, errno, "truncate `%s`", recording->path);
-    pipeline_say(recording->pipeline, "%s: goes on after %zu processes", recording->path,
-                 found.process_count);
+    measurement_say(recording->measurement, "%s: goes on after %zu processes", recording->path,
+                    found.process_count);
     return 0;
 }
 
@@ -193,20 +193,20 @@ static int use(void *context, const struct bench_request *request, struct err *e
         unsigned marks = 0;
         for (size_t i = 0; i < recording->pool.config_count; i++)
             marks |= last->rows[i].marks;
-        pipeline_say(recording->pipeline, "pool: replicate %zu of %zu, %.1f s%s",
-                     recording->pool.process_count, recording->processes, last->seconds,
-                     marks == 0 ? "" : ", marked");
+        measurement_tell(recording->measurement, PROGRESS_REPLICATE,
+                         "pool: replicate %zu of %zu, %.1f s%s", recording->pool.process_count,
+                         recording->processes, last->seconds, marks == 0 ? "" : ", marked");
     }
     return 0;
 }
 
-int calibrate_record(struct pipeline *pipeline, const char *commit, const char *path,
+int calibrate_record(struct measurement *measurement, const char *commit, const char *path,
                      size_t processes, struct pool *out, struct err *err)
 {
     struct recording recording = {
-        .pipeline = pipeline, .commit = commit, .path = path, .processes = processes};
-    const struct pipeline_lab lab = {use, &recording};
-    if (pipeline_lend(pipeline, commit, &lab, err) != 0) {
+        .measurement = measurement, .commit = commit, .path = path, .processes = processes};
+    const struct measurement_lab lab = {use, &recording};
+    if (measurement_lend(measurement, commit, &lab, err) != 0) {
         pool_free(&recording.pool);
         return -1;
     }

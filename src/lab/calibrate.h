@@ -5,13 +5,13 @@
 
 #include "base/err.h"
 #include "lab/pool.h"
-#include "pipeline.h"
+#include "pipeline/measurement.h"
 
 /* Build the kernel of `commit`, hold the device, and record fresh processes into the file
  * until it has `processes`. Each is written as it ends: a recording that was cut off goes on
  * where it ended, if kernel, device, samples and configs are the same; else ERR_INPUT.
  * The caller frees *out. */
-MUST_CHECK int calibrate_record(struct pipeline *pipeline, const char *commit,
+MUST_CHECK int calibrate_record(struct measurement *measurement, const char *commit,
                                 const char *path, size_t processes, struct pool *out,
                                 struct err *err);
 

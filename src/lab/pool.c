@@ -14,21 +14,21 @@ static const char schema[] = "ratchet.pool/1";
 
 enum { LINE_BYTES_MAX = 1 << 20 };
 
-const struct process_experiment pool_entries = {.entries = {[POOL_ANCHOR] = {ARM_ANCHOR, 0},
-                                                            [POOL_CONTROL] = {ARM_CONTROL, 0},
-                                                            [POOL_BASE_5] = {ARM_BASE, 0.05},
-                                                            [POOL_0] = {ARM_HEAD, 0},
-                                                            [POOL_0_2] = {ARM_HEAD, 0.002},
-                                                            [POOL_0_5] = {ARM_HEAD, 0.005},
-                                                            [POOL_1] = {ARM_HEAD, 0.01},
-                                                            [POOL_2] = {ARM_HEAD, 0.02},
-                                                            [POOL_3] = {ARM_HEAD, 0.03},
-                                                            [POOL_3_97] = {ARM_HEAD, 3.0 / 97},
-                                                            [POOL_4] = {ARM_HEAD, 0.04},
-                                                            [POOL_4_96] = {ARM_HEAD, 4.0 / 96},
-                                                            [POOL_5] = {ARM_HEAD, 0.05},
-                                                            [POOL_10] = {ARM_HEAD, 0.10}},
-                                                .count = POOL_ENTRIES};
+const struct experiment pool_entries = {.entries = {[POOL_ANCHOR] = {ARM_ANCHOR, 0},
+                                                    [POOL_CONTROL] = {ARM_CONTROL, 0},
+                                                    [POOL_BASE_5] = {ARM_BASE, 0.05},
+                                                    [POOL_0] = {ARM_HEAD, 0},
+                                                    [POOL_0_2] = {ARM_HEAD, 0.002},
+                                                    [POOL_0_5] = {ARM_HEAD, 0.005},
+                                                    [POOL_1] = {ARM_HEAD, 0.01},
+                                                    [POOL_2] = {ARM_HEAD, 0.02},
+                                                    [POOL_3] = {ARM_HEAD, 0.03},
+                                                    [POOL_3_97] = {ARM_HEAD, 3.0 / 97},
+                                                    [POOL_4] = {ARM_HEAD, 0.04},
+                                                    [POOL_4_96] = {ARM_HEAD, 4.0 / 96},
+                                                    [POOL_5] = {ARM_HEAD, 0.05},
+                                                    [POOL_10] = {ARM_HEAD, 0.10}},
+                                        .count = POOL_ENTRIES};
 
 void pool_free(struct pool *pool)
 {
@@ -133,7 +133,7 @@ static int get_entries(const json_t *root, const struct json_at *at, struct err 
         return json_error(&here, err, "expected %zu entries", pool_entries.count);
     for (size_t i = 0; i < pool_entries.count; i++) {
         const struct json_at one = {.parent = &here, .index = i};
-        const struct process_entry *want = &pool_entries.entries[i];
+        const struct experiment_entry *want = &pool_entries.entries[i];
         const char *arm = json_string_value(json_array_get(json_array_get(entries, i), 0));
         double slower = json_number_value(json_array_get(json_array_get(entries, i), 1));
         if (arm == NULL || strcmp(arm, arm_name(want->arm)) != 0 || slower != want->slower)

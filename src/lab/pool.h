@@ -19,14 +19,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "limit.h"
-#include "measure/process.h"
+#include "measure/experiment.h"
 #include "model.h"
 
 enum { POOL_PROCESSES_MAX = 100000 };
 
 /* What every pool of this schema holds, in this order. 3/97 and 4/96 are there for what is had
  * by exchanging the roles: head exactly 3% and 4% faster than its anchor. */
-extern const struct process_experiment pool_entries;
+extern const struct experiment pool_entries;
 enum {
     POOL_ANCHOR,
     POOL_CONTROL,

@@ -39,7 +39,8 @@ struct bench_request {
     const char *harness;                    /* path of ratchet-bench */
     const char *work;                       /* existing folder of this job */
     const char (*others)[MODEL_NAME_BYTES]; /* ARM_OTHERS_MAX names; NULL: no other arms */
-    bool peers; /* libraries that nobody checks while they are timed may be arms */
+    bool
+        peers; /* arms may be libraries of others that are not verified while they are timed */
     const struct sandbox_bind *expose; /* what they need besides; see sandbox_expose */
     size_t expose_count;
     bool head_is_main; /* a promotion: what head cannot do is main's fault, not a PR's */
@@ -47,7 +48,8 @@ struct bench_request {
     uid_t uid;
     gid_t gid;
     const struct limits *limits;
-    void (*progress)(void *context, const char *line); /* may be NULL */
+    /* One line of what happens; `replicate`: one of a config has ended. May be NULL. */
+    void (*progress)(void *context, bool replicate, const char *line);
     void *context;
 };
 
@@ -57,9 +59,9 @@ MUST_CHECK int bench_begin(const struct bench_request *request, struct samples *
 
 /* One fresh process: appends one replicate (perhaps marked) to each config of `samples` that
  * `want[i]` asks for and that has no failure yet; configs with a failure are left alone. A
- * wrong result, a crash, a hang or a lie of an arm is written down as that config's fault,
- * failure or anchor_failure; of another arm, in left_out, and its samples of this config go.
- * Only the host's own trouble is an error. */
+ * wrong result, a crash, a hang or an impossible time of an arm is written down as that config's
+ * fault, failure or anchor_failure; of another arm, in left_out, and its samples of this config
+ * go. Only the host's own trouble is an error. */
 MUST_CHECK int bench_replicate(const struct bench_request *request, const bool *want,
                                struct samples *samples, struct err *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the way from a commit to a kernel library of our own: cache key, sources, and the
  * last look at what a build gave. The build itself is build_run.c's, what a library may export
- * code.c's, the cache build_cache.c's. */
+ * code_exports.c's, the cache build_cache.c's. */
 #include "measure/build.h"
 
 #include "base/file.h"
@@ -11,9 +11,9 @@
 #include "measure/build_internal.h"
 #include "measure/checkout.h"
 #include "measure/code.h"
+#include "measure/device/device.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,36 +33,6 @@ struct place {
 
 /* ---- what decides the bytes of a library ---- */
 
-/* The architecture a recipe compiles for, by the slug's front up to a `-` or its end; the
- * longest name wins by coming first. A hint in RATCHET_ARCH: the recipe may ignore it. */
-static const struct arch {
-    const char *slug;
-    const char *arch;
-} archs[] = {
-#if defined(__x86_64__)
-    {"cpu", "x86-64-v3"},
-#elif defined(__aarch64__)
-    {"cpu", "armv8.2-a"},
-#endif
-    {"nvidia-t4", "sm_75"},        {"nvidia-a100", "sm_80"},  {"nvidia-a30", "sm_80"},
-    {"nvidia-a10", "sm_86"},       {"nvidia-a10g", "sm_86"},  {"nvidia-a40", "sm_86"},
-    {"nvidia-rtx-a6000", "sm_86"}, {"nvidia-l4", "sm_89"},    {"nvidia-l40", "sm_89"},
-    {"nvidia-l40s", "sm_89"},      {"nvidia-h100", "sm_90"},  {"nvidia-h200", "sm_90"},
-    {"nvidia-h800", "sm_90"},      {"nvidia-gh200", "sm_90"}, {"nvidia-b200", "sm_100"},
-    {"nvidia-gb200", "sm_100"},
-};
-
-const char *build_arch(const char *device)
-{
-    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++) {
-        size_t len = strlen(archs[i].slug);
-        if (strncmp(device, archs[i].slug, len) == 0 &&
-            (device[len] == '\0' || device[len] == '-'))
-            return archs[i].arch;
-    }
-    return NULL;
-}
-
 /* "" where there is none: the toolchain cannot be told from another. */
 static int cache_key(const struct build_request *request, char key[FILE_SHA256_BYTES],
                      struct err *err)
@@ -76,12 +46,12 @@ static int cache_key(const struct build_request *request, char key[FILE_SHA256_B
     key[0] = '\0';
     if (toolchain.key[0] == '\0')
         return 0;
-    const char *arch = build_arch(request->device);
+    const char *arch = device_arch(request->device);
     const char *const parts[] = {BUILD_VERSION,    tree,
                                  request->command, request->output,
                                  request->device,  arch == NULL ? "" : arch,
                                  toolchain.key};
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, 1 << 20);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         buf_addf(&text, "%zu:%s,", strlen(parts[i]), parts[i]);
@@ -107,20 +77,6 @@ static int check_output(const char *output, struct err *err)
     if (ok)
         return 0;
     return err_set(err, ERR_INPUT, "build output `%s` is not a path inside the tree", output);
-}
-
-int build_fail(struct build_result *result, const char *format, ...)
-{
-    struct err line;
-    va_list args;
-    va_start(args, format);
-    char text[sizeof result->failure];
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    err_set(&line, ERR_INPUT, "%s", text); /* control characters out */
-    snprintf(result->failure, sizeof result->failure, "%.*s", (int)sizeof result->failure - 1,
-             line.text);
-    return 0;
 }
 
 /* Text of an error about our copy, with the path that the recipe's author knows. */
@@ -297,7 +253,7 @@ int build_kernel(const struct build_request *request, struct build_result *resul
     if (check_output(request->output, err) != 0 || make_place(request, &place, err) != 0)
         return -1;
     /* Our own lines come on top of the capped log: they never make it fail. */
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, request->limits->log_bytes + (16 << 10));
     struct build_result built = {0};
     int rc = build_or_take(request, &place, &built, &text, err);

@@ -29,7 +29,7 @@ enum { CACHE_STALE_SECONDS = 24 * 3600 }; /* a temporary folder this old: from a
 static bool entry_matches(const char *entry, const char *library)
 {
     char path[FILE_PATH_BYTES], actual[FILE_SHA256_BYTES];
-    struct buf stored __attribute__((cleanup(buf_free)));
+    BUF_AUTO stored;
     buf_init(&stored, FILE_SHA256_BYTES);
     return file_path(path, NULL, "%s/" CACHE_SHA256, entry) == 0 &&
            file_read(path, &stored, NULL) == 0 &&

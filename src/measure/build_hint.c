@@ -11,7 +11,8 @@
 
 enum { WORD_BYTES = 512, FOLDERS_MAX = 8, LOG_WORDS_MAX = 500 };
 
-/* A tree may be as wide and a recipe as long as a stranger likes, and this is our own time. */
+/* A tree may be as wide and a recipe as long as its author likes, and this runs in our
+ * own process. */
 #define FOLDER_BYTES_MAX (64ull << 20)
 
 /* ---- paths ---- */

@@ -6,9 +6,6 @@
 #include "base/file.h"
 #include "measure/build.h"
 
-/* The architecture a device's recipe compiles for (RATCHET_ARCH), or NULL. */
-const char *build_arch(const char *device);
-
 /* The build's own failure: one line, not an error of ours. Returns 0. */
 int build_fail(struct build_result *result, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -2,18 +2,20 @@
 /* Owns one run of a recipe: sources in, read-only; a worktree that lives in bounded memory and
  * dies with the sandbox; one file out, through a pipe. A script of ours inside does the rest,
  * and says on descriptor 3 how far it came. Until it has said `copied` nothing of the
- * stranger's has run, so what goes wrong before is the host's; afterwards a recipe could say
+ * untrusted has run, so what goes wrong before is the host's; afterwards a recipe could say
  * anything in our name (its user is the script's), and speaks of its own library only. */
 #include "measure/build_internal.h"
 
 #include "base/file.h"
 #include "base/proc.h"
 #include "measure/cgroup.h"
+#include "measure/device/device.h"
 #include "measure/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -167,14 +169,13 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
     const struct limits *limits = request->limits;
     char device[MODEL_NAME_BYTES + 32], arch[64];
     snprintf(device, sizeof device, "RATCHET_DEVICE=%s", request->device);
-    const char *known = build_arch(request->device);
+    const char *known = device_arch(request->device);
     snprintf(arch, sizeof arch, "RATCHET_ARCH=%s", known == NULL ? "" : known);
     const char *const env[] = {device, known == NULL ? NULL : arch, NULL};
     const char *const argv[] = {"/bin/sh",       "-c", build_script, "build", request->command,
                                 request->output, NULL};
     struct sandbox_bind bind = {.from = source, .to = "/run/source"};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
-                              .device = request->device,
                               .binds = &bind,
                               .bind_count = 1,
                               .argv = argv,
@@ -200,13 +201,27 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
 
 /* ---- what came of it ---- */
 
+int build_fail(struct build_result *result, const char *format, ...)
+{
+    struct err line;
+    va_list args;
+    va_start(args, format);
+    char text[sizeof result->failure];
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    err_set(&line, ERR_INPUT, "%s", text); /* control characters out */
+    snprintf(result->failure, sizeof result->failure, "%.*s", (int)sizeof result->failure - 1,
+             line.text);
+    return 0;
+}
+
 static int out_of_memory(const struct run *run, struct build_result *result)
 {
     return build_fail(result, "out of memory: the build's limit is %llu bytes",
                       run->request->limits->build_memory);
 }
 
-/* Nothing of the stranger's has run. */
+/* The recipe has not run yet. */
 static int judge_start(const struct run *run, struct build_result *result, struct err *err)
 {
     const struct limits *limits = run->request->limits;

@@ -8,28 +8,30 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "measure/build_internal.h"
+#include "measure/device/device.h"
 #include "measure/fingerprint.h"
 #include "measure/sandbox.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { TOOLCHAIN_MS = 60000, TOOLCHAIN_FILES = 4000000, FILES_BYTES = 32 };
 
-/* For people; what these leave out is in the fingerprint. */
+/* For people; what these leave out is in the fingerprint. $1: for one compiler more. */
 static const char toolchain_script[] =
     "echo started\n"
     "first() { command -v $1 >/dev/null && $1 --version | head -n 1; }\n"
     "first gcc; first clang\n"
-    "[ \"$1\" = cuda ] && nvcc --version | sed -n 's/^.*release \\(.*\\)$/nvcc \\1/p'\n"
+    "eval \"$1\"\n"
     "first ld; first cmake\n"
     "exit 0\n";
 
 /* Join lines with "; ", unprintable bytes replaced; room is left for the files. */
 static int join_lines(const char *lines, char out[BUILD_TOOLCHAIN_BYTES], struct err *err)
 {
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, BUILD_TOOLCHAIN_BYTES - FILES_BYTES);
     for (const char *at = lines; *at != '\0'; at++) {
         if (*at != '\n')
@@ -44,16 +46,29 @@ static int join_lines(const char *lines, char out[BUILD_TOOLCHAIN_BYTES], struct
     return 0;
 }
 
-static int ask_versions(bool cuda, char out[BUILD_TOOLCHAIN_BYTES], struct err *err)
+/* Does a line of `said` begin with this compiler's name? */
+static bool tells_of(const char *said, const struct device_compiler *compiler)
 {
-    const char *const argv[] = {
-        "/bin/sh", "-c", toolchain_script, "toolchain", cuda ? "cuda" : "cpu", NULL};
+    char front[32];
+    snprintf(front, sizeof front, "%s ", compiler->name);
+    return strstr(said, front) != NULL;
+}
+
+static int ask_versions(const struct device_compiler *compiler,
+                        char out[BUILD_TOOLCHAIN_BYTES], struct err *err)
+{
+    const char *const argv[] = {"/bin/sh",
+                                "-c",
+                                toolchain_script,
+                                "toolchain",
+                                compiler == NULL ? "" : compiler->version,
+                                NULL};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
                               .argv = argv,
                               .uid = (uid_t)-1,
                               .gid = (gid_t)-1,
                               .limits = {.wall_ms = TOOLCHAIN_MS, .processes = 64}};
-    struct buf said __attribute__((cleanup(buf_free)));
+    BUF_AUTO said;
     buf_init(&said, 16 << 10);
     struct proc_result result;
     if (sandbox_run(&sandbox, &said, &result, err) != 0)
@@ -64,9 +79,9 @@ static int ask_versions(bool cuda, char out[BUILD_TOOLCHAIN_BYTES], struct err *
     const char *lines = said.data + strlen(started);
     if (*lines == '\0')
         return err_set(err, ERR_HOST, "no compiler in the build sandbox: install gcc");
-    if (cuda && strstr(lines, "nvcc ") == NULL)
-        return err_set(err, ERR_HOST,
-                       "no nvcc in the build sandbox: install CUDA in /usr/local/cuda");
+    if (compiler != NULL && !tells_of(lines, compiler))
+        return err_set(err, ERR_HOST, "no %s in the build sandbox: %s", compiler->name,
+                       compiler->advice);
     return join_lines(lines, out, err);
 }
 
@@ -111,7 +126,7 @@ int toolchain_of(const char *versions, const char *const *roots, unsigned long l
     bool known = fingerprint(roots, max, TOOLCHAIN_MS, &files, &problem) == 0;
     if (!known && problem.class != ERR_LIMIT)
         return err_set(err, problem.class, "%s", problem.text);
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, sizeof out->text - 1 + FILE_SHA256_BYTES);
     buf_addf(&text, "%s; files %.*s", versions, known ? 8 : 9,
              known ? files.same : "not known");
@@ -126,39 +141,49 @@ int toolchain_of(const char *versions, const char *const *roots, unsigned long l
     return 0;
 }
 
-static int look_at_toolchain(bool cuda, struct toolchain *out, struct err *err)
+static int look_at_toolchain(const struct device_compiler *compiler, struct toolchain *out,
+                             struct err *err)
 {
     char versions[BUILD_TOOLCHAIN_BYTES];
     struct sandbox_roots roots;
     sandbox_build_roots(&roots);
-    if (ask_versions(cuda, versions, err) != 0)
+    if (ask_versions(compiler, versions, err) != 0)
         return -1;
     return toolchain_of(versions, roots.paths, TOOLCHAIN_FILES, out, err);
+}
+
+/* Where what was asked for this compiler is kept: one place for each row of the table, and the
+ * last for devices whose builds need no compiler of their own. */
+static size_t place_of(const struct device_compiler *compiler)
+{
+    size_t i = 0;
+    while (i < DEVICE_KINDS && (compiler == NULL || device_kind_at(i)->compiler != compiler))
+        i++;
+    return i;
 }
 
 int toolchain_now(const char *device, struct toolchain *out, struct err *err)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct {
+    static struct asked {
         bool known;
         unsigned long long stamp;
         struct toolchain toolchain;
-    } asked[2];
+    } all[DEVICE_KINDS + 1];
 
-    bool cuda = strncmp(device, "nvidia-", 7) == 0;
+    const struct device_kind *kind = device_kind_of(device);
+    const struct device_compiler *compiler = kind == NULL ? NULL : kind->compiler;
+    struct asked *asked = &all[place_of(compiler)];
     unsigned long long stamp = install_stamp();
     struct toolchain found;
     int rc = 0;
     pthread_mutex_lock(&lock);
-    if (!asked[cuda].known || asked[cuda].stamp != stamp) {
-        rc = look_at_toolchain(cuda, &found, err);
-        if (rc == 0) {
-            asked[cuda].toolchain = found;
-            asked[cuda].stamp = stamp;
-            asked[cuda].known = true;
-        }
+    if (!asked->known || asked->stamp != stamp) {
+        rc = look_at_toolchain(compiler, &found, err);
+        if (rc == 0)
+            *asked = (struct asked){true, stamp, found};
     } else {
-        found = asked[cuda].toolchain;
+        found = asked->toolchain;
     }
     pthread_mutex_unlock(&lock);
     if (rc == 0)

@@ -128,7 +128,7 @@ int cgroup_find_in(const char *mount, const char *self, pid_t pid,
                    char folder[FILE_PATH_BYTES], struct err *err)
 {
     char own[FILE_PATH_BYTES];
-    /* The root of all cgroups has no type, and is nobody's to take. */
+    /* The root of all cgroups has no type; its controllers cannot be taken. */
     if (own_folder(mount, self, own) != 0 || !has_file(own, "cgroup.type") ||
         !has_controllers(own, "cgroup.controllers") || access(own, W_OK) != 0)
         return not_delegated(err);

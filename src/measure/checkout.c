@@ -182,6 +182,26 @@ static int open_submodule(struct checkout_submodules *submodules,
     return 0;
 }
 
+/* Why a commit could not be fetched is still known when nothing is fetched any more. */
+static void remember(struct checkout_submodules *submodules, const char *commit,
+                     struct err *why)
+{
+    size_t i = 0;
+    while (i < submodules->gone_count && strcmp(submodules->gone[i].commit, commit) != 0)
+        i++;
+    if (submodules->offline) {
+        if (i < submodules->gone_count)
+            *why = submodules->gone[i].why;
+        return;
+    }
+    if (i == CHECKOUT_SUBMODULES_MAX)
+        return;
+    snprintf(submodules->gone[i].commit, sizeof submodules->gone[i].commit, "%s", commit);
+    submodules->gone[i].why = *why;
+    if (i == submodules->gone_count)
+        submodules->gone_count++;
+}
+
 /* Nobody but the host's owner chose the address, and it gets no token of ours. */
 static int need_submodule(struct checkout_submodules *submodules, const struct pinned *pinned,
                           const struct limits *limits, struct git_repo **repo, struct err *err)
@@ -199,7 +219,7 @@ static int need_submodule(struct checkout_submodules *submodules, const struct p
             "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
             "it (`submodule = %s https://…` in [repository])",
             pinned->path, pinned->path);
-    struct git_remote_spec remote = {.url = address->url,
+    struct git_remote_spec remote = {.url = submodules->offline ? NULL : address->url,
                                      .timeout_ms = (unsigned)limits->fetch_ms,
                                      .max_bytes = limits->fetch_bytes};
     if (open_submodule(submodules, address, repo, err) != 0)
@@ -207,6 +227,7 @@ static int need_submodule(struct checkout_submodules *submodules, const struct p
     struct err why = {0};
     if (checkout_need(*repo, &remote, pinned->commit, &why) == 0)
         return 0;
+    remember(submodules, pinned->commit, &why);
     if (why.class == ERR_NOT_FOUND)
         return err_set(err, ERR_INPUT, "submodule `%s`: no commit %s at %s", pinned->path,
                        pinned->commit, address->url);

@@ -35,6 +35,13 @@ struct checkout_submodules {
                                    * fetched, of a local repository */
     struct git_submodule list[CHECKOUT_SUBMODULES_MAX]; /* for git_part; the repos are owned */
     size_t count;
+    bool
+        offline; /* nothing is fetched any more: what is missing is missing, and why is known… */
+    struct checkout_gone {
+        char commit[MODEL_SHA_BYTES];
+        struct err why;
+    } gone[CHECKOUT_SUBMODULES_MAX]; /* … for these */
+    size_t gone_count;
 };
 void checkout_submodules_free(struct checkout_submodules *submodules);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns which GPU a lane has, the facts about it, and who else is on it. What cannot be read is
- * left out of the facts and finds nobody. */
+ * left out of the facts, and counts as no other process. */
 #include "measure/gpu_internal.h"
 
 #include "base/file.h"
@@ -24,11 +24,6 @@ const struct nvml *gpu_device(const struct gpu *gpu, nvml_device *device)
         nvml->nvmlDeviceGetHandleByIndex_v2(gpu->index, device) != NVML_OK)
         return NULL;
     return nvml;
-}
-
-bool gpu_is_slug(const char *slug)
-{
-    return strncmp(slug, "nvidia-", 7) == 0;
 }
 
 /* "NVIDIA H100 80GB HBM3" makes nvidia-h100-80gb-hbm3, "Tesla T4" nvidia-t4. */
@@ -62,7 +57,7 @@ static bool slug_fits(const char *slug, const char *name)
     return strncmp(whole, slug, len) == 0 && (whole[len] == '\0' || whole[len] == '-');
 }
 
-/* The UUID itself is nobody's business; its hash tells one card from another. */
+/* The UUID itself is kept private; its hash tells one card from another. */
 static void hash_uuid(struct gpu *gpu)
 {
     char whole[FILE_SHA256_BYTES];
@@ -201,7 +196,7 @@ int gpu_facts(const struct gpu *gpu, struct environment *environment, struct err
 
 /* ---- who else is there ---- */
 
-enum relation { STRANGER, OURS, NAMELESS /* /proc has nobody of that number */ };
+enum relation { OTHER, OURS, NAMELESS /* /proc has nobody of that number */ };
 
 static pid_t parent_of(pid_t pid)
 {
@@ -228,10 +223,10 @@ static enum relation relation_of(pid_t pid)
             return OURS;
         pid_t parent = pid > 0 ? parent_of(pid) : -1;
         if (parent < 0)
-            return i == 0 ? NAMELESS : STRANGER;
+            return i == 0 ? NAMELESS : OTHER;
         pid = parent;
     }
-    return STRANGER;
+    return OTHER;
 }
 
 typedef nvml_result list_processes(nvml_device device, unsigned *count,
@@ -257,7 +252,7 @@ static bool add_list(list_processes *list, nvml_device device, pid_t *pids, size
     return true;
 }
 
-unsigned gpu_strangers(const struct gpu *gpu, bool at_work)
+unsigned gpu_other_processes(const struct gpu *gpu, bool at_work)
 {
     pid_t pids[2 * GPU_PROCESSES_MAX];
     size_t count = 0;
@@ -273,7 +268,7 @@ unsigned gpu_strangers(const struct gpu *gpu, bool at_work)
         seen[relation_of(pids[i])]++;
     if (at_work && seen[OURS] == 0 && seen[NAMELESS] > 0)
         seen[NAMELESS]--;
-    return seen[STRANGER] + seen[NAMELESS];
+    return seen[OTHER] + seen[NAMELESS];
 }
 
 bool gpu_used_bytes(const struct gpu *gpu, unsigned long long *bytes)
@@ -287,13 +282,13 @@ bool gpu_used_bytes(const struct gpu *gpu, unsigned long long *bytes)
     return true;
 }
 
-bool gpu_is_taken(const struct gpu *gpu, char *text, size_t size)
+bool gpu_is_in_use(const struct gpu *gpu, char *text, size_t size)
 {
     unsigned long long used;
-    unsigned strangers = gpu_strangers(gpu, false);
-    if (strangers > 0) {
-        snprintf(text, size, "%u other process%s on the GPU", strangers,
-                 strangers == 1 ? " is" : "es are");
+    unsigned others = gpu_other_processes(gpu, false);
+    if (others > 0) {
+        snprintf(text, size, "%u other process%s on the GPU", others,
+                 others == 1 ? " is" : "es are");
         return true;
     }
     if (!gpu_used_bytes(gpu, &used) || used < GPU_CONTEXT_BYTES)

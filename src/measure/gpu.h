@@ -27,9 +27,6 @@ struct gpu {
 MUST_CHECK int gpu_find(const char *slug, const char *choice, struct gpu *out,
                         struct err *err);
 
-/* Is this slug a GPU's ("nvidia-…")? */
-bool gpu_is_slug(const char *slug);
-
 /* Facts under fixed names: gpu, gpu_id (a hash), compute_capability, driver, cuda, gpu_memory,
  * persistence, ecc, power_limit, clock_policy. What cannot be read is left out. */
 MUST_CHECK int gpu_facts(const struct gpu *gpu, struct environment *environment,
@@ -40,7 +37,7 @@ MUST_CHECK int gpu_facts(const struct gpu *gpu, struct environment *environment,
 /* Processes on the GPU, for compute or graphics, that are neither ours nor started by us.
  * `at_work`: a harness of ours is on it now, and where the driver tells nothing of it under a
  * name that /proc knows (another pid namespace), one nameless process is taken to be it. */
-unsigned gpu_strangers(const struct gpu *gpu, bool at_work);
+unsigned gpu_other_processes(const struct gpu *gpu, bool at_work);
 
 /* A CUDA context takes more of a GPU's memory than this, and a console's picture less. */
 #define GPU_CONTEXT_BYTES (100ull << 20)
@@ -49,9 +46,9 @@ unsigned gpu_strangers(const struct gpu *gpu, bool at_work);
  * False: not known. */
 bool gpu_used_bytes(const struct gpu *gpu, unsigned long long *bytes);
 
-/* With no harness of ours on it: is somebody else? A container is told nothing of processes
- * outside, but their memory shows. `text`, one line, says what was seen. */
-bool gpu_is_taken(const struct gpu *gpu, char *text, size_t size);
+/* While no harness of ours runs: does another process use it? A container is told nothing of
+ * processes outside, but their memory shows. `text`, one line, says what was seen. */
+bool gpu_is_in_use(const struct gpu *gpu, char *text, size_t size);
 
 /* ---- what it does meanwhile ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the harness says, one line at a time, as bytes from a process that runs a stranger's
- * code. Pure: no descriptor, no clock, no memory of earlier lines. */
+/* What the harness says, one line at a time, as bytes from a process that runs
+ * untrusted code. Pure: no descriptor, no clock, no memory of earlier lines. */
 #ifndef RATCHET_MEASURE_LINES_H
 #define RATCHET_MEASURE_LINES_H
 

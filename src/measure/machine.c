@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the reading of /proc and /sys, and the witness. What cannot be read is left out or 0,
- * never an error: a host without a governor file is measured all the same. */
+/* Owns the reading of /proc and /sys. What cannot be read is left out or 0, never an error: a host
+ * without a governor file is measured all the same. */
 #include "measure/machine.h"
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "wire.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,37 +124,10 @@ void machine_read(struct machine *machine)
     machine->tick_ns = (double)tick.tv_sec * 1e9 + (double)tick.tv_nsec;
 }
 
-unsigned long long machine_rotation(const struct machine *machine, unsigned threads, bool warm,
-                                    char *text, size_t size)
+unsigned machine_threads(const struct machine *machine, unsigned wanted)
 {
-    /* Beyond this a rotation costs more in setting up than it says: hosts with 100 MB of
-     * shared cache would spend longer on making inputs than on measuring. */
-    const unsigned long long ceiling = 64ull << 20;
-    if (warm) {
-        snprintf(text, size, "warm: one set");
-        return 0;
-    }
-    unsigned long long llc = 2 * machine->llc_bytes;
-    unsigned long long l2 = 2 * machine->l2_bytes * threads;
-    if (llc > 0 && llc <= ceiling) {
-        snprintf(text, size, "rotating over %.1f MiB, twice the last-level cache",
-                 (double)llc / (1 << 20));
-        return llc;
-    }
-    unsigned long long bytes = l2 > 0 ? l2 : ceiling;
-    if (bytes > ceiling)
-        bytes = ceiling;
-    snprintf(text, size,
-             "rotating over %.1f MiB, twice the L2 of %u core%s; they may stay in the"
-             " last-level cache (%.1f MiB)",
-             (double)bytes / (1 << 20), threads, threads == 1 ? "" : "s",
-             (double)machine->llc_bytes / (1 << 20));
-    return bytes;
-}
-
-double machine_peak_ops_per_ns(unsigned threads)
-{
-    return 64.0 * 6.0 * threads;
+    unsigned threads = wanted != 0 ? wanted : machine->cores;
+    return threads < WIRE_THREADS_MAX ? threads : WIRE_THREADS_MAX;
 }
 
 int machine_facts(const struct machine *machine, struct environment *environment,
@@ -180,222 +153,4 @@ int machine_facts(const struct machine *machine, struct environment *environment
          environment_set(environment, "governor", machine->governor) != 0))
         return err_set(err, ERR_HOST, "out of memory for the environment");
     return 0;
-}
-
-/* ---- the witness ---- */
-
-static const long poll_ns =
-    5000000; /* between two readings of a GPU; one takes microseconds */
-
-struct watcher {
-    const char *device; /* front of the slug */
-    void (*begin)(struct witness *witness);
-    unsigned (*end)(struct witness *witness, unsigned long long borne);
-};
-
-struct witness {
-    const struct watcher *watcher;   /* NULL: nobody watches that device */
-    unsigned long long stolen_ticks; /* when the turn began */
-    const struct gpu *gpu;           /* NULL: not a GPU */
-    bool used_known;
-    unsigned long long used_bytes; /* of the GPU's memory, when the first turn began */
-    pthread_t thread;
-    pthread_mutex_t lock;   /* of what follows, which the thread and its owner share */
-    pthread_cond_t changed; /* open or stop */
-    bool open, stop;
-    enum arm at_work;             /* ARM_COUNT: none alone */
-    unsigned samples;             /* so far: a reading that spans two is of neither */
-    unsigned marks;               /* of the open turn */
-    unsigned marks_of[ARM_COUNT]; /* … seen while this arm was at work alone */
-    struct gpu_watch watch;
-};
-
-/* Time the hypervisor took from all processors together, in ticks of 10 ms. */
-static unsigned long long stolen_ticks(void)
-{
-    BUF_AUTO text;
-    buf_init(&text, PROC_FILE_BYTES);
-    unsigned long long stolen = 0;
-    if (file_read("/proc/stat", &text, NULL) != 0 ||
-        sscanf(text.data, "cpu %*u %*u %*u %*u %*u %*u %*u %19llu", &stolen) != 1)
-        return 0;
-    return stolen;
-}
-
-static void cpu_begin(struct witness *witness)
-{
-    witness->stolen_ticks = stolen_ticks();
-}
-
-static unsigned cpu_end(struct witness *witness, unsigned long long borne)
-{
-    return stolen_ticks() > witness->stolen_ticks + borne ? MARK_PREEMPTED : 0;
-}
-
-/* One reading. The lock is held on entry and on return, and not while NVML is asked. */
-static void look(struct witness *witness)
-{
-    struct gpu_reading reading;
-    unsigned samples = witness->samples;
-    enum arm arm = witness->at_work;
-    pthread_mutex_unlock(&witness->lock);
-    gpu_read(witness->gpu, &reading);
-    pthread_mutex_lock(&witness->lock);
-    if (samples != witness->samples)
-        arm = ARM_COUNT;
-    gpu_watch_keep(&witness->watch, arm, &reading);
-    unsigned marks = gpu_reading_marks(&reading);
-    witness->marks |= marks;
-    if (arm < ARM_COUNT)
-        witness->marks_of[arm] |= marks;
-}
-
-static void *watch_gpu(void *context)
-{
-    struct witness *witness = context;
-    pthread_mutex_lock(&witness->lock);
-    while (!witness->stop) {
-        if (!witness->open) {
-            pthread_cond_wait(&witness->changed, &witness->lock);
-            continue;
-        }
-        look(witness);
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += poll_ns;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        if (!witness->stop)
-            pthread_cond_timedwait(&witness->changed, &witness->lock, &until);
-    }
-    pthread_mutex_unlock(&witness->lock);
-    return NULL;
-}
-
-static void gpu_begin(struct witness *witness)
-{
-    if (!witness->used_known)
-        witness->used_known = gpu_used_bytes(witness->gpu, &witness->used_bytes);
-    witness->marks = 0;
-    memset(witness->marks_of, 0, sizeof witness->marks_of);
-    witness->open = true;
-    pthread_cond_signal(&witness->changed);
-}
-
-/* Everything that a harness needs was allocated before its first turn. */
-static bool memory_moved(const struct witness *witness)
-{
-    unsigned long long used;
-    if (!witness->used_known || !gpu_used_bytes(witness->gpu, &used))
-        return false;
-    return used > witness->used_bytes + GPU_CONTEXT_BYTES ||
-           witness->used_bytes > used + GPU_CONTEXT_BYTES;
-}
-
-static unsigned gpu_end(struct witness *witness, unsigned long long borne)
-{
-    (void)borne;   /* of another's time */
-    look(witness); /* each turn has one reading at least */
-    witness->open = false;
-    if (gpu_strangers(witness->gpu, true) > 0 || memory_moved(witness))
-        witness->marks |= MARK_SHARED;
-    return witness->marks;
-}
-
-static const struct watcher watchers[] = {{"cpu", cpu_begin, cpu_end},
-                                          {"nvidia-", gpu_begin, gpu_end}};
-
-static const struct watcher *watcher_of(const char *device, const struct gpu *gpu)
-{
-    for (size_t i = 0; i < sizeof watchers / sizeof watchers[0]; i++)
-        if (strncmp(device, watchers[i].device, strlen(watchers[i].device)) == 0)
-            return watchers[i].begin == gpu_begin && gpu == NULL ? NULL : &watchers[i];
-    return NULL;
-}
-
-static int start_watching(struct witness *witness, struct err *err)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&witness->lock, NULL);
-    pthread_cond_init(&witness->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    int rc = witness->gpu == NULL ? 0
-                                  : pthread_create(&witness->thread, NULL, watch_gpu, witness);
-    return rc == 0 ? 0 : err_errno(err, ERR_HOST, rc, "start a thread that watches the GPU");
-}
-
-int witness_open(const char *device, const struct gpu *gpu, struct witness **out,
-                 struct err *err)
-{
-    struct witness *witness = calloc(1, sizeof *witness);
-    if (witness == NULL)
-        return err_set(err, ERR_HOST, "out of memory for a witness");
-    witness->watcher = watcher_of(device, gpu);
-    witness->gpu = gpu;
-    witness->at_work = ARM_COUNT;
-    if (start_watching(witness, err) != 0) {
-        free(witness);
-        return -1;
-    }
-    *out = witness;
-    return 0;
-}
-
-void witness_begin(struct witness *witness, enum arm at_work)
-{
-    pthread_mutex_lock(&witness->lock);
-    witness->at_work = at_work;
-    witness->samples++;
-    if (witness->watcher != NULL)
-        witness->watcher->begin(witness);
-    pthread_mutex_unlock(&witness->lock);
-}
-
-void witness_sample(struct witness *witness, enum arm at_work)
-{
-    pthread_mutex_lock(&witness->lock);
-    witness->at_work = at_work;
-    witness->samples++;
-    pthread_mutex_unlock(&witness->lock);
-}
-
-unsigned witness_end(struct witness *witness, unsigned long long borne, unsigned of[ARM_COUNT])
-{
-    pthread_mutex_lock(&witness->lock);
-    unsigned marks = witness->watcher == NULL ? 0 : witness->watcher->end(witness, borne);
-    for (int arm = 0; arm < ARM_COUNT; arm++)
-        of[arm] |= witness->marks_of[arm];
-    pthread_mutex_unlock(&witness->lock);
-    return marks;
-}
-
-unsigned witness_marks(struct witness *witness, unsigned of[ARM_COUNT])
-{
-    pthread_mutex_lock(&witness->lock);
-    unsigned marks = gpu_watch_marks(&witness->watch);
-    enum arm odd = gpu_watch_odd(&witness->watch);
-    if (odd < ARM_COUNT)
-        of[odd] |= marks;
-    pthread_mutex_unlock(&witness->lock);
-    return marks;
-}
-
-void witness_close(struct witness **witness, struct gpu_watch *seen)
-{
-    if (*witness == NULL)
-        return;
-    pthread_mutex_lock(&(*witness)->lock);
-    (*witness)->stop = true;
-    pthread_cond_signal(&(*witness)->changed);
-    pthread_mutex_unlock(&(*witness)->lock);
-    if ((*witness)->gpu != NULL)
-        pthread_join((*witness)->thread, NULL);
-    if (seen != NULL)
-        gpu_watch_add(seen, &(*witness)->watch);
-    pthread_cond_destroy(&(*witness)->changed);
-    pthread_mutex_destroy(&(*witness)->lock);
-    free(*witness);
-    *witness = NULL;
 }

@@ -79,7 +79,7 @@ struct nvml {
 };
 
 /* The one NVML of this process, opened at the first call, and again in a child that was forked
- * since: NVML answers nobody but who started it. ERR_HOST: there is none. */
+ * since: NVML answers only the process that started it. ERR_HOST: there is none. */
 MUST_CHECK int nvml_get(const struct nvml **out, struct err *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bubblewrap command lines: where a stranger's code may run, and with what. No network, a
+/* bubblewrap command lines: where untrusted code may run, and with what. No network, a
  * read-only /usr, a private /tmp and /proc, a user that owns nothing, all namespaces new, no
  * capabilities, killed with its parent. No sandbox, no run. */
 #ifndef RATCHET_MEASURE_SANDBOX_H
@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/proc.h"
-#include "measure/gpu.h"
+#include "measure/device/device.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -26,8 +26,8 @@ struct sandbox_bind {
 
 struct sandbox {
     enum sandbox_kind kind;
-    const char *device;    /* slug; decides which device nodes are there */
-    const struct gpu *gpu; /* the one GPU that is; NULL: every one */
+    const struct device_kind *device; /* SANDBOX_BENCH: what is measured on; NULL: nothing */
+    const struct gpu *gpu;            /* the one GPU that is there; NULL: every one */
     const struct sandbox_bind *binds;
     size_t bind_count;
     const char *const *argv; /* inside, NULL-terminated */

@@ -29,7 +29,7 @@ static const struct obstacle {
 
 static bool file_says(const char *path, const char *value)
 {
-    struct buf text __attribute__((cleanup(buf_free)));
+    BUF_AUTO text;
     buf_init(&text, 64);
     if (file_read(path, &text, NULL) < 0)
         return false;
@@ -107,13 +107,12 @@ int sandbox_probe(uid_t uid, gid_t gid, struct err *err)
 {
     const char *const argv[] = {"/bin/sh", "-c", probe_script, NULL};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
-                              .device = "cpu",
                               .argv = argv,
                               .cwd = "/",
                               .uid = uid,
                               .gid = gid,
                               .limits = {.wall_ms = 20000, .processes = 64}};
-    struct buf said __attribute__((cleanup(buf_free)));
+    BUF_AUTO said;
     buf_init(&said, 16 << 10);
     struct proc_result result;
     if (sandbox_run(&sandbox, &said, &result, err) != 0)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the harness process. Every line from it is a stranger's: bounded, parsed, and taken
+/* Owns the harness process. No line from it is trusted: bounded, parsed, and taken
  * only as the answer to the command that is open. */
 #include "measure/session.h"
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "measure/gpu.h"
+#include "measure/device/device.h"
 #include "measure/sandbox.h"
 
 #include <signal.h>
@@ -53,16 +53,16 @@ static void signal_text(char *text, size_t size, int number)
     snprintf(text, size, "crashed: signal %d (SIG%s)", number, name == NULL ? "?" : name);
 }
 
-static enum talk lose(struct session *session, enum loss loss, const char *text)
+static enum reply lose(struct session *session, enum loss loss, const char *text)
 {
     session->loss = loss;
     snprintf(session->text, sizeof session->text, "%.500s", text);
     proc_finish(session->child, 0, NULL);
     session->child = NULL;
-    return TALK_LOST;
+    return REPLY_LOST;
 }
 
-static enum talk lose_to_signal(struct session *session, int number)
+static enum reply lose_to_signal(struct session *session, int number)
 {
     char text[128];
     if (number == SIGALRM) {
@@ -75,7 +75,7 @@ static enum talk lose_to_signal(struct session *session, int number)
 }
 
 /* Its output ended: wait for the exit status, which a sandbox passes on as 128 + signal. */
-static enum talk lose_to_exit(struct session *session)
+static enum reply lose_to_exit(struct session *session)
 {
     struct proc_result result = {0};
     proc_finish(session->child, QUIT_MS, &result);
@@ -91,11 +91,11 @@ static enum talk lose_to_exit(struct session *session)
     return lose(session, LOSS_CRASH, text);
 }
 
-enum talk session_send(struct session *session, const char *format, ...)
+enum reply session_send(struct session *session, const char *format, ...)
 {
     char line[WIRE_LINE_BYTES];
     if (session->loss != LOSS_NONE)
-        return TALK_LOST;
+        return REPLY_LOST;
     va_list args;
     va_start(args, format);
     int length = vsnprintf(line, sizeof line - 1, format, args);
@@ -105,11 +105,11 @@ enum talk session_send(struct session *session, const char *format, ...)
     line[length] = '\n';
     struct err err = {0};
     if (proc_send(session->child, line, (size_t)length + 1, &err) == 0)
-        return TALK_OK;
+        return REPLY_OK;
     return lose_to_exit(session);
 }
 
-static enum talk read_one(struct session *session, struct line *line)
+static enum reply read_one(struct session *session, struct line *line)
 {
     BUF_AUTO text;
     buf_init(&text, WIRE_LINE_BYTES - 1);
@@ -129,16 +129,16 @@ static enum talk read_one(struct session *session, struct line *line)
     }
     if (line_parse(text.data, text.len, line, &err) != 0)
         return lose(session, LOSS_GARBLED, err.text);
-    return TALK_OK;
+    return REPLY_OK;
 }
 
-enum talk session_hear(struct session *session, enum line_kind want, enum arm arm,
-                       struct line *line)
+enum reply session_receive(struct session *session, enum line_kind want, enum arm arm,
+                           struct line *line)
 {
     if (session->loss != LOSS_NONE)
-        return TALK_LOST;
-    if (read_one(session, line) != TALK_OK)
-        return TALK_LOST;
+        return REPLY_LOST;
+    if (read_one(session, line) != REPLY_OK)
+        return REPLY_LOST;
     if (line->kind == LINE_DIED)
         return lose_to_signal(session, (int)line->numbers[0]);
     if (line->kind == LINE_CRASHED) {
@@ -147,12 +147,12 @@ enum talk session_hear(struct session *session, enum line_kind want, enum arm ar
         return lose(session, LOSS_CRASH, text);
     }
     if (line->kind == LINE_FAILED || (line->kind == LINE_REFUSED && want == LINE_LOADED))
-        return TALK_FAILED;
+        return REPLY_FAILED;
     bool about = arm == ARM_COUNT || line->arm == arm;
     if (line->kind == want && about)
-        return TALK_OK;
+        return REPLY_OK;
     if (line->kind == LINE_WRONG && about)
-        return TALK_WRONG;
+        return REPLY_WRONG;
     char text[128];
     snprintf(text, sizeof text, "answered `%s` where `%s` was due", line_kind_name(line->kind),
              line_kind_name(want));
@@ -161,46 +161,20 @@ enum talk session_hear(struct session *session, enum line_kind want, enum arm ar
 
 /* ---- start and end ---- */
 
-/* A sanitised harness reserves terabytes of address space; CUDA's driver makes files in
- * memory. */
-static struct proc_limits limits_of(const struct bench_request *request)
+/* A sanitised harness reserves terabytes of address space. */
+static struct proc_limits limits_of(const struct bench_request *request,
+                                    const struct device_kind *kind)
 {
-    bool cuda = gpu_is_slug(request->device);
+    bool any = SANITIZED || kind->reserves_memory;
     return (struct proc_limits){
-        .memory_bytes = SANITIZED || cuda ? 0 : request->limits->bench_memory,
-        .file_bytes = cuda ? 0 : 1,
+        .memory_bytes = any ? 0 : request->limits->bench_memory,
+        .file_bytes = kind->makes_files ? 0 : 1,
         .processes = (unsigned)request->limits->bench_processes,
     };
 }
 
-/* As the harness calls it. */
-static const char *device_kind(const struct bench_request *request)
-{
-    return gpu_is_slug(request->device) ? "cuda" : "cpu";
-}
-
-/* The GPU of this lane and no other; and no cache of compiled kernels from earlier runs. */
-struct variables {
-    char visible[128];
-    const char *list[4];
-};
-
-static const char *const *variables_of(const struct bench_request *request,
-                                       struct variables *variables)
-{
-    size_t count = 0;
-    *variables = (struct variables){.list = {NULL}};
-    if (request->gpu != NULL) {
-        snprintf(variables->visible, sizeof variables->visible, "CUDA_VISIBLE_DEVICES=%s",
-                 request->gpu->uuid);
-        variables->list[count++] = variables->visible;
-        variables->list[count++] = "CUDA_CACHE_DISABLE=1";
-    }
-    return variables->list;
-}
-
 static int start_sandboxed(struct session *session, const struct bench_request *request,
-                           const char *folder, struct err *err)
+                           const struct device_kind *kind, const char *folder, struct err *err)
 {
     struct sandbox_bind binds[1 + SANDBOX_EXPOSED_MAX] = {{.from = folder, .to = "/bench"}};
     if (request->expose_count > SANDBOX_EXPOSED_MAX)
@@ -208,20 +182,21 @@ static int start_sandboxed(struct session *session, const struct bench_request *
                        SANDBOX_EXPOSED_MAX);
     for (size_t i = 0; i < request->expose_count; i++)
         binds[1 + i] = request->expose[i];
-    const char *const argv[] = {"/bench/" SESSION_PROGRAM, device_kind(request), NULL};
-    struct variables variables;
+    const char *const argv[] = {"/bench/" SESSION_PROGRAM, kind->harness, NULL};
+    struct device_variables variables;
+    kind->set_variables(request->gpu, &variables);
     const struct sandbox sandbox = {
         .kind = SANDBOX_BENCH,
-        .device = request->device,
+        .device = kind,
         .gpu = request->gpu,
         .binds = binds,
         .bind_count = 1 + request->expose_count,
         .argv = argv,
-        .env = variables_of(request, &variables),
+        .env = variables.list,
         .cwd = "/bench",
         .uid = request->uid,
         .gid = request->gid,
-        .limits = limits_of(request),
+        .limits = limits_of(request, kind),
     };
     struct proc_spec spec;
     if (sandbox_command(&sandbox, &session->command, &spec, err) != 0)
@@ -230,28 +205,30 @@ static int start_sandboxed(struct session *session, const struct bench_request *
 }
 
 static int start_bare(struct session *session, const struct bench_request *request,
-                      const char *folder, struct err *err)
+                      const struct device_kind *kind, const char *folder, struct err *err)
 {
     char program[FILE_PATH_BYTES];
-    struct variables variables;
+    struct device_variables variables;
+    kind->set_variables(request->gpu, &variables);
     if (file_path(program, err, "%s/%s", folder, SESSION_PROGRAM) != 0)
         return -1;
-    const char *const argv[] = {program, device_kind(request), NULL};
+    const char *const argv[] = {program, kind->harness, NULL};
     struct proc_spec spec = {
         .argv = argv,
         .cwd = folder,
-        .envp = variables_of(request, &variables),
+        .envp = variables.list,
         .stdin_fd = -1,
         .uid = (uid_t)-1,
         .gid = (gid_t)-1,
-        .limits = limits_of(request),
+        .limits = limits_of(request, kind),
     };
     spec.limits.processes = 0; /* would count every process of this user */
     return proc_start(&spec, STDERR_BYTES, &session->child, err);
 }
 
-/* The first line tells that the sandbox and the harness stand; nothing foreign runs yet. */
-static int greet(struct session *session, const struct bench_request *request, struct err *err)
+/* The first line tells that the sandbox and the harness stand; no untrusted code runs yet. */
+static int handshake(struct session *session, const struct bench_request *request,
+                     struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, WIRE_LINE_BYTES - 1);
@@ -276,14 +253,17 @@ static int greet(struct session *session, const struct bench_request *request, s
 int session_start(const struct bench_request *request, const char *folder, uint64_t wall_ms,
                   struct session **out, struct err *err)
 {
+    const struct device_kind *kind;
+    if (device_kind_get(request->device, request->gpu, &kind, err) != 0)
+        return -1;
     struct session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return err_set(err, ERR_HOST, "out of memory for a session");
     session->turn_ms = request->limits->turn_ms;
     session->deadline_ns = proc_now_ns() + wall_ms * 1000000u;
-    if ((request->sandboxed ? start_sandboxed(session, request, folder, err)
-                            : start_bare(session, request, folder, err)) != 0 ||
-        greet(session, request, err) != 0) {
+    if ((request->sandboxed ? start_sandboxed(session, request, kind, folder, err)
+                            : start_bare(session, request, kind, folder, err)) != 0 ||
+        handshake(session, request, err) != 0) {
         session_end(session);
         return -1;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One conversation with one harness process: its folder of copies, its sandbox, its limits,
  * one command and its answer at a time. Tells the end of a process by its cause; whose fault
- * that is, bench.c decides. */
+ * that is, bench_fault.c decides. */
 #ifndef RATCHET_MEASURE_SESSION_H
 #define RATCHET_MEASURE_SESSION_H
 
@@ -11,17 +11,17 @@
 
 #include <stdint.h>
 
-enum talk {
-    TALK_OK,
-    TALK_WRONG,  /* `wrong ARM TEXT` came instead; the process goes on */
-    TALK_FAILED, /* `failed TEXT` or `refused`; the process goes on */
-    TALK_LOST    /* the process is over: ask session_loss */
+enum reply {
+    REPLY_OK,
+    REPLY_WRONG,  /* `wrong ARM TEXT` came instead; the process goes on */
+    REPLY_FAILED, /* `failed TEXT` or `refused`; the process goes on */
+    REPLY_LOST    /* the process is over: ask session_loss */
 };
 
 /* How a process was lost. */
 enum loss {
     LOSS_NONE,
-    LOSS_CRASH,  /* a signal, or an exit nobody asked for */
+    LOSS_CRASH,  /* a signal, or an exit that was not asked for */
     LOSS_KILLED, /* SIGKILL or SIGTERM, from outside as far as anyone can tell */
     LOSS_HANG,   /* nothing in time */
     LOSS_GARBLED /* something that is not an answer to the command */
@@ -37,14 +37,14 @@ struct session;
 MUST_CHECK int session_start(const struct bench_request *request, const char *folder,
                              uint64_t wall_ms, struct session **out, struct err *err);
 
-/* Send one command. TALK_OK or TALK_LOST. */
-enum talk session_send(struct session *session, const char *format, ...)
+/* Send one command. REPLY_OK or REPLY_LOST. */
+enum reply session_send(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The next line, which has to be of kind `want` and, unless `arm` is ARM_COUNT, about that
  * arm. `wrong` must be about that arm too where one is given. */
-enum talk session_hear(struct session *session, enum line_kind want, enum arm arm,
-                       struct line *line);
+enum reply session_receive(struct session *session, enum line_kind want, enum arm arm,
+                           struct line *line);
 
 enum loss session_loss(const struct session *session);
 const char *session_text(const struct session *session); /* of the loss, one line */

@@ -4,6 +4,7 @@
 #include "measure/turns.h"
 
 #include "base/proc.h"
+#include "measure/draw.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,10 +23,10 @@ static const unsigned long long audit_slack_ns = 1000000;
 
 /* One turn as it was answered. */
 struct turn {
-    size_t order[PROCESS_ENTRIES_MAX]; /* which entry comes when */
+    size_t order[TURNS_ENTRIES_MAX]; /* which entry comes when */
     size_t count;
-    unsigned long long total_ns[PROCESS_ENTRIES_MAX];  /* in that order */
-    unsigned long long disturbed[PROCESS_ENTRIES_MAX]; /* as the harness says: see wire.h */
+    unsigned long long total_ns[TURNS_ENTRIES_MAX];  /* in that order */
+    unsigned long long disturbed[TURNS_ENTRIES_MAX]; /* as the harness says: see wire.h */
     unsigned long long sum_ns;
     unsigned long long wall_ns; /* by our clock, from the command to `done` */
     unsigned marks;
@@ -34,8 +35,8 @@ struct turn {
 };
 
 /* The turns that did not count. */
-struct spoiled {
-    struct series entries[PROCESS_ENTRIES_MAX]; /* owned */
+struct marked {
+    struct series entries[TURNS_ENTRIES_MAX]; /* owned */
     unsigned marks;
     unsigned times[MARK_BITS][ARM_COUNT]; /* turns with a mark while the arm was at work */
 };
@@ -56,9 +57,9 @@ static enum arm arm_at(const struct turns *turns, const struct turn *turn, size_
     return turns->entries[turn->order[i]].arm;
 }
 
-static enum talk send_turn(const struct turns *turns, const struct turn *turn, uint64_t seed)
+static enum reply send_turn(const struct turns *turns, const struct turn *turn, uint64_t seed)
 {
-    char names[PROCESS_ENTRIES_MAX * 32 + 1];
+    char names[TURNS_ENTRIES_MAX * 32 + 1];
     size_t used = 0;
     for (size_t i = 0; i < turn->count; i++) {
         used += (size_t)snprintf(names + used, sizeof names - used, " %s",
@@ -72,14 +73,15 @@ static enum talk send_turn(const struct turns *turns, const struct turn *turn, u
 }
 
 /* Hear the samples of a turn and its `done`. */
-static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct turns_end *end)
+static enum reply hear_turn(const struct turns *turns, struct turn *turn,
+                            struct turns_end *end)
 {
     turn->sum_ns = 0;
     for (size_t i = 0; i < turn->count; i++) {
         end->arm = arm_at(turns, turn, i);
-        enum talk talk = session_hear(turns->session, LINE_SAMPLE, end->arm, &end->line);
-        if (talk != TALK_OK)
-            return talk;
+        enum reply reply = session_receive(turns->session, LINE_SAMPLE, end->arm, &end->line);
+        if (reply != REPLY_OK)
+            return reply;
         turn->total_ns[i] = end->line.numbers[0];
         turn->sum_ns += end->line.numbers[0];
         turn->disturbed[i] = end->line.numbers[1];
@@ -88,19 +90,19 @@ static enum talk hear_turn(const struct turns *turns, struct turn *turn, struct 
                            i + 1 < turn->count ? arm_at(turns, turn, i + 1) : ARM_COUNT);
     }
     end->arm = ARM_COUNT;
-    enum talk talk = session_hear(turns->session, LINE_DONE, ARM_COUNT, &end->line);
-    if (talk == TALK_WRONG)
+    enum reply reply = session_receive(turns->session, LINE_DONE, ARM_COUNT, &end->line);
+    if (reply == REPLY_WRONG)
         end->arm = end->line.arm;
-    return talk;
+    return reply;
 }
 
-static int lie(struct turns_end *end, enum arm arm, const char *format, ...)
+static int call_implausible(struct turns_end *end, enum arm arm, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static int lie(struct turns_end *end, enum arm arm, const char *format, ...)
+static int call_implausible(struct turns_end *end, enum arm arm, const char *format, ...)
 {
-    end->talk = TALK_OK;
+    end->reply = REPLY_OK;
     end->arm = arm;
-    end->lie = true;
+    end->implausible = true;
     va_list args;
     va_start(args, format);
     vsnprintf(end->text, sizeof end->text, format, args);
@@ -116,20 +118,22 @@ static int check_claims(const struct turns *turns, const struct turn *turn,
     for (size_t i = 0; i < turn->count; i++) {
         double ns = (double)turn->total_ns[i] / (double)turns->launches;
         if (ns < turns->floor_ns)
-            return lie(end, arm_at(turns, turn, i),
-                       "implausible: %.4g ns a launch, and this device needs %.4g ns at"
-                       " least",
-                       ns, turns->floor_ns);
+            return call_implausible(
+                end, arm_at(turns, turn, i),
+                "implausible: %.4g ns a launch, and this device needs %.4g ns at"
+                " least",
+                ns, turns->floor_ns);
     }
     if (turn->sum_ns > turn->wall_ns)
-        return lie(end, ARM_COUNT,
-                   "implausible: the samples of a turn claim %.6g ms, and %.6g ms passed",
-                   (double)turn->sum_ns / 1e6, (double)turn->wall_ns / 1e6);
+        return call_implausible(
+            end, ARM_COUNT,
+            "implausible: the samples of a turn claim %.6g ms, and %.6g ms passed",
+            (double)turn->sum_ns / 1e6, (double)turn->wall_ns / 1e6);
     return 0;
 }
 
-/* The shortest sample of a turn, head's aside where there are others: it is not head that says
- * what main's arms may bear. */
+/* The shortest sample of a turn, without head's where there are others: head must not decide how
+ * much is tolerated of main's arms. */
 static unsigned long long shortest_ns(const struct turns *turns, const struct turn *turn)
 {
     unsigned long long shortest = UINT64_MAX;
@@ -139,23 +143,26 @@ static unsigned long long shortest_ns(const struct turns *turns, const struct tu
     return shortest == 0 ? 1 : shortest;
 }
 
-/* A CPU takes its threads off it so many times a second, whatever they run: a sample that takes
- * ten times as long as another sees ten times as many. Counted alone, that would spoil every
- * turn of a kernel that is ten times slower, and nobody could say so. So in a sample that takes
- * n to n + 1 times as long as the shortest of its turn, n - 1 of them spoil nothing; what it is
- * off by is a small part of what it is slower by. A GPU's host kept the queue full or did not. */
-static unsigned long long borne(const struct turns *turns, unsigned long long ns,
-                                unsigned long long shortest)
+/* How many disturbances of a sample are ignored. The scheduler preempts threads so many times a
+ * second, whatever they run, so a sample that takes ten times as long is preempted ten times as
+ * often. Without a tolerance every turn of a kernel that is ten times slower would be marked, and
+ * its regression never seen. A sample that takes n to n + 1 times as long as the shortest of its
+ * turn may have n - 1: the error is a small part of what it is slower by. On a GPU a sample is
+ * disturbed or is not. */
+static unsigned long long tolerated(const struct turns *turns, unsigned long long ns,
+                                    unsigned long long shortest)
 {
-    return turns->request->gpu != NULL || ns < shortest ? 0 : ns / shortest - 1;
+    return !turns->kind->disturbed_by_time || shortest == 0 || ns < shortest
+               ? 0
+               : ns / shortest - 1;
 }
 
 static void mark_disturbed(const struct turns *turns, struct turn *turn)
 {
-    unsigned mark = turns->request->gpu != NULL ? MARK_STARVED : MARK_PREEMPTED;
+    unsigned mark = turns->kind->disturbed_mark;
     unsigned long long shortest = shortest_ns(turns, turn);
     for (size_t i = 0; i < turn->count; i++) {
-        if (turn->disturbed[i] <= borne(turns, turn->total_ns[i], shortest))
+        if (turn->disturbed[i] <= tolerated(turns, turn->total_ns[i], shortest))
             continue;
         turn->marks |= mark;
         turn->marks_of[arm_at(turns, turn, i)] |= mark;
@@ -166,7 +173,7 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
                      struct err *err)
 {
     uint64_t seed;
-    if (process_random(&seed, err) != 0)
+    if (draw_bits(&seed, err) != 0)
         return -1;
     if (turn->watched)
         witness_begin(turns->witness, arm_at(turns, turn, 0));
@@ -174,17 +181,18 @@ static int take_turn(const struct turns *turns, struct turn *turn, struct turns_
     memset(turn->marks_of, 0, sizeof turn->marks_of);
     uint64_t start = proc_now_ns();
     end->arm = arm_at(turns, turn, 0);
-    end->talk = send_turn(turns, turn, seed);
-    if (end->talk == TALK_OK)
-        end->talk = hear_turn(turns, turn, end);
+    end->reply = send_turn(turns, turn, seed);
+    if (end->reply == REPLY_OK)
+        end->reply = hear_turn(turns, turn, end);
     turn->wall_ns = proc_now_ns() - start;
-    if (end->talk != TALK_OK)
+    if (end->reply != REPLY_OK)
         return -1;
     mark_disturbed(turns, turn);
-    unsigned long long mean_ns = turn->sum_ns / turn->count;
+    unsigned long long mean_ns = turn->count == 0 ? 0 : turn->sum_ns / turn->count;
     if (turn->watched)
-        turn->marks |= witness_end(
-            turns->witness, borne(turns, mean_ns, shortest_ns(turns, turn)), turn->marks_of);
+        turn->marks |= witness_end(turns->witness,
+                                   tolerated(turns, mean_ns, shortest_ns(turns, turn)),
+                                   turn->marks_of);
     return check_claims(turns, turn, end);
 }
 
@@ -206,19 +214,19 @@ static int keep_turn(const struct turns *turns, const struct turn *turn, struct 
     return 0;
 }
 
-static void count_marks(const struct turn *turn, struct spoiled *spoiled)
+static void count_marks(const struct turn *turn, struct marked *marked)
 {
-    spoiled->marks |= turn->marks;
+    marked->marks |= turn->marks;
     for (unsigned bit = 0; bit < MARK_BITS; bit++)
         for (int arm = 0; arm < ARM_COUNT; arm++)
-            spoiled->times[bit][arm] += (turn->marks_of[arm] & 1u << bit) != 0;
+            marked->times[bit][arm] += (turn->marks_of[arm] & 1u << bit) != 0;
 }
 
 /* A busy host disturbs every arm alike: then all of them are named. */
-static void name_arms(const struct spoiled *spoiled, struct turns_marks *marks)
+static void name_arms(const struct marked *marked, struct turns_marks *marks)
 {
     for (unsigned bit = 0; bit < MARK_BITS; bit++) {
-        const unsigned *times = spoiled->times[bit];
+        const unsigned *times = marked->times[bit];
         unsigned most = 0;
         for (int arm = 0; arm < ARM_COUNT; arm++)
             most = times[arm] > most ? times[arm] : most;
@@ -228,21 +236,21 @@ static void name_arms(const struct spoiled *spoiled, struct turns_marks *marks)
     }
 }
 
-/* Where too few turns stayed clean, the spoiled ones are shown as well, under their marks. */
-static int keep_spoiled(const struct spoiled *spoiled, struct series *out,
-                        struct turns_marks *marks, struct err *err)
+/* Where too few turns stayed clean, the marked ones are kept as well, under their marks. */
+static int keep_marked(const struct marked *marked, struct series *out,
+                       struct turns_marks *marks, struct err *err)
 {
-    for (size_t entry = 0; entry < PROCESS_ENTRIES_MAX; entry++)
-        for (size_t i = 0; i < spoiled->entries[entry].count; i++)
-            if (series_add(&out[entry], spoiled->entries[entry].ns[i]) != 0)
+    for (size_t entry = 0; entry < TURNS_ENTRIES_MAX; entry++)
+        for (size_t i = 0; i < marked->entries[entry].count; i++)
+            if (series_add(&out[entry], marked->entries[entry].ns[i]) != 0)
                 return err_set(err, ERR_HOST, "out of memory for samples");
-    marks->all |= spoiled->marks;
-    name_arms(spoiled, marks);
+    marks->all |= marked->marks;
+    name_arms(marked, marks);
     return 0;
 }
 
 static int take_planned(const struct turns *turns, struct series *out,
-                        struct turns_marks *marks, struct spoiled *spoiled,
+                        struct turns_marks *marks, struct marked *marked,
                         struct turns_end *end, struct err *err)
 {
     const struct bench_request *request = turns->request;
@@ -252,7 +260,7 @@ static int take_planned(const struct turns *turns, struct series *out,
     for (unsigned i = 0; i < request->warmup + budget && clean < request->samples; i++) {
         struct turn turn = {.count = turns->count, .watched = i >= request->warmup};
         uint64_t bits;
-        if (process_random(&bits, err) != 0)
+        if (draw_bits(&bits, err) != 0)
             return -1;
         for (size_t entry = 0; entry < turns->count; entry++)
             turn.order[entry] = entry;
@@ -264,15 +272,15 @@ static int take_planned(const struct turns *turns, struct series *out,
         if (i < request->warmup)
             continue;
         turn.marks |= off_clock(&turn, least_rest) ? MARK_CLOCK : 0;
-        if (keep_turn(turns, &turn, turn.marks == 0 ? out : spoiled->entries, err) != 0)
+        if (keep_turn(turns, &turn, turn.marks == 0 ? out : marked->entries, err) != 0)
             return -1;
-        count_marks(&turn, spoiled);
+        count_marks(&turn, marked);
         clean += turn.marks == 0;
     }
-    /* Half of the turns clean still give a sound median; spoiled turns never enter it. */
+    /* Half of the turns clean still give a sound median; marked turns never enter it. */
     if (2 * clean >= request->samples)
         return 0;
-    return keep_spoiled(spoiled, out, marks, err);
+    return keep_marked(marked, out, marks, err);
 }
 
 /* One arm alone, several samples: what of the wall clock its samples leave unexplained. */
@@ -316,7 +324,7 @@ static int audit_reference(const struct turns *turns, const struct series *taken
 /* A library that makes the harness report less than passed cannot make our clock go slower:
  * alone, its turns leave more of the wall clock unexplained than those of the first arm do.
  * An arm is fine as soon as one of many audits is no worse than the usual one of the first
- * arm, so that a busy machine, which only adds, is not taken for a lie. */
+ * arm: a busy machine only adds time, and is not to be mistaken for a false clock. */
 static int audit_all(const struct turns *turns, const struct series *taken,
                      struct turns_marks *marks, struct turns_end *end, struct err *err)
 {
@@ -345,18 +353,18 @@ static int audit_all(const struct turns *turns, const struct series *taken,
 int turns_take(const struct turns *given, struct series *out, struct turns_marks *marks,
                struct turns_end *end, struct err *err)
 {
-    struct spoiled spoiled = {0};
+    struct marked marked = {0};
     struct turns turns = *given;
-    *end = (struct turns_end){.arm = ARM_COUNT, .talk = TALK_OK};
+    *end = (struct turns_end){.arm = ARM_COUNT, .reply = REPLY_OK};
     if (witness_open(turns.request->device, turns.request->gpu, &turns.witness, err) != 0)
         return -1;
-    int rc = take_planned(&turns, out, marks, &spoiled, end, err);
+    int rc = take_planned(&turns, out, marks, &marked, end, err);
     if (rc == 0)
         marks->all |= witness_marks(turns.witness, marks->of);
     witness_close(&turns.witness, turns.request->watch);
     if (rc == 0)
         rc = audit_all(&turns, out, marks, end, err);
-    for (size_t i = 0; i < PROCESS_ENTRIES_MAX; i++)
-        free(spoiled.entries[i].ns);
+    for (size_t i = 0; i < TURNS_ENTRIES_MAX; i++)
+        free(marked.entries[i].ns);
     return rc;
 }

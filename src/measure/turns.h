@@ -4,9 +4,12 @@
 #ifndef RATCHET_MEASURE_TURNS_H
 #define RATCHET_MEASURE_TURNS_H
 
-#include "measure/machine.h"
-#include "measure/process.h"
+#include "measure/bench.h"
+#include "measure/device/device.h"
+#include "measure/device/witness.h"
 #include "measure/session.h"
+
+enum { TURNS_ENTRIES_MAX = 16 };
 
 /* One sample of a turn: of which arm, and how much longer the device is kept busy in it. */
 struct turns_entry {
@@ -17,11 +20,12 @@ struct turns_entry {
 struct turns {
     struct session *session;
     const struct bench_request *request;
+    const struct device_kind *kind;
     struct witness *witness; /* turns_take's own */
-    struct turns_entry entries[PROCESS_ENTRIES_MAX];
+    struct turns_entry entries[TURNS_ENTRIES_MAX];
     size_t count;
     bool delays;                 /* entries have delays, 0 included: all pay for that */
-    bool audits;                 /* the arms may be a stranger's */
+    bool audits;                 /* the arms may be untrusted code */
     unsigned long long launches; /* of one sample */
     double floor_ns;             /* per launch: below it no time can be */
 };
@@ -36,11 +40,11 @@ struct turns_marks {
 
 /* What stopped the turns. */
 struct turns_end {
-    enum talk talk;   /* TALK_OK: they went through, or a lie was seen */
+    enum reply reply; /* REPLY_OK: they went through, or a time was impossible */
     enum arm arm;     /* who was at work; ARM_COUNT: unknown */
-    struct line line; /* of TALK_WRONG and TALK_FAILED */
-    bool lie;
-    char text[MODEL_TEXT_BYTES]; /* of a lie */
+    struct line line; /* of REPLY_WRONG and REPLY_FAILED */
+    bool implausible;
+    char text[MODEL_TEXT_BYTES]; /* where `implausible` */
 };
 
 /* Samples of every entry are added to `out`, which has one series for each, and what was wrong

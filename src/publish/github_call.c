@@ -4,6 +4,7 @@
 #include "publish/github_call.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -341,20 +342,27 @@ static bool is_plain_name(const char *text, size_t len)
     return true;
 }
 
-int github_url(const struct github *github, struct buf *out, struct err *err)
+int github_url_too_long(const char *url, struct err *err)
 {
+    return err_set(err, ERR_INPUT, "url `%.200s…` is longer than %d bytes", url,
+                   GITHUB_URL_BYTES);
+}
+
+int github_url(const struct github *github, struct buf *out, struct err *err,
+               const char *format, ...)
+{
+    buf_init(out, GITHUB_URL_BYTES);
     const char *slash = strchr(github->repository, '/');
     if (slash == NULL ||
         !is_plain_name(github->repository, (size_t)(slash - github->repository)) ||
         !is_plain_name(slash + 1, strlen(slash + 1)))
         return err_set(err, ERR_INPUT, "repository `%.150s`: expected owner/name",
                        github->repository);
-    buf_addf(out, "%s/repos/%s", github->api, github->repository);
-    return 0;
-}
-
-int github_url_too_long(const struct buf *url, struct err *err)
-{
-    return err_set(err, ERR_INPUT, "url `%.200s…` is longer than %d bytes", url->data,
-                   GITHUB_URL_BYTES);
+    char path[GITHUB_URL_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(path, sizeof path, format, args);
+    va_end(args);
+    buf_addf(out, "%s/repos/%s%s", github->api, github->repository, path);
+    return out->failed ? github_url_too_long(github->api, err) : 0;
 }

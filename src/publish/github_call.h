@@ -62,10 +62,12 @@ MUST_CHECK int github_get_object(const struct github *github, struct github_budg
                                  struct err *err);
 
 enum { GITHUB_URL_BYTES = HTTP_HEADER_BYTES }; /* the longest address that is asked */
-/* `api/repos/owner/name` into `out`; what is not two plain names is ERR_INPUT. */
-MUST_CHECK int github_url(const struct github *github, struct buf *out, struct err *err);
-/* The error for an address that `url` could not hold: -1. */
-int github_url_too_long(const struct buf *url, struct err *err);
+/* `api/repos/owner/name` and what `format` says behind it into `out`, which this initialises.
+ * What is not two plain names, or too long, is ERR_INPUT. */
+MUST_CHECK int github_url(const struct github *github, struct buf *out, struct err *err,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The error for an address that begins with `url` and is too long: -1. */
+int github_url_too_long(const char *url, struct err *err);
 
 /* A string member, NULL where it is missing or of another type. Borrowed. */
 const char *github_text(const json_t *object, const char *key);

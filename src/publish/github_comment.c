@@ -86,10 +86,8 @@ static int patch(const struct github *github, struct github_budget *budget, long
                  const struct buf *body, char html_url[JOB_URL_BYTES], struct err *err)
 {
     BUF_AUTO url;
-    buf_init(&url, HTTP_HEADER_BYTES);
-    if (github_url(github, &url, err) != 0)
+    if (github_url(github, &url, err, "/issues/comments/%lld", id) != 0)
         return -1;
-    buf_addf(&url, "/issues/comments/%lld", id);
     return send_body(github, budget, "PATCH", url.data, body, html_url, NULL, err);
 }
 
@@ -130,16 +128,16 @@ int github_upsert_comment(const struct github *github, int pr, const char *marke
     if (err == NULL)
         err = &own;
     BUF_AUTO list_url;
-    buf_init(&list_url, HTTP_HEADER_BYTES - 32);
-    if (github_url(github, &list_url, err) != 0)
+    if (github_url(github, &list_url, err, "/issues/%d/comments", pr) != 0)
         return -1;
-    buf_addf(&list_url, "/issues/%d/comments", pr);
     BUF_AUTO text;
     buf_init(&text, len + strlen(marker) + 1);
     if (!starts_with_line(body, len, marker))
         buf_addf(&text, "%s\n", marker); /* or the next call would not find it */
     buf_add(&text, body, len);
-    if (list_url.failed || text.failed)
+    /* The address of a page is longer by its query. */
+    bool too_long = list_url.len > GITHUB_URL_BYTES - 32;
+    if (too_long || text.failed)
         return err_set(err, ERR_INPUT, "comment on #%d of %.150s: address or text is too long",
                        pr, github->repository);
     char html_url[JOB_URL_BYTES] = "";

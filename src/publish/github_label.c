@@ -35,10 +35,8 @@ static int ask_permission(const struct github *github, struct github_budget *bud
                           const char *login, bool *may_write, struct err *err)
 {
     BUF_AUTO url;
-    buf_init(&url, GITHUB_URL_BYTES);
-    if (github_url(github, &url, err) != 0)
+    if (github_url(github, &url, err, "/collaborators/") != 0)
         return -1;
-    buf_adds(&url, "/collaborators/");
     http_escape(&url, login);
     buf_adds(&url, "/permission");
     GITHUB_ANSWER_AUTO answer = {0};
@@ -64,10 +62,8 @@ int github_who_labeled(const struct github *github, int pr, const char *label, c
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    buf_init(&url, GITHUB_URL_BYTES);
-    if (github_url(github, &url, err) != 0)
+    if (github_url(github, &url, err, "/issues/%d/events?per_page=100", pr) != 0)
         return -1;
-    buf_addf(&url, "/issues/%d/events?per_page=100", pr);
     struct label_search search = {.label = label};
     if (github_walk(github, &budget, url.data, look_at_event, &search, NULL, err) < 0)
         return -1;

@@ -75,8 +75,7 @@ static int name_now(const struct github *github, struct github_budget *budget,
                     char out[JOB_REPOSITORY_BYTES], struct err *err)
 {
     BUF_AUTO url;
-    buf_init(&url, GITHUB_URL_BYTES);
-    if (github_url(github, &url, err) != 0)
+    if (github_url(github, &url, err, "%s", "") != 0)
         return -1;
     GITHUB_ANSWER_AUTO answer = {0};
     struct json_at root = {.key = url.data};
@@ -111,10 +110,8 @@ int github_get_pull(const struct github *github, int number, struct github_pull 
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    buf_init(&url, GITHUB_URL_BYTES);
-    if (github_url(github, &url, err) != 0)
+    if (github_url(github, &url, err, "/pulls/%d", number) != 0)
         return -1;
-    buf_addf(&url, "/pulls/%d", number);
     GITHUB_ANSWER_AUTO answer = {0};
     struct github_pull pull;
     if (github_get_object(github, &budget, url.data, &answer, err) != 0 ||
@@ -165,10 +162,8 @@ int github_pull_of_commit(const struct github *github, const char *sha,
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    buf_init(&url, GITHUB_URL_BYTES);
-    if (github_url(github, &url, err) != 0)
+    if (github_url(github, &url, err, "/commits/%s/pulls?per_page=100", sha) != 0)
         return -1;
-    buf_addf(&url, "/commits/%s/pulls?per_page=100", sha);
     struct origin_search search = {
         .github = github, .budget = &budget, .sha = sha, .name = url.data};
     struct github_failure failure = {0};
@@ -192,13 +187,11 @@ int github_branch_tip(const struct github *github, const char *branch,
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    buf_init(&url, GITHUB_URL_BYTES);
-    if (github_url(github, &url, err) != 0)
+    if (github_url(github, &url, err, "/git/ref/heads%%2F") != 0)
         return -1;
-    buf_adds(&url, "/git/ref/heads%2F");
     http_escape(&url, branch);
     if (url.failed)
-        return github_url_too_long(&url, err);
+        return github_url_too_long(url.data, err);
     GITHUB_ANSWER_AUTO answer = {0};
     json_t *object = NULL;
     struct json_at root = {.key = url.data};
@@ -246,7 +239,7 @@ static int find_open(const struct github *github, struct github_budget *budget,
     buf_adds(&url, "&base=");
     http_escape(&url, search->base);
     if (url.failed)
-        return github_url_too_long(&url, err);
+        return github_url_too_long(url.data, err);
     return github_walk(github, budget, url.data, look_at_open, search, NULL, err);
 }
 
@@ -275,10 +268,8 @@ int github_open_pull(const struct github *github, const char *branch, const char
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO list_url;
-    buf_init(&list_url, GITHUB_URL_BYTES);
-    if (github_url(github, &list_url, err) != 0)
+    if (github_url(github, &list_url, err, "/pulls") != 0)
         return -1;
-    buf_adds(&list_url, "/pulls");
     JSON_AUTO *json = json_object();
     bool failed = json == NULL;
     json_put(json, "title", json_string(title), &failed);

@@ -80,10 +80,8 @@ int github_set_status(const struct github *github, const char *sha, const char *
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    buf_init(&url, GITHUB_URL_BYTES);
-    if (github_url(github, &url, err) != 0)
+    if (github_url(github, &url, err, "/statuses/%.40s", sha) != 0)
         return -1;
-    buf_addf(&url, "/statuses/%.40s", sha);
     JSON_AUTO *body = status_body(context, state, description, target_url);
     if (body == NULL)
         return err_set(err, ERR_INPUT, "status `%.100s`: not UTF-8, or out of memory",

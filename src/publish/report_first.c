@@ -129,7 +129,7 @@ static void write_change(const struct report_view *view, const struct config_ver
 /* The first interval of the sentence is the plain one; those of the reason decide. */
 static bool by_interval(enum clause clause)
 {
-    return clause == CLAUSE_WITHIN || clause == CLAUSE_BEYOND || clause == CLAUSE_STRADDLES ||
+    return clause == CLAUSE_BEYOND || clause == CLAUSE_STRADDLES ||
            clause == CLAUSE_LOST_ON_MAIN || clause == CLAUSE_OWN_UNCLEAR;
 }
 
@@ -176,10 +176,6 @@ static void first_gaps(const struct report_view *view, const struct config_verdi
 static void first_unmeasured(const struct report_view *view, const struct config_verdict *row,
                              struct buf *out)
 {
-    if (row->clause == CLAUSE_GAPS) {
-        first_gaps(view, row, out);
-        return;
-    }
     if (row->clause == CLAUSE_NOT_MEASURED) {
         buf_adds(out, "**The baseline has ");
         parts_name(out, row->config.name);
@@ -197,7 +193,7 @@ static void first_unmeasured(const struct report_view *view, const struct config
 static void first_moved(const struct report_view *view, const struct config_verdict *row,
                         struct buf *out)
 {
-    if (row->clause == CLAUSE_GAPS && row->verdict == VERDICT_UNCLEAR) {
+    if (row->clause == CLAUSE_GAPS) {
         first_gaps(view, row, out);
     } else if (row->change.known) {
         write_change(view, row, out);

@@ -81,6 +81,19 @@ def tree(name="right", **more):
         "README": "a sample\n"}
 
 
+def stored(commit, environment=None, ns=50000.0):
+    """A baseline.json whose anchor is `commit`."""
+    return {"baselines/cpu/baseline.json": json.dumps({
+        "schema": "ratchet.baseline/1", "device": {"slug": "cpu", "name": "a CPU"},
+        "configs": [{"name": "small", "unit": "ns", "clock_resolution_ns": 1,
+                     "problem": {"batch": 1, "heads": 1, "heads_kv": 1, "seq_q": 48, "seq_k": 48,
+                                 "head_dim": 32, "dtype": "fp32", "causal": False},
+                     "commit": commit, "code": "sha256:" + "0" * 64,
+                     "environment": environment or {}, "recorded": "2026-01-05T09:00:00Z",
+                     "why": "new", "replicates": [[ns + 7 * i + j for j in range(5)]
+                                                  for i in range(8)]}]})}
+
+
 def branch(repo, name, files, onto="main"):
     """A branch with one commit; `files` may be the name of a kernel."""
     if isinstance(files, str):

@@ -171,6 +171,33 @@ def moved_on():
     eq(scene.status(s, old)[-1:], ["failure"], "its status stands on its own commit")
 
 
+def nothing_is_fetched_meanwhile():
+    """All that measuring needs is here before it begins: then neither git nor API is asked"""
+    s = scene.github()
+    anchor = scene.branch(s.repo, "kept", {"kernels/attention.c": scene.kernel("right", "/* old */\n")})
+    s.repo.commit(scene.stored(anchor), "an anchor that main does not reach", branch="main", onto="main")
+    s.repo.push(s.git_url, "+main", "+kept")
+    number, head = scene.pull(s, "topic", "refactored")
+    result = scene.Host(s).check_pull(number)
+    scene.fair(result, (0, "held"), "judged against its anchor")
+    eq(result.config()["against"], "anchor", "by its kernel, not by stored samples")
+    asked = [(r["method"], r["path"]) for r in s.requests()]
+    begun = next(i for i, (_, path) in enumerate(asked) if "/statuses/" in path)
+    ok(any("git-upload-pack" in path for _, path in asked[:begun]), "git was asked before")
+    later = [path for _, path in asked[begun + 1:]]
+    eq([path for path in later if "git-upload-pack" in path or "info/refs" in path], [],
+       "and not again after the status says that it is measured")
+    ok(all(re.search("/pulls/|/issues/|/statuses/|/user", path) for path in later),
+       "then only the verdict is told", later)
+    lost = scene.github()
+    lost.repo.commit(scene.stored("1" * 40), "an anchor that nobody has", branch="main", onto="main")
+    lost.repo.push(lost.git_url, "+main")
+    number, head = scene.pull(lost, "topic", "refactored")
+    result = scene.Host(lost).check_pull(number)
+    eq(result.config()["against"], "stored", "an anchor that is gone: its stored samples decide")
+    has(result.file("report.md"), "is not in the repository any more", "and the report says so")
+
+
 def through_prism():
     """Whole runs with GitHub's own description between: no violation from either side"""
     oracles.folder()
@@ -191,4 +218,4 @@ def through_prism():
 
 
 lib.main(words, same_comment, what_is_measured, refused, no_permission, trouble_with_github,
-         moved_on, through_prism)
+         moved_on, nothing_is_fetched_meanwhile, through_prism)

@@ -35,19 +35,6 @@ def sample(files=None):
     return repo
 
 
-def stored(commit, environment=None, ns=50000.0):
-    """A baseline.json whose anchor is `commit`."""
-    return {"baselines/cpu/baseline.json": json.dumps({
-        "schema": "ratchet.baseline/1", "device": {"slug": "cpu", "name": "a CPU"},
-        "configs": [{"name": "small", "unit": "ns", "clock_resolution_ns": 1,
-                     "problem": {"batch": 1, "heads": 1, "heads_kv": 1, "seq_q": 48, "seq_k": 48,
-                                 "head_dim": 32, "dtype": "fp32", "causal": False},
-                     "commit": commit, "code": "sha256:" + "0" * 64,
-                     "environment": environment or {}, "recorded": "2026-01-05T09:00:00Z",
-                     "why": "new", "replicates": [[ns + 7 * i + j for j in range(5)]
-                                                  for i in range(8)]}]})}
-
-
 def a_changed_recipe():
     """A pull request that changes nothing but the recipe is measured"""
     host, repo = scene.Host(), sample()
@@ -73,7 +60,7 @@ def the_anchor_keeps_its_recipe():
     """Main that lost by its recipe stays lost: the anchor is not rebuilt by the new one"""
     host, repo = scene.Host(), sample()
     anchor = repo.sha()
-    repo.commit({**recipe(O=SLOW), **stored(anchor)}, "lazy main")
+    repo.commit({**recipe(O=SLOW), **scene.stored(anchor)}, "lazy main")
     scene.branch(repo, "comment", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})
     result = host.check(repo, "comment")
     eq(result.brief(), (0, "held"), "another comment")
@@ -90,7 +77,7 @@ def an_anchor_that_moved():
     """Where today's anchor is far from its stored samples, comment, summary and status say so first"""
     s = scene.github("right")
     anchor = s.state()["refs"]["refs/heads/main"]
-    s.on("commit", branch="main", message="baseline", files=stored(
+    s.on("commit", branch="main", message="baseline", files=scene.stored(
         anchor, {"compiler": "gcc 1.0"}, ns=10.0))
     s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % lib.TOKEN),
                "+main:refs/remotes/origin/main")
@@ -121,7 +108,7 @@ def anchors_without_a_recipe():
             ("an old file with other words", conf(more="[ancient]\n    key = 1\n"), {}, None)):
         repo = sample({"ci/ratchet.conf": before})
         anchor = repo.sha()
-        repo.commit({**recipe(O=SLOW), **stored(anchor, facts)}, "main")
+        repo.commit({**recipe(O=SLOW), **scene.stored(anchor, facts)}, "main")
         scene.branch(repo, "refactored", "refactored")
         result = scene.Host().check(repo, "refactored")
         ok(result.code in (0, 2), what + ": judged", result.text)
@@ -139,7 +126,7 @@ def a_recipe_that_builds_no_more():
     """An old recipe that no longer builds: base's is tried and said; if neither does, unclear"""
     repo = sample(recipe(command="cc-of-1999 -O2 -o kernels/attention.so kernels/attention.c"))
     anchor = repo.sha()
-    repo.commit({**recipe(), **stored(anchor)}, "today's compiler")
+    repo.commit({**recipe(), **scene.stored(anchor)}, "today's compiler")
     scene.branch(repo, "refactored", "refactored")
     host = scene.Host()
     result = host.check(repo, "refactored")
@@ -147,7 +134,7 @@ def a_recipe_that_builds_no_more():
     has(result.file("report.md"), "no longer builds by its own recipe", "and the report says so")
     repo = sample({"kernels/attention.c": scene.kernel("broken")})
     anchor = repo.sha()
-    repo.commit({**scene.tree(), **stored(anchor)}, "mended")
+    repo.commit({**scene.tree(), **scene.stored(anchor)}, "mended")
     scene.branch(repo, "slow", "slow")
     result = host.check(repo, "slow")
     eq(result.brief(), (2, "unclear"), "nothing is claimed against an anchor that cannot run")

@@ -20,9 +20,10 @@ struct driver {
     unsigned replicates;
 };
 
-static void say(void *context, const char *line)
+static void say(void *context, bool replicate, const char *line)
 {
     (void)context;
+    (void)replicate;
     fprintf(stderr, "# %s\n", line);
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "measure/machine.h"
+#include "measure/device/witness.h"
 #include "tests/tap.h"
 
 #include <dlfcn.h>
@@ -116,7 +116,7 @@ static void test_find(void)
     play("minor 0\n");
     write_text("record", "name 0 NVIDIA H200\ngpus 0 1\n");
     refused("nvidia-h200", NULL, "NVML: read a GPU: Not Supported");
-    OK(gpu_is_slug("nvidia-l4") && !gpu_is_slug("cpu") && !gpu_is_slug("nvidia"));
+    OK(device_is_gpu("nvidia-l4") && !device_is_gpu("cpu") && !device_is_gpu("nvidia"));
 }
 
 static const char *fact(const struct environment *environment, const char *name)
@@ -179,27 +179,27 @@ static void test_strangers(void)
     play("");
     struct gpu gpu = find();
     pid_t child = idle_child();
-    EQ_INT(gpu_strangers(&gpu, true), 0);
+    EQ_INT(gpu_other_processes(&gpu, true), 0);
     playf("compute 0 %d %d\n", getpid(), child);
-    EQ_INT(gpu_strangers(&gpu, true), 0);
+    EQ_INT(gpu_other_processes(&gpu, true), 0);
     playf("compute 0 %d 1\n", child);
-    EQ_INT(gpu_strangers(&gpu, true), 1);
+    EQ_INT(gpu_other_processes(&gpu, true), 1);
     playf("compute 0 %d 1\ngraphics 0 1\n", child);
-    EQ_INT(gpu_strangers(&gpu, true), 1); /* once, whichever lists it is in */
+    EQ_INT(gpu_other_processes(&gpu, true), 1); /* once, whichever lists it is in */
     playf("graphics 0 1 %d\n", getppid());
-    EQ_INT(gpu_strangers(&gpu, true), getppid() == 1 ? 1 : 2);
+    EQ_INT(gpu_other_processes(&gpu, true), getppid() == 1 ? 1 : 2);
     end_child(child);
 
     tap_case("names of another pid namespace");
     play("compute 0 4194999\n"); /* above what Linux gives by default */
-    EQ_INT(gpu_strangers(&gpu, true), 0); /* that is our harness */
-    EQ_INT(gpu_strangers(&gpu, false), 1);
+    EQ_INT(gpu_other_processes(&gpu, true), 0); /* that is our harness */
+    EQ_INT(gpu_other_processes(&gpu, false), 1);
     play("compute 0 4194999 4194998\n");
-    EQ_INT(gpu_strangers(&gpu, true), 1);
+    EQ_INT(gpu_other_processes(&gpu, true), 1);
     play("compute 0 0 0\n"); /* nobody's names at all: one entry, ours */
-    EQ_INT(gpu_strangers(&gpu, true), 0);
+    EQ_INT(gpu_other_processes(&gpu, true), 0);
     playf("compute 0 4194999 %d\n", getpid());
-    EQ_INT(gpu_strangers(&gpu, true), 1); /* ours is there under its name */
+    EQ_INT(gpu_other_processes(&gpu, true), 1); /* ours is there under its name */
 
     tap_case("more than fit");
     char many[4096] = "compute 0";
@@ -207,7 +207,7 @@ static void test_strangers(void)
         snprintf(many + strlen(many), sizeof many - strlen(many), " %d", 5000000 + i);
     snprintf(many + strlen(many), sizeof many - strlen(many), "\n");
     play(many);
-    OK(gpu_strangers(&gpu, true) > 0);
+    OK(gpu_other_processes(&gpu, true) > 0);
 }
 
 static void test_taken(void)
@@ -216,14 +216,14 @@ static void test_taken(void)
     tap_case("taken before we come");
     play("");
     struct gpu gpu = find();
-    OK(!gpu_is_taken(&gpu, text, sizeof text));
+    OK(!gpu_is_in_use(&gpu, text, sizeof text));
     play("compute 0 1\n");
-    OK(gpu_is_taken(&gpu, text, sizeof text));
+    OK(gpu_is_in_use(&gpu, text, sizeof text));
     EQ_STR(text, "1 other process is on the GPU");
     play("used 0 22675456\n"); /* what a context that nobody made yet leaves behind */
-    OK(!gpu_is_taken(&gpu, text, sizeof text));
+    OK(!gpu_is_in_use(&gpu, text, sizeof text));
     play("used 0 1059913728\n");
-    OK(gpu_is_taken(&gpu, text, sizeof text));
+    OK(gpu_is_in_use(&gpu, text, sizeof text));
     EQ_STR(text, "1010 MiB of the GPU's memory are in use, by nobody seen from here");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Main's own last verdict in the state folder: kept and found again, and never half believed. */
-#include "pipeline_main.h"
+#include "pipeline/main_verdict.h"
 
 #include "judge/verdict.h"
 #include "tests/tap.h"

@@ -113,7 +113,7 @@ static struct run run_sandbox(enum sandbox_kind kind, const char *const *argv,
     struct sandbox_bind binds[] = {{inside, "/inside", 0}, {source, "/src", 1}};
     const char *const env[] = {"RATCHET_DEVICE=cpu", "EMPTY=", NULL};
     struct sandbox sandbox = {.kind = kind,
-                              .device = "cpu",
+                              .device = &device_kind_cpu,
                               .binds = binds,
                               .bind_count = kind == SANDBOX_BUILD ? 1 : 2,
                               .argv = argv,
@@ -437,7 +437,7 @@ static void test_cuda(void)
     const char *const argv[] = {"/inside", "find", NULL};
     struct sandbox_bind bind = {inside, "/inside", 0};
     struct sandbox sandbox = {.kind = SANDBOX_BENCH,
-                              .device = "nvidia-h200",
+                              .device = &device_kind_nvidia,
                               .argv = argv,
                               .binds = &bind,
                               .bind_count = 1,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns what is remembered of main's own verdicts: the file, since when a loss is there, and how
  * a check that measured nothing quotes it. Judges nothing. */
-#include "pipeline_main.h"
+#include "pipeline/main_verdict.h"
+
+#include "pipeline/paths.h"
+#include "pipeline/rules.h"
 
 #include "base/json.h"
 #include "base/name.h"
@@ -150,14 +153,14 @@ int main_verdict_find(const struct host *host, const char *repository, const cha
     return 0;
 }
 
-bool pipeline_load_main(struct pipeline *pipeline, struct main_verdict *out)
+bool main_verdict_load(struct measurement *measurement, struct main_verdict *out)
 {
     struct err problem = {0};
     bool found = false;
-    if (main_verdict_find(pipeline->host, pipeline->repository->name, pipeline->job.device,
-                          out, &found, &problem) == 0)
+    if (main_verdict_find(measurement->host, measurement->repository->name,
+                          measurement->job.device, out, &found, &problem) == 0)
         return found;
-    pipeline_say(pipeline, "main's last verdict is not known: %s", problem.text);
+    measurement_say(measurement, "main's last verdict is not known: %s", problem.text);
     return false;
 }
 
@@ -209,52 +212,53 @@ static void find_losses(const struct main_verdict *before, struct main_verdict *
     }
 }
 
-static void note_losses(struct pipeline *pipeline, const struct main_verdict *now)
+static void note_losses(struct measurement *measurement, const struct main_verdict *now)
 {
     for (size_t i = 0; i < now->loss_count; i++) {
         const struct main_loss *loss = &now->losses[i];
         const struct config_verdict *row = find_row(&now->comparison, loss->config);
         if (row != NULL && is_lost(row) && strcmp(loss->since, now->commit) != 0)
-            pipeline_note(pipeline, "%s: lost since %.*s", loss->config, SHORT_SHA,
-                          loss->since);
+            measurement_note(measurement, "%s: lost since %.*s", loss->config, SHORT_SHA,
+                             loss->since);
     }
 }
 
-void pipeline_keep_main(struct pipeline *pipeline)
+void main_verdict_after(struct measurement *measurement)
 {
-    const struct comparison *comparison = &pipeline->comparison;
+    const struct comparison *comparison = &measurement->comparison;
     struct err problem = {0};
     MAIN_VERDICT_AUTO before = {0};
     struct main_verdict now = {.comparison = *comparison}; /* borrowed */
-    if (pipeline->repository == NULL || !name_is_sha(pipeline->job.head) ||
+    if (measurement->repository == NULL || !name_is_sha(measurement->job.head) ||
         (comparison->verdict == VERDICT_UNMEASURED &&
          (comparison->fault == FAULT_HOST || comparison->fault == FAULT_US)))
         return;
-    memcpy(now.commit, pipeline->job.head, sizeof now.commit);
-    if (!pipeline_load_main(pipeline, &before))
+    memcpy(now.commit, measurement->job.head, sizeof now.commit);
+    if (!main_verdict_load(measurement, &before))
         before = (struct main_verdict){0};
     find_losses(&before, &now);
-    note_losses(pipeline, &now);
-    if (main_verdict_keep(pipeline->host, pipeline->repository->name, &now, &problem) != 0)
-        pipeline_say(pipeline, "main's verdict is not kept: %s", problem.text);
+    note_losses(measurement, &now);
+    if (main_verdict_keep(measurement->host, measurement->repository->name, &now, &problem) !=
+        0)
+        measurement_say(measurement, "main's verdict is not kept: %s", problem.text);
 }
 
 /* ---- quoting ---- */
 
 /* Has the base of this check the kernel that the verdict is of? */
-static bool same_kernel(struct pipeline *pipeline, const char *commit)
+static bool same_kernel(struct measurement *measurement, const char *commit)
 {
     struct err problem = {0};
     struct kernel_source source;
-    const struct kernel_source *base = &pipeline->config.source;
+    const struct kernel_source *base = &measurement->config.source;
     char first[256];
     bool same = false;
-    if (strcmp(commit, pipeline->job.base) == 0)
+    if (strcmp(commit, measurement->job.base) == 0)
         return true;
-    return pipeline_read_source(pipeline, commit, &source, &problem) == 0 &&
+    return rules_read_source(measurement, commit, &source, &problem) == 0 &&
            kernel_source_equal(&source, base) &&
-           pipeline_same_kernel(pipeline, base, commit, pipeline->job.base, &same, first,
-                                &problem) == 0 &&
+           paths_same(measurement, base, commit, measurement->job.base, &same, first,
+                      &problem) == 0 &&
            same;
 }
 
@@ -267,27 +271,29 @@ static bool stands_for_base(const struct comparison *check, const char *config)
     return row != NULL && row->clause == CLAUSE_IDENTICAL_CODE && row->against == AGAINST_BASE;
 }
 
-static void quote_loss(struct pipeline *pipeline, const struct config_verdict *row,
+static void quote_loss(struct measurement *measurement, const struct config_verdict *row,
                        const char *commit)
 {
     char percent[FIGURE_BYTES], times[32] = "";
     if (row->change.known && row->change.change >= 1)
         snprintf(times, sizeof times, "%.1f times ", 1 + row->change.change);
-    pipeline_note(pipeline,
-                  "Main already lost %son `%s` (%s against its anchor, measured at %.*s): not "
-                  "this pull request's.",
-                  times, row->config.name,
-                  row->change.known ? figure_percent(percent, row->change.change) : "slower",
-                  SHORT_SHA, commit);
+    measurement_note(
+        measurement,
+        "Main already lost %son `%s` (%s against its anchor, measured at %.*s): not "
+        "this pull request's.",
+        times, row->config.name,
+        row->change.known ? figure_percent(percent, row->change.change) : "slower", SHORT_SHA,
+        commit);
 }
 
-static void quote_unmeasured(struct pipeline *pipeline, const struct config_verdict *row,
+static void quote_unmeasured(struct measurement *measurement, const struct config_verdict *row,
                              const char *commit)
 {
-    pipeline_note(pipeline,
-                  "Main's own last verdict on `%s` is unmeasured (at %.*s): %.200s. Not this "
-                  "pull request's.",
-                  row->config.name, SHORT_SHA, commit, row->reason);
+    measurement_note(
+        measurement,
+        "Main's own last verdict on `%s` is unmeasured (at %.*s): %.200s. Not this "
+        "pull request's.",
+        row->config.name, SHORT_SHA, commit, row->reason);
 }
 
 /* The worst that was not quoted yet: losses by their change, then what is unmeasured. */
@@ -309,15 +315,16 @@ static const struct config_verdict *next_bad(const struct comparison *check,
     return worst;
 }
 
-static void quote(struct pipeline *pipeline, const struct main_verdict *main)
+static void quote(struct measurement *measurement, const struct main_verdict *main)
 {
     bool quoted[MODEL_CONFIGS_MAX] = {false};
     size_t more = 0;
-    const struct comparison *check = &pipeline->comparison;
+    const struct comparison *check = &measurement->comparison;
     if (main->comparison.count == 0 && main->comparison.verdict == VERDICT_UNMEASURED &&
         (check->count == 0 || check->clause == CLAUSE_IDENTICAL_CODE))
-        pipeline_note(pipeline, "Main's own last verdict is unmeasured (at %.*s): %.300s.",
-                      SHORT_SHA, main->commit, main->comparison.reason);
+        measurement_note(measurement,
+                         "Main's own last verdict is unmeasured (at %.*s): %.300s.", SHORT_SHA,
+                         main->commit, main->comparison.reason);
     for (size_t i = 0; i < MODEL_CONFIGS_MAX; i++) {
         const struct config_verdict *row = next_bad(check, &main->comparison, quoted);
         if (row == NULL)
@@ -325,29 +332,29 @@ static void quote(struct pipeline *pipeline, const struct main_verdict *main)
         if (i >= QUOTED)
             more++;
         else if (is_lost(row))
-            quote_loss(pipeline, row, main->commit);
+            quote_loss(measurement, row, main->commit);
         else
-            quote_unmeasured(pipeline, row, main->commit);
+            quote_unmeasured(measurement, row, main->commit);
     }
     if (more > 0)
-        pipeline_note(pipeline, "Main lost or could not be measured on %zu configs more.",
-                      more);
+        measurement_note(measurement,
+                         "Main lost or could not be measured on %zu configs more.", more);
 }
 
-void pipeline_quote_main(struct pipeline *pipeline)
+void main_verdict_quote(struct measurement *measurement)
 {
     MAIN_VERDICT_AUTO kept = {0};
-    const struct comparison *check = &pipeline->comparison;
-    size_t before = pipeline->note_count;
-    if (!pipeline->has_config || (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0))
+    const struct comparison *check = &measurement->comparison;
+    size_t before = measurement->note_count;
+    if (!measurement->has_config || (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0))
         return;
-    if (pipeline->repository != NULL && pipeline_load_main(pipeline, &kept) &&
-        same_kernel(pipeline, kept.commit))
-        quote(pipeline, &kept);
+    if (measurement->repository != NULL && main_verdict_load(measurement, &kept) &&
+        same_kernel(measurement, kept.commit))
+        quote(measurement, &kept);
     else if (check->clause == CLAUSE_NOT_TOUCHED)
-        pipeline_note(pipeline,
-                      "No verdict on main's own kernel is kept here: whether it builds, "
-                      "is right and is as fast as its anchor was not looked at.");
-    for (size_t i = before; i < pipeline->note_count; i++)
-        pipeline_say(pipeline, "%s", pipeline->notes[i]);
+        measurement_note(measurement,
+                         "No verdict on main's own kernel is kept here: whether it builds, "
+                         "is right and is as fast as its anchor was not looked at.");
+    for (size_t i = before; i < measurement->note_count; i++)
+        measurement_say(measurement, "%s", measurement->notes[i]);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns which losses of main its baseline has forgotten: what main's own verdicts say, held
  * against what the baseline and ci/ratchet.conf of its tip still know. */
-#include "pipeline_main.h"
+#include "pipeline/main_verdict.h"
 
 #include <string.h>
 
@@ -21,25 +21,25 @@ static const struct config *find_config(const struct ratchet_config *config, con
     return NULL;
 }
 
-static struct baseline_config *find_row(struct pipeline *pipeline, const char *name)
+static struct baseline_config *find_row(struct measurement *measurement, const char *name)
 {
-    for (size_t i = 0; pipeline->has_baseline && i < pipeline->baseline.count; i++)
-        if (strcmp(pipeline->baseline.configs[i].config.name, name) == 0)
-            return &pipeline->baseline.configs[i];
+    for (size_t i = 0; measurement->has_baseline && i < measurement->baseline.count; i++)
+        if (strcmp(measurement->baseline.configs[i].config.name, name) == 0)
+            return &measurement->baseline.configs[i];
     return NULL;
 }
 
-void pipeline_find_forgotten(struct pipeline *pipeline, const struct promotion_accept *accept,
-                             struct forgotten *out)
+void forgotten_find(struct measurement *measurement, const struct promotion_accept *accept,
+                    struct forgotten *out)
 {
     struct main_verdict kept __attribute__((cleanup(main_verdict_free))) = {0};
     out->count = 0;
-    if (pipeline->repository == NULL || !pipeline_load_main(pipeline, &kept))
+    if (measurement->repository == NULL || !main_verdict_load(measurement, &kept))
         return;
     for (size_t i = 0; i < kept.loss_count; i++) {
         const char *name = kept.losses[i].config;
-        const struct config *config = find_config(&pipeline->config, name);
-        struct baseline_config *row = find_row(pipeline, name);
+        const struct config *config = find_config(&measurement->config, name);
+        struct baseline_config *row = find_row(measurement, name);
         bool remembered = row != NULL && config != NULL &&
                           problem_equal(&row->config.problem, &config->problem);
         if (remembered || (row == NULL && config == NULL))
@@ -49,9 +49,10 @@ void pipeline_find_forgotten(struct pipeline *pipeline, const struct promotion_a
             continue;
         if (row != NULL)
             row->retired = false;
-        pipeline_note(pipeline,
-                      "%s: main lost it at %.*s, and the baseline forgets that. It stays red "
-                      "until the loss is accepted by name.",
-                      name, SHORT_SHA, kept.losses[i].since);
+        measurement_note(
+            measurement,
+            "%s: main lost it at %.*s, and the baseline forgets that. It stays red "
+            "until the loss is accepted by name.",
+            name, SHORT_SHA, kept.losses[i].since);
     }
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promotion: main's own tip, measured in two runs some minutes apart, and one commit if
  * anything moves. Nothing a pull request measured is ever used here. */
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include "judge/compare.h"
 #include "judge/samples.h"
 #include "judge/verdict.h"
-#include "pipeline_main.h"
+#include "pipeline/main_verdict.h"
+#include "pipeline/paths.h"
+#include "pipeline/rules.h"
 #include "publish/promote.h"
 
 #include <stdio.h>
@@ -29,39 +31,40 @@ static void runs_free(struct runs *runs)
     comparison_free(&runs->first_verdict);
 }
 
-static int first_path(const struct pipeline *pipeline, char out[FILE_PATH_BYTES],
+static int first_path(const struct measurement *measurement, char out[FILE_PATH_BYTES],
                       struct err *err)
 {
-    return file_path(out, err, "%s/samples-1.json", pipeline->folder);
+    return file_path(out, err, "%s/samples-1.json", measurement->folder);
 }
 
 /* The first run, if it was kept and is of this very tip. */
-static bool load_first(struct pipeline *pipeline, struct samples *out, time_t *when)
+static bool load_first(struct measurement *measurement, struct samples *out, time_t *when)
 {
     char path[FILE_PATH_BYTES];
     struct err ignored;
     struct stat info;
     BUF_AUTO text;
-    buf_init(&text, pipeline->host->limits.samples_bytes);
-    if (first_path(pipeline, path, &ignored) != 0 || stat(path, &info) != 0 ||
+    buf_init(&text, measurement->host->limits.samples_bytes);
+    if (first_path(measurement, path, &ignored) != 0 || stat(path, &info) != 0 ||
         file_read(path, &text, &ignored) != 0 ||
-        samples_parse(text.data, text.len, path, &pipeline->host->limits, out, &ignored) != 0)
+        samples_parse(text.data, text.len, path, &measurement->host->limits, out, &ignored) !=
+            0)
         return false;
     *when = info.st_mtime;
     if (out->count > 0 &&
-        strcmp(out->configs[0].arms[ARM_HEAD].commit, pipeline->job.head) == 0)
+        strcmp(out->configs[0].arms[ARM_HEAD].commit, measurement->job.head) == 0)
         return true;
     samples_free(out);
     return false;
 }
 
-static int keep_first(struct pipeline *pipeline, struct err *err)
+static int keep_first(struct measurement *measurement, struct err *err)
 {
     char path[FILE_PATH_BYTES];
     BUF_AUTO text;
-    buf_init(&text, pipeline->host->limits.samples_bytes);
-    if (first_path(pipeline, path, err) != 0 ||
-        samples_format(&pipeline->samples, &text, err) != 0)
+    buf_init(&text, measurement->host->limits.samples_bytes);
+    if (first_path(measurement, path, err) != 0 ||
+        samples_format(&measurement->samples, &text, err) != 0)
         return -1;
     return file_write(path, text.data, text.len, 0644, err);
 }
@@ -71,13 +74,15 @@ static int keep_first(struct pipeline *pipeline, struct err *err)
 /* The merged pull request carries the label, put there by somebody who may write. */
 static bool accepted_by_label(struct pipeline *pipeline, char who[64])
 {
+    struct measurement *measurement = &pipeline->measurement;
     struct github_pull pull;
     struct err problem = {0};
-    if (pipeline->repository == NULL)
+    if (measurement->repository == NULL)
         return false;
-    if (github_pull_of_commit(&pipeline->github, pipeline->job.head, &pull, &problem) != 0) {
+    if (github_pull_of_commit(&pipeline->origin.github, measurement->job.head, &pull,
+                              &problem) != 0) {
         if (problem.class != ERR_NOT_FOUND)
-            pipeline_note(pipeline, "Labels could not be read: %s", problem.text);
+            measurement_note(measurement, "Labels could not be read: %s", problem.text);
         return false;
     }
     bool labeled = false, may_write = false;
@@ -85,16 +90,16 @@ static bool accepted_by_label(struct pipeline *pipeline, char who[64])
         labeled = labeled || strcmp(pull.labels[i], ACCEPT_LABEL) == 0;
     if (!labeled)
         return false;
-    if (github_who_labeled(&pipeline->github, pull.number, ACCEPT_LABEL, who, &may_write,
-                           &problem) != 0) {
-        pipeline_note(pipeline, "Who put the label %s on #%d could not be read: %s",
-                      ACCEPT_LABEL, pull.number, problem.text);
+    if (github_who_labeled(&pipeline->origin.github, pull.number, ACCEPT_LABEL, who,
+                           &may_write, &problem) != 0) {
+        measurement_note(measurement, "Who put the label %s on #%d could not be read: %s",
+                         ACCEPT_LABEL, pull.number, problem.text);
         return false;
     }
     if (!may_write)
-        pipeline_note(pipeline,
-                      "The label %s on #%d was put there by %s, who may not write here",
-                      ACCEPT_LABEL, pull.number, who);
+        measurement_note(measurement,
+                         "The label %s on #%d was put there by %s, who may not write here",
+                         ACCEPT_LABEL, pull.number, who);
     return may_write;
 }
 
@@ -104,7 +109,7 @@ static bool accepted_by_label(struct pipeline *pipeline, char who[64])
 static void find_accepted(struct pipeline *pipeline, const struct forgotten *forgotten,
                           struct promotion_accept *accept)
 {
-    const struct comparison *comparison = &pipeline->comparison;
+    const struct comparison *comparison = &pipeline->measurement.comparison;
     if (accept->count > 0 ||
         (comparison->verdict != VERDICT_REGRESSED && forgotten->count == 0) ||
         !accepted_by_label(pipeline, accept->who))
@@ -120,17 +125,18 @@ static void find_accepted(struct pipeline *pipeline, const struct forgotten *for
 
 /* ---- decide and push ---- */
 
-static bool could_move(const struct pipeline *pipeline, const struct promotion_accept *accept)
+static bool could_move(const struct measurement *measurement,
+                       const struct promotion_accept *accept)
 {
     if (accept->count > 0)
         return true;
-    for (size_t i = 0; pipeline->has_baseline && i < pipeline->baseline.count; i++)
-        if (pipeline->baseline.configs[i].retired)
+    for (size_t i = 0; measurement->has_baseline && i < measurement->baseline.count; i++)
+        if (measurement->baseline.configs[i].retired)
             return true;
-    for (size_t i = 0; i < pipeline->comparison.count; i++) {
-        const struct config_verdict *verdict = &pipeline->comparison.configs[i];
-        const struct baseline_config *entry = pipeline->has_baseline
-                                                  ? baseline_find(&pipeline->baseline,
+    for (size_t i = 0; i < measurement->comparison.count; i++) {
+        const struct config_verdict *verdict = &measurement->comparison.configs[i];
+        const struct baseline_config *entry = measurement->has_baseline
+                                                  ? baseline_find(&measurement->baseline,
                                                                   verdict->config.name)
                                                   : NULL;
         if (verdict->verdict == VERDICT_IMPROVED || entry == NULL ||
@@ -149,10 +155,10 @@ static void utc_now(char out[32])
 }
 
 /* "baselines: nvidia-l4: a improved, b new", and a line of reason for each config. */
-static void write_message(const struct pipeline *pipeline, const struct promotion_move *moves,
-                          size_t count, struct buf *out)
+static void write_message(const struct measurement *measurement,
+                          const struct promotion_move *moves, size_t count, struct buf *out)
 {
-    buf_addf(out, "baselines: %s:", pipeline->job.device);
+    buf_addf(out, "baselines: %s:", measurement->job.device);
     const char *comma = "";
     size_t shown = 0, moved = 0;
     for (size_t i = 0; i < count; i++) {
@@ -170,30 +176,30 @@ static void write_message(const struct pipeline *pipeline, const struct promotio
     buf_adds(out, "\n\n");
     for (size_t i = 0; i < count; i++)
         buf_addf(out, "%s: %s\n", moves[i].name, moves[i].reason);
-    buf_addf(out, "\nMeasured on %s.\n", pipeline->job.head);
+    buf_addf(out, "\nMeasured on %s.\n", measurement->job.head);
 }
 
-static void say_moves(struct pipeline *pipeline, const struct promotion_move *moves,
+static void say_moves(struct measurement *measurement, const struct promotion_move *moves,
                       size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        pipeline_note(pipeline, "%s: %s", moves[i].name, moves[i].reason);
+        measurement_note(measurement, "%s: %s", moves[i].name, moves[i].reason);
 }
 
-static void say_end(struct pipeline *pipeline, const struct promote_result *result)
+static void say_end(struct measurement *measurement, const struct promote_result *result)
 {
     char text[MODEL_TEXT_BYTES];
     if (result->end == PROMOTED)
         snprintf(text, sizeof text, "Baseline promoted: commit %s on %s.", result->commit,
-                 pipeline->job.base_ref);
+                 measurement->job.base_ref);
     else
         snprintf(
             text, sizeof text,
             "%.40s declined the push (%.200s): the promotion stands on branch %.80s%s%.100s.",
-            pipeline->job.base_ref, result->declined, result->branch,
+            measurement->job.base_ref, result->declined, result->branch,
             result->pull_url[0] != '\0' ? ", pull request " : "", result->pull_url);
-    pipeline_note(pipeline, "%s", text);
-    pipeline_say(pipeline, "%s", text);
+    measurement_note(measurement, "%s", text);
+    measurement_say(measurement, "%s", text);
 }
 
 /* What moved is settled: a config recorded for the first time had nothing to be compared
@@ -221,6 +227,7 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
                            const struct promotion_accept *accept, enum promote_end *end,
                            struct err *err)
 {
+    struct measurement *measurement = &pipeline->measurement;
     static struct promotion_move moves[MODEL_CONFIGS_MAX];
     size_t move_count = 0, moved = 0;
     char now[32], path[FILE_PATH_BYTES];
@@ -230,55 +237,55 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
         accepted[i] = accept->configs[i];
     for (size_t i = 0; i < runs->forgotten.count; i++)
         lost[i] = runs->forgotten.configs[i];
-    struct promotion_request request = {.old = pipeline->has_baseline ? &pipeline->baseline
-                                                                      : NULL,
-                                        .first = &runs->first,
-                                        .second = &pipeline->samples,
-                                        .first_verdict = &runs->first_verdict,
-                                        .second_verdict = &pipeline->comparison,
-                                        .accepted = accepted,
-                                        .accepted_count = accept->count,
-                                        .lost = lost,
-                                        .lost_count = runs->forgotten.count,
-                                        .who = accept->who,
-                                        .commit = pipeline->job.head,
-                                        .now = now};
+    struct promotion_request request = {
+        .old = measurement->has_baseline ? &measurement->baseline : NULL,
+        .first = &runs->first,
+        .second = &measurement->samples,
+        .first_verdict = &runs->first_verdict,
+        .second_verdict = &measurement->comparison,
+        .accepted = accepted,
+        .accepted_count = accept->count,
+        .lost = lost,
+        .lost_count = runs->forgotten.count,
+        .who = accept->who,
+        .commit = measurement->job.head,
+        .now = now};
     struct baseline next __attribute__((cleanup(baseline_free))) = {0};
     BUF_AUTO json;
     BUF_AUTO message;
-    buf_init(&json, pipeline->host->limits.baseline_bytes);
+    buf_init(&json, measurement->host->limits.baseline_bytes);
     buf_init(&message, 64 << 10);
     if (baseline_promote(&request, &next, moves, &move_count, &moved, err) != 0)
         return -1;
     *end = PROMOTED;
     if (moved == 0) {
-        say_moves(pipeline, moves, move_count);
+        say_moves(measurement, moves, move_count);
         return 0;
     }
     if (baseline_format(&next, &json, err) != 0 ||
-        file_path(path, err, "baselines/%s/baseline.json", pipeline->job.device) != 0)
+        file_path(path, err, "baselines/%s/baseline.json", measurement->job.device) != 0)
         return -1;
-    write_message(pipeline, moves, move_count, &message);
-    struct promote_request push = {.repo = pipeline->repo,
-                                   .remote = &pipeline->remote,
-                                   .github = pipeline->repository == NULL ? NULL
-                                                                          : &pipeline->github,
-                                   .branch = pipeline->job.base_ref,
-                                   .tip = pipeline->job.base,
-                                   .path = path,
-                                   .bytes = json.data,
-                                   .len = json.len,
-                                   .device = pipeline->job.device,
-                                   .message = message.data};
+    write_message(measurement, moves, move_count, &message);
+    struct promote_request push = {
+        .repo = measurement->repo,
+        .remote = &pipeline->origin.remote,
+        .github = measurement->repository == NULL ? NULL : &pipeline->origin.github,
+        .branch = measurement->job.base_ref,
+        .tip = measurement->job.base,
+        .path = path,
+        .bytes = json.data,
+        .len = json.len,
+        .device = measurement->job.device,
+        .message = message.data};
     struct promote_result result = {0};
     if (promote_push(&push, &result, err) != 0)
         return -1;
     *end = result.end;
     if (result.end == PROMOTE_RACE)
         return 0;
-    say_moves(pipeline, moves, move_count);
-    say_end(pipeline, &result);
-    settle_verdicts(&pipeline->comparison, moves, move_count);
+    say_moves(measurement, moves, move_count);
+    say_end(measurement, &result);
+    settle_verdicts(&measurement->comparison, moves, move_count);
     return 0;
 }
 
@@ -286,43 +293,47 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
  * measured is still main's kernel: decide again from the new tip. */
 static int follow_main(struct pipeline *pipeline, bool *same, struct err *err)
 {
+    struct measurement *measurement = &pipeline->measurement;
     const char *const conf[] = {CONFIG_PATH};
     char ref[JOB_REF_BYTES + 16], tip[GIT_SHA_BYTES], first[256];
-    snprintf(ref, sizeof ref, "refs/heads/%s", pipeline->job.base_ref);
+    snprintf(ref, sizeof ref, "refs/heads/%s", measurement->job.base_ref);
     bool differs;
-    if (git_fetch(pipeline->repo, &pipeline->remote, ref, tip, err) != 0 ||
-        pipeline_same_kernel(pipeline, &pipeline->config.source, pipeline->job.head, tip, same,
-                             first, err) != 0 ||
-        git_differs(pipeline->repo, pipeline->job.head, tip, conf, 1, &differs, NULL, err) !=
-            0)
+    if (git_fetch(measurement->repo, &pipeline->origin.remote, ref, tip, err) != 0 ||
+        paths_same(measurement, &measurement->config.source, measurement->job.head, tip, same,
+                   first, err) != 0 ||
+        git_differs(measurement->repo, measurement->job.head, tip, conf, 1, &differs, NULL,
+                    err) != 0)
         return -1;
     if (*same && differs)
         snprintf(first, sizeof first, CONFIG_PATH);
     *same = *same && !differs;
     if (!*same) {
-        pipeline_note(pipeline,
-                      "Main moved on to %.10s, which changes %s: its own push decides.", tip,
-                      first);
+        measurement_note(measurement,
+                         "Main moved on to %.10s, which changes %s: its own push decides.",
+                         tip, first);
         return 0;
     }
-    memcpy(pipeline->job.base, tip, sizeof pipeline->job.base);
-    return pipeline_read_rules(pipeline, tip, err);
+    memcpy(measurement->job.base, tip, sizeof measurement->job.base);
+    return rules_read(measurement, tip, err);
 }
 
 static int settle(struct pipeline *pipeline, struct runs *runs,
                   const struct promotion_accept *accept, struct err *err)
 {
-    const struct rule *rule = &pipeline->config.rule;
+    struct measurement *measurement = &pipeline->measurement;
+    const struct rule *rule = &measurement->config.rule;
     for (int race = 0; race < RACES_MAX; race++) {
-        const struct baseline *baseline = pipeline->has_baseline ? &pipeline->baseline : NULL;
-        pipeline_mark_retired(pipeline);
-        pipeline_find_forgotten(pipeline, accept, &runs->forgotten);
+        const struct baseline *baseline = measurement->has_baseline ? &measurement->baseline
+                                                                    : NULL;
+        rules_mark_retired(measurement);
+        forgotten_find(measurement, accept, &runs->forgotten);
         comparison_free(&runs->first_verdict);
-        comparison_free(&pipeline->comparison);
+        comparison_free(&measurement->comparison);
+        compare_log_free(&measurement->log);
         enum promote_end end;
         if (compare_samples(&runs->first, baseline, rule, &runs->first_verdict, err) != 0 ||
-            compare_samples(&pipeline->samples, baseline, rule, &pipeline->comparison, err) !=
-                0 ||
+            compare_logged(&measurement->samples, baseline, rule, &measurement->comparison,
+                           &measurement->log, err) != 0 ||
             decide_and_push(pipeline, runs, accept, &end, err) != 0)
             return -1;
         bool same = false;
@@ -337,47 +348,48 @@ static int settle(struct pipeline *pipeline, struct runs *runs,
                    RACES_MAX);
 }
 
-static unsigned seconds_left(const struct pipeline *pipeline, time_t since)
+static unsigned seconds_left(const struct measurement *measurement, time_t since)
 {
     double passed = difftime(time(NULL), since);
-    double gap = pipeline->config.promotion_gap_s;
+    double gap = measurement->config.promotion_gap_s;
     return passed >= gap ? 0 : (unsigned)(gap - (passed > 0 ? passed : 0)) + 1;
 }
 
 static int promote(struct pipeline *pipeline, const struct promotion_accept *given,
                    unsigned *wait_s, struct err *err)
 {
+    struct measurement *measurement = &pipeline->measurement;
     struct runs runs __attribute__((cleanup(runs_free))) = {0};
     struct promotion_accept accept = {0};
     time_t when;
     if (given != NULL)
         accept = *given;
-    const char *const tip[] = {pipeline->job.head};
+    const char *const tip[] = {measurement->job.head};
     size_t at;
-    if (pipeline_read_rules(pipeline, pipeline->job.head, err) != 0 ||
-        pipeline_check_paths(pipeline, &pipeline->config.source, tip, 1, &at, err) != 0)
+    if (rules_read(measurement, measurement->job.head, err) != 0 ||
+        paths_check(measurement, &measurement->config.source, tip, 1, &at, err) != 0)
         return -1;
-    pipeline_find_forgotten(pipeline, &accept, &runs.forgotten);
-    if (!load_first(pipeline, &runs.first, &when)) {
-        if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)
+    forgotten_find(measurement, &accept, &runs.forgotten);
+    if (!load_first(measurement, &runs.first, &when)) {
+        if (measurement_take(measurement, measurement->job.head, false, err) != 0)
             return -1;
         find_accepted(pipeline, &runs.forgotten, &accept);
-        if (pipeline->samples.count == 0 || !could_move(pipeline, &accept))
+        if (measurement->samples.count == 0 || !could_move(measurement, &accept))
             return 0; /* nothing measured, or nothing to move: one run tells */
-        if (keep_first(pipeline, err) != 0)
+        if (keep_first(measurement, err) != 0)
             return -1;
-        *wait_s = seconds_left(pipeline, time(NULL));
+        *wait_s = seconds_left(measurement, time(NULL));
         if (*wait_s > 0)
             return 0;
-        runs.first = pipeline->samples;
-        pipeline->samples = (struct samples){.device = runs.first.device};
-    } else if ((*wait_s = seconds_left(pipeline, when)) > 0) {
+        runs.first = measurement->samples;
+        measurement->samples = (struct samples){.device = runs.first.device};
+    } else if ((*wait_s = seconds_left(measurement, when)) > 0) {
         return 0;
     }
-    if (pipeline_measure(pipeline, pipeline->job.head, false, err) != 0)
+    if (measurement_take(measurement, measurement->job.head, false, err) != 0)
         return -1;
     find_accepted(pipeline, &runs.forgotten, &accept);
-    if (pipeline->samples.count == 0)
+    if (measurement->samples.count == 0)
         return 0; /* it could not be built: the verdict says so */
     return settle(pipeline, &runs, &accept, err);
 }
@@ -385,16 +397,17 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
 int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *accept,
                      unsigned *wait_s, struct err *err)
 {
+    struct measurement *measurement = &pipeline->measurement;
     struct err problem = {0};
     *wait_s = 0;
     if (promote(pipeline, accept, wait_s, &problem) != 0) {
         if (problem.class == ERR_NONE)
             return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
-        pipeline_unmeasured(pipeline, FAULT_BASE, pipeline->stage, &problem);
+        measurement_unmeasured(measurement, FAULT_BASE, measurement->stage, &problem);
     }
     if (*wait_s > 0)
-        pipeline_say(pipeline, "second run in %u s", *wait_s);
+        measurement_say(measurement, "second run in %u s", *wait_s);
     else
-        pipeline_keep_main(pipeline);
+        main_verdict_after(measurement);
     return 0;
 }

@@ -5,7 +5,7 @@
 #ifndef RATCHET_PIPELINE_MAIN_H
 #define RATCHET_PIPELINE_MAIN_H
 
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 struct main_loss {
     char config[MODEL_NAME_BYTES];
@@ -31,12 +31,12 @@ MUST_CHECK int main_verdict_find(const struct host *host, const char *repository
 
 /* The last one kept for the pipeline's repository and device. False where there is none, or none
  * that can be used, which is said. */
-bool pipeline_load_main(struct pipeline *pipeline, struct main_verdict *out);
+bool main_verdict_load(struct measurement *measurement, struct main_verdict *out);
 
 /* After a promotion: keep what it says of main's tip, and note since when main has a loss. What
  * the host could not measure says nothing about main: the verdict before that stays. Trouble
  * with the file is said, and is no reason to fail. */
-void pipeline_keep_main(struct pipeline *pipeline);
+void main_verdict_after(struct measurement *measurement);
 
 /* Losses of main that its baseline remembers no more: the config was dropped from
  * ci/ratchet.conf, its row taken out, or its name given to another problem. Taking away what
@@ -47,11 +47,11 @@ struct forgotten {
 };
 /* By main's kept verdict and the rules that were read last. `accept` may be NULL. Rows of dropped
  * configs whose loss nobody accepted are not retired; each is noted. */
-void pipeline_find_forgotten(struct pipeline *pipeline, const struct promotion_accept *accept,
-                             struct forgotten *out);
+void forgotten_find(struct measurement *measurement, const struct promotion_accept *accept,
+                    struct forgotten *out);
 
 /* After a check: where nothing was measured because base has the same kernel, note what main's
  * own last verdict says of it. */
-void pipeline_quote_main(struct pipeline *pipeline);
+void main_verdict_quote(struct measurement *measurement);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "intake/config.h"
 #include "measure/build.h"
-#include "pipeline.h"
+#include "pipeline/measurement.h"
 
 /* Facts of the environment, which a baseline keeps: how head was built. */
 #define ARMS_FACT_COMMAND "build"
@@ -37,18 +37,19 @@ struct arms {
 };
 
 /* NULL: out of memory, said in `err`. */
-struct arms *arms_new(const struct pipeline *pipeline, struct err *err);
+struct arms *arms_new(const struct measurement *measurement, struct err *err);
 void arms_free(struct arms **arms);
 
 /* Build head by its own commit's recipe, base by its own, and each anchor by its own, or as its
  * baseline records, or as base is built. 1: all there is to build is built; 0: the verdict
- * stands already, pipeline->comparison; -1: error. */
-MUST_CHECK int arms_build(struct pipeline *pipeline, struct arms *arms, const char *head,
+ * stands already, measurement->comparison; -1: error. */
+MUST_CHECK int arms_build(struct measurement *measurement, struct arms *arms, const char *head,
                           bool with_base, struct err *err);
 
 /* One commit by its own recipe, as `role` in messages. */
-MUST_CHECK int arms_build_one(struct pipeline *pipeline, struct arms *arms, const char *commit,
-                              const char *role, const struct library **out, struct err *err);
+MUST_CHECK int arms_build_one(struct measurement *measurement, struct arms *arms,
+                              const char *commit, const char *role, const struct library **out,
+                              struct err *err);
 
 /* The library that a config's head is compared with; NULL: its anchor cannot run. */
 const struct library *arms_anchor(const struct arms *arms, size_t config);

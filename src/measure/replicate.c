@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the steps from a config to its replicate, and the account of device memory. */
+#include "measure/replicate.h"
+
+#include "measure/cost.h"
+#include "measure/draw.h"
+#include "measure/turns.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { VERIFY_ROWS = 256 };
+
+/* Bytes of device memory, as the harness says them. */
+struct memory {
+    unsigned long long workspace[ARM_COUNT];
+    unsigned long long shared;           /* one set of inputs, and the outputs */
+    unsigned long long grown[ARM_COUNT]; /* that launches took besides (code, local memory) */
+};
+
+/* One config on its way. */
+struct run {
+    const struct stage *stage;
+    struct process_config *config;
+    struct memory memory;
+};
+
+/* One command about one arm (or none) and its one answer; trouble is noted. `when` goes behind the
+ * trouble's text. */
+static enum reply ask(struct run *run, enum arm arm, enum line_kind want, struct line *line,
+                      const char *when, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+static enum reply ask(struct run *run, enum arm arm, enum line_kind want, struct line *line,
+                      const char *when, const char *format, ...)
+{
+    struct session *session = run->stage->session;
+    char command[WIRE_LINE_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    enum reply reply = session_send(session, "%s", command);
+    if (reply == REPLY_OK)
+        reply = session_receive(session, want, arm, line);
+    if (reply != REPLY_OK)
+        trouble_note(run->config->trouble, run->config->arms, session, reply, arm, want, line,
+                     when);
+    return reply;
+}
+
+static enum reply configure(struct run *run)
+{
+    const struct process_config *config = run->config;
+    const struct problem *p = &config->bench->config.problem;
+    char slots[ARM_COUNT * 4 + 1];
+    size_t used = 0, needed = 0;
+    struct line line;
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        int slot = config->arms[arm]
+                       ? slots_find(run->stage->slots, config->bench, (enum arm)arm)
+                       : -1;
+        used += (size_t)snprintf(slots + used, sizeof slots - used, slot < 0 ? " -" : " %d",
+                                 slot);
+        if (slot >= 0 || arm < ARM_OTHER)
+            needed = used;
+    }
+    return ask(run, ARM_COUNT, LINE_CONFIGURED, &line, "",
+               "config %d %d %d %d %d %d %s %d%.*s", p->batch, p->heads, p->heads_kv, p->seq_q,
+               p->seq_k, p->head_dim, dtype_name(p->dtype), p->causal ? 1 : 0, (int)needed,
+               slots);
+}
+
+/* Do one thing with every arm in turn; a wrong arm does not keep the others from being
+ * looked at, a lost process does. True when all are fine. */
+static bool each_arm(struct run *run, const char *when,
+                     enum reply (*step)(struct run *run, enum arm arm, const char *when))
+{
+    for (int i = 0; i < ARM_COUNT; i++)
+        if (run->config->arms[slots_order[i]] && step(run, slots_order[i], when) == REPLY_LOST)
+            return false;
+    return !trouble_any(run->config->trouble);
+}
+
+static enum reply prepare(struct run *run, enum arm arm, const char *when)
+{
+    struct line line;
+    enum reply reply = ask(run, arm, LINE_PREPARED, &line, when, "prepare %s", arm_name(arm));
+    if (reply == REPLY_OK)
+        run->memory.workspace[arm] = line.numbers[0];
+    return reply;
+}
+
+static enum reply verify(struct run *run, enum arm arm, const char *when)
+{
+    struct line line;
+    uint64_t seeds[2];
+    if (draw_bits(&seeds[0], NULL) != 0)
+        return REPLY_LOST;
+    enum reply reply = ask(run, arm, LINE_RAN, &line, when, "forward %s %llu", arm_name(arm),
+                           (unsigned long long)seeds[0]);
+    if (reply != REPLY_OK)
+        return reply;
+    if (line.numbers[0] > run->memory.grown[arm])
+        run->memory.grown[arm] = line.numbers[0];
+    /* Drawn only now that the output stands. */
+    if (draw_bits(&seeds[1], NULL) != 0)
+        return REPLY_LOST;
+    return ask(run, arm, LINE_RIGHT, &line, when, "rows %s %llu %d", arm_name(arm),
+               (unsigned long long)seeds[1], VERIFY_ROWS);
+}
+
+/* ---- memory ---- */
+
+/* A config that would take most of the device's memory is not tried: where it fails, others
+ * on the same device could fail with it. */
+static bool fits(struct run *run, unsigned long long rotation)
+{
+    static const double share = 0.85;
+    const struct problem *problem = &run->config->bench->config.problem;
+    double free_bytes = (double)run->stage->free_bytes;
+    double workspace = 0.0;
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        workspace = fmax(workspace, (double)run->memory.workspace[arm]);
+    double set = cost_input_bytes(problem);
+    double sets = rotation == 0 ? 1.0 : fmax(2.0, ceil((double)rotation / set));
+    double need = sets * set + cost_output_bytes(problem) + workspace;
+    if (run->stage->free_bytes == 0 || need <= share * free_bytes)
+        return true;
+    char text[160];
+    snprintf(text, sizeof text,
+             "needs %.2f GiB of device memory, and 85%% of the free %.2f GiB is %.2f GiB",
+             need / (1 << 30), free_bytes / (1 << 30), share * free_bytes / (1 << 30));
+    trouble_set(&run->config->trouble[ARM_COUNT], TROUBLE_HOST, false, "", text);
+    return false;
+}
+
+static bool allocate(struct run *run)
+{
+    struct line line;
+    unsigned long long rotation = run->stage->kind->rotation(&run->stage->use);
+    if (!fits(run, rotation) ||
+        ask(run, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu", rotation) != REPLY_OK)
+        return false;
+    double outputs = cost_output_bytes(&run->config->bench->config.problem);
+    run->memory.shared = line.numbers[1] + (unsigned long long)outputs;
+    return true;
+}
+
+static void tell_peaks(const struct run *run)
+{
+    const struct memory *memory = &run->memory;
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        if (run->config->arms[arm])
+            run->config->peak_bytes[arm] = memory->shared + memory->workspace[arm] +
+                                           memory->grown[arm];
+}
+
+/* ---- timing ---- */
+
+/* How the turns ended, where they did not go through. 0: it is written down. */
+static int note_end(struct run *run, const struct turns_end *end)
+{
+    struct process_config *config = run->config;
+    enum arm arm = end->arm < ARM_COUNT     ? end->arm
+                   : config->arms[ARM_HEAD] ? ARM_HEAD
+                                            : ARM_COUNT;
+    if (end->implausible)
+        trouble_set(&config->trouble[arm], TROUBLE_IMPLAUSIBLE, false, "", end->text);
+    else if (end->reply != REPLY_OK)
+        trouble_note(config->trouble, config->arms, run->stage->session, end->reply, end->arm,
+                     LINE_SAMPLE, &end->line, " while it was timed");
+    else
+        return -1;
+    return 0;
+}
+
+static int take_replicate(const struct run *run, const struct turns *given,
+                          struct replicate *replicate, struct turns_end *end, struct err *err)
+{
+    struct series taken[TURNS_ENTRIES_MAX] = {{0}};
+    struct turns turns = *given;
+    turns.audits = true;
+    for (int i = 0; i < ARM_COUNT; i++)
+        if (run->config->arms[slots_order[i]])
+            turns.entries[turns.count++].arm = slots_order[i];
+    struct turns_marks marks = {0};
+    int rc = turns_take(&turns, taken, &marks, end, err);
+    replicate->marks |= marks.all;
+    memcpy(replicate->provoked, marks.of, sizeof marks.of);
+    for (size_t i = 0; i < turns.count; i++)
+        replicate->arms[turns.entries[i].arm] = taken[i];
+    return rc;
+}
+
+static int time_arms(struct run *run, struct replicate *replicate, struct err *err)
+{
+    const struct stage *stage = run->stage;
+    struct process_config *config = run->config;
+    enum arm first = ARM_HEAD;
+    for (int i = ARM_COUNT - 1; i >= 0; i--)
+        if (config->arms[slots_order[i]])
+            first = slots_order[i];
+    struct line line;
+    uint64_t seed;
+    if (draw_bits(&seed, err) != 0)
+        return -1;
+    if (ask(run, ARM_COUNT, LINE_FILLED, &line, "", "fill %llu", (unsigned long long)seed) !=
+            REPLY_OK ||
+        ask(run, first, LINE_CALIBRATED, &line, " while it was calibrated",
+            "calibrate %s %.0f", arm_name(first), stage->request->target_ns) != REPLY_OK)
+        return 0;
+    const struct turns turns = {
+        .session = stage->session,
+        .request = stage->request,
+        .kind = stage->kind,
+        .launches = line.numbers[0] > 0 ? line.numbers[0] : 1,
+        .floor_ns = stage->kind->floor_ns(&stage->use, &config->bench->config.problem),
+    };
+    struct turns_end end;
+    int rc = stage->experiment != NULL
+                 ? experiment_take(stage->experiment, &turns, &config->slowed, &end, err)
+                 : take_replicate(run, &turns, replicate, &end, err);
+    return rc == 0 ? 0 : note_end(run, &end);
+}
+
+/* ---- all of it ---- */
+
+static int check_and_time(struct run *run, struct err *err)
+{
+    struct process_config *config = run->config;
+    struct replicate replicate = {0};
+    int rc = 0;
+    if (each_arm(run, "", prepare) && allocate(run) && each_arm(run, "", verify)) {
+        rc = time_arms(run, &replicate, err);
+        if (rc == 0 && !trouble_any(config->trouble) &&
+            each_arm(run, " (after timing)", verify)) {
+            config->replicate = replicate;
+            config->done = true;
+            replicate = (struct replicate){0};
+            tell_peaks(run);
+        }
+    }
+    replicate_free(&replicate);
+    return rc;
+}
+
+int replicate_run(const struct stage *stage, struct process_config *config, struct err *err)
+{
+    struct run run = {.stage = stage, .config = config};
+    struct line line;
+    config->started = true;
+    if (configure(&run) != REPLY_OK)
+        return 0;
+    int rc = check_and_time(&run, err);
+    if (rc == 0 && session_loss(stage->session) == LOSS_NONE &&
+        ask(&run, ARM_COUNT, LINE_RELEASED, &line, "", "release") != REPLY_OK &&
+        config->done) {
+        replicate_free(&config->replicate);
+        config->done = false;
+    }
+    return rc;
+}

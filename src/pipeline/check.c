@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the order of a check, from pinned commits to a comparison. What each step does stands in its
+ * own file. */
+#include "pipeline/pipeline.h"
+
+#include "judge/verdict.h"
+#include "pipeline/main_verdict.h"
+#include "pipeline/paths.h"
+#include "pipeline/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* How head is built, where that is not how base is. */
+static void note_recipe(struct measurement *measurement, const struct kernel_source *merge)
+{
+    const struct kernel_source *base = &measurement->config.source;
+    struct kernel_source same_recipe = *merge;
+    same_recipe.recipe = base->recipe;
+    if (!kernel_source_equal(base, &same_recipe))
+        measurement_note(
+            measurement,
+            "This pull request changes [kernel] path: each build sees the files under "
+            "its own commit's paths.");
+    if (strcmp(base->recipe.command, merge->recipe.command) != 0 ||
+        strcmp(base->recipe.output, merge->recipe.output) != 0)
+        measurement_note(
+            measurement,
+            "This pull request changes how the kernel is built: head is built by its "
+            "own recipe, `%.180s`; base by its own, `%.180s`.",
+            merge->recipe.command, base->recipe.command);
+}
+
+/* A build sees what lies under its commit's paths, and its recipe: where base and merge agree in
+ * both, they build the same. */
+static int kernel_touched(struct measurement *measurement, const struct kernel_source *merge,
+                          bool *touched, struct err *err)
+{
+    const struct kernel_source *base = &measurement->config.source;
+    char first[256];
+    bool same = false;
+    if (paths_same(measurement, base, measurement->job.base, measurement->job.merge, &same,
+                   first, err) != 0)
+        return -1;
+    *touched = !same;
+    if (*touched)
+        measurement_say(measurement, "kernel touched: `%s`", first);
+    if (kernel_source_equal(base, merge))
+        return 0;
+    *touched = true;
+    measurement_say(measurement, "kernel touched: [kernel] or [build \"%s\"] of " CONFIG_PATH,
+                    measurement->job.device);
+    note_recipe(measurement, merge);
+    return 0;
+}
+
+/* The PR's own copies of what decides about it are not honoured; say so. */
+static int note_ignored_edits(struct measurement *measurement, struct err *err)
+{
+    const char *const paths[] = {CONFIG_PATH, "baselines"};
+    char first[256];
+    bool differs;
+    if (git_differs(measurement->repo, measurement->job.base, measurement->job.merge, paths, 2,
+                    &differs, first, err) != 0)
+        return -1;
+    if (differs)
+        measurement_note(
+            measurement,
+            "This pull request edits %s. A check takes rule, [bench], configs and "
+            "baseline from the base commit: what it changes there counts once it is "
+            "merged.",
+            first);
+    /* Whoever breaks ci/ratchet.conf hears of it before it is main's. */
+    struct err problem = {0};
+    if (differs && rules_try(measurement, measurement->job.merge, &problem) != 0)
+        measurement_note(measurement,
+                         "As this pull request leaves it, " CONFIG_PATH
+                         " cannot be used: %.300s. "
+                         "Once merged, nothing could be judged.",
+                         problem.text);
+    return 0;
+}
+
+/* What the merge says of its own kernel, and whether both lists of paths can be used. 1: they can;
+ * 0: the verdict stands; -1: error. */
+static int read_merge(struct measurement *measurement, struct kernel_source *source,
+                      struct err *err)
+{
+    const char *const commits[] = {measurement->job.base, measurement->job.merge};
+    size_t at = 0;
+    struct err problem = {0};
+    enum clause clause = CLAUSE_BAD_PATH;
+    enum fault fault = FAULT_PR;
+    if (rules_read_source(measurement, measurement->job.merge, source, &problem) != 0)
+        clause = CLAUSE_BAD_RECIPE;
+    else if (paths_check(measurement, &measurement->config.source, commits, 2, &at,
+                         &problem) != 0)
+        fault = at == 1 ? FAULT_PR : FAULT_BASE;
+    else if (paths_check(measurement, source, commits, 2, &at, &problem) == 0)
+        return 1;
+    if (problem.class != ERR_INPUT) {
+        *err = problem;
+        return -1;
+    }
+    measurement_unmeasured(measurement, fault, clause, &problem);
+    return 0;
+}
+
+static int check(struct measurement *measurement, struct err *err)
+{
+    bool touched;
+    struct kernel_source source;
+    if (rules_read(measurement, measurement->job.base, err) != 0 ||
+        note_ignored_edits(measurement, err) != 0)
+        return -1;
+    int read = read_merge(measurement, &source, err);
+    if (read <= 0)
+        return read;
+    if (kernel_touched(measurement, &source, &touched, err) != 0)
+        return -1;
+    if (touched)
+        return measurement_take(measurement, measurement->job.merge, true, err);
+    verdict_whole(&measurement->comparison, &measurement->samples.device, VERDICT_HELD,
+                  FAULT_NONE, CLAUSE_NOT_TOUCHED, "kernel not touched");
+    return 0;
+}
+
+int pipeline_check(struct pipeline *pipeline, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    struct err problem = {0};
+    if (check(measurement, &problem) != 0) {
+        if (problem.class == ERR_NONE)
+            return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
+        measurement_unmeasured(measurement, FAULT_BASE, measurement->stage, &problem);
+    }
+    main_verdict_quote(measurement);
+    measurement_tell(measurement, PROGRESS_VERDICT, "%s: %s",
+                     verdict_name(measurement->comparison.verdict),
+                     measurement->comparison.reason);
+    return 0;
+}

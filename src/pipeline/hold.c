@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the device while it is measured on: its lock, which all of this host take in turn, and its
+ * clocks, where the host wants them locked. */
+#include "pipeline/hold.h"
+
+#include "measure/device/device.h"
+
+#include <glob.h>
+#include <stdio.h>
+
+int hold_lock_path(const struct host *host, const char *device, const struct gpu *gpu,
+                   char out[FILE_PATH_BYTES], struct err *err)
+{
+    return device_lock_path(host->lock_dir, device, gpu, out, err);
+}
+
+/* In this order: nobody else may measure while clocks are still being unlocked. */
+void hold_end(struct hold *hold)
+{
+    struct err err;
+    if (gpu_clocks_unlock(&hold->clocks, &err) != 0)
+        measurement_say(hold->measurement, "the clocks stay locked for now: %s", err.text);
+    file_close(&hold->lock);
+}
+
+static int lock_device(struct measurement *measurement, const struct gpu *gpu, int *lock,
+                       struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    if (hold_lock_path(measurement->host, measurement->job.device, gpu, path, err) != 0)
+        return -1;
+    if (file_lock(path, false, lock, err) == 0)
+        return 0;
+    if (err->class != ERR_CONFLICT)
+        return -1;
+    measurement_tell(measurement, PROGRESS_WAITING, "waiting for the device: %s", err->text);
+    return file_lock(path, true, lock, err);
+}
+
+/* A lock that the host wants and does not get is a fact of the environment, no failure: what
+ * is measured with free clocks is sound all the same. */
+static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
+                         struct hold *hold, struct err *err)
+{
+    const char *folder = measurement->host->lock_dir;
+    unsigned mhz = measurement->device->clock_lock_mhz;
+    char policy[MODEL_TEXT_BYTES] = "as found";
+    struct err why;
+    bool undone = false;
+    if (gpu_clocks_undo(gpu, folder, &undone, &why) != 0)
+        snprintf(policy, sizeof policy, "locked by a run that was killed: %.400s", why.text);
+    else if (mhz > 0 &&
+             gpu_clocks_lock(gpu, mhz, folder, hold->lock, &hold->clocks, &why) == 0)
+        snprintf(policy, sizeof policy, "locked at %u MHz", mhz);
+    else if (mhz > 0)
+        snprintf(policy, sizeof policy, "as found; %u MHz were refused: %.400s", mhz,
+                 why.text);
+    if (undone)
+        measurement_say(measurement, "unlocked the clocks that a killed run had left locked");
+    if (environment_set(&measurement->samples.environment, "clock_policy", policy) != 0)
+        return err_set(err, ERR_HOST, "out of memory for the environment");
+    return 0;
+}
+
+int hold_device(struct measurement *measurement, const struct gpu *gpu, struct hold *hold,
+                struct err *err)
+{
+    if (lock_device(measurement, gpu, &hold->lock, err) != 0)
+        return -1;
+    return gpu == NULL ? 0 : settle_clocks(measurement, gpu, hold, err);
+}
+
+/* The lock is tried, not waited for: whoever has it undoes it. */
+static int undo_one(const struct host *host, const struct host_device *device, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    bool undone;
+    struct gpu gpu;
+    FD_AUTO lock = -1;
+    if (device_find_gpu(device->slug, device->gpu, &gpu, err) != 0 ||
+        hold_lock_path(host, device->slug, &gpu, path, err) != 0)
+        return -1;
+    if (file_lock(path, false, &lock, err) != 0)
+        return err->class == ERR_CONFLICT ? 0 : -1;
+    return gpu_clocks_undo(&gpu, host->lock_dir, &undone, err);
+}
+
+int hold_undo_clocks(const struct host *host, struct err *err)
+{
+    char pattern[FILE_PATH_BYTES];
+    glob_t found;
+    if (file_path(pattern, err, "%s/ratchet-gpu-*.clocks", host->lock_dir) != 0)
+        return -1;
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return 0;
+    globfree(&found);
+    for (size_t i = 0; i < host->device_count; i++)
+        if (device_is_gpu(host->devices[i].slug) &&
+            undo_one(host, &host->devices[i], err) != 0)
+            return err_wrap(err, "device %s", host->devices[i].slug);
+    return 0;
+}

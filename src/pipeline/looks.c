@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From libraries to a comparison: the device held, and replicates until the judge has seen
+ * enough. */
+#include "pipeline/measurement.h"
+
+#include "base/proc.h"
+#include "judge/compare.h"
+#include "judge/verdict.h"
+#include "measure/bench.h"
+#include "measure/build.h"
+#include "measure/device/device.h"
+#include "pipeline/arms.h"
+#include "pipeline/hold.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- bench ---- */
+
+static void set_arm(struct bench_config *bench, enum arm arm, const struct library *library)
+{
+    if (library == NULL)
+        return;
+    bench->library[arm] = library->result.library;
+    bench->info[arm].present = true;
+    snprintf(bench->info[arm].commit, sizeof bench->info[arm].commit, "%s", library->commit);
+    snprintf(bench->info[arm].code, sizeof bench->info[arm].code, "%s", library->result.code);
+}
+
+/* Where base runs the anchor's own machine code, a base arm would measure the anchor a third
+ * time: the change against the anchor is the PR's own contribution then. */
+static void set_arms(const struct measurement *measurement, const struct arms *arms,
+                     struct bench_config *benches)
+{
+    for (size_t i = 0; i < measurement->config.config_count; i++) {
+        benches[i].config = measurement->config.configs[i];
+        set_arm(&benches[i], ARM_HEAD, arms->head);
+        set_arm(&benches[i], ARM_ANCHOR, arms_anchor(arms, i));
+        if (!arms_same_code(arms->base, arms_anchor(arms, i)))
+            set_arm(&benches[i], ARM_BASE, arms->base);
+    }
+}
+
+/* What is known before anything runs: identical machine code, and anchors that are gone. */
+static void set_known(struct samples *samples, const struct arms *arms,
+                      const struct bench_config *benches)
+{
+    for (size_t i = 0; i < samples->count; i++) {
+        struct config_samples *config = &samples->configs[i];
+        memcpy(config->arms, benches[i].info, sizeof config->arms);
+        config->arms[ARM_CONTROL] = config->arms[ARM_ANCHOR];
+        const struct anchor *anchor = arms->of_config[i];
+        if (arms_same_code(arms->head, arms_anchor(arms, i))) {
+            config->identical = true;
+            config->identical_to = ARM_ANCHOR;
+        } else if (arms_same_code(arms->head, arms->base)) {
+            config->identical = true;
+            config->identical_to = ARM_BASE;
+        }
+        if (anchor != NULL && anchor->library == NULL) {
+            config->anchor_failed = true;
+            config->anchor_unbuilt = anchor->unbuilt;
+            memcpy(config->anchor_failure, anchor->failure, MODEL_TEXT_BYTES);
+        }
+    }
+}
+
+/* Marked replicates are taken again, up to as many again as were planned. */
+static size_t attempts_max(const struct measurement *measurement)
+{
+    const struct rule *rule = &measurement->config.rule;
+    size_t planned = rule->looks[rule->look_count - 1];
+    size_t limit = measurement->host->limits.replicates;
+    return 2 * planned < limit ? 2 * planned : limit;
+}
+
+static bool choose(const struct measurement *measurement, size_t target, const bool *open,
+                   bool *want)
+{
+    bool any = false;
+    for (size_t i = 0; i < measurement->samples.count; i++) {
+        const struct config_samples *config = &measurement->samples.configs[i];
+        want[i] = open[i] && !config->identical && config->fault == FAULT_NONE &&
+                  config_samples_unmarked(config) < target &&
+                  config->attempts < attempts_max(measurement);
+        any = any || want[i];
+    }
+    return any;
+}
+
+static int compare(struct measurement *measurement, struct err *err)
+{
+    comparison_free(&measurement->comparison);
+    compare_log_free(&measurement->log);
+    return compare_logged(
+        &measurement->samples, measurement->has_baseline ? &measurement->baseline : NULL,
+        &measurement->config.rule, &measurement->comparison, &measurement->log, err);
+}
+
+/* Look, and go on with the configs that more replicates could settle. */
+static int look_until_settled(struct measurement *measurement,
+                              const struct bench_request *request, struct err *err)
+{
+    const struct rule *rule = &measurement->config.rule;
+    bool open[MODEL_CONFIGS_MAX], want[MODEL_CONFIGS_MAX];
+    memset(open, true, sizeof open);
+    for (unsigned look = 0; look < rule->look_count; look++) {
+        bool taken = false;
+        while (choose(measurement, rule->looks[look], open, want)) {
+            if (bench_replicate(request, want, &measurement->samples, err) != 0)
+                return -1;
+            taken = true;
+        }
+        if (compare(measurement, err) != 0)
+            return -1;
+        bool any = false;
+        for (size_t i = 0; i < measurement->samples.count; i++) { /* rows of more may follow */
+            open[i] = measurement->comparison.configs[i].wants_more;
+            any = any || open[i];
+        }
+        if (rule->look_count > 1 && taken)
+            measurement_tell(measurement, PROGRESS_LOOK, "after %u replicates: %s",
+                             rule->looks[look], measurement->comparison.reason);
+        if (!any)
+            break;
+    }
+    return 0;
+}
+
+static void bench_says(void *context, bool replicate, const char *line)
+{
+    measurement_tell(context, replicate ? PROGRESS_REPLICATE : PROGRESS_LINE, "%s", line);
+}
+
+/* How the libraries were made: the compilers, and head's own recipe. */
+static int add_build_facts(struct measurement *measurement, const struct kernel_source *source,
+                           struct err *err)
+{
+    struct environment *environment = &measurement->samples.environment;
+    char toolchain[BUILD_TOOLCHAIN_BYTES];
+    if (build_toolchain(measurement->device->slug, toolchain, sizeof toolchain, err) != 0)
+        return -1;
+    if (environment_set(environment, "compiler", toolchain) != 0 ||
+        environment_set(environment, ARMS_FACT_COMMAND, source->recipe.command) != 0 ||
+        environment_set(environment, ARMS_FACT_OUTPUT, source->recipe.output) != 0)
+        return err_set(err, ERR_HOST, "out of memory for the environment");
+    return 0;
+}
+
+/* What every measurement of this job begins with, the environment's facts included. `built`:
+ * head, NULL where the libraries are `ready` ones that were not built here. */
+static int begin(struct measurement *measurement, const struct bench_config *benches,
+                 const struct library *built, const struct measurement_libraries *ready,
+                 struct gpu *gpu, struct gpu_watch *watch, struct bench_request *out,
+                 struct err *err)
+{
+    const struct host_device *device = measurement->device;
+    const struct bench_settings *settings = &measurement->config.bench;
+    bool is_gpu = device_is_gpu(device->slug);
+    if (is_gpu && device_find_gpu(device->slug, device->gpu, gpu, err) != 0)
+        return -1;
+    *out = (struct bench_request){.device = device->slug,
+                                  .gpu = is_gpu ? gpu : NULL,
+                                  .watch = watch,
+                                  .threads = device->threads,
+                                  .cpus = device->cpu_count > 0 ? device->cpus : NULL,
+                                  .cpu_count = device->cpu_count,
+                                  .samples = settings->samples,
+                                  .warmup = settings->warmup,
+                                  .target_ns = settings->target_ns,
+                                  .warm_inputs = settings->warm_inputs,
+                                  .configs = benches,
+                                  .config_count = measurement->config.config_count,
+                                  .harness = measurement->host->harness,
+                                  .work = measurement->work,
+                                  .head_is_main = measurement->job.kind == JOB_PROMOTE,
+                                  .sandboxed = true,
+                                  .uid = measurement->host->sandbox_uid,
+                                  .gid = measurement->host->sandbox_gid,
+                                  .limits = &measurement->host->limits,
+                                  .progress = bench_says,
+                                  .context = measurement};
+    if (ready != NULL) {
+        out->others = ready->others;
+        out->peers = true;
+        out->expose = ready->expose;
+        out->expose_count = ready->expose_count;
+    }
+    samples_free(&measurement->samples);
+    if (bench_begin(out, &measurement->samples, err) != 0)
+        return -1;
+    return built == NULL ? 0 : add_build_facts(measurement, &built->source, err);
+}
+
+/* Take all the replicates that it needs, with the device held. */
+static int take(struct measurement *measurement, const struct bench_request *request,
+                struct err *err)
+{
+    HOLD_AUTO hold = {measurement, .lock = -1};
+    if (hold_device(measurement, request->gpu, &hold, err) != 0)
+        return -1;
+    uint64_t start = proc_now_ns();
+    int result = look_until_settled(measurement, request, err);
+    if (result == 0 && request->gpu != NULL)
+        result = gpu_watch_facts(request->watch, &measurement->samples.environment, err);
+    measurement->bench_s += (double)(proc_now_ns() - start) / 1e9;
+    return result;
+}
+
+static int bench(struct measurement *measurement, const struct arms *arms,
+                 struct bench_config *benches, struct err *err)
+{
+    struct gpu gpu;
+    struct gpu_watch watch = {0};
+    struct bench_request request;
+    if (begin(measurement, benches, arms->head, NULL, &gpu, &watch, &request, err) != 0)
+        return -1;
+    set_known(&measurement->samples, arms, benches);
+    return take(measurement, &request, err);
+}
+
+int measurement_sweep(struct measurement *measurement,
+                      const struct measurement_libraries *libraries, struct err *err)
+{
+    struct gpu gpu;
+    struct gpu_watch watch = {0};
+    struct bench_request request;
+    if (begin(measurement, libraries->configs, NULL, libraries, &gpu, &watch, &request, err) !=
+        0)
+        return -1;
+    return take(measurement, &request, err);
+}
+
+static void note_missing_baseline(struct measurement *measurement, bool with_base)
+{
+    if (!with_base)
+        return;
+    if (!measurement->has_baseline)
+        measurement_note(
+            measurement,
+            "No baseline for %s yet: compared with the base commit. The first merge "
+            "to main records it.",
+            measurement->job.device);
+}
+
+int measurement_take(struct measurement *measurement, const char *head, bool with_base,
+                     struct err *err)
+{
+    struct arms *arms __attribute__((cleanup(arms_free))) = arms_new(measurement, err);
+    struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
+    if (arms == NULL)
+        return -1;
+    note_missing_baseline(measurement, with_base);
+    int built = arms_build(measurement, arms, head, with_base, err);
+    if (built <= 0)
+        return built;
+    set_arms(measurement, arms, benches);
+    return bench(measurement, arms, benches, err);
+}
+
+int measurement_lend(struct measurement *measurement, const char *commit,
+                     const struct measurement_lab *lab, struct err *err)
+{
+    struct arms *arms __attribute__((cleanup(arms_free))) = arms_new(measurement, err);
+    struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
+    struct bench_request request;
+    struct gpu_watch watch = {0};
+    struct gpu gpu;
+    if (arms == NULL ||
+        arms_build_one(measurement, arms, commit, "kernel", &arms->head, err) != 0)
+        return -1;
+    if (!arms->head->result.built)
+        return err_set(err, ERR_INPUT, "%.10s: %.480s", commit, arms->head->result.failure);
+    for (size_t i = 0; i < measurement->config.config_count; i++) {
+        benches[i].config = measurement->config.configs[i];
+        for (int arm = 0; arm < ARM_OTHER; arm++)
+            set_arm(&benches[i], (enum arm)arm, arms->head);
+    }
+    if (begin(measurement, benches, arms->head, NULL, &gpu, &watch, &request, err) != 0)
+        return -1;
+    for (size_t i = 0; i < measurement->samples.count; i++)
+        if (measurement->samples.configs[i].fault != FAULT_NONE)
+            return err_set(err, ERR_INPUT, "%s: %.480s", benches[i].config.name,
+                           measurement->samples.configs[i].failure);
+    HOLD_AUTO hold = {measurement, .lock = -1};
+    if (hold_device(measurement, request.gpu, &hold, err) != 0)
+        return -1;
+    return lab->use(lab->context, &request, err);
+}

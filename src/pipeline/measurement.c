@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what a measurement holds, says and notes, and what an error means for its verdict. */
+#include "pipeline/measurement.h"
+
+#include "judge/verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void measurement_init(struct measurement *measurement, const struct host *host,
+                      progress_function *progress, void *context)
+{
+    /* A capped log has some lines more: what was run, and how much was left out. */
+    enum { LOG_MARGIN_BYTES = 64 << 10 };
+    *measurement = (struct measurement){
+        .host = host, .progress = progress, .context = context};
+    buf_init(&measurement->build_log, host->limits.log_bytes + LOG_MARGIN_BYTES);
+}
+
+int measurement_set_device(struct measurement *measurement, const char *device,
+                           struct err *err)
+{
+    struct device *samples = &measurement->samples.device;
+    measurement->device = host_find_device(measurement->host, device);
+    if (measurement->device == NULL)
+        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host", device);
+    memcpy(measurement->job.device, measurement->device->slug, sizeof measurement->job.device);
+    memcpy(samples->slug, measurement->device->slug, sizeof samples->slug);
+    return 0;
+}
+
+void measurement_free(struct measurement *measurement)
+{
+    git_close(&measurement->repo);
+    checkout_submodules_free(&measurement->submodules);
+    baseline_free(&measurement->baseline);
+    samples_free(&measurement->samples);
+    comparison_free(&measurement->comparison);
+    compare_log_free(&measurement->log);
+    buf_free(&measurement->build_log);
+}
+
+static void tell(struct measurement *measurement, enum progress_kind kind, const char *text)
+{
+    const struct progress_event event = {kind, text};
+    if (measurement->progress != NULL)
+        measurement->progress(measurement->context, &event);
+}
+
+void measurement_say(struct measurement *measurement, const char *format, ...)
+{
+    char line[MODEL_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    tell(measurement, PROGRESS_LINE, line);
+}
+
+void measurement_tell(struct measurement *measurement, enum progress_kind kind,
+                      const char *format, ...)
+{
+    char line[MODEL_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    tell(measurement, kind, line);
+}
+
+void measurement_note(struct measurement *measurement, const char *format, ...)
+{
+    char note[MODEL_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(note, sizeof note, format, args);
+    va_end(args);
+    for (size_t i = 0; i < measurement->note_count; i++)
+        if (strcmp(measurement->notes[i], note) == 0)
+            return; /* a promotion measures twice */
+    if (measurement->note_count < MEASUREMENT_NOTES_MAX)
+        memcpy(measurement->notes[measurement->note_count++], note, sizeof note);
+}
+
+static enum fault fault_of(enum err_class class, enum fault input)
+{
+    switch (class) {
+    case ERR_CONFLICT:
+        return FAULT_PR;
+    case ERR_INPUT:
+        return input;
+    case ERR_INTERNAL:
+        return FAULT_US;
+    default:
+        return FAULT_HOST;
+    }
+}
+
+static enum clause clause_of(enum err_class class, enum clause input)
+{
+    switch (class) {
+    case ERR_CONFLICT:
+        return CLAUSE_CONFLICT;
+    case ERR_INPUT:
+        return input;
+    case ERR_NOT_FOUND: /* at GitHub: the pull request, or its commit */
+        return input == CLAUSE_NOT_PINNED ? input : CLAUSE_HOST_FAILED;
+    case ERR_INTERNAL:
+        return CLAUSE_INTERNAL;
+    default:
+        return CLAUSE_HOST_FAILED;
+    }
+}
+
+void measurement_unmeasured(struct measurement *measurement, enum fault input,
+                            enum clause clause, const struct err *problem)
+{
+    comparison_free(&measurement->comparison);
+    compare_log_free(&measurement->log);
+    verdict_whole(&measurement->comparison, &measurement->samples.device, VERDICT_UNMEASURED,
+                  fault_of(problem->class, input), clause_of(problem->class, clause),
+                  problem->text);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the opening of a pipeline: the host's words on repository and device, the token, the bare
+ * cache of the repository. */
+#include "pipeline/pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int open_cache(struct measurement *measurement, const char *name, struct err *err)
+{
+    const char *state = measurement->host->state;
+    char key[FILE_KEY_BYTES], path[FILE_PATH_BYTES];
+    file_key(name, key);
+    if (file_path(path, err, "%s/repos", state) != 0 || file_mkdirs(path, 0700, err) != 0 ||
+        file_path(path, err, "%s/repos/%s.git", state, key) != 0)
+        return -1;
+    return git_open(path, &measurement->repo, err);
+}
+
+/* Where submodules may be fetched from; their caches lie beside the repository's own. */
+static int allow_submodules(struct measurement *measurement, struct err *err)
+{
+    const struct host_repository *repository = measurement->repository;
+    struct checkout_submodules *submodules = &measurement->submodules;
+    for (size_t i = 0; i < repository->submodule_count; i++)
+        submodules->addresses[submodules->address_count++] = (struct checkout_address){
+            repository->submodules[i].path, repository->submodules[i].git};
+    return file_path(submodules->folder, err, "%s/repos", measurement->host->state);
+}
+_Static_assert((int)HOST_SUBMODULES_MAX <= (int)CHECKOUT_SUBMODULES_MAX,
+               "room for every address");
+
+static void set_remote(struct origin *origin, const struct limits *limits, const char *url)
+{
+    origin->remote = (struct git_remote_spec){
+        .url = url,
+        .token = origin->token[0] == '\0' ? NULL : origin->token,
+        .timeout_ms = (unsigned)limits->fetch_ms,
+        .max_bytes = limits->fetch_bytes,
+    };
+}
+
+static int open_github(struct pipeline *pipeline, const char *token, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    struct origin *origin = &pipeline->origin;
+    struct job *job = &measurement->job;
+    const struct limits *limits = &measurement->host->limits;
+    const struct host_repository *repository = host_find_repository(measurement->host,
+                                                                    job->repository);
+    if (repository == NULL)
+        return err_set(err, ERR_INPUT, "repository `%s` is not allowed on this host",
+                       job->repository);
+    measurement->repository = repository;
+    memcpy(job->repository, repository->name, sizeof job->repository);
+    if (repository->host_token) {
+        if (host_read_token(repository, origin->token, err) != 0)
+            return -1;
+    } else if (token != NULL) {
+        snprintf(origin->token, sizeof origin->token, "%s", token);
+    }
+    set_remote(origin, limits, repository->git);
+    origin->github = (struct github){.api = repository->api,
+                                     .token = origin->token,
+                                     .repository = repository->name,
+                                     .author = repository->author,
+                                     .limits = limits};
+    return allow_submodules(measurement, err) == 0
+               ? open_cache(measurement, repository->name, err)
+               : -1;
+}
+
+int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *request,
+                  struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    *pipeline = (struct pipeline){0};
+    measurement_init(measurement, request->host, request->progress, request->context);
+    measurement->job = *request->job;
+    if (file_path(measurement->folder, err, "%s", request->folder) != 0 ||
+        file_path(measurement->work, err, "%s", request->work) != 0 ||
+        measurement_set_device(measurement, request->job->device, err) != 0)
+        return -1;
+    if (request->local == NULL)
+        return open_github(pipeline, request->token, err);
+    set_remote(&pipeline->origin, &request->host->limits, request->local);
+    return open_cache(measurement, request->local, err);
+}
+
+void pipeline_close(struct pipeline *pipeline)
+{
+    measurement_free(&pipeline->measurement);
+    explicit_bzero(pipeline->origin.token, sizeof pipeline->origin.token);
+}

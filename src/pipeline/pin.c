@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns which commits a job is about, and that everything which measuring them needs is here: after
+ * this nothing is fetched until the verdict is published. */
+#include "pipeline/pipeline.h"
+
+#include "pipeline/paths.h"
+#include "pipeline/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Whose pull request is it, and may its code run here? */
+static int ask_github(struct pipeline *pipeline, struct err *err)
+{
+    struct job *job = &pipeline->measurement.job;
+    struct github_pull pull;
+    if (github_get_pull(&pipeline->origin.github, job->pr, &pull, err) != 0)
+        return -1;
+    if (!pull.open)
+        return err_set(err, ERR_INPUT, "pull request #%d is not open", job->pr);
+    if (strcmp(pull.base_repository, job->repository) != 0)
+        return err_set(err, ERR_INPUT, "pull request #%d goes to `%s`, not to `%s`", job->pr,
+                       pull.base_repository, job->repository);
+    memcpy(job->head, pull.head, sizeof job->head);
+    memcpy(job->base_ref, pull.base_ref, sizeof job->base_ref);
+    if (strcmp(pull.head_repository, job->repository) != 0)
+        return err_set(
+            err, ERR_INPUT,
+            "pull request #%d comes from the fork `%s`: code of forks is not run on "
+            "this host",
+            job->pr, pull.head_repository[0] == '\0' ? "(deleted)" : pull.head_repository);
+    return 0;
+}
+
+static int pin_branch(struct pipeline *pipeline, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    struct job *job = &measurement->job;
+    char ref[JOB_REF_BYTES + 16];
+    snprintf(ref, sizeof ref, "refs/heads/%s", job->base_ref);
+    char tip[GIT_SHA_BYTES];
+    if (git_fetch(measurement->repo, &pipeline->origin.remote, ref, tip, err) != 0)
+        return -1;
+    memcpy(job->head, tip, sizeof job->head);
+    memcpy(job->base, tip, sizeof job->base);
+    memcpy(job->merge, tip, sizeof job->merge);
+    return 0;
+}
+
+/* Bring base and head here. A merge is made again from them: the same two commits give the
+ * same one. */
+static int need_commits(struct pipeline *pipeline, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    const char *const commits[] = {measurement->job.base, measurement->job.head};
+    for (size_t i = 0; i < 2; i++)
+        if (checkout_need(measurement->repo, &pipeline->origin.remote, commits[i], err) != 0)
+            return -1;
+    return 0;
+}
+
+static int pin(struct pipeline *pipeline, struct err *err)
+{
+    static const struct git_remote_spec here = {.url = NULL};
+    struct measurement *measurement = &pipeline->measurement;
+    struct job *job = &measurement->job;
+    if (job->kind == JOB_PROMOTE)
+        return pin_branch(pipeline, err);
+    if (job->merge[0] != '\0')
+        return need_commits(pipeline, err);
+    if (job->pr > 0 && ask_github(pipeline, err) != 0)
+        return -1;
+    if (job->pr == 0 && need_commits(pipeline, err) != 0)
+        return -1;
+    if (checkout_pin(measurement->repo, job->pr == 0 ? &here : &pipeline->origin.remote, job,
+                     err) != 0)
+        return -1;
+    measurement_say(measurement, "head %.*s into base %.*s: measuring %.*s", SHORT_SHA,
+                    job->head, SHORT_SHA, job->base, SHORT_SHA, job->merge);
+    return 0;
+}
+
+/* ---- what measuring will need ---- */
+
+/* The commits that a baseline records, each once. */
+static size_t list_anchors(const struct baseline *baseline,
+                           const char *commits[MODEL_CONFIGS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < baseline->count && count < MODEL_CONFIGS_MAX; i++) {
+        size_t j = 0;
+        while (j < count && strcmp(commits[j], baseline->configs[i].commit) != 0)
+            j++;
+        if (j == count)
+            commits[count++] = baseline->configs[i].commit;
+    }
+    return count;
+}
+
+/* The anchors of base's baseline. One that cannot be had is remembered: what that means is for
+ * whoever measures. */
+static void need_anchors(struct pipeline *pipeline)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    const char *commits[MODEL_CONFIGS_MAX];
+    size_t count = list_anchors(&measurement->baseline, commits);
+    measurement->gone_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct unfetched *gone = &measurement->gone[measurement->gone_count];
+        if (checkout_need(measurement->repo, &pipeline->origin.remote, commits[i],
+                          &gone->why) == 0)
+            continue;
+        memcpy(gone->commit, commits[i], sizeof gone->commit);
+        measurement->gone_count++;
+    }
+}
+
+/* The submodules under the paths of a source in one commit. Their trouble is remembered, too. */
+static void need_submodules(struct measurement *measurement, const char *commit,
+                            const struct kernel_source *source)
+{
+    const char *paths[MODEL_PATHS_MAX];
+    struct err remembered;
+    for (size_t i = paths_of(source, paths); i > 0; i--)
+        if (checkout_submodules(&measurement->submodules, measurement->repo, commit,
+                                &paths[i - 1], 1, &measurement->host->limits,
+                                &remembered) != 0)
+            continue;
+}
+
+/* Each commit is built with its own paths, and looked at with base's and the merge's. */
+static void need_all_submodules(struct measurement *measurement)
+{
+    const struct job *job = &measurement->job;
+    struct err ignored;
+    struct kernel_source merge, own;
+    bool has_merge = rules_read_source(measurement, job->merge, &merge, &ignored) == 0;
+    if (measurement->submodules.address_count == 0)
+        return;
+    const char *commits[MODEL_CONFIGS_MAX + 2] = {job->base, job->merge};
+    size_t count = 2 + list_anchors(&measurement->baseline, commits + 2);
+    for (size_t i = 0; i < count; i++) {
+        need_submodules(measurement, commits[i], &measurement->config.source);
+        if (has_merge)
+            need_submodules(measurement, commits[i], &merge);
+        if (rules_read_source(measurement, commits[i], &own, &ignored) == 0)
+            need_submodules(measurement, commits[i], &own);
+    }
+}
+
+int pipeline_pin(struct pipeline *pipeline, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    struct err ignored; /* whoever measures reads them again, and says what is wrong */
+    measurement->submodules.offline = false;
+    if (pin(pipeline, err) != 0)
+        return -1;
+    if (rules_read(measurement, measurement->job.base, &ignored) == 0) {
+        need_anchors(pipeline);
+        need_all_submodules(measurement);
+    }
+    measurement->submodules.offline = true;
+    return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way of a job from its repository's name to a comment, in order. The only place that knows all
+ * rooms: what one room made is handed to the next here, in the structures of model.h.
+ *
+ *     pin       which commits, asked of GitHub and of git; fetches everything  (network, token)
+ *     check     config → baseline → touched? → build → bench → judge
+ *     promote   the same on main's tip, twice; then what moves                 (the push: both)
+ *     publish   comment and status, through the outbox                         (network, token)
+ *
+ * Measuring is given a struct measurement, which has neither. `ratchet check` goes this way in one
+ * process; ratchetd in a child for each step of a job. */
+#ifndef RATCHET_PIPELINE_H
+#define RATCHET_PIPELINE_H
+
+#include "pipeline/measurement.h"
+#include "publish/github.h"
+#include "publish/outbox.h"
+
+struct pipeline_request {
+    const struct host *host;
+    const struct job *job; /* copied */
+    const char *local;     /* path of a local repository: no GitHub; else NULL; not copied */
+    const char *token;     /* NULL: none */
+    const char *folder;    /* existing folder for what stays: samples, verdict, report, log */
+    const char *work;      /* existing empty folder for what goes; see sandbox_uid */
+    progress_function *progress; /* may be NULL */
+    void *context;
+};
+
+/* Where the repository is, and what opens it. For pin, the push of a promotion, and publish. */
+struct origin {
+    char token[256];
+    struct git_remote_spec remote;
+    struct github github;
+};
+
+struct pipeline {
+    struct measurement measurement;
+    struct origin origin;
+};
+
+/* Finds the repository and device in the host's configuration and opens the bare cache of
+ * the repository. A repository that is not configured is ERR_INPUT. */
+MUST_CHECK int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *request,
+                             struct err *err);
+void pipeline_close(struct pipeline *pipeline);
+
+/* Fill in the job's commits, and fetch them, the anchors of base's baseline and the submodules that
+ * builds will see. A fork, a closed pull request or one of another repository is ERR_INPUT, a merge
+ * conflict ERR_CONFLICT; an anchor or submodule that cannot be fetched is no error here: what
+ * measures needs it or not. For a job that is pinned already this only makes sure that all is
+ * here. */
+MUST_CHECK int pipeline_pin(struct pipeline *pipeline, struct err *err);
+
+/* From pinned commits to a comparison. Whatever goes wrong becomes an unmeasured verdict that says
+ * whose fault it is; an error is returned for defects of ours only. */
+MUST_CHECK int pipeline_check(struct pipeline *pipeline, struct err *err);
+
+/* Promotion of main's tip. The two runs lie `gap` apart: when the second is not due yet, the
+ * first is kept in the folder, *wait_s says how long, and the call is to be made again. */
+struct promotion_accept {
+    char configs[MODEL_CONFIGS_MAX][MODEL_NAME_BYTES];
+    size_t count;
+    char who[64];
+};
+MUST_CHECK int pipeline_promote(struct pipeline *pipeline,
+                                const struct promotion_accept *accept, unsigned *wait_s,
+                                struct err *err);
+
+/* Write the files of result_files.h into the measurement's folder. */
+MUST_CHECK int results_write(struct measurement *measurement, struct err *err);
+
+/* Set the status of a check, ratchet/<device> on the PR's head, at once and without the outbox:
+ * that it is on its way ("pending"), or that it was cancelled ("error"). */
+MUST_CHECK int pipeline_announce(struct pipeline *pipeline, const char *state,
+                                 const char *text, struct err *err);
+
+/* Put comment and status into the outbox and send them. Trouble with GitHub is in `result`. */
+MUST_CHECK int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
+                                struct outbox_result *result, struct err *err);
+
+#endif

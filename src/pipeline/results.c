@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the files that stay of a measurement. */
+#include "pipeline/pipeline.h"
+
+#include "judge/explain.h"
+#include "judge/samples.h"
+#include "judge/verdict.h"
+#include "publish/report.h"
+#include "result_files.h"
+
+#include <stdio.h>
+
+static int report_text(struct measurement *measurement, struct buf *out, struct err *err)
+{
+    char timing[128];
+    snprintf(timing, sizeof timing, "build %.1f s (%u of %u from the cache), bench %.1f s",
+             measurement->build_s, measurement->cached, measurement->builds,
+             measurement->bench_s);
+    const char *notes[MEASUREMENT_NOTES_MAX];
+    for (size_t i = 0; i < measurement->note_count; i++)
+        notes[i] = measurement->notes[i];
+    struct report report = {
+        .job = &measurement->job,
+        .comparison = &measurement->comparison,
+        .samples = measurement->samples.count > 0 ? &measurement->samples : NULL,
+        .baseline = measurement->has_baseline ? &measurement->baseline : NULL,
+        .rule = measurement->has_config ? &measurement->config.rule : NULL,
+        .calibration = measurement->has_calibration ? &measurement->calibration : NULL,
+        .calibration_problem = measurement->calibration_problem[0] != '\0'
+                                   ? measurement->calibration_problem
+                                   : NULL,
+        .log = measurement->build_log.len > 0 ? measurement->build_log.data : NULL,
+        .log_len = measurement->build_log.len,
+        .notes = notes,
+        .note_count = measurement->note_count,
+        .timing = measurement->builds > 0 ? timing : NULL,
+    };
+    return report_markdown(&report, out, err);
+}
+
+static int write_in_folder(struct measurement *measurement, const char *name,
+                           const struct buf *text, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    if (file_path(path, err, "%s/%s", measurement->folder, name) != 0)
+        return -1;
+    return file_write(path, text->data, text->len, 0644, err);
+}
+
+/* What the verdict rests on, number by number: as `ratchet compare --explain` would say. */
+static int write_explanation(struct measurement *measurement, struct err *err)
+{
+    BUF_AUTO text;
+    buf_init(&text, measurement->host->limits.samples_bytes);
+    explain_text(&measurement->samples, &measurement->config.rule, &measurement->comparison,
+                 &measurement->log, &text);
+    return write_in_folder(measurement, RESULT_EXPLAIN, &text, err);
+}
+
+int results_write(struct measurement *measurement, struct err *err)
+{
+    BUF_AUTO report;
+    BUF_AUTO verdict;
+    BUF_AUTO samples;
+    buf_init(&report, REPORT_MAX_BYTES);
+    buf_init(&verdict, measurement->host->limits.samples_bytes);
+    buf_init(&samples, measurement->host->limits.samples_bytes);
+    if (report_text(measurement, &report, err) != 0 ||
+        write_in_folder(measurement, RESULT_REPORT, &report, err) != 0 ||
+        verdict_format_json(&measurement->comparison, &verdict, err) != 0 ||
+        write_in_folder(measurement, RESULT_VERDICT, &verdict, err) != 0)
+        return -1;
+    if (measurement->samples.count == 0)
+        return 0;
+    if (samples_format(&measurement->samples, &samples, err) != 0)
+        return -1;
+    if (write_in_folder(measurement, RESULT_SAMPLES, &samples, err) != 0)
+        return -1;
+    return measurement->log.count > 0 ? write_explanation(measurement, err) : 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a commit says of itself. Between the files of the pipeline, and for labs. */
+#ifndef RATCHET_PIPELINE_RULES_H
+#define RATCHET_PIPELINE_RULES_H
+
+#include "pipeline/measurement.h"
+
+/* ci/ratchet.conf, and baseline.json and calibration.json of baselines/<device>, of a commit.
+ * A calibration decides nothing: one that cannot be used is no failure. Configs of the baseline
+ * that the configuration lists no more are marked as retired. */
+MUST_CHECK int rules_read(struct measurement *measurement, const char *commit,
+                          struct err *err);
+
+/* Mark what the baseline has and ci/ratchet.conf lists no more: nobody waits for it. */
+void rules_mark_retired(struct measurement *measurement);
+
+/* Could a check take its rules from this commit? ERR_INPUT says why not. */
+MUST_CHECK int rules_try(struct measurement *measurement, const char *commit, struct err *err);
+
+/* What a commit's own ci/ratchet.conf says of its kernel. None, or one that cannot be used, is
+ * ERR_INPUT. */
+MUST_CHECK int rules_read_source(struct measurement *measurement, const char *commit,
+                                 struct kernel_source *out, struct err *err);
+
+#endif
