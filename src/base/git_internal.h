@@ -39,10 +39,10 @@ GITLIB_DROP(tree)
 GITLIB_DROP(tree_entry)
 #undef GITLIB_DROP
 
-/* Start libgit2 deaf to the host's configuration; cheap when it already runs. */
+/* Start libgit2 without the host's configuration; does nothing when it already runs. */
 MUST_CHECK int gitlib_start(struct err *err);
 
-/* libgit2's last words, or a stand-in where it left none. Its text is stale unless
+/* libgit2's last error message, or a stand-in where there is none. It is stale unless
  * git_error_clear() was called before the call that failed. */
 const char *gitlib_words(void);
 

@@ -39,7 +39,7 @@ void http_response_free(struct http_response *response);
 
 /* Any HTTP answer is success here, whatever its status. No answer is ERR_HOST (or
  * ERR_TIMEOUT), a body beyond body.max ERR_LIMIT, a redirect to another server ERR_AUTH: it
- * hears nothing of us. Texts name method and URL, no token. */
+ * gets no request. Texts name method and URL, no token. */
 MUST_CHECK int http_send(const struct http_request *request, struct http_response *response,
                          struct err *err);
 

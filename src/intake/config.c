@@ -147,7 +147,7 @@ static int check_rule(struct parse *parse, struct err *err)
     return 0;
 }
 
-/* A tensor beyond this is a slip of the keyboard, and products stay far from overflow. */
+/* A larger tensor is a typing mistake; and products stay far from overflow. */
 static const double elements_max = (double)(1ull << 36);
 
 static int check_problem(const struct parse *parse, struct part *part, struct err *err)

@@ -29,7 +29,7 @@ struct host_device {
     unsigned cpus[HOST_CPUS_MAX];
     size_t cpu_count;        /* 0: not pinned */
     char gpu[96];            /* index or UUID; "": the first of the slug's kind */
-    unsigned clock_lock_mhz; /* 0: clocks are nobody's business */
+    unsigned clock_lock_mhz; /* 0: clocks are left as they are */
 };
 
 struct host_submodule {

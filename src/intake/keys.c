@@ -99,7 +99,7 @@ static int read_entry(void *context, const char *section, const char *subsection
 
 /* ---- section headers ----
  * libgit2 tells of keys only: a section without any, such as a bare [device "cpu"], would be
- * lost without a word. The text is known to parse by now, so this can be simple. */
+ * lost in silence. The text is known to parse by now, so this can be simple. */
 
 /* `section "sub"` behind a `[`; false where it is neither. */
 static bool read_header(const char *at, const char *end, char section[64],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's memory: every job it accepted, in SQLite, so that a kill at any moment loses
- * nothing. A job is accepted once per key; tokens are never stored.
+/* Every job that the daemon accepted, in SQLite, so that a kill at any moment loses nothing. A
+ * job is accepted once per key; tokens are never stored.
  *
  *     accepted → pinned → running → judged → done
  *        └──────────────┴─ failed to start `job-attempts` times → judged (unmeasured)

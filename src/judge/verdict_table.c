@@ -52,7 +52,6 @@ void verdict_format_table(const struct comparison *comparison, struct buf *out)
                                                        : comparison->device.slug);
     buf_adds(out, ": ");
     text_plain(out, comparison->reason);
-    if (comparison->count == 0) /* else it stands beside its config */
-        put_fault(comparison->fault, out);
+    put_fault(comparison->fault, out);
     buf_addc(out, '\n');
 }

@@ -88,6 +88,17 @@ static bool choose(const struct measurement *measurement, size_t target, const b
     return any;
 }
 
+/* Replicates of the config that has most. */
+static size_t most_unmarked(const struct samples *samples)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < samples->count; i++) {
+        size_t count = config_samples_unmarked(&samples->configs[i]);
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
 /* Look, and go on with the configs that more replicates could settle. */
 static int look_until_settled(struct measurement *measurement,
                               const struct bench_request *request, struct err *err)
@@ -96,12 +107,10 @@ static int look_until_settled(struct measurement *measurement,
     bool open[MODEL_CONFIGS_MAX], want[MODEL_CONFIGS_MAX];
     memset(open, true, sizeof open);
     for (unsigned look = 0; look < rule->look_count; look++) {
-        bool taken = false;
-        while (choose(measurement, rule->looks[look], open, want)) {
+        size_t before = most_unmarked(&measurement->samples);
+        while (choose(measurement, rule->looks[look], open, want))
             if (bench_replicate(request, want, &measurement->samples, err) != 0)
                 return -1;
-            taken = true;
-        }
         if (measurement_compare(measurement, err) != 0)
             return -1;
         bool any = false;
@@ -109,9 +118,10 @@ static int look_until_settled(struct measurement *measurement,
             open[i] = measurement->comparison.configs[i].wants_more;
             any = any || open[i];
         }
-        if (rule->look_count > 1 && taken)
-            measurement_tell(measurement, PROGRESS_LOOK, "after %u replicates: %s",
-                             rule->looks[look], measurement->comparison.reason);
+        size_t taken = most_unmarked(&measurement->samples);
+        if (rule->look_count > 1 && taken > before) /* else nothing ran, or nothing counts */
+            measurement_tell(measurement, PROGRESS_LOOK, "after %zu replicates: %s", taken,
+                             measurement->comparison.reason);
         if (!any)
             break;
     }
