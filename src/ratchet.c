@@ -18,7 +18,7 @@ static const struct command {
     const char *does;
 } commands[] = {
     {"check", cli_check, "[--repo DIR] [--base REV] [--head REV] | --repository O/R --pr N",
-     "the whole road, here and now, for two commits or one pull request"},
+     "a whole check, here and now, for two commits or one pull request"},
     {"submit", cli_submit, "[--socket S] [--device D] [--artifacts DIR]",
      "the Actions step: hand the job to ratchetd and wait for the verdict"},
     {"bench", cli_bench, "[--repo DIR] [--head REV] [--device D] [--output FILE]",
