@@ -49,13 +49,25 @@ static int find_local(const struct fetch *fetch, git_repository *from, git_oid *
     return 0;
 }
 
+/* A copy of a shallow clone's history ends where the clone's does: libgit2 1.5 misses an object then,
+ * 1.7 copies what there is, and the cache would lack the rest for ever. */
+static int refuse_shallow(git_repository *from, struct err *err)
+{
+    if (git_repository_is_shallow(from) != 1)
+        return 0;
+    return err_set(err, ERR_HOST,
+                   "%s is a shallow clone, and its history is needed: `git fetch --unshallow`",
+                   git_repository_path(from));
+}
+
 static int fetch_local(const struct fetch *fetch, struct err *err)
 {
     LIB_AUTO(repository) *from = NULL;
     LIB_AUTO(repository) *to = NULL;
     git_oid oid;
     if (gitlib_open(gitlib_local_path(fetch->spec->url), &from, err) != 0 ||
-        gitlib_open(fetch->path, &to, err) != 0 || find_local(fetch, from, &oid, err) != 0 ||
+        refuse_shallow(from, err) != 0 || gitlib_open(fetch->path, &to, err) != 0 ||
+        find_local(fetch, from, &oid, err) != 0 ||
         gitlib_copy(from, to, &oid, fetch->spec->max_bytes, err) != 0)
         return -1;
     git_oid_tostr(fetch->sha, GIT_SHA_BYTES, &oid);

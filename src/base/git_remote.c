@@ -7,6 +7,7 @@
 #include "base/file.h"
 
 #include <ctype.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -261,6 +262,19 @@ static int hide_known(git_revwalk *walk, git_repository *from, git_repository *t
     return code == GIT_ITEROVER ? 0 : code;
 }
 
+/* git notes beside a pack that what it lacks was left at the remote. */
+static bool is_partial(git_repository *lib)
+{
+    char pattern[FILE_PATH_BYTES];
+    glob_t found = {0};
+    if (file_path(pattern, NULL, "%sobjects/pack/*.promisor", git_repository_commondir(lib)) !=
+        0)
+        return false;
+    bool any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+    globfree(&found);
+    return any;
+}
+
 int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,
                 unsigned long long max_bytes, struct err *err)
 {
@@ -286,11 +300,10 @@ int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,
     if (copy.too_much)
         return err_set(err, ERR_LIMIT, "cannot copy from %s: more than %llu bytes came",
                        git_repository_path(from), max_bytes);
-    if (code == GIT_ENOTFOUND && git_repository_is_shallow(from) == 1)
-        return err_set(
-            err, ERR_HOST,
-            "%s is a shallow clone, and its history is needed: `git fetch --unshallow`",
-            git_repository_path(from));
+    if (code == GIT_ENOTFOUND && is_partial(from))
+        return err_set(err, ERR_HOST,
+                       "%s is a partial clone and lacks objects: clone it without --filter",
+                       git_repository_path(from));
     return code < 0 ? gitlib_error(err, code, "cannot copy from %s to %s",
                                    git_repository_path(from), git_repository_path(to))
                     : 0;

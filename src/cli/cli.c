@@ -193,25 +193,33 @@ int cli_token(const struct host_repository *repository, char token[CLI_TOKEN_BYT
     return 0;
 }
 
+/* The state folder of an installed host is the daemon's: whoever may not write there is told what
+ * to set. */
+static int make_in_state(const struct host *host, const char *kind, mode_t mode,
+                         char out[FILE_PATH_BYTES], struct err *err)
+{
+    struct err why;
+    if (file_path(out, err, "%s/%s%ld-%lld", host->state, kind, (long)getpid(),
+                  (long long)time(NULL)) != 0)
+        return -1;
+    if (file_mkdirs(host->state, 0711, &why) == 0 && file_mkdirs(out, mode, &why) == 0)
+        return 0;
+    return err_set(err, why.class,
+                   "%s: `state` in the [daemon] section of a file for --config names another "
+                   "folder",
+                   why.text);
+}
+
 int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,
                 struct err *err)
 {
-    char name[FILE_PATH_BYTES];
-    if (file_mkdirs(host->state, 0711, err) != 0 ||
-        file_path(name, err, "%s/work/run-%ld-%lld", host->state, (long)getpid(),
-                  (long long)time(NULL)) != 0 ||
-        file_path(folders->scratch, err, "%s", name) != 0 ||
-        file_mkdirs(folders->scratch, 0711, err) != 0)
+    if (make_in_state(host, "work/run-", 0711, folders->scratch, err) != 0)
         return -1;
-    if (output != NULL) {
-        if (file_mkdirs(output, 0755, err) != 0)
-            return -1;
-        return file_path(folders->results, err, "%s", output);
-    }
-    if (file_path(folders->results, err, "%s/runs/%ld-%lld", host->state, (long)getpid(),
-                  (long long)time(NULL)) != 0)
-        return -1;
-    return file_mkdirs(folders->results, 0700, err);
+    if (output == NULL)
+        return make_in_state(host, "runs/", 0700, folders->results, err);
+    return file_mkdirs(output, 0755, err) != 0
+               ? -1
+               : file_path(folders->results, err, "%s", output);
 }
 
 void cli_drop_scratch(struct cli_folders *folders)

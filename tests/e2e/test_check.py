@@ -202,6 +202,19 @@ def usage():
         one_line(result, word, "bad.conf")
 
 
+def folders():
+    """What a check writes lies in the state folder and in --output; who may not write there is told
+    which setting that is"""
+    host, repo = scene.Host(), sample()
+    scene.branch(repo, "words", {"README": "words\n"})
+    before = set(os.listdir(host.folder))
+    eq(host.check(repo, "words").code, 0, "a check")
+    eq(set(os.listdir(host.folder)) - before, {"state", "out-1"}, "writes there")
+    eq(sorted(os.listdir(host.state)), ["repos", "work"], "what will be of use again, and a place to work")
+    lib.write(host.config, lib.read(host.config).replace(host.state, host.config + "/state"))
+    one_line(host.check(repo, "words"), host.config + "/state", "`state` in the [daemon] section", "--config")
+
+
 def conflict():
     """Two commits that do not merge"""
     host, repo = scene.Host(), sample()
@@ -294,5 +307,5 @@ def nothing_is_left():
 
 
 lib.main(verdicts, json_and_text, faults_of_the_pull_request, faults_of_the_base,
-         rules_come_from_the_base, many_configs, usage, conflict, no_sandbox, limits,
+         rules_come_from_the_base, many_configs, usage, folders, conflict, no_sandbox, limits,
          full_disk, nothing_is_left)
