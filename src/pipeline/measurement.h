@@ -76,8 +76,8 @@ MUST_CHECK int measurement_set_device(struct measurement *measurement, const cha
                                       struct err *err);
 void measurement_free(struct measurement *measurement);
 
-/* Measure `head`, a commit whose objects and rules are here, beside job.base where `with_base`, and beside the anchors of its baseline, until every config is settled or the
- * budget is spent. What cannot be built is in `comparison`, with no samples. */
+/* Measure `head`, a commit whose objects and rules are here, beside job.base where `with_base`, and
+ * beside the anchors of its baseline, until every config is settled or the budget is spent. What cannot be built is in `comparison`, with no samples. */
 MUST_CHECK int measurement_take(struct measurement *measurement, const char *head,
                                 bool with_base, struct err *err);
 
