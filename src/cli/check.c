@@ -59,6 +59,7 @@ static void print_result(const struct measurement *measurement,
     }
     verdict_format_table(&measurement->comparison, &text);
     fwrite(text.data, 1, text.len, stdout);
+    local_print_notes(measurement);
     printf("report: %s/report.md\n", measurement->folder);
 }
 

@@ -213,13 +213,14 @@ static int make_in_state(const struct host *host, const char *kind, mode_t mode,
 int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,
                 struct err *err)
 {
-    if (make_in_state(host, "work/run-", 0711, folders->scratch, err) != 0)
+    if (output != NULL && (file_mkdirs(output, 0755, err) != 0 ||
+                           file_path(folders->results, err, "%s", output) != 0)) {
+        err->class = ERR_USAGE; /* a name on the command line */
         return -1;
-    if (output == NULL)
-        return make_in_state(host, "runs/", 0700, folders->results, err);
-    return file_mkdirs(output, 0755, err) != 0
-               ? -1
-               : file_path(folders->results, err, "%s", output);
+    }
+    if (output == NULL && make_in_state(host, "runs/", 0700, folders->results, err) != 0)
+        return -1;
+    return make_in_state(host, "work/run-", 0711, folders->scratch, err);
 }
 
 void cli_drop_scratch(struct cli_folders *folders)

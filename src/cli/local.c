@@ -2,6 +2,7 @@
 /* Owns the opening of a local pipeline, and the one try of posting without a daemon. */
 #include "cli/local.h"
 
+#include "judge/text.h"
 #include "pipeline/rules.h"
 
 #include <stdio.h>
@@ -53,6 +54,17 @@ void local_free(struct local **local)
     cli_drop_scratch(&(*local)->folders);
     free(*local);
     *local = NULL;
+}
+
+void local_print_notes(const struct measurement *measurement)
+{
+    BUF_AUTO text;
+    buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < measurement->note_count; i++) {
+        text_plain(&text, measurement->notes[i]); /* some quote a pull request */
+        buf_addc(&text, '\n');
+    }
+    fwrite(text.data, 1, text.len, stdout);
 }
 
 int local_publish(struct pipeline *pipeline, const char *command, struct err *err)

@@ -40,8 +40,7 @@ static int print_result(struct pipeline *pipeline, struct err *err)
         return -1;
     verdict_format_table(&measurement->comparison, &text);
     fwrite(text.data, 1, text.len, stdout);
-    for (size_t i = 0; i < measurement->note_count; i++)
-        printf("%s\n", measurement->notes[i]);
+    local_print_notes(measurement);
     return comparison_exit(&measurement->comparison);
 }
 

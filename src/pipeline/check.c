@@ -54,8 +54,9 @@ static int kernel_touched(struct measurement *measurement, const struct kernel_s
     return 0;
 }
 
-/* The PR's own copies of what decides about it are not honoured; say so. */
-static int note_ignored_edits(struct measurement *measurement, struct err *err)
+/* The PR's own copies of what decides about it are not honoured; say so, and what they are worth:
+ * base's own may be `broken`. */
+static int note_ignored_edits(struct measurement *measurement, bool broken, struct err *err)
 {
     const char *const paths[] = {CONFIG_PATH, "baselines"};
     char first[256];
@@ -63,22 +64,38 @@ static int note_ignored_edits(struct measurement *measurement, struct err *err)
     if (git_differs(measurement->repo, measurement->job.base, measurement->job.merge, paths, 2,
                     &differs, first, err) != 0)
         return -1;
-    if (differs)
+    if (!differs)
+        return 0;
+    measurement_note(measurement,
+                     "This pull request edits %s. A check takes rule, [bench], configs and "
+                     "baseline from the base commit: what it changes there counts once it is "
+                     "merged.",
+                     first);
+    /* Whoever breaks them hears of it before it is main's, and whoever mends them as well. */
+    struct err problem = {0};
+    if (rules_try(measurement, measurement->job.merge, &problem) != 0)
+        measurement_note(measurement,
+                         "As this pull request leaves them, " CONFIG_PATH " and the baseline "
+                         "cannot be used: %.300s. Once merged, nothing could be judged.",
+                         problem.text);
+    else if (broken)
         measurement_note(
             measurement,
-            "This pull request edits %s. A check takes rule, [bench], configs and "
-            "baseline from the base commit: what it changes there counts once it is "
-            "merged.",
-            first);
-    /* Whoever breaks ci/ratchet.conf hears of it before it is main's. */
-    struct err problem = {0};
-    if (differs && rules_try(measurement, measurement->job.merge, &problem) != 0)
-        measurement_note(measurement,
-                         "As this pull request leaves it, " CONFIG_PATH
-                         " cannot be used: %.300s. "
-                         "Once merged, nothing could be judged.",
-                         problem.text);
+            "As this pull request leaves them, " CONFIG_PATH " and the baseline can "
+            "be used: once it is merged, checks can judge again. Its kernel was not "
+            "looked at.");
     return 0;
+}
+
+/* Rules of base that cannot be used are the verdict; whether this change mends them is a note. */
+static int read_base(struct measurement *measurement, struct err *err)
+{
+    struct err ignored;
+    if (rules_read(measurement, measurement->job.base, err) == 0)
+        return note_ignored_edits(measurement, false, err);
+    int noted = err->class == ERR_INPUT ? note_ignored_edits(measurement, true, &ignored) : 0;
+    (void)noted; /* a note that could not be made changes nothing */
+    return -1;
 }
 
 /* What the merge says of its own kernel, and whether both lists of paths can be used. 1: they can;
@@ -102,6 +119,11 @@ static int read_merge(struct measurement *measurement, struct kernel_source *sou
         *err = problem;
         return -1;
     }
+    struct err ignored;
+    if (fault == FAULT_BASE &&
+        paths_check(measurement, source, commits + 1, 1, &at, &ignored) == 0)
+        measurement_note(measurement,
+                         "As this pull request leaves it, [kernel] path can be used.");
     measurement_unmeasured(measurement, fault, clause, &problem);
     return 0;
 }
@@ -110,8 +132,7 @@ static int check(struct measurement *measurement, struct err *err)
 {
     bool touched;
     struct kernel_source source;
-    if (rules_read(measurement, measurement->job.base, err) != 0 ||
-        note_ignored_edits(measurement, err) != 0)
+    if (read_base(measurement, err) != 0)
         return -1;
     int read = read_merge(measurement, &source, err);
     if (read <= 0)

@@ -7,25 +7,16 @@
 #include "judge/verdict.h"
 #include "measure/bench.h"
 #include "measure/build.h"
-#include "measure/device/device.h"
+#include "pipeline/alone.h"
 #include "pipeline/arms.h"
 #include "pipeline/hold.h"
+#include "pipeline/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- bench ---- */
-
-static void set_arm(struct bench_config *bench, enum arm arm, const struct library *library)
-{
-    if (library == NULL)
-        return;
-    bench->library[arm] = library->result.library;
-    bench->info[arm].present = true;
-    snprintf(bench->info[arm].commit, sizeof bench->info[arm].commit, "%s", library->commit);
-    snprintf(bench->info[arm].code, sizeof bench->info[arm].code, "%s", library->result.code);
-}
 
 /* Where base runs the anchor's own machine code, a base arm would measure the anchor a third
  * time: the change against the anchor is the PR's own contribution then. */
@@ -34,10 +25,10 @@ static void set_arms(const struct measurement *measurement, const struct arms *a
 {
     for (size_t i = 0; i < measurement->config.config_count; i++) {
         benches[i].config = measurement->config.configs[i];
-        set_arm(&benches[i], ARM_HEAD, arms->head);
-        set_arm(&benches[i], ARM_ANCHOR, arms_anchor(arms, i));
+        request_set_arm(&benches[i], ARM_HEAD, arms->head);
+        request_set_arm(&benches[i], ARM_ANCHOR, arms_anchor(arms, i));
         if (!arms_same_code(arms->base, arms_anchor(arms, i)))
-            set_arm(&benches[i], ARM_BASE, arms->base);
+            request_set_arm(&benches[i], ARM_BASE, arms->base);
     }
 }
 
@@ -128,11 +119,6 @@ static int look_until_settled(struct measurement *measurement,
     return 0;
 }
 
-static void bench_says(void *context, bool replicate, const char *line)
-{
-    measurement_tell(context, replicate ? PROGRESS_REPLICATE : PROGRESS_LINE, "%s", line);
-}
-
 /* How the libraries were made: the compilers, and head's own recipe. */
 static int add_build_facts(struct measurement *measurement, const struct kernel_source *source,
                            struct err *err)
@@ -155,38 +141,8 @@ static int begin(struct measurement *measurement, const struct bench_config *ben
                  struct gpu *gpu, struct gpu_watch *watch, struct bench_request *out,
                  struct err *err)
 {
-    const struct host_device *device = measurement->device;
-    const struct bench_settings *settings = &measurement->config.bench;
-    bool is_gpu = device_is_gpu(device->slug);
-    if (is_gpu && device_find_gpu(device->slug, device->gpu, gpu, err) != 0)
+    if (request_fill(measurement, benches, ready, gpu, watch, out, err) != 0)
         return -1;
-    *out = (struct bench_request){.device = device->slug,
-                                  .gpu = is_gpu ? gpu : NULL,
-                                  .watch = watch,
-                                  .threads = device->threads,
-                                  .cpus = device->cpu_count > 0 ? device->cpus : NULL,
-                                  .cpu_count = device->cpu_count,
-                                  .samples = settings->samples,
-                                  .warmup = settings->warmup,
-                                  .target_ns = settings->target_ns,
-                                  .warm_inputs = settings->warm_inputs,
-                                  .configs = benches,
-                                  .config_count = measurement->config.config_count,
-                                  .harness = measurement->host->harness,
-                                  .work = measurement->work,
-                                  .head_is_main = measurement->job.kind == JOB_PROMOTE,
-                                  .sandboxed = true,
-                                  .uid = measurement->host->sandbox_uid,
-                                  .gid = measurement->host->sandbox_gid,
-                                  .limits = &measurement->host->limits,
-                                  .progress = bench_says,
-                                  .context = measurement};
-    if (ready != NULL) {
-        out->others = ready->others;
-        out->peers = true;
-        out->expose = ready->expose;
-        out->expose_count = ready->expose_count;
-    }
     samples_free(&measurement->samples);
     if (bench_begin(out, &measurement->samples, err) != 0)
         return -1;
@@ -253,10 +209,16 @@ int measurement_take(struct measurement *measurement, const char *head, bool wit
         return -1;
     note_missing_baseline(measurement, with_base);
     int built = arms_build(measurement, arms, head, with_base, err);
+    if (built == 0 && with_base)
+        alone_look(measurement, arms);
     if (built <= 0)
         return built;
     set_arms(measurement, arms, benches);
-    return bench(measurement, arms, benches, err);
+    if (bench(measurement, arms, benches, err) != 0)
+        return -1;
+    if (with_base)
+        alone_look(measurement, arms);
+    return 0;
 }
 
 int measurement_lend(struct measurement *measurement, const char *commit,
@@ -275,7 +237,7 @@ int measurement_lend(struct measurement *measurement, const char *commit,
     for (size_t i = 0; i < measurement->config.config_count; i++) {
         benches[i].config = measurement->config.configs[i];
         for (int arm = 0; arm < ARM_OTHER; arm++)
-            set_arm(&benches[i], (enum arm)arm, arms->head);
+            request_set_arm(&benches[i], (enum arm)arm, arms->head);
     }
     if (begin(measurement, benches, arms->head, NULL, &gpu, &watch, &request, err) != 0)
         return -1;

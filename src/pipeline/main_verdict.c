@@ -153,15 +153,21 @@ int main_verdict_find(const struct host *host, const char *repository, const cha
     return 0;
 }
 
-bool main_verdict_load(struct measurement *measurement, struct main_verdict *out)
+static bool load(struct measurement *measurement, const char *repository,
+                 struct main_verdict *out)
 {
     struct err problem = {0};
     bool found = false;
-    if (main_verdict_find(measurement->host, measurement->repository->name,
-                          measurement->job.device, out, &found, &problem) == 0)
+    if (main_verdict_find(measurement->host, repository, measurement->job.device, out, &found,
+                          &problem) == 0)
         return found;
     measurement_say(measurement, "main's last verdict is not known: %s", problem.text);
     return false;
+}
+
+bool main_verdict_load(struct measurement *measurement, struct main_verdict *out)
+{
+    return load(measurement, measurement->repository->name, out);
 }
 
 /* ---- keeping ---- */
@@ -262,13 +268,48 @@ static bool same_kernel(struct measurement *measurement, const char *commit)
            same;
 }
 
-/* Was this config of main not measured here, because head has base's kernel? */
-static bool stands_for_base(const struct comparison *check, const char *config)
+/* A verdict of main on base's own kernel. A local repository has no name here: a commit that is
+ * in it means the same under any. */
+static bool find_kept(struct measurement *measurement, struct main_verdict *out)
 {
+    const struct host *host = measurement->host;
+    for (size_t i = 0; i < host->repository_count; i++) {
+        const struct host_repository *repository = &host->repositories[i];
+        if (measurement->repository != NULL && repository != measurement->repository)
+            continue;
+        if (load(measurement, repository->name, out) && same_kernel(measurement, out->commit))
+            return true;
+        main_verdict_free(out);
+    }
+    return false;
+}
+
+/* A config that the baseline lacks has base for its anchor. */
+static bool base_is_anchor(const struct measurement *measurement, const char *config)
+{
+    const struct config_samples *samples = samples_find(&measurement->samples, config);
+    return samples != NULL &&
+           strcmp(samples->arms[ARM_ANCHOR].commit, measurement->job.base) == 0;
+}
+
+/* Was this config of main not measured here, because head has base's kernel? */
+static bool stands_for_base(const struct measurement *measurement, const char *config)
+{
+    const struct comparison *check = &measurement->comparison;
     if (check->count == 0)
         return check->clause == CLAUSE_NOT_TOUCHED;
     const struct config_verdict *row = find_row(check, config);
-    return row != NULL && row->clause == CLAUSE_IDENTICAL_CODE && row->against == AGAINST_BASE;
+    return row != NULL && row->clause == CLAUSE_IDENTICAL_CODE &&
+           (row->against == AGAINST_BASE || base_is_anchor(measurement, config));
+}
+
+static bool anything_stands_for_base(const struct measurement *measurement)
+{
+    const struct comparison *check = &measurement->comparison;
+    for (size_t i = 0; i < check->count; i++)
+        if (stands_for_base(measurement, check->configs[i].config.name))
+            return true;
+    return check->count == 0 && stands_for_base(measurement, "");
 }
 
 static void quote_loss(struct measurement *measurement, const struct config_verdict *row,
@@ -297,14 +338,14 @@ static void quote_unmeasured(struct measurement *measurement, const struct confi
 }
 
 /* The worst that was not quoted yet: losses by their change, then what is unmeasured. */
-static const struct config_verdict *next_bad(const struct comparison *check,
+static const struct config_verdict *next_bad(const struct measurement *measurement,
                                              const struct comparison *main, bool *quoted)
 {
     const struct config_verdict *worst = NULL;
     for (size_t i = 0; i < main->count; i++) {
         const struct config_verdict *row = &main->configs[i];
         if (quoted[i] || !(is_lost(row) || row->verdict == VERDICT_UNMEASURED) ||
-            !stands_for_base(check, row->config.name))
+            !stands_for_base(measurement, row->config.name))
             continue;
         if (worst == NULL || is_lost(row) > is_lost(worst) ||
             (is_lost(row) == is_lost(worst) && row->change.change > worst->change.change))
@@ -326,7 +367,7 @@ static void quote(struct measurement *measurement, const struct main_verdict *ma
                          "Main's own last verdict is unmeasured (at %.*s): %.300s.", SHORT_SHA,
                          main->commit, main->comparison.reason);
     for (size_t i = 0; i < MODEL_CONFIGS_MAX; i++) {
-        const struct config_verdict *row = next_bad(check, &main->comparison, quoted);
+        const struct config_verdict *row = next_bad(measurement, &main->comparison, quoted);
         if (row == NULL)
             break;
         if (i >= QUOTED)
@@ -344,17 +385,14 @@ static void quote(struct measurement *measurement, const struct main_verdict *ma
 void main_verdict_quote(struct measurement *measurement)
 {
     MAIN_VERDICT_AUTO kept = {0};
-    const struct comparison *check = &measurement->comparison;
-    size_t before = measurement->note_count;
-    if (!measurement->has_config || (check->clause != CLAUSE_NOT_TOUCHED && check->count == 0))
+    if (!measurement->has_config || !anything_stands_for_base(measurement))
         return;
-    if (measurement->repository != NULL && main_verdict_load(measurement, &kept) &&
-        same_kernel(measurement, kept.commit))
+    if (find_kept(measurement, &kept))
         quote(measurement, &kept);
-    else if (check->clause == CLAUSE_NOT_TOUCHED)
-        measurement_note(measurement,
-                         "No verdict on main's own kernel is kept here: whether it builds, "
-                         "is right and is as fast as its anchor was not looked at.");
-    for (size_t i = before; i < measurement->note_count; i++)
-        measurement_say(measurement, "%s", measurement->notes[i]);
+    else
+        measurement_note(
+            measurement,
+            "Main's own verdict on base's kernel is not known here. Head has the "
+            "same one; whether that builds, is right and is as fast as its baseline "
+            "was not looked at.");
 }

@@ -30,27 +30,36 @@ static int right_device(const struct measurement *measurement, const struct devi
                    device->slug, measurement->job.device);
 }
 
-static int read_baseline(struct measurement *measurement, const char *commit, struct err *err)
+/* baseline.json of a commit; *found is false where there is none yet, and base is the anchor. */
+static int parse_baseline(struct measurement *measurement, const char *commit,
+                          struct baseline *out, bool *found, struct err *err)
 {
     const struct limits *limits = &measurement->host->limits;
     char name[FILE_PATH_BYTES];
     struct err problem = {0};
     BUF_AUTO json;
     buf_init(&json, limits->baseline_bytes);
-    baseline_free(&measurement->baseline);
-    measurement->has_baseline = false;
-    measurement->stage = CLAUSE_BAD_BASELINE;
+    *found = false;
     if (read_recorded(measurement, commit, "baseline.json", &json, name, &problem) != 0) {
         if (problem.class == ERR_NOT_FOUND)
-            return 0; /* none yet: base is the anchor */
+            return 0;
         *err = problem;
         return -1;
     }
-    if (baseline_parse(json.data, json.len, name, limits, &measurement->baseline, err) != 0 ||
-        right_device(measurement, &measurement->baseline.device, name, err) != 0)
+    if (baseline_parse(json.data, json.len, name, limits, out, err) != 0 ||
+        right_device(measurement, &out->device, name, err) != 0)
         return -1;
-    measurement->has_baseline = true;
+    *found = true;
     return 0;
+}
+
+static int read_baseline(struct measurement *measurement, const char *commit, struct err *err)
+{
+    baseline_free(&measurement->baseline);
+    measurement->has_baseline = false;
+    measurement->stage = CLAUSE_BAD_BASELINE;
+    return parse_baseline(measurement, commit, &measurement->baseline,
+                          &measurement->has_baseline, err);
 }
 
 static void read_calibration(struct measurement *measurement, const char *commit)
@@ -136,8 +145,14 @@ int rules_try(struct measurement *measurement, const char *commit, struct err *e
 {
     struct ratchet_config *config
         __attribute__((cleanup(free_config))) = calloc(1, sizeof *config);
-    return config == NULL ? err_set(err, ERR_HOST, "out of memory for " CONFIG_PATH)
-                          : parse_conf(measurement, commit, config, err);
+    struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
+    bool found;
+    if (config == NULL)
+        return err_set(err, ERR_HOST, "out of memory for " CONFIG_PATH);
+    return parse_conf(measurement, commit, config, err) != 0 ||
+                   parse_baseline(measurement, commit, &baseline, &found, err) != 0
+               ? -1
+               : 0;
 }
 
 int rules_read_source(struct measurement *measurement, const char *commit,

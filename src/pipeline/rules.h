@@ -14,7 +14,7 @@ MUST_CHECK int rules_read(struct measurement *measurement, const char *commit,
 /* Mark what the baseline has and ci/ratchet.conf lists no more: nobody waits for it. */
 void rules_mark_retired(struct measurement *measurement);
 
-/* Could a check take its rules from this commit? ERR_INPUT says why not. */
+/* Could a check take its rules and baseline from this commit? ERR_INPUT says why not. */
 MUST_CHECK int rules_try(struct measurement *measurement, const char *commit, struct err *err);
 
 /* What a commit's own ci/ratchet.conf says of its kernel. None, or one that cannot be used, is

@@ -116,7 +116,7 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
                  pull_request
                      ? ": this pull request is not at fault, and cannot be judged until "
                        "then. If it is what mends the base branch, it has to be merged "
-                       "past this check"
+                       "past this check, by what is said of it below"
                      : "");
         break;
     case FAULT_HOST:

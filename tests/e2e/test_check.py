@@ -52,9 +52,9 @@ def verdicts():
     docs = host.check(repo, "docs")
     eq(docs.brief(), (0, "held"), "nothing of the kernel")
     has(json.dumps(docs.verdict), "kernel not touched", "why")
-    unknown = "No verdict on main's own kernel is kept here"
+    unknown = "Main's own verdict on base's kernel is not known here"
     has(docs.file("report.md"), unknown, "what stays unknown is said")
-    has(docs.err, unknown, "also in the terminal")
+    has(docs.out, unknown, "also in the terminal")
     scene.branch(repo, "back", "right", onto="slow")
     back = host.check(repo, "back", "slow")
     eq(back.brief(), (0, "improved"), "and the other way round")
@@ -89,7 +89,7 @@ def faults_of_the_pull_request():
         text = json.dumps(result.verdict)
         has(text, words, name + ": why")
         has(text, "the PR", name + ": whose fault")
-        has(result.out.splitlines()[-2], "(fault: the PR)", name + ": on the terminal, too")
+        has(result.out, "(fault: the PR)\n", name + ": on the terminal, too")
         lacks(result.err, "replicates: ", name + ": nothing was measured that counts")
         has(result.file("report.md"), scene.MARKER, name + ": a report all the same")
     report = result.file("report.md")
@@ -105,6 +105,11 @@ def faults_of_the_pull_request():
     eq(host.check(repo, "gone").brief(), (3, "unmeasured"), "no kernel at all")
 
 
+def plain(markdown):
+    """A report without the escapes that keep GitHub from reading foreign text as Markdown."""
+    return markdown.replace("\u200b", "").replace("\\", "")
+
+
 def faults_of_the_base():
     """A base that cannot be measured is not the pull request's fault"""
     host = scene.Host()
@@ -113,9 +118,26 @@ def faults_of_the_base():
     scene.branch(repo, "mended", "right")
     result = host.check(repo, "mended")
     eq(result.brief(), (3, "unmeasured"), "base does not build")
-    has(result.file("report.md"), "Head builds, and base does not: this pull request mends the build",
-        "and head does")
     has(json.dumps(result.verdict), "the base", "whose fault")
+    alone = "Base cannot be measured on `small`. Head was looked at alone there: it builds, and "
+    right = alone + "its results are right; how fast it is was not judged."
+    has(result.out, right, "head was looked at all the same")
+    has(plain(result.file("report.md")), right, "the report says so")
+    s = scene.github("broken")
+    number, _ = scene.pull(s, "mended", "right")
+    scene.Host(s).check_pull(number)
+    comment = plain(scene.ours(s, number)[0])
+    has(comment, "has to be merged past this check, by what is said of it below", "the comment says what to do")
+    has(comment.split("past this check")[1], right, "and below it what is known of head")
+    scene.branch(repo, "wrong", "wrong")
+    result = host.check(repo, "wrong")
+    eq((result.brief(), result.verdict["fault"]), ((3, "unmeasured"), "the base"), "mended by half")
+    has(result.out, alone + "fails on 1 of 1. `small`: wrong result", "head is wrong, and that is said")
+    repo.commit(scene.tree("wrong"), "a kernel that is wrong", branch="main")
+    scene.branch(repo, "mended", "right")
+    result = host.check(repo, "mended")
+    eq((result.brief(), result.verdict["fault"]), ((3, "unmeasured"), "the base"), "base is wrong")
+    has(result.out, right, "head is not")
     for what, text, words in (
             ("an unknown key", scene.conf() + "[rule]\n    treshold = 3%\n", "treshold"),
             ("an unknown section", scene.conf() + "[rules]\n    threshold = 3%\n", "rules"),
@@ -131,6 +153,9 @@ def faults_of_the_base():
         has(text, words, what + ": named")
         has(text, "ci/ratchet.conf", what + ": in which file")
         eq(result.verdict["clause"], "bad-config", what + ": its clause")
+        lacks(result.out, "As this pull request", what + ": head has it too, and says nothing of it")
+        scene.branch(repo, "mended", {"ci/ratchet.conf": scene.conf()})
+        has(host.check(repo, "mended").out, "the baseline can be used", what + ": mended, and it is said")
     path = "baselines/cpu/baseline.json"
     for what, text in (("a baseline cut in half", '{"schema": "ratchet.base'),
                        ("a baseline of another schema", '{"schema": "ratchet.baseline/9"}'),
@@ -145,6 +170,8 @@ def faults_of_the_base():
         has(json.dumps(result.verdict), path, what + ": named")
         has(json.dumps(result.verdict), "the base", what + ": whose fault")
         eq(result.verdict["clause"], "bad-baseline", what + ": its clause")
+        scene.branch(repo, "mended", {path: None})
+        has(host.check(repo, "mended").out, "the baseline can be used", what + ": mended, and it is said")
     repo = sample()
     os.unlink(os.path.join(repo.path, "ci/ratchet.conf"))
     os.symlink("/etc/passwd", os.path.join(repo.path, "ci/ratchet.conf"))
@@ -153,6 +180,45 @@ def faults_of_the_base():
     result = host.check(repo, "slow")
     eq(result.brief(), (3, "unmeasured"), "rules that are a link")
     lacks(result.text + result.file("report.md"), "root:", "are not followed")
+
+
+def nothing_to_measure():
+    """A pull request beside the kernel is held; of main is said what is known, or that nothing is"""
+    unknown = "Main's own verdict on base's kernel is not known here"
+    host, repo = scene.Host(), sample(name="broken")
+    scene.branch(repo, "words", {"README": "words\n"})
+    result = host.check(repo, "words")
+    eq((result.brief(), result.verdict["clause"]), ((0, "held"), "not-touched"), "a main that cannot build")
+    has(result.text, unknown, "nobody said that it can")
+    has(result.file("report.md"), "is not known here", "in the report as well")
+    lacks(result.err, "build head", "and it was not built to find out")
+    repo = sample()
+    scene.branch(repo, "comment", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})
+    result = host.check(repo, "comment")
+    eq(result.config()["clause"], "identical-code", "the same machine code")
+    has(result.text, unknown, "was not looked at either")
+    s = scene.github("broken")
+    host = scene.Host(s)
+    number, _ = scene.pull(s, "words", {"README": "words\n"})
+    result = host.check_pull(number)
+    eq(result.brief(), (0, "held"), "a pull request before the first promotion")
+    has(scene.ours(s, number)[0], "is not known here", "its comment says so")
+    eq(host.promote().brief(), (3, "unmeasured"), "main is looked at")
+    known = "Main's own last verdict is unmeasured (at %s): %s: build failed" % (
+        (s.repo.sha("main")[:10],) * 2)
+    result = host.check(s.repo, "words")
+    has(result.text, known, "the state knows it: a local check quotes it")
+    lacks(result.text, unknown, "and then it is known")
+    s.repo.commit({"kernels/attention.c": scene.kernel("right")}, "mended", branch="main")
+    scene.branch(s.repo, "more", {"README": "more words\n"})
+    has(host.check(s.repo, "more").text, unknown, "of another kernel than the verdict's nothing is known")
+    s = scene.github("wrong")
+    host = scene.Host(s)
+    eq(host.promote().brief(), (3, "unmeasured"), "a main that is wrong, and has no baseline")
+    number, _ = scene.pull(s, "words", {"kernels/attention.c": scene.kernel("wrong", "/* more */\n")})
+    result = host.check_pull(number)
+    eq(result.config()["clause"], "identical-code", "a comment more: its own machine code")
+    has(result.text, "Main's own last verdict on `small` is unmeasured", "is no better")
 
 
 def rules_come_from_the_base():
@@ -307,5 +373,5 @@ def nothing_is_left():
 
 
 lib.main(verdicts, json_and_text, faults_of_the_pull_request, faults_of_the_base,
-         rules_come_from_the_base, many_configs, usage, folders, conflict, no_sandbox, limits,
+         nothing_to_measure, rules_come_from_the_base, many_configs, usage, folders, conflict, no_sandbox, limits,
          full_disk, nothing_is_left)

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the way from a measurement's host, rules and job to what the bench is asked. */
+#include "pipeline/request.h"
+
+#include "measure/device/device.h"
+
+#include <stdio.h>
+
+void request_set_arm(struct bench_config *bench, enum arm arm, const struct library *library)
+{
+    if (library == NULL)
+        return;
+    bench->library[arm] = library->result.library;
+    bench->info[arm].present = true;
+    snprintf(bench->info[arm].commit, sizeof bench->info[arm].commit, "%s", library->commit);
+    snprintf(bench->info[arm].code, sizeof bench->info[arm].code, "%s", library->result.code);
+}
+
+static void bench_says(void *context, bool replicate, const char *line)
+{
+    measurement_tell(context, replicate ? PROGRESS_REPLICATE : PROGRESS_LINE, "%s", line);
+}
+
+int request_fill(struct measurement *measurement, const struct bench_config *benches,
+                 const struct measurement_libraries *ready, struct gpu *gpu,
+                 struct gpu_watch *watch, struct bench_request *out, struct err *err)
+{
+    const struct host_device *device = measurement->device;
+    const struct bench_settings *settings = &measurement->config.bench;
+    bool is_gpu = device_is_gpu(device->slug);
+    if (is_gpu && device_find_gpu(device->slug, device->gpu, gpu, err) != 0)
+        return -1;
+    *out = (struct bench_request){.device = device->slug,
+                                  .gpu = is_gpu ? gpu : NULL,
+                                  .watch = watch,
+                                  .threads = device->threads,
+                                  .cpus = device->cpu_count > 0 ? device->cpus : NULL,
+                                  .cpu_count = device->cpu_count,
+                                  .samples = settings->samples,
+                                  .warmup = settings->warmup,
+                                  .target_ns = settings->target_ns,
+                                  .warm_inputs = settings->warm_inputs,
+                                  .configs = benches,
+                                  .config_count = measurement->config.config_count,
+                                  .harness = measurement->host->harness,
+                                  .work = measurement->work,
+                                  .head_is_main = measurement->job.kind == JOB_PROMOTE,
+                                  .sandboxed = true,
+                                  .uid = measurement->host->sandbox_uid,
+                                  .gid = measurement->host->sandbox_gid,
+                                  .limits = &measurement->host->limits,
+                                  .progress = bench_says,
+                                  .context = measurement};
+    if (ready != NULL) {
+        out->others = ready->others;
+        out->peers = true;
+        out->expose = ready->expose;
+        out->expose_count = ready->expose_count;
+    }
+    return 0;
+}
