@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the names and the memory of the nouns in model.h; no rule, no format. */
+/* Owns the names and the memory of the structures in model.h; no rule, no format. */
 #include "model.h"
 
 #include "base/err.h"

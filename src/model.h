@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The nouns that cross a room: problem, config, rule, samples, baseline, comparison, verdict,
- * job. Read this first. Plain data: whoever fills one in owns it, and the *_free functions
- * (src/model.c) take what is zeroed or half-built.
+/* The structures that cross from one folder of src to another: problem, config, rule, samples,
+ * baseline, comparison, verdict, job. Read this first. Plain data: whoever fills one in owns it, and
+ * the *_free functions (src/model.c) take what is zeroed or half-built.
  *
  * Units: times are nanoseconds of device time per launch, as doubles; changes and intervals
  * are relative (0.03 is 3%), positive is slower; commits are 40 hex digits. */

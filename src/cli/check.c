@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `ratchet check`: the road in this process, for two commits of a local repository or for
+/* `ratchet check`: a whole check in this process, for two commits of a local repository or for
  * one pull request of a configured one. */
 #include "cli/cli.h"
 

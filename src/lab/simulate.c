@@ -104,7 +104,7 @@ static int begin(const struct pool *pool, struct samples *samples)
     return 0;
 }
 
-/* As pipeline_measure's: marked replicates are taken again, up to as many as were planned. */
+/* As in pipeline/looks.c: marked replicates are taken again, up to as many as were planned. */
 static bool wanted(const struct lab *lab, const struct config_samples *config, bool open,
                    size_t target)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the end-to-end tests of the road share: a sample repository with a small kernel and a
+"""What the end-to-end tests share: a sample repository with a small kernel and a
 ci/ratchet.conf that is measured in a second, a host configuration, and the ways to ask for a
 check: the command, or the daemon through `ratchet submit`.
 

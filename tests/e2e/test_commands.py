@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The other commands: each stage of the road alone, on files, and what it says when it cannot."""
+"""The other commands: each stage of a check alone, on files, and what it says when it cannot."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""ratchetd and `ratchet submit`: the road of a real workflow run. Events in, streamed progress, one
+"""ratchetd and `ratchet submit`: what a real workflow run does. Events in, streamed progress, one
 comment out; whoever asks for what may not be asked is told so in one line; and a daemon that is
 killed at any moment and started again finishes what it had accepted, once."""
 
