@@ -40,10 +40,32 @@ static int inherited_socket(void)
     return SYSTEMD_FIRST_FD;
 }
 
-/* The lock was taken: a socket file that is there belongs to a daemon that died. */
-static int make_socket(const struct host *host, int *out, struct err *err)
+/* What a daemon that died has left at the socket's path goes. One that answers is alive, whatever state
+ * folder it has, and a file of another kind is nobody's to remove. */
+static int clear_path(const char *path, const struct sockaddr_un *address, struct err *err)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0)
+        return errno == ENOENT ? 0 : err_errno(err, ERR_HOST, errno, "look at `%s`", path);
+    if (!S_ISSOCK(info.st_mode))
+        return err_set(err, ERR_INPUT, "daemon.socket: `%s` is there, and is no socket", path);
+    FD_AUTO fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_errno(err, ERR_HOST, errno, "open a socket");
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
+        (errno != ECONNREFUSED && errno != ENOENT)) /* EAGAIN: alive, and busy */
+        return err_set(err, ERR_CONFLICT, "another ratchetd listens on `%s`", path);
+    if (unlink(path) != 0 && errno != ENOENT)
+        return err_errno(err, ERR_HOST, errno, "remove `%s`", path);
+    return 0;
+}
+
+/* The lock beside the socket is held as long as we live, so that two that start at once do not take
+ * each other's. */
+static int make_socket(const struct host *host, int *lock, int *out, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char beside[FILE_PATH_BYTES];
     if (strlen(host->socket) >= sizeof address.sun_path)
         return err_set(err, ERR_INPUT, "daemon.socket: `%s` is longer than %zu bytes",
                        host->socket, sizeof address.sun_path - 1);
@@ -51,7 +73,12 @@ static int make_socket(const struct host *host, int *out, struct err *err)
     FD_AUTO fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return err_errno(err, ERR_HOST, errno, "open a socket");
-    unlink(host->socket);
+    if (file_path(beside, err, "%s.lock", host->socket) != 0)
+        return -1;
+    if (file_lock(beside, false, lock, err) != 0)
+        return err_wrap(err, "does another ratchetd listen on `%s`?", host->socket);
+    if (clear_path(host->socket, &address, err) != 0)
+        return -1;
     /* Anybody may connect; who may ask is decided by the peer's user (daemon.allow-user). */
     if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
         chmod(host->socket, 0666) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
@@ -87,6 +114,7 @@ static int run(const char *config, struct err *err)
 {
     static struct host host;
     FD_AUTO lock = -1;
+    FD_AUTO socket_lock = -1;
     sigset_t handled;
     sigemptyset(&handled);
     sigaddset(&handled, SIGTERM);
@@ -103,7 +131,7 @@ static int run(const char *config, struct err *err)
         fprintf(stderr, "ratchetd: clocks that a killed run left locked: %s\n", problem.text);
     tell_build_limits();
     int fd = inherited_socket();
-    if (fd < 0 && make_socket(&host, &fd, err) != 0)
+    if (fd < 0 && make_socket(&host, &socket_lock, &fd, err) != 0)
         return -1;
     fprintf(stderr, "ratchetd: %zu devices, %zu repositories, listening on %s\n",
             host.device_count, host.repository_count, host.socket);

@@ -410,6 +410,32 @@ def second_daemon():
     ok(result.code != 0, "the second one ends", result)
     eq(len(result.err.strip().splitlines()), 1, "with one line")
     ok(daemon.listens(), "the first one goes on")
+    other = os.path.join(host.folder, "other.conf")
+    lib.write(other, lib.read(host.config).replace(host.state, host.state + "-2"))
+    for what in "with a state folder of its own", "also where the lock beside the socket is gone":
+        result = lib.run([lib.program("RATCHETD"), "--config", other], env=lib.clean_env(), seconds=30)
+        ok(result.code != 0, "another one " + what, result)
+        has(result.err, host.socket, "it names the socket")
+        ok(daemon.listens(), "the first one keeps it")
+        if os.path.exists(host.socket + ".lock"):
+            os.unlink(host.socket + ".lock")
+
+
+def what_lies_at_the_socket():
+    """A socket that a dead daemon left is taken over; a file that is none is not touched"""
+    s, host, daemon = scenery()
+    daemon.kill()
+    ok(os.path.exists(host.socket), "a dead daemon leaves its socket")
+    daemon.start()
+    ok(daemon.listens(), "the next one takes it over")
+    daemon.kill(lib.signal.SIGTERM)
+    if os.path.exists(host.socket):
+        os.unlink(host.socket)
+    lib.write(host.socket, "precious\n")
+    result = lib.run([lib.program("RATCHETD"), "--config", host.config], env=lib.clean_env(), seconds=30)
+    eq(result.code, 64, "a file at the socket's path")
+    has(result.err, "`%s` is there, and is no socket" % host.socket, "is named")
+    eq(lib.read(host.socket), "precious\n", "and kept")
 
 
 def renamed():
@@ -467,4 +493,4 @@ lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,
-         second_daemon, renamed, no_permission, github_goes_away)
+         second_daemon, what_lies_at_the_socket, renamed, no_permission, github_goes_away)
