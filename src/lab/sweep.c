@@ -4,7 +4,6 @@
 
 #include "judge/change.h"
 #include "judge/num.h"
-#include "judge/numbers.h"
 
 #include <stdlib.h>
 
@@ -35,10 +34,34 @@ int sweep_ratio(const struct config_samples *config, enum arm arm, const struct 
     return set_against_head(&medians, arm, config->clock_resolution_ns, rule, change, err);
 }
 
-/* Add the logs of one config's ratios to `sums`, one for each process, and cut *count down to
- * those that it has. False: it has no ratio. */
-static int add_config(const struct config_samples *config, enum arm arm, double *sums,
-                      size_t *count, size_t *configs, struct err *err)
+/* What one process read, over configs: the logs of its ratios, and of how many there was one. */
+struct processes {
+    double *sums;   /* owned */
+    size_t *counts; /* owned */
+    size_t room;
+};
+
+static void processes_free(struct processes *processes)
+{
+    free(processes->sums);
+    free(processes->counts);
+}
+
+static int processes_new(const struct samples *samples, struct processes *out, struct err *err)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        if (samples->configs[i].count > out->room)
+            out->room = samples->configs[i].count;
+    out->sums = calloc(out->room + 1, sizeof *out->sums);
+    out->counts = calloc(out->room + 1, sizeof *out->counts);
+    return out->sums != NULL && out->counts != NULL
+               ? 0
+               : err_set(err, ERR_HOST, "out of memory for a mean");
+}
+
+/* *configs counts those that have a ratio: two processes with both arms. */
+static int add_config(const struct config_samples *config, enum arm arm,
+                      struct processes *processes, size_t *configs, struct err *err)
 {
     struct medians medians __attribute__((cleanup(medians_free))) = {0};
     size_t found = 0;
@@ -50,13 +73,12 @@ static int add_config(const struct config_samples *config, enum arm arm, double 
         found += medians.rows[i][arm] > 0 && medians.rows[i][ARM_HEAD] > 0;
     if (found < 2)
         return 0;
-    if (*configs == 0 || found < *count)
-        *count = found;
-    found = 0;
-    for (size_t i = 0; i < medians.count && found < *count; i++) {
+    for (size_t i = 0; i < medians.count; i++) {
         const double *row = medians.rows[i];
-        if (row[arm] > 0 && row[ARM_HEAD] > 0)
-            sums[found++] += num_log(row[arm] / row[ARM_HEAD]);
+        if (!(row[arm] > 0 && row[ARM_HEAD] > 0))
+            continue;
+        processes->sums[medians.from[i]] += num_log(row[arm] / row[ARM_HEAD]);
+        processes->counts[medians.from[i]]++;
     }
     ++*configs;
     return 0;
@@ -65,23 +87,23 @@ static int add_config(const struct config_samples *config, enum arm arm, double 
 int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *rule,
                struct change *change, size_t *configs, struct err *err)
 {
-    size_t most = 1, count = 0, found = 0;
+    struct processes processes __attribute__((cleanup(processes_free))) = {0};
+    struct medians medians __attribute__((cleanup(medians_free))) = {0};
+    size_t found = 0;
+    if (processes_new(samples, &processes, err) != 0)
+        return -1;
     for (size_t i = 0; i < samples->count; i++)
-        if (samples->configs[i].count > most)
-            most = samples->configs[i].count;
-    NUMBERS_AUTO *sums = numbers_new(most);
-    struct medians medians
-        __attribute__((cleanup(medians_free))) = {.rows = calloc(most, sizeof *medians.rows)};
-    if (sums == NULL || medians.rows == NULL)
-        return err_set(err, ERR_HOST, "out of memory for a mean");
-    for (size_t i = 0; i < samples->count; i++)
-        if (add_config(&samples->configs[i], arm, sums, &count, &found, err) != 0)
+        if (add_config(&samples->configs[i], arm, &processes, &found, err) != 0)
             return -1;
-    for (size_t i = 0; i < count; i++) {
-        medians.rows[i][ARM_HEAD] = 1.0;
-        medians.rows[i][arm] = num_exp(sums[i] / (double)found);
+    medians.rows = calloc(processes.room + 1, sizeof *medians.rows);
+    if (medians.rows == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a mean");
+    for (size_t i = 0; i < processes.room; i++) {
+        if (found == 0 || processes.counts[i] != found)
+            continue;
+        medians.rows[medians.count][ARM_HEAD] = 1.0;
+        medians.rows[medians.count++][arm] = num_exp(processes.sums[i] / (double)found);
     }
-    medians.count = count;
     if (set_against_head(&medians, arm, 0, rule, change, err) != 0)
         return -1;
     *configs = found;

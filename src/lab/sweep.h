@@ -16,8 +16,9 @@ MUST_CHECK int sweep_ratio(const struct config_samples *config, enum arm arm,
 
 /* The geometric mean of these ratios over all configs that have one. Configs were measured in
  * the same processes: what a process did to all of them at once must not count as often as
- * there are configs. So the ratios of one process are averaged first: the n-th unmarked
- * replicate of each config, as many as the config with the fewest has. */
+ * there are configs. So the ratios of one process are averaged first: the n-th replicate of each
+ * config is of the n-th process, and one that a config lacks, or that was marked, is left out of
+ * all. Not known where fewer than two are left. */
 MUST_CHECK int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *rule,
                           struct change *change, size_t *configs, struct err *err);
 

@@ -118,14 +118,17 @@ static void test_mean(void)
     change = mean(&samples, arm, &configs);
     NEAR(change.change, 1, 1e-12);
     NEAR(change.ci.high, 1, 1e-9);
-    tap_case("as many processes as the config with the fewest has");
+    tap_case("a process that is marked in one config is left out of all: the same ones are paired");
     samples.configs[1].replicates[0].marks = MARK_SHARED;
-    samples.configs[1].replicates[1].marks = MARK_SHARED;
+    samples.configs[1].replicates[3].marks = MARK_SHARED;
     change = mean(&samples, arm, &configs);
-    double logs = 0;
-    for (size_t i = 0; i < PROCESSES - 2; i++)
-        logs += log(2 * same[i]) + log(2 * opposite[i + 2]);
-    NEAR(log(1 + change.change), logs / (2 * (PROCESSES - 2)), 1e-12);
+    NEAR(change.change, 1, 1e-12);
+    NEAR(change.ci.high, 1, 1e-9);
+    EQ_INT(configs, 2);
+    tap_case("where no two processes have all configs there is no mean");
+    for (size_t i = 1; i < 5; i++)
+        samples.configs[i < 3 ? 0 : 1].replicates[i].marks = MARK_SHARED;
+    OK(!mean(&samples, arm, &configs).known);
     samples_free(&samples);
 }
 
