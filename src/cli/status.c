@@ -16,11 +16,17 @@ static void print_job(const json_t *message)
     struct tm utc;
     gmtime_r(&accepted, &utc);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &utc);
-    printf("%6lld  %s  %-9s %-10s %-8s %s #%lld on %s\n",
+    /* Of a pull request its number, of a push its branch: "#7", "main". */
+    char about[JOB_REF_BYTES];
+    long long pr = json_integer_value(json_object_get(message, "pr"));
+    if (pr > 0)
+        snprintf(about, sizeof about, "#%lld", pr);
+    else
+        snprintf(about, sizeof about, "%s", message_text(message, "branch"));
+    printf("%6lld  %s  %-9s %-10s %-8s %s %s on %s\n",
            (long long)json_integer_value(json_object_get(message, "id")), when,
            message_text(message, "state"), message_text(message, "verdict"),
-           message_text(message, "kind"), message_text(message, "repository"),
-           (long long)json_integer_value(json_object_get(message, "pr")),
+           message_text(message, "kind"), message_text(message, "repository"), about,
            message_text(message, "device"));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "daemon/message.h"
 #include "daemon/request.h"
 #include "daemon/results.h"
@@ -21,9 +22,10 @@ enum { CLIENT_OUT_MAX = 96 << 20, STATUS_JOBS = 50 };
 struct client {
     int fd; /* -1: free */
     struct buf in, out;
-    size_t sent;   /* of out */
-    long long job; /* that it waits for; 0: none */
-    bool closing;  /* once out is sent */
+    size_t sent;       /* of out */
+    long long job;     /* that it waits for; 0: none */
+    bool closing;      /* once out is sent */
+    uint64_t since_ns; /* it came, or took a byte of what it was told */
 };
 
 struct clients {
@@ -67,7 +69,7 @@ static void accept_client(struct clients *clients)
         close(fd);
         return;
     }
-    *client = (struct client){.fd = fd};
+    *client = (struct client){.fd = fd, .since_ns = proc_now_ns()};
     buf_init(&client->in, clients->host->limits.message_bytes);
     buf_init(&client->out, CLIENT_OUT_MAX);
     struct ucred peer;
@@ -218,13 +220,14 @@ static int on_status(struct clients *clients, struct client *client, struct err 
     for (size_t i = 0; i < count; i++) {
         const struct queue_entry *entry = &entries[i];
         if (message_add(&client->out,
-                        json_pack("{s:s, s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:I}", "type",
-                                  "job", "id", (json_int_t)entry->job.id, "kind",
+                        json_pack("{s:s, s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I}",
+                                  "type", "job", "id", (json_int_t)entry->job.id, "kind",
                                   entry->job.kind == JOB_PROMOTE ? "promote" : "check",
                                   "repository", entry->job.repository, "device",
-                                  entry->job.device, "pr", entry->job.pr, "state",
-                                  job_state_name(entry->state), "verdict", entry->verdict,
-                                  "accepted", (json_int_t)entry->accepted_s, "finished",
+                                  entry->job.device, "pr", entry->job.pr, "branch",
+                                  entry->job.base_ref, "state", job_state_name(entry->state),
+                                  "verdict", entry->verdict, "accepted",
+                                  (json_int_t)entry->accepted_s, "finished",
                                   (json_int_t)entry->finished_s),
                         err) != 0)
             return -1;
@@ -291,11 +294,26 @@ static void write_client(struct client *client)
             return;
         }
         client->sent += (size_t)put;
+        client->since_ns = proc_now_ns();
     }
     client->sent = 0;
     buf_clear(&client->out);
     if (client->closing)
         drop_client(client);
+}
+
+/* A place is for who asks for something, and reads the answer. Who waits for a job may be silent as
+ * long as it takes. */
+static void drop_idle(struct clients *clients)
+{
+    uint64_t now = proc_now_ns();
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &clients->all[i];
+        bool waits = client->job != 0 && !client->closing && client->out.len == 0;
+        if (client->fd >= 0 && !waits &&
+            now - client->since_ns > 1000000ull * clients->host->limits.client_ms)
+            drop_client(client);
+    }
 }
 
 size_t clients_poll(const struct clients *clients, struct pollfd *fds)
@@ -330,4 +348,5 @@ void clients_handle(struct clients *clients, const struct pollfd *fds)
         if (clients->all[i].fd >= 0 &&
             (clients->all[i].out.len > 0 || clients->all[i].closing))
             write_client(&clients->all[i]);
+    drop_idle(clients);
 }

@@ -222,6 +222,24 @@ def hostile_messages():
     eq(pull_step(s, host, number).run().code, 0, "and works")
 
 
+def idle_clients():
+    """Who connects and asks for nothing, or never ends a message, keeps nobody out"""
+    s, host, daemon = scenery(limits={"clients": 4, "client-timeout-ms": 500})
+    idle = []
+    for at in range(8):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(host.socket)
+        if at % 2 == 1:
+            client.send(b'{"type": "sta')
+        idle.append(client)
+    lib.wait_for(lambda: host.ratchet("status", "--socket", host.socket).code == 0, "a place to be free")
+    ok(True, "the places are free again")
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    eq(pull_step(s, host, number).run().code, 0, "a job is taken and waited for")
+    for client in idle:
+        client.close()
+
+
 def queue():
     """One lane: two runs at once are measured one after the other"""
     s, host, _ = scenery(**LONG)
@@ -489,7 +507,7 @@ def github_goes_away():
     eq(scene.status(s, head)[-1], "failure", "and the status")
 
 
-lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, queue, cancel,
+lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,

@@ -319,6 +319,9 @@ def through_the_daemon():
     eq(result.code, 0, "a push")
     eq(recorded(s), {"small": (start, "new")}, "promotes")
     has(step.file("summary"), "promoted", "and the summary says so")
+    jobs = host.ratchet("status", "--socket", host.socket).out
+    has(jobs, re.compile("promote +octo/kernels main on cpu$", re.M), "status names the push by its branch")
+    has(jobs, re.compile("check +octo/kernels #%d on cpu$" % number, re.M), "and the other by its number")
     at, event = tip(s), push_event(s)
     eq(host.step("push", event, run=3).run().code, 0, "the push of our own commit, as Actions tells")
     eq(tip(s), at, "moves nothing: no loop")
