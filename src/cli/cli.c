@@ -210,6 +210,11 @@ static int make_in_state(const struct host *host, const char *kind, mode_t mode,
                    why.text);
 }
 
+int cli_scratch(const struct host *host, struct cli_folders *folders, struct err *err)
+{
+    return make_in_state(host, "work/run-", 0711, folders->scratch, err);
+}
+
 int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,
                 struct err *err)
 {
@@ -220,7 +225,7 @@ int cli_folders(const struct host *host, const char *output, struct cli_folders 
     }
     if (output == NULL && make_in_state(host, "runs/", 0700, folders->results, err) != 0)
         return -1;
-    return make_in_state(host, "work/run-", 0711, folders->scratch, err);
+    return cli_scratch(host, folders, err);
 }
 
 void cli_drop_scratch(struct cli_folders *folders)

@@ -84,6 +84,9 @@ struct cli_folders {
 };
 MUST_CHECK int cli_folders(const struct host *host, const char *output,
                            struct cli_folders *folders, struct err *err);
+/* The scratch folder alone, for what leaves no results. */
+MUST_CHECK int cli_scratch(const struct host *host, struct cli_folders *folders,
+                           struct err *err);
 void cli_drop_scratch(struct cli_folders *folders);
 
 /* A file that the command line names: whatever is wrong with it is ERR_INPUT. */

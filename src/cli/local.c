@@ -30,12 +30,12 @@ int local_open(const struct local_options *given, struct local *out, struct err 
         cli_host(given->config, &out->host, err) != 0 ||
         cli_real_path(given->repo, out->repo, err) != 0 ||
         resolve(given, out->repo, &job, err) != 0 ||
-        cli_folders(&out->host, NULL, &out->folders, err) != 0)
+        cli_scratch(&out->host, &out->folders, err) != 0)
         return -1;
     const struct pipeline_request request = {.host = &out->host,
                                              .job = &job,
                                              .local = out->repo,
-                                             .folder = out->folders.results,
+                                             .folder = out->folders.scratch,
                                              .work = out->folders.scratch,
                                              .progress = progress_show,
                                              .context = &out->progress};

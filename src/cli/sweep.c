@@ -205,7 +205,7 @@ static int open_sweep(const struct sweep_options *given, struct sweep *sweep, st
         read_rules(given, measurement, err) != 0 ||
         shapes_apply(&given->shapes, REPLICATES, measurement->config.bench.samples,
                      &measurement->config, err) != 0 ||
-        cli_folders(&sweep->host, NULL, &sweep->folders, err) != 0)
+        cli_scratch(&sweep->host, &sweep->folders, err) != 0)
         return -1;
     set_configs(sweep);
     return file_path(measurement->work, err, "%s", sweep->folders.scratch);

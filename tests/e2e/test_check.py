@@ -277,6 +277,14 @@ def folders():
     eq(host.check(repo, "words").code, 0, "a check")
     eq(set(os.listdir(host.folder)) - before, {"state", "out-1"}, "writes there")
     eq(sorted(os.listdir(host.state)), ["repos", "work"], "what will be of use again, and a place to work")
+    eq(host.ratchet("verify", "--config", host.config, "--repo", repo.path).code, 0, "verify")
+    eq(os.listdir(os.path.join(host.state, "work")), [], "leaves nothing to work on")
+    ok(not os.path.exists(os.path.join(host.state, "runs")), "nor empty results")
+    place = lib.write(os.path.join(host.folder, "file"), "")
+    result = host.ratchet("check", "--config", host.config, "--repo", repo.path, "--head", "words",
+                          "--output", place)
+    eq(result.code, 64, "results where a file lies")
+    eq(os.listdir(os.path.join(host.state, "work")), [], "leave nothing either")
     lib.write(host.config, lib.read(host.config).replace(host.state, host.config + "/state"))
     one_line(host.check(repo, "words"), host.config + "/state", "`state` in the [daemon] section", "--config")
 
