@@ -79,7 +79,7 @@ class Sweep:
 
 
 def arms_of(config):
-    return [sorted(set(r) - {"marks"}) for r in config["replicates"]]
+    return [sorted(set(r) - {"marks", "provoked"}) for r in config["replicates"]]
 
 
 def table_and_file():
