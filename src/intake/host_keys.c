@@ -107,7 +107,7 @@ static int read_clock(void *target, const struct key *key, const char *value,
     size_t len = strspn(value, "0123456789");
     const char *unit = value + len + strspn(value + len, " ");
     long long mhz;
-    if (strncmp(device->slug, "nvidia-", 7) != 0)
+    if (!device_is_gpu(device->slug))
         return err_set(err, ERR_INPUT, "%s: only a GPU's clock can be locked", where);
     if (len == 0 || len >= sizeof digits || strcasecmp(unit, "MHz") != 0)
         return err_set(err, ERR_INPUT, "%s: expected a clock such as 1410MHz, not `%.60s`",

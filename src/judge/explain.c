@@ -60,7 +60,8 @@ static const char *clause_words(const struct config_verdict *verdict,
     case CLAUSE_IDENTICAL_CODE:
         return "the same machine code needs no measuring: held";
     default:
-        return "it could not be measured: unmeasured";
+        return verdict->verdict == VERDICT_UNMEASURED ? "it could not be measured: unmeasured"
+                                                      : clause_name(verdict->clause);
     }
 }
 

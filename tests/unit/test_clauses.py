@@ -45,9 +45,9 @@ def given():
             for call in re.findall(r"\b(?:set_verdict|verdict_whole)\(([^;{]*?)\);", text):
                 clauses, verdicts = re.findall(r"CLAUSE_\w+", call), re.findall(r"VERDICT_\w+", call)
                 pairs |= {(c, v[len("VERDICT_"):].lower()) for c in clauses for v in verdicts}
-            if re.search(r"\b(fail|measurement_unmeasured)\(", text):
+            if re.search(r"\b(bench_fail|measurement_unmeasured)\(", text):
                 pairs |= {(c, "unmeasured") for call in
-                          re.findall(r"\b(?:fail|measurement_unmeasured)\(([^;{]*?)\);", text)
+                          re.findall(r"\b(?:bench_fail|measurement_unmeasured)\(([^;{]*?)\);", text)
                           for c in re.findall(r"CLAUSE_\w+", call)}
     return pairs
 

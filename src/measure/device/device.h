@@ -17,7 +17,7 @@
 /* What a bench's sandbox has besides what every bench has; what the host lacks is left out. The
  * lists end with NULL. */
 struct device_needs {
-    const char *nodes[3]; /* below /dev */
+    const char *nodes[3]; /* patterns of paths, "/dev/…" */
     const char
         *numbered; /* front of the nodes of which each GPU has one, by its minor number */
     const char *folders[5];
