@@ -104,7 +104,8 @@ int schedule_accept(struct schedule *schedule, struct request *request,
     memcpy(note->token, request->token, sizeof note->token);
     fprintf(stderr, "ratchetd: job %lld: %s %s #%d on %s\n", job->id,
             *known ? "again" : "accepted", job->repository, job->pr, job->device);
-    if (entry->state == JOB_DONE)
+    if (entry->state == JOB_DONE ||
+        (entry->state == JOB_CANCELLED && note->cancel == CANCEL_NONE))
         forget(schedule, job->id);
     return 0;
 }

@@ -9,7 +9,8 @@
  *   - marks: he loads the machine while head runs, so that a slow replicate is left out;
  *   - failing, in some replicates or in all.
  * He does not choose the times of main's arms: anchor, base and control run main's code.
- * (A head that times itself faster than it is plays another game: measure/ and verification.)
+ * (A head that times itself faster than it is, or slows main's arms from within their process, plays
+ * another game: measure/ and verification.)
  *
  * So a doubt passes only if it is one that the machine can have made, not head:
  *   - it is a doubt about the line itself, made of enough replicates: `straddles`, or

@@ -31,7 +31,7 @@ static bool has_arm(const struct config_samples *samples, enum arm arm)
     return false;
 }
 
-/* An arm with less than half of the samples that the fullest has is as good as missing: every
+/* An arm with less than nine tenths of the samples that the fullest has is as good as missing: every
  * turn times all of them, and which samples were dropped is a selection, too. */
 static bool is_there(const struct replicate *replicate, int arm)
 {
@@ -39,7 +39,7 @@ static bool is_there(const struct replicate *replicate, int arm)
     for (int other = 0; other < ARM_OTHER; other++)
         if (replicate->arms[other].count > most)
             most = replicate->arms[other].count;
-    return replicate->arms[arm].count != 0 && 2 * replicate->arms[arm].count >= most;
+    return replicate->arms[arm].count != 0 && 10 * replicate->arms[arm].count >= 9 * most;
 }
 
 /* Unmarked replicates that lack one of the arms of `of`, a set of bits; an arm that the

@@ -170,14 +170,17 @@ static int get_identical(const json_t *object, const struct json_at *at,
     if (name[0] == '\0')
         return 0;
     struct json_at here = {.parent = at, .key = "identical"};
-    for (int arm = ARM_BASE; arm <= ARM_ANCHOR; arm++) {
-        if (strcmp(name, arm_name((enum arm)arm)) == 0) {
-            out->identical = true;
-            out->identical_to = (enum arm)arm;
-            return 0;
-        }
-    }
-    return json_error(&here, err, "`%s` is not known, expected base or anchor", name);
+    int arm = ARM_BASE;
+    while (arm <= ARM_ANCHOR && strcmp(name, arm_name((enum arm)arm)) != 0)
+        arm++;
+    if (arm > ARM_ANCHOR)
+        return json_error(&here, err, "`%s` is not known, expected base or anchor", name);
+    const char *head = out->arms[ARM_HEAD].code, *other = out->arms[arm].code;
+    if (head[0] != '\0' && other[0] != '\0' && strcmp(head, other) != 0)
+        return json_error(&here, err, "head and %s have different code", name);
+    out->identical = true;
+    out->identical_to = (enum arm)arm;
+    return 0;
 }
 
 static int get_peaks(const json_t *object, const struct json_at *at,

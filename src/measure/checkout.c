@@ -182,24 +182,31 @@ static int open_submodule(struct checkout_submodules *submodules,
     return 0;
 }
 
-/* Why a commit could not be fetched is still known when nothing is fetched any more. */
+/* The failure of a commit that could not be fetched before, or NULL. */
+static struct checkout_gone *find_gone(struct checkout_submodules *submodules,
+                                       const char *commit)
+{
+    for (size_t i = 0; i < submodules->gone_count; i++)
+        if (strcmp(submodules->gone[i].commit, commit) == 0)
+            return &submodules->gone[i];
+    return NULL;
+}
+
+/* A commit that could not be fetched is not asked for again: an address may hang as long as it likes,
+ * once. Why it could not is still known when nothing is fetched any more. */
 static void remember(struct checkout_submodules *submodules, const char *commit,
                      struct err *why)
 {
-    size_t i = 0;
-    while (i < submodules->gone_count && strcmp(submodules->gone[i].commit, commit) != 0)
-        i++;
-    if (submodules->offline) {
-        if (i < submodules->gone_count)
-            *why = submodules->gone[i].why;
+    const struct checkout_gone *before = find_gone(submodules, commit);
+    if (before != NULL) {
+        *why = before->why;
         return;
     }
-    if (i == CHECKOUT_SUBMODULES_MAX)
+    if (submodules->offline || submodules->gone_count == CHECKOUT_SUBMODULES_MAX)
         return;
-    snprintf(submodules->gone[i].commit, sizeof submodules->gone[i].commit, "%s", commit);
-    submodules->gone[i].why = *why;
-    if (i == submodules->gone_count)
-        submodules->gone_count++;
+    struct checkout_gone *gone = &submodules->gone[submodules->gone_count++];
+    snprintf(gone->commit, sizeof gone->commit, "%s", commit);
+    gone->why = *why;
 }
 
 /* Nobody but the host's owner chose the address, and it gets no token of ours. */
@@ -219,7 +226,8 @@ static int need_submodule(struct checkout_submodules *submodules, const struct p
             "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
             "it (`submodule = %s https://…` in [repository])",
             pinned->path, pinned->path);
-    struct git_remote_spec remote = {.url = submodules->offline ? NULL : address->url,
+    bool ask = !submodules->offline && find_gone(submodules, pinned->commit) == NULL;
+    struct git_remote_spec remote = {.url = ask ? address->url : NULL,
                                      .timeout_ms = (unsigned)limits->fetch_ms,
                                      .max_bytes = limits->fetch_bytes};
     if (open_submodule(submodules, address, repo, err) != 0)

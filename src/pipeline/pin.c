@@ -97,6 +97,27 @@ static size_t list_anchors(const struct baseline *baseline,
     return count;
 }
 
+/* A server in trouble may say "not found" of what it has, and then stored samples would decide. So a
+ * commit is gone only if the same server, asked for base's branch in between, says so twice. */
+static int need_anchor(struct pipeline *pipeline, const char *commit, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    const struct git_remote_spec *remote = &pipeline->origin.remote;
+    char ref[JOB_REF_BYTES + 16], tip[GIT_SHA_BYTES];
+    if (checkout_need(measurement->repo, remote, commit, err) == 0)
+        return 0;
+    if (err->class != ERR_NOT_FOUND || measurement->repository == NULL)
+        return -1;
+    struct err why = {0};
+    snprintf(ref, sizeof ref, "refs/heads/%s", measurement->job.base_ref);
+    if (git_fetch(measurement->repo, remote, ref, tip, &why) != 0) {
+        *err = why;
+        err->class = ERR_HOST; /* no answer about the anchor */
+        return -1;
+    }
+    return checkout_need(measurement->repo, remote, commit, err);
+}
+
 /* The anchors of base's baseline. One that cannot be had is remembered: what that means is for
  * whoever measures. */
 static void need_anchors(struct pipeline *pipeline)
@@ -107,8 +128,7 @@ static void need_anchors(struct pipeline *pipeline)
     measurement->gone_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct unfetched *gone = &measurement->gone[measurement->gone_count];
-        if (checkout_need(measurement->repo, &pipeline->origin.remote, commits[i],
-                          &gone->why) == 0)
+        if (need_anchor(pipeline, commits[i], &gone->why) == 0)
             continue;
         memcpy(gone->commit, commits[i], sizeof gone->commit);
         measurement->gone_count++;

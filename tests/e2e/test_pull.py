@@ -198,6 +198,24 @@ def nothing_is_fetched_meanwhile():
     has(result.file("report.md"), "is not in the repository any more", "and the report says so")
 
 
+def a_server_that_says_not_found():
+    """Of an anchor that it has, once: then it is asked again, and stored samples do not decide"""
+    answer = {"Content-Type": "application/x-git-upload-pack-result"}
+    for what, fault in (("404", {"status": 404, "body": "x"}),
+                        ("an empty answer", {"status": 200, "body": "", "headers": answer}),
+                        ("another error", {"status": 200, "body": "0018ERR server overload", "headers": answer})):
+        s = scene.github()
+        anchor = scene.branch(s.repo, "kept", {"kernels/attention.c": scene.kernel("right", "/* old */\n")})
+        s.repo.commit(scene.stored(anchor, ns=500000.0), "slow stored samples", branch="main", onto="main")
+        s.repo.push(s.git_url, "+main", "+kept")
+        number, head = scene.pull(s, "topic", "slow")
+        met = s.fault("git-upload-pack$", "answer", method="POST", skip=3, times=1, **fault)
+        result = scene.Host(s).check_pull(number)
+        s.await_fault(met, seconds=5)
+        eq(result.brief(), (1, "regressed"), what + ": the slow head is no better for it")
+        eq(result.config()["against"], "anchor", what + ": by the anchor's own kernel")
+
+
 def through_prism():
     """Whole runs with GitHub's own description between: no violation from either side"""
     oracles.folder()
@@ -218,4 +236,4 @@ def through_prism():
 
 
 lib.main(words, same_comment, what_is_measured, refused, no_permission, trouble_with_github,
-         moved_on, nothing_is_fetched_meanwhile, through_prism)
+         moved_on, nothing_is_fetched_meanwhile, a_server_that_says_not_found, through_prism)

@@ -640,15 +640,15 @@ static void test_few_gaps(void)
 /* Which samples were dropped inside of a replicate is a selection, too. */
 static void test_dropped_samples(void)
 {
-    tap_case("an arm with less than half of the samples of the fullest is missing");
+    tap_case("an arm with less than nine tenths of the samples of the fullest is missing");
     struct trial trial = trial_of(12, (struct changes){-0.05, 0, 0, 0});
     struct config_samples *config = &trial.samples.configs[0];
     size_t all = config->replicates[0].arms[ARM_HEAD].count;
     for (size_t i = 0; i < config->count; i++)
-        config->replicates[i].arms[ARM_HEAD].count = (all + 1) / 2;
+        config->replicates[i].arms[ARM_HEAD].count = (9 * all + 9) / 10;
     EQ_INT(judge(&trial)->verdict, VERDICT_IMPROVED);
     for (size_t i = 0; i < config->count; i++)
-        config->replicates[i].arms[ARM_HEAD].count = (all - 1) / 2;
+        config->replicates[i].arms[ARM_HEAD].count = (9 * all - 1) / 10;
     const struct config_verdict *c = judge(&trial);
     EQ_INT(c->verdict, VERDICT_UNCLEAR);
     EQ_INT(c->clause, CLAUSE_GAPS);
