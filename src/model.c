@@ -53,6 +53,7 @@ static const char *const clause_names[CLAUSE_COUNT] = {
     [CLAUSE_BAD_BASELINE] = "bad-baseline",
     [CLAUSE_BAD_PATH] = "bad-path",
     [CLAUSE_INTERNAL] = "internal",
+    [CLAUSE_CANCELLED] = "cancelled",
 };
 static const char *const verdict_names[] = {"held", "improved", "unclear", "unmeasured",
                                             "regressed"};

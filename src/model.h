@@ -138,6 +138,7 @@ enum clause {
     CLAUSE_BAD_BASELINE,
     CLAUSE_BAD_PATH, /* a [kernel] path that is nothing, or cannot be followed */
     CLAUSE_INTERNAL,
+    CLAUSE_CANCELLED, /* by whoever submitted it */
     CLAUSE_COUNT
 };
 const char *clause_name(enum clause clause);          /* "within", …; "" for none */
@@ -300,13 +301,14 @@ struct job {
     enum job_kind kind;
     char repository[JOB_REPOSITORY_BYTES]; /* "owner/name"; "" for a local repository */
     char device[MODEL_NAME_BYTES];
-    char key[JOB_KEY_BYTES];      /* repository id/run id/attempt/job */
-    int pr;                       /* 0: none (push, or two local commits) */
-    char base_ref[JOB_REF_BYTES]; /* "main" */
-    char head[MODEL_SHA_BYTES];   /* the PR's head; for a promotion, main's tip */
-    char base[MODEL_SHA_BYTES];   /* base tip when pinned */
-    char merge[MODEL_SHA_BYTES];  /* head merged into base: what is measured */
-    char run_url[JOB_URL_BYTES];  /* the Actions run, "" outside Actions */
+    char key[JOB_KEY_BYTES];          /* repository id/run id/attempt/job */
+    int pr;                           /* 0: none (push, or two local commits) */
+    char base_ref[JOB_REF_BYTES];     /* "main" */
+    char event_head[MODEL_SHA_BYTES]; /* the step's word on the PR's head, "" for none */
+    char head[MODEL_SHA_BYTES];       /* the PR's head; for a promotion, main's tip */
+    char base[MODEL_SHA_BYTES];       /* base tip when pinned */
+    char merge[MODEL_SHA_BYTES];      /* head merged into base: what is measured */
+    char run_url[JOB_URL_BYTES];      /* the Actions run, "" outside Actions */
 };
 
 /* ---- verdict ---- */

@@ -103,24 +103,26 @@ static int switch_to_wal(struct db *db, struct err *err)
 
 /* The schema and its version go in together or not at all, so a file whose creator was
  * killed is either empty or whole. */
-static int check_or_create(struct db *db, const char *schema, int version, struct err *err)
+static int check_or_create(struct db *db, const char *const steps[], struct err *err)
 {
     long long there = 0;
     long long tables = 0;
+    int version = 0;
+    while (steps[version] != NULL)
+        version++;
     if (query_int(db, "PRAGMA user_version", &there, err) != 0 ||
         query_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err) != 0)
         return -1;
-    if (there == version)
-        return 0;
-    if (there != 0 || tables != 0)
+    if (there < 0 || there > version || (there == 0 && tables != 0))
         return err_set(err, ERR_INPUT,
                        "database `%s`: has schema version %lld, this program needs %d",
                        db->path, there, version);
+    for (long long step = there; step < version; step++)
+        if (db_exec(db, steps[step], err) != 0)
+            return -1;
     char pragma[64];
     sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version = %d", version);
-    if (db_exec(db, schema, err) != 0 || db_exec(db, pragma, err) != 0)
-        return -1;
-    return 0;
+    return there == version ? 0 : db_exec(db, pragma, err);
 }
 
 static int check_pages(struct db *db, struct err *err)
@@ -137,7 +139,7 @@ static int check_pages(struct db *db, struct err *err)
     return 0;
 }
 
-static int set_up(struct db *db, const char *schema, int version, struct err *err)
+static int set_up(struct db *db, const char *const steps[], struct err *err)
 {
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     sqlite3_extended_result_codes(db->handle, 1);
@@ -148,15 +150,14 @@ static int set_up(struct db *db, const char *schema, int version, struct err *er
                 err) != 0 ||
         check_pages(db, err) != 0 || db_begin(db, err) != 0)
         return -1;
-    if (check_or_create(db, schema, version, err) != 0) {
+    if (check_or_create(db, steps, err) != 0) {
         db_rollback(db);
         return -1;
     }
     return db_commit(db, err);
 }
 
-int db_open(const char *path, const char *schema, int version, struct db **out,
-            struct err *err)
+int db_open(const char *path, const char *const steps[], struct db **out, struct err *err)
 {
     if (create_private(path, err) != 0)
         return -1;
@@ -171,7 +172,7 @@ int db_open(const char *path, const char *schema, int version, struct db **out,
     int code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE, NULL);
     if (code != SQLITE_OK)
         fail(db, code, err);
-    if (code != SQLITE_OK || set_up(db, schema, version, err) != 0) {
+    if (code != SQLITE_OK || set_up(db, steps, err) != 0) {
         db_close(&db);
         return -1;
     }

@@ -11,9 +11,11 @@
 struct db;
 struct db_stmt;
 
-/* Open or create `path` (0600), WAL, foreign keys on, busy timeout 10 s. A new file gets
- * `schema` and user_version `version`; an existing one with another version is ERR_INPUT. */
-MUST_CHECK int db_open(const char *path, const char *schema, int version, struct db **db,
+/* Open or create `path` (0600), WAL, foreign keys on, busy timeout 10 s. steps[i] is the SQL that
+ * leads from schema version i to i + 1; NULL ends them. A new file gets them all, an older one
+ * those that it lacks, in one transaction. A newer one, a damaged one, or a file of somebody
+ * else's is ERR_INPUT. */
+MUST_CHECK int db_open(const char *path, const char *const steps[], struct db **db,
                        struct err *err);
 void db_close(struct db **db);
 

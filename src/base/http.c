@@ -34,7 +34,7 @@ struct exchange {
 void http_response_init(struct http_response *response, size_t body_max)
 {
     *response = (struct http_response){
-        .retry_after_s = -1, .rate_remaining = -1, .rate_reset = -1};
+        .retry_after_s = -1, .rate_remaining = -1, .rate_reset = -1, .date = -1};
     buf_init(&response->body, body_max);
 }
 
@@ -47,8 +47,11 @@ void http_response_free(struct http_response *response)
 static void clear_response(struct http_response *response)
 {
     buf_clear(&response->body);
-    *response = (struct http_response){
-        .retry_after_s = -1, .rate_remaining = -1, .rate_reset = -1, .body = response->body};
+    *response = (struct http_response){.retry_after_s = -1,
+                                       .rate_remaining = -1,
+                                       .rate_reset = -1,
+                                       .date = -1,
+                                       .body = response->body};
 }
 
 /* ---- headers ---- */
@@ -73,16 +76,20 @@ static long long number_of(const char *text, size_t len)
     return strtoll(digits, NULL, 10);
 }
 
+/* UTC epoch seconds, -1 where it is no date. */
+static long long date_of(const char *text, size_t len)
+{
+    char date[64];
+    return copy_part(date, sizeof date, text, len) ? (long long)curl_getdate(date, NULL) : -1;
+}
+
 /* Seconds, or a date. */
 static long retry_after_of(const char *text, size_t len)
 {
     long long seconds = number_of(text, len);
-    char date[64];
-    if (seconds < 0 && copy_part(date, sizeof date, text, len)) {
-        time_t then = curl_getdate(date, NULL);
-        if (then != -1)
-            seconds = then > time(NULL) ? (long long)(then - time(NULL)) : 0;
-    }
+    long long then = seconds < 0 ? date_of(text, len) : -1;
+    if (then != -1)
+        seconds = then > time(NULL) ? then - (long long)time(NULL) : 0;
     return (long)seconds;
 }
 
@@ -178,6 +185,8 @@ static void read_header(struct exchange *exchange, const char *line, const char 
         response->rate_remaining = (long)number_of(value, length);
     else if (strcasecmp(name, "x-ratelimit-reset") == 0)
         response->rate_reset = number_of(value, length);
+    else if (strcasecmp(name, "date") == 0)
+        response->date = date_of(value, length);
     else if (strcasecmp(name, "content-type") == 0)
         copy_part(response->content_type, sizeof response->content_type, value, length);
 }

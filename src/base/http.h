@@ -30,6 +30,7 @@ struct http_response {
     long retry_after_s;                /* -1: not given */
     long rate_remaining;               /* -1: not given */
     long long rate_reset;              /* UTC epoch seconds, -1: not given */
+    long long date;                    /* the server's clock, likewise */
     char content_type[128];
     struct buf body; /* caller sets body.max by http_response_init; frees */
 };

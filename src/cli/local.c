@@ -67,16 +67,29 @@ void local_print_notes(const struct measurement *measurement)
     fwrite(text.data, 1, text.len, stdout);
 }
 
+static int owe(const struct pipeline *pipeline, struct db *outbox, struct err *err)
+{
+    if (db_begin(outbox, err) != 0)
+        return -1;
+    if (pipeline_owe(pipeline, outbox, err) != 0) {
+        db_rollback(outbox);
+        return -1;
+    }
+    return db_commit(outbox, err);
+}
+
 int local_publish(struct pipeline *pipeline, const char *command, struct err *err)
 {
+    static const char *const steps[] = {outbox_schema, NULL};
     char path[FILE_PATH_BYTES];
-    struct outbox *outbox = NULL;
-    struct outbox_result result;
+    struct db *outbox = NULL;
+    struct outbox_result result = {0};
     if (file_path(path, err, "%s/outbox.db", pipeline->measurement.folder) != 0 ||
-        outbox_open(path, &outbox, err) != 0)
+        db_open(path, steps, &outbox, err) != 0)
         return -1;
-    int sent = pipeline_publish(pipeline, outbox, &result, err);
-    outbox_close(&outbox);
+    int sent = owe(pipeline, outbox, err) == 0 ? pipeline_send(pipeline, outbox, &result, err)
+                                               : -1;
+    db_close(&outbox);
     if (sent == 0 && result.refusal[0] != '\0')
         fprintf(stderr, "ratchet %s: not posted: %s\n", command, result.refusal);
     return sent;

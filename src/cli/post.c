@@ -30,7 +30,7 @@ int cli_post(int argc, char **argv, struct err *err)
         cli_host(config, &host, err) != 0)
         return -1;
     const struct host_repository *repository = cli_repository(&host, name, err);
-    char token[CLI_TOKEN_BYTES], marker[128], url[JOB_URL_BYTES];
+    char token[CLI_TOKEN_BYTES], marker[128];
     if (repository == NULL || cli_token(repository, token, err) != 0)
         return -1;
     BUF_AUTO text;
@@ -48,9 +48,10 @@ int cli_post(int argc, char **argv, struct err *err)
                             .repository = repository->name,
                             .author = repository->author,
                             .limits = &host.limits};
-    if (github_upsert_comment(&github, (int)number, marker, body.data, body.len, url, err) !=
-        0)
+    struct github_comment comment = {
+        .pr = (int)number, .marker = marker, .body = body.data, .len = body.len};
+    if (github_upsert_comment(&github, &comment, err) != 0)
         return -1;
-    printf("%s\n", url);
+    printf("%s\n", comment.url);
     return 0;
 }

@@ -33,8 +33,10 @@ struct submit {
     const char *socket, *device, *artifacts;
     struct event event;
     struct buf report; /* report.md, as it comes in pieces */
+    char secret[64];   /* the daemon's, for coming back */
     int exit_code;
     bool ended;
+    bool settle; /* nothing is submitted: only a token is brought, for what is owed */
 };
 
 static const char *from_environment(const char *name)
@@ -72,6 +74,19 @@ static int add_text(json_t *message, const char *key, const char *value, struct 
     return 0;
 }
 
+static int send_settle(const struct submit *submit, struct client_connection *connection,
+                       struct err *err)
+{
+    JSON_AUTO *message = json_pack("{s:s, s:i, s:s}", "type", "settle", "version",
+                                   MESSAGE_VERSION, "repository", submit->event.repository);
+    if (message == NULL)
+        return err_set(err, ERR_INPUT, "the event's fields do not make a message");
+    if (add_text(message, "api", from_environment("GITHUB_API_URL"), err) != 0 ||
+        add_text(message, "token", from_environment("GITHUB_TOKEN"), err) != 0)
+        return -1;
+    return client_send(connection, json_incref(message), err);
+}
+
 static int send_submit(const struct submit *submit, struct client_connection *connection,
                        struct err *err)
 {
@@ -82,7 +97,9 @@ static int send_submit(const struct submit *submit, struct client_connection *co
         "pr", event->pr, "device", submit->device);
     if (message == NULL)
         return err_set(err, ERR_INPUT, "the event's fields do not make a message");
-    if (add_text(message, "ref", event->ref, err) != 0)
+    if (add_text(message, "ref", event->ref, err) != 0 ||
+        add_text(message, "head", event->head, err) != 0 ||
+        add_text(message, "secret", submit->secret, err) != 0)
         return -1;
     static const struct {
         const char *key, *variable;
@@ -180,11 +197,17 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
     if (strcmp(type, "accepted") == 0) {
         printf("job %lld is %s\n", json_integer_value(json_object_get(message, "job")),
                message_text(message, "state"));
+        snprintf(submit->secret, sizeof submit->secret, "%s", message_text(message, "secret"));
         return 0;
     }
     if (strcmp(type, "ignored") == 0) {
         print_foreign(message_text(message, "text"));
         submit->exit_code = EXIT_HELD;
+        submit->ended = true;
+        return 0;
+    }
+    if (strcmp(type, "settled") == 0) {
+        printf("GitHub is owed nothing any more\n");
         submit->ended = true;
         return 0;
     }
@@ -211,7 +234,8 @@ static int talk(struct submit *submit, struct err *err)
     bool cancelled = false;
     if (client_connect(submit->socket, &connection, err) != 0)
         return -1;
-    int result = send_submit(submit, &connection, err);
+    int result = submit->settle ? send_settle(submit, &connection, err)
+                                : send_submit(submit, &connection, err);
     while (result == 0 && !submit->ended) {
         JSON_AUTO *message = NULL;
         if (interrupted && !cancelled) {
@@ -268,6 +292,7 @@ int cli_submit(int argc, char **argv, struct err *err)
                                          {"device", &submit.device, NULL},
                                          {"artifacts", &submit.artifacts, NULL},
                                          {"wait", &wait, NULL},
+                                         {"settle", NULL, &submit.settle},
                                          {NULL, NULL, NULL}};
     struct host host;
     long long wait_s = WAIT_DEFAULT_S;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,15 +23,18 @@ enum { CLIENT_OUT_MAX = 96 << 20, STATUS_JOBS = 50 };
 struct client {
     int fd; /* -1: free */
     struct buf in, out;
-    size_t sent;       /* of out */
-    long long job;     /* that it waits for; 0: none */
-    bool closing;      /* once out is sent */
-    uint64_t since_ns; /* it came, or took a byte of what it was told */
+    size_t sent; /* of out */
+    uid_t uid;
+    long long job;                         /* that it waits for; 0: none */
+    bool owns;                             /* … and may cancel */
+    const struct host_repository *settles; /* it waits until this is owed nothing; NULL */
+    bool closing;                          /* once out is sent */
+    uint64_t since_ns;                     /* it came, or took a byte of what it was told */
 };
 
 struct clients {
     const struct host *host;
-    struct queue *queue;
+    struct db *db;
     struct schedule *schedule;
     int listen_fd;
     struct client all[CLIENTS_MAX];
@@ -38,8 +42,16 @@ struct clients {
 
 /* ---- connections ---- */
 
-static void drop_client(struct client *client)
+/* By which the schedule knows the token of a client without a job. */
+static long long bringer_of(const struct clients *clients, const struct client *client)
 {
+    return -1 - (client - clients->all);
+}
+
+static void drop_client(struct clients *clients, struct client *client)
+{
+    if (client->settles != NULL)
+        schedule_drop_token(clients->schedule, bringer_of(clients, client));
     file_close(&client->fd);
     explicit_bzero(client->in.data, client->in.len);
     buf_free(&client->in);
@@ -53,44 +65,75 @@ static void refuse(struct client *client, const struct err *problem)
     client->closing = true;
 }
 
+/* One user may have three quarters of all places, so that there is always one for another's. */
+static size_t places_for(const struct clients *clients, uid_t uid)
+{
+    size_t all = clients->host->limits.clients < CLIENTS_MAX
+                     ? (size_t)clients->host->limits.clients
+                     : CLIENTS_MAX;
+    return uid == 0 || uid == geteuid() ? all : all - (all + 3) / 4;
+}
+
+/* A free place for somebody of this user; NULL: there is none. */
+static struct client *find_place(struct clients *clients, uid_t uid)
+{
+    size_t used = 0, own = 0;
+    struct client *place = NULL;
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &clients->all[i];
+        used += client->fd >= 0;
+        own += client->fd >= 0 && client->uid == uid;
+        if (client->fd < 0 && place == NULL)
+            place = client;
+    }
+    return used < clients->host->limits.clients && own < places_for(clients, uid) ? place
+                                                                                  : NULL;
+}
+
+/* Told at once, as far as the socket takes it: there is no place to keep it for later. */
+static void refuse_at_once(int fd, const struct err *problem)
+{
+    BUF_AUTO text;
+    buf_init(&text, 4096);
+    message_add_error(&text, problem);
+    ssize_t ignored = send(fd, text.data, text.len, MSG_NOSIGNAL);
+    (void)ignored;
+    close(fd);
+}
+
 static void accept_client(struct clients *clients)
 {
+    struct err problem;
+    struct ucred peer;
+    socklen_t size = sizeof peer;
     int fd = accept4(clients->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return;
-    size_t used = 0;
-    struct client *client = NULL;
-    for (size_t i = 0; i < CLIENTS_MAX; i++) {
-        used += clients->all[i].fd >= 0;
-        if (clients->all[i].fd < 0 && client == NULL)
-            client = &clients->all[i];
-    }
-    if (client == NULL || used >= clients->host->limits.clients) {
-        close(fd);
-        return;
-    }
-    *client = (struct client){.fd = fd, .since_ns = proc_now_ns()};
-    buf_init(&client->in, clients->host->limits.message_bytes);
-    buf_init(&client->out, CLIENT_OUT_MAX);
-    struct ucred peer;
-    socklen_t size = sizeof peer;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
         !request_user_ok(clients->host, peer.uid)) {
-        struct err problem;
         err_set(&problem, ERR_AUTH, "user %u may not talk to this daemon (daemon.allow-user)",
                 (unsigned)peer.uid);
-        refuse(client, &problem);
+        refuse_at_once(fd, &problem);
+        return;
     }
+    struct client *client = find_place(clients, peer.uid);
+    if (client == NULL) {
+        close(fd); /* the client waits, and comes again */
+        return;
+    }
+    *client = (struct client){.fd = fd, .uid = peer.uid, .since_ns = proc_now_ns()};
+    buf_init(&client->in, clients->host->limits.message_bytes);
+    buf_init(&client->out, CLIENT_OUT_MAX);
 }
 
-int clients_open(const struct host *host, struct queue *queue, struct schedule *schedule,
+int clients_open(const struct host *host, struct db *db, struct schedule *schedule,
                  int listen_fd, struct clients **out, struct err *err)
 {
     struct clients *clients = calloc(1, sizeof *clients);
     if (clients == NULL)
         return err_set(err, ERR_HOST, "out of memory for the clients");
     clients->host = host;
-    clients->queue = queue;
+    clients->db = db;
     clients->schedule = schedule;
     clients->listen_fd = listen_fd;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
@@ -105,7 +148,7 @@ void clients_close(struct clients **clients)
         return;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if ((*clients)->all[i].fd >= 0)
-            drop_client(&(*clients)->all[i]);
+            drop_client(*clients, &(*clients)->all[i]);
     free(*clients);
     *clients = NULL;
 }
@@ -118,12 +161,13 @@ static bool waits_for(const struct client *client, long long job)
 }
 
 /* After an append: who has not read for so long that it did not fit is let go. */
-static void drop_if_full(struct client *client, int added, const struct err *err)
+static void drop_if_full(struct clients *clients, struct client *client, int added,
+                         const struct err *err)
 {
     if (added == 0)
         return;
     fprintf(stderr, "ratchetd: a client is dropped: %s\n", err->text);
-    drop_client(client);
+    drop_client(clients, client);
 }
 
 static int send_result(const struct clients *clients, struct client *client,
@@ -139,8 +183,8 @@ void clients_tell_line(struct clients *clients, long long job, const char *line)
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &clients->all[i];
         if (waits_for(client, job))
-            drop_if_full(client, results_add_line(&client->out, line, strlen(line), &err),
-                         &err);
+            drop_if_full(clients, client,
+                         results_add_line(&client->out, line, strlen(line), &err), &err);
     }
 }
 
@@ -150,15 +194,8 @@ void clients_tell_result(struct clients *clients, const struct queue_entry *entr
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &clients->all[i];
         if (waits_for(client, entry->job.id))
-            drop_if_full(client, send_result(clients, client, entry, &err), &err);
+            drop_if_full(clients, client, send_result(clients, client, entry, &err), &err);
     }
-}
-
-void clients_tell_error(struct clients *clients, long long job, const struct err *problem)
-{
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
-        if (clients->all[i].fd >= 0 && clients->all[i].job == job)
-            refuse(&clients->all[i], problem);
 }
 
 /* ---- what a client asks ---- */
@@ -172,23 +209,37 @@ static int send_ignored(struct client *client, const char *why, struct err *err)
                        err);
 }
 
+/* Known to whoever made the job, and to nobody who only knows its run. */
+static int make_secret(char out[QUEUE_SECRET_BYTES], struct err *err)
+{
+    unsigned char bytes[(QUEUE_SECRET_BYTES - 1) / 2];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return err_errno(err, ERR_HOST, errno, "read random bytes");
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
 static int start_job(struct clients *clients, struct client *client, struct request *request,
                      struct err *err)
 {
     bool known;
     struct queue_entry entry;
-    if (schedule_accept(clients->schedule, request, &entry, &known, err) != 0)
+    char secret[QUEUE_SECRET_BYTES];
+    const struct queue_owner owner = {.uid = client->uid, .secret = secret};
+    if (make_secret(secret, err) != 0 ||
+        schedule_accept(clients->schedule, request, &owner, &entry, &known, err) != 0)
         return -1;
     client->job = entry.job.id;
+    client->owns = !known ||
+                   (entry.secret[0] != '\0' && strcmp(entry.secret, request->secret) == 0);
     if (message_add(&client->out,
-                    json_pack("{s:s, s:I, s:s, s:b}", "type", "accepted", "job",
+                    json_pack("{s:s, s:I, s:s, s:b, s:s}", "type", "accepted", "job",
                               (json_int_t)client->job, "state", job_state_name(entry.state),
-                              "known", known),
+                              "known", known, "secret", client->owns ? entry.secret : ""),
                     err) != 0 ||
         results_add_log(clients->host, client->job, &client->out, err) != 0)
         return -1;
-    if (entry.state == JOB_CANCELLED)
-        return err_set(err, ERR_HOST, "job %lld was cancelled", client->job);
     return entry.state == JOB_DONE ? send_result(clients, client, &entry, err) : 0;
 }
 
@@ -208,14 +259,47 @@ static int on_cancel(struct clients *clients, struct client *client, struct err 
 {
     if (client->job == 0)
         return err_set(err, ERR_INPUT, "cancel: no job was submitted on this connection");
+    if (!client->owns)
+        return err_set(err, ERR_AUTH, "cancel: job %lld was submitted by another client",
+                       client->job);
     return schedule_cancel(clients->schedule, client->job, err);
+}
+
+static int on_settle(struct clients *clients, struct client *client, const json_t *message,
+                     struct err *err)
+{
+    const struct host_repository *repository;
+    char token[MESSAGE_TOKEN_BYTES];
+    if (request_parse_settle(clients->host, message, &repository, token, err) != 0)
+        return -1;
+    client->settles = repository;
+    schedule_add_token(clients->schedule, repository, bringer_of(clients, client), token);
+    explicit_bzero(token, sizeof token);
+    return 0;
+}
+
+/* Who brought a token for what is owed stays until nothing is. */
+static void tell_settled(struct clients *clients)
+{
+    struct err err;
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &clients->all[i];
+        if (client->fd < 0 || client->settles == NULL || client->closing ||
+            schedule_owes(clients->schedule, client->settles))
+            continue;
+        client->closing = true;
+        drop_if_full(clients, client,
+                     message_add(&client->out,
+                                 json_pack("{s:s, s:b}", "type", "settled", "owed", 0), &err),
+                     &err);
+    }
 }
 
 static int on_status(struct clients *clients, struct client *client, struct err *err)
 {
     static struct queue_entry entries[STATUS_JOBS];
     size_t count;
-    if (queue_list(clients->queue, STATUS_JOBS, entries, &count, err) != 0)
+    if (queue_list(clients->db, STATUS_JOBS, entries, &count, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         const struct queue_entry *entry = &entries[i];
@@ -243,12 +327,14 @@ static int on_message(struct clients *clients, struct client *client, const json
     struct json_at at = {.key = "message"};
     if (json_get_string(message, "type", &at, type, sizeof type, err) != 0)
         return -1;
-    if (strcmp(type, "submit") == 0 && client->job == 0)
+    if (strcmp(type, "submit") == 0 && client->job == 0 && client->settles == NULL)
         return on_submit(clients, client, message, err);
     if (strcmp(type, "cancel") == 0)
         return on_cancel(clients, client, err);
     if (strcmp(type, "status") == 0)
         return on_status(clients, client, err);
+    if (strcmp(type, "settle") == 0 && client->job == 0 && client->settles == NULL)
+        return on_settle(clients, client, message, err);
     return err_set(err, ERR_INPUT, "message.type: `%s` is not expected here", type);
 }
 
@@ -262,7 +348,7 @@ static void read_client(struct clients *clients, struct client *client)
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
-        drop_client(client); /* the job goes on: it was accepted */
+        drop_client(clients, client); /* the job goes on: it was accepted */
         return;
     }
     size_t room = client->in.max - client->in.len;
@@ -280,7 +366,7 @@ static void read_client(struct clients *clients, struct client *client)
     }
 }
 
-static void write_client(struct client *client)
+static void write_client(struct clients *clients, struct client *client)
 {
     while (client->sent < client->out.len) {
         ssize_t put = send(client->fd, client->out.data + client->sent,
@@ -290,7 +376,7 @@ static void write_client(struct client *client)
         if (put < 0 && errno == EAGAIN)
             return;
         if (put < 0) {
-            drop_client(client);
+            drop_client(clients, client);
             return;
         }
         client->sent += (size_t)put;
@@ -299,7 +385,7 @@ static void write_client(struct client *client)
     client->sent = 0;
     buf_clear(&client->out);
     if (client->closing)
-        drop_client(client);
+        drop_client(clients, client);
 }
 
 /* A place is for who asks for something, and reads the answer. Who waits for a job may be silent as
@@ -309,10 +395,11 @@ static void drop_idle(struct clients *clients)
     uint64_t now = proc_now_ns();
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &clients->all[i];
-        bool waits = client->job != 0 && !client->closing && client->out.len == 0;
+        bool waits = (client->job != 0 || client->settles != NULL) && !client->closing &&
+                     client->out.len == 0;
         if (client->fd >= 0 && !waits &&
             now - client->since_ns > 1000000ull * clients->host->limits.client_ms)
-            drop_client(client);
+            drop_client(clients, client);
     }
 }
 
@@ -338,15 +425,16 @@ void clients_handle(struct clients *clients, const struct pollfd *fds)
         if (client->fd < 0 || client->fd != fds[i].fd)
             continue; /* dropped since the poll */
         if (client->closing && (fds[i].revents & (POLLHUP | POLLERR)))
-            drop_client(client);
+            drop_client(clients, client);
         else if (!client->closing && (fds[i].revents & (POLLIN | POLLHUP | POLLERR)))
             read_client(clients, client);
     }
     if (fds[CLIENTS_MAX].revents != 0)
         accept_client(clients);
+    tell_settled(clients);
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (clients->all[i].fd >= 0 &&
             (clients->all[i].out.len > 0 || clients->all[i].closing))
-            write_client(&clients->all[i]);
+            write_client(clients, &clients->all[i]);
     drop_idle(clients);
 }

@@ -15,17 +15,15 @@ enum { CLIENTS_MAX = 256, CLIENTS_FDS_MAX = CLIENTS_MAX + 1 };
 
 struct clients;
 
-/* All four are borrowed until clients_close, which ends every connection; the jobs go on. */
-MUST_CHECK int clients_open(const struct host *host, struct queue *queue,
-                            struct schedule *schedule, int listen_fd, struct clients **out,
-                            struct err *err);
+/* All are borrowed until clients_close, which ends every connection; the jobs go on. */
+MUST_CHECK int clients_open(const struct host *host, struct db *db, struct schedule *schedule,
+                            int listen_fd, struct clients **out, struct err *err);
 void clients_close(struct clients **clients);
 
-/* Tell whoever waits for the job: a line of its progress; its result, which ends the connection;
- * an error, which ends it as well. Who does not read what he is told is dropped. */
+/* Tell whoever waits for the job: a line of its progress; its result, which ends the connection.
+ * Who does not read what he is told is dropped. */
 void clients_tell_line(struct clients *clients, long long job, const char *line);
 void clients_tell_result(struct clients *clients, const struct queue_entry *entry);
-void clients_tell_error(struct clients *clients, long long job, const struct err *problem);
 
 /* What to poll: fills fds[CLIENTS_FDS_MAX] and returns how many there are. After the poll they
  * are handed to clients_handle, which reads, answers and sends. */

@@ -3,10 +3,12 @@
 #include "daemon/collector.h"
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "daemon/state.h"
 #include "measure/build.h"
 
 #include <stdio.h>
+#include <time.h>
 
 enum { COLLECT_EVERY_S = 3600, DAY_S = 86400 };
 
@@ -32,15 +34,16 @@ static int remove_job(void *context, long long job)
 
 void collector_collect(struct collector *collector)
 {
-    time_t now = time(NULL);
-    if (now - collector->last < COLLECT_EVERY_S)
+    uint64_t now_ns = proc_now_ns();
+    if (collector->last_ns != 0 &&
+        now_ns - collector->last_ns < COLLECT_EVERY_S * 1000000000ull)
         return;
-    collector->last = now;
+    collector->last_ns = now_ns;
     const struct host *host = collector->host;
     struct err err;
     char cache[FILE_PATH_BYTES];
-    long long before = (long long)now - (long long)host->limits.keep_days * DAY_S;
-    if (queue_collect(collector->queue, before, remove_job, collector, &err) != 0 ||
+    long long before = (long long)time(NULL) - (long long)host->limits.keep_days * DAY_S;
+    if (queue_collect(collector->db, before, remove_job, collector, &err) != 0 ||
         file_path(cache, &err, "%s/cache", host->state) != 0 ||
         file_mkdirs(cache, 0700, &err) != 0 ||
         build_cache_collect(cache, host->limits.cache_bytes, &err) != 0)

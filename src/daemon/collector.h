@@ -8,15 +8,15 @@
 #include "intake/host.h"
 #include "intake/queue.h"
 
-#include <time.h>
+#include <stdint.h>
 
 /* At the start of a daemon, when no step runs. */
 MUST_CHECK int collector_empty_scratch(const struct host *host, struct err *err);
 
 struct collector {
     const struct host *host;
-    struct queue *queue;
-    time_t last; /* when it ran; 0: not yet */
+    struct db *db;
+    uint64_t last_ns; /* when it ran, of the monotonic clock; 0: not yet */
 };
 
 /* Once an hour, however often it is called. What cannot be removed is said on stderr and tried

@@ -5,29 +5,51 @@
 #include "base/file.h"
 #include "daemon/state.h"
 #include "judge/verdict.h"
-#include "result_files.h"
 
 #include <string.h>
 
-int ending_judged(struct queue *queue, struct pipeline *pipeline, struct err *err)
+static int judged(struct db *db, const struct pipeline *pipeline, struct err *err)
 {
-    const struct comparison *comparison = &pipeline->measurement.comparison;
-    if (results_write(&pipeline->measurement, err) != 0)
+    const struct measurement *measurement = &pipeline->measurement;
+    const struct comparison *comparison = &measurement->comparison;
+    if (queue_judged(db, &measurement->job, verdict_name(comparison->verdict),
+                     comparison_exit(comparison), err) != 0)
         return -1;
-    return queue_judged(queue, pipeline->measurement.job.id, verdict_name(comparison->verdict),
-                        comparison_exit(comparison), err);
+    return pipeline_owe(pipeline, db, err);
 }
 
-static int load_verdict(struct pipeline *pipeline, struct err *err)
+int ending_judged(struct db *db, struct pipeline *pipeline, struct err *err)
 {
-    char path[FILE_PATH_BYTES];
-    BUF_AUTO text;
-    buf_init(&text, pipeline->measurement.host->limits.samples_bytes);
-    if (file_path(path, err, "%s/" RESULT_VERDICT, pipeline->measurement.folder) != 0 ||
-        file_read(path, &text, err) != 0)
+    if (results_write(&pipeline->measurement, err) != 0 || db_begin(db, err) != 0)
         return -1;
-    return verdict_parse_json(text.data, text.len, path, &pipeline->measurement.comparison,
-                              err);
+    if (judged(db, pipeline, err) != 0) {
+        db_rollback(db);
+        return -1;
+    }
+    return db_commit(db, err);
+}
+
+/* Nobody is at fault where somebody wanted no result. */
+static enum fault fault_of(enum clause clause)
+{
+    switch (clause) {
+    case CLAUSE_CANCELLED:
+        return FAULT_NONE;
+    case CLAUSE_INTERNAL:
+        return FAULT_US;
+    default:
+        return FAULT_HOST;
+    }
+}
+
+int ending_unmeasured(struct db *db, struct pipeline *pipeline,
+                      const struct queue_entry *entry, struct err *err)
+{
+    struct err reason;
+    err_set(&reason, ERR_INPUT, "%s", entry->why);
+    measurement_unmeasured(&pipeline->measurement, fault_of(entry->clause), entry->clause,
+                           &reason);
+    return ending_judged(db, pipeline, err);
 }
 
 static int keep_comment_url(const struct pipeline *pipeline, const char *url, struct err *err)
@@ -38,33 +60,14 @@ static int keep_comment_url(const struct pipeline *pipeline, const char *url, st
     return file_write(path, url, strlen(url), 0600, err);
 }
 
-int ending_publish(struct queue *queue, struct pipeline *pipeline,
-                   struct outbox_result *result, struct err *err)
+int ending_send(struct db *db, struct pipeline *pipeline, struct outbox_result *result,
+                struct err *err)
 {
-    struct outbox *outbox = NULL;
-    char path[FILE_PATH_BYTES];
-    if (state_outbox(pipeline->measurement.host, path, err) != 0 ||
-        load_verdict(pipeline, err) != 0 || outbox_open(path, &outbox, err) != 0)
+    struct outbox_owed owed;
+    if (pipeline_send(pipeline, db, result, err) != 0 ||
+        (result->comment_url[0] != '\0' &&
+         keep_comment_url(pipeline, result->comment_url, err) != 0) ||
+        outbox_owed(db, pipeline->measurement.job.id, &owed, err) != 0)
         return -1;
-    int sent = pipeline_publish(pipeline, outbox, result, err);
-    outbox_close(&outbox);
-    if (sent != 0 || (result->comment_url[0] != '\0' &&
-                      keep_comment_url(pipeline, result->comment_url, err) != 0))
-        return -1;
-    return result->waiting > 0
-               ? 0
-               : queue_finish(queue, pipeline->measurement.job.id, JOB_DONE, err);
-}
-
-int ending_cancelled(struct queue *queue, long long job, struct err *err)
-{
-    return queue_finish(queue, job, JOB_CANCELLED, err);
-}
-
-int ending_tell_cancelled(struct pipeline *pipeline, struct err *err)
-{
-    const struct job *job = &pipeline->measurement.job;
-    if (job->kind != JOB_CHECK || job->head[0] == '\0')
-        return 0;
-    return pipeline_announce(pipeline, "error", "cancelled", err);
+    return owed.comment || owed.status ? 0 : queue_done(db, pipeline->measurement.job.id, err);
 }

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a job ends. Every end is written here, and what GitHub is told of it is said here:
+/* How a job ends. Every job that was accepted ends here, with a verdict: a measured one, or one that
+ * says why nothing was measured (it could not be pinned, it was cancelled, its steps kept failing).
+ * The verdict's files, then in one transaction the end of the job and what GitHub is owed for it:
  *
- *     judged --publish--> done     with a verdict, that it could not be measured included
- *     cancelled                    without one: its client cancelled it, or it was given up
+ *     accepted, pinned, running, ending --ending_judged--> judged --ending_send--> done
  *
- * A job's step calls this, and for `cancelled` the daemon itself. */
+ * `done` is a job for which nothing is owed any more. */
 #ifndef RATCHET_DAEMON_ENDING_H
 #define RATCHET_DAEMON_ENDING_H
 
+#include "base/db.h"
 #include "base/err.h"
 #include "intake/queue.h"
 #include "pipeline/pipeline.h"
 #include "publish/outbox.h"
 
-/* The pipeline has its verdict: the files go into the job's folder, and only then is the job
- * `judged`, so that a kill in between has it measured again and not published half. */
-MUST_CHECK int ending_judged(struct queue *queue, struct pipeline *pipeline, struct err *err);
+/* The pipeline has its verdict. Killed before the end of this, the job takes its step again. */
+MUST_CHECK int ending_judged(struct db *db, struct pipeline *pipeline, struct err *err);
 
-/* Comment and status of the verdict that stands in the job's folder. The job is `done` unless
- * result->waiting says that something is to be sent again. */
-MUST_CHECK int ending_publish(struct queue *queue, struct pipeline *pipeline,
-                              struct outbox_result *result, struct err *err);
+/* The same for a job that is `ending`: the verdict is made of its reason. */
+MUST_CHECK int ending_unmeasured(struct db *db, struct pipeline *pipeline,
+                                 const struct queue_entry *entry, struct err *err);
 
-MUST_CHECK int ending_cancelled(struct queue *queue, long long job, struct err *err);
-
-/* A cancelled job leaves no status behind that says pending for ever. */
-MUST_CHECK int ending_tell_cancelled(struct pipeline *pipeline, struct err *err);
+/* Send what is owed. The job is `done` unless result->waiting says that something is to be sent
+ * again. */
+MUST_CHECK int ending_send(struct db *db, struct pipeline *pipeline,
+                           struct outbox_result *result, struct err *err);
 
 #endif

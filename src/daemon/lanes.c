@@ -15,16 +15,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096 };
-
 void lanes_init(struct lanes *lanes, const struct host *host, const char *config)
 {
-    *lanes = (struct lanes){.config = config, .count = host->device_count + 1};
+    *lanes = (struct lanes){.config = config, .count = host->device_count + LANES_CLERKS};
     for (size_t i = 0; i < lanes->count; i++) {
         struct lane *lane = &lanes->lane[i];
-        lane->device = i == 0 ? NULL : host->devices[i - 1].slug;
+        lane->device = i < LANES_CLERKS ? NULL : host->devices[i - LANES_CLERKS].slug;
         lane->fd = -1;
-        buf_init(&lane->line, LINE_MAX_BYTES);
+        buf_init(&lane->bytes, sizeof(struct work_event));
     }
 }
 
@@ -88,36 +86,45 @@ int lanes_start(struct lanes *lanes, struct lane *lane, long long job, const cha
     lane->pid = pid;
     lane->job = job;
     lane->fd = lines[0];
-    lane->later_s = 0;
-    buf_clear(&lane->line);
+    lane->last[0] = '\0';
+    buf_clear(&lane->bytes);
     return 0;
 }
 
-static void end_line(struct lane *lane,
-                     void (*each)(void *context, long long job, const char *line),
-                     void *context)
+/* A step writes whole events only. Where none begins, the next byte may. */
+static void take_event(struct lane *lane,
+                       void (*each)(void *context, struct lane *lane,
+                                    const struct work_event *event),
+                       void *context)
 {
-    unsigned seconds;
-    if (sscanf(lane->line.data, "later %9u", &seconds) == 1)
-        lane->later_s = seconds;
-    else if (lane->line.len > 0)
-        each(context, lane->job, lane->line.data);
-    buf_clear(&lane->line);
+    struct work_event event;
+    memcpy(&event, lane->bytes.data, sizeof event);
+    if (event.magic != WORK_MAGIC) {
+        memmove(lane->bytes.data, lane->bytes.data + 1, --lane->bytes.len);
+        return;
+    }
+    buf_clear(&lane->bytes);
+    event.text[sizeof event.text - 1] = '\0';
+    if (event.kind == WORK_LINE)
+        memcpy(lane->last, event.text, sizeof lane->last);
+    each(context, lane, &event);
 }
 
 bool lanes_read(struct lane *lane,
-                void (*each)(void *context, long long job, const char *line), void *context)
+                void (*each)(void *context, struct lane *lane, const struct work_event *event),
+                void *context)
 {
     char chunk[4096];
-    ssize_t got;
-    while ((got = read(lane->fd, chunk, sizeof chunk)) > 0) {
-        for (ssize_t i = 0; i < got; i++) {
-            if (chunk[i] == '\n' || lane->line.len == lane->line.max)
-                end_line(lane, each, context);
-            if (chunk[i] != '\n')
-                buf_addc(&lane->line, chunk[i]);
-        }
-    }
+    ssize_t got = 0;
+    size_t want;
+    do {
+        want = sizeof(struct work_event) - lane->bytes.len;
+        got = read(lane->fd, chunk, want < sizeof chunk ? want : sizeof chunk);
+        if (got > 0)
+            buf_add(&lane->bytes, chunk, (size_t)got);
+        if (lane->bytes.len == sizeof(struct work_event))
+            take_event(lane, each, context);
+    } while (got > 0);
     return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
@@ -163,6 +170,6 @@ void lanes_kill_all(struct lanes *lanes)
             kill(-lanes->lane[i].pid, SIGKILL);
             lanes_reap(&lanes->lane[i]);
         }
-        buf_free(&lanes->lane[i].line);
+        buf_free(&lanes->lane[i].bytes);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's worker processes: one lane per device for measuring, and one clerk for what
- * only talks to GitHub and git. A lane has one process at a time or none. */
+/* The daemon's worker processes: one lane per device for measuring, and a few clerks for what
+ * only talks to GitHub and git: a server that does not answer holds one of them, not all. A lane
+ * has one process at a time or none. */
 #ifndef RATCHET_DAEMON_LANES_H
 #define RATCHET_DAEMON_LANES_H
 
@@ -12,20 +13,23 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { LANES_MAX = HOST_DEVICES_MAX + 1 };
+enum { LANES_CLERKS = 4, LANES_MAX = HOST_DEVICES_MAX + LANES_CLERKS };
 
 struct lane {
-    const char *device; /* slug; NULL: the clerk */
+    const char *device; /* slug; NULL: a clerk */
     pid_t pid;          /* 0: idle */
     long long job;
-    int fd;           /* progress pipe, -1 when idle */
-    struct buf line;  /* of the pipe, not yet ended by a newline */
-    unsigned later_s; /* what its `later` line asked for */
+    const struct host_repository
+        *repository;             /* whose servers it may wait for; NULL: nobody's */
+    unsigned long long token;    /* serial of the one it was given; 0: none */
+    int fd;                      /* pipe of events, -1 when idle */
+    struct buf bytes;            /* of the pipe, not yet a whole event */
+    char last[MODEL_TEXT_BYTES]; /* the last line of progress */
 };
 
 struct lanes {
     const char *config;          /* ratchetd.conf, for the steps' own reading; may be NULL */
-    struct lane lane[LANES_MAX]; /* lane[0] is the clerk */
+    struct lane lane[LANES_MAX]; /* the clerks come first */
     size_t count;
 };
 
@@ -36,10 +40,11 @@ void lanes_init(struct lanes *lanes, const struct host *host, const char *config
 MUST_CHECK int lanes_start(struct lanes *lanes, struct lane *lane, long long job,
                            const char *token, struct err *err);
 
-/* Read what the lane's pipe has; `each` gets whole lines. False at the pipe's end: then
+/* Read what the lane's pipe has; `each` gets whole events. False at the pipe's end: then
  * lanes_reap tells how the process ended. */
 bool lanes_read(struct lane *lane,
-                void (*each)(void *context, long long job, const char *line), void *context);
+                void (*each)(void *context, struct lane *lane, const struct work_event *event),
+                void *context);
 enum work_end lanes_reap(struct lane *lane);
 
 /* Does a step of this job run? */

@@ -3,15 +3,19 @@
  * socket, each with "type". Version 1, sent by the client in its first message.
  *
  *     client                                    daemon
- *     submit  version, kind, repository, pr,    accepted  job, state, known
+ *     submit  version, kind, repository, pr,    accepted  job, state, known, secret
  *             device, run, attempt, job,        log       text (one line)
  *             repository_id, api, token,        file      name, data (a piece; in order)
- *             ref (of a push)                   result    exit, verdict, reason, comment
- *     cancel                                    ignored   text: no job; the connection ends
+ *             ref (of a push), head (of the     result    exit, verdict, reason, comment
+ *             event), secret                    ignored   text: no job; the connection ends
+ *     cancel                                    waiting   text: what the job waits for, now and then
  *     status                                    job       id, state, … (one per job), then end
+ *     settle  version, repository, api, token   settled   owed: does something still wait?
  *                                               error     text, exit; the connection ends
  *
- * A token travels in `submit` only and is wiped from the buffers that carried it. */
+ * `ref`, `head`, `secret` and `waiting` are newer than the rest: who does not know them does without.
+ * Whoever was given the job's secret, or made the job on this connection, may cancel it. A token
+ * travels in `submit` and `settle` only and is wiped from the buffers that carried it. */
 #ifndef RATCHET_DAEMON_MESSAGE_H
 #define RATCHET_DAEMON_MESSAGE_H
 

@@ -143,23 +143,56 @@ static const struct host_repository *find_repository(const struct host *host, co
     return repository;
 }
 
+/* Which repository the message is about, in words of the right version. */
+static const struct host_repository *parse_repository(const struct host *host,
+                                                      const json_t *message, struct err *err)
+{
+    char name[JOB_REPOSITORY_BYTES];
+    long long version;
+    if (json_get_int(message, "version", &at, 0, INT_MAX, &version, err) != 0)
+        return NULL;
+    if (version != MESSAGE_VERSION) {
+        err_set(err, ERR_INPUT, "the client speaks version %lld, this daemon %d", version,
+                MESSAGE_VERSION);
+        return NULL;
+    }
+    return json_get_string(message, "repository", &at, name, sizeof name, err) == 0
+               ? find_repository(host, name, err)
+               : NULL;
+}
+
+int request_parse_settle(const struct host *host, const json_t *message,
+                         const struct host_repository **out, char token[MESSAGE_TOKEN_BYTES],
+                         struct err *err)
+{
+    const struct host_repository *repository = parse_repository(host, message, err);
+    if (repository == NULL || check_api(repository, message, err) != 0 ||
+        get_token(repository, message, token, err) != 0)
+        return -1;
+    *out = repository;
+    return 0;
+}
+
+/* The event's word on the head, and what the daemon gave this client before. An old client says
+ * neither. */
+static int parse_optional(const json_t *message, struct request *out, struct err *err)
+{
+    if (json_has(message, "head") &&
+        json_get_sha(message, "head", &at, out->job.event_head, err) != 0)
+        return -1;
+    return json_has(message, "secret")
+               ? json_get_string(message, "secret", &at, out->secret, sizeof out->secret, err)
+               : 0;
+}
+
 int request_parse(const struct host *host, const json_t *message, struct request *out,
                   struct err *err)
 {
     struct request request = {0};
     struct job *job = &request.job;
-    long long version;
-    if (json_get_int(message, "version", &at, 0, INT_MAX, &version, err) != 0)
-        return -1;
-    if (version != MESSAGE_VERSION)
-        return err_set(err, ERR_INPUT, "the client speaks version %lld, this daemon %d",
-                       version, MESSAGE_VERSION);
-    if (json_get_string(message, "repository", &at, job->repository, sizeof job->repository,
-                        err) != 0 ||
+    const struct host_repository *repository = parse_repository(host, message, err);
+    if (repository == NULL ||
         get_piece(message, "device", job->device, sizeof job->device, err) != 0)
-        return -1;
-    const struct host_repository *repository = find_repository(host, job->repository, err);
-    if (repository == NULL)
         return -1;
     memcpy(job->repository, repository->name, sizeof job->repository); /* case and all */
     if (host_find_device(host, job->device) == NULL)
@@ -168,6 +201,7 @@ int request_parse(const struct host *host, const json_t *message, struct request
     if (check_api(repository, message, err) != 0 ||
         parse_kind(repository, message, &request, err) != 0 ||
         parse_key(repository, message, job, err) != 0 ||
+        parse_optional(message, &request, err) != 0 ||
         get_token(repository, message, request.token, err) != 0)
         return -1;
     *out = request;

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "daemon/message.h"
 #include "intake/host.h"
+#include "intake/queue.h"
 #include "model.h"
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@ bool request_user_ok(const struct host *host, uid_t uid);
 struct request {
     struct job job;
     char token[MESSAGE_TOKEN_BYTES]; /* that it brought; "" where the host keeps one */
+    char secret[QUEUE_SECRET_BYTES]; /* that it was given when it came first; "": none */
     bool ignored;                    /* nothing to do here: no job, and `why` is said */
     char why[MODEL_TEXT_BYTES];
 };
@@ -28,5 +30,10 @@ struct request {
  * needed. Wiping the token is the caller's part. */
 MUST_CHECK int request_parse(const struct host *host, const json_t *message,
                              struct request *out, struct err *err);
+
+/* A `settle` message: the repository that it is about, and its token. Refused likewise. */
+MUST_CHECK int request_parse_settle(const struct host *host, const json_t *message,
+                                    const struct host_repository **repository,
+                                    char token[MESSAGE_TOKEN_BYTES], struct err *err);
 
 #endif

@@ -1,51 +1,147 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the lanes, and what is known of a job beyond the queue: its token, delays, failures.
- * Blocks for nothing but SQLite. */
+/* Owns the lanes, and what is known of jobs and repositories beyond the database: tokens, delays,
+ * failures. Blocks for nothing but SQLite. */
 #include "daemon/schedule.h"
 
-#include "daemon/ending.h"
+#include "base/proc.h"
+#include "daemon/tokens.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <strings.h>
 
 enum {
-    NOTES_MAX = 1024, /* jobs with a token, a delay or a failure */
-    FAILURES_MAX = 3, /* steps that ended badly, in a row, before a job is dropped */
-    FAILURE_PAUSE_S = 5
+    FAILURES_MAX = 3, /* steps that ended badly, in a row, before a job ends unmeasured */
+    FAILURE_PAUSE_S = 5,
+    PAUSE_MAX_S = 60,
+    AWAY_PAUSE_S = 10 /* of the other jobs of a repository whose server does not answer */
 };
 
-/* Lost with the process: a client that waits brings its token again. */
+/* Of a job. Lost with the process: then everything is due at once, and a client that waits brings
+ * its token again. All times are of the monotonic clock. */
 struct note {
     long long job; /* 0: free */
-    char token[MESSAGE_TOKEN_BYTES];
-    time_t since; /* when it was first seen here, for token_wait_ms */
-    time_t not_before;
+    uint64_t since_ns;
+    uint64_t not_before_ns;
     unsigned failures;
-    enum { CANCEL_NONE, CANCEL_WANTED, CANCEL_TOLD } cancel; /* is GitHub to be told? */
+};
+
+/* Of a repository. */
+struct place {
+    uint64_t not_before_ns; /* GitHub has asked for a pause, or did not answer */
+    bool away;              /* … the latter, the last time */
 };
 
 struct schedule {
     const struct host *host;
-    struct queue *queue;
+    struct db *db;
     struct schedule_watch watch;
     struct lanes lanes;
-    struct note notes[NOTES_MAX];
+    struct tokens tokens;
+    struct place places[HOST_REPOSITORIES_MAX];
+    struct note *notes; /* owned */
+    size_t note_count;
 };
 
-int schedule_open(const struct host *host, const char *config, struct queue *queue,
+/* ---- notes ---- */
+
+static struct note *find_note(const struct schedule *schedule, long long job)
+{
+    for (size_t i = 0; i < schedule->note_count; i++)
+        if (schedule->notes[i].job == job)
+            return &schedule->notes[i];
+    return NULL;
+}
+
+/* The job's note, a new one where there is none yet; NULL: out of memory. */
+static struct note *take_note(struct schedule *schedule, long long job)
+{
+    struct note *note = find_note(schedule, job);
+    if (note != NULL)
+        return note;
+    note = find_note(schedule, 0);
+    if (note == NULL) {
+        size_t count = schedule->note_count + 64;
+        struct note *more = realloc(schedule->notes, count * sizeof *more);
+        if (more == NULL)
+            return NULL;
+        memset(more + schedule->note_count, 0, 64 * sizeof *more);
+        note = more + schedule->note_count;
+        schedule->notes = more;
+        schedule->note_count = count;
+    }
+    *note = (struct note){.job = job, .since_ns = proc_now_ns()};
+    return note;
+}
+
+static void forget(struct schedule *schedule, long long job)
+{
+    struct note *note = find_note(schedule, job);
+    if (note != NULL)
+        *note = (struct note){0};
+    tokens_forget(&schedule->tokens, job);
+}
+
+static uint64_t in_seconds(long long seconds)
+{
+    return proc_now_ns() + (uint64_t)(seconds > 0 ? seconds : 0) * 1000000000u;
+}
+
+static struct place *place_of(struct schedule *schedule,
+                              const struct host_repository *repository)
+{
+    return &schedule->places[repository - schedule->host->repositories];
+}
+
+static void log_error(long long job, const struct err *err)
+{
+    fprintf(stderr, "ratchetd: job %lld: %s\n", job, err->text);
+}
+
+/* ---- start and stop ---- */
+
+/* Jobs of a repository or device that this host has no longer. */
+static void end_orphans(struct schedule *schedule)
+{
+    static const enum job_state states[] = {JOB_ACCEPTED, JOB_PINNED, JOB_ENDING, JOB_JUDGED};
+    const struct host *host = schedule->host;
+    struct queue_entry entry = {0};
+    struct err err;
+    for (size_t s = 0; s < sizeof states / sizeof states[0]; s++)
+        for (long long after = 0;
+             queue_next(schedule->db, NULL, states[s], after, &entry, &err) == 0;
+             after = entry.job.id) {
+            int ended = 0;
+            if (host_find_repository(host, entry.job.repository) == NULL) {
+                fprintf(stderr,
+                        "ratchetd: job %lld is dropped: repository `%s` is not this host's\n",
+                        entry.job.id, entry.job.repository);
+                ended = queue_abandon(schedule->db, entry.job.id, &err);
+            } else if (host_find_device(host, entry.job.device) == NULL &&
+                       (states[s] == JOB_ACCEPTED || states[s] == JOB_PINNED)) {
+                char why[QUEUE_WHY_BYTES];
+                snprintf(why, sizeof why,
+                         "device `%s` is not configured on this host any more",
+                         entry.job.device);
+                ended = queue_end(schedule->db, entry.job.id, CLAUSE_HOST_FAILED, why, &err);
+            }
+            if (ended != 0)
+                log_error(entry.job.id, &err);
+        }
+}
+
+int schedule_open(const struct host *host, const char *config, struct db *db,
                   const struct schedule_watch *watch, struct schedule **out, struct err *err)
 {
-    if (queue_recover(queue, err) != 0)
-        return -1;
     struct schedule *schedule = calloc(1, sizeof *schedule);
     if (schedule == NULL)
         return err_set(err, ERR_HOST, "out of memory for the schedule");
     schedule->host = host;
-    schedule->queue = queue;
+    schedule->db = db;
     schedule->watch = *watch;
     lanes_init(&schedule->lanes, host, config);
+    end_orphans(schedule);
     *out = schedule;
     return 0;
 }
@@ -55,205 +151,291 @@ void schedule_close(struct schedule **schedule)
     if (*schedule == NULL)
         return;
     lanes_kill_all(&(*schedule)->lanes);
-    explicit_bzero(*schedule, sizeof **schedule);
+    tokens_wipe(&(*schedule)->tokens);
+    free((*schedule)->notes);
     free(*schedule);
     *schedule = NULL;
-}
-
-/* ---- notes ---- */
-
-/* A new one where there is none yet; NULL where there is no place. */
-static struct note *note_of(struct schedule *schedule, long long job)
-{
-    struct note *free_note = NULL;
-    for (size_t i = 0; i < NOTES_MAX; i++) {
-        if (schedule->notes[i].job == job)
-            return &schedule->notes[i];
-        if (schedule->notes[i].job == 0 && free_note == NULL)
-            free_note = &schedule->notes[i];
-    }
-    if (free_note != NULL)
-        *free_note = (struct note){.job = job, .since = time(NULL)};
-    return free_note;
-}
-
-static int no_note(struct err *err)
-{
-    return err_set(err, ERR_LIMIT, "too many jobs are known to this daemon");
-}
-
-static void forget(struct schedule *schedule, long long job)
-{
-    for (size_t i = 0; i < NOTES_MAX; i++)
-        if (schedule->notes[i].job == job)
-            explicit_bzero(&schedule->notes[i], sizeof schedule->notes[i]);
 }
 
 /* ---- a client's wishes ---- */
 
 int schedule_accept(struct schedule *schedule, struct request *request,
-                    struct queue_entry *entry, bool *known, struct err *err)
+                    const struct queue_owner *owner, struct queue_entry *entry, bool *known,
+                    struct err *err)
 {
     struct job *job = &request->job;
-    if (queue_accept(schedule->queue, job, &schedule->host->limits, known, err) != 0 ||
-        queue_get(schedule->queue, job->id, entry, err) != 0)
+    if (queue_accept(schedule->db, job, owner, &schedule->host->limits, known, err) != 0 ||
+        queue_get(schedule->db, job->id, entry, err) != 0)
         return -1;
-    struct note *note = note_of(schedule, job->id);
-    if (note == NULL)
-        return no_note(err);
-    memcpy(note->token, request->token, sizeof note->token);
+    /* Whoever names another's job by its key hears nothing of it. */
+    if (*known && owner->uid != 0 && entry->uid >= 0 && entry->uid != owner->uid)
+        return err_set(err, ERR_AUTH, "job %lld was submitted by another user", job->id);
     fprintf(stderr, "ratchetd: job %lld: %s %s #%d on %s\n", job->id,
             *known ? "again" : "accepted", job->repository, job->pr, job->device);
-    if (entry->state == JOB_DONE ||
-        (entry->state == JOB_CANCELLED && note->cancel == CANCEL_NONE))
-        forget(schedule, job->id);
+    if (entry->state != JOB_DONE)
+        tokens_add(&schedule->tokens, host_find_repository(schedule->host, job->repository),
+                   job->id, request->token);
     return 0;
 }
 
 int schedule_cancel(struct schedule *schedule, long long job, struct err *err)
 {
+    struct err ended = {0};
     lanes_kill(&schedule->lanes, job);
-    if (ending_cancelled(schedule->queue, job, err) != 0)
-        return -1;
-    struct note *note = note_of(schedule, job);
-    if (note != NULL)
-        note->cancel = CANCEL_WANTED;
-    struct err cancelled;
-    err_set(&cancelled, ERR_HOST, "job %lld was cancelled", job);
-    schedule->watch.dropped(schedule->watch.context, job, &cancelled);
+    if (queue_end(schedule->db, job, CLAUSE_CANCELLED, "cancelled by its workflow run",
+                  &ended) != 0 &&
+        ended.class != ERR_CONFLICT) /* judged already: the verdict stands */
+        return *err = ended, -1;
     return 0;
+}
+
+void schedule_add_token(struct schedule *schedule, const struct host_repository *repository,
+                        long long bringer, const char *token)
+{
+    tokens_add(&schedule->tokens, repository, bringer, token);
+}
+
+void schedule_drop_token(struct schedule *schedule, long long bringer)
+{
+    tokens_forget(&schedule->tokens, bringer);
+}
+
+bool schedule_owes(const struct schedule *schedule, const struct host_repository *repository)
+{
+    struct queue_entry entry = {0};
+    struct err err;
+    for (long long after = 0;
+         queue_next(schedule->db, NULL, JOB_JUDGED, after, &entry, &err) == 0;
+         after = entry.job.id)
+        if (strcasecmp(entry.job.repository, repository->name) == 0)
+            return true;
+    return false;
 }
 
 /* ---- the choice of the next step ---- */
 
-static void give_up(struct schedule *schedule, long long job, const char *why)
+/* The token that the next step of a job is given; a promotion pushes, and what other jobs may do is
+ * not known. */
+static const struct token *token_for(const struct schedule *schedule,
+                                     const struct host_repository *repository,
+                                     const struct queue_entry *entry)
 {
-    struct err problem, err;
-    err_set(&problem, ERR_INTERNAL, "job %lld was given up: %s", job, why);
-    fprintf(stderr, "ratchetd: %s\n", problem.text);
-    if (ending_cancelled(schedule->queue, job, &err) != 0)
-        fprintf(stderr, "ratchetd: %s\n", err.text);
-    schedule->watch.dropped(schedule->watch.context, job, &problem);
-    forget(schedule, job);
+    return tokens_pick(&schedule->tokens, repository, entry->job.id,
+                       entry->job.kind == JOB_PROMOTE && entry->state != JOB_JUDGED);
 }
 
-/* May this job take its next step now? */
-static bool ready(struct schedule *schedule, const struct queue_entry *entry)
-{
-    const struct host_repository *repository = host_find_repository(schedule->host,
-                                                                    entry->job.repository);
-    const struct note *note = note_of(schedule, entry->job.id);
-    if (repository == NULL || note == NULL || note->not_before > time(NULL) ||
-        lanes_busy_with(&schedule->lanes, entry->job.id))
-        return false;
-    return repository->host_token || note->token[0] != '\0';
-}
-
-/* A job whose token never came back cannot be finished. */
+/* A job whose token never came back cannot be measured. What it is owed stays. */
 static bool waited_enough(struct schedule *schedule, const struct queue_entry *entry)
 {
-    const struct note *note = note_of(schedule, entry->job.id);
+    const struct note *note = take_note(schedule, entry->job.id);
+    return note != NULL &&
+           (proc_now_ns() - note->since_ns) / 1000000u > schedule->host->limits.token_wait_ms;
+}
+
+static bool repository_is_busy(const struct schedule *schedule,
+                               const struct host_repository *repository)
+{
+    for (size_t i = 0; i < schedule->lanes.count; i++) {
+        const struct lane *lane = &schedule->lanes.lane[i];
+        if (lane->pid != 0 && lane->device == NULL && lane->repository == repository)
+            return true;
+    }
+    return false;
+}
+
+static size_t idle_clerks(const struct schedule *schedule)
+{
+    size_t idle = 0;
+    for (size_t i = 0; i < schedule->lanes.count; i++)
+        idle += schedule->lanes.lane[i].device == NULL && schedule->lanes.lane[i].pid == 0;
+    return idle;
+}
+
+/* May a clerk talk to this repository's servers now? One at a time; and one that did not answer
+ * lately does not get the last clerk. */
+static bool may_talk(struct schedule *schedule, const struct host_repository *repository)
+{
+    const struct place *place = place_of(schedule, repository);
+    return place->not_before_ns <= proc_now_ns() &&
+           !repository_is_busy(schedule, repository) &&
+           (!place->away || idle_clerks(schedule) > 1);
+}
+
+/* May this job take its next step now? Then the lane is told whose servers it waits for and which
+ * token it has. */
+static bool ready(struct schedule *schedule, const struct queue_entry *entry,
+                  struct lane *lane, const char **token)
+{
+    const struct note *note = find_note(schedule, entry->job.id);
     const struct host_repository *repository = host_find_repository(schedule->host,
                                                                     entry->job.repository);
-    return repository == NULL ||
-           (note != NULL && note->token[0] == '\0' && !repository->host_token &&
-            difftime(time(NULL), note->since) * 1000 >
-                (double)schedule->host->limits.token_wait_ms);
+    if (repository == NULL || lanes_busy_with(&schedule->lanes, entry->job.id) ||
+        (note != NULL && note->not_before_ns > proc_now_ns()))
+        return false;
+    lane->repository = NULL;
+    lane->token = 0;
+    *token = NULL;
+    if (entry->state == JOB_ENDING)
+        return true; /* no server is asked */
+    if (lane->device == NULL && !may_talk(schedule, repository))
+        return false;
+    const struct token *own = repository->host_token ? NULL
+                                                     : token_for(schedule, repository, entry);
+    if (own == NULL && !repository->host_token) {
+        struct err err;
+        if (entry->state != JOB_JUDGED && waited_enough(schedule, entry) &&
+            queue_end(schedule->db, entry->job.id, CLAUSE_HOST_FAILED,
+                      "no token came back for it", &err) != 0)
+            log_error(entry->job.id, &err);
+        return false;
+    }
+    lane->repository = repository;
+    lane->token = own == NULL ? 0 : own->serial;
+    *token = own == NULL ? NULL : own->text;
+    return true;
 }
 
 /* The oldest job in `state` that may step now. */
-static bool next_job(struct schedule *schedule, const char *device, enum job_state state,
-                     long long *job)
+static bool next_job(struct schedule *schedule, enum job_state state, struct lane *lane,
+                     long long *job, const char **token)
 {
     struct queue_entry entry;
     struct err err;
     for (long long after = 0;; after = entry.job.id) {
-        if (queue_next(schedule->queue, device, state, after, &entry, &err) != 0) {
+        if (queue_next(schedule->db, lane->device, state, after, &entry, &err) != 0) {
             if (err.class != ERR_NOT_FOUND)
                 fprintf(stderr, "ratchetd: %s\n", err.text);
             return false;
         }
-        if (waited_enough(schedule, &entry)) {
-            give_up(schedule, entry.job.id, "no token came back for it");
-        } else if (ready(schedule, &entry)) {
+        if (ready(schedule, &entry, lane, token)) {
             *job = entry.job.id;
             return true;
         }
     }
 }
 
-/* A cancelled job whose own step has ended, so that the clerk may tell GitHub. */
-static bool next_cancelled(struct schedule *schedule, long long *job)
+/* A clerk: what is only to be told before what is to be asked. */
+static bool choose(struct schedule *schedule, struct lane *lane, long long *job,
+                   const char **token)
 {
-    for (size_t i = 0; i < NOTES_MAX; i++) {
-        struct note *note = &schedule->notes[i];
-        if (note->cancel != CANCEL_WANTED || lanes_busy_with(&schedule->lanes, note->job))
-            continue;
-        note->cancel = CANCEL_TOLD;
-        *job = note->job;
-        return true;
-    }
+    static const enum job_state clerk_states[] = {JOB_ENDING, JOB_JUDGED, JOB_ACCEPTED};
+    if (lane->device != NULL)
+        return next_job(schedule, JOB_PINNED, lane, job, token);
+    for (size_t s = 0; s < sizeof clerk_states / sizeof clerk_states[0]; s++)
+        if (next_job(schedule, clerk_states[s], lane, job, token))
+            return true;
     return false;
 }
 
-/* The clerk: what is only to be told before what is to be asked. */
-static bool choose(struct schedule *schedule, const struct lane *lane, long long *job)
+/* A step that ended while the disk was full may have left its job `running`. */
+static void rest(struct schedule *schedule)
 {
-    static const enum job_state clerk_states[] = {JOB_JUDGED, JOB_ACCEPTED};
-    if (lane->device != NULL)
-        return next_job(schedule, lane->device, JOB_PINNED, job);
-    if (next_cancelled(schedule, job))
-        return true;
-    for (size_t s = 0; s < sizeof clerk_states / sizeof clerk_states[0]; s++)
-        for (size_t i = 0; i < schedule->host->device_count; i++)
-            if (next_job(schedule, schedule->host->devices[i].slug, clerk_states[s], job))
-                return true;
-    return false;
+    struct queue_entry entry = {0};
+    struct err err;
+    for (long long after = 0;
+         queue_next(schedule->db, NULL, JOB_RUNNING, after, &entry, &err) == 0;
+         after = entry.job.id)
+        if (!lanes_busy_with(&schedule->lanes, entry.job.id) &&
+            queue_rest(schedule->db, entry.job.id, false, &err) != 0)
+            log_error(entry.job.id, &err);
 }
 
 void schedule_start(struct schedule *schedule)
 {
+    rest(schedule);
     for (size_t i = 0; i < schedule->lanes.count; i++) {
         struct lane *lane = &schedule->lanes.lane[i];
+        const char *token;
         long long job;
         struct err err;
-        if (lane->pid != 0 || !choose(schedule, lane, &job))
-            continue;
-        const struct note *note = note_of(schedule, job);
-        if (lanes_start(&schedule->lanes, lane, job, note == NULL ? NULL : note->token,
-                        &err) != 0)
+        if (lane->pid == 0 && choose(schedule, lane, &job, &token) &&
+            lanes_start(&schedule->lanes, lane, job, token, &err) != 0)
             fprintf(stderr, "ratchetd: %s\n", err.text);
     }
 }
 
-/* ---- the end of a step ---- */
+/* ---- what a step tells, and its end ---- */
+
+static void on_event(void *context, struct lane *lane, const struct work_event *event)
+{
+    struct schedule *schedule = context;
+    struct note *note = take_note(schedule, lane->job);
+    struct place *place = lane->repository == NULL ? NULL
+                                                   : place_of(schedule, lane->repository);
+    switch (event->kind) {
+    case WORK_LINE:
+        schedule->watch.line(schedule->watch.context, lane->job, event->text);
+        break;
+    case WORK_WAIT:
+        if (note != NULL)
+            note->not_before_ns = in_seconds(event->seconds);
+        break;
+    case WORK_LIMITED:
+    case WORK_AWAY:
+        if (place != NULL) {
+            place->away = event->kind == WORK_AWAY;
+            place->not_before_ns = in_seconds(place->away ? AWAY_PAUSE_S : event->seconds);
+        }
+        break;
+    case WORK_TOKEN_TAKEN:
+    case WORK_TOKEN_REFUSED:
+        tokens_note(&schedule->tokens, lane->token, event->kind == WORK_TOKEN_TAKEN);
+        if (place != NULL)
+            place->away = false;
+        break;
+    }
+}
+
+/* A job that GitHub refused to tell anything about, and no other token to ask with. */
+static void end_refused(struct schedule *schedule, const struct lane *lane,
+                        const struct queue_entry *entry)
+{
+    struct err err;
+    if (entry->state == JOB_ACCEPTED && lane->token != 0 && lane->repository != NULL &&
+        token_for(schedule, lane->repository, entry) == NULL &&
+        queue_end(schedule->db, entry->job.id, CLAUSE_HOST_FAILED, lane->last, &err) != 0)
+        log_error(entry->job.id, &err);
+}
+
+/* It is tried again, later each time; in the end without measuring. A verdict that stands, or an end
+ * that is only to be written down, is never given up. */
+static void step_failed(struct schedule *schedule, const struct lane *lane, struct note *note,
+                        const struct queue_entry *entry)
+{
+    struct err err;
+    char why[QUEUE_WHY_BYTES];
+    unsigned doubled = note->failures < 4 ? note->failures : 4;
+    long long pause = (long long)FAILURE_PAUSE_S << doubled;
+    note->failures++;
+    note->not_before_ns = in_seconds(pause < PAUSE_MAX_S ? pause : PAUSE_MAX_S);
+    if (note->failures < FAILURES_MAX || entry->state == JOB_ENDING ||
+        entry->state == JOB_JUDGED)
+        return;
+    snprintf(why, sizeof why, "its steps kept failing: %.400s",
+             lane->last[0] == '\0' ? "see the daemon's log" : lane->last);
+    if (queue_end(schedule->db, entry->job.id, CLAUSE_INTERNAL, why, &err) != 0)
+        log_error(entry->job.id, &err);
+    else
+        note->not_before_ns = 0;
+}
 
 static void step_ended(struct schedule *schedule, struct lane *lane)
 {
     long long job = lane->job;
     enum work_end end = lanes_reap(lane);
-    struct note *note = note_of(schedule, job);
+    struct note *note = take_note(schedule, job);
     struct queue_entry entry;
     struct err err;
-    if (note == NULL ? no_note(&err) != 0
-                     : queue_get(schedule->queue, job, &entry, &err) != 0) {
-        fprintf(stderr, "ratchetd: job %lld: %s\n", job, err.text);
+    if (queue_get(schedule->db, job, &entry, &err) != 0) {
+        log_error(job, &err);
         return;
     }
-    if (entry.state == JOB_CANCELLED) {
-        if (note->cancel == CANCEL_TOLD)
-            forget(schedule, job);
-        return;
-    }
-    note->failures = end == WORK_FAILED ? note->failures + 1 : 0;
-    if (end == WORK_FAILED && note->failures >= FAILURES_MAX) {
-        give_up(schedule, job, "its steps kept failing; see the daemon's log");
-        return;
-    }
-    if (entry.state == JOB_RUNNING && queue_rest(schedule->queue, job, false, &err) != 0)
-        fprintf(stderr, "ratchetd: %s\n", err.text);
-    if (end != WORK_DONE)
-        note->not_before = time(NULL) + (end == WORK_LATER ? lane->later_s : FAILURE_PAUSE_S);
+    if (note != NULL && end == WORK_FAILED)
+        step_failed(schedule, lane, note, &entry);
+    else if (note != NULL)
+        note->failures = 0;
+    if (end == WORK_LATER)
+        end_refused(schedule, lane, &entry);
     if (entry.state == JOB_DONE || (entry.state == JOB_JUDGED && end == WORK_LATER))
         schedule->watch.judged(schedule->watch.context, &entry); /* GitHub may be away */
     if (entry.state == JOB_DONE)
@@ -271,8 +453,7 @@ void schedule_handle(struct schedule *schedule, const struct pollfd *fds)
 {
     for (size_t i = 0; i < schedule->lanes.count; i++) {
         struct lane *lane = &schedule->lanes.lane[i];
-        if (fds[i].revents != 0 && lane->fd >= 0 &&
-            !lanes_read(lane, schedule->watch.line, schedule->watch.context))
+        if (fds[i].revents != 0 && lane->fd >= 0 && !lanes_read(lane, on_event, schedule))
             step_ended(schedule, lane);
     }
 }

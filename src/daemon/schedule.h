@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which job takes its next step when, and on which lane: a device's lane measures one job at a
- * time, oldest first; the clerk's does what only talks to GitHub and git. A job that was in
- * the middle of a step when the daemon was killed takes that step again. */
+ * time, oldest first; a clerk's does what only talks to GitHub and git, one job of a repository at a
+ * time. A job that was in the middle of a step when the daemon was killed takes that step again. */
 #ifndef RATCHET_DAEMON_SCHEDULE_H
 #define RATCHET_DAEMON_SCHEDULE_H
 
@@ -19,27 +19,35 @@ struct schedule_watch {
     void *context;
     /* A line of a job's progress. */
     void (*line)(void *context, long long job, const char *line);
-    /* A verdict stands; told again when GitHub knows of it, too. */
+    /* A verdict stands, and GitHub knows of it or cannot be told now. */
     void (*judged)(void *context, const struct queue_entry *entry);
-    /* There will be no verdict: the job was cancelled or given up. */
-    void (*dropped)(void *context, long long job, const struct err *problem);
 };
 
 struct schedule;
 
-/* `host`, `config` (where it was read from, or NULL), `queue` and the watch's context are borrowed
+/* `host`, `config` (where it was read from, or NULL), `db` and the watch's context are borrowed
  * until schedule_close, which kills all steps. */
-MUST_CHECK int schedule_open(const struct host *host, const char *config, struct queue *queue,
+MUST_CHECK int schedule_open(const struct host *host, const char *config, struct db *db,
                              const struct schedule_watch *watch, struct schedule **out,
                              struct err *err);
 void schedule_close(struct schedule **schedule);
 
 /* Take in the job of a request, or find the one that is known by its key; request->job.id is
- * set, and *entry is the job as it stands. The token is kept for the steps to come. */
+ * set, and *entry is the job as it stands. One that another user submitted is ERR_AUTH. The token is
+ * kept for the steps to come, beside those that the job has. */
 MUST_CHECK int schedule_accept(struct schedule *schedule, struct request *request,
-                               struct queue_entry *entry, bool *known, struct err *err);
-/* Kill the job's step and drop the job. */
+                               const struct queue_owner *owner, struct queue_entry *entry,
+                               bool *known, struct err *err);
+/* Kill the job's step. The job ends unmeasured, unless its verdict stands already. */
 MUST_CHECK int schedule_cancel(struct schedule *schedule, long long job, struct err *err);
+
+/* A token that comes without a job (`submit --settle`), for what its repository is owed. `bringer`
+ * is a negative number of the caller's, by which it is dropped again. */
+void schedule_add_token(struct schedule *schedule, const struct host_repository *repository,
+                        long long bringer, const char *token);
+void schedule_drop_token(struct schedule *schedule, long long bringer);
+/* Does a verdict of this repository's still wait to be told? */
+bool schedule_owes(const struct schedule *schedule, const struct host_repository *repository);
 
 /* Start a step in every lane that is idle, where there is one to take. */
 void schedule_start(struct schedule *schedule);

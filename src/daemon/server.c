@@ -7,8 +7,7 @@
 #include "daemon/collector.h"
 #include "daemon/results.h"
 #include "daemon/schedule.h"
-#include "daemon/state.h"
-#include "intake/queue.h"
+#include "daemon/store.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +20,7 @@ struct server {
     const struct host *host;
     int signal_fd;
     bool stopping;
-    struct queue *queue;
+    struct db *db;
     struct schedule *schedule;
     struct clients *clients;
     struct collector collector;
@@ -45,12 +44,6 @@ static void on_judged(void *context, const struct queue_entry *entry)
     clients_tell_result(server->clients, entry);
 }
 
-static void on_dropped(void *context, long long job, const struct err *problem)
-{
-    const struct server *server = context;
-    clients_tell_error(server->clients, job, problem);
-}
-
 /* ---- start and stop ---- */
 
 static int open_signals(int *out, struct err *err)
@@ -68,17 +61,14 @@ static int open_server(struct server *server, const char *config, int listen_fd,
                        struct err *err)
 {
     const struct schedule_watch watch = {
-        .context = server, .line = on_line, .judged = on_judged, .dropped = on_dropped};
-    char path[FILE_PATH_BYTES];
+        .context = server, .line = on_line, .judged = on_judged};
     if (open_signals(&server->signal_fd, err) != 0 ||
         collector_empty_scratch(server->host, err) != 0 ||
-        state_queue(server->host, path, err) != 0 ||
-        queue_open(path, &server->queue, err) != 0 ||
-        schedule_open(server->host, config, server->queue, &watch, &server->schedule, err) !=
-            0)
+        store_open_first(server->host, &server->db, err) != 0 ||
+        schedule_open(server->host, config, server->db, &watch, &server->schedule, err) != 0)
         return -1;
-    server->collector = (struct collector){.host = server->host, .queue = server->queue};
-    return clients_open(server->host, server->queue, server->schedule, listen_fd,
+    server->collector = (struct collector){.host = server->host, .db = server->db};
+    return clients_open(server->host, server->db, server->schedule, listen_fd,
                         &server->clients, err);
 }
 
@@ -86,7 +76,7 @@ static void close_server(struct server *server)
 {
     schedule_close(&server->schedule);
     clients_close(&server->clients);
-    queue_close(&server->queue);
+    db_close(&server->db);
     file_close(&server->signal_fd);
 }
 

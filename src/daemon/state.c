@@ -2,14 +2,14 @@
 /* Owns the names in the state folder. Makes and opens nothing. */
 #include "daemon/state.h"
 
-int state_queue(const struct host *host, char out[FILE_PATH_BYTES], struct err *err)
+int state_database(const struct host *host, char out[FILE_PATH_BYTES], struct err *err)
 {
     return file_path(out, err, "%s/queue.db", host->state);
 }
 
-int state_outbox(const struct host *host, char out[FILE_PATH_BYTES], struct err *err)
+int state_jobs(const struct host *host, char out[FILE_PATH_BYTES], struct err *err)
 {
-    return file_path(out, err, "%s/outbox.db", host->state);
+    return file_path(out, err, "%s/jobs", host->state);
 }
 
 int state_job(const struct host *host, long long job, char out[FILE_PATH_BYTES],

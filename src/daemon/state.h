@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where ratchetd keeps things, below the host's state folder:
  *
- *     queue.db     every job that was accepted
- *     outbox.db    what GitHub is still to be told
+ *     queue.db     every job that was accepted, and what GitHub is owed (store.h)
  *     jobs/ID      what a job leaves, until keep-days after its end
  *     work/ID      scratch of a job's step; nothing in it is worth keeping */
 #ifndef RATCHET_DAEMON_STATE_H
@@ -14,10 +13,10 @@
 
 #define STATE_COMMENT "comment" /* a file of a job: the address of its comment at GitHub */
 
-MUST_CHECK int state_queue(const struct host *host, char out[FILE_PATH_BYTES],
-                           struct err *err);
-MUST_CHECK int state_outbox(const struct host *host, char out[FILE_PATH_BYTES],
-                            struct err *err);
+MUST_CHECK int state_database(const struct host *host, char out[FILE_PATH_BYTES],
+                              struct err *err);
+/* The folder above all jobs', and that of one job. */
+MUST_CHECK int state_jobs(const struct host *host, char out[FILE_PATH_BYTES], struct err *err);
 MUST_CHECK int state_job(const struct host *host, long long job, char out[FILE_PATH_BYTES],
                          struct err *err);
 /* A file in it, one of src/result_files.h or STATE_COMMENT. */

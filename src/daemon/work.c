@@ -3,36 +3,44 @@
  * job ends ending.c's. */
 #include "daemon/work.h"
 
+#include "base/db.h"
 #include "base/file.h"
 #include "daemon/ending.h"
 #include "daemon/state.h"
+#include "daemon/store.h"
 #include "intake/queue.h"
 #include "pipeline/pipeline.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PUBLISH_RETRY_S = 60 };
+enum { SEND_RETRY_S = 60 };
+_Static_assert(sizeof(struct work_event) <= PIPE_BUF, "one write is one event");
 
 struct step {
     const struct host *host;
-    struct queue *queue;
+    struct db *db;
     struct queue_entry entry;
     struct pipeline pipeline;
-    int fd; /* progress */
+    int fd; /* of events */
 };
 
-/* One line on the pipe; the daemon splits at newlines. */
+static void tell(const struct step *step, enum work_event_kind kind, long long seconds,
+                 const char *text)
+{
+    struct work_event event = {.magic = WORK_MAGIC, .kind = kind, .seconds = seconds};
+    size_t len = strnlen(text, sizeof event.text - 1);
+    memcpy(event.text, text, len);
+    ssize_t ignored = write(step->fd, &event, sizeof event);
+    (void)ignored; /* a daemon that is gone hears nothing */
+}
+
 static void say(const struct step *step, const char *line)
 {
-    char text[MODEL_TEXT_BYTES + 1];
-    int len = snprintf(text, sizeof text - 1, "%s", line);
-    size_t used = len < 0 ? 0 : strlen(text);
-    text[used] = '\n';
-    ssize_t ignored = write(step->fd, text, used + 1);
-    (void)ignored;
+    tell(step, WORK_LINE, 0, line);
 }
 
 static void show(void *context, const struct progress_event *event)
@@ -40,17 +48,15 @@ static void show(void *context, const struct progress_event *event)
     say(context, event->text);
 }
 
-static enum work_end fail(struct step *step, const struct err *err)
+static enum work_end fail(const struct step *step, const struct err *err)
 {
     say(step, err->text);
     return WORK_FAILED;
 }
 
-static enum work_end later(struct step *step, unsigned seconds)
+static enum work_end later(const struct step *step, long long seconds)
 {
-    char line[64];
-    snprintf(line, sizeof line, "later %u", seconds);
-    say(step, line);
+    tell(step, WORK_WAIT, seconds, "");
     return WORK_LATER;
 }
 
@@ -74,47 +80,8 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
     return pipeline_open(&step->pipeline, &request, err);
 }
 
-/* ---- pin ---- */
-
-/* Whose it is that a job names what cannot be had: of a promotion, the host's configuration's. */
-static enum fault fault_of_pin(const struct pipeline *pipeline)
-{
-    return pipeline->measurement.job.kind == JOB_PROMOTE ? FAULT_HOST : FAULT_PR;
-}
-
-static enum work_end pin(struct step *step)
-{
-    struct err err = {0}, problem = {0};
-    struct pipeline *pipeline = &step->pipeline;
-    if (pipeline_pin(pipeline, &problem) != 0) {
-        say(step, problem.text);
-        measurement_unmeasured(&pipeline->measurement, fault_of_pin(pipeline),
-                               CLAUSE_NOT_PINNED, &problem);
-        return ending_judged(step->queue, pipeline, &err) == 0 ? WORK_DONE : fail(step, &err);
-    }
-    if (queue_pin(step->queue, &pipeline->measurement.job, &err) != 0)
-        return fail(step, &err);
-    /* A status that cannot be set is no reason not to measure. */
-    if (pipeline->measurement.job.kind == JOB_CHECK &&
-        pipeline_announce(pipeline, "pending", "waiting for its turn on the device",
-                          &problem) != 0)
-        say(step, problem.text);
-    return WORK_DONE;
-}
-
-/* ---- run ---- */
-
-static int given_up(struct step *step, struct err *err)
-{
-    struct err problem;
-    err_set(&problem, ERR_INTERNAL, "started %u times and never ended; see the daemon's log",
-            step->entry.attempts);
-    measurement_unmeasured(&step->pipeline.measurement, FAULT_US, CLAUSE_INTERNAL, &problem);
-    return ending_judged(step->queue, &step->pipeline, err);
-}
-
-/* Keeps only what publishing needs; a checkout and its libraries are of no use any more. */
-static void drop_scratch(struct step *step)
+/* Keeps only what sending needs; a checkout and its libraries are of no use any more. */
+static void drop_scratch(const struct step *step)
 {
     struct err err;
     char scratch[FILE_PATH_BYTES];
@@ -123,52 +90,131 @@ static void drop_scratch(struct step *step)
         say(step, err.text);
 }
 
-static enum work_end run(struct step *step)
+static enum work_end judged(struct step *step)
 {
     struct err err = {0};
+    drop_scratch(step);
+    return ending_judged(step->db, &step->pipeline, &err) == 0 ? WORK_DONE : fail(step, &err);
+}
+
+/* ---- pin ---- */
+
+/* Whose it is that a job names what cannot be had: of a promotion, the host's configuration's. */
+static enum fault fault_of_pin(const struct pipeline *pipeline)
+{
+    return pipeline->measurement.job.kind == JOB_PROMOTE ? FAULT_HOST : FAULT_PR;
+}
+
+/* Waiting for GitHub is no failure of a job: a limit passes, and another token may be taken. */
+static bool waits_for_github(const struct step *step)
+{
+    const struct origin *origin = &step->pipeline.origin;
+    if (origin->trouble.limited)
+        tell(step, WORK_LIMITED, origin->trouble.wait_s, "");
+    else if (origin->github.borrowed && origin->trouble.status == 401)
+        tell(step, WORK_TOKEN_REFUSED, 0, "");
+    else
+        return false;
+    return true;
+}
+
+static enum work_end not_pinned(struct step *step, const struct err *problem)
+{
+    struct pipeline *pipeline = &step->pipeline;
+    say(step, problem->text);
+    if (waits_for_github(step))
+        return WORK_LATER;
+    measurement_unmeasured(&pipeline->measurement, fault_of_pin(pipeline), CLAUSE_NOT_PINNED,
+                           problem);
+    return judged(step);
+}
+
+static enum work_end pin(struct step *step)
+{
+    struct err err = {0}, problem = {0};
+    struct pipeline *pipeline = &step->pipeline;
+    struct measurement *measurement = &pipeline->measurement;
+    bool settled = false;
+    if (pipeline_pin(pipeline, &problem) != 0)
+        return not_pinned(step, &problem);
+    if (measurement->job.kind == JOB_CHECK && pipeline_look(measurement, &settled, &err) != 0)
+        return fail(step, &err);
+    if (settled)
+        return judged(step); /* nobody needs to read `pending` before that */
+    if (queue_pin(step->db, &measurement->job, &err) != 0)
+        return fail(step, &err);
+    /* A status that cannot be set is no reason not to measure. */
+    if (measurement->job.kind == JOB_CHECK &&
+        pipeline_announce(pipeline, "waiting for its turn on the device", &problem) != 0)
+        say(step, problem.text);
+    return WORK_DONE;
+}
+
+/* ---- run ---- */
+
+static enum work_end started_too_often(struct step *step)
+{
+    struct err problem;
+    err_set(&problem, ERR_INTERNAL, "started %u times and never ended; see the daemon's log",
+            step->entry.attempts);
+    measurement_unmeasured(&step->pipeline.measurement, FAULT_US, CLAUSE_INTERNAL, &problem);
+    return judged(step);
+}
+
+static enum work_end run(struct step *step)
+{
+    struct err err = {0}, problem = {0};
     struct pipeline *pipeline = &step->pipeline;
     long long id = step->entry.job.id;
     if (step->entry.attempts >= step->host->limits.job_attempts)
-        return given_up(step, &err) == 0 ? WORK_DONE : fail(step, &err);
-    if (queue_start(step->queue, id, &err) != 0)
+        return started_too_often(step);
+    if (queue_start(step->db, id, &err) != 0)
         return fail(step, &err);
     unsigned wait_s = 0;
-    struct err problem = {0};
     if (pipeline_pin(pipeline, &problem) != 0)
-        measurement_unmeasured(&pipeline->measurement, fault_of_pin(pipeline),
-                               CLAUSE_NOT_PINNED, &problem);
-    else if (pipeline->measurement.job.kind == JOB_PROMOTE
-                 ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
-                 : pipeline_check(&pipeline->measurement, &err) != 0)
+        return not_pinned(step, &problem);
+    if (pipeline->measurement.job.kind == JOB_PROMOTE
+            ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
+            : pipeline_check(&pipeline->measurement, &err) != 0)
         return fail(step, &err);
+    if (wait_s == 0)
+        return judged(step);
     drop_scratch(step);
-    if (wait_s > 0)
-        return queue_rest(step->queue, id, true, &err) == 0 ? later(step, wait_s)
-                                                            : fail(step, &err);
-    return ending_judged(step->queue, pipeline, &err) == 0 ? WORK_DONE : fail(step, &err);
+    return queue_rest(step->db, id, true, &err) == 0 ? later(step, wait_s) : fail(step, &err);
 }
 
-/* ---- publish ---- */
+/* ---- the end ---- */
 
-static enum work_end publish(struct step *step)
+static enum work_end end(struct step *step)
+{
+    struct err err = {0};
+    return ending_unmeasured(step->db, &step->pipeline, &step->entry, &err) == 0
+               ? WORK_DONE
+               : fail(step, &err);
+}
+
+static enum work_end send(struct step *step)
 {
     struct err err = {0};
     struct outbox_result result = {0};
-    int published = ending_publish(step->queue, &step->pipeline, &result, &err);
+    int sent = ending_send(step->db, &step->pipeline, &result, &err);
     if (result.refusal[0] != '\0')
         say(step, result.refusal);
-    if (published != 0)
+    if (sent != 0)
         return fail(step, &err);
-    return result.waiting > 0 ? later(step, PUBLISH_RETRY_S) : WORK_DONE;
-}
-
-/* Tried once. */
-static enum work_end tell_cancelled(struct step *step)
-{
-    struct err problem;
-    if (ending_tell_cancelled(&step->pipeline, &problem) != 0)
-        say(step, problem.text);
-    return WORK_DONE;
+    if (result.sent > 0)
+        tell(step, WORK_TOKEN_TAKEN, 0, "");
+    if (result.waiting == 0)
+        return WORK_DONE;
+    if (result.token_refused && step->pipeline.origin.github.borrowed) {
+        tell(step, WORK_TOKEN_REFUSED, 0, "");
+        return WORK_LATER; /* as soon as there is another */
+    }
+    if (result.limited)
+        tell(step, WORK_LIMITED, result.wait_s, "");
+    else if (!result.token_refused)
+        tell(step, WORK_AWAY, 0, "");
+    return later(step, result.wait_s > SEND_RETRY_S ? result.wait_s : SEND_RETRY_S);
 }
 
 /* ---- the step ---- */
@@ -177,35 +223,34 @@ enum work_end work_step(const struct host *host, long long job, const char *toke
 {
     struct err err = {0};
     struct step step = {.host = host, .fd = fd};
-    char path[FILE_PATH_BYTES];
-    if (state_queue(host, path, &err) != 0 || queue_open(path, &step.queue, &err) != 0 ||
-        queue_get(step.queue, job, &step.entry, &err) != 0 ||
+    if (store_open(host, &step.db, &err) != 0 ||
+        queue_get(step.db, job, &step.entry, &err) != 0 ||
         open_pipeline(&step, token, &err) != 0) {
-        queue_close(&step.queue);
+        db_close(&step.db);
         return fail(&step, &err);
     }
-    enum work_end end = WORK_FAILED;
+    enum work_end result = WORK_FAILED;
     switch (step.entry.state) {
     case JOB_ACCEPTED:
-        end = pin(&step);
+        result = pin(&step);
         break;
     case JOB_PINNED:
-        end = run(&step);
+        result = run(&step);
+        break;
+    case JOB_ENDING:
+        result = end(&step);
         break;
     case JOB_JUDGED:
-        end = publish(&step);
-        break;
-    case JOB_CANCELLED:
-        end = tell_cancelled(&step);
+        result = send(&step);
         break;
     case JOB_RUNNING:
     case JOB_DONE:
         err_set(&err, ERR_INTERNAL, "job %lld is %s: no step to take", job,
                 job_state_name(step.entry.state));
-        end = fail(&step, &err);
+        result = fail(&step, &err);
         break;
     }
     pipeline_close(&step.pipeline);
-    queue_close(&step.queue);
-    return end;
+    db_close(&step.db);
+    return result;
 }

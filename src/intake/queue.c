@@ -6,17 +6,13 @@
 
 #include "base/db.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-enum { SCHEMA_VERSION = 1 };
 
 /* AUTOINCREMENT: folders are named after ids, so an id is never given twice. The key
  * alone does not make a job: the legs of a matrix over devices share it, and a step could
  * name the key of a run that is not its own. */
-static const char schema[] =
+const char queue_schema_1[] =
     "CREATE TABLE job ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " kind INTEGER NOT NULL,"
@@ -39,45 +35,65 @@ static const char schema[] =
     " UNIQUE (key, repository, device, kind, pr));"
     "CREATE INDEX job_lane ON job (device, state, id);";
 
-#define ENTRY_COLUMNS                                                              \
-    "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url," \
-    " state, attempts, exit_code, verdict, accepted_s, finished_s"
+/* SQLite cannot change a CHECK: the table is made again. The row of sqlite_sequence follows the
+ * new table's name, so that ids go on where they were. What GitHub is owed for a job that is judged
+ * was not kept with it: it is measured again. */
+const char queue_schema_2[] =
+    "CREATE TABLE job_2 ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " kind INTEGER NOT NULL,"
+    " repository TEXT NOT NULL COLLATE NOCASE,"
+    " device TEXT NOT NULL,"
+    " key TEXT NOT NULL CHECK (key <> ''),"
+    " pr INTEGER NOT NULL,"
+    " base_ref TEXT NOT NULL,"
+    " event_head TEXT NOT NULL DEFAULT '',"
+    " head TEXT NOT NULL,"
+    " base TEXT NOT NULL,"
+    " merge TEXT NOT NULL,"
+    " run_url TEXT NOT NULL,"
+    " uid INTEGER NOT NULL DEFAULT -1,"
+    " secret TEXT NOT NULL DEFAULT '',"
+    " state TEXT NOT NULL"
+    "  CHECK (state IN ('accepted', 'pinned', 'running', 'ending', 'judged', 'done')),"
+    " clause TEXT NOT NULL DEFAULT '',"
+    " why TEXT NOT NULL DEFAULT '',"
+    " attempts INTEGER NOT NULL DEFAULT 0,"
+    " exit_code INTEGER NOT NULL DEFAULT 0,"
+    " verdict TEXT NOT NULL DEFAULT '',"
+    " accepted_s INTEGER NOT NULL,"
+    " finished_s INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE (key, repository, device, kind, pr));"
+    "INSERT INTO job_2 (id, kind, repository, device, key, pr, base_ref, head, base, merge,"
+    "  run_url, state, attempts, exit_code, verdict, accepted_s, finished_s)"
+    " SELECT id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"
+    "  CASE state WHEN 'cancelled' THEN 'done'"
+    "   WHEN 'judged' THEN iif(merge = '', 'accepted', 'pinned') ELSE state END, attempts,"
+    "  iif(state = 'cancelled', 3, exit_code), iif(state = 'cancelled', 'unmeasured', "
+    "verdict),"
+    "  accepted_s, finished_s"
+    " FROM job;"
+    "DELETE FROM sqlite_sequence WHERE name = 'job_2';"
+    "INSERT INTO sqlite_sequence (name, seq)"
+    " SELECT 'job_2', seq FROM sqlite_sequence WHERE name = 'job';"
+    "DROP TABLE job;"
+    "ALTER TABLE job_2 RENAME TO job;"
+    "CREATE INDEX job_lane ON job (device, state, id);";
 
-struct queue {
-    struct db *db;
-};
+#define ENTRY_COLUMNS                                                                \
+    "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"   \
+    " state, attempts, exit_code, verdict, accepted_s, finished_s, event_head, uid," \
+    " secret, clause, why"
 
 static const char *const state_names[] = {
     [JOB_ACCEPTED] = "accepted", [JOB_PINNED] = "pinned", [JOB_RUNNING] = "running",
-    [JOB_JUDGED] = "judged",     [JOB_DONE] = "done",     [JOB_CANCELLED] = "cancelled",
+    [JOB_ENDING] = "ending",     [JOB_JUDGED] = "judged", [JOB_DONE] = "done",
 };
 enum { STATE_COUNT = sizeof state_names / sizeof state_names[0] };
 
 const char *job_state_name(enum job_state state)
 {
     return (unsigned)state < STATE_COUNT ? state_names[state] : "?";
-}
-
-int queue_open(const char *path, struct queue **out, struct err *err)
-{
-    struct queue *queue = calloc(1, sizeof *queue);
-    if (queue == NULL)
-        return err_set(err, ERR_HOST, "open queue `%s`: out of memory", path);
-    if (db_open(path, schema, SCHEMA_VERSION, &queue->db, err) != 0) {
-        free(queue);
-        return -1;
-    }
-    *out = queue;
-    return 0;
-}
-
-void queue_close(struct queue **queue)
-{
-    if (*queue == NULL)
-        return;
-    db_close(&(*queue)->db);
-    free(*queue);
-    *queue = NULL;
 }
 
 /* ---- reading ---- */
@@ -117,6 +133,7 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         .exit_code = (int)db_int(stmt, 13),
         .accepted_s = db_int(stmt, 15),
         .finished_s = db_int(stmt, 16),
+        .uid = db_int(stmt, 18),
     };
     struct job *job = &entry.job;
     const struct {
@@ -133,40 +150,47 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         {9, job->merge, sizeof job->merge},
         {10, job->run_url, sizeof job->run_url},
         {14, entry.verdict, sizeof entry.verdict},
+        {17, job->event_head, sizeof job->event_head},
+        {19, entry.secret, sizeof entry.secret},
+        {21, entry.why, sizeof entry.why},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) != 0)
             return -1;
     if (read_state(stmt, 11, &entry.state, err) != 0)
         return -1;
+    if (clause_parse(db_text(stmt, 20), &entry.clause) != 0)
+        return err_set(err, ERR_INPUT, "queue: job %lld: unknown clause `%s`", db_int(stmt, 0),
+                       db_text(stmt, 20));
     *out = entry;
     return 0;
 }
 
-int queue_next(struct queue *queue, const char *device, enum job_state state, long long after,
+int queue_next(struct db *db, const char *device, enum job_state state, long long after,
                struct queue_entry *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(queue->db, &stmt, err,
+    if (db_prepare(db, &stmt, err,
                    "SELECT " ENTRY_COLUMNS
-                   " FROM job WHERE device = ? AND state = ? AND id > ?"
+                   " FROM job WHERE (? = '' OR device = ?) AND state = ? AND id > ?"
                    " ORDER BY id LIMIT 1",
-                   "tti", device, job_state_name(state), after) < 0)
+                   "ttti", device == NULL ? "" : device, device == NULL ? "" : device,
+                   job_state_name(state), after) < 0)
         return -1;
     int row = db_step(stmt, err);
     if (row < 0)
         return -1;
     if (row == 0)
         return err_set(err, ERR_NOT_FOUND, "queue: no %s job for %s", job_state_name(state),
-                       device);
+                       device == NULL ? "any device" : device);
     return read_entry(stmt, out, err);
 }
 
-int queue_get(struct queue *queue, long long id, struct queue_entry *out, struct err *err)
+int queue_get(struct db *db, long long id, struct queue_entry *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(queue->db, &stmt, err, "SELECT " ENTRY_COLUMNS " FROM job WHERE id = ?",
-                   "i", id) < 0)
+    if (db_prepare(db, &stmt, err, "SELECT " ENTRY_COLUMNS " FROM job WHERE id = ?", "i", id) <
+        0)
         return -1;
     int row = db_step(stmt, err);
     if (row < 0)
@@ -176,11 +200,11 @@ int queue_get(struct queue *queue, long long id, struct queue_entry *out, struct
     return read_entry(stmt, out, err);
 }
 
-int queue_list(struct queue *queue, size_t max, struct queue_entry *out, size_t *count,
+int queue_list(struct db *db, size_t max, struct queue_entry *out, size_t *count,
                struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(queue->db, &stmt, err,
+    if (db_prepare(db, &stmt, err,
                    "SELECT " ENTRY_COLUMNS " FROM job ORDER BY id DESC LIMIT ?", "i",
                    (long long)max) < 0)
         return -1;
@@ -198,11 +222,10 @@ int queue_list(struct queue *queue, size_t max, struct queue_entry *out, size_t 
 
 /* ---- accepting ---- */
 
-static int find_same(struct queue *queue, const struct job *job, long long *id,
-                     struct err *err)
+static int find_same(struct db *db, const struct job *job, long long *id, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(queue->db, &stmt, err,
+    if (db_prepare(db, &stmt, err,
                    "SELECT id FROM job WHERE key = ? AND repository = ? AND device = ?"
                    " AND kind = ? AND pr = ?",
                    "tttii", job->key, job->repository, job->device, (long long)job->kind,
@@ -214,13 +237,13 @@ static int find_same(struct queue *queue, const struct job *job, long long *id,
     return row;
 }
 
-static int check_room(struct queue *queue, const struct job *job, const struct limits *limits,
+static int check_room(struct db *db, const struct job *job, const struct limits *limits,
                       struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(queue->db, &stmt, err,
+    if (db_prepare(db, &stmt, err,
                    "SELECT count(*) FROM job WHERE device = ?"
-                   " AND state IN ('accepted', 'pinned', 'running', 'judged')",
+                   " AND state IN ('accepted', 'pinned', 'running')",
                    "t", job->device) < 0 ||
         db_step(stmt, err) < 0)
         return -1;
@@ -232,43 +255,43 @@ static int check_room(struct queue *queue, const struct job *job, const struct l
 }
 
 /* Inside a transaction. */
-static int accept_job(struct queue *queue, const struct job *job, const struct limits *limits,
-                      long long *id, bool *known, struct err *err)
+static int accept_job(struct db *db, const struct job *job, const struct queue_owner *owner,
+                      const struct limits *limits, long long *id, bool *known, struct err *err)
 {
-    int found = find_same(queue, job, id, err);
+    int found = find_same(db, job, id, err);
     if (found != 0) {
         *known = true;
         return found < 0 ? -1 : 0;
     }
-    if (check_room(queue, job, limits, err) != 0)
+    if (check_room(db, job, limits, err) != 0)
         return -1;
-    if (db_run(queue->db, err,
-               "INSERT INTO job (kind, repository, device, key, pr, base_ref, head,"
-               " base, merge, run_url, state, accepted_s)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
-               "itttittttti", (long long)job->kind, job->repository, job->device, job->key,
-               (long long)job->pr, job->base_ref, job->head, job->base, job->merge,
-               job->run_url, (long long)time(NULL)) < 0)
+    if (db_run(db, err,
+               "INSERT INTO job (kind, repository, device, key, pr, base_ref, event_head,"
+               " head, base, merge, run_url, uid, secret, state, accepted_s)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
+               "itttittttttiti", (long long)job->kind, job->repository, job->device, job->key,
+               (long long)job->pr, job->base_ref, job->event_head, job->head, job->base,
+               job->merge, job->run_url, owner->uid, owner->secret, (long long)time(NULL)) < 0)
         return -1;
-    *id = db_last_id(queue->db);
+    *id = db_last_id(db);
     *known = false;
     return 0;
 }
 
-int queue_accept(struct queue *queue, struct job *job, const struct limits *limits,
-                 bool *known, struct err *err)
+int queue_accept(struct db *db, struct job *job, const struct queue_owner *owner,
+                 const struct limits *limits, bool *known, struct err *err)
 {
     if (job->key[0] == '\0' || job->device[0] == '\0')
         return err_set(err, ERR_INPUT, "queue: a job needs a key and a device");
     long long id = 0;
     bool was_known = false;
-    if (db_begin(queue->db, err) != 0)
+    if (db_begin(db, err) != 0)
         return -1;
-    if (accept_job(queue, job, limits, &id, &was_known, err) != 0) {
-        db_rollback(queue->db);
+    if (accept_job(db, job, owner, limits, &id, &was_known, err) != 0) {
+        db_rollback(db);
         return -1;
     }
-    if (db_commit(queue->db, err) != 0)
+    if (db_commit(db, err) != 0)
         return -1;
     job->id = id;
     *known = was_known;
@@ -277,93 +300,117 @@ int queue_accept(struct queue *queue, struct job *job, const struct limits *limi
 
 /* ---- moving on ---- */
 
-int queue_recover(struct queue *queue, struct err *err)
+int queue_recover(struct db *db, struct err *err)
 {
-    return db_run(queue->db, err, "UPDATE job SET state = 'pinned' WHERE state = 'running'",
-                  "");
+    return db_run(db, err, "UPDATE job SET state = 'pinned' WHERE state = 'running'", "");
 }
 
 /* Of an UPDATE that names the states it may leave: no change means another state. */
-static int check_moved(struct queue *queue, long long id, const char *what, struct err *err)
+static int check_moved(struct db *db, long long id, const char *what, struct err *err)
 {
-    if (db_changes(queue->db) == 1)
+    if (db_changes(db) == 1)
         return 0;
     struct queue_entry entry;
-    if (queue_get(queue, id, &entry, err) != 0)
+    if (queue_get(db, id, &entry, err) != 0)
         return -1;
     return err_set(err, ERR_CONFLICT, "queue: job %lld is %s, it cannot be %s", id,
                    job_state_name(entry.state), what);
 }
 
 /* What was asked for (repository, pr, key) stays as it was accepted. */
-int queue_pin(struct queue *queue, const struct job *job, struct err *err)
+int queue_pin(struct db *db, const struct job *job, struct err *err)
 {
-    if (db_run(queue->db, err,
+    if (db_run(db, err,
                "UPDATE job SET state = 'pinned', base_ref = ?, head = ?, base = ?,"
                " merge = ? WHERE id = ? AND state IN ('accepted', 'pinned')",
                "tttti", job->base_ref, job->head, job->base, job->merge, job->id) < 0)
         return -1;
-    return check_moved(queue, job->id, "pinned", err);
+    return check_moved(db, job->id, "pinned", err);
 }
 
-int queue_start(struct queue *queue, long long id, struct err *err)
+int queue_start(struct db *db, long long id, struct err *err)
 {
-    if (db_run(queue->db, err,
+    if (db_run(db, err,
                "UPDATE job SET state = 'running', attempts = attempts + 1"
                " WHERE id = ? AND state = 'pinned'",
                "i", id) < 0)
         return -1;
-    return check_moved(queue, id, "started", err);
+    return check_moved(db, id, "started", err);
 }
 
-int queue_rest(struct queue *queue, long long id, bool planned, struct err *err)
+int queue_rest(struct db *db, long long id, bool planned, struct err *err)
 {
-    if (db_run(queue->db, err,
+    if (db_run(db, err,
                "UPDATE job SET state = 'pinned', attempts = attempts - ?"
                " WHERE id = ? AND state = 'running'",
                "ii", (long long)planned, id) < 0)
         return -1;
-    return check_moved(queue, id, "rested", err);
+    return check_moved(db, id, "rested", err);
 }
 
-int queue_judged(struct queue *queue, long long id, const char *verdict, int exit_code,
+int queue_end(struct db *db, long long id, enum clause clause, const char *why,
+              struct err *err)
+{
+    if (db_run(db, err,
+               "UPDATE job SET state = 'ending', clause = ?, why = ?"
+               " WHERE id = ? AND state IN ('accepted', 'pinned', 'running')",
+               "tti", clause_name(clause), why, id) < 0)
+        return -1;
+    return check_moved(db, id, "ended", err);
+}
+
+int queue_judged(struct db *db, const struct job *job, const char *verdict, int exit_code,
                  struct err *err)
 {
     struct queue_entry entry;
     if (strlen(verdict) >= sizeof entry.verdict)
-        return err_set(err, ERR_INTERNAL, "queue: job %lld: verdict `%s` is too long", id,
+        return err_set(err, ERR_INTERNAL, "queue: job %lld: verdict `%s` is too long", job->id,
                        verdict);
-    if (db_run(queue->db, err,
-               "UPDATE job SET state = 'judged', verdict = ?, exit_code = ?"
-               " WHERE id = ? AND state IN ('accepted', 'pinned', 'running')",
-               "tii", verdict, (long long)exit_code, id) < 0)
+    if (db_run(db, err,
+               "UPDATE job SET state = 'judged', verdict = ?, exit_code = ?, base_ref = ?,"
+               " head = ?, base = ?, merge = ?"
+               " WHERE id = ? AND state IN ('accepted', 'pinned', 'running', 'ending')",
+               "titttti", verdict, (long long)exit_code, job->base_ref, job->head, job->base,
+               job->merge, job->id) < 0)
         return -1;
-    return check_moved(queue, id, "judged", err);
+    return check_moved(db, job->id, "judged", err);
 }
 
-int queue_finish(struct queue *queue, long long id, enum job_state state, struct err *err)
+int queue_done(struct db *db, long long id, struct err *err)
 {
-    if (state != JOB_DONE && state != JOB_CANCELLED)
-        return err_set(err, ERR_INTERNAL, "queue: `%s` is not the end of a job",
-                       job_state_name(state));
-    const char *sql = state == JOB_DONE
-                          ? "UPDATE job SET state = 'done', finished_s = ?"
-                            " WHERE id = ? AND state = 'judged'"
-                          : "UPDATE job SET state = 'cancelled', finished_s = ?"
-                            " WHERE id = ?"
-                            " AND state IN ('accepted', 'pinned', 'running', 'judged')";
-    if (db_run(queue->db, err, sql, "ii", (long long)time(NULL), id) < 0)
+    if (db_run(db, err,
+               "UPDATE job SET state = 'done', finished_s = ?"
+               " WHERE id = ? AND state = 'judged'",
+               "ii", (long long)time(NULL), id) < 0)
         return -1;
-    return check_moved(queue, id, job_state_name(state), err);
+    return check_moved(db, id, "done", err);
+}
+
+int queue_abandon(struct db *db, long long id, struct err *err)
+{
+    return db_run(db, err,
+                  "UPDATE job SET state = 'done', finished_s = ?, exit_code = ?,"
+                  " verdict = iif(verdict = '', 'unmeasured', verdict) WHERE id = ?",
+                  "iii", (long long)time(NULL), (long long)EXIT_UNMEASURED, id);
+}
+
+int queue_start_ids(struct db *db, long long after, struct err *err)
+{
+    if (db_run(db, err,
+               "INSERT INTO sqlite_sequence (name, seq) SELECT 'job', 0"
+               " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'job')",
+               "") < 0)
+        return -1;
+    return db_run(db, err, "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'job'",
+                  "i", after);
 }
 
 /* The first job after `*id` that finished before `before_s`. 1: *id is it, 0: none. */
-static int next_finished(struct queue *queue, long long before_s, long long *id,
-                         struct err *err)
+static int next_finished(struct db *db, long long before_s, long long *id, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(queue->db, &stmt, err,
-                   "SELECT id FROM job WHERE state IN ('done', 'cancelled')"
+    if (db_prepare(db, &stmt, err,
+                   "SELECT id FROM job WHERE state = 'done'"
                    " AND finished_s < ? AND id > ? ORDER BY id LIMIT 1",
                    "ii", before_s, *id) < 0)
         return -1;
@@ -374,16 +421,16 @@ static int next_finished(struct queue *queue, long long before_s, long long *id,
 }
 
 /* The folder goes before the row: killed between the two, it is done again. */
-int queue_collect(struct queue *queue, long long before_s,
-                  int (*each)(void *context, long long id), void *context, struct err *err)
+int queue_collect(struct db *db, long long before_s, int (*each)(void *context, long long id),
+                  void *context, struct err *err)
 {
     for (long long id = 0;;) {
-        int row = next_finished(queue, before_s, &id, err);
+        int row = next_finished(db, before_s, &id, err);
         if (row <= 0)
             return row;
         if (each != NULL && each(context, id) < 0)
             return err_set(err, ERR_HOST, "queue: job %lld could not be removed", id);
-        if (db_run(queue->db, err, "DELETE FROM job WHERE id = ?", "i", id) < 0)
+        if (db_run(db, err, "DELETE FROM job WHERE id = ?", "i", id) < 0)
             return -1;
     }
 }

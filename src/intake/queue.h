@@ -3,11 +3,14 @@
  * job is accepted once per key; tokens are never stored.
  *
  *     accepted → pinned → running → judged → done
- *        └──────────────┴─ failed to start `job-attempts` times → judged (unmeasured)
- * `judged` means the verdict stands in the job's folder and only publishing is left. */
+ *        └─────────┴─────────┴→ ending ─┘
+ * `ending`: there will be no measurement, and `clause` and `why` say the reason. `judged`: the
+ * verdict stands in the job's folder, and what GitHub is owed stands in the outbox, which lies in
+ * the same database; only sending is left. All functions are given that database. */
 #ifndef RATCHET_INTAKE_QUEUE_H
 #define RATCHET_INTAKE_QUEUE_H
 
+#include "base/db.h"
 #include "base/err.h"
 #include "limit.h"
 #include "model.h"
@@ -15,50 +18,66 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum job_state { JOB_ACCEPTED, JOB_PINNED, JOB_RUNNING, JOB_JUDGED, JOB_DONE, JOB_CANCELLED };
+enum job_state { JOB_ACCEPTED, JOB_PINNED, JOB_RUNNING, JOB_ENDING, JOB_JUDGED, JOB_DONE };
 const char *job_state_name(enum job_state state);
 
-struct queue;
+enum { QUEUE_SECRET_BYTES = 33, QUEUE_WHY_BYTES = 512 };
 
 struct queue_entry {
     struct job job;
     enum job_state state;
+    long long uid;                    /* of who submitted it; -1: not known */
+    char secret[QUEUE_SECRET_BYTES];  /* that its submitter was given; "": none */
+    enum clause clause;               /* once ending… */
+    char why[QUEUE_WHY_BYTES];        /* …the reason, one line */
     unsigned attempts;                /* how often it was started */
     int exit_code;                    /* once judged */
     char verdict[32];                 /* once judged */
     long long accepted_s, finished_s; /* UTC epoch seconds; 0: not yet */
 };
 
-MUST_CHECK int queue_open(const char *path, struct queue **queue, struct err *err);
-void queue_close(struct queue **queue);
+/* Steps of the schema, in this order, for db_open. */
+extern const char queue_schema_1[], queue_schema_2[];
 
-/* Accept a job, or find the one with the same key (*known true). A full queue is ERR_LIMIT.
- * job->id is set. */
-MUST_CHECK int queue_accept(struct queue *queue, struct job *job, const struct limits *limits,
-                            bool *known, struct err *err);
+/* The next id will be greater than `after`, whatever the database remembers: for one that was lost
+ * while the folders of its jobs are still there. */
+MUST_CHECK int queue_start_ids(struct db *db, long long after, struct err *err);
+
+struct queue_owner {
+    long long uid;
+    const char *secret;
+};
+/* Accept a job, or find the one with the same key (*known true; its owner stays). A full queue is
+ * ERR_LIMIT. job->id is set. */
+MUST_CHECK int queue_accept(struct db *db, struct job *job, const struct queue_owner *owner,
+                            const struct limits *limits, bool *known, struct err *err);
 /* After a start of the daemon: running goes back to pinned, so it is taken again. */
-MUST_CHECK int queue_recover(struct queue *queue, struct err *err);
-/* The oldest job of a device in one of the states `accepted`, `pinned` or `judged` as asked;
+MUST_CHECK int queue_recover(struct db *db, struct err *err);
+/* The oldest job of a device (NULL: of any) in the state that is asked for;
  * ERR_NOT_FOUND where there is none. `after` skips ids up to it (0: none). */
-MUST_CHECK int queue_next(struct queue *queue, const char *device, enum job_state state,
+MUST_CHECK int queue_next(struct db *db, const char *device, enum job_state state,
                           long long after, struct queue_entry *out, struct err *err);
-MUST_CHECK int queue_get(struct queue *queue, long long id, struct queue_entry *out,
+MUST_CHECK int queue_get(struct db *db, long long id, struct queue_entry *out,
                          struct err *err);
-MUST_CHECK int queue_pin(struct queue *queue, const struct job *job, struct err *err);
-MUST_CHECK int queue_start(struct queue *queue, long long id,
-                           struct err *err); /* attempts+1 */
+MUST_CHECK int queue_pin(struct db *db, const struct job *job, struct err *err);
+MUST_CHECK int queue_start(struct db *db, long long id, struct err *err); /* attempts+1 */
 /* Running goes back to pinned. A rest that was planned (between the two runs of a promotion)
  * does not count as a start. */
-MUST_CHECK int queue_rest(struct queue *queue, long long id, bool planned, struct err *err);
-MUST_CHECK int queue_judged(struct queue *queue, long long id, const char *verdict,
+MUST_CHECK int queue_rest(struct db *db, long long id, bool planned, struct err *err);
+/* There will be no measurement of a job that is not judged yet: ERR_CONFLICT if it is. */
+MUST_CHECK int queue_end(struct db *db, long long id, enum clause clause, const char *why,
+                         struct err *err);
+/* The commits of the job are kept, too: it may have been pinned in part only. */
+MUST_CHECK int queue_judged(struct db *db, const struct job *job, const char *verdict,
                             int exit_code, struct err *err);
-MUST_CHECK int queue_finish(struct queue *queue, long long id, enum job_state state,
-                            struct err *err);
+MUST_CHECK int queue_done(struct db *db, long long id, struct err *err);
+/* Over without a word to GitHub, whatever its state: its repository is not this host's any more. */
+MUST_CHECK int queue_abandon(struct db *db, long long id, struct err *err);
 /* Newest first. */
-MUST_CHECK int queue_list(struct queue *queue, size_t max, struct queue_entry *out,
-                          size_t *count, struct err *err);
+MUST_CHECK int queue_list(struct db *db, size_t max, struct queue_entry *out, size_t *count,
+                          struct err *err);
 /* Forget jobs finished before `before_s`; their ids go to `each`, for removing folders. */
-MUST_CHECK int queue_collect(struct queue *queue, long long before_s,
+MUST_CHECK int queue_collect(struct db *db, long long before_s,
                              int (*each)(void *context, long long id), void *context,
                              struct err *err);
 

@@ -31,10 +31,12 @@ static void note_recipe(struct measurement *measurement, const struct kernel_sou
             merge->recipe.command, base->recipe.command);
 }
 
+enum { TOUCHED_BYTES = 320 };
+
 /* A build sees what lies under its commit's paths, and its recipe: where base and merge agree in
- * both, they build the same. */
+ * both, they build the same. 1: the kernel is touched, by `what`; 0: it is not; -1: error. */
 static int kernel_touched(struct measurement *measurement, const struct kernel_source *merge,
-                          bool *touched, struct err *err)
+                          char what[TOUCHED_BYTES], struct err *err)
 {
     const struct kernel_source *base = &measurement->config.source;
     char first[256];
@@ -42,16 +44,14 @@ static int kernel_touched(struct measurement *measurement, const struct kernel_s
     if (paths_same(measurement, base, measurement->job.base, measurement->job.merge, &same,
                    first, err) != 0)
         return -1;
-    *touched = !same;
-    if (*touched)
-        measurement_say(measurement, "kernel touched: `%s`", first);
+    if (!same)
+        snprintf(what, TOUCHED_BYTES, "`%s`", first);
     if (kernel_source_equal(base, merge))
-        return 0;
-    *touched = true;
-    measurement_say(measurement, "kernel touched: [kernel] or [build \"%s\"] of " CONFIG_PATH,
-                    measurement->job.device);
+        return !same;
+    snprintf(what, TOUCHED_BYTES, "[kernel] or [build \"%s\"] of " CONFIG_PATH,
+             measurement->job.device);
     note_recipe(measurement, merge);
-    return 0;
+    return 1;
 }
 
 /* The PR's own copies of what decides about it are not honoured; say so, and what they are worth:
@@ -128,35 +128,54 @@ static int read_merge(struct measurement *measurement, struct kernel_source *sou
     return 0;
 }
 
-static int check(struct measurement *measurement, struct err *err)
+/* What can be said without measuring. 1: `what` touches the kernel; 0: the verdict stands; -1. */
+static int look(struct measurement *measurement, char what[TOUCHED_BYTES], struct err *err)
 {
-    bool touched;
     struct kernel_source source;
     if (read_base(measurement, err) != 0)
         return -1;
     int read = read_merge(measurement, &source, err);
     if (read <= 0)
         return read;
-    if (kernel_touched(measurement, &source, &touched, err) != 0)
-        return -1;
-    if (touched)
-        return measurement_take(measurement, measurement->job.merge, true, err);
-    verdict_whole(&measurement->comparison, &measurement->samples.device, VERDICT_HELD,
-                  FAULT_NONE, CLAUSE_NOT_TOUCHED, "kernel not touched");
-    return 0;
+    int touched = kernel_touched(measurement, &source, what, err);
+    if (touched == 0)
+        verdict_whole(&measurement->comparison, &measurement->samples.device, VERDICT_HELD,
+                      FAULT_NONE, CLAUSE_NOT_TOUCHED, "kernel not touched");
+    return touched;
 }
 
-int pipeline_check(struct measurement *measurement, struct err *err)
+/* `result` is the last stage's, `problem` its error. */
+static int conclude(struct measurement *measurement, int result, const struct err *problem,
+                    struct err *err)
 {
-    struct err problem = {0};
-    if (check(measurement, &problem) != 0) {
-        if (problem.class == ERR_NONE)
-            return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
-        measurement_unmeasured(measurement, FAULT_BASE, measurement->stage, &problem);
-    }
+    if (result < 0 && problem->class == ERR_NONE)
+        return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
+    if (result < 0)
+        measurement_unmeasured(measurement, FAULT_BASE, measurement->stage, problem);
     main_verdict_quote(measurement);
     measurement_tell(measurement, PROGRESS_VERDICT, "%s: %s",
                      verdict_name(measurement->comparison.verdict),
                      measurement->comparison.reason);
     return 0;
+}
+
+int pipeline_look(struct measurement *measurement, bool *settled, struct err *err)
+{
+    struct err problem = {0};
+    char what[TOUCHED_BYTES];
+    int touched = look(measurement, what, &problem);
+    *settled = touched <= 0;
+    return *settled ? conclude(measurement, touched, &problem, err) : 0;
+}
+
+int pipeline_check(struct measurement *measurement, struct err *err)
+{
+    struct err problem = {0};
+    char what[TOUCHED_BYTES];
+    int result = look(measurement, what, &problem);
+    if (result > 0) {
+        measurement_say(measurement, "kernel touched: %s", what);
+        result = measurement_take(measurement, measurement->job.merge, true, &problem);
+    }
+    return conclude(measurement, result, &problem, err);
 }

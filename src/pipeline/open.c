@@ -62,9 +62,11 @@ static int open_github(struct pipeline *pipeline, const char *token, struct err 
     set_remote(origin, limits, repository->git);
     origin->github = (struct github){.api = repository->api,
                                      .token = origin->token,
+                                     .borrowed = !repository->host_token,
                                      .repository = repository->name,
                                      .author = repository->author,
-                                     .limits = limits};
+                                     .limits = limits,
+                                     .trouble = &origin->trouble};
     return allow_submodules(measurement, err) == 0
                ? open_cache(measurement, repository->name, err)
                : -1;

@@ -16,13 +16,14 @@ static int ask_github(struct pipeline *pipeline, struct err *err)
     struct github_pull pull;
     if (github_get_pull(&pipeline->origin.github, job->pr, &pull, err) != 0)
         return -1;
-    if (!pull.open)
-        return err_set(err, ERR_INPUT, "pull request #%d is not open", job->pr);
     if (strcmp(pull.base_repository, job->repository) != 0)
         return err_set(err, ERR_INPUT, "pull request #%d goes to `%s`, not to `%s`", job->pr,
                        pull.base_repository, job->repository);
+    /* Whatever else is wrong with it, this is where it is said. */
     memcpy(job->head, pull.head, sizeof job->head);
     memcpy(job->base_ref, pull.base_ref, sizeof job->base_ref);
+    if (!pull.open)
+        return err_set(err, ERR_INPUT, "pull request #%d is not open", job->pr);
     if (strcmp(pull.head_repository, job->repository) != 0)
         return err_set(
             err, ERR_INPUT,
@@ -64,10 +65,10 @@ static int pin(struct pipeline *pipeline, struct err *err)
     static const struct git_remote_spec here = {.url = NULL};
     struct measurement *measurement = &pipeline->measurement;
     struct job *job = &measurement->job;
-    if (job->kind == JOB_PROMOTE)
-        return pin_branch(pipeline, err);
     if (job->merge[0] != '\0')
         return need_commits(pipeline, err);
+    if (job->kind == JOB_PROMOTE)
+        return pin_branch(pipeline, err);
     if (job->pr > 0 && ask_github(pipeline, err) != 0)
         return -1;
     if (job->pr == 0 && need_commits(pipeline, err) != 0)

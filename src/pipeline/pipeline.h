@@ -5,7 +5,7 @@
  *     pin       which commits, asked of GitHub and of git; fetches everything  (network, token)
  *     check     config → baseline → touched? → build → bench → judge
  *     promote   the same on main's tip, twice; then what moves                 (the push: both)
- *     publish   comment and status, through the outbox                         (network, token)
+ *     publish   owe: comment and status into the outbox, then send             (network, token)
  *
  * Measuring is given a struct measurement, which has neither. `ratchet check` goes this way in one
  * process; ratchetd in a child for each step of a job. */
@@ -32,6 +32,7 @@ struct origin {
     char token[256];
     struct git_remote_spec remote;
     struct github github;
+    struct github_trouble trouble; /* of the last call of the API that failed */
 };
 
 struct pipeline {
@@ -55,6 +56,8 @@ MUST_CHECK int pipeline_pin(struct pipeline *pipeline, struct err *err);
 /* From pinned commits to a comparison. Whatever goes wrong becomes an unmeasured verdict that says
  * whose fault it is; an error is returned for defects of ours only. */
 MUST_CHECK int pipeline_check(struct measurement *measurement, struct err *err);
+/* The part of it that needs no device: *settled where the verdict stands already. */
+MUST_CHECK int pipeline_look(struct measurement *measurement, bool *settled, struct err *err);
 
 /* Promotion of main's tip. The two runs lie `gap` apart: when the second is not due yet, the
  * first is kept in the folder, *wait_s says how long, and the call is to be made again. */
@@ -70,13 +73,18 @@ MUST_CHECK int pipeline_promote(struct pipeline *pipeline,
 /* Write the files of result_files.h into the measurement's folder. */
 MUST_CHECK int results_write(struct measurement *measurement, struct err *err);
 
-/* Set the status of a check, ratchet/<device> on the PR's head, at once and without the outbox:
- * that it is on its way ("pending"), or that it was cancelled ("error"). */
-MUST_CHECK int pipeline_announce(struct pipeline *pipeline, const char *state,
-                                 const char *text, struct err *err);
+/* Set the status of a check, ratchet/<device> on the PR's head, to pending: at once and without the
+ * outbox. */
+MUST_CHECK int pipeline_announce(struct pipeline *pipeline, const char *text, struct err *err);
 
-/* Put comment and status into the outbox and send them. Trouble with GitHub is in `result`. */
-MUST_CHECK int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
-                                struct outbox_result *result, struct err *err);
+/* Put what GitHub is owed into the outbox, inside the caller's transaction: the comment and the
+ * status of a comparison whose files are in the folder. */
+MUST_CHECK int pipeline_owe(const struct pipeline *pipeline, struct db *outbox,
+                            struct err *err);
+/* Send it, as far as it waits. A job that was never pinned has no head: GitHub is asked for it, and
+ * where it cannot tell, the event's commit is taken, once GitHub says that it is the pull
+ * request's. Trouble with GitHub is in `result`. */
+MUST_CHECK int pipeline_send(struct pipeline *pipeline, struct db *outbox,
+                             struct outbox_result *result, struct err *err);
 
 #endif

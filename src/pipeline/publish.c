@@ -4,6 +4,7 @@
 
 #include "base/name.h"
 #include "publish/report.h"
+#include "result_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,66 +28,118 @@ static void status_context(const struct pipeline *pipeline, char out[STATUS_CONT
         snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s", job->device);
 }
 
-int pipeline_announce(struct pipeline *pipeline, const char *state, const char *text,
-                      struct err *err)
+int pipeline_announce(struct pipeline *pipeline, const char *text, struct err *err)
 {
     const struct job *job = &pipeline->measurement.job;
     char context[STATUS_CONTEXT_BYTES];
     status_context(pipeline, context);
-    return github_set_status(&pipeline->origin.github, job->head, context, state, text,
+    return github_set_status(&pipeline->origin.github, job->head, context, "pending", text,
                              job->run_url, err);
 }
 
-/* A pull request whose head moved on while it was measured has a job of its own for the new
- * head: this one's comment would only overwrite the newer word. Its status still counts, on
- * the commit that was measured. */
-static bool superseded(struct pipeline *pipeline)
-{
-    struct measurement *measurement = &pipeline->measurement;
-    struct github_pull pull;
-    struct err ignored;
-    return github_get_pull(&pipeline->origin.github, measurement->job.pr, &pull, &ignored) ==
-               0 &&
-           strcmp(pull.head, measurement->job.head) != 0;
-}
+/* ---- what is owed ---- */
 
-static int put_comment(struct pipeline *pipeline, struct outbox *outbox, struct err *err)
+static int owe_comment(const struct pipeline *pipeline, struct db *outbox, struct err *err)
 {
-    struct measurement *measurement = &pipeline->measurement;
+    const struct measurement *measurement = &pipeline->measurement;
     const struct job *job = &measurement->job;
-    if (superseded(pipeline)) {
-        measurement_say(measurement, "the pull request has moved on: no comment for %.*s",
-                        SHORT_SHA, job->head);
-        return 0;
-    }
     char marker[128], path[FILE_PATH_BYTES];
     report_marker(job->device, marker);
     BUF_AUTO body;
     buf_init(&body, REPORT_MAX_BYTES);
-    if (file_path(path, err, "%s/report.md", measurement->folder) != 0 ||
+    if (file_path(path, err, "%s/" RESULT_REPORT, measurement->folder) != 0 ||
         file_read(path, &body, err) != 0)
         return -1;
     return outbox_put_comment(outbox, job->id, job->repository, job->pr, marker, body.data,
                               body.len, err);
 }
 
-int pipeline_publish(struct pipeline *pipeline, struct outbox *outbox,
+int pipeline_owe(const struct pipeline *pipeline, struct db *outbox, struct err *err)
+{
+    const struct comparison *comparison = &pipeline->measurement.comparison;
+    const struct job *job = &pipeline->measurement.job;
+    char context[STATUS_CONTEXT_BYTES], line[256];
+    if (job->pr > 0 && owe_comment(pipeline, outbox, err) != 0)
+        return -1;
+    status_context(pipeline, context);
+    report_line(comparison, line, sizeof line);
+    const char *state = comparison_exit(comparison) == EXIT_HELD   ? "success"
+                        : comparison->verdict == VERDICT_REGRESSED ? "failure"
+                                                                   : "error";
+    return outbox_put_status(outbox, job->id, job->repository, job->head, context, state, line,
+                             job->run_url, err);
+}
+
+/* ---- sending ---- */
+
+/* The commit that the status goes to. */
+static int ask_head(struct pipeline *pipeline, struct err *err)
+{
+    struct job *job = &pipeline->measurement.job;
+    const struct github *github = &pipeline->origin.github;
+    struct github_pull pull;
+    struct err problem = {0};
+    if (job->kind == JOB_PROMOTE)
+        return github_branch_tip(github, job->base_ref, job->head, err);
+    if (github_get_pull(github, job->pr, &pull, err) == 0) {
+        memcpy(job->head, pull.head, sizeof job->head);
+        memcpy(job->base_ref, pull.base_ref, sizeof job->base_ref);
+        return 0;
+    }
+    if (!name_is_sha(job->event_head) || pipeline->origin.trouble.limited ||
+        github_confirm_head(github, job->pr, job->event_head, &problem) != 0)
+        return -1;
+    memcpy(job->head, job->event_head, sizeof job->head);
+    return 0;
+}
+
+/* A status without a commit gets one, or what is owed of this job waits. */
+static int find_head(struct pipeline *pipeline, struct db *outbox,
                      struct outbox_result *result, struct err *err)
+{
+    const struct job *job = &pipeline->measurement.job;
+    struct origin *origin = &pipeline->origin;
+    struct err problem = {0};
+    char context[STATUS_CONTEXT_BYTES];
+    origin->trouble = (struct github_trouble){0};
+    if (ask_head(pipeline, &problem) == 0) {
+        status_context(pipeline, context);
+        return outbox_name_head(outbox, job->id, job->repository, job->head, context, err);
+    }
+    return outbox_put_off(outbox, job->id, &origin->github, &problem, result, err);
+}
+
+/* A pull request whose head moved on while it was measured has a job of its own for the new head:
+ * this one's comment would only overwrite the newer word. Its status still counts, on the commit
+ * that was measured. Asked of git: that is not counted by GitHub's limits. */
+static bool superseded(struct pipeline *pipeline)
 {
     struct measurement *measurement = &pipeline->measurement;
     const struct job *job = &measurement->job;
+    char ref[64], tip[GIT_SHA_BYTES];
+    struct err ignored;
+    snprintf(ref, sizeof ref, "refs/pull/%d/head", job->pr);
+    return git_fetch(measurement->repo, &pipeline->origin.remote, ref, tip, &ignored) == 0 &&
+           strcmp(tip, job->head) != 0;
+}
+
+int pipeline_send(struct pipeline *pipeline, struct db *outbox, struct outbox_result *result,
+                  struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    const struct job *job = &measurement->job;
+    struct outbox_owed owed;
     *result = (struct outbox_result){0};
-    if (job->pr > 0 && put_comment(pipeline, outbox, err) != 0)
+    if (outbox_owed(outbox, job->id, &owed, err) != 0)
         return -1;
-    if (name_is_sha(job->head)) {
-        char context[STATUS_CONTEXT_BYTES], line[256];
-        status_context(pipeline, context);
-        report_line(&measurement->comparison, line, sizeof line);
-        const char *state = comparison_exit(&measurement->comparison) == EXIT_HELD ? "success"
-                            : measurement->comparison.verdict == VERDICT_REGRESSED ? "failure"
-                                                                                   : "error";
-        if (outbox_put_status(outbox, job->id, job->repository, job->head, context, state,
-                              line, job->run_url, err) != 0)
+    if (owed.no_head && find_head(pipeline, outbox, result, err) != 0)
+        return -1;
+    if (result->waiting > 0)
+        return 0;
+    if (owed.comment && !owed.no_head && superseded(pipeline)) {
+        measurement_say(measurement, "the pull request has moved on: no comment for %.*s",
+                        SHORT_SHA, job->head);
+        if (outbox_drop_comment(outbox, job->id, err) != 0)
             return -1;
     }
     return outbox_send(outbox, job->id, &pipeline->origin.github, result, err);

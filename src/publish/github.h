@@ -16,12 +16,23 @@
 
 #include <stdbool.h>
 
+/* What was the matter with the last call that failed: for whoever tries again later. */
+struct github_trouble {
+    long status; /* HTTP status of the last answer; 0: there was none */
+    long long
+        wait_s;   /* that it asked for, or that our own patience has; 0: no use in waiting */
+    bool limited; /* a rate limit: nothing else goes through before that either */
+};
+
 struct github {
     const char *api; /* no trailing slash */
     const char *token;
+    bool
+        borrowed; /* the token is a job's: it dies with it, and may do what its workflow says */
     const char *repository; /* owner/name */
     const char *author;     /* login whose comments are ours */
     const struct limits *limits;
+    struct github_trouble *trouble; /* filled in by calls that fail; may be NULL */
 };
 
 struct github_pull {
@@ -47,13 +58,24 @@ MUST_CHECK int github_set_status(const struct github *github, const char *sha,
                                  const char *description, const char *target_url,
                                  struct err *err);
 
-/* One comment of ours per PR and marker: found by `marker` as its first line and by author
- * (walking all pages), updated, or created where there is none. Should a POST's answer be
- * lost, the pages are walked again before another. If several of ours are there, the oldest
- * is kept. Cut to 65000 bytes is the caller's part. */
-MUST_CHECK int github_upsert_comment(const struct github *github, int pr, const char *marker,
-                                     const char *body, size_t len, char url[JOB_URL_BYTES],
-                                     struct err *err);
+struct github_comment {
+    int pr;
+    const char *marker;
+    const char *body; /* 65000 bytes at most: cutting it is the caller's part */
+    size_t len;
+    long long id; /* where it is thought to be, 0: not known; then where it is */
+    char url[JOB_URL_BYTES];
+};
+/* One comment of ours per PR and marker: the one with that id, or found by `marker` as its first
+ * line and by author (walking all pages), updated, or created where there is none. Should a
+ * POST's answer be lost, the pages are walked again before another. If several of ours are
+ * there, the oldest is kept. */
+MUST_CHECK int github_upsert_comment(const struct github *github,
+                                     struct github_comment *comment, struct err *err);
+
+/* Is this commit one of the pull request's? ERR_NOT_FOUND where it is not. */
+MUST_CHECK int github_confirm_head(const struct github *github, int number, const char *sha,
+                                   struct err *err);
 
 /* The merged PR a commit on a branch came from; ERR_NOT_FOUND where there is none. */
 MUST_CHECK int github_pull_of_commit(const struct github *github, const char *sha,

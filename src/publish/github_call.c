@@ -79,7 +79,9 @@ static long long wait_ms(const struct http_response *response,
         return asked * 1000 > least ? asked * 1000 : least;
     }
     if (limited && response->rate_remaining == 0 && response->rate_reset >= 0) {
-        long long until_s = response->rate_reset - (long long)time(NULL);
+        /* By the server's own clock: ours may be days off. */
+        long long now_s = response->date >= 0 ? response->date : (long long)time(NULL);
+        long long until_s = response->rate_reset - now_s;
         return until_s < 0 ? 1000 : (until_s < 86400 ? until_s : 86400) * 1000 + 1000;
     }
     return backoff_ms(budget, limited ? SECONDARY_MS : BACKOFF_MS);
@@ -255,6 +257,14 @@ static void free_response(struct http_response *response)
     http_response_free(response);
 }
 
+static void note_trouble(const struct github *github, long status, long long pause_ms,
+                         bool limited)
+{
+    if (github->trouble != NULL)
+        *github->trouble = (struct github_trouble){
+            .status = status, .wait_s = (pause_ms + 999) / 1000, .limited = limited};
+}
+
 int github_call(const struct github *github, struct github_budget *budget,
                 const struct github_request *request, struct github_answer *answer,
                 struct github_failure *failure, struct err *err)
@@ -278,14 +288,14 @@ int github_call(const struct github *github, struct github_budget *budget,
         if (outcome == DONE) {
             answer->json = json;
             memcpy(answer->next, response.link_next, sizeof answer->next);
+            note_trouble(github, 0, 0, false);
             return 0;
         }
-        if (outcome == BROKEN && request->once) {
+        if (outcome == BROKEN && request->once)
             failure->lost = true;
-            return -1;
-        }
-        if (outcome == REFUSED ||
-            pause_for(budget, wait_ms(&response, budget, limited), err) != 0)
+        long long pause_ms = outcome == REFUSED ? 0 : wait_ms(&response, budget, limited);
+        note_trouble(github, failure->status, pause_ms, limited);
+        if (failure->lost || outcome == REFUSED || pause_for(budget, pause_ms, err) != 0)
             return -1;
     }
 }

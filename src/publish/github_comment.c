@@ -63,9 +63,10 @@ static int find_ours(const struct github *github, struct github_budget *budget,
     }
 }
 
+/* Where it is, is told in `comment`. */
 static int send_body(const struct github *github, struct github_budget *budget,
                      const char *method, const char *url, const struct buf *body,
-                     char html_url[JOB_URL_BYTES], struct github_failure *failure,
+                     struct github_comment *comment, struct github_failure *failure,
                      struct err *err)
 {
     JSON_AUTO *json = json_object();
@@ -78,33 +79,42 @@ static int send_body(const struct github *github, struct github_budget *budget,
     GITHUB_ANSWER_AUTO answer = {0};
     if (github_call(github, budget, &request, &answer, failure, err) != 0)
         return -1;
-    github_html_url(answer.json, html_url);
+    github_html_url(answer.json, comment->url);
+    comment->id = json_integer_value(json_object_get(answer.json, "id"));
     return 0;
 }
 
 static int patch(const struct github *github, struct github_budget *budget, long long id,
-                 const struct buf *body, char html_url[JOB_URL_BYTES], struct err *err)
+                 const struct buf *body, struct github_comment *comment, struct err *err)
 {
     BUF_AUTO url;
     if (github_url(github, &url, err, "/issues/comments/%lld", id) != 0)
         return -1;
-    return send_body(github, budget, "PATCH", url.data, body, html_url, NULL, err);
+    return send_body(github, budget, "PATCH", url.data, body, comment, NULL, err);
 }
 
-static int upsert(const struct github *github, const char *list_url, const char *marker,
-                  const struct buf *body, char url[JOB_URL_BYTES], struct err *err)
+static int upsert(const struct github *github, const char *list_url, const struct buf *body,
+                  struct github_comment *comment, struct err *err)
 {
     struct github_budget budget = github_budget(github);
-    struct search search = {.author = github->author, .marker = marker, .body = body};
+    struct search search = {.author = github->author, .marker = comment->marker, .body = body};
+    /* One that we remember may be deleted by now, or another account's. */
+    if (comment->id > 0) {
+        if (patch(github, &budget, comment->id, body, comment, err) == 0)
+            return 0;
+        if (err->class != ERR_NOT_FOUND && err->class != ERR_AUTH)
+            return -1;
+    }
     for (int vanished = 0;;) {
         if (find_ours(github, &budget, list_url, &search, err) < 0)
             return -1;
         if (search.id != 0 && search.same) {
-            memcpy(url, search.url, sizeof search.url);
+            memcpy(comment->url, search.url, sizeof search.url);
+            comment->id = search.id;
             return 0;
         }
         if (search.id != 0) {
-            if (patch(github, &budget, search.id, body, url, err) == 0)
+            if (patch(github, &budget, search.id, body, comment, err) == 0)
                 return 0;
             /* Deleted since we looked. Not found for ever means that we may not change
              * it. */
@@ -113,37 +123,28 @@ static int upsert(const struct github *github, const char *list_url, const char 
             continue;
         }
         struct github_failure failure = {0};
-        if (send_body(github, &budget, "POST", list_url, body, url, &failure, err) == 0)
+        if (send_body(github, &budget, "POST", list_url, body, comment, &failure, err) == 0)
             return 0;
         if (!failure.lost || github_pause(&budget, err) != 0)
             return -1;
     }
 }
 
-int github_upsert_comment(const struct github *github, int pr, const char *marker,
-                          const char *body, size_t len, char url[JOB_URL_BYTES],
+int github_upsert_comment(const struct github *github, struct github_comment *comment,
                           struct err *err)
 {
-    struct err own;
-    if (err == NULL)
-        err = &own;
     BUF_AUTO list_url;
-    if (github_url(github, &list_url, err, "/issues/%d/comments", pr) != 0)
+    if (github_url(github, &list_url, err, "/issues/%d/comments", comment->pr) != 0)
         return -1;
     BUF_AUTO text;
-    buf_init(&text, len + strlen(marker) + 1);
-    if (!starts_with_line(body, len, marker))
-        buf_addf(&text, "%s\n", marker); /* or the next call would not find it */
-    buf_add(&text, body, len);
+    buf_init(&text, comment->len + strlen(comment->marker) + 1);
+    if (!starts_with_line(comment->body, comment->len, comment->marker))
+        buf_addf(&text, "%s\n", comment->marker); /* or the next call would not find it */
+    buf_add(&text, comment->body, comment->len);
     /* The address of a page is longer by its query. */
     bool too_long = list_url.len > GITHUB_URL_BYTES - 32;
     if (too_long || text.failed)
         return err_set(err, ERR_INPUT, "comment on #%d of %.150s: address or text is too long",
-                       pr, github->repository);
-    char html_url[JOB_URL_BYTES] = "";
-    if (upsert(github, list_url.data, marker, &text, html_url, err) != 0)
-        return -1;
-    if (url != NULL)
-        memcpy(url, html_url, sizeof html_url);
-    return 0;
+                       comment->pr, github->repository);
+    return upsert(github, list_url.data, &text, comment, err);
 }

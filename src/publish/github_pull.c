@@ -125,6 +125,36 @@ int github_get_pull(const struct github *github, int number, struct github_pull 
     return 0;
 }
 
+struct head_search {
+    int number;
+    bool found;
+};
+
+static int look_for_number(void *context, const json_t *item, struct err *err)
+{
+    (void)err;
+    struct head_search *search = context;
+    const json_t *number = json_object_get(item, "number");
+    search->found = json_is_integer(number) && json_integer_value(number) == search->number;
+    return search->found;
+}
+
+int github_confirm_head(const struct github *github, int number, const char *sha,
+                        struct err *err)
+{
+    struct github_budget budget = github_budget(github);
+    BUF_AUTO url;
+    if (github_url(github, &url, err, "/commits/%.40s/pulls?per_page=100", sha) != 0)
+        return -1;
+    struct head_search search = {.number = number};
+    if (github_walk(github, &budget, url.data, look_for_number, &search, NULL, err) < 0)
+        return -1;
+    if (!search.found)
+        return err_set(err, ERR_NOT_FOUND, "commit %.12s is not of pull request #%d", sha,
+                       number);
+    return 0;
+}
+
 /* What pull_of_commit has found so far. */
 struct origin_search {
     const struct github *github;

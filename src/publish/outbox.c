@@ -9,27 +9,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum { SCHEMA_VERSION = 1 };
-
-/* subject: number of the PR, or SHA. slot: marker, or context. text: body, or
- * description. AUTOINCREMENT: a message that replaces another gets a new id, so the
- * removal of the one that was just sent cannot hit it. */
-static const char schema[] = "CREATE TABLE message ("
+/* subject: number of the PR, or SHA ("" until GitHub has told it). slot: marker, or context. text:
+ * body, or description. AUTOINCREMENT: a message that replaces another gets a new id, so the removal
+ * of the one that was just sent cannot hit it. `said`: which job spoke last in a place, and the
+ * comment that stands there (0: not known). */
+const char outbox_schema[] = "CREATE TABLE message ("
                              " id INTEGER PRIMARY KEY AUTOINCREMENT,"
                              " job INTEGER NOT NULL,"
                              " kind TEXT NOT NULL CHECK (kind IN ('comment', 'status')),"
-                             " repository TEXT NOT NULL,"
+                             " repository TEXT NOT NULL COLLATE NOCASE,"
                              " subject TEXT NOT NULL,"
                              " slot TEXT NOT NULL,"
                              " text TEXT NOT NULL,"
                              " state TEXT NOT NULL,"
                              " url TEXT NOT NULL,"
-                             " UNIQUE (job, kind));";
-
-struct outbox {
-    struct db *db;
-};
+                             " UNIQUE (job, kind));"
+                             "CREATE TABLE said ("
+                             " kind TEXT NOT NULL,"
+                             " repository TEXT NOT NULL COLLATE NOCASE,"
+                             " subject TEXT NOT NULL,"
+                             " slot TEXT NOT NULL,"
+                             " job INTEGER NOT NULL,"
+                             " comment INTEGER NOT NULL DEFAULT 0,"
+                             " PRIMARY KEY (kind, repository, subject, slot)) WITHOUT ROWID;";
 
 enum { MESSAGE_TEXTS = 6 };
 struct message {
@@ -50,41 +54,44 @@ static void message_free(struct message *message)
 }
 #define MESSAGE_AUTO __attribute__((cleanup(message_free))) struct message
 
-int outbox_open(const char *path, struct outbox **out, struct err *err)
-{
-    struct outbox *outbox = calloc(1, sizeof *outbox);
-    if (outbox == NULL)
-        return err_set(err, ERR_HOST, "open outbox `%s`: out of memory", path);
-    if (db_open(path, schema, SCHEMA_VERSION, &outbox->db, err) != 0) {
-        free(outbox);
-        return -1;
-    }
-    *out = outbox;
-    return 0;
-}
-
-void outbox_close(struct outbox **outbox)
-{
-    if (*outbox == NULL)
-        return;
-    db_close(&(*outbox)->db);
-    free(*outbox);
-    *outbox = NULL;
-}
-
 /* ---- putting in ---- */
 
-/* Inside a transaction. An older job's word on the same comment or status is outdated:
- * sent late, after an outage, it would overwrite this one. */
-static int replace(struct outbox *outbox, const struct message *message, struct err *err)
+/* 1: a newer job has spoken in this message's place, which is therefore outdated. 0: none, and what
+ * older jobs were still to say there is gone: sent late, after an outage, it would overwrite this
+ * one. -1. */
+static int take_place(struct db *db, const struct message *message, struct err *err)
 {
-    if (db_run(outbox->db, err,
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT 1 FROM said WHERE kind = ? AND repository = ? AND subject = ?"
+                   " AND slot = ? AND job > ?",
+                   "tttti", message->kind, message->repository, message->subject,
+                   message->slot, message->job) != 0)
+        return -1;
+    int newer = db_step(stmt, err);
+    if (newer != 0)
+        return newer;
+    if (db_run(db, err,
                "DELETE FROM message WHERE kind = ? AND repository = ? AND subject = ?"
                " AND slot = ? AND job < ?",
                "tttti", message->kind, message->repository, message->subject, message->slot,
-               message->job) < 0)
+               message->job) != 0)
         return -1;
-    return db_run(outbox->db, err,
+    return db_run(db, err,
+                  "INSERT INTO said (kind, repository, subject, slot, job)"
+                  " VALUES (?, ?, ?, ?, ?)"
+                  " ON CONFLICT (kind, repository, subject, slot) DO UPDATE SET"
+                  " job = excluded.job",
+                  "tttti", message->kind, message->repository, message->subject, message->slot,
+                  message->job);
+}
+
+static int put(struct db *db, const struct message *message, struct err *err)
+{
+    int outdated = message->subject[0] == '\0' ? 0 : take_place(db, message, err);
+    if (outdated != 0)
+        return outdated < 0 ? -1 : 0;
+    return db_run(db, err,
                   "INSERT OR REPLACE INTO message (job, kind, repository, subject, slot,"
                   " text, state, url) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                   "ittttttt", message->job, message->kind, message->repository,
@@ -92,18 +99,7 @@ static int replace(struct outbox *outbox, const struct message *message, struct 
                   message->url);
 }
 
-static int put(struct outbox *outbox, const struct message *message, struct err *err)
-{
-    if (db_begin(outbox->db, err) != 0)
-        return -1;
-    if (replace(outbox, message, err) != 0) {
-        db_rollback(outbox->db);
-        return -1;
-    }
-    return db_commit(outbox->db, err);
-}
-
-int outbox_put_comment(struct outbox *outbox, long long job, const char *repository, int pr,
+int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
                        const char *marker, const char *body, size_t len, struct err *err)
 {
     if (memchr(body, '\0', len) != NULL)
@@ -119,12 +115,12 @@ int outbox_put_comment(struct outbox *outbox, long long job, const char *reposit
     message.text = message.owned;
     message.state = "";
     message.url = "";
-    return put(outbox, &message, err);
+    return put(db, &message, err);
 }
 
-int outbox_put_status(struct outbox *outbox, long long job, const char *repository,
-                      const char *sha, const char *context, const char *state,
-                      const char *description, const char *url, struct err *err)
+int outbox_put_status(struct db *db, long long job, const char *repository, const char *sha,
+                      const char *context, const char *state, const char *description,
+                      const char *url, struct err *err)
 {
     struct message message = {.job = job, .kind = "status"};
     message.repository = repository;
@@ -133,32 +129,86 @@ int outbox_put_status(struct outbox *outbox, long long job, const char *reposito
     message.text = description == NULL ? "" : description;
     message.state = state;
     message.url = url == NULL ? "" : url;
-    return put(outbox, &message, err);
+    return put(db, &message, err);
 }
 
-int outbox_waiting(struct outbox *outbox, long long job, bool *waiting, struct err *err)
+/* The job's message of a kind is not to be sent. */
+static int drop(struct db *db, long long job, const char *kind, struct err *err)
+{
+    return db_run(db, err, "DELETE FROM message WHERE job = ? AND kind = ?", "it", job, kind);
+}
+
+int outbox_drop_comment(struct db *db, long long job, struct err *err)
+{
+    return drop(db, job, "comment", err);
+}
+
+static int name_head(struct db *db, long long job, const char *repository, const char *sha,
+                     const char *context, struct err *err)
+{
+    struct message message = {.job = job, .kind = "status"};
+    message.repository = repository;
+    message.subject = sha;
+    message.slot = context;
+    int outdated = take_place(db, &message, err);
+    if (outdated < 0)
+        return -1;
+    if (outdated > 0)
+        return drop(db, job, "status", err);
+    return db_run(db, err,
+                  "UPDATE message SET subject = ?, slot = ?"
+                  " WHERE job = ? AND kind = 'status' AND subject = ''",
+                  "tti", sha, context, job);
+}
+
+int outbox_name_head(struct db *db, long long job, const char *repository, const char *sha,
+                     const char *context, struct err *err)
+{
+    if (db_begin(db, err) != 0)
+        return -1;
+    if (name_head(db, job, repository, sha, context, err) != 0) {
+        db_rollback(db);
+        return -1;
+    }
+    return db_commit(db, err);
+}
+
+int outbox_owed(struct db *db, long long job, struct outbox_owed *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(outbox->db, &stmt, err, "SELECT count(*) FROM message WHERE job = ?", "i",
-                   job) < 0 ||
+    if (db_prepare(db, &stmt, err,
+                   "SELECT coalesce(sum(kind = 'comment'), 0),"
+                   " coalesce(sum(kind = 'status'), 0),"
+                   " coalesce(sum(kind = 'status' AND subject = ''), 0)"
+                   " FROM message WHERE job = ?",
+                   "i", job) != 0 ||
         db_step(stmt, err) < 0)
         return -1;
-    *waiting = db_int(stmt, 0) > 0;
+    *out = (struct outbox_owed){.comment = db_int(stmt, 0) > 0,
+                                .status = db_int(stmt, 1) > 0,
+                                .no_head = db_int(stmt, 2) > 0};
     return 0;
+}
+
+/* A commit's status is settled for ever once its jobs are forgotten; a comment's number is worth
+ * keeping as long as its pull request may be checked again. */
+int outbox_collect(struct db *db, long long before, struct err *err)
+{
+    return db_run(db, err, "DELETE FROM said WHERE kind = 'status' AND job < ?", "i", before);
 }
 
 /* ---- sending ---- */
 
 /* 1: *out is the job's message of that kind, 0: none waits, -1. The texts are copied, for
  * no statement shall stay open while the network is waited for. */
-static int take(struct outbox *outbox, long long job, const char *kind, struct message *out,
+static int take(struct db *db, long long job, const char *kind, struct message *out,
                 struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(outbox->db, &stmt, err,
+    if (db_prepare(db, &stmt, err,
                    "SELECT repository, subject, slot, text, state, url, id FROM message"
-                   " WHERE job = ? AND kind = ?",
-                   "it", job, kind) < 0)
+                   " WHERE job = ? AND kind = ? AND subject <> ''",
+                   "it", job, kind) != 0)
         return -1;
     int row = db_step(stmt, err);
     if (row <= 0)
@@ -179,83 +229,141 @@ static int take(struct outbox *outbox, long long job, const char *kind, struct m
     return 1;
 }
 
-/* The message is gone and the status knows the comment's address, or neither. */
-static int forget(struct outbox *outbox, const struct message *message, const char *url,
-                  struct err *err)
+/* What was told of a comment goes on to the status; the message is gone, or neither. */
+static int forget(struct db *db, const struct message *message, const char *url,
+                  long long comment, struct err *err)
 {
-    if (db_begin(outbox->db, err) != 0)
+    if (db_begin(db, err) != 0)
         return -1;
-    if (db_run(outbox->db, err, "DELETE FROM message WHERE id = ?", "i", message->id) < 0 ||
-        db_run(outbox->db, err,
+    if (db_run(db, err, "DELETE FROM message WHERE id = ?", "i", message->id) != 0 ||
+        db_run(db, err,
                "UPDATE message SET url = ?"
                " WHERE job = ? AND kind = 'status' AND url = ''",
-               "ti", url, message->job) < 0) {
-        db_rollback(outbox->db);
+               "ti", url, message->job) != 0 ||
+        (comment > 0 &&
+         db_run(db, err,
+                "UPDATE said SET comment = ? WHERE kind = 'comment' AND repository = ?"
+                " AND subject = ? AND slot = ?",
+                "ittt", comment, message->repository, message->subject, message->slot) != 0)) {
+        db_rollback(db);
         return -1;
     }
-    return db_commit(outbox->db, err);
+    return db_commit(db, err);
+}
+
+static int known_comment(struct db *db, const struct message *message, long long *out,
+                         struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT comment FROM said WHERE kind = 'comment' AND repository = ?"
+                   " AND subject = ? AND slot = ?",
+                   "ttt", message->repository, message->subject, message->slot) != 0)
+        return -1;
+    int row = db_step(stmt, err);
+    *out = row > 0 ? db_int(stmt, 0) : 0;
+    return row < 0 ? -1 : 0;
 }
 
 /* `github` and its token are one repository's: no other's message goes out with it. */
 static int check_repository(const struct message *message, const struct github *github,
                             struct err *err)
 {
-    if (strcmp(message->repository, github->repository) == 0)
+    if (strcasecmp(message->repository, github->repository) == 0)
         return 0;
     return err_set(err, ERR_INTERNAL, "outbox: job %lld is of %s, not of %s", message->job,
                    message->repository, github->repository);
 }
 
-/* Unreachable, rate-limited, too slow, overtaken: later it may go through. */
-static bool may_pass(enum err_class class)
+/* Unreachable, limited, too slow, overtaken: later it may go through. So may what a token was not
+ * allowed that is not ours: it dies with its job, and what it may is the workflow's word. A token
+ * that is not known (401) may be a new one tomorrow. */
+static bool may_pass(const struct github *github, const struct github_trouble *trouble,
+                     enum err_class class)
 {
-    return class == ERR_HOST || class == ERR_TIMEOUT || class == ERR_CONFLICT;
+    if (class == ERR_HOST || class == ERR_TIMEOUT || class == ERR_CONFLICT ||
+        trouble->status == 401)
+        return true;
+    return github->borrowed && (trouble->status == 403 || trouble->status == 404);
 }
 
-/* Settle what became of a message: `sent` is the result of the call, `trouble` its error.
- * `url` is the comment's, "" for a status. */
-static int settle(struct outbox *outbox, const struct message *message, int sent,
-                  const struct err *trouble, const char *url, struct outbox_result *result,
-                  struct err *err)
+static void note_waiting(const struct github_trouble *trouble, struct outbox_result *result)
 {
-    if (sent < 0)
-        snprintf(result->refusal, sizeof result->refusal, "%.*s",
-                 (int)sizeof result->refusal - 1, trouble->text);
-    if (sent < 0 && may_pass(trouble->class)) {
-        result->waiting++;
+    result->waiting++;
+    if (trouble->wait_s > result->wait_s)
+        result->wait_s = trouble->wait_s;
+    result->limited = result->limited || trouble->limited;
+    result->token_refused = result->token_refused ||
+                            (!trouble->limited &&
+                             (trouble->status == 401 || trouble->status == 403 ||
+                              trouble->status == 404));
+}
+
+static void note_problem(const struct err *problem, struct outbox_result *result)
+{
+    snprintf(result->refusal, sizeof result->refusal, "%.*s", (int)sizeof result->refusal - 1,
+             problem->text);
+}
+
+int outbox_put_off(struct db *db, long long job, const struct github *github,
+                   const struct err *problem, struct outbox_result *result, struct err *err)
+{
+    note_problem(problem, result);
+    if (may_pass(github, github->trouble, problem->class)) {
+        note_waiting(github->trouble, result);
         return 0;
     }
-    if (sent < 0)
-        result->refused++;
-    else
-        result->sent++;
-    return forget(outbox, message, url, err);
+    result->refused++;
+    return db_run(db, err, "DELETE FROM message WHERE job = ?", "i", job);
 }
 
-static int send_comment(struct outbox *outbox, long long job, const struct github *github,
+/* Settle what became of a message: `sent` is the result of the call, `problem` its error.
+ * `url` and `comment` are the comment's, "" and 0 for a status. */
+static int settle(struct db *db, const struct message *message, const struct github *github,
+                  int sent, const struct err *problem, const char *url, long long comment,
+                  struct outbox_result *result, struct err *err)
+{
+    const struct github_trouble *trouble = github->trouble;
+    if (sent == 0) {
+        result->sent++;
+        return forget(db, message, url, comment, err);
+    }
+    note_problem(problem, result);
+    if (may_pass(github, trouble, problem->class)) {
+        note_waiting(trouble, result);
+        return 0;
+    }
+    result->refused++;
+    return forget(db, message, "", 0, err);
+}
+
+static int send_comment(struct db *db, long long job, const struct github *github,
                         struct outbox_result *result, struct err *err)
 {
     MESSAGE_AUTO message = {0};
-    int row = take(outbox, job, "comment", &message, err);
+    int row = take(db, job, "comment", &message, err);
     if (row <= 0)
         return row;
-    if (check_repository(&message, github, err) != 0)
+    struct github_comment comment = {.pr = (int)strtol(message.subject, NULL, 10),
+                                     .marker = message.slot,
+                                     .body = message.text,
+                                     .len = strlen(message.text)};
+    if (check_repository(&message, github, err) != 0 ||
+        known_comment(db, &message, &comment.id, err) != 0)
         return -1;
-    struct err trouble = {0};
-    char url[JOB_URL_BYTES] = "";
-    int sent = github_upsert_comment(github, (int)strtol(message.subject, NULL, 10),
-                                     message.slot, message.text, strlen(message.text), url,
-                                     &trouble);
+    struct err problem = {0};
+    *github->trouble = (struct github_trouble){0};
+    int sent = github_upsert_comment(github, &comment, &problem);
     if (sent == 0)
-        memcpy(result->comment_url, url, sizeof url);
-    return settle(outbox, &message, sent, &trouble, url, result, err);
+        memcpy(result->comment_url, comment.url, sizeof comment.url);
+    return settle(db, &message, github, sent, &problem, comment.url, comment.id, result, err);
 }
 
-static int send_status(struct outbox *outbox, long long job, const struct github *github,
+static int send_status(struct db *db, long long job, const struct github *github,
                        struct outbox_result *result, struct err *err)
 {
     MESSAGE_AUTO message = {0};
-    int row = take(outbox, job, "status", &message, err);
+    int row = take(db, job, "status", &message, err);
     if (row <= 0)
         return row;
     if (check_repository(&message, github, err) != 0)
@@ -268,20 +376,24 @@ static int send_status(struct outbox *outbox, long long job, const struct github
         once.github_ms = once.http_ms;
         here.limits = &once;
     }
-    struct err trouble = {0};
+    struct err problem = {0};
+    *github->trouble = (struct github_trouble){0};
     int sent = github_set_status(&here, message.subject, message.slot, message.state,
                                  message.text, message.url[0] == '\0' ? NULL : message.url,
-                                 &trouble);
-    return settle(outbox, &message, sent, &trouble, "", result, err);
+                                 &problem);
+    return settle(db, &message, github, sent, &problem, "", 0, result, err);
 }
 
 /* The comment first, so that the status can link to it. */
-int outbox_send(struct outbox *outbox, long long job, const struct github *github,
+int outbox_send(struct db *db, long long job, const struct github *given,
                 struct outbox_result *out, struct err *err)
 {
     struct outbox_result result = {0};
-    if (send_comment(outbox, job, github, &result, err) < 0 ||
-        send_status(outbox, job, github, &result, err) < 0)
+    struct github_trouble trouble = {0};
+    struct github github = *given;
+    github.trouble = &trouble;
+    if (send_comment(db, job, &github, &result, err) < 0 ||
+        send_status(db, job, &github, &result, err) < 0)
         return -1;
     *out = result;
     return 0;

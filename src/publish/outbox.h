@@ -1,40 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is to be said to GitHub, kept in SQLite until it was said. A message is put in once
- * per job and kind, and sent until GitHub took it or refused it for good; then it is gone. */
+/* What GitHub is owed, kept in SQLite until it was said: a comment and a status for a job at most. A
+ * message is put in with the end of its job, in one transaction, and sent until GitHub took it or
+ * refused it for good; then it is gone. In one place (the comment of a device on a pull request, a
+ * context on a commit) the newest job has the last word. All functions are given the database. */
 #ifndef RATCHET_PUBLISH_OUTBOX_H
 #define RATCHET_PUBLISH_OUTBOX_H
 
+#include "base/db.h"
 #include "base/err.h"
 #include "model.h"
 #include "publish/github.h"
 
 #include <stdbool.h>
 
-struct outbox;
-MUST_CHECK int outbox_open(const char *path, struct outbox **outbox, struct err *err);
-void outbox_close(struct outbox **outbox);
+/* A step of the schema, for db_open. */
+extern const char outbox_schema[];
 
-/* A comment (pr, marker, body) and a final status for a job; a second call for the same job
- * replaces what was not sent yet. */
-MUST_CHECK int outbox_put_comment(struct outbox *outbox, long long job, const char *repository,
-                                  int pr, const char *marker, const char *body, size_t len,
+/* A comment (pr, marker, body) and a final status for a job, in the caller's transaction; a second
+ * call for the same job replaces what was not sent yet. Where a newer job has spoken already
+ * nothing is put in. `sha` may be "": not known yet, see outbox_name_head. */
+MUST_CHECK int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
+                                  const char *marker, const char *body, size_t len,
                                   struct err *err);
-MUST_CHECK int outbox_put_status(struct outbox *outbox, long long job, const char *repository,
+MUST_CHECK int outbox_put_status(struct db *db, long long job, const char *repository,
                                  const char *sha, const char *context, const char *state,
                                  const char *description, const char *url, struct err *err);
+/* The status that had no commit yet gets one, and a context. */
+MUST_CHECK int outbox_name_head(struct db *db, long long job, const char *repository,
+                                const char *sha, const char *context, struct err *err);
+/* A newer head has taken the comment's place. */
+MUST_CHECK int outbox_drop_comment(struct db *db, long long job, struct err *err);
+
+/* What still waits for a job. */
+struct outbox_owed {
+    bool comment, status;
+    bool no_head; /* the status has no commit yet: it is not sent */
+};
+MUST_CHECK int outbox_owed(struct db *db, long long job, struct outbox_owed *out,
+                           struct err *err);
 
 struct outbox_result {
     unsigned sent;
-    unsigned refused;               /* 401, 403, 404, 422: not tried again */
-    unsigned waiting;               /* unreachable or rate-limited: still in the box */
+    unsigned refused;               /* for good: 422, and of a token of ours 403 and 404 */
+    unsigned waiting;               /* still in the box */
+    long long wait_s;               /* that GitHub asks for before the next try; 0: nothing */
+    bool limited;                   /* … by a limit on all that the token asks */
+    bool token_refused;             /* something waits for another token */
     char refusal[MODEL_TEXT_BYTES]; /* the last refusal or trouble, one line */
     char comment_url[JOB_URL_BYTES];
 };
-/* Send what waits for one job. Trouble with GitHub is a result, not an error. */
-MUST_CHECK int outbox_send(struct outbox *outbox, long long job, const struct github *github,
-                           struct outbox_result *result, struct err *err);
-/* Is anything waiting for this job? */
-MUST_CHECK int outbox_waiting(struct outbox *outbox, long long job, bool *waiting,
+/* Nothing of this job can be sent, as GitHub does not tell its head: `problem`, with
+ * github->trouble. It waits, or is dropped where that lasts. */
+MUST_CHECK int outbox_put_off(struct db *db, long long job, const struct github *github,
+                              const struct err *problem, struct outbox_result *result,
                               struct err *err);
+/* Send what waits for one job. Trouble with GitHub is a result, not an error. */
+MUST_CHECK int outbox_send(struct db *db, long long job, const struct github *github,
+                           struct outbox_result *result, struct err *err);
+/* Forget which statuses jobs before this one set. */
+MUST_CHECK int outbox_collect(struct db *db, long long before, struct err *err);
 
 #endif

@@ -106,12 +106,14 @@ static int do_upsert(char **args, json_t *out, struct err *err)
 {
     BUF_AUTO body;
     buf_init(&body, 1 << 20);
-    char url[JOB_URL_BYTES] = "untouched";
     if (file_read(args[2], &body, err) < 0)
         return -1;
-    int result = github_upsert_comment(&github, number(args[0]), args[1], body.data,
-                                       body.len, url, err);
-    set_text(out, "url", url);
+    struct github_comment comment = {.pr = number(args[0]),
+                                     .marker = args[1],
+                                     .body = body.data,
+                                     .len = body.len};
+    int result = github_upsert_comment(&github, &comment, err);
+    set_text(out, "url", result == 0 ? comment.url : "untouched");
     return result;
 }
 
@@ -136,7 +138,7 @@ static int do_open_pull(char **args, json_t *out, struct err *err)
 
 /* ---- the outbox: args[0] is its file, args[1] the job ---- */
 
-static int do_put_comment(struct outbox *outbox, char **args, json_t *out,
+static int do_put_comment(struct db *outbox, char **args, json_t *out,
                           struct err *err)
 {
     (void)out;
@@ -148,14 +150,14 @@ static int do_put_comment(struct outbox *outbox, char **args, json_t *out,
                               args[3], body.data, body.len, err);
 }
 
-static int do_put_status(struct outbox *outbox, char **args, json_t *out, struct err *err)
+static int do_put_status(struct db *outbox, char **args, json_t *out, struct err *err)
 {
     (void)out;
     return outbox_put_status(outbox, number(args[1]), github.repository, args[2], args[3],
                              args[4], args[5], args[6][0] == '\0' ? NULL : args[6], err);
 }
 
-static int do_send(struct outbox *outbox, char **args, json_t *out, struct err *err)
+static int do_send(struct db *outbox, char **args, json_t *out, struct err *err)
 {
     struct outbox_result result;
     if (outbox_send(outbox, number(args[1]), &github, &result, err) < 0)
@@ -168,11 +170,11 @@ static int do_send(struct outbox *outbox, char **args, json_t *out, struct err *
     return 0;
 }
 
-static int do_waiting(struct outbox *outbox, char **args, json_t *out, struct err *err)
+static int do_waiting(struct db *outbox, char **args, json_t *out, struct err *err)
 {
-    bool waiting = false;
-    int result = outbox_waiting(outbox, number(args[1]), &waiting, err);
-    set_bool(out, "waiting", waiting);
+    struct outbox_owed owed = {0};
+    int result = outbox_owed(outbox, number(args[1]), &owed, err);
+    set_bool(out, "waiting", owed.comment || owed.status);
     return result;
 }
 
@@ -180,7 +182,7 @@ static const struct verb {
     const char *name;
     int count;
     int (*run)(char **args, json_t *out, struct err *err);
-    int (*run_box)(struct outbox *outbox, char **args, json_t *out, struct err *err);
+    int (*run_box)(struct db *outbox, char **args, json_t *out, struct err *err);
 } verbs[] = {
     {"get-pull", 1, do_get_pull, NULL},
     {"pull-of-commit", 1, do_pull_of_commit, NULL},
@@ -199,11 +201,12 @@ static int run_verb(const struct verb *verb, char **args, json_t *out, struct er
 {
     if (verb->run != NULL)
         return verb->run(args, out, err);
-    struct outbox *outbox = NULL;
-    if (outbox_open(args[0], &outbox, err) < 0)
+    static const char *const steps[] = {outbox_schema, NULL};
+    struct db *outbox = NULL;
+    if (db_open(args[0], steps, &outbox, err) < 0)
         return -1;
     int result = verb->run_box(outbox, args, out, err);
-    outbox_close(&outbox);
+    db_close(&outbox);
     return result;
 }
 

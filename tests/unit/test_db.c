@@ -12,6 +12,8 @@
 
 static const char schema[] = "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT, c REAL);"
                              "CREATE TABLE u (a INTEGER UNIQUE);";
+static const char *const steps[] = {schema, NULL};
+static const char *const two_steps[] = {schema, "CREATE TABLE later (a INTEGER);", NULL};
 static char folder[] = "/tmp/ratchet-test-db-XXXXXX";
 
 static const char *path_of(const char *name)
@@ -47,7 +49,7 @@ static void test_values(void)
     struct err err;
     struct db *db = NULL;
     tap_case("values go in and come out");
-    OK(db_open(path_of("a"), schema, 1, &db, &err) == 0);
+    OK(db_open(path_of("a"), steps, &db, &err) == 0);
     if (db == NULL)
         return;
     struct stat st;
@@ -92,16 +94,16 @@ static void test_values(void)
     OK(db_commit(db, &err) == 0);
     db_close(&db);
     db_close(&db);
-    OK(db_open(path_of("a"), schema, 1, &db, &err) == 0);
+    OK(db_open(path_of("a"), steps, &db, &err) == 0);
     EQ_INT(count(db, "SELECT count(*) FROM u"), 2);
     db_close(&db);
 }
 
-static void check_refused(const char *name, int version, const char *says)
+static void check_refused(const char *name, const char *says)
 {
     struct err err;
     struct db *db = NULL;
-    OK(db_open(path_of(name), schema, version, &db, &err) < 0);
+    OK(db_open(path_of(name), steps, &db, &err) < 0);
     OK(db == NULL);
     EQ_INT(err.class, ERR_INPUT);
     HAS(err.text, name);
@@ -123,22 +125,28 @@ static void test_refused(void)
 {
     struct err err;
     struct db *db = NULL;
-    tap_case("another schema version");
-    check_refused("a", 2, "version 1");
+    tap_case("an older schema version is brought up to date, and nothing is lost");
+    OK(db_open(path_of("a"), two_steps, &db, &err) == 0);
+    EQ_INT(count(db, "SELECT count(*) FROM u"), 2);
+    EQ_INT(count(db, "SELECT count(*) FROM later"), 0);
+    db_close(&db);
+    tap_case("a newer schema version");
+    check_refused("a", "version 2");
     tap_case("not a database");
     write_file(path_of("text"),
                "[daemon]\nthis is some configuration file, not a database\n");
-    check_refused("text", 1, "not a database");
+    check_refused("text", "not a database");
     tap_case("somebody else's database");
-    OK(db_open(path_of("other"), "CREATE TABLE x (y);", 0, &db, &err) == 0);
+    static const char *const nothing[] = {NULL};
+    OK(db_open(path_of("other"), nothing, &db, &err) == 0);
     OK(db_exec(db, "CREATE TABLE x (y)", &err) == 0);
     db_close(&db);
-    check_refused("other", 1, "version 0");
+    check_refused("other", "version 0");
     tap_case("a folder in its place");
     OK(mkdir(path_of("folder"), 0700) == 0);
-    check_refused("folder", 1, "regular");
+    check_refused("folder", "regular");
     tap_case("damaged in the middle");
-    OK(db_open(path_of("broken"), schema, 1, &db, &err) == 0);
+    OK(db_open(path_of("broken"), steps, &db, &err) == 0);
     OK(db_begin(db, &err) == 0);
     for (int i = 0; i < 2000; i++)
         if (db_run(db, &err, "INSERT INTO t (b) VALUES (?)", "t",
@@ -147,9 +155,9 @@ static void test_refused(void)
     OK(db_commit(db, &err) == 0);
     db_close(&db);
     damage(path_of("broken"));
-    check_refused("broken", 1, "broken");
+    check_refused("broken", "broken");
     tap_case("a folder that is not there is the host's problem");
-    OK(db_open(path_of("no/such/place"), schema, 1, &db, &err) < 0);
+    OK(db_open(path_of("no/such/place"), steps, &db, &err) < 0);
     EQ_INT(err.class, ERR_HOST);
 }
 
@@ -159,14 +167,14 @@ static void test_empty(void)
     struct db *db = NULL;
     tap_case("a creator killed before the schema leaves an empty file: made anew");
     write_file(path_of("empty"), "");
-    OK(db_open(path_of("empty"), schema, 1, &db, &err) == 0);
+    OK(db_open(path_of("empty"), steps, &db, &err) == 0);
     OK(db_run(db, &err, "INSERT INTO u VALUES (1)", "") == 0);
     db_close(&db);
 
     tap_case("a bad schema leaves nothing half");
-    OK(db_open(path_of("half"), "CREATE TABLE v (a); CREATE TABLE v (a);", 1, &db, &err)
-       < 0);
-    OK(db_open(path_of("half"), schema, 1, &db, &err) == 0);
+    static const char *const bad[] = {"CREATE TABLE v (a); CREATE TABLE v (a);", NULL};
+    OK(db_open(path_of("half"), bad, &db, &err) < 0);
+    OK(db_open(path_of("half"), steps, &db, &err) == 0);
     EQ_INT(count(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'v'"), 0);
     db_close(&db);
 }
@@ -176,7 +184,7 @@ static void test_fork(void)
     struct err err;
     struct db *db = NULL;
     tap_case("a forked child cannot use its parent's connection, nor harm it");
-    OK(db_open(path_of("fork"), schema, 1, &db, &err) == 0);
+    OK(db_open(path_of("fork"), steps, &db, &err) == 0);
     OK(db_run(db, &err, "INSERT INTO u VALUES (1)", "") == 0);
     pid_t child = fork();
     if (child == 0) {
@@ -199,14 +207,14 @@ static void test_killed(void)
     struct err err;
     struct db *db = NULL;
     tap_case("killed in the middle of a transaction: none of it happened");
-    OK(db_open(path_of("killed"), schema, 1, &db, &err) == 0);
+    OK(db_open(path_of("killed"), steps, &db, &err) == 0);
     OK(db_run(db, &err, "INSERT INTO u VALUES (1)", "") == 0);
     db_close(&db);
     int pipe_fds[2];
     OK(pipe(pipe_fds) == 0);
     pid_t child = fork();
     if (child == 0) {
-        bool ok = db_open(path_of("killed"), schema, 1, &db, &err) == 0
+        bool ok = db_open(path_of("killed"), steps, &db, &err) == 0
                   && db_exec(db, "PRAGMA cache_size = 2", &err) == 0
                   && db_begin(db, &err) == 0;
         for (long long i = 2; ok && i < 5000; i++)
@@ -223,7 +231,7 @@ static void test_killed(void)
     OK(waitpid(child, NULL, 0) == child);
     close(pipe_fds[0]);
     close(pipe_fds[1]);
-    OK(db_open(path_of("killed"), schema, 1, &db, &err) == 0);
+    OK(db_open(path_of("killed"), steps, &db, &err) == 0);
     EQ_INT(count(db, "SELECT count(*) FROM u"), 1);
     OK(db_run(db, &err, "INSERT INTO u VALUES (2)", "") == 0);
     db_close(&db);
@@ -241,7 +249,7 @@ static void test_together(void)
         if (children[i] != 0)
             continue;
         struct db *db = NULL;
-        int failed = db_open(path_of("together"), schema, 1, &db, &err);
+        int failed = db_open(path_of("together"), steps, &db, &err);
         for (int row = 0; failed == 0 && row < ROWS; row++)
             failed = db_run(db, &err, "INSERT INTO t (b) VALUES ('x')", "");
         if (failed != 0)
@@ -255,7 +263,7 @@ static void test_together(void)
         EQ_INT(status, 0);
     }
     struct db *db = NULL;
-    OK(db_open(path_of("together"), schema, 1, &db, &err) == 0);
+    OK(db_open(path_of("together"), steps, &db, &err) == 0);
     EQ_INT(count(db, "SELECT count(*) FROM t"), CHILDREN * ROWS);
     db_close(&db);
 }

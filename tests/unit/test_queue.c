@@ -12,6 +12,8 @@
 static char folder[] = "/tmp/ratchet-test-queue-XXXXXX";
 static char path[128];
 static struct limits limits;
+static const char *const schema[] = {queue_schema_1, queue_schema_2, NULL};
+static const struct queue_owner owner = {.uid = 1000, .secret = "0123456789abcdef0123456789abcdef"};
 
 static struct job job_of(const char *key, const char *device, int pr)
 {
@@ -23,24 +25,24 @@ static struct job job_of(const char *key, const char *device, int pr)
     return job;
 }
 
-static struct queue *open_queue(const char *name)
+static struct db *open_queue(const char *name)
 {
     struct err err = {0};
-    struct queue *queue = NULL;
+    struct db *queue = NULL;
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (!OK(queue_open(path, &queue, &err) == 0)) {
+    if (!OK(db_open(path, schema, &queue, &err) == 0)) {
         printf("# %s\n", err.text);
         exit(1);
     }
     return queue;
 }
 
-static long long accept(struct queue *queue, const char *key, const char *device,
+static long long accept(struct db *queue, const char *key, const char *device,
                         bool *known)
 {
     struct err err;
     struct job job = job_of(key, device, 7);
-    if (queue_accept(queue, &job, &limits, known, &err) < 0)
+    if (queue_accept(queue, &job, &owner, &limits, known, &err) < 0)
         return err.class == ERR_LIMIT ? -2 : -1;
     return job.id;
 }
@@ -49,7 +51,7 @@ static void test_accept(void)
 {
     struct err err;
     bool known = true;
-    struct queue *queue = open_queue("accept");
+    struct db *queue = open_queue("accept");
     tap_case("a key is accepted once");
     long long first = accept(queue, "1/2/1/check", "cpu", &known);
     OK(first > 0);
@@ -62,7 +64,7 @@ static void test_accept(void)
     OK(accept(queue, "1/2/1/check", "nvidia-l4", &known) != first);
     OK(!known);
     struct job other = job_of("1/2/1/check", "cpu", 8);
-    OK(queue_accept(queue, &other, &limits, &known, &err) == 0);
+    OK(queue_accept(queue, &other, &owner, &limits, &known, &err) == 0);
     OK(!known);
     OK(other.id != first);
     tap_case("what was accepted comes back whole");
@@ -80,18 +82,28 @@ static void test_accept(void)
     EQ_INT(entry.finished_s, 0);
     tap_case("no key, no job");
     struct job nameless = job_of("", "cpu", 1);
-    OK(queue_accept(queue, &nameless, &limits, &known, &err) < 0);
+    OK(queue_accept(queue, &nameless, &owner, &limits, &known, &err) < 0);
     EQ_INT(err.class, ERR_INPUT);
     EQ_INT(nameless.id, 0);
-    queue_close(&queue);
-    queue_close(&queue);
+    db_close(&queue);
+    db_close(&queue);
+}
+
+/* A verdict for a job, whatever its state; 0, or -1. */
+static int judge(struct db *queue, long long id, const char *verdict, int exit_code,
+                 struct err *err)
+{
+    struct job job = job_of("", "cpu", 7);
+    job.id = id;
+    snprintf(job.head, sizeof job.head, "%040d", 4);
+    return queue_judged(queue, &job, verdict, exit_code, err);
 }
 
 static void test_full(void)
 {
     struct err err;
     bool known = false;
-    struct queue *queue = open_queue("full");
+    struct db *queue = open_queue("full");
     limits.queue_jobs = 2;
     tap_case("a full queue refuses new jobs of its device alone");
     long long first = accept(queue, "a", "cpu", &known);
@@ -100,16 +112,14 @@ static void test_full(void)
     EQ_INT(accept(queue, "a", "cpu", &known), first);
     OK(known);
     OK(accept(queue, "c", "nvidia-l4", &known) > 0);
-    tap_case("an unpublished job still counts, a finished one does not");
-    OK(queue_judged(queue, first, "held", 0, &err) == 0);
-    EQ_INT(accept(queue, "c", "cpu", &known), -2);
-    OK(queue_finish(queue, first, JOB_DONE, &err) == 0);
+    tap_case("a job that is judged takes nobody's place, however long GitHub is away");
+    OK(judge(queue, first, "held", 0, &err) == 0);
     OK(accept(queue, "c", "cpu", &known) > 0);
     limits = limits_default();
-    queue_close(&queue);
+    db_close(&queue);
 }
 
-static enum job_state state_of(struct queue *queue, long long id)
+static enum job_state state_of(struct db *queue, long long id)
 {
     struct queue_entry entry = {0};
     struct err err;
@@ -122,7 +132,7 @@ static void test_road(void)
     struct err err;
     bool known = false;
     struct queue_entry entry;
-    struct queue *queue = open_queue("road");
+    struct db *queue = open_queue("road");
     long long id = accept(queue, "a", "cpu", &known);
     tap_case("accepted, pinned, running, judged, done");
     OK(queue_next(queue, "cpu", JOB_ACCEPTED, 0, &entry, &err) == 0);
@@ -142,23 +152,24 @@ static void test_road(void)
     EQ_INT(entry.job.merge[39], '3');
     OK(queue_start(queue, id, &err) == 0);
     EQ_INT(state_of(queue, id), JOB_RUNNING);
-    OK(queue_finish(queue, id, JOB_DONE, &err) < 0);
-    OK(queue_judged(queue, id, "regressed", 1, &err) == 0);
-    OK(queue_judged(queue, id, "held", 0, &err) < 0);
+    OK(queue_done(queue, id, &err) < 0);
+    OK(judge(queue, id, "regressed", 1, &err) == 0);
+    OK(judge(queue, id, "held", 0, &err) < 0);
     OK(queue_pin(queue, &entry.job, &err) < 0);
     OK(queue_next(queue, "cpu", JOB_JUDGED, 0, &entry, &err) == 0);
     EQ_STR(entry.verdict, "regressed");
     EQ_INT(entry.exit_code, 1);
     EQ_INT(entry.attempts, 1);
-    OK(queue_finish(queue, id, JOB_RUNNING, &err) < 0);
-    EQ_INT(err.class, ERR_INTERNAL);
-    OK(queue_finish(queue, id, JOB_DONE, &err) == 0);
-    OK(queue_finish(queue, id, JOB_CANCELLED, &err) < 0);
+    EQ_INT(entry.job.head[39], '4');
+    OK(queue_end(queue, id, CLAUSE_CANCELLED, "too late", &err) < 0);
+    EQ_INT(err.class, ERR_CONFLICT);
+    OK(queue_done(queue, id, &err) == 0);
+    OK(queue_end(queue, id, CLAUSE_CANCELLED, "too late", &err) < 0);
     OK(queue_get(queue, id, &entry, &err) == 0);
     OK(entry.finished_s >= entry.accepted_s);
     OK(queue_start(queue, 4711, &err) < 0);
     EQ_INT(err.class, ERR_NOT_FOUND);
-    queue_close(&queue);
+    db_close(&queue);
 }
 
 static void test_order(void)
@@ -167,7 +178,7 @@ static void test_order(void)
     bool known = false;
     struct queue_entry list[4];
     size_t count = 99;
-    struct queue *queue = open_queue("order");
+    struct db *queue = open_queue("order");
     tap_case("oldest first, one lane per device, ids skipped as asked");
     long long one = accept(queue, "a", "cpu", &known);
     long long gpu = accept(queue, "b", "nvidia-l4", &known);
@@ -188,11 +199,23 @@ static void test_order(void)
     EQ_INT(count, 2);
     OK(queue_list(queue, 0, list, &count, &err) == 0);
     EQ_INT(count, 0);
-    tap_case("a cancelled job is not taken");
-    OK(queue_finish(queue, one, JOB_CANCELLED, &err) == 0);
+    tap_case("a job that ends is not measured, and says why");
+    OK(queue_end(queue, one, CLAUSE_CANCELLED, "nobody wants it", &err) == 0);
     OK(queue_next(queue, "cpu", JOB_ACCEPTED, 0, &list[0], &err) == 0);
     EQ_INT(list[0].job.id, two);
-    queue_close(&queue);
+    OK(queue_next(queue, NULL, JOB_ENDING, 0, &list[0], &err) == 0);
+    EQ_INT(list[0].job.id, one);
+    EQ_INT(list[0].clause, CLAUSE_CANCELLED);
+    EQ_STR(list[0].why, "nobody wants it");
+    OK(queue_start(queue, one, &err) < 0);
+    OK(judge(queue, one, "unmeasured", 3, &err) == 0);
+    tap_case("a job whose repository is gone is over, whatever its state");
+    OK(queue_abandon(queue, two, &err) == 0);
+    EQ_INT(state_of(queue, two), JOB_DONE);
+    tap_case("its owner is kept");
+    EQ_INT(list[0].uid, 1000);
+    EQ_STR(list[0].secret, owner.secret);
+    db_close(&queue);
 }
 
 static void test_recover(void)
@@ -200,7 +223,7 @@ static void test_recover(void)
     struct err err;
     bool known = false;
     struct queue_entry entry;
-    struct queue *queue = open_queue("recover");
+    struct db *queue = open_queue("recover");
     tap_case("a job that ran when the daemon died is taken again, its starts counted");
     long long id = accept(queue, "a", "cpu", &known);
     struct job job = job_of("a", "cpu", 7);
@@ -208,7 +231,7 @@ static void test_recover(void)
     OK(queue_pin(queue, &job, &err) == 0);
     for (unsigned start = 1; start <= 3; start++) {
         OK(queue_start(queue, id, &err) == 0);
-        queue_close(&queue);
+        db_close(&queue);
         queue = open_queue("recover");
         OK(queue_recover(queue, &err) == 0);
         OK(queue_next(queue, "cpu", JOB_PINNED, 0, &entry, &err) == 0);
@@ -225,11 +248,11 @@ static void test_recover(void)
     }
     tap_case("recovery leaves the others alone");
     long long waiting = accept(queue, "b", "cpu", &known);
-    OK(queue_judged(queue, id, "unmeasured", 3, &err) == 0);
+    OK(judge(queue, id, "unmeasured", 3, &err) == 0);
     OK(queue_recover(queue, &err) == 0);
     EQ_INT(state_of(queue, id), JOB_JUDGED);
     EQ_INT(state_of(queue, waiting), JOB_ACCEPTED);
-    queue_close(&queue);
+    db_close(&queue);
 }
 
 struct collected {
@@ -251,15 +274,16 @@ static void test_collect(void)
 {
     struct err err;
     bool known = false;
-    struct queue *queue = open_queue("collect");
+    struct db *queue = open_queue("collect");
     long long ids[4];
     const char *const keys[] = {"a", "b", "c", "d"};
     for (int i = 0; i < 4; i++)
         ids[i] = accept(queue, keys[i], "cpu", &known);
-    OK(queue_finish(queue, ids[0], JOB_CANCELLED, &err) == 0);
-    OK(queue_judged(queue, ids[2], "held", 0, &err) == 0);
-    OK(queue_finish(queue, ids[2], JOB_DONE, &err) == 0);
-    OK(queue_judged(queue, ids[3], "held", 0, &err) == 0);
+    OK(judge(queue, ids[0], "unmeasured", 3, &err) == 0);
+    OK(queue_done(queue, ids[0], &err) == 0);
+    OK(judge(queue, ids[2], "held", 0, &err) == 0);
+    OK(queue_done(queue, ids[2], &err) == 0);
+    OK(judge(queue, ids[3], "held", 0, &err) == 0);
     struct collected collected = {0};
     long long future = 1ll << 40;
     tap_case("nothing is old enough");
@@ -280,13 +304,13 @@ static void test_collect(void)
     EQ_INT(state_of(queue, ids[1]), JOB_ACCEPTED);
     EQ_INT(state_of(queue, ids[3]), JOB_JUDGED);
     tap_case("an id is never given twice");
-    OK(queue_judged(queue, ids[1], "held", 0, &err) == 0);
-    OK(queue_finish(queue, ids[1], JOB_DONE, &err) == 0);
-    OK(queue_finish(queue, ids[3], JOB_DONE, &err) == 0);
+    OK(judge(queue, ids[1], "held", 0, &err) == 0);
+    OK(queue_done(queue, ids[1], &err) == 0);
+    OK(queue_done(queue, ids[3], &err) == 0);
     OK(queue_collect(queue, future, collect, &collected, &err) == 0);
     OK(accept(queue, "a", "cpu", &known) > ids[3]);
     OK(!known);
-    queue_close(&queue);
+    db_close(&queue);
 }
 
 /* What the killed child reports after each call that returned: it is on disk then. */
@@ -295,22 +319,24 @@ struct note {
     enum job_state state;
 };
 
-static int take_step(struct queue *queue, enum job_state to, struct job *job,
+static int take_step(struct db *queue, enum job_state to, struct job *job,
                      const struct limits *many)
 {
     struct err err;
     bool known = false;
     switch (to) {
     case JOB_ACCEPTED:
-        return queue_accept(queue, job, many, &known, &err);
+        return queue_accept(queue, job, &owner, many, &known, &err);
     case JOB_PINNED:
         return queue_pin(queue, job, &err);
     case JOB_RUNNING:
         return queue_start(queue, job->id, &err);
+    case JOB_ENDING:
+        return queue_end(queue, job->id, CLAUSE_CANCELLED, "no more", &err);
     case JOB_JUDGED:
-        return queue_judged(queue, job->id, "held", 0, &err);
+        return judge(queue, job->id, "held", 0, &err);
     default:
-        return queue_finish(queue, job->id, JOB_DONE, &err);
+        return queue_done(queue, job->id, &err);
     }
 }
 
@@ -318,8 +344,8 @@ static int take_step(struct queue *queue, enum job_state to, struct job *job,
 static void work_until_killed(const char *file, int round, int fd)
 {
     struct err err;
-    struct queue *queue = NULL;
-    if (queue_open(file, &queue, &err) < 0)
+    struct db *queue = NULL;
+    if (db_open(file, schema, &queue, &err) < 0)
         _exit(1);
     struct limits many = limits_default();
     many.queue_jobs = 1000000;
@@ -342,7 +368,7 @@ static void check_after_kill(const char *name, struct note last, long long known
     struct err err;
     struct queue_entry entry;
     size_t count = 0;
-    struct queue *queue = open_queue(name);
+    struct db *queue = open_queue(name);
     OK(queue_get(queue, last.id, &entry, &err) == 0);
     OK(entry.state == last.state || entry.state == last.state + 1);
     EQ_INT(entry.attempts, entry.state >= JOB_RUNNING ? 1 : 0);
@@ -351,7 +377,7 @@ static void check_after_kill(const char *name, struct note last, long long known
        || (last.state == JOB_DONE && entry.job.id == last.id + 1));
     if (known_id != 0)
         EQ_INT(state_of(queue, known_id), JOB_DONE);
-    queue_close(&queue);
+    db_close(&queue);
 }
 
 static void test_killed(void)
@@ -385,21 +411,72 @@ static void test_killed(void)
     }
 }
 
+/* A database of version 1, with a job in each state. */
+static void test_older(void)
+{
+    struct err err;
+    struct db *db = NULL;
+    static const char *const first[] = {queue_schema_1, NULL};
+    static const char *const states[] = {"accepted", "pinned", "running",
+                                         "judged",   "done",   "cancelled"};
+    static const enum job_state now[] = {JOB_ACCEPTED, JOB_PINNED, JOB_RUNNING,
+                                         JOB_PINNED,   JOB_DONE,   JOB_DONE};
+    tap_case("a database of version 1 goes on: what it owed GitHub is measured again");
+    snprintf(path, sizeof path, "%s/older", folder);
+    OK(db_open(path, first, &db, &err) == 0);
+    for (int i = 0; i < 6; i++)
+        OK(db_run(db, &err,
+                  "INSERT INTO job (kind, repository, device, key, pr, base_ref, head, base,"
+                  " merge, run_url, state, accepted_s) VALUES (0, 'o/n', 'cpu', ?, 7, 'main',"
+                  " 'h', 'b', 'm', '', ?, 1)",
+                  "tt", states[i], states[i]) == 0);
+    OK(db_run(db, &err, "DELETE FROM job WHERE id = 6", "") == 0);
+    OK(db_run(db, &err,
+              "INSERT INTO job (kind, repository, device, key, pr, base_ref, head, base, merge,"
+              " run_url, state, accepted_s) VALUES (0, 'o/n', 'cpu', 'x', 7, '', '', '', '', '',"
+              " 'cancelled', 1)",
+              "") == 0);
+    db_close(&db);
+    db = open_queue("older");
+    for (int i = 0; i < 5; i++)
+        EQ_INT(state_of(db, i + 1), now[i]);
+    EQ_INT(state_of(db, 7), JOB_DONE);
+    bool known;
+    tap_case("and its ids are not given again");
+    OK(accept(db, "new", "cpu", &known) > 7);
+    tap_case("not even if the database was lost");
+    OK(queue_start_ids(db, 100, &err) == 0);
+    EQ_INT(accept(db, "newer", "cpu", &known), 101);
+    OK(queue_start_ids(db, 50, &err) == 0);
+    EQ_INT(accept(db, "newest", "cpu", &known), 102);
+    db_close(&db);
+    db = open_queue("lost");
+    OK(queue_start_ids(db, 41, &err) == 0);
+    EQ_INT(accept(db, "a", "cpu", &known), 42);
+    tap_case("a repository is one, however its name is spelled");
+    struct job job = job_of("a", "cpu", 7);
+    snprintf(job.repository, sizeof job.repository, "Owner/Name");
+    OK(queue_accept(db, &job, &owner, &limits, &known, &err) == 0);
+    OK(known);
+    db_close(&db);
+}
+
 static void test_refused_file(void)
 {
     struct err err;
-    struct queue *queue = NULL;
+    struct db *queue = NULL;
     struct db *db = NULL;
     tap_case("a database of a later version is refused by name");
     snprintf(path, sizeof path, "%s/later", folder);
-    OK(db_open(path, "CREATE TABLE job (id INTEGER);", 2, &db, &err) == 0);
+    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", NULL};
+    OK(db_open(path, later, &db, &err) == 0);
     db_close(&db);
-    OK(queue_open(path, &queue, &err) < 0);
+    OK(db_open(path, schema, &queue, &err) < 0);
     OK(queue == NULL);
     EQ_INT(err.class, ERR_INPUT);
     HAS(err.text, "/later");
     tap_case("states have names, also one that does not exist");
-    EQ_STR(job_state_name(JOB_CANCELLED), "cancelled");
+    EQ_STR(job_state_name(JOB_ENDING), "ending");
     EQ_STR(job_state_name((enum job_state)77), "?");
 }
 
@@ -415,6 +492,7 @@ int main(void)
     test_recover();
     test_collect();
     test_killed();
+    test_older();
     test_refused_file();
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", folder);

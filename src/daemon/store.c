@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns which tables the database has, and what a daemon's start makes of it. */
+#include "daemon/store.h"
+
+#include "daemon/state.h"
+#include "intake/queue.h"
+#include "publish/outbox.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int store_open(const struct host *host, struct db **out, struct err *err)
+{
+    static const char *const steps[] = {queue_schema_1, queue_schema_2, outbox_schema, NULL};
+    char path[FILE_PATH_BYTES];
+    return state_database(host, path, err) == 0 ? db_open(path, steps, out, err) : -1;
+}
+
+/* The greatest id that names a folder of a job. */
+static int last_folder(const struct host *host, long long *out, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    if (state_jobs(host, path, err) != 0)
+        return -1;
+    *out = 0;
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return errno == ENOENT ? 0 : err_errno(err, ERR_HOST, errno, "open `%s`", path);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char *end;
+        long long id = strtoll(entry->d_name, &end, 10);
+        if (*end == '\0' && id > *out)
+            *out = id;
+    }
+    closedir(folder);
+    return 0;
+}
+
+/* Version 1 had a database of its own for what GitHub was owed. Its jobs are measured again, so
+ * what it says is outdated. */
+static int remove_old_outbox(const struct host *host, struct err *err)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    char path[FILE_PATH_BYTES];
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        if (file_path(path, err, "%s/outbox.db%s", host->state, endings[i]) != 0)
+            return -1;
+        if (unlink(path) != 0 && errno != ENOENT)
+            return err_errno(err, ERR_HOST, errno, "remove `%s`", path);
+    }
+    return 0;
+}
+
+int store_open_first(const struct host *host, struct db **out, struct err *err)
+{
+    struct db *db = NULL;
+    long long last;
+    if (last_folder(host, &last, err) != 0 || store_open(host, &db, err) != 0)
+        return -1;
+    if (remove_old_outbox(host, err) != 0 || queue_start_ids(db, last, err) != 0 ||
+        queue_recover(db, err) != 0) {
+        db_close(&db);
+        return -1;
+    }
+    *out = db;
+    return 0;
+}
