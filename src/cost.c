@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the arithmetic of an attention problem's size. Doubles: a product of six 32-bit numbers
  * has no room elsewhere. */
-#include "measure/cost.h"
+#include "cost.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a problem costs at least, whatever the kernel: operations and bytes. For what fits into a
  * device's memory, and for the time below which no measurement can be true. */
-#ifndef RATCHET_MEASURE_COST_H
-#define RATCHET_MEASURE_COST_H
+#ifndef RATCHET_COST_H
+#define RATCHET_COST_H
 
 #include "model.h"
 
