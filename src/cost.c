@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the arithmetic of an attention problem's size. Doubles: a product of six 32-bit numbers
- * has no room elsewhere. */
+/* Owns the arithmetic of an attention problem's size. In doubles, because a product of six 32-bit
+ * numbers can overflow 64 bits. */
 #include "cost.h"
-
-#include <math.h>
 
 static double element_bytes(const struct problem *p)
 {
@@ -20,14 +18,21 @@ static double key_elements(const struct problem *p)
     return (double)p->batch * p->heads_kv * p->seq_k * p->head_dim;
 }
 
+/* With a causal mask query i sees keys up to i + seq_k - seq_q (kernels/attention.h). The last
+ * query sees all keys, each one before it one key less, down to none. */
+static double visible_pairs(const struct problem *p)
+{
+    double queries = p->seq_q;
+    double keys = p->seq_k;
+    if (!p->causal)
+        return queries * keys;
+    double rows = queries < keys ? queries : keys; /* that see any key at all */
+    return rows * keys - rows * (rows - 1) / 2;
+}
+
 double cost_operations(const struct problem *p)
 {
-    double pairs = 0.0;
-    for (int i = 0; i < p->seq_q; i++) {
-        double seen = (double)i + p->seq_k - p->seq_q + 1.0;
-        pairs += p->causal ? fmax(seen, 0.0) : (double)p->seq_k;
-    }
-    return 4.0 * p->batch * p->heads * p->head_dim * pairs;
+    return 4.0 * p->batch * p->heads * p->head_dim * visible_pairs(p);
 }
 
 double cost_input_bytes(const struct problem *p)
@@ -39,4 +44,9 @@ double cost_output_bytes(const struct problem *p)
 {
     double rows = (double)p->batch * p->heads * p->seq_q;
     return element_bytes(p) * query_elements(p) + sizeof(float) * rows;
+}
+
+double cost_compulsory_bytes(const struct problem *p)
+{
+    return cost_input_bytes(p) + element_bytes(p) * query_elements(p);
 }
