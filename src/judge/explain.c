@@ -58,7 +58,7 @@ static const char *clause_words(const struct config_verdict *verdict,
     case CLAUSE_NOTHING_AGAINST:
         return "there is nothing to compare against: unmeasured";
     case CLAUSE_ANCHOR_UNBUILT:
-        return "no recipe builds the anchor here, so there is no comparison with it: unclear";
+        return "no recipe builds the anchor here, so nothing is decided: unclear";
     case CLAUSE_IDENTICAL_CODE:
         return "the same machine code needs no measuring: held";
     default:
