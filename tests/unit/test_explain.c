@@ -131,6 +131,10 @@ static void check_edges(void)
     OK(compare_logged(&none.samples, NULL, &rule, &none.comparison, &none.log, &err) == 0);
     explain_text(&none.samples, &rule, &none.comparison, &none.log, &none.text);
     HAS(none.text.data, "the whole is unmeasured: no configs");
+    HAS(none.text.data, "rule: threshold 3%, ");
+#define HAS_KEY(type, field, key, ...) HAS(none.text.data, " " key " ");
+    RULE_TABLE(HAS_KEY)
+#undef HAS_KEY
 
     tap_case("a failure's words cannot drive the terminal; a small buffer says so");
     __attribute__((cleanup(free_judged))) struct judged hostile = {0};
