@@ -3,6 +3,7 @@
 #include "cli/bench_table.h"
 
 #include "cli/table.h"
+#include "cost.h"
 #include "peaks.h"
 #include "publish/figures.h"
 
@@ -59,9 +60,9 @@ static void fill(struct table_row *row, const struct samples *samples, size_t in
     }
     table_cell(row, "%.60s", figure_time(text, ns));
     interval(row, verdict);
-    rate(row, figure_operations(problem) / ns, "FLOP/s",
+    rate(row, cost_operations(problem) / ns, "FLOP/s",
          peaks != NULL && tensor ? 1000 * peaks->fp16_tflop_s : 0);
-    rate(row, figure_compulsory_bytes(problem) / ns, "B/s",
+    rate(row, cost_compulsory_bytes(problem) / ns, "B/s",
          peaks != NULL ? peaks->dram_gb_s : 0);
     table_cell(row, "%.60s", figure_bytes(text, (double)config->peak_bytes[ARM_HEAD]));
     size_t marked = config->count - config_samples_unmarked(config);

@@ -271,7 +271,7 @@ static double shrunk_error(const struct bootstrap_result *result, const struct s
     return num_sqrt((result->df * own + prior_df * theirs) / (result->df + prior_df));
 }
 
-struct stretched bootstrap_stretch(const struct bootstrap_result *result, double confidence,
+struct corrected bootstrap_correct(const struct bootstrap_result *result, double confidence,
                                    double comparisons, double scatter,
                                    const struct spread *others)
 {
@@ -288,7 +288,7 @@ struct stretched bootstrap_stretch(const struct bootstrap_result *result, double
         factor = 1;
     double estimate = result->estimate;
     double least = scatter / num_sqrt(result->df + 1.0);
-    struct stretched out = {
+    struct corrected out = {
         .interval = {estimate - factor * (estimate - result->plain.low),
                      estimate + factor * (result->plain.high - estimate)},
         .bounds = result->bounds,

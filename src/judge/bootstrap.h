@@ -16,7 +16,7 @@
  * 2. At n = 6 no bootstrapped mean lies below the smallest value, and six values lie all
  *    on one side of their median once in 32 times: percentiles cannot go to the levels
  *    that looks and configs ask for. So an interval for a smaller α is the 95% one with
- *    each side stretched about the estimate by t(α′/2, n − 1) / t(α/2, n − 1). Where
+ *    each side scaled about the estimate by t(α′/2, n − 1) / t(α/2, n − 1). Where
  *    α′ = 0.33% is asked for it misses 0.1–0.4% (normal, t(3)) and 0.4–0.8% (uniform).
  * Both rest on the scatter of n values, which by luck can be far too small, or too large.
  * Where configs scatter alike, their variances are shrunk: see judge/spread. And where a same-
@@ -48,7 +48,7 @@ struct sample {
 
 /* What a side of an interval rests on: what reached farthest out. */
 enum bound {
-    BOUND_BOOTSTRAP, /* the resampled means, stretched where α is smaller */
+    BOUND_BOOTSTRAP, /* the resampled means, scaled where α is smaller */
     BOUND_STUDENT,   /* Student's t on the values' own scatter */
     BOUND_SCATTER,   /* … on the least scatter that is believed */
     BOUND_TICK       /* half a tick of the clock; judge/change's, not used here */
@@ -73,14 +73,14 @@ MUST_CHECK int bootstrap_mean(struct sample a, struct sample b,
                               const struct bootstrap *settings, struct bootstrap_result *out,
                               struct err *err);
 
-/* An interval for a smaller α, and how it came to be. */
-struct stretched {
+/* An interval corrected for several comparisons, and how it came to be. */
+struct corrected {
     struct interval interval;
     struct bounds bounds;
     double tail;       /* α′ / 2 */
-    unsigned prior_df; /* degrees of freedom that the other configs add */
+    unsigned prior_df; /* prior degrees of freedom, from the other configs */
     double t;          /* Student's quantile at `tail` */
-    double factor;     /* that each side of the plain interval was stretched by */
+    double factor;     /* that each side of the plain interval was scaled by */
     double error;      /* the standard error that `t` was applied to */
 };
 
@@ -89,7 +89,7 @@ struct stretched {
  * standard error is taken to be at least `scatter` / √n: the standard deviation of single values that
  * is believed whatever these few show, 0 where there is none. Never narrower than the plain
  * interval. */
-struct stretched bootstrap_stretch(const struct bootstrap_result *result, double confidence,
+struct corrected bootstrap_correct(const struct bootstrap_result *result, double confidence,
                                    double comparisons, double scatter,
                                    const struct spread *others);
 

@@ -63,9 +63,9 @@ static int estimate_from(struct sample a, struct sample b, double tick, double m
     double change = relative(result.estimate);
     double least = scatter > rounding ? scatter : rounding;
     const struct spread *others = shrink ? &levels->spread : NULL;
-    struct stretched looks = bootstrap_stretch(&result, confidence, levels->looks, least,
+    struct corrected looks = bootstrap_correct(&result, confidence, levels->looks, least,
                                                others);
-    struct stretched family = bootstrap_stretch(&result, confidence, levels->family, least,
+    struct corrected family = bootstrap_correct(&result, confidence, levels->family, least,
                                                 others);
     *workings = (struct workings){.result = result,
                                   .looks = looks,

@@ -24,7 +24,7 @@ struct levels {
  * said otherwise. */
 struct workings {
     struct bootstrap_result result;
-    struct stretched looks, family;
+    struct corrected looks, family;
     struct bounds plain_bounds, looks_bounds, family_bounds; /* ticks included */
     double half_tick;                                        /* relative */
     double margin;       /* relative, added on either side at the end */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns which unclear verdicts `unclear = pass` passes.
  *
- * The game. Head is somebody's who wants a regression to pass. An honest head of his would be
- * called regressed by a clear margin; he may only make it worse. What he plays with:
+ * Threat model. Head's author wants a regression to pass. Without tricks his head would be
+ * called regressed by a clear margin; he may only make it worse. What he can choose:
  *   - head's times: delays, in replicates and samples of his choice, so that head scatters and
  *     its interval straddles a line;
  *   - when head is missing: in the replicates, or the samples, where it was slow;
  *   - marks: he loads the machine while head runs, so that a slow replicate is left out;
  *   - failing, in some replicates or in all.
  * He does not choose the times of main's arms: anchor, base and control run main's code.
- * (A head that times itself faster than it is, or slows main's arms from within their process, plays
- * another game: measure/ and verification.)
+ * (A head that times itself faster than it is, or slows main's arms from within their process, is
+ * another threat: measure/ and verification.)
  *
  * So a doubt passes only if it is one that the machine can have made, not head:
  *   - it is a doubt about the line itself, made of enough replicates: `straddles`, or

@@ -12,33 +12,35 @@ static const char *clause_words(const struct config_verdict *verdict,
 {
     switch (verdict->clause) {
     case CLAUSE_WITHIN:
-        return "the interval of the looks is wholly inside both lines: held";
+        return "the interval of the looks is wholly within ±threshold: held";
     case CLAUSE_BEYOND:
         if (verdict->verdict == VERDICT_IMPROVED)
-            return "the claim is wholly below the line: improved";
+            return "the family-wise interval is wholly below −threshold: improved";
         return log->base.replicates == 0 || verdict->against == AGAINST_BASE
-                   ? "the claim is wholly above the line, and there is no base arm to ask "
-                     "whether it is this change's doing: regressed"
-                   : "the claim is wholly above the line, and against base wholly above "
-                     "own-floor: regressed";
+                   ? "the family-wise interval is wholly above threshold, and no base arm can "
+                     "tell whether this change did it: regressed"
+                   : "the family-wise interval is wholly above threshold, and against base "
+                     "wholly above own-floor: regressed";
     case CLAUSE_STRADDLES:
-        return "neither interval is wholly on one side: unclear";
+        return "the interval of the looks is not wholly within ±threshold, nor the "
+               "family-wise "
+               "interval wholly beyond: unclear";
     case CLAUSE_LOST_ON_MAIN:
-        return "the claim is wholly above the line, but against base not wholly above "
-               "own-floor: held, already lost on main";
+        return "the family-wise interval is wholly above threshold, but against base not "
+               "wholly above own-floor: held, already lost on main";
     case CLAUSE_OWN_UNCLEAR:
         if (!log->base.change.known)
-            return "the claim is wholly above the line, but a single replicate has base: "
-                   "unclear";
+            return "the family-wise interval is wholly above threshold, but a single "
+                   "replicate has base: unclear";
         return verdict->wants_more
-                   ? "the claim is wholly above the line, against base not wholly above "
-                     "own-floor, and replicates are left: unclear"
-                   : "the claim is wholly above the line, and against base not wholly above "
-                     "own-floor because head scatters: unclear";
+                   ? "the family-wise interval is wholly above threshold, against base not "
+                     "wholly above own-floor, and replicates are left: unclear"
+                   : "the family-wise interval is wholly above threshold, and against base "
+                     "not wholly above own-floor because head scatters: unclear";
     case CLAUSE_GAPS:
         return "replicates that are missing could change the verdict: unclear";
     case CLAUSE_BELOW_CLOCK:
-        return "half a tick reaches over both lines: unmeasured";
+        return "half a tick of the clock reaches beyond ±threshold: unmeasured";
     case CLAUSE_NOT_MEASURED:
         return "the baseline has it, and there are no samples of it: unmeasured";
     case CLAUSE_RETIRED:
@@ -56,7 +58,7 @@ static const char *clause_words(const struct config_verdict *verdict,
     case CLAUSE_NOTHING_AGAINST:
         return "there is nothing to compare against: unmeasured";
     case CLAUSE_ANCHOR_UNBUILT:
-        return "no recipe builds the anchor here, so nothing is claimed: unclear";
+        return "no recipe builds the anchor here, so nothing is decided: unclear";
     case CLAUSE_IDENTICAL_CODE:
         return "the same machine code needs no measuring: held";
     default:
@@ -82,29 +84,56 @@ static void put_interval(struct buf *out, const char *name, struct interval inte
 
 /* ---- what holds for all configs ---- */
 
+static void put_share(const char *key, double value, struct buf *out)
+{
+    buf_addf(out, "%s %g%%", key, 100 * value);
+}
+
+static void put_count(const char *key, unsigned long long value, struct buf *out)
+{
+    buf_addf(out, "%s %llu", key, value);
+}
+
+/* Every number of the rule, by its key in ratchet.conf. */
+static void put_keys(const struct rule *rule, struct buf *out)
+{
+    const char *before = "rule: ";
+#define PUT_KEY(type, field, key, ...)            \
+    buf_adds(out, before);                        \
+    _Generic((type)0, double                      \
+             : put_share, unsigned                \
+             : put_count, unsigned long long      \
+             : put_count)(key, rule->field, out); \
+    before = ", ";
+    RULE_TABLE(PUT_KEY)
+#undef PUT_KEY
+    buf_addc(out, '\n');
+}
+
+static void put_shrinkage(const struct compare_log *log, struct buf *out)
+{
+    if (log->levels.spread.df > 0)
+        buf_addf(out,
+                 "variance shrinkage: prior standard deviation %.6f, prior degrees of freedom "
+                 "%g, for a config at most as many as its own\n",
+                 num_sqrt(log->levels.spread.variance), log->levels.spread.df);
+    else if (log->family >= SPREAD_LEAST)
+        buf_adds(out,
+                 "variance shrinkage: none, the variances of the configs differ too much\n");
+}
+
 static void put_rule(const struct rule *rule, const struct compare_log *log, struct buf *out)
 {
-    buf_addf(out,
-             "rule: lines ±%g%%, confidence %g%%, own-floor %g%%, control-floor %g%%, "
-             "drift-margin %g%%, min-replicates %u\n",
-             100 * rule->threshold, 100 * rule->confidence, 100 * rule->own_floor,
-             100 * rule->control_floor, 100 * rule->drift_margin, rule->min_replicates);
+    put_keys(rule, out);
     buf_adds(out, "looks: at");
     for (unsigned i = 0; i < rule->look_count; i++)
         buf_addf(out, "%s %u", i == 0 ? "" : ",", rule->looks[i]);
     buf_addf(out,
-             " replicates; α is split by %g looks for `looks`, which holds, and by %g "
-             "(looks × %zu configs) for `claim`, which regresses or improves\n",
+             " replicates; α is divided by %g (looks) for `looks`, the interval that decides "
+             "held, and by %g (looks × %zu configs) for `family`, the family-wise interval, "
+             "that decides regressed or improved\n",
              log->levels.looks, log->levels.family, log->family);
-    buf_addf(out, "bootstrap: %u resamples, seed %llu\n", rule->resamples, rule->seed);
-    if (log->levels.spread.df > 0)
-        buf_addf(
-            out,
-            "configs scatter by %.6f together, which counts as %g degrees of freedom; for a"
-            " config at most as many as its own\n",
-            num_sqrt(log->levels.spread.variance), log->levels.spread.df);
-    else if (log->family >= SPREAD_LEAST)
-        buf_adds(out, "configs scatter too differently to lean on each other\n");
+    put_shrinkage(log, out);
 }
 
 /* ---- replicates ---- */
@@ -158,12 +187,12 @@ static void put_logs(const struct estimate *estimate, const char *name, struct b
     buf_addc(out, '\n');
 }
 
-static void put_stretch(const char *name, const struct stretched *stretched, struct buf *out)
+static void put_corrected(const char *name, const struct corrected *corrected, struct buf *out)
 {
-    buf_addf(out, "    %-13s α/2 %.5f, t %.4f, stretched by %.4f; standard error %.6f", name,
-             stretched->tail, stretched->t, stretched->factor, stretched->error);
-    if (stretched->prior_df > 0)
-        buf_addf(out, "; %u degrees of freedom are the other configs'", stretched->prior_df);
+    buf_addf(out, "    %-13s α/2 %.5f, t %.4f, scale factor %.4f, standard error %.6f", name,
+             corrected->tail, corrected->t, corrected->factor, corrected->error);
+    if (corrected->prior_df > 0)
+        buf_addf(out, ", prior degrees of freedom %u", corrected->prior_df);
     buf_addc(out, '\n');
 }
 
@@ -183,15 +212,15 @@ static void put_workings(const struct estimate *estimate, const char *values,
              1 - result->level);
     buf_addf(out, "    least scatter %.6f: %s\n", workings->scatter,
              workings->scatter > workings->tick_scatter ? scatter : "rounding to a tick");
-    put_stretch("looks", &workings->looks, out);
-    put_stretch("claim", &workings->family, out);
+    put_corrected("looks", &workings->looks, out);
+    put_corrected("family", &workings->family, out);
     buf_addf(out, "    half a tick   %.4f%%", 100 * workings->half_tick);
     if (workings->margin > 0)
         buf_addf(out, "; then the drift margin, %g%% on either side", 100 * workings->margin);
     buf_addc(out, '\n');
     put_interval(out, "interval", estimate->change.ci, workings->plain_bounds);
     put_interval(out, "looks", estimate->change.ci_decision, workings->looks_bounds);
-    put_interval(out, "claim", estimate->family, workings->family_bounds);
+    put_interval(out, "family", estimate->family, workings->family_bounds);
 }
 
 static void put_estimate(const struct estimate *estimate, const char *name, bool decides,
@@ -239,7 +268,7 @@ static void put_estimates(const struct rule *rule, const struct config_verdict *
         put_estimate(&log->base, "head against base, its own change",
                      verdict->against == AGAINST_BASE, "ln head/base", control, out);
         if (log->base.change.known)
-            buf_addf(out, "    adds to it where `claim` is wholly above %+g%%: %s\n",
+            buf_addf(out, "    adds to it where `family` is wholly above %+g%%: %s\n",
                      100 * rule->own_floor,
                      log->base.family.low > rule->own_floor ? "yes" : "no");
     }
@@ -259,7 +288,7 @@ static void put_filled(const struct estimate *filled, const struct missing *miss
     buf_addf(out, "    estimate      %+.6f, which is %+.4f%%\n", workings->result.estimate,
              100 * filled->change.change);
     put_interval(out, "looks", filled->change.ci_decision, workings->looks_bounds);
-    put_interval(out, "claim", filled->family, workings->family_bounds);
+    put_interval(out, "family", filled->family, workings->family_bounds);
 }
 
 static void put_gaps(const struct config_verdict *verdict, const struct config_log *log,
@@ -271,7 +300,7 @@ static void put_gaps(const struct config_verdict *verdict, const struct config_l
              "  more than one in ten of %zu unmarked replicates lack an arm: judged again, "
              "each ratio that is missing at the worst seen (ln)\n",
              verdict->rounds);
-    put_filled(&log->filled, &log->gap, "the line that decides", out);
+    put_filled(&log->filled, &log->gap, "the estimate that decides", out);
     if (log->base.replicates > 0 && verdict->against != AGAINST_BASE)
         put_filled(&log->own_filled, &log->own_gap, "head against base", out);
     if (log->control_gap[0].count > 0)

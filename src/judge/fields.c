@@ -204,6 +204,19 @@ int fields_get_measured(const json_t *object, const struct json_at *at, struct c
     return get_config(object, at, true, config, clock_resolution_ns, err);
 }
 
+int fields_get_configs(const json_t *root, const struct json_at *at, json_t **out,
+                       struct err *err)
+{
+    if (json_get_array(root, "configs", at, out, err) != 0)
+        return -1;
+    struct json_at here = {.parent = at, .key = "configs"};
+    size_t count = json_array_size(*out);
+    return count > MODEL_CONFIGS_MAX
+               ? json_error(&here, err, "%zu configs, expected at most %d", count,
+                            MODEL_CONFIGS_MAX)
+               : 0;
+}
+
 int fields_get_series(const json_t *array, const struct json_at *at, unsigned long long max,
                       struct series *out, struct err *err)
 {

@@ -33,6 +33,10 @@ MUST_CHECK int fields_get_measured(const json_t *object, const struct json_at *a
                                    struct config *config, double *clock_resolution_ns,
                                    struct err *err);
 
+/* Member `configs`, an array of at most MODEL_CONFIGS_MAX. *out is borrowed. */
+MUST_CHECK int fields_get_configs(const json_t *root, const struct json_at *at, json_t **out,
+                                  struct err *err);
+
 /* An array of times, at most `max`, each a number above 0. `at` is the array's own place.
  * On failure `out` may hold part of it. */
 MUST_CHECK int fields_get_series(const json_t *array, const struct json_at *at,

@@ -150,7 +150,7 @@ static void judge_unbuilt(struct judged *judged)
     struct config_verdict *out = judged->out;
     char text[TEXT_CHANGE_BYTES];
     set_verdict(judged, CLAUSE_ANCHOR_UNBUILT, VERDICT_UNCLEAR, FAULT_HOST);
-    add_reason(out, "%s against the stored samples, but nothing is claimed: %.300s",
+    add_reason(out, "%s against the stored samples, but nothing is decided: %.300s",
                text_change(text, out->change.change, out->change.ci_decision),
                judged->samples->anchor_failure);
 }

@@ -5,7 +5,7 @@
  * IEEE 754 doubles, round to nearest, and only + − × ÷ √, each of which the standard
  * rounds correctly; a libm's log and exp differ from one version to the next. Compilers
  * may fuse a × b + c into one operation that rounds once (gcc does by default, where the
- * target has one), so the room is built with -ffp-contract=off: Makefile.am says so, and
+ * target has one), so libjudge is built with -ffp-contract=off: Makefile.am says so, and
  * CFLAGS must not say otherwise. tests/unit/test_bits.py compares the bits of several builds,
  * and shows that one without the flag answers differently. */
 #ifndef RATCHET_JUDGE_NUM_H

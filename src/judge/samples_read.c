@@ -246,13 +246,10 @@ static int get_configs(const json_t *root, const struct json_at *at,
     struct arm_info arms[ARM_COUNT] = {0};
     json_t *array;
     if (get_arms(root, at, reading, arms, err) != 0 ||
-        json_get_array(root, "configs", at, &array, err) != 0)
+        fields_get_configs(root, at, &array, err) != 0)
         return -1;
     struct json_at here = {.parent = at, .key = "configs"};
     size_t count = json_array_size(array);
-    if (count > MODEL_CONFIGS_MAX)
-        return json_error(&here, err, "%zu configs, expected at most %d", count,
-                          MODEL_CONFIGS_MAX);
     for (size_t i = 0; i < count; i++) {
         struct config_samples *config = samples_add(out);
         struct json_at item = {.parent = &here, .index = i};

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Variance shrinkage: what the configs of one check tell each other about how far replicates
- * scatter.
+/* Variance shrinkage: the variance of a config is pooled with a prior that all configs of the
+ * check make.
  *
  * Six replicates know their own standard deviation badly: half of the time it is 10% or more
  * off, and an interval for a small α pays for that with a quantile of Student's t of 4 and
  * more. The configs of one check were measured by the same processes on the same device, and
- * where their variances agree, each may be shrunk towards what they have in common. How far they
- * agree is estimated from the variances themselves (empirical Bayes): they are taken as σ² χ²(d)/d, and 1/σ² as χ²(d₀)/(d₀ s₀²) (Smyth,
- * Linear Models and Empirical Bayes Methods for Assessing Differential Expression in
- * Microarray Experiments, Statistical Applications in Genetics and Molecular Biology 3,
- * 2004, section 6.2). A variance s² of d degrees of freedom then becomes (d s² + d₀ s₀²) /
- * (d + d₀), of d + d₀ degrees of freedom.
+ * where their variances agree, each may be shrunk towards what they have in common. How far
+ * they agree is estimated from the variances themselves (empirical Bayes): they are taken as
+ * σ² χ²(d)/d, and 1/σ² as χ²(d₀)/(d₀ s₀²) (Smyth, Linear Models and Empirical Bayes Methods for
+ * Assessing Differential Expression in Microarray Experiments, Statistical Applications in
+ * Genetics and Molecular Biology 3, 2004, section 6.2). A variance s² of d degrees of freedom
+ * then becomes (d s² + d₀ s₀²) / (d + d₀), of d + d₀ degrees of freedom.
  *
  * Which d₀ is believed is bounded by d itself: the others weigh at most as much as the config's
  * own replicates. Simulated (normal values, five configs, looks at 6, 8 and 16, 20 000 checks):

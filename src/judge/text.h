@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How strings and numbers look in what the room writes: JSON written by hand where a
+/* How strings and numbers look in what the judge writes: JSON written by hand where a
  * reader of `git diff` cares for its lines, and text for a terminal. Reading is
  * base/json's. */
 #ifndef RATCHET_JUDGE_TEXT_H

@@ -246,13 +246,10 @@ static int get_configs(const json_t *root, const struct json_at *at, struct comp
                        struct err *err)
 {
     json_t *array;
-    if (json_get_array(root, "configs", at, &array, err) != 0)
+    if (fields_get_configs(root, at, &array, err) != 0)
         return -1;
     struct json_at here = {.parent = at, .key = "configs"};
     size_t count = json_array_size(array);
-    if (count > MODEL_CONFIGS_MAX)
-        return json_error(&here, err, "%zu configs, expected at most %d", count,
-                          MODEL_CONFIGS_MAX);
     out->configs = calloc(count + 1, sizeof *out->configs);
     if (out->configs == NULL)
         return err_set(err, ERR_HOST, "out of memory");

@@ -2,7 +2,7 @@
 /* Owns the steps from a config to its replicate, and the account of device memory. */
 #include "measure/replicate.h"
 
-#include "measure/cost.h"
+#include "cost.h"
 #include "measure/draw.h"
 #include "measure/turns.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the formatting of numbers and the two sizes of a problem that rates are made of. */
+/* Owns the formatting of numbers. */
 #include "publish/figures.h"
 
 #include <math.h>
@@ -121,28 +121,4 @@ const char *figure_bytes(char out[FIGURE_BYTES], double bytes)
     if (!isfinite(bytes) || bytes <= 0)
         return not_available(out);
     return scaled(out, bytes, 1024, units, 5, "");
-}
-
-/* Query i sees keys up to i + seq_k - seq_q (kernels/attention.h): summed over i, without a
- * loop. The last query sees all keys, each one before it one key less, down to none. */
-static double visible_pairs(const struct problem *problem)
-{
-    double queries = problem->seq_q, keys = problem->seq_k;
-    if (!problem->causal)
-        return queries * keys;
-    double rows = queries < keys ? queries : keys; /* that see any key at all */
-    return rows * keys - rows * (rows - 1) / 2;
-}
-
-double figure_operations(const struct problem *problem)
-{
-    return 4.0 * problem->batch * problem->heads * problem->head_dim * visible_pairs(problem);
-}
-
-double figure_compulsory_bytes(const struct problem *problem)
-{
-    double element = problem->dtype == DTYPE_FP32 ? 4 : 2;
-    double queries = (double)problem->heads * problem->seq_q;
-    double keys = (double)problem->heads_kv * problem->seq_k;
-    return element * problem->batch * problem->head_dim * (2 * queries + 2 * keys);
 }

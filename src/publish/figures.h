@@ -27,10 +27,4 @@ const char *figure_rate(char out[FIGURE_BYTES], double per_ns, const char *unit)
 /* "12.00 MiB". */
 const char *figure_bytes(char out[FIGURE_BYTES], double bytes);
 
-/* Floating-point operations of one launch, 4·B·H·D for each visible pair of query and key:
- * with a causal mask only the pairs j ≤ i + seq_k − seq_q count. */
-double figure_operations(const struct problem *problem);
-/* Bytes that any kernel must move: Q, K and V read once, O written once. */
-double figure_compulsory_bytes(const struct problem *problem);
-
 #endif

@@ -55,7 +55,7 @@ static void write_hints(const struct report_view *view, struct buf *out)
         {CLAUSE_ANCHOR_UNBUILT,
          "No recipe builds the anchor's kernel on this host any more: once "
          "main's own is recorded (`ratchet promote --accept CONFIG --by "
-         "NAME`), checks claim again"},
+         "NAME`), checks decide again"},
         {CLAUSE_GAPS, "A process that ended early has no samples of some arm: look for why in "
                       "the log. New rounds may fill the gaps; gaps that stay never pass"},
     };

@@ -227,7 +227,7 @@ static void write_failed_anchors(const struct report_view *view, struct buf *out
         parts_name(out, row->config.name);
         buf_adds(out, " cannot run");
         if (row->clause == CLAUSE_ANCHOR_UNBUILT)
-            buf_adds(out, ", so nothing is claimed");
+            buf_adds(out, ", so nothing is decided");
         else if (row->against == AGAINST_STORED && row->change.known)
             buf_adds(out, ", so its stored samples decide");
         buf_adds(out, ": ");
@@ -414,7 +414,7 @@ static void write_rule(const struct rule *rule, struct buf *out)
                      rule->looks[i]);
         buf_adds(out, " replicates and for ");
     }
-    buf_addf(out, "the configs claimed, is wholly beyond ±%s of the anchor",
+    buf_addf(out, "the number of configs, is wholly beyond ±%s of the anchor",
              figure_share(text, rule->threshold));
     buf_addf(out, ", and regressed only if the change also adds more than %s to base. ",
              figure_share(text, rule->own_floor));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the tables of verdicts, evidence and speed. */
+#include "cost.h"
 #include "peaks.h"
 #include "base/name.h"
 #include "publish/figures.h"
@@ -326,7 +327,7 @@ static void speed_row(const struct report_view *view, const struct config_verdic
     const struct problem *problem = &row->config.problem;
     const struct peaks *peaks = peaks_of(view);
     enum arm from = row->against == AGAINST_BASE ? ARM_BASE : ARM_ANCHOR;
-    double operations = figure_operations(problem);
+    double operations = cost_operations(problem);
     double ns = row->median_ns[ARM_HEAD];
     bool tensor = problem->dtype != DTYPE_FP32;
     char text[FIGURE_BYTES];
@@ -337,14 +338,14 @@ static void speed_row(const struct report_view *view, const struct config_verdic
                  : "–");
     rate_cell(out, operations / ns, "FLOP/s",
               peaks != NULL && tensor ? 1000 * peaks->fp16_tflop_s : 0, "above the peak");
-    rate_cell(out, figure_compulsory_bytes(problem) / ns, "B/s",
+    rate_cell(out, cost_compulsory_bytes(problem) / ns, "B/s",
               peaks != NULL ? peaks->dram_gb_s : 0, "from cache");
     memory_cell(parts_samples(view, row), from, out);
 }
 
 static bool is_from_cache(const struct report_view *view, const struct config_verdict *row)
 {
-    return is_timed(view, row) && figure_compulsory_bytes(&row->config.problem) >
+    return is_timed(view, row) && cost_compulsory_bytes(&row->config.problem) >
                                       peaks_of(view)->dram_gb_s * row->median_ns[ARM_HEAD];
 }
 

@@ -209,7 +209,7 @@ def accepted():
 
 
 def anchor_gone():
-    """An anchor that is gone: the stored samples decide. One that no recipe builds: nothing is claimed"""
+    """An anchor that is gone: the stored samples decide. One that no recipe builds: nothing is decided"""
     s = scene.github("right")
     host = scene.Host(s)
     host.promote()

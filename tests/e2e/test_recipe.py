@@ -137,7 +137,7 @@ def a_recipe_that_builds_no_more():
     repo.commit({**scene.tree(), **scene.stored(anchor)}, "mended")
     scene.branch(repo, "slow", "slow")
     result = host.check(repo, "slow")
-    eq(result.brief(), (2, "unclear"), "nothing is claimed against an anchor that cannot run")
+    eq(result.brief(), (2, "unclear"), "nothing is decided against an anchor that cannot run")
     eq((result.config()["clause"], result.config()["fault"]), ("anchor-unbuilt", "the host"),
        "why, and whose")
 

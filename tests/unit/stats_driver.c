@@ -116,14 +116,14 @@ static void ask_bootstrap(void)
     if (bootstrap_mean((struct sample){one, n}, (struct sample){other, m}, &settings,
                        &result, &err) != 0)
         die(err.text);
-    struct interval stretched =
-        bootstrap_stretch(&result, settings.confidence, comparisons, scatter, &others).interval;
+    struct interval corrected =
+        bootstrap_correct(&result, settings.confidence, comparisons, scatter, &others).interval;
     answer(result.estimate);
     answer(result.plain.low);
     answer(result.plain.high);
     answer(result.standard_error);
-    answer(stretched.low);
-    answer(stretched.high);
+    answer(corrected.low);
+    answer(corrected.high);
 }
 
 static void read_file(const char *path, struct buf *out)

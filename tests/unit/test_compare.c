@@ -221,7 +221,7 @@ static void test_looks(void)
     OK(memcmp(&one.ci, &five.ci, sizeof one.ci) == 0);
     OK(five.ci_decision.low < one.ci_decision.low);
     OK(five.ci_decision.high > one.ci_decision.high);
-    /* held is not a claim: the number of configs does not count there */
+    /* held rests on the interval of the looks: the number of configs does not count */
     double held = tail_of_looks(&trial, 1);
     trial.samples.count = 2; /* c and c0: judge the same config among two, not five */
     NEAR(tail_of_looks(&trial, 1), held, 0);
@@ -238,7 +238,7 @@ static void test_looks(void)
  * where theirs is another. */
 static void test_spread(void)
 {
-    tap_case("configs that scatter alike lean on each other, as far as they do");
+    tap_case("variances of configs are shrunk as far as the configs agree");
     struct trial trial = trial_of(6, (struct changes){0.04, 0, 0, 0});
     for (int i = 0; i < 4; i++) {
         char name[24];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `unclear = pass`, played as the game of judge/doubt.c: an honest head that is slower by a clear
- * margin is made worse in every way that its author has, and none may exit 0. And the other
- * side: an honest doubt passes. */
+/* `unclear = pass` against the threat model of judge/doubt.c: an honest head that is slower by a
+ * clear margin is made worse in every way that its author has, and none may exit 0. And the
+ * other side: an honest doubt passes. */
 #include "tap.h"
 
 #include "base/err.h"
@@ -100,8 +100,8 @@ static void rank(const struct config_samples *config, size_t order[ROUNDS_MAX])
 /* ---- moves ---- */
 
 /* Head's times spread so that their middle stays: one replicate the slower, the next as much
- * faster than it would have been. That is more than the game allows him, so he may not choose
- * afterwards which of them are marked: what is left would be a head that is faster. */
+ * faster than it would have been. That is more than the threat model allows him, so he may not
+ * choose afterwards which of them are marked: what is left would be a head that is faster. */
 static void spread(struct random *random, struct config_samples *config)
 {
     double far = 0.3 * uniform(random);
@@ -232,7 +232,7 @@ static void test_game(void)
         samples_free(&samples);
     }
     EQ_INT(lost, 0);
-    tap_case("and the game was played: each side of it was seen");
+    tap_case("and each of the other verdicts was seen");
     OK(seen[VERDICT_REGRESSED] > GAMES / 10 && seen[VERDICT_UNCLEAR] > GAMES / 10 &&
        seen[VERDICT_UNMEASURED] > GAMES / 20);
     printf("# regressed %zu, unmeasured %zu, unclear %zu\n", seen[VERDICT_REGRESSED],

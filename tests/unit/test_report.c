@@ -610,7 +610,7 @@ static void failed_anchor(struct scene *scene)
         const char *said;
     } cases[] = {
         {VERDICT_HELD, CLAUSE_WITHIN, AGAINST_STORED, ", so its stored samples decide: gone."},
-        {VERDICT_UNCLEAR, CLAUSE_ANCHOR_UNBUILT, AGAINST_STORED, ", so nothing is claimed: gone."},
+        {VERDICT_UNCLEAR, CLAUSE_ANCHOR_UNBUILT, AGAINST_STORED, ", so nothing is decided: gone."},
         {VERDICT_UNMEASURED, CLAUSE_NOTHING_AGAINST, AGAINST_NONE, ": gone."},
         {VERDICT_UNMEASURED, CLAUSE_WRONG_RESULT, AGAINST_NONE, ": gone."},
         {VERDICT_UNMEASURED, CLAUSE_FEW_REPLICATES, AGAINST_STORED, ": gone."},

@@ -162,24 +162,24 @@ static void test_bootstrap(void)
     result = mean_of(flat, 6, &usual);
     NEAR(result.plain.low, 0.02, 1e-17);
     NEAR(result.plain.high, 0.02, 1e-17);
-    struct interval wide = bootstrap_stretch(&result, 0.95, 15, 0.006, NULL).interval;
+    struct interval wide = bootstrap_correct(&result, 0.95, 15, 0.006, NULL).interval;
     double t = dist_student_quantile(0.025 / 15, 5);
     NEAR(wide.high - 0.02, t * 0.006 / sqrt(6), 1e-12);
     NEAR(0.02 - wide.low, t * 0.006 / sqrt(6), 1e-12);
 
     tap_case("each side says what it rests on");
-    struct stretched least = bootstrap_stretch(&result, 0.95, 15, 0.006, NULL);
+    struct corrected least = bootstrap_correct(&result, 0.95, 15, 0.006, NULL);
     OK(least.bounds.low == BOUND_SCATTER && least.bounds.high == BOUND_SCATTER);
     NEAR(least.error, 0.006 / sqrt(6), 1e-15);
     NEAR(least.tail, 0.025 / 15, 1e-15);
     OK(one.bounds.low == BOUND_STUDENT && one.bounds.high == BOUND_BOOTSTRAP);
     OK(one.plain.high == one.percentile.high && one.plain.low < one.percentile.low);
 
-    tap_case("stretching never saturates and never narrows");
+    tap_case("correcting never saturates and never narrows");
     result = mean_of(values, 8, &usual);
     struct interval before = result.plain;
     for (double comparisons = 1; comparisons < 2000; comparisons *= 3) {
-        struct interval now = bootstrap_stretch(&result, 0.95, comparisons, 0, NULL).interval;
+        struct interval now = bootstrap_correct(&result, 0.95, comparisons, 0, NULL).interval;
         OK(now.low <= before.low && now.high >= before.high);
         OK(comparisons <= 1 || (now.low < before.low && now.high > before.high));
         before = now;

@@ -3,7 +3,7 @@
 #include "measure/device/device.h"
 
 #include "base/buf.h"
-#include "measure/cost.h"
+#include "cost.h"
 #include "measure/device/witness.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* A GPU of NVIDIA's as a device: what CUDA needs to run, and what it can do at most. */
 #include "measure/device/device.h"
 
-#include "measure/cost.h"
+#include "cost.h"
 #include "measure/device/nvidia_witness.h"
 #include "peaks.h"
 
