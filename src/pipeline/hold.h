@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "intake/host.h"
-#include "measure/gpu.h"
+#include "measure/device/gpu.h"
 #include "pipeline/measurement.h"
 
 /* What is held while a device is measured on. Begin with {measurement, .lock = -1}. */

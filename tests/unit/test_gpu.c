@@ -2,7 +2,7 @@
 /* A GPU as a lane, without one: NVML played back from records (tests/data/nvml), found through
  * LD_LIBRARY_PATH as the driver's would be; the witness; the lock of its clocks, and what
  * becomes of it when processes are killed. */
-#include "measure/gpu.h"
+#include "measure/device/gpu.h"
 
 #include "base/file.h"
 #include "base/proc.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What differs from one kind of device to another: a row for each kind, found by the front of a
  * device's slug. A new kind is a file here, one in harness/ and a row in device.c; nobody else
- * compares slugs. What all GPUs share is in measure/gpu.h. */
+ * compares slugs. What all GPUs share is in gpu.h. */
 #ifndef RATCHET_MEASURE_DEVICE_H
 #define RATCHET_MEASURE_DEVICE_H
 
 #include "base/err.h"
 #include "base/file.h"
-#include "measure/gpu.h"
+#include "measure/device/gpu.h"
 #include "measure/machine.h"
 #include "model.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the lock of a GPU's clock: the file that tells of it, the guardian that outlives us, and
  * undoing it in every case. */
-#include "measure/gpu_internal.h"
+#include "measure/device/nvidia.h"
 
 #include "base/file.h"
 

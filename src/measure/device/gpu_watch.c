@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns what readings of a GPU come to: ranges, the arms' mean clocks, marks, facts. What could
  * not be read marks nothing. */
-#include "measure/gpu_internal.h"
+#include "measure/device/nvidia.h"
 
 #include <math.h>
 #include <stdio.h>

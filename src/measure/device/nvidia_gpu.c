@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns which GPU a lane has, the facts about it, and who else is on it. What cannot be read is
  * left out of the facts, and counts as no other process. */
-#include "measure/gpu_internal.h"
+#include "measure/device/nvidia.h"
 
 #include "base/file.h"
 
