@@ -12,8 +12,8 @@
 /* What is held while a device is measured on. Begin with {measurement, .lock = -1}. */
 struct hold {
     struct measurement *measurement;
-    int lock;                      /* file descriptor */
-    struct gpu_clock_lock *clocks; /* NULL: left as they were */
+    int lock;                   /* file descriptor */
+    struct clocks_lock *clocks; /* NULL: left as they were */
 };
 #define HOLD_AUTO __attribute__((cleanup(hold_end))) struct hold
 
