@@ -184,8 +184,9 @@ struct device {
     char slug[MODEL_NAME_BYTES]; /* "cpu", "nvidia-h200" */
     char name[128];
 };
-/* Slugs of GPUs begin with their vendor, "nvidia-". What else differs from one kind of device to
- * another is in measure/device/. */
+/* Slugs of GPUs begin with their vendor, "nvidia-". All that differs from one kind of device to
+ * another is in measure/device/; this alone is here, because intake, which refuses the clocks of
+ * anything else, may not see it. tests/unit/test_device holds it against the table there. */
 bool device_is_gpu(const char *slug);
 
 /* samples.json, schema ratchet.samples/1. */

@@ -76,12 +76,13 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
                 bool verify_only, struct progress *progress, struct err *err)
 {
     bool compared = given->local.compare != NULL;
+    struct ratchet_config config = measurement->config;
     if (shapes_apply(&given->shapes, verify_only ? 1 : REPLICATES,
-                     verify_only ? 1 : measurement->config.bench.samples, &measurement->config,
-                     err) != 0)
+                     verify_only ? 1 : config.bench.samples, &config, err) != 0)
         return -1;
-    measurement->has_baseline = false; /* what is compared with is named, or nobody */
-    progress->all = measurement->config.config_count * measurement->config.rule.looks[0];
+    measurement_set_config(measurement, &config);
+    measurement_drop_baseline(measurement); /* what is compared with is named, or nobody */
+    progress->all = config.config_count * config.rule.looks[0];
     int measured = measurement_take(measurement, measurement->job.head, compared, err);
     progress_end(progress);
     if (measured != 0)

@@ -99,13 +99,15 @@ static int record(const struct calibrate_options *given, struct local *local, st
 {
     struct pool pool __attribute__((cleanup(pool_free))) = {0};
     struct measurement *measurement = &local->pipeline.measurement;
-    const struct rule *rule = &measurement->config.rule;
+    struct ratchet_config config = measurement->config;
+    const struct rule *rule = &config.rule;
     char path[FILE_PATH_BYTES];
-    long long samples = measurement->config.bench.samples;
+    long long samples = config.bench.samples;
     if (given->samples != NULL &&
         value_int(given->samples, 1, 4096, "--samples", &samples, err) != 0)
         return -1;
-    measurement->config.bench.samples = (unsigned)samples;
+    config.bench.samples = (unsigned)samples;
+    measurement_set_config(measurement, &config);
     if ((unsigned long long)given->process_count < rule->looks[rule->look_count - 1])
         return err_set(err, ERR_USAGE,
                        "--processes: expected at least %u, the rule's last look",

@@ -7,6 +7,7 @@
 #include "daemon/client.h"
 #include "measure/build.h"
 #include "measure/cgroup.h"
+#include "measure/device/clocks.h"
 #include "measure/device/device.h"
 #include "measure/sandbox.h"
 #include "measure/session.h"
@@ -123,40 +124,10 @@ static int try_harness(const struct host *host, char *version, size_t size, stru
 
 /* ---- a GPU ---- */
 
-/* The nodes are made by the driver's own tools, when something uses it for the first time. */
-static int try_nodes(const struct gpu *gpu, struct err *err)
-{
-    const struct device_needs *needs = device_kind_nvidia.needs;
-    char own[32];
-    snprintf(own, sizeof own, "%s%u", needs->numbered, gpu->minor);
-    const char *missing = access(own, F_OK) != 0 ? own : NULL;
-    for (size_t i = 0; needs->nodes[i] != NULL; i++)
-        if (access(needs->nodes[i], F_OK) != 0)
-            missing = needs->nodes[i];
-    if (missing == NULL)
-        return 0;
-    return err_set(err, ERR_HOST,
-                   "no `%s`: run `nvidia-modprobe -c %u -u` when the host starts", missing,
-                   gpu->minor);
-}
-
-static int try_persistence(const struct gpu *gpu, struct err *err)
-{
-    struct environment environment = {0};
-    int result = gpu_facts(gpu, &environment, err);
-    const char *mode = environment_get(&environment, "persistence");
-    if (result == 0 && mode != NULL && strcmp(mode, "off") == 0)
-        result = err_set(err, ERR_HOST,
-                         "off: the driver starts anew for every process; run "
-                         "nvidia-persistenced, or `nvidia-smi -pm 1` as root");
-    environment_free(&environment);
-    return result;
-}
-
-static int try_alone(const struct gpu *gpu, struct err *err)
+static int try_alone(const struct device_kind *kind, const struct gpu *gpu, struct err *err)
 {
     char text[256];
-    if (!gpu_is_in_use(gpu, text, sizeof text))
+    if (!kind->is_in_use(gpu, text, sizeof text))
         return 0;
     return err_set(err, ERR_HOST, "%s: what is measured beside them is marked `shared`", text);
 }
@@ -204,35 +175,47 @@ static int try_context(const struct host *host, const struct host_device *device
     return remove_scratch(path, open_inside(host, device, gpu, path, err), err);
 }
 
-static int try_clock_lock(const struct host_device *device, struct err *err)
+static void tell_gpu(struct doctor *doctor, bool needed, int result, const char *what,
+                     const char *good, const struct err *err)
 {
-    if (device->clock_lock_mhz == 0 || geteuid() == 0)
-        return 0;
-    return err_set(err, ERR_HOST, "only root can lock clocks at %u MHz",
-                   device->clock_lock_mhz);
+    char indented[64];
+    snprintf(indented, sizeof indented, "  %s", what);
+    tell(doctor, needed, result, indented, good, err);
+}
+
+static void try_checks(struct doctor *doctor, const struct device_checks *checks, bool needed,
+                       const struct gpu *gpu)
+{
+    struct err err;
+    for (const struct device_check *check = checks->list; check->what != NULL; check++)
+        if (check->needed == needed)
+            tell_gpu(doctor, needed, check->try(gpu, &err), check->what, check->good, &err);
 }
 
 /* 0 where the lane's GPU was found; what else is wrong with it has a line of its own. */
 static int examine_gpu(struct doctor *doctor, const struct host_device *device,
-                       struct gpu *gpu)
+                       const struct device_kind *kind, struct gpu *gpu)
 {
+    const struct device_checks *checks = kind->checks;
+    unsigned mhz = device->clock_lock_mhz;
     struct err err;
-    char text[256];
+    char text[256], sandboxed[32];
     int found = device_find_gpu(device->slug, device->gpu, gpu, &err);
     if (found == 0)
-        snprintf(text, sizeof text, "%s, driver %s, CUDA %s, %.1f GiB", gpu->name, gpu->driver,
-                 gpu->cuda, (double)gpu->memory_bytes / (1 << 30));
-    tell(doctor, true, found, "  NVML", text, &err);
+        checks->describe(gpu, text, sizeof text);
+    tell_gpu(doctor, true, found, checks->driver, text, &err);
     if (found != 0)
         return -1;
-    tell(doctor, true, try_nodes(gpu, &err), "  device nodes", "all there", &err);
-    tell(doctor, true, try_context(&doctor->host, device, gpu, &err), "  CUDA, sandboxed",
-         "a context was made", &err);
-    tell(doctor, false, try_persistence(gpu, &err), "  persistence", "on, or not known", &err);
-    tell(doctor, false, try_alone(gpu, &err), "  alone", "nobody else is on it", &err);
-    tell(doctor, false, try_clock_lock(device, &err), "  clocks",
-         device->clock_lock_mhz == 0 ? "left as they are" : "locked while it is measured on",
-         &err);
+    try_checks(doctor, checks, true, gpu);
+    snprintf(sandboxed, sizeof sandboxed, "%s, sandboxed", checks->runtime);
+    tell_gpu(doctor, true, try_context(&doctor->host, device, gpu, &err), sandboxed,
+             "a context was made", &err);
+    try_checks(doctor, checks, false, gpu);
+    if (kind->is_in_use != NULL)
+        tell_gpu(doctor, false, try_alone(kind, gpu, &err), "alone", "nobody else is on it",
+                 &err);
+    tell_gpu(doctor, false, mhz == 0 ? 0 : clocks_try(device->slug, mhz, &err), "clocks",
+             mhz == 0 ? "left as they are" : "locked while it is measured on", &err);
     return 0;
 }
 
@@ -242,11 +225,12 @@ static void examine_device(struct doctor *doctor, const struct host_device *devi
     char text[BUILD_TOOLCHAIN_BYTES];
     char what[MODEL_NAME_BYTES + 16];
     struct gpu gpu;
-    bool is_gpu = device_is_gpu(device->slug);
+    const struct device_kind *kind = device_kind_of(device->slug);
+    bool is_gpu = kind != NULL && kind->find != NULL;
     snprintf(what, sizeof what, "device %s", device->slug);
     int result = build_toolchain(device->slug, text, sizeof text, &err);
     tell(doctor, true, result, what, text, &err);
-    if (is_gpu && examine_gpu(doctor, device, &gpu) != 0)
+    if (is_gpu && examine_gpu(doctor, device, kind, &gpu) != 0)
         return;
     result = try_lock(&doctor->host, device->slug, is_gpu ? &gpu : NULL, &err);
     tell(doctor, true, result, "  lock", doctor->host.lock_dir, &err);

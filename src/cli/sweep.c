@@ -6,7 +6,6 @@
 #include "cli/shapes.h"
 #include "cli/sweep_table.h"
 
-#include "base/git.h"
 #include "measure/bench.h"
 #include "measure/code.h"
 #include "measure/device/device.h"
@@ -48,6 +47,7 @@ struct sweep {
     struct bench_config configs[MODEL_CONFIGS_MAX];
     struct host host;
     struct cli_folders folders;
+    struct ratchet_config config;
     struct measurement measurement;
     struct progress progress;
 };
@@ -150,7 +150,8 @@ static int read_exposed(const struct sweep_options *given, struct sweep *sweep,
 /* ---- what is measured ---- */
 
 /* With no repository: the defaults of ci/ratchet.conf and one shape for the options to change. */
-static int default_rules(struct measurement *measurement, struct err *err)
+static int default_rules(const struct measurement *measurement, struct ratchet_config *out,
+                         struct err *err)
 {
     const char *slug = measurement->job.device;
     char text[1024];
@@ -161,21 +162,22 @@ static int default_rules(struct measurement *measurement, struct err *err)
         "seq-q = 512\nhead-dim = 64\ndtype = %s\n",
         slug, slug, device_is_gpu(slug) ? "fp16" : "fp32");
     return config_parse(text, (size_t)len, "the defaults", slug, &measurement->host->limits,
-                        &measurement->config, err);
+                        out, err);
 }
 
 static int read_rules(const struct sweep_options *given, struct measurement *measurement,
-                      struct err *err)
+                      struct ratchet_config *out, struct err *err)
 {
-    char local[FILE_PATH_BYTES];
+    char local[FILE_PATH_BYTES], head[MODEL_SHA_BYTES];
     if (strcmp(given->head, "none") == 0)
-        return default_rules(measurement, err);
+        return default_rules(measurement, out, err);
     if (cli_real_path(given->repo, local, err) != 0)
         return err_wrap(err, "the configs (--head none: shapes by options alone)");
-    if (cli_resolve(local, given->head, measurement->job.head, err) != 0 ||
-        git_open_existing(local, &measurement->repo, err) != 0)
+    if (cli_resolve(local, given->head, head, err) != 0 ||
+        rules_read_local(measurement, local, head, err) != 0)
         return -1;
-    return rules_read(measurement, measurement->job.head, err);
+    *out = measurement->config;
+    return 0;
 }
 
 static enum arm arm_of(size_t i)
@@ -185,9 +187,9 @@ static enum arm arm_of(size_t i)
 
 static void set_configs(struct sweep *sweep)
 {
-    for (size_t c = 0; c < sweep->measurement.config.config_count; c++) {
+    for (size_t c = 0; c < sweep->config.config_count; c++) {
         struct bench_config *bench = &sweep->configs[c];
-        bench->config = sweep->measurement.config.configs[c];
+        bench->config = sweep->config.configs[c];
         for (size_t i = 0; i < sweep->count; i++) {
             bench->library[arm_of(i)] = sweep->arms[i].library;
             bench->info[arm_of(i)] = sweep->arms[i].info;
@@ -198,17 +200,18 @@ static void set_configs(struct sweep *sweep)
 static int open_sweep(const struct sweep_options *given, struct sweep *sweep, struct err *err)
 {
     struct measurement *measurement = &sweep->measurement;
+    struct ratchet_config *config = &sweep->config;
     if (cli_check_device(given->device, err) != 0)
         return -1;
     measurement_init(measurement, &sweep->host, progress_show, &sweep->progress);
     if (measurement_set_device(measurement, given->device, err) != 0 ||
-        read_rules(given, measurement, err) != 0 ||
-        shapes_apply(&given->shapes, REPLICATES, measurement->config.bench.samples,
-                     &measurement->config, err) != 0 ||
+        read_rules(given, measurement, config, err) != 0 ||
+        shapes_apply(&given->shapes, REPLICATES, config->bench.samples, config, err) != 0 ||
         cli_scratch(&sweep->host, &sweep->folders, err) != 0)
         return -1;
+    measurement_set_config(measurement, config);
     set_configs(sweep);
-    return file_path(measurement->work, err, "%s", sweep->folders.scratch);
+    return 0;
 }
 
 /* ---- what is said ---- */
@@ -235,7 +238,7 @@ static int run(const struct sweep_options *given, struct sweep *sweep, struct er
         .expose_count = sweep->expose_count,
     };
     sweep->progress.all = measurement->config.config_count * measurement->config.rule.looks[0];
-    int measured = measurement_sweep(measurement, &libraries, err);
+    int measured = measurement_sweep(measurement, &libraries, sweep->folders.scratch, err);
     progress_end(&sweep->progress);
     if (measured != 0)
         return -1;

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "limit.h"
-#include "measure/gpu.h"
+#include "measure/device/gpu.h"
 #include "model.h"
 
 #include <stdbool.h>

@@ -3,9 +3,9 @@
  * clocks, where the host wants them locked. */
 #include "pipeline/hold.h"
 
+#include "measure/device/clocks.h"
 #include "measure/device/device.h"
 
-#include <glob.h>
 #include <stdio.h>
 
 int hold_lock_path(const struct host *host, const char *device, const struct gpu *gpu,
@@ -18,7 +18,7 @@ int hold_lock_path(const struct host *host, const char *device, const struct gpu
 void hold_end(struct hold *hold)
 {
     struct err err;
-    if (gpu_clocks_unlock(&hold->clocks, &err) != 0)
+    if (clocks_unlock(&hold->clocks, &err) != 0)
         measurement_say(hold->measurement, "the clocks stay locked for now: %s", err.text);
     file_close(&hold->lock);
 }
@@ -42,15 +42,15 @@ static int lock_device(struct measurement *measurement, const struct gpu *gpu, i
 static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
                          struct hold *hold, struct err *err)
 {
-    const char *folder = measurement->host->lock_dir;
+    const char *device = measurement->device->slug, *folder = measurement->host->lock_dir;
     unsigned mhz = measurement->device->clock_lock_mhz;
     char policy[MODEL_TEXT_BYTES] = "as found";
     struct err why;
     bool undone = false;
-    if (gpu_clocks_undo(gpu, folder, &undone, &why) != 0)
+    if (clocks_undo(device, gpu, folder, &undone, &why) != 0)
         snprintf(policy, sizeof policy, "locked by a run that was killed: %.400s", why.text);
     else if (mhz > 0 &&
-             gpu_clocks_lock(gpu, mhz, folder, hold->lock, &hold->clocks, &why) == 0)
+             clocks_lock(device, gpu, mhz, folder, hold->lock, &hold->clocks, &why) == 0)
         snprintf(policy, sizeof policy, "locked at %u MHz", mhz);
     else if (mhz > 0)
         snprintf(policy, sizeof policy, "as found; %u MHz were refused: %.400s", mhz,
@@ -82,19 +82,15 @@ static int undo_one(const struct host *host, const struct host_device *device, s
         return -1;
     if (file_lock(path, false, &lock, err) != 0)
         return err->class == ERR_CONFLICT ? 0 : -1;
-    return gpu_clocks_undo(&gpu, host->lock_dir, &undone, err);
+    return clocks_undo(device->slug, &gpu, host->lock_dir, &undone, err);
 }
 
 int hold_undo_clocks(const struct host *host, struct err *err)
 {
-    char pattern[FILE_PATH_BYTES];
-    glob_t found;
-    if (file_path(pattern, err, "%s/ratchet-gpu-*.clocks", host->lock_dir) != 0)
+    bool any;
+    if (clocks_any(host->lock_dir, &any, err) != 0)
         return -1;
-    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
-        return 0;
-    globfree(&found);
-    for (size_t i = 0; i < host->device_count; i++)
+    for (size_t i = 0; any && i < host->device_count; i++)
         if (device_is_gpu(host->devices[i].slug) &&
             undo_one(host, &host->devices[i], err) != 0)
             return err_wrap(err, "device %s", host->devices[i].slug);

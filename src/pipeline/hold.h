@@ -6,14 +6,14 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "intake/host.h"
-#include "measure/gpu.h"
+#include "measure/device/gpu.h"
 #include "pipeline/measurement.h"
 
 /* What is held while a device is measured on. Begin with {measurement, .lock = -1}. */
 struct hold {
     struct measurement *measurement;
-    int lock;                      /* file descriptor */
-    struct gpu_clock_lock *clocks; /* NULL: left as they were */
+    int lock;                   /* file descriptor */
+    struct clocks_lock *clocks; /* NULL: left as they were */
 };
 #define HOLD_AUTO __attribute__((cleanup(hold_end))) struct hold
 

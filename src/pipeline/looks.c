@@ -177,13 +177,15 @@ static int bench(struct measurement *measurement, const struct arms *arms,
 }
 
 int measurement_sweep(struct measurement *measurement,
-                      const struct measurement_libraries *libraries, struct err *err)
+                      const struct measurement_libraries *libraries, const char *work,
+                      struct err *err)
 {
     struct gpu gpu;
     struct gpu_watch watch = {0};
     struct bench_request request;
-    if (begin(measurement, libraries->configs, NULL, libraries, &gpu, &watch, &request, err) !=
-        0)
+    if (file_path(measurement->work, err, "%s", work) != 0 ||
+        begin(measurement, libraries->configs, NULL, libraries, &gpu, &watch, &request, err) !=
+            0)
         return -1;
     return take(measurement, &request, err);
 }

@@ -33,6 +33,19 @@ int measurement_set_device(struct measurement *measurement, const char *device,
     return 0;
 }
 
+void measurement_set_config(struct measurement *measurement,
+                            const struct ratchet_config *config)
+{
+    measurement->config = *config;
+    measurement->has_config = true;
+}
+
+void measurement_drop_baseline(struct measurement *measurement)
+{
+    baseline_free(&measurement->baseline);
+    measurement->has_baseline = false;
+}
+
 void measurement_free(struct measurement *measurement)
 {
     git_close(&measurement->repo);

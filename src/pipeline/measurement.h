@@ -28,8 +28,8 @@ struct unfetched {
     struct err why;
 };
 
-/* Filled in by the functions below and by the stages of the pipeline. A caller reads; of what it may
- * change (the rule's looks, samples per replicate, shapes) `config` has all. */
+/* Filled in by the functions below and by the stages of the pipeline. Everybody else reads;
+ * tests/e2e/test_rooms.py holds that. */
 struct measurement {
     /* what is asked for */
     const struct host *host;
@@ -74,6 +74,11 @@ void measurement_init(struct measurement *measurement, const struct host *host,
 /* The device of the job and of the samples. One that the host does not have is ERR_INPUT. */
 MUST_CHECK int measurement_set_device(struct measurement *measurement, const char *device,
                                       struct err *err);
+/* Measure by this in place of what rules_read found: other shapes, looks, samples. Copied. */
+void measurement_set_config(struct measurement *measurement,
+                            const struct ratchet_config *config);
+/* Compare with no anchor, whatever was recorded. */
+void measurement_drop_baseline(struct measurement *measurement);
 void measurement_free(struct measurement *measurement);
 
 /* Measure `head`, a commit whose objects and rules are here, beside job.base where `with_base`, and
@@ -91,10 +96,10 @@ struct measurement_libraries {
     size_t expose_count;
 };
 /* Hold the device and measure them in the empty folder `work`, until the rule's looks are over.
- * Needs no repository: measurement_init, measurement_set_device, and a `config`. */
+ * Needs no repository: measurement_init, _set_device and _set_config. */
 MUST_CHECK int measurement_sweep(struct measurement *measurement,
                                  const struct measurement_libraries *libraries,
-                                 struct err *err);
+                                 const char *work, struct err *err);
 
 /* What a lab does with the device: `request` has the kernel of one commit as every arm of every
  * config, and measurement->samples the facts of the environment. */

@@ -141,6 +141,14 @@ int rules_read(struct measurement *measurement, const char *commit, struct err *
     return 0;
 }
 
+int rules_read_local(struct measurement *measurement, const char *path, const char *commit,
+                     struct err *err)
+{
+    return git_open_existing(path, &measurement->repo, err) == 0
+               ? rules_read(measurement, commit, err)
+               : -1;
+}
+
 int rules_try(struct measurement *measurement, const char *commit, struct err *err)
 {
     struct ratchet_config *config

@@ -11,6 +11,11 @@
 MUST_CHECK int rules_read(struct measurement *measurement, const char *commit,
                           struct err *err);
 
+/* The same of a commit of the repository in the folder `path`, which the measurement opens: for a
+ * lab that has no pipeline. */
+MUST_CHECK int rules_read_local(struct measurement *measurement, const char *path,
+                                const char *commit, struct err *err);
+
 /* Mark what the baseline has and ci/ratchet.conf lists no more: nobody waits for it. */
 void rules_mark_retired(struct measurement *measurement);
 

@@ -124,6 +124,25 @@ def functions_have_a_size():
     ok(count > 1500, "%d functions were measured" % count)
 
 
+ASSIGNED = re.compile(r"\bmeasurement(?:->|\.)[\w.>\[\]-]+ *(?:[-+*/|&]?=(?!=)|\+\+|--)")
+
+
+def measurements_are_the_pipelines():
+    """Nobody outside the pipeline assigns to a measurement: labs and programs call it"""
+    for text in ("measurement->has_baseline = false;", "pipeline->measurement.job.head[0] = 0;",
+                 "measurement->configs[i].x += 1;", "measurement.builds++;"):
+        ok(ASSIGNED.search(text), "`%s` is seen" % text)
+    for text in ("if (measurement->builds == 0)", "x = measurement->builds;"):
+        ok(not ASSIGNED.search(text), "`%s` is none" % text)
+    inside = 0
+    for path, text in sources():
+        for found in ASSIGNED.finditer(text):
+            inside += path.startswith("pipeline/")
+            if not path.startswith("pipeline/"):
+                ok(False, "%s: `%s`" % (path, found.group()))
+    ok(inside > 10, "%d assignments, all within the pipeline" % inside)
+
+
 PURE = set("""abort bcmp calloc free malloc memchr memcmp memcpy memmove memset qsort realloc snprintf
     vsnprintf strcmp strcspn strlen strncmp strspn strtod strtol strtoll strchr strrchr strstr
     sqrt ldexp frexp floor nextafter strnlen""".split())
@@ -206,5 +225,5 @@ def programs_are_hardened():
         ok(re.search(r"GNU_STACK.* RW +0x", segments), "%s: a stack without code" % variable)
 
 
-lib.main(judge_is_pure, rooms_are_closed, one_user_each, no_cycles, programs_are_hardened,
-         no_attic, files_have_a_size, functions_have_a_size)
+lib.main(judge_is_pure, rooms_are_closed, one_user_each, measurements_are_the_pipelines, no_cycles,
+         programs_are_hardened, no_attic, files_have_a_size, functions_have_a_size)

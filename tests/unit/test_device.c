@@ -2,6 +2,7 @@
 /* The table of kinds of device: every row is complete, and what is in no row is refused. */
 #include "measure/device/device.h"
 
+#include "measure/device/clocks.h"
 #include "measure/device/witness.h"
 #include "tests/tap.h"
 
@@ -43,6 +44,16 @@ static void test_row(const struct device_kind *kind)
     const struct witness_ops *ops = kind->witness;
     OK(ops == NULL || (ops->open != NULL && ops->begin != NULL && ops->end != NULL &&
                        ops->close != NULL));
+    /* What doctor says of a GPU; and clocks that are locked have to be unlocked. */
+    EQ_INT(kind->checks != NULL, kind->find != NULL);
+    EQ_INT(kind->lock_clock != NULL, kind->unlock_clock != NULL);
+    OK(kind->lock_clock == NULL || kind->find != NULL);
+    if (kind->checks == NULL)
+        return;
+    OK(kind->checks->driver != NULL && kind->checks->runtime != NULL &&
+       kind->checks->describe != NULL);
+    for (const struct device_check *check = kind->checks->list; check->what != NULL; check++)
+        OK(check->good != NULL && check->try != NULL);
 }
 
 /* What every kind answers alike, whatever its figures are. */
@@ -123,6 +134,13 @@ static void test_locks(void)
     EQ_STR(path, "/locks/ratchet-cpu.lock");
     OK(device_lock_path("/locks", "nvidia-h200", &gpu, path, &err) == 0);
     EQ_STR(path, "/locks/ratchet-gpu-0123456789abcdef.lock");
+
+    tap_case("clocks of a kind that has no lock for them");
+    struct clocks_lock *lock = NULL;
+    OK(clocks_try("cpu", 1410, &err) == -1);
+    OK(clocks_lock("cpu", &gpu, 1410, "/nowhere", -1, &lock, &err) == -1 && lock == NULL);
+    EQ_INT(err.class, ERR_HOST);
+    EQ_STR(err.text, "the clocks of device `cpu` cannot be locked");
 }
 
 int main(void)

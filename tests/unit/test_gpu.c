@@ -2,7 +2,8 @@
 /* A GPU as a lane, without one: NVML played back from records (tests/data/nvml), found through
  * LD_LIBRARY_PATH as the driver's would be; the witness; the lock of its clocks, and what
  * becomes of it when processes are killed. */
-#include "measure/gpu.h"
+#include "measure/device/clocks.h"
+#include "measure/device/nvidia.h"
 
 #include "base/file.h"
 #include "base/proc.h"
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+static const char LANE[] = "nvidia-h200";
 static char folder[FILE_PATH_BYTES];
 static char sound[8192]; /* tests/data/nvml/h200.txt */
 static struct err err;
@@ -66,7 +68,7 @@ static void playf(const char *format, ...)
 static struct gpu find(void)
 {
     struct gpu gpu = {0};
-    OK(gpu_find("nvidia-h200", NULL, &gpu, &err) == 0);
+    OK(nvidia_find("nvidia-h200", NULL, &gpu, &err) == 0);
     return gpu;
 }
 
@@ -76,7 +78,7 @@ static void refused(const char *slug, const char *choice, const char *message)
 {
     struct gpu gpu = {.index = 77};
     err = (struct err){0};
-    OK(gpu_find(slug, choice, &gpu, &err) == -1);
+    OK(nvidia_find(slug, choice, &gpu, &err) == -1);
     EQ_STR(err.text, message);
     EQ_INT(err.class, ERR_HOST);
     EQ_INT(gpu.index, 77);
@@ -87,7 +89,7 @@ static void test_find(void)
     struct gpu gpu;
     tap_case("which GPU");
     play("");
-    OK(gpu_find("nvidia-h200", NULL, &gpu, &err) == 0);
+    OK(nvidia_find("nvidia-h200", NULL, &gpu, &err) == 0);
     EQ_INT(gpu.index, 0);
     EQ_INT(gpu.minor, 3);
     EQ_STR(gpu.name, "NVIDIA H200");
@@ -98,13 +100,13 @@ static void test_find(void)
     EQ_INT(strlen(gpu.id), 16);
     OK(strstr(gpu.uuid, gpu.id) == NULL);
     struct gpu same;
-    OK(gpu_find("nvidia-h200", gpu.uuid, &same, &err) == 0 && strcmp(gpu.id, same.id) == 0);
-    OK(gpu_find("nvidia-t4", NULL, &gpu, &err) == 0 && gpu.index == 1 && gpu.minor == 1);
+    OK(nvidia_find("nvidia-h200", gpu.uuid, &same, &err) == 0 && strcmp(gpu.id, same.id) == 0);
+    OK(nvidia_find("nvidia-t4", NULL, &gpu, &err) == 0 && gpu.index == 1 && gpu.minor == 1);
     OK(strcmp(gpu.id, same.id) != 0);
-    OK(gpu_find("nvidia-t4", "1", &gpu, &err) == 0 && gpu.index == 1);
+    OK(nvidia_find("nvidia-t4", "1", &gpu, &err) == 0 && gpu.index == 1);
     play("name 0 NVIDIA H100 80GB HBM3\n");
-    OK(gpu_find("nvidia-h100", NULL, &gpu, &err) == 0);
-    OK(gpu_find("nvidia-h100-80gb-hbm3", "0", &gpu, &err) == 0);
+    OK(nvidia_find("nvidia-h100", NULL, &gpu, &err) == 0);
+    OK(nvidia_find("nvidia-h100-80gb-hbm3", "0", &gpu, &err) == 0);
 
     tap_case("which GPU not");
     refused("nvidia-h10", NULL, "none of the 2 GPUs here is a nvidia-h10");
@@ -131,7 +133,7 @@ static void test_facts(void)
     play("");
     struct gpu gpu = find();
     struct environment environment = {0};
-    OK(gpu_facts(&gpu, &environment, &err) == 0);
+    OK(nvidia_facts(&gpu, &environment, &err) == 0);
     EQ_STR(fact(&environment, "gpu"), "NVIDIA H200");
     EQ_STR(fact(&environment, "gpu_id"), gpu.id);
     EQ_STR(fact(&environment, "compute_capability"), "9.0");
@@ -147,8 +149,8 @@ static void test_facts(void)
     environment_free(&environment);
 
     tap_case("what a card does not tell is left out");
-    OK(gpu_find("nvidia-t4", NULL, &gpu, &err) == 0);
-    OK(gpu_facts(&gpu, &environment, &err) == 0);
+    OK(nvidia_find("nvidia-t4", NULL, &gpu, &err) == 0);
+    OK(nvidia_facts(&gpu, &environment, &err) == 0);
     EQ_STR(fact(&environment, "ecc"), "(none)");
     EQ_STR(fact(&environment, "power_limit"), "(none)");
     environment_free(&environment);
@@ -179,27 +181,27 @@ static void test_strangers(void)
     play("");
     struct gpu gpu = find();
     pid_t child = idle_child();
-    EQ_INT(gpu_other_processes(&gpu, true), 0);
+    EQ_INT(nvidia_other_processes(&gpu, true), 0);
     playf("compute 0 %d %d\n", getpid(), child);
-    EQ_INT(gpu_other_processes(&gpu, true), 0);
+    EQ_INT(nvidia_other_processes(&gpu, true), 0);
     playf("compute 0 %d 1\n", child);
-    EQ_INT(gpu_other_processes(&gpu, true), 1);
+    EQ_INT(nvidia_other_processes(&gpu, true), 1);
     playf("compute 0 %d 1\ngraphics 0 1\n", child);
-    EQ_INT(gpu_other_processes(&gpu, true), 1); /* once, whichever lists it is in */
+    EQ_INT(nvidia_other_processes(&gpu, true), 1); /* once, whichever lists it is in */
     playf("graphics 0 1 %d\n", getppid());
-    EQ_INT(gpu_other_processes(&gpu, true), getppid() == 1 ? 1 : 2);
+    EQ_INT(nvidia_other_processes(&gpu, true), getppid() == 1 ? 1 : 2);
     end_child(child);
 
     tap_case("names of another pid namespace");
     play("compute 0 4194999\n"); /* above what Linux gives by default */
-    EQ_INT(gpu_other_processes(&gpu, true), 0); /* that is our harness */
-    EQ_INT(gpu_other_processes(&gpu, false), 1);
+    EQ_INT(nvidia_other_processes(&gpu, true), 0); /* that is our harness */
+    EQ_INT(nvidia_other_processes(&gpu, false), 1);
     play("compute 0 4194999 4194998\n");
-    EQ_INT(gpu_other_processes(&gpu, true), 1);
+    EQ_INT(nvidia_other_processes(&gpu, true), 1);
     play("compute 0 0 0\n"); /* nobody's names at all: one entry, ours */
-    EQ_INT(gpu_other_processes(&gpu, true), 0);
+    EQ_INT(nvidia_other_processes(&gpu, true), 0);
     playf("compute 0 4194999 %d\n", getpid());
-    EQ_INT(gpu_other_processes(&gpu, true), 1); /* ours is there under its name */
+    EQ_INT(nvidia_other_processes(&gpu, true), 1); /* ours is there under its name */
 
     tap_case("more than fit");
     char many[4096] = "compute 0";
@@ -207,7 +209,7 @@ static void test_strangers(void)
         snprintf(many + strlen(many), sizeof many - strlen(many), " %d", 5000000 + i);
     snprintf(many + strlen(many), sizeof many - strlen(many), "\n");
     play(many);
-    OK(gpu_other_processes(&gpu, true) > 0);
+    OK(nvidia_other_processes(&gpu, true) > 0);
 }
 
 static void test_taken(void)
@@ -216,14 +218,14 @@ static void test_taken(void)
     tap_case("taken before we come");
     play("");
     struct gpu gpu = find();
-    OK(!gpu_is_in_use(&gpu, text, sizeof text));
+    OK(!nvidia_is_in_use(&gpu, text, sizeof text));
     play("compute 0 1\n");
-    OK(gpu_is_in_use(&gpu, text, sizeof text));
+    OK(nvidia_is_in_use(&gpu, text, sizeof text));
     EQ_STR(text, "1 other process is on the GPU");
     play("used 0 22675456\n"); /* what a context that nobody made yet leaves behind */
-    OK(!gpu_is_in_use(&gpu, text, sizeof text));
+    OK(!nvidia_is_in_use(&gpu, text, sizeof text));
     play("used 0 1059913728\n");
-    OK(gpu_is_in_use(&gpu, text, sizeof text));
+    OK(nvidia_is_in_use(&gpu, text, sizeof text));
     EQ_STR(text, "1010 MiB of the GPU's memory are in use, by nobody seen from here");
 }
 
@@ -248,7 +250,7 @@ static void test_throttled(void)
     };
     tap_case("which reasons throttle");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct gpu_reading reading = {.reasons = cases[i].reasons};
+        struct gpu_reading reading = {.reasons = nvidia_reasons(cases[i].reasons)};
         EQ_INT(gpu_reading_marks(&reading), cases[i].marks);
     }
 }
@@ -285,7 +287,7 @@ static struct gpu_watch watch_trace(size_t rounds, unsigned slower, unsigned rep
         struct gpu_reading reading = {
             .sm_mhz = trace[i % count].sm_mhz - (arm == ARM_HEAD ? slower : 0),
             .milliwatts = trace[i % count].milliwatts + (unsigned)(i / count),
-            .reasons = 0x4};
+            .reasons = GPU_POWER_CAP};
         for (unsigned j = 0; j < repeats; j++)
             gpu_watch_keep(&watch, arm, &reading);
     }
@@ -352,7 +354,7 @@ static void test_watch_facts(void)
     tap_case("what was seen");
     struct gpu_watch watch = watch_trace(1, 0, 1), other = {0}, job = {0};
     struct gpu_reading hot = {.sm_mhz = 1200, .memory_mhz = 3201, .celsius = 88,
-                              .milliwatts = 400400, .reasons = 0x20};
+                              .milliwatts = 400400, .reasons = GPU_THERMAL};
     struct environment environment = {0};
     OK(gpu_watch_facts(&job, &environment, &err) == 0);
     EQ_STR(fact(&environment, "seen_throttling"), "none");
@@ -443,7 +445,7 @@ static void test_witness(void)
     witness_close(&witness, &seen);
     OK(witness == NULL);
     EQ_INT(seen.celsius.most, 91);
-    EQ_INT(seen.reasons, 0x24);
+    EQ_INT(seen.reasons, GPU_POWER_CAP | GPU_THERMAL);
     EQ_INT(seen.watts.most, 690);
 
     tap_case("each arm's clock");
@@ -522,27 +524,27 @@ static int take_lock(bool wait)
 static void test_lock(void)
 {
     struct gpu gpu = begin_clocks("clocks are locked and unlocked");
-    struct gpu_clock_lock *lock = NULL;
+    struct clocks_lock *lock = NULL;
     bool undone = true;
     FD_AUTO device = take_lock(false);
-    OK(gpu_clocks_lock(&gpu, 1410, folder, device, &lock, &err) == 0);
+    OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == 0);
     OK(clocks_file_is_there());
     EQ_STR(read_text("record.log"), "lock 1410 1410\n");
-    OK(gpu_clocks_unlock(&lock, &err) == 0);
+    OK(clocks_unlock(&lock, &err) == 0);
     OK(lock == NULL && !clocks_file_is_there());
     EQ_STR(read_text("record.log"), "lock 1410 1410\nunlock 0 0\n");
-    OK(gpu_clocks_unlock(&lock, &err) == 0);
-    OK(gpu_clocks_undo(&gpu, folder, &undone, &err) == 0 && !undone);
+    OK(clocks_unlock(&lock, &err) == 0);
+    OK(clocks_undo(LANE, &gpu, folder, &undone, &err) == 0 && !undone);
     EQ_INT(waitpid(-1, NULL, WNOHANG), -1); /* no guardian is left */
 
     gpu = begin_clocks("only who may can lock clocks");
     play("lock 0 1\n");
-    OK(gpu_clocks_lock(&gpu, 1410, folder, device, &lock, &err) == -1);
+    OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == -1);
     EQ_STR(err.text, "NVML: lock the clocks: Insufficient Permissions");
     OK(lock == NULL && !clocks_file_is_there());
     EQ_STR(read_text("record.log"), "");
     EQ_INT(waitpid(-1, NULL, WNOHANG), -1);
-    OK(gpu_clocks_lock(&gpu, 1410, "/nowhere", device, &lock, &err) == -1);
+    OK(clocks_lock(LANE, &gpu, 1410, "/nowhere", device, &lock, &err) == -1);
     EQ_STR(read_text("record.log"), "");
 }
 
@@ -555,10 +557,10 @@ static void kill_locked(const struct gpu *gpu)
         return;
     pid_t pid = fork();
     if (pid == 0) {
-        struct gpu_clock_lock *lock = NULL;
+        struct clocks_lock *lock = NULL;
         setpgid(0, 0);
         int device = take_lock(false);
-        bool fine = device >= 0 && gpu_clocks_lock(gpu, 1410, folder, device, &lock, NULL) == 0;
+        bool fine = device >= 0 && clocks_lock(LANE, gpu, 1410, folder, device, &lock, NULL) == 0;
         if (write(ready[1], fine ? "y" : "n", 1) != 1)
             _exit(1);
         for (;;)
@@ -585,7 +587,7 @@ static void test_killed(void)
     OK(device >= 0);
     EQ_STR(read_text("record.log"), "lock 1410 1410\nunlock 0 0\n");
     OK(!clocks_file_is_there());
-    OK(gpu_clocks_undo(&gpu, folder, &undone, &err) == 0 && !undone);
+    OK(clocks_undo(LANE, &gpu, folder, &undone, &err) == 0 && !undone);
     file_close(&device);
 
     gpu = begin_clocks("a guardian that cannot leaves it to the next");
@@ -594,12 +596,12 @@ static void test_killed(void)
     device = take_lock(true);
     EQ_STR(read_text("record.log"), "lock 1410 1410\n");
     OK(clocks_file_is_there());
-    OK(gpu_clocks_undo(&gpu, folder, &undone, &err) == -1);
+    OK(clocks_undo(LANE, &gpu, folder, &undone, &err) == -1);
     EQ_STR(err.text,
            "NVML: unlock the clocks that this program had locked: Insufficient Permissions");
     OK(clocks_file_is_there());
     play("");
-    OK(gpu_clocks_undo(&gpu, folder, &undone, &err) == 0 && undone);
+    OK(clocks_undo(LANE, &gpu, folder, &undone, &err) == 0 && undone);
     OK(!clocks_file_is_there());
     EQ_STR(read_text("record.log"), "lock 1410 1410\nunlock 0 0\n");
 
@@ -608,14 +610,14 @@ static void test_killed(void)
     snprintf(other, sizeof other, "%s/other", folder);
     write_text("other", "");
     OK(symlink(other, clocks) == 0);
-    OK(gpu_clocks_undo(&gpu, folder, &undone, &err) == 0 && !undone);
+    OK(clocks_undo(LANE, &gpu, folder, &undone, &err) == 0 && !undone);
     unlink(clocks);
     OK(mkdir(clocks, 0700) == 0);
-    OK(gpu_clocks_undo(&gpu, folder, &undone, &err) == 0 && !undone);
+    OK(clocks_undo(LANE, &gpu, folder, &undone, &err) == 0 && !undone);
     rmdir(clocks);
     if (geteuid() == 0) {
         OK(rename(other, clocks) == 0 && chown(clocks, 65534, 65534) == 0);
-        OK(gpu_clocks_undo(&gpu, folder, &undone, &err) == 0 && !undone);
+        OK(clocks_undo(LANE, &gpu, folder, &undone, &err) == 0 && !undone);
         unlink(clocks);
     } else {
         tap_skip("only root can give a file to somebody else");
@@ -625,15 +627,15 @@ static void test_killed(void)
 
 /* ---- no driver ---- */
 
-/* `test_gpu absent`: says what gpu_find does. */
+/* `test_gpu absent`: says what nvidia_find does. */
 static int tell_absent(void)
 {
     struct gpu gpu;
     struct environment environment = {0};
-    int found = gpu_find("nvidia-l4", NULL, &gpu, &err);
+    int found = nvidia_find("nvidia-l4", NULL, &gpu, &err);
     printf("%d %d %s\n", found, err.class == ERR_HOST, err.text);
     gpu = (struct gpu){.index = 0};
-    found = gpu_facts(&gpu, &environment, &err);
+    found = nvidia_facts(&gpu, &environment, &err);
     printf("%d %s\n", found, err.text);
     return 0;
 }

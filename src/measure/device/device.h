@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What differs from one kind of device to another: a row for each kind, found by the front of a
  * device's slug. A new kind is a file here, one in harness/ and a row in device.c; nobody else
- * compares slugs. What all GPUs share is in measure/gpu.h. */
+ * compares slugs. What all GPUs share is in gpu.h. */
 #ifndef RATCHET_MEASURE_DEVICE_H
 #define RATCHET_MEASURE_DEVICE_H
 
 #include "base/err.h"
 #include "base/file.h"
-#include "measure/gpu.h"
+#include "measure/device/gpu.h"
 #include "measure/machine.h"
 #include "model.h"
 
@@ -39,6 +39,18 @@ struct device_variables {
     const char *list[DEVICE_VARIABLES_MAX]; /* ends with NULL; may point into `visible` */
 };
 
+/* What `ratchet doctor` says of a GPU, and tries besides opening it in the sandbox. */
+struct device_checks {
+    const char *driver;  /* what the GPU is found by: "NVML" */
+    const char *runtime; /* what opens it: "CUDA" */
+    void (*describe)(const struct gpu *gpu, char *text, size_t size); /* one line */
+    struct device_check {
+        const char *what, *good;
+        bool needed; /* to open it: tried before. What is advice only is tried after */
+        int (*try)(const struct gpu *gpu, struct err *err); /* the error says what to do */
+    } list[4];                                              /* ends with a NULL `what` */
+};
+
 /* What is measured on, and how. */
 struct device_use {
     const struct machine *machine;
@@ -67,7 +79,9 @@ struct device_kind {
     unsigned disturbed_mark; /* what DISTURBED of a sample means (enum mark, see wire.h) */
     bool disturbed_by_time;  /* DISTURBED grows with the length of a sample */
 
-    /* The GPU of a lane, see gpu_find; NULL: this kind is the host's processor. */
+    /* The GPU of the lane `slug`. `choice`, an index or a name that the driver gives it, is the
+     * host's; NULL: the first that the slug fits. One of another kind, none, or no driver is
+     * ERR_HOST. NULL: this kind is the host's processor. */
     int (*find)(const char *slug, const char *choice, struct gpu *out, struct err *err);
     /* Is somebody else on it, while no harness of ours is? NULL: cannot be told. */
     bool (*is_in_use)(const struct gpu *gpu, char *text, size_t size);
@@ -84,6 +98,11 @@ struct device_kind {
     /* Of the clock, per launch of a short kernel. */
     double (*tick_ns)(const struct device_use *use);
     const struct witness_ops *witness; /* NULL: nobody watches */
+
+    /* For GPUs, see clocks.h: lock the clock at `mhz`, and unlock it. NULL: cannot be done. */
+    int (*lock_clock)(const struct gpu *gpu, unsigned mhz, struct err *err);
+    int (*unlock_clock)(const struct gpu *gpu, struct err *err);
+    const struct device_checks *checks; /* NULL: not a GPU */
 };
 
 extern const struct device_kind device_kind_cpu, device_kind_nvidia;
@@ -101,7 +120,7 @@ MUST_CHECK int device_kind_get(const char *slug, const struct gpu *gpu,
 /* What a recipe may compile for, or NULL. */
 const char *device_arch(const char *slug);
 
-/* The GPU of the lane `slug`; `choice` is the host's, "" for none. See gpu_find. */
+/* The GPU of the lane `slug`; `choice` is the host's, "" for none. */
 MUST_CHECK int device_find_gpu(const char *slug, const char *choice, struct gpu *out,
                                struct err *err);
 

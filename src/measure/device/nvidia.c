@@ -3,11 +3,13 @@
 #include "measure/device/device.h"
 
 #include "cost.h"
-#include "measure/device/nvidia_witness.h"
+#include "measure/device/nvidia.h"
 #include "peaks.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static const struct device_arch archs[] = {{"nvidia-t4", "sm_75"},
                                            {"nvidia-a100", "sm_80"},
@@ -67,7 +69,7 @@ static unsigned long long rotation(const struct device_use *use)
 static int facts(const struct device_use *use, struct environment *environment,
                  struct err *err)
 {
-    if (gpu_facts(use->gpu, environment, err) != 0)
+    if (nvidia_facts(use->gpu, environment, err) != 0)
         return -1;
     const char *inputs = use->warm_inputs ? "warm: one set"
                                           : "rotating over twice the L2, at least two sets";
@@ -97,6 +99,50 @@ static double tick_ns(const struct device_use *use)
     return 32.0 / 20.0;
 }
 
+/* ---- what `ratchet doctor` tries ---- */
+
+static void describe(const struct gpu *gpu, char *text, size_t size)
+{
+    snprintf(text, size, "%s, driver %s, CUDA %s, %.1f GiB", gpu->name, gpu->driver, gpu->cuda,
+             (double)gpu->memory_bytes / (1 << 30));
+}
+
+/* The nodes are made by the driver's own tools, when something uses it for the first time. */
+static int try_nodes(const struct gpu *gpu, struct err *err)
+{
+    char own[32];
+    snprintf(own, sizeof own, "%s%u", needs.numbered, gpu->minor);
+    const char *missing = access(own, F_OK) != 0 ? own : NULL;
+    for (size_t i = 0; needs.nodes[i] != NULL; i++)
+        if (access(needs.nodes[i], F_OK) != 0)
+            missing = needs.nodes[i];
+    if (missing == NULL)
+        return 0;
+    return err_set(err, ERR_HOST,
+                   "no `%s`: run `nvidia-modprobe -c %u -u` when the host starts", missing,
+                   gpu->minor);
+}
+
+static int try_persistence(const struct gpu *gpu, struct err *err)
+{
+    struct environment environment = {0};
+    int result = nvidia_facts(gpu, &environment, err);
+    const char *mode = environment_get(&environment, "persistence");
+    if (result == 0 && mode != NULL && strcmp(mode, "off") == 0)
+        result = err_set(err, ERR_HOST,
+                         "off: the driver starts anew for every process; run "
+                         "nvidia-persistenced, or `nvidia-smi -pm 1` as root");
+    environment_free(&environment);
+    return result;
+}
+
+static const struct device_checks checks = {
+    .driver = "NVML",
+    .runtime = "CUDA",
+    .describe = describe,
+    .list = {{"device nodes", "all there", true, try_nodes},
+             {"persistence", "on, or not known", false, try_persistence}}};
+
 const struct device_kind device_kind_nvidia = {
     .prefix = "nvidia-",
     .harness = "cuda",
@@ -106,8 +152,8 @@ const struct device_kind device_kind_nvidia = {
     .reserves_memory = true,
     .makes_files = true,
     .disturbed_mark = MARK_STARVED, /* the host did not keep the queue full */
-    .find = gpu_find,
-    .is_in_use = gpu_is_in_use,
+    .find = nvidia_find,
+    .is_in_use = nvidia_is_in_use,
     .set_variables = set_variables,
     .name = name,
     .facts = facts,
@@ -115,4 +161,7 @@ const struct device_kind device_kind_nvidia = {
     .floor_ns = floor_ns,
     .tick_ns = tick_ns,
     .witness = &nvidia_witness,
+    .lock_clock = nvidia_lock_clock,
+    .unlock_clock = nvidia_unlock_clock,
+    .checks = &checks,
 };

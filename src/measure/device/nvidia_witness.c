@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the thread that reads a GPU while a turn is open, and what its readings say of that turn.
  * What readings of a whole job come to is gpu_watch.c's. */
-#include "measure/device/nvidia_witness.h"
+#include "measure/device/nvidia.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -39,7 +39,7 @@ static void look(struct gpu_witness *witness)
     unsigned samples = witness->samples;
     enum arm arm = witness->at_work;
     pthread_mutex_unlock(&witness->lock);
-    gpu_read(witness->gpu, &reading);
+    nvidia_read(witness->gpu, &reading);
     pthread_mutex_lock(&witness->lock);
     if (samples != witness->samples)
         arm = ARM_COUNT;
@@ -79,7 +79,7 @@ static void begin(struct witness *given, enum arm at_work)
     witness->at_work = at_work;
     witness->samples++;
     if (!witness->used_known)
-        witness->used_known = gpu_used_bytes(witness->gpu, &witness->used_bytes);
+        witness->used_known = nvidia_used_bytes(witness->gpu, &witness->used_bytes);
     witness->marks = 0;
     memset(witness->marks_of, 0, sizeof witness->marks_of);
     witness->open = true;
@@ -100,10 +100,10 @@ static void sample(struct witness *given, enum arm at_work)
 static bool memory_moved(const struct gpu_witness *witness)
 {
     unsigned long long used;
-    if (!witness->used_known || !gpu_used_bytes(witness->gpu, &used))
+    if (!witness->used_known || !nvidia_used_bytes(witness->gpu, &used))
         return false;
-    return used > witness->used_bytes + GPU_CONTEXT_BYTES ||
-           witness->used_bytes > used + GPU_CONTEXT_BYTES;
+    return used > witness->used_bytes + NVIDIA_CONTEXT_BYTES ||
+           witness->used_bytes > used + NVIDIA_CONTEXT_BYTES;
 }
 
 static unsigned end(struct witness *given, unsigned long long tolerated,
@@ -114,7 +114,7 @@ static unsigned end(struct witness *given, unsigned long long tolerated,
     pthread_mutex_lock(&witness->lock);
     look(witness); /* each turn has one reading at least */
     witness->open = false;
-    if (gpu_other_processes(witness->gpu, true) > 0 || memory_moved(witness))
+    if (nvidia_other_processes(witness->gpu, true) > 0 || memory_moved(witness))
         witness->marks |= MARK_SHARED;
     unsigned marks = witness->marks;
     for (int arm = 0; arm < ARM_COUNT; arm++)

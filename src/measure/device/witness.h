@@ -6,7 +6,7 @@
 #define RATCHET_MEASURE_WITNESS_H
 
 #include "base/err.h"
-#include "measure/gpu.h"
+#include "measure/device/gpu.h"
 #include "model.h"
 
 /* Each kind's own struct begins with this. */

@@ -7,7 +7,7 @@
  * key has several values, each call takes the next, and the last stays. What a record leaves out
  * is not supported; `hold-sm` and `hold-unlock` let a call wait as long as they are 1. Locking is
  * written to $FAKE_NVML.log. Its own declarations, not those of
- * src/measure/nvml.h: a mistake there must not be made here as well. */
+ * src/measure/device/nvml.h: a mistake there must not be made here as well. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns what readings of a GPU come to: ranges, the arms' mean clocks, marks, facts. What could
  * not be read marks nothing. */
-#include "measure/gpu_internal.h"
+#include "measure/device/gpu.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,29 +12,10 @@ enum { GPU_CLOCK_READINGS = 8 }; /* fresh ones of an arm, before their mean says
 static const double clocks_apart = 0.01; /* of each other: arms that did not run alike */
 static const double clocks_errors = 3.0; /* standard errors of the difference */
 
-void gpu_read(const struct gpu *gpu, struct gpu_reading *out)
-{
-    nvml_device device;
-    const struct nvml *nvml = gpu_device(gpu, &device);
-    *out = (struct gpu_reading){0};
-    if (nvml == NULL)
-        return;
-    if (nvml->nvmlDeviceGetClockInfo(device, NVML_CLOCK_SM, &out->sm_mhz) != NVML_OK)
-        out->sm_mhz = 0;
-    if (nvml->nvmlDeviceGetClockInfo(device, NVML_CLOCK_MEMORY, &out->memory_mhz) != NVML_OK)
-        out->memory_mhz = 0;
-    if (nvml->nvmlDeviceGetTemperature(device, NVML_TEMPERATURE_GPU, &out->celsius) != NVML_OK)
-        out->celsius = 0;
-    if (nvml->nvmlDeviceGetPowerUsage(device, &out->milliwatts) != NVML_OK)
-        out->milliwatts = 0;
-    if (nvml->nvmlDeviceGetCurrentClocksThrottleReasons(device, &out->reasons) != NVML_OK)
-        out->reasons = 0;
-}
-
 unsigned gpu_reading_marks(const struct gpu_reading *reading)
 {
-    const unsigned long long slow = NVML_HW_SLOWDOWN | NVML_SW_THERMAL | NVML_HW_THERMAL |
-                                    NVML_HW_POWER_BRAKE;
+    const unsigned slow = GPU_HARDWARE_SLOWDOWN | GPU_THERMAL | GPU_HARDWARE_THERMAL |
+                          GPU_POWER_BRAKE;
     return (reading->reasons & slow) != 0 ? MARK_THROTTLED : 0;
 }
 
@@ -168,16 +149,16 @@ static int arms_fact(struct environment *environment, const struct gpu_watch *wa
     return environment_set(environment, "seen_mean_clocks", text);
 }
 
-static int reasons_fact(struct environment *environment, unsigned long long seen)
+static int reasons_fact(struct environment *environment, unsigned seen)
 {
     static const struct {
-        unsigned long long bit;
+        unsigned bit;
         const char *name;
-    } reasons[] = {{NVML_SW_POWER_CAP, "power cap"},
-                   {NVML_HW_SLOWDOWN, "hardware slowdown"},
-                   {NVML_SW_THERMAL, "thermal"},
-                   {NVML_HW_THERMAL, "hardware thermal"},
-                   {NVML_HW_POWER_BRAKE, "power brake"}};
+    } reasons[] = {{GPU_POWER_CAP, "power cap"},
+                   {GPU_HARDWARE_SLOWDOWN, "hardware slowdown"},
+                   {GPU_THERMAL, "thermal"},
+                   {GPU_HARDWARE_THERMAL, "hardware thermal"},
+                   {GPU_POWER_BRAKE, "power brake"}};
     char text[128] = "";
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         size_t used = strlen(text);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the lock of a GPU's clock: the file that tells of it, the guardian that outlives us, and
  * undoing it in every case. */
-#include "measure/gpu_internal.h"
+#include "measure/device/clocks.h"
 
 #include "base/file.h"
+#include "measure/device/device.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct gpu_clock_lock {
+struct clocks_lock {
+    const struct device_kind *kind;
     struct gpu gpu;
     char file[FILE_PATH_BYTES]; /* is there as long as the clock may be locked */
     int parent;                 /* closed by our death, if not before: the guardian waits */
@@ -29,19 +32,20 @@ static int clocks_file(const struct gpu *gpu, const char *folder, char out[FILE_
     return file_path(out, err, "%s/ratchet-gpu-%s.clocks", folder, gpu->id);
 }
 
-static int unlock_clocks(const struct gpu *gpu, const char *file, struct err *err)
+static int kind_with_clocks(const char *device, const struct device_kind **out,
+                            struct err *err)
 {
-    const struct nvml *nvml;
-    nvml_device device;
-    if (nvml_get(&nvml, err) != 0)
+    *out = device_kind_of(device);
+    return *out != NULL && (*out)->lock_clock != NULL
+               ? 0
+               : err_set(err, ERR_HOST, "the clocks of device `%s` cannot be locked", device);
+}
+
+static int unlock(const struct device_kind *kind, const struct gpu *gpu, const char *file,
+                  struct err *err)
+{
+    if (kind->unlock_clock(gpu, err) != 0)
         return -1;
-    nvml_result result = nvml->nvmlDeviceGetHandleByIndex_v2(gpu->index, &device);
-    if (result == NVML_OK && nvml->nvmlDeviceResetGpuLockedClocks == NULL)
-        return err_set(err, ERR_HOST, "NVML: this driver cannot unlock clocks");
-    if (result == NVML_OK)
-        result = nvml->nvmlDeviceResetGpuLockedClocks(device);
-    if (result != NVML_OK)
-        return gpu_failed(nvml, result, "unlock the clocks that this program had locked", err);
     if (unlink(file) != 0 && errno != ENOENT)
         return err_errno(err, ERR_HOST, errno, "remove `%s`", file);
     return 0;
@@ -55,15 +59,30 @@ static bool is_left(const char *file)
            (info.st_uid == 0 || info.st_uid == geteuid());
 }
 
-int gpu_clocks_undo(const struct gpu *gpu, const char *folder, bool *undone, struct err *err)
+int clocks_undo(const char *device, const struct gpu *gpu, const char *folder, bool *undone,
+                struct err *err)
 {
+    const struct device_kind *kind;
     char file[FILE_PATH_BYTES];
     if (clocks_file(gpu, folder, file, err) != 0)
         return -1;
     bool left = is_left(file);
-    if (left && unlock_clocks(gpu, file, err) != 0)
+    if (left &&
+        (kind_with_clocks(device, &kind, err) != 0 || unlock(kind, gpu, file, err) != 0))
         return -1;
     *undone = left;
+    return 0;
+}
+
+int clocks_any(const char *folder, bool *any, struct err *err)
+{
+    char pattern[FILE_PATH_BYTES];
+    glob_t found;
+    if (file_path(pattern, err, "%s/ratchet-gpu-*.clocks", folder) != 0)
+        return -1;
+    *any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+    if (*any)
+        globfree(&found);
     return 0;
 }
 
@@ -80,7 +99,7 @@ static void close_others(int a, int b)
 }
 
 /* Of its own session, so that whoever kills our group leaves it alone; says when it is. */
-static _Noreturn void guard(const struct gpu_clock_lock *lock, int parent, int device_lock)
+static _Noreturn void guard(const struct clocks_lock *lock, int parent, int device_lock)
 {
     char byte = 0;
     setsid();
@@ -93,10 +112,10 @@ static _Noreturn void guard(const struct gpu_clock_lock *lock, int parent, int d
         _exit(1); /* our parent is gone already, and had locked nothing */
     while (read(parent, &byte, 1) < 0 && errno == EINTR)
         ;
-    _exit(is_left(lock->file) && unlock_clocks(&lock->gpu, lock->file, NULL) != 0);
+    _exit(is_left(lock->file) && unlock(lock->kind, &lock->gpu, lock->file, NULL) != 0);
 }
 
-static int start_guardian(struct gpu_clock_lock *lock, int device_lock, struct err *err)
+static int start_guardian(struct clocks_lock *lock, int device_lock, struct err *err)
 {
     int ends[2];
     char byte;
@@ -116,34 +135,33 @@ static int start_guardian(struct gpu_clock_lock *lock, int device_lock, struct e
     return got == 1 ? 0 : err_set(err, ERR_HOST, "the guardian of the clocks does not start");
 }
 
-static void end_guardian(struct gpu_clock_lock *lock)
+static void end_guardian(struct clocks_lock *lock)
 {
     file_close(&lock->parent);
     while (lock->guardian > 0 && waitpid(lock->guardian, NULL, 0) < 0 && errno == EINTR)
         ;
 }
 
-static int lock_clocks(const struct gpu *gpu, unsigned mhz, struct err *err)
+int clocks_try(const char *device, unsigned mhz, struct err *err)
 {
-    const struct nvml *nvml;
-    nvml_device device;
-    if (nvml_get(&nvml, err) != 0)
+    const struct device_kind *kind;
+    if (kind_with_clocks(device, &kind, err) != 0)
         return -1;
-    nvml_result result = nvml->nvmlDeviceGetHandleByIndex_v2(gpu->index, &device);
-    if (result == NVML_OK && nvml->nvmlDeviceSetGpuLockedClocks == NULL)
-        return err_set(err, ERR_HOST, "NVML: this driver cannot lock clocks");
-    if (result == NVML_OK)
-        result = nvml->nvmlDeviceSetGpuLockedClocks(device, mhz, mhz);
-    return result == NVML_OK ? 0 : gpu_failed(nvml, result, "lock the clocks", err);
+    return geteuid() == 0 ? 0
+                          : err_set(err, ERR_HOST, "only root can lock clocks at %u MHz", mhz);
 }
 
-int gpu_clocks_lock(const struct gpu *gpu, unsigned mhz, const char *folder, int device_lock,
-                    struct gpu_clock_lock **out, struct err *err)
+int clocks_lock(const char *device, const struct gpu *gpu, unsigned mhz, const char *folder,
+                int device_lock, struct clocks_lock **out, struct err *err)
 {
     char text[256];
-    struct gpu_clock_lock *lock = calloc(1, sizeof *lock);
+    const struct device_kind *kind;
+    if (kind_with_clocks(device, &kind, err) != 0)
+        return -1;
+    struct clocks_lock *lock = calloc(1, sizeof *lock);
     if (lock == NULL)
         return err_set(err, ERR_HOST, "out of memory for a lock of clocks");
+    lock->kind = kind;
     lock->gpu = *gpu;
     lock->parent = -1;
     snprintf(text, sizeof text, "ratchet.clocks/1\nlocked at %u MHz by process %ld\n", mhz,
@@ -154,7 +172,7 @@ int gpu_clocks_lock(const struct gpu *gpu, unsigned mhz, const char *folder, int
     if (result == 0)
         result = start_guardian(lock, device_lock, err);
     if (result == 0)
-        result = lock_clocks(gpu, mhz, err);
+        result = kind->lock_clock(gpu, mhz, err);
     if (result != 0) {
         unlink(lock->file); /* nothing is locked, and the guardian finds nothing to do */
         end_guardian(lock);
@@ -165,11 +183,11 @@ int gpu_clocks_lock(const struct gpu *gpu, unsigned mhz, const char *folder, int
     return 0;
 }
 
-int gpu_clocks_unlock(struct gpu_clock_lock **lock, struct err *err)
+int clocks_unlock(struct clocks_lock **lock, struct err *err)
 {
     if (*lock == NULL)
         return 0;
-    int result = unlock_clocks(&(*lock)->gpu, (*lock)->file, err);
+    int result = unlock((*lock)->kind, &(*lock)->gpu, (*lock)->file, err);
     end_guardian(*lock); /* tries once more where we could not */
     free(*lock);
     *lock = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns which GPU a lane has, the facts about it, and who else is on it. What cannot be read is
  * left out of the facts, and counts as no other process. */
-#include "measure/gpu_internal.h"
+#include "measure/device/nvidia.h"
 
 #include "base/file.h"
 
@@ -10,14 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GPU_PROCESSES_MAX = 256, GPU_ANCESTORS_MAX = 64 };
+enum { NVIDIA_PROCESSES_MAX = 256, NVIDIA_ANCESTORS_MAX = 64 };
 
-int gpu_failed(const struct nvml *nvml, nvml_result result, const char *what, struct err *err)
+int nvidia_failed(const struct nvml *nvml, nvml_result result, const char *what,
+                  struct err *err)
 {
     return err_set(err, ERR_HOST, "NVML: %s: %s", what, nvml->nvmlErrorString(result));
 }
 
-const struct nvml *gpu_device(const struct gpu *gpu, nvml_device *device)
+const struct nvml *nvidia_device(const struct gpu *gpu, nvml_device *device)
 {
     const struct nvml *nvml;
     if (nvml_get(&nvml, NULL) != 0 ||
@@ -85,7 +86,7 @@ static int read_gpu(const struct nvml *nvml, unsigned index, struct gpu *gpu, st
     if (result == NVML_OK)
         result = nvml->nvmlSystemGetCudaDriverVersion_v2(&cuda);
     if (result != NVML_OK)
-        return gpu_failed(nvml, result, "read a GPU", err);
+        return nvidia_failed(nvml, result, "read a GPU", err);
     hash_uuid(gpu);
     if (nvml->nvmlDeviceGetMemoryInfo_v2(device, &memory) == NVML_OK)
         gpu->memory_bytes = memory.total; /* 0 where it is the host's own */
@@ -111,7 +112,7 @@ static bool is_choice(const struct gpu *gpu, const char *choice)
     return strcmp(choice, index) == 0 || strcmp(choice, gpu->uuid) == 0;
 }
 
-int gpu_find(const char *slug, const char *choice, struct gpu *out, struct err *err)
+int nvidia_find(const char *slug, const char *choice, struct gpu *out, struct err *err)
 {
     const struct nvml *nvml;
     unsigned count = 0;
@@ -119,7 +120,7 @@ int gpu_find(const char *slug, const char *choice, struct gpu *out, struct err *
         return -1;
     nvml_result result = nvml->nvmlDeviceGetCount_v2(&count);
     if (result != NVML_OK)
-        return gpu_failed(nvml, result, "count the GPUs", err);
+        return nvidia_failed(nvml, result, "count the GPUs", err);
     for (unsigned i = 0; i < count; i++) {
         struct gpu gpu;
         if (read_gpu(nvml, i, &gpu, err) != 0)
@@ -175,11 +176,11 @@ static int add_modes(const struct nvml *nvml, nvml_device device,
     return bad | fact(environment, known, "power_limit", text);
 }
 
-int gpu_facts(const struct gpu *gpu, struct environment *environment, struct err *err)
+int nvidia_facts(const struct gpu *gpu, struct environment *environment, struct err *err)
 {
     char text[32];
     nvml_device device;
-    const struct nvml *nvml = gpu_device(gpu, &device);
+    const struct nvml *nvml = nvidia_device(gpu, &device);
     if (nvml == NULL)
         return err_set(err, ERR_HOST, "NVML: GPU %u is gone", gpu->index);
     int bad = environment_set(environment, "gpu", gpu->name);
@@ -218,7 +219,7 @@ static pid_t parent_of(pid_t pid)
  * /proc both tell its number in ours. */
 static enum relation relation_of(pid_t pid)
 {
-    for (int i = 0; i < GPU_ANCESTORS_MAX; i++) {
+    for (int i = 0; i < NVIDIA_ANCESTORS_MAX; i++) {
         if (pid == getpid())
             return OURS;
         pid_t parent = pid > 0 ? parent_of(pid) : -1;
@@ -235,12 +236,12 @@ typedef nvml_result list_processes(nvml_device device, unsigned *count,
 /* Append those of one list; one that stands in both is there once. False: they are more. */
 static bool add_list(list_processes *list, nvml_device device, pid_t *pids, size_t *count)
 {
-    struct nvml_process processes[GPU_PROCESSES_MAX];
-    unsigned found = GPU_PROCESSES_MAX;
+    struct nvml_process processes[NVIDIA_PROCESSES_MAX];
+    unsigned found = NVIDIA_PROCESSES_MAX;
     if (list == NULL)
         return true;
     nvml_result result = list(device, &found, processes);
-    if (result != NVML_OK || found > GPU_PROCESSES_MAX)
+    if (result != NVML_OK || found > NVIDIA_PROCESSES_MAX)
         return result != NVML_INSUFFICIENT_SIZE && result != NVML_OK;
     for (unsigned i = 0; i < found; i++) {
         size_t known = 0;
@@ -252,18 +253,18 @@ static bool add_list(list_processes *list, nvml_device device, pid_t *pids, size
     return true;
 }
 
-unsigned gpu_other_processes(const struct gpu *gpu, bool at_work)
+unsigned nvidia_other_processes(const struct gpu *gpu, bool at_work)
 {
-    pid_t pids[2 * GPU_PROCESSES_MAX];
+    pid_t pids[2 * NVIDIA_PROCESSES_MAX];
     size_t count = 0;
     unsigned seen[3] = {0};
     nvml_device device;
-    const struct nvml *nvml = gpu_device(gpu, &device);
+    const struct nvml *nvml = nvidia_device(gpu, &device);
     if (nvml == NULL)
         return 0;
     if (!add_list(nvml->nvmlDeviceGetComputeRunningProcesses_v3, device, pids, &count) ||
         !add_list(nvml->nvmlDeviceGetGraphicsRunningProcesses_v3, device, pids, &count))
-        return GPU_PROCESSES_MAX;
+        return NVIDIA_PROCESSES_MAX;
     for (size_t i = 0; i < count; i++)
         seen[relation_of(pids[i])]++;
     if (at_work && seen[OURS] == 0 && seen[NAMELESS] > 0)
@@ -271,27 +272,27 @@ unsigned gpu_other_processes(const struct gpu *gpu, bool at_work)
     return seen[OTHER] + seen[NAMELESS];
 }
 
-bool gpu_used_bytes(const struct gpu *gpu, unsigned long long *bytes)
+bool nvidia_used_bytes(const struct gpu *gpu, unsigned long long *bytes)
 {
     struct nvml_memory memory = {.version = NVML_MEMORY_VERSION};
     nvml_device device;
-    const struct nvml *nvml = gpu_device(gpu, &device);
+    const struct nvml *nvml = nvidia_device(gpu, &device);
     if (nvml == NULL || nvml->nvmlDeviceGetMemoryInfo_v2(device, &memory) != NVML_OK)
         return false;
     *bytes = memory.used;
     return true;
 }
 
-bool gpu_is_in_use(const struct gpu *gpu, char *text, size_t size)
+bool nvidia_is_in_use(const struct gpu *gpu, char *text, size_t size)
 {
     unsigned long long used;
-    unsigned others = gpu_other_processes(gpu, false);
+    unsigned others = nvidia_other_processes(gpu, false);
     if (others > 0) {
         snprintf(text, size, "%u other process%s on the GPU", others,
                  others == 1 ? " is" : "es are");
         return true;
     }
-    if (!gpu_used_bytes(gpu, &used) || used < GPU_CONTEXT_BYTES)
+    if (!nvidia_used_bytes(gpu, &used) || used < NVIDIA_CONTEXT_BYTES)
         return false;
     snprintf(text, size, "%llu MiB of the GPU's memory are in use, by nobody seen from here",
              used >> 20);

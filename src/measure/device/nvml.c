@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the loading of NVML, once a process and never undone: it is the driver's. */
-#include "measure/nvml.h"
+#include "measure/device/nvml.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
