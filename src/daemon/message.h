@@ -10,8 +10,8 @@
  *             event), secret                    ignored   text: no job; the connection ends
  *     cancel                                    waiting   text: what the job waits for, now and then
  *     status                                    job       id, state, … (one per job), then end
- *     settle  version, repository, api, token   settled   owed: does something still wait?
- *                                               error     text, exit; the connection ends
+ *     settle  version, repository, api, token,  settled   owed: does something still wait?
+ *             wait (seconds)                    error     text, exit; the connection ends
  *
  * `ref`, `head`, `secret` and `waiting` are newer than the rest: who does not know them does without.
  * Whoever was given the job's secret, or made the job on this connection, may cancel it. A token

@@ -75,6 +75,8 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
                                        .token = token,
                                        .folder = folder,
                                        .work = scratch,
+                                       .only_tell = step->entry.state == JOB_ENDING ||
+                                                    step->entry.state == JOB_JUDGED,
                                        .progress = show,
                                        .context = step};
     return pipeline_open(&step->pipeline, &request, err);

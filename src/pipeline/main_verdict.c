@@ -34,8 +34,9 @@ void main_verdict_free(struct main_verdict *verdict)
 static int path_of(const struct host *host, const char *repository, const char *device,
                    char out[FILE_PATH_BYTES], struct err *err)
 {
-    char key[FILE_KEY_BYTES];
-    file_key(repository, key);
+    char name[JOB_REPOSITORY_BYTES], key[FILE_KEY_BYTES];
+    name_fold(repository, name, sizeof name);
+    file_key(name, key);
     return file_path(out, err, "%s/main/%s-%s.json", host->state, key, device);
 }
 

@@ -33,6 +33,17 @@ int measurement_set_device(struct measurement *measurement, const char *device,
     return 0;
 }
 
+int measurement_name_device(struct measurement *measurement, const char *device,
+                            struct err *err)
+{
+    if (!model_name_ok(device))
+        return err_set(err, ERR_INPUT, "device `%s` is no slug", device);
+    snprintf(measurement->job.device, sizeof measurement->job.device, "%s", device);
+    snprintf(measurement->samples.device.slug, sizeof measurement->samples.device.slug, "%s",
+             device);
+    return 0;
+}
+
 void measurement_set_config(struct measurement *measurement,
                             const struct ratchet_config *config)
 {

@@ -74,6 +74,9 @@ void measurement_init(struct measurement *measurement, const struct host *host,
 /* The device of the job and of the samples. One that the host does not have is ERR_INPUT. */
 MUST_CHECK int measurement_set_device(struct measurement *measurement, const char *device,
                                       struct err *err);
+/* The same where nothing is measured: only its name. */
+MUST_CHECK int measurement_name_device(struct measurement *measurement, const char *device,
+                                       struct err *err);
 /* Measure by this in place of what rules_read found: other shapes, looks, samples. Copied. */
 void measurement_set_config(struct measurement *measurement,
                             const struct ratchet_config *config);

@@ -3,9 +3,12 @@
  * cache of the repository. */
 #include "pipeline/pipeline.h"
 
+#include "base/name.h"
+
 #include <stdio.h>
 #include <string.h>
 
+/* `name`: of a repository at GitHub in its one spelling, or a path. */
 static int open_cache(struct measurement *measurement, const char *name, struct err *err)
 {
     const char *state = measurement->host->state;
@@ -40,8 +43,10 @@ static void set_remote(struct origin *origin, const struct limits *limits, const
     };
 }
 
-static int open_github(struct pipeline *pipeline, const char *token, struct err *err)
+static int open_github(struct pipeline *pipeline, const struct pipeline_request *request,
+                       struct err *err)
 {
+    const char *token = request->token;
     struct measurement *measurement = &pipeline->measurement;
     struct origin *origin = &pipeline->origin;
     struct job *job = &measurement->job;
@@ -67,9 +72,11 @@ static int open_github(struct pipeline *pipeline, const char *token, struct err 
                                      .author = repository->author,
                                      .limits = limits,
                                      .trouble = &origin->trouble};
-    return allow_submodules(measurement, err) == 0
-               ? open_cache(measurement, repository->name, err)
-               : -1;
+    if (allow_submodules(measurement, err) != 0)
+        return -1;
+    char name[JOB_REPOSITORY_BYTES];
+    name_fold(repository->name, name, sizeof name);
+    return open_cache(measurement, name, err) == 0 || request->only_tell ? 0 : -1;
 }
 
 int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *request,
@@ -81,10 +88,12 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
     measurement->job = *request->job;
     if (file_path(measurement->folder, err, "%s", request->folder) != 0 ||
         file_path(measurement->work, err, "%s", request->work) != 0 ||
-        measurement_set_device(measurement, request->job->device, err) != 0)
+        (request->only_tell
+             ? measurement_name_device(measurement, request->job->device, err)
+             : measurement_set_device(measurement, request->job->device, err)) != 0)
         return -1;
     if (request->local == NULL)
-        return open_github(pipeline, request->token, err);
+        return open_github(pipeline, request, err);
     set_remote(&pipeline->origin, &request->host->limits, request->local);
     return open_cache(measurement, request->local, err);
 }

@@ -23,6 +23,7 @@ struct pipeline_request {
     const char *token;     /* NULL: none */
     const char *folder;    /* existing folder for what stays: samples, verdict, report, log */
     const char *work;      /* existing empty folder for what goes; see sandbox_uid */
+    bool only_tell; /* nothing is measured: device and cache are not needed, and not missed */
     progress_function *progress; /* may be NULL */
     void *context;
 };

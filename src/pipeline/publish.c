@@ -119,7 +119,8 @@ static bool superseded(struct pipeline *pipeline)
     char ref[64], tip[GIT_SHA_BYTES];
     struct err ignored;
     snprintf(ref, sizeof ref, "refs/pull/%d/head", job->pr);
-    return git_fetch(measurement->repo, &pipeline->origin.remote, ref, tip, &ignored) == 0 &&
+    return measurement->repo != NULL &&
+           git_fetch(measurement->repo, &pipeline->origin.remote, ref, tip, &ignored) == 0 &&
            strcmp(tip, job->head) != 0;
 }
 

@@ -509,7 +509,8 @@ def github_goes_away():
     eq(scene.status(s, head)[-1], "failure", "and the status")
 
 
-lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
+if __name__ == "__main__":
+    lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,

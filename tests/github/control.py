@@ -86,6 +86,12 @@ def add_token(world, body):
     return {}
 
 
+def drop_token(world, body):
+    """It dies, as a job's does with its job: 401 from now on."""
+    del world.tokens[body["token"]]
+    return {}
+
+
 def add_user(world, body):
     return world.user(body["login"], kind=body.get("kind", "User"))
 
@@ -268,6 +274,7 @@ ROUTES = [
     ("GET", r"state", locked(show_all)),
     ("POST", r"settings", locked(settings)),
     ("POST", r"tokens", locked(add_token)),
+    ("DELETE", r"tokens", locked(drop_token)),
     ("POST", r"users", locked(add_user)),
     ("POST", r"repos", locked(create_repo)),
     ("GET", R, locked(show_repo)),

@@ -23,6 +23,7 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
     POST   tokens          {token, login, permissions?, kind?, repositories?}
                             permissions: {"contents": "write", "pull_requests": "read"…};
                             left out: all. Names: contents pull_requests issues statuses metadata
+    DELETE tokens          {token}                  it dies: 401 from now on
     POST   users           {login, kind?}
     POST   repos           {full_name, default_branch?, private?, source?}   source: local repo
     GET    repos/O/R       {id, path, refs, comments, statuses, pulls}
