@@ -51,6 +51,8 @@
     X(queue_jobs, "queue-jobs", 64, LIMIT_COUNT, "jobs waiting for one device")               \
     X(job_attempts, "job-attempts", 3, LIMIT_COUNT,                                           \
       "starts of one job before it is given up")                                              \
+    X(retry_ms, "retry-ms", 5000, LIMIT_MS,                                                   \
+      "milliseconds until a failed step is taken again, later 12 times that")                 \
     X(client_ms, "client-timeout-ms", 10000, LIMIT_MS,                                        \
       "milliseconds until a client asks, or reads")                                           \
     X(clients, "clients", 64, LIMIT_COUNT, "connections to the daemon")                       \

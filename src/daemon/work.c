@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SEND_RETRY_S = 60 };
 _Static_assert(sizeof(struct work_event) <= PIPE_BUF, "one write is one event");
 
 struct step {
@@ -212,11 +211,8 @@ static enum work_end send(struct step *step)
         tell(step, WORK_TOKEN_REFUSED, 0, "");
         return WORK_LATER; /* as soon as there is another */
     }
-    if (result.limited)
-        tell(step, WORK_LIMITED, result.wait_s, "");
-    else if (!result.token_refused)
-        tell(step, WORK_AWAY, 0, "");
-    return later(step, result.wait_s > SEND_RETRY_S ? result.wait_s : SEND_RETRY_S);
+    tell(step, result.limited ? WORK_LIMITED : WORK_AWAY, result.wait_s, "");
+    return WORK_LATER;
 }
 
 /* ---- the step ---- */

@@ -98,7 +98,7 @@ def one_bad_answer():
 
 def steps_keep_failing():
     """A job whose steps keep failing ends with a verdict that says so"""
-    s, host, daemon = scenery(token=TOKEN)
+    s, host, daemon = scenery(token=TOKEN, limits={"retry-ms": 100})
     number, head = scene.pull(s, "docs", {"README": "x\n"})
     lib.write(os.path.join(host.state, "repos"), "a file where the caches should be\n")
     step = pull_step(s, host, number, token=None)
@@ -110,7 +110,7 @@ def steps_keep_failing():
 
 def disk_is_back():
     """A step whose end could not be written down is taken again once it can"""
-    s, host, daemon = scenery(token=TOKEN)
+    s, host, daemon = scenery(token=TOKEN, limits={"retry-ms": 100})
     number, head = scene.pull(s, "docs", {"README": "x\n"})
     jobs_folder = os.path.join(host.state, "jobs")
     shutil.rmtree(jobs_folder, ignore_errors=True)
@@ -137,7 +137,7 @@ def ending(host):
 
 def cancelled_and_restarted():
     """A cancelled job is told to GitHub, whatever dies meanwhile"""
-    s, host, daemon = scenery(limits={"github-timeout-ms": 500}, token=TOKEN, **LONG)
+    s, host, daemon = scenery(limits={"github-timeout-ms": 500, "retry-ms": 100}, token=TOKEN, **LONG)
     number, head = scene.pull(s, "slow", "slow")
     step = pull_step(s, host, number, token=None).start()
     lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
