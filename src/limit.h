@@ -43,6 +43,8 @@
     X(log_bytes, "log-bytes", 1ull << 20, LIMIT_BYTES,                                        \
       "bytes of log kept of one build or bench")                                              \
     X(bench_ms, "bench-timeout-ms", 120000, LIMIT_MS, "milliseconds of one replicate")        \
+    X(device_wait_ms, "device-wait-ms", 3600000, LIMIT_MS,                                    \
+      "milliseconds of waiting while somebody else measures")                                 \
     X(turn_ms, "turn-timeout-ms", 20000, LIMIT_MS,                                            \
       "milliseconds without a word from the harness")                                         \
     X(bench_memory, "bench-memory", 16ull << 30, LIMIT_BYTES,                                 \

@@ -217,7 +217,7 @@ int cli_scratch(const struct host *host, struct cli_folders *folders, struct err
     if (make_in_state(host, "work/run-", 0711, folders->scratch, err) != 0 ||
         file_path(lock, err, "%s.lock", folders->scratch) != 0)
         return -1;
-    return file_lock(lock, false, &folders->lock, err);
+    return file_lock(lock, &folders->lock, err);
 }
 
 int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,

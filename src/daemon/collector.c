@@ -89,7 +89,7 @@ static int is_abandoned(void *context, const char *name, const char *path, time_
     bool is_lock = len > sizeof ending && strcmp(name + len - sizeof ending + 1, ending) == 0;
     if (file_path(lock, err, "%s%s", path, is_lock ? "" : ending) != 0)
         return -1;
-    if (file_lock(lock, false, &fd, err) == 0)
+    if (file_lock(lock, &fd, err) == 0)
         return 1;
     return err->class == ERR_CONFLICT ? 0 : -1;
 }

@@ -7,6 +7,7 @@
 #include "judge/verdict.h"
 #include "measure/bench.h"
 #include "measure/build.h"
+#include "measure/device/device.h"
 #include "pipeline/alone.h"
 #include "pipeline/arms.h"
 #include "pipeline/hold.h"
@@ -202,12 +203,22 @@ static void note_missing_baseline(struct measurement *measurement, bool with_bas
             measurement->job.device);
 }
 
+/* Without a driver, or without the GPU that the host's configuration names, nothing needs to be
+ * built. */
+static int need_gpu(const struct measurement *measurement, struct err *err)
+{
+    const struct host_device *device = measurement->device;
+    struct gpu gpu;
+    return device_is_gpu(device->slug) ? device_find_gpu(device->slug, device->gpu, &gpu, err)
+                                       : 0;
+}
+
 int measurement_take(struct measurement *measurement, const char *head, bool with_base,
                      struct err *err)
 {
     struct arms *arms __attribute__((cleanup(arms_free))) = arms_new(measurement, err);
     struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
-    if (arms == NULL)
+    if (arms == NULL || need_gpu(measurement, err) != 0)
         return -1;
     note_missing_baseline(measurement, with_base);
     int built = arms_build(measurement, arms, head, with_base, err);

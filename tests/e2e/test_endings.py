@@ -344,6 +344,24 @@ def orphans():
     lib.kill(second.process)
 
 
+def device_is_held():
+    """Who waits for the device waits as long as the host says, and is told for whom"""
+    s, host, _ = scenery(daemon=False, limits={"device-wait-ms": 300})
+    number, head = scene.pull(s, "slow", "slow")
+    holder = lib.start(["flock", os.path.join(host.folder, "ratchet-cpu.lock"), "sleep", "120"],
+                       stdin=lib.subprocess.DEVNULL)
+    lib.wait_for(lambda: subprocess_holds(host), "the lock to be taken")
+    result = host.check_pull(number)
+    lib.kill(holder)
+    eq((result.brief(), result.verdict["fault"]), ((3, "unmeasured"), "the host"), "no verdict")
+    has(result.verdict["reason"], re.compile(r"waited 0 s for the device: .*held by process \d+ \("),
+        "and it names who has it")
+
+
+def subprocess_holds(host):
+    return lib.run(["flock", "-n", os.path.join(host.folder, "ratchet-cpu.lock"), "true"]).code != 0
+
+
 def two_spellings():
     """A repository is one, however ratchetd.conf spells it"""
     s, host, daemon = scenery(token=TOKEN)
@@ -365,4 +383,5 @@ def two_spellings():
 if __name__ == "__main__":
     lib.main(not_pinned, head_not_told, one_bad_answer, steps_keep_failing, disk_is_back,
              cancelled_and_restarted, strangers_cannot_cancel, token_dies, settle_alone, dead_server,
-             database, orphans, two_spellings)
+             database, orphans,
+             device_is_held, two_spellings)
