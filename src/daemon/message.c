@@ -30,11 +30,13 @@ void message_add_error(struct buf *out, const struct err *problem)
     (void)failed;
 }
 
-/* The length of the UTF-8 character at `at`, or 0 if it is not one. */
+/* The length of the UTF-8 character at `at`, or 0 if it is not one, or NUL: no reader of messages
+ * takes that. */
 static size_t character(const char *at, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)at;
-    size_t need = bytes[0] < 0x80             ? 1
+    size_t need = bytes[0] == '\0'            ? 0
+                  : bytes[0] < 0x80           ? 1
                   : (bytes[0] & 0xe0) == 0xc0 ? 2
                   : (bytes[0] & 0xf0) == 0xe0 ? 3
                   : (bytes[0] & 0xf8) == 0xf0 ? 4

@@ -27,7 +27,7 @@ MUST_CHECK int message_add(struct buf *out, json_t *json, struct err *err);
 /* {"type": "error", …}; cannot fail but by leaving `out` as it was. */
 void message_add_error(struct buf *out, const struct err *problem);
 
-/* A whole file as `file` messages; bytes that are not UTF-8 are replaced by `?`. */
+/* A whole file as `file` messages; NUL, and bytes that are not UTF-8, are replaced by `?`. */
 MUST_CHECK int message_add_file(struct buf *out, const char *name, const char *bytes,
                                 size_t len, struct err *err);
 
