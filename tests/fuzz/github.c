@@ -278,7 +278,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (strcmp(name, calls[i].name) != 0 || calls[i].call(&err) == 0)
             continue;
         HOLDS(err.class != ERR_NONE && err.text[0] != '\0' && fuzz_is_plain(err.text));
-        HOLDS(strstr(err.text, TOKEN) == NULL);
     }
     return 0;
 }
