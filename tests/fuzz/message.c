@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a client may send over the socket: a stream that is cut into messages, and each of them
- * read as a `submit`. And the way back: whatever bytes a result file holds, the client can read the
- * messages that carry it. */
+ * read as a `submit`. And the way back: whatever bytes a result file, a line of the log or an error
+ * holds, the client can read the messages that carry it. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/name.h"
 #include "daemon/message.h"
 #include "daemon/request.h"
+#include "daemon/results.h"
 
 static const char configuration[] =
     "[device \"cpu\"]\n[device \"nvidia-h200\"]\n"
@@ -82,6 +83,30 @@ static void from_client(const char *bytes, size_t size)
     }
 }
 
+/* Is it a text that is `bytes`, but for those that are no UTF-8? */
+static bool is_text(const char *text, const char *bytes, size_t size)
+{
+    bool same = strlen(text) == size;
+    for (size_t i = 0; same && i < size; i++)
+        same = text[i] == bytes[i] || text[i] == '?';
+    return same;
+}
+
+/* What quotes somebody's bytes: a line of the log, and an error. */
+static void say_to_client(const char *bytes, size_t size)
+{
+    BUF_AUTO out;
+    struct err err = {0};
+    JSON_AUTO *json = NULL;
+    buf_init(&out, 16 << 20);
+    HOLDS(results_add_line(&out, bytes, size, &err) == 0);
+    HOLDS(message_take(&out, "ratchetd", &json, &err) == 1);
+    HOLDS(is_text(message_text(json, "text"), bytes, size));
+    int failed = err_set(&err, ERR_INPUT, "expected a number, not `%.*s`", (int)size, bytes);
+    HOLDS(failed == -1);
+    tell(&err);
+}
+
 static void to_client(const char *bytes, size_t size)
 {
     BUF_AUTO out, seen;
@@ -95,15 +120,13 @@ static void to_client(const char *bytes, size_t size)
         HOLDS(strcmp(message_text(json, "type"), "file") == 0);
         buf_adds(&seen, message_text(json, "data"));
     }
-    /* Byte for byte, but for those that are no UTF-8. */
-    HOLDS(seen.len == size);
-    for (size_t i = 0; i < size; i++)
-        HOLDS(seen.data[i] == bytes[i] || seen.data[i] == '?');
+    HOLDS(is_text(seen.data, bytes, size));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     from_client((const char *)data, size);
     to_client((const char *)data, size);
+    say_to_client((const char *)data, size);
     return 0;
 }
