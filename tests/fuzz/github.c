@@ -5,6 +5,7 @@
  * the API alone. */
 #include "tests/fuzz/fuzz.h"
 
+#include "base/json.h"
 #include "base/name.h"
 #include "publish/github.h"
 
@@ -24,6 +25,7 @@ static struct {
     size_t size;
     curl_write_callback on_header, on_body;
     void *header_context, *body_context;
+    size_t body_size;
     char url[8192];
     char redirect[8192];
     bool with_token;
@@ -56,6 +58,18 @@ static void take_lines(const struct curl_slist *lines)
     }
 }
 
+/* What we send is JSON, and a status says it in 140 characters of one line. */
+static void take_body(const char *bytes)
+{
+    JSON_AUTO *json = json_loadb(bytes, wire.body_size, JSON_REJECT_DUPLICATES, NULL);
+    HOLDS(json_is_object(json));
+    const char *description = json_string_value(json_object_get(json, "description"));
+    size_t characters = 0;
+    for (const char *c = description; c != NULL && *c != '\0'; c++)
+        characters += ((unsigned char)*c & 0xc0) != 0x80;
+    HOLDS(characters <= 140 && (description == NULL || fuzz_is_plain(description)));
+}
+
 CURL *curl_easy_init(void)
 {
     return (CURL *)&wire;
@@ -76,6 +90,10 @@ CURLcode curl_easy_setopt(CURL *curl, CURLoption option, ...)
         snprintf(wire.url, sizeof wire.url, "%s", va_arg(args, const char *));
     else if (option == CURLOPT_HTTPHEADER)
         take_lines(va_arg(args, const struct curl_slist *));
+    else if (option == CURLOPT_POSTFIELDSIZE_LARGE)
+        wire.body_size = (size_t)va_arg(args, curl_off_t);
+    else if (option == CURLOPT_POSTFIELDS)
+        take_body(va_arg(args, const char *));
     else if (option == CURLOPT_HEADERFUNCTION)
         wire.on_header = va_arg(args, curl_write_callback);
     else if (option == CURLOPT_WRITEFUNCTION)
@@ -191,6 +209,8 @@ static const struct github github = {.api = API,
                                      .author = "ratchet[bot]",
                                      .limits = &limits};
 
+static const char *said; /* the input as a text of ours to send */
+
 static int pull(struct err *err)
 {
     struct github_pull found = {0};
@@ -221,7 +241,7 @@ static int tip(struct err *err)
 
 static int status(struct err *err)
 {
-    return github_set_status(&github, SHA, "ratchet/cpu", "success", "held", "https://x.test/",
+    return github_set_status(&github, SHA, "ratchet/cpu", "success", said, "https://x.test/",
                              err);
 }
 
@@ -273,11 +293,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     limits.http_bytes = 64 << 10;
     wire.data = data;
     wire.size = size;
+    char *text = fuzz_text(data, size);
+    said = text;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         struct err err = {0};
         if (strcmp(name, calls[i].name) != 0 || calls[i].call(&err) == 0)
             continue;
         HOLDS(err.class != ERR_NONE && err.text[0] != '\0' && fuzz_is_plain(err.text));
     }
+    free(text);
     return 0;
 }
