@@ -72,6 +72,19 @@ static inline void fuzz_first_line(const uint8_t **data, size_t *size, char *out
     *size -= taken;
 }
 
+/* Cuts off what is before the next line `====`, for a target that takes several files. */
+static inline void fuzz_part(const uint8_t **data, size_t *size, const char **bytes,
+                             size_t *len)
+{
+    static const char between[] = "\n====\n";
+    const uint8_t *end = *size == 0 ? NULL : memmem(*data, *size, between, sizeof between - 1);
+    *bytes = (const char *)*data;
+    *len = end == NULL ? *size : (size_t)(end - *data);
+    size_t gone = end == NULL ? *size : *len + sizeof between - 1;
+    *data += gone;
+    *size -= gone;
+}
+
 /* The input as a file that lies nowhere, for what wants a path. */
 struct fuzz_file {
     int fd;

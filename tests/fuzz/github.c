@@ -107,7 +107,7 @@ CURLcode curl_easy_setopt(CURL *curl, CURLoption option, ...)
 }
 
 /* The callbacks get memory of their own, as large as what is in it. */
-static bool give(curl_write_callback to, void *context, const uint8_t *bytes, size_t len)
+static bool give(curl_write_callback to, void *context, const char *bytes, size_t len)
 {
     if (len == 0)
         return true;
@@ -120,10 +120,9 @@ static bool give(curl_write_callback to, void *context, const uint8_t *bytes, si
 }
 
 /* What libcurl makes of a status line and of a Location, roughly. */
-static void note(const uint8_t *line, size_t len)
+static void note(const char *text, size_t len)
 {
     static const char location[] = "location:";
-    const char *text = (const char *)line;
     if (len > 12 && strncasecmp(text, "HTTP/", 5) == 0)
         wire.status = strtol((char[]){text[9], text[10], text[11], '\0'}, NULL, 10);
     else if (len >= sizeof location && strncasecmp(text, location, sizeof location - 1) == 0)
@@ -132,33 +131,19 @@ static void note(const uint8_t *line, size_t len)
                  text + sizeof location - 1);
 }
 
-/* Cuts the next answer off. */
-static bool next_answer(const uint8_t **bytes, size_t *len)
-{
-    static const char between[] = "\n====\n";
-    if (wire.size == 0)
-        return false;
-    const uint8_t *end = memmem(wire.data, wire.size, between, sizeof between - 1);
-    *bytes = wire.data;
-    *len = end == NULL ? wire.size : (size_t)(end - wire.data);
-    size_t gone = end == NULL ? wire.size : *len + sizeof between - 1;
-    wire.data += gone;
-    wire.size -= gone;
-    return true;
-}
-
 CURLcode curl_easy_perform(CURL *curl)
 {
     (void)curl;
     HOLDS(!wire.with_token || is_api(wire.url));
     wire.status = 0;
     wire.redirect[0] = '\0';
-    const uint8_t *bytes;
+    const char *bytes;
     size_t len;
-    if (!next_answer(&bytes, &len))
+    if (wire.size == 0)
         return CURLE_OUT_OF_MEMORY; /* this alone is not tried again */
+    fuzz_part(&wire.data, &wire.size, &bytes, &len);
     while (len > 0) {
-        const uint8_t *newline = memchr(bytes, '\n', len);
+        const char *newline = memchr(bytes, '\n', len);
         size_t line = newline == NULL ? len : (size_t)(newline - bytes) + 1;
         note(bytes, line);
         if (!give(wire.on_header, wire.header_context, bytes, line))

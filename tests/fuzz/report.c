@@ -8,18 +8,6 @@
 #include "judge/verdict.h"
 #include "publish/report.h"
 
-/* Cuts the input up to the next `====` off. */
-static void part(const uint8_t **data, size_t *size, const char **bytes, size_t *len)
-{
-    static const char between[] = "\n====\n";
-    const uint8_t *end = *size == 0 ? NULL : memmem(*data, *size, between, sizeof between - 1);
-    *bytes = (const char *)*data;
-    *len = end == NULL ? *size : (size_t)(end - *data);
-    size_t gone = end == NULL ? *size : *len + sizeof between - 1;
-    *data += gone;
-    *size -= gone;
-}
-
 static size_t run_of(const char *at, char c)
 {
     size_t run = 0;
@@ -103,10 +91,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *bytes;
     size_t len;
     struct err err = {0};
-    part(&data, &size, &bytes, &len);
+    fuzz_part(&data, &size, &bytes, &len);
     if (verdict_parse_json(bytes, len, "verdict.json", &comparison, &err) != 0)
         return 0;
-    part(&data, &size, &bytes, &len);
+    fuzz_part(&data, &size, &bytes, &len);
     bool measured = samples_parse(bytes, len, "samples.json", &limits, &samples, &err) == 0;
     char *log = fuzz_text(data, size);
     const struct report report = {.job = &job,
