@@ -206,8 +206,10 @@ static int send_ignored(struct client *client, const char *why, struct err *err)
 {
     fprintf(stderr, "ratchetd: ignored: %s\n", why);
     client->closing = true;
-    return message_add(&client->out, json_pack("{s:s, s:s}", "type", "ignored", "text", why),
-                       err);
+    return message_add(
+        &client->out,
+        json_pack("{s:s, s:o}", "type", "ignored", "text", message_string(why, strlen(why))),
+        err);
 }
 
 /* Known to whoever made the job, and to nobody who only knows its run. */
