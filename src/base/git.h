@@ -24,7 +24,8 @@ struct git_repo;
 struct git_remote_spec {
     const char *url;              /* https://…, http://127.0.0.1…, or a local path */
     const char *token;            /* password of user x-access-token; NULL: none */
-    unsigned timeout_ms;          /* of one fetch or push; it runs in a child that is killed */
+    unsigned timeout_ms;          /* of one try; it runs in a child that is killed */
+    unsigned retry_ms;            /* how long tries follow one that may yet work; 0: one try */
     unsigned long long max_bytes; /* received by one fetch */
 };
 
@@ -44,7 +45,8 @@ void git_close(struct git_repo **repo);
 
 /* Fetch one ref (`refs/heads/main`, `refs/pull/7/head`) or one commit by SHA into the
  * repository; *sha is what it was. A ref the other side lacks is ERR_NOT_FOUND, refused
- * credentials ERR_AUTH. Objects are kept alive under refs/ratchet/. */
+ * credentials ERR_AUTH. A host that is in trouble is asked again for `retry_ms`; then it is
+ * ERR_HOST or ERR_TIMEOUT. Objects are kept alive under refs/ratchet/. */
 MUST_CHECK int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
                          const char *what, char sha[GIT_SHA_BYTES], struct err *err);
 
@@ -179,7 +181,8 @@ MUST_CHECK int git_commit_files(struct git_repo *repo, const char *parent,
 /* Push a commit to a ref, fast-forward only: the ref must still be at `expected` (or absent
  * for GIT_ZERO_SHA). A lost race is ERR_CONFLICT; a declined update (protected branch, hook;
  * libgit2 itself returns 0 then) or refused credentials ERR_AUTH with the server's own words.
- * A ref is also looked at again after the push: success means it was seen there. */
+ * A ref is also looked at again after the push: success means it was seen there. A push
+ * that broke off is tried again like a fetch: it can only do the same, once. */
 MUST_CHECK int git_push_commit(struct git_repo *repo, const struct git_remote_spec *remote,
                                const char *sha, const char *ref, const char *expected,
                                struct err *err);

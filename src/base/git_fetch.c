@@ -146,7 +146,7 @@ int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote, const
     if (page == NULL)
         return -1;
     struct fetch fetch = {.path = repo->path, .spec = remote, .what = what, .sha = page};
-    if (gitlib_call(repo, fetch_in_child, &fetch, remote->timeout_ms, err) != 0)
+    if (gitlib_call_remote(repo, fetch_in_child, &fetch, remote, err) != 0)
         return err_wrap(err, "fetch `%s`", what);
 
     LIB_AUTO(object) *object = NULL;

@@ -133,7 +133,15 @@ void gitlib_session_free(struct gitlib_session *session);
 git_remote_callbacks gitlib_callbacks(struct gitlib_session *session);
 MUST_CHECK int gitlib_connect(git_repository *lib, struct gitlib_session *session,
                               git_direction direction, git_remote **remote, struct err *err);
-/* What a failed network call means. Returns -1. */
+/* gitlib_call for work that talks to a remote, made again while it fails for a reason that
+ * passes and remote->retry_ms last (git_retry.c). */
+MUST_CHECK int gitlib_call_remote(struct git_repo *repo, int (*function)(void *, struct err *),
+                                  void *context, const struct git_remote_spec *remote,
+                                  struct err *err);
+/* Might a network call that failed so work in a while? By its code and libgit2's words. */
+bool gitlib_passes(int code, const char *words);
+/* What a failed network call means. Returns -1. ERR_HOST has the errnum EAGAIN where the
+ * same call may work in a while. */
 int gitlib_remote_error(const struct gitlib_session *session, int code, const char *doing,
                         struct err *err);
 /* Look a ref up among those a connected remote advertised; found or not. */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
@@ -193,7 +194,11 @@ int gitlib_remote_error(const struct gitlib_session *session, int code, const ch
         return err_set(err, ERR_LIMIT, "cannot %s %s: more than %llu bytes came", doing, url,
                        session->spec->max_bytes);
     const char *words = gitlib_words();
-    return err_set(err, class_of_words(words, code), "cannot %s %s: %s", doing, url, words);
+    enum err_class class = class_of_words(words, code);
+    err_write(err, class, "cannot %s %s: %s", doing, url, words);
+    if (err != NULL && class == ERR_HOST && gitlib_passes(code, words))
+        err->errnum = EAGAIN;
+    return err_failed();
 }
 
 int gitlib_advertised(git_remote *remote, const char *ref, bool *found, git_oid *oid,

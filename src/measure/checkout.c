@@ -226,9 +226,12 @@ static int need_submodule(struct checkout_submodules *submodules, const struct p
             "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
             "it (`submodule = %s https://…` in [repository])",
             pinned->path, pinned->path);
+    /* Whoever let us wait in vain is not waited for again. */
+    unsigned patience = submodules->gone_count == 0 ? (unsigned)limits->github_ms : 0;
     bool ask = !submodules->offline && find_gone(submodules, pinned->commit) == NULL;
     struct git_remote_spec remote = {.url = ask ? address->url : NULL,
                                      .timeout_ms = (unsigned)limits->fetch_ms,
+                                     .retry_ms = patience,
                                      .max_bytes = limits->fetch_bytes};
     if (open_submodule(submodules, address, repo, err) != 0)
         return -1;

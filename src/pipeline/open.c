@@ -36,6 +36,7 @@ static void set_remote(struct origin *origin, const struct limits *limits, const
         .url = url,
         .token = origin->token[0] == '\0' ? NULL : origin->token,
         .timeout_ms = (unsigned)limits->fetch_ms,
+        .retry_ms = (unsigned)limits->github_ms,
         .max_bytes = limits->fetch_bytes,
     };
 }

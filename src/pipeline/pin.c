@@ -99,10 +99,9 @@ static size_t list_anchors(const struct baseline *baseline,
 
 /* A server in trouble may say "not found" of what it has, and then stored samples would decide. So a
  * commit is gone only if the same server, asked for base's branch in between, says so twice. */
-static int need_anchor(struct pipeline *pipeline, const char *commit, struct err *err)
+static int need_anchor(struct measurement *measurement, const struct git_remote_spec *remote,
+                       const char *commit, struct err *err)
 {
-    struct measurement *measurement = &pipeline->measurement;
-    const struct git_remote_spec *remote = &pipeline->origin.remote;
     char ref[JOB_REF_BYTES + 16], tip[GIT_SHA_BYTES];
     if (checkout_need(measurement->repo, remote, commit, err) == 0)
         return 0;
@@ -119,17 +118,20 @@ static int need_anchor(struct pipeline *pipeline, const char *commit, struct err
 }
 
 /* The anchors of base's baseline. One that cannot be had is remembered: what that means is for
- * whoever measures. */
+ * whoever measures. A server that was in trouble for as long as we wait is waited for once. */
 static void need_anchors(struct pipeline *pipeline)
 {
     struct measurement *measurement = &pipeline->measurement;
+    struct git_remote_spec remote = pipeline->origin.remote;
     const char *commits[MODEL_CONFIGS_MAX];
     size_t count = list_anchors(&measurement->baseline, commits);
     measurement->gone_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct unfetched *gone = &measurement->gone[measurement->gone_count];
-        if (need_anchor(pipeline, commits[i], &gone->why) == 0)
+        if (need_anchor(measurement, &remote, commits[i], &gone->why) == 0)
             continue;
+        if (gone->why.class == ERR_HOST || gone->why.class == ERR_TIMEOUT)
+            remote.retry_ms = 0;
         memcpy(gone->commit, commits[i], sizeof gone->commit);
         measurement->gone_count++;
     }

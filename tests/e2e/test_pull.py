@@ -151,6 +151,21 @@ def trouble_with_github():
     has(result.err, "127.0.0.1:1", "it names the address")
 
 
+def trouble_with_git():
+    """A passing trouble of git when a job is pinned does not end it; a lasting one says what it was"""
+    s = scene.github()
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    for what, fault in (("503", {"action": "answer", "status": 503}), ("reset", {"action": "drop"})):
+        met = s.fault("info/refs", **fault)
+        eq(scene.Host(s).check_pull(number).brief(), (0, "held"), what)
+        s.await_fault(met)
+    s.fault("info/refs", "answer", status=503, times=0)
+    result = scene.Host(s, limits={"github-timeout-ms": 1500}).check_pull(number)
+    eq(result.code, 3, "always 503: unmeasured")
+    has(result.err, "503", "in git's words")
+    has(result.err, "gave up after 2 tries", "and that it was asked again")
+
+
 def moved_on():
     """A head that moves while it is measured: no comment about the old one"""
     s = scene.github()
@@ -235,5 +250,5 @@ def through_prism():
     eq(len(scene.ours(s, number)), 1, "one comment")
 
 
-lib.main(words, same_comment, what_is_measured, refused, no_permission, trouble_with_github,
+lib.main(words, same_comment, what_is_measured, refused, no_permission, trouble_with_github, trouble_with_git,
          moved_on, nothing_is_fetched_meanwhile, a_server_that_says_not_found, through_prism)
