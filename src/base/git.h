@@ -18,7 +18,9 @@
 enum { GIT_SHA_BYTES = 41 };
 #define GIT_ZERO_SHA "0000000000000000000000000000000000000000"
 
+struct git_part;
 struct git_repo;
+struct git_tree_limits;
 
 /* Where a repository is and how to speak to it. */
 struct git_remote_spec {
@@ -31,6 +33,28 @@ struct git_remote_spec {
 
 /* Open the bare repository at `path`, creating it if it is not there. */
 MUST_CHECK int git_open(const char *path, struct git_repo **repo, struct err *err);
+
+/* Our own bare caches (git_cache.c). One is a row of generations: `path`, `path.1`, … of which the
+ * last counts. Whoever has one open keeps it, as it is, until it is closed, whatever others do;
+ * nobody waits.
+ *
+ * Opens the last generation; where there is none, or it cannot be opened, an empty one is made. */
+MUST_CHECK int git_cache_open(const char *path, struct git_repo **repo, struct err *err);
+/* Where too many packs, refs or bytes have come together, or a ref leads nowhere, go on in a next
+ * generation: with the commits that were needed last and their history in one pack, or empty. */
+MUST_CHECK int git_cache_tidy(struct git_repo *repo, struct err *err);
+/* Read a part of a commit to the last byte, within a bound on time. It may fail like git_each_file;
+ * that what is there is damaged is found for certain. */
+MUST_CHECK int git_cache_read(struct git_repo *repo, const char *sha,
+                              const struct git_part *part,
+                              const struct git_tree_limits *limits, struct err *err);
+/* Go on in an empty generation: this one is damaged. If somebody else did that before, in theirs. */
+MUST_CHECK int git_cache_renew(struct git_repo *repo, struct err *err);
+/* Did a call fail since the repository that it read is damaged? */
+bool git_is_damage(const struct err *err);
+/* A commit is needed just now: it is among the last that a cache forgets. */
+void git_keep(struct git_repo *repo, const char *sha);
+
 /* Open the repository, bare or not, that holds the folder `path`, whoever owns it: `path`
  * itself or the nearest folder above it on the same file system. Nothing is made or changed;
  * for reading only. None there, or no such folder, is ERR_NOT_FOUND; errors name `path`. */

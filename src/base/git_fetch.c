@@ -68,7 +68,7 @@ static int fetch_local(const struct fetch *fetch, struct err *err)
     if (gitlib_open(gitlib_local_path(fetch->spec->url), &from, err) != 0 ||
         refuse_shallow(from, err) != 0 || gitlib_open(fetch->path, &to, err) != 0 ||
         find_local(fetch, from, &oid, err) != 0 ||
-        gitlib_copy(from, to, &oid, fetch->spec->max_bytes, err) != 0)
+        gitlib_copy(from, to, &oid, 1, fetch->spec->max_bytes, err) != 0)
         return -1;
     git_oid_tostr(fetch->sha, GIT_SHA_BYTES, &oid);
     return 0;

@@ -71,7 +71,7 @@ static int push_local(const struct push *push, struct err *err)
     if (!git_repository_is_bare(to))
         return err_set(err, ERR_INPUT, "%s has a working tree, which a push would not update",
                        push->spec->url);
-    if (gitlib_copy(from, to, &oid, ~0ull, err) != 0)
+    if (gitlib_copy(from, to, &oid, 1, ~0ull, err) != 0)
         return -1;
     return swap_local(push, to, &oid, &expected, err);
 }

@@ -16,8 +16,10 @@ int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote, c
 {
     struct git_commit_info info;
     struct err why = {0};
-    if (git_read_commit(repo, sha, &info, &why) == 0)
+    if (git_read_commit(repo, sha, &info, &why) == 0) {
+        git_keep(repo, sha);
         return 0;
+    }
     if (why.class != ERR_NOT_FOUND || !has_remote(remote)) {
         if (err != NULL)
             *err = why;
@@ -174,8 +176,10 @@ static int open_submodule(struct checkout_submodules *submodules,
     struct git_submodule *added = &submodules->list[submodules->count];
     if (file_mkdirs(submodules->folder, 0700, err) != 0 ||
         file_path(path, err, "%s/submodule-%s.git", submodules->folder, key) < 0 ||
-        git_open(path, &added->repo, err) != 0)
+        git_cache_open(path, &added->repo, err) != 0)
         return -1;
+    int tidy = submodules->offline ? 0 : git_cache_tidy(added->repo, NULL);
+    (void)tidy; /* else it is used as it is */
     added->path = address->path;
     submodules->count++;
     *repo = added->repo;

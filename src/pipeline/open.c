@@ -14,7 +14,7 @@ static int open_cache(struct measurement *measurement, const char *name, struct 
     if (file_path(path, err, "%s/repos", state) != 0 || file_mkdirs(path, 0700, err) != 0 ||
         file_path(path, err, "%s/repos/%s.git", state, key) != 0)
         return -1;
-    return git_open(path, &measurement->repo, err);
+    return git_cache_open(path, &measurement->repo, err);
 }
 
 /* Where submodules may be fetched from; their caches lie beside the repository's own. */

@@ -131,7 +131,7 @@ int main(int argc, char **argv)
             .retry_ms = (unsigned)number("RETRY_MS", 0),
             .max_bytes = number("MAX_BYTES", 64 << 20),
         };
-        if (git_open(argv[2], &repo, &err) == 0 &&
+        if (git_cache_open(argv[2], &repo, &err) == 0 &&
             commands[i].function(repo, &remote, argv + 4, argc - 4, &err) == 0)
             return 0;
         printf("%s: %s\n", class_name(err.class), err.text);
