@@ -21,11 +21,11 @@
     X(http_bytes, "http-bytes", 8ull << 20, LIMIT_BYTES, "bytes of one answer of the API")    \
     X(http_ms, "http-timeout-ms", 30000, LIMIT_MS, "milliseconds one API request may take")   \
     X(github_ms, "github-timeout-ms", 300000, LIMIT_MS,                                       \
-      "milliseconds of trying one API call again")                                            \
+      "milliseconds of trying an API call, fetch or push again")                              \
     X(fetch_bytes, "fetch-bytes", 512ull << 20, LIMIT_BYTES,                                  \
       "bytes received by one git fetch")                                                      \
     X(fetch_ms, "fetch-timeout-ms", 120000, LIMIT_MS,                                         \
-      "milliseconds of one git fetch or push")                                                \
+      "milliseconds of one try of a git fetch or push")                                       \
     X(tree_bytes, "tree-bytes", 256ull << 20, LIMIT_BYTES, "bytes of a checked-out tree")     \
     X(tree_entries, "tree-entries", 50000, 10000000,                                          \
       "files and folders of a checked-out tree")                                              \

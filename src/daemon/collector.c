@@ -9,9 +9,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -56,6 +58,20 @@ static int is_old(void *context, const char *name, const char *path, time_t chan
     (void)name, (void)path, (void)err;
     const struct age *age = context;
     return changed < age->before;
+}
+
+/* A cache that nobody has opened for so long. Whoever uses one holds a shared lock on its folder
+ * (base/git_cache.c), and touches it; what is no folder is a lock that stays. */
+static int remove_unused(void *context, const char *name, const char *path, time_t changed,
+                         struct err *err)
+{
+    (void)name;
+    const struct age *age = context;
+    if (changed >= age->before)
+        return 0;
+    FD_AUTO fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    /* Removed here, while nobody can open it. */
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 ? file_remove_tree(path, err) : 0;
 }
 
 /* A folder of a job that is in no row: of a database that was lost. */
@@ -131,7 +147,7 @@ static int collect_old(const struct host *host, struct db *db, time_t before, st
         sweep(folder, is_old, &age, err) != 0 ||
         file_path(folder, err, "%s/repos", host->state) != 0)
         return -1;
-    return sweep(folder, is_old, &age, err);
+    return sweep(folder, remove_unused, &age, err);
 }
 
 static int collect_cache(const struct host *host, struct err *err)

@@ -16,8 +16,10 @@ int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote, c
 {
     struct git_commit_info info;
     struct err why = {0};
-    if (git_read_commit(repo, sha, &info, &why) == 0)
+    if (git_read_commit(repo, sha, &info, &why) == 0) {
+        git_keep(repo, sha);
         return 0;
+    }
     if (why.class != ERR_NOT_FOUND || !has_remote(remote)) {
         if (err != NULL)
             *err = why;
@@ -174,8 +176,10 @@ static int open_submodule(struct checkout_submodules *submodules,
     struct git_submodule *added = &submodules->list[submodules->count];
     if (file_mkdirs(submodules->folder, 0700, err) != 0 ||
         file_path(path, err, "%s/submodule-%s.git", submodules->folder, key) < 0 ||
-        git_open(path, &added->repo, err) != 0)
+        git_cache_open(path, &added->repo, err) != 0)
         return -1;
+    int tidy = submodules->offline ? 0 : git_cache_tidy(added->repo, NULL);
+    (void)tidy; /* else it is used as it is */
     added->path = address->path;
     submodules->count++;
     *repo = added->repo;
@@ -226,9 +230,12 @@ static int need_submodule(struct checkout_submodules *submodules, const struct p
             "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
             "it (`submodule = %s https://…` in [repository])",
             pinned->path, pinned->path);
+    /* Whoever let us wait in vain is not waited for again. */
+    unsigned patience = submodules->gone_count == 0 ? (unsigned)limits->github_ms : 0;
     bool ask = !submodules->offline && find_gone(submodules, pinned->commit) == NULL;
     struct git_remote_spec remote = {.url = ask ? address->url : NULL,
                                      .timeout_ms = (unsigned)limits->fetch_ms,
+                                     .retry_ms = patience,
                                      .max_bytes = limits->fetch_bytes};
     if (open_submodule(submodules, address, repo, err) != 0)
         return -1;

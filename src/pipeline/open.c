@@ -17,7 +17,7 @@ static int open_cache(struct measurement *measurement, const char *name, struct 
     if (file_path(path, err, "%s/repos", state) != 0 || file_mkdirs(path, 0700, err) != 0 ||
         file_path(path, err, "%s/repos/%s.git", state, key) != 0)
         return -1;
-    return git_open(path, &measurement->repo, err);
+    return git_cache_open(path, &measurement->repo, err);
 }
 
 /* Where submodules may be fetched from; their caches lie beside the repository's own. */
@@ -39,6 +39,7 @@ static void set_remote(struct origin *origin, const struct limits *limits, const
         .url = url,
         .token = origin->token[0] == '\0' ? NULL : origin->token,
         .timeout_ms = (unsigned)limits->fetch_ms,
+        .retry_ms = (unsigned)limits->github_ms,
         .max_bytes = limits->fetch_bytes,
     };
 }
