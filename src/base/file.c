@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 void file_close(int *fd)
@@ -398,6 +399,18 @@ int file_lock(const char *path, int *fd, struct err *err)
     *fd = lock;
     lock = -1;
     return 0;
+}
+
+int file_lock_within(const char *path, unsigned ms, int *fd, struct err *err)
+{
+    enum { TRY_MS = 20 };
+    for (unsigned waited_ms = 0;; waited_ms += TRY_MS) {
+        if (file_lock(path, fd, err) == 0)
+            return 0;
+        if (err->class != ERR_CONFLICT || waited_ms >= ms)
+            return -1;
+        nanosleep(&(struct timespec){.tv_nsec = TRY_MS * 1000000}, NULL);
+    }
 }
 
 void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES])

@@ -42,6 +42,8 @@ MUST_CHECK int file_tree_bytes(const char *path, unsigned long long *bytes, stru
  * descriptor to close for unlocking; the kernel drops the lock when the process dies. One that is
  * held is ERR_CONFLICT, and the text says by whom. */
 MUST_CHECK int file_lock(const char *path, int *fd, struct err *err);
+/* The same, tried again for so many milliseconds. */
+MUST_CHECK int file_lock_within(const char *path, unsigned ms, int *fd, struct err *err);
 
 void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES]);
 /* What a file is called that belongs to `name`, such as a repository's: half of its SHA-256 in

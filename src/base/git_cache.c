@@ -331,7 +331,7 @@ static int go_on(struct git_repo *repo, bool empty, struct err *err)
     if (file_path(lock, err, "%s.lock", repo->cache) != 0)
         return -1;
     /* Only tidying can be left to who is at it. */
-    if (file_lock(lock, empty, &making, &why) != 0) {
+    if (file_lock_within(lock, empty ? TIDY_MS : 0, &making, &why) != 0) {
         if (why.class == ERR_CONFLICT)
             return 0;
         if (err != NULL)
