@@ -190,18 +190,6 @@ int measurement_sweep(struct measurement *measurement,
     return take(measurement, &request, err);
 }
 
-static void note_missing_baseline(struct measurement *measurement, bool with_base)
-{
-    if (!with_base)
-        return;
-    if (!measurement->has_baseline)
-        measurement_note(
-            measurement,
-            "No baseline for %s yet: compared with the base commit. The first merge "
-            "to main records it.",
-            measurement->job.device);
-}
-
 int measurement_take(struct measurement *measurement, const char *head, bool with_base,
                      struct err *err)
 {
@@ -209,7 +197,6 @@ int measurement_take(struct measurement *measurement, const char *head, bool wit
     struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
     if (arms == NULL)
         return -1;
-    note_missing_baseline(measurement, with_base);
     int built = arms_build(measurement, arms, head, with_base, err);
     if (built == 0 && with_base)
         alone_look(measurement, arms);
