@@ -165,7 +165,10 @@ struct config_samples {
     struct replicate *replicates;    /* owned; marked ones included */
     size_t count;
     size_t attempts; /* replicates started, failed ones included */
-    bool identical;  /* same machine code as `identical_to`: not measured */
+    /* Of those, the ones whose process was killed, by the arm at work; the last: none. Counted while
+     * it is measured, in no file. */
+    unsigned killed[ARM_COUNT + 1];
+    bool identical; /* same machine code as `identical_to`: not measured */
     enum arm identical_to;
     enum fault fault;               /* not FAULT_NONE: it could not be measured… */
     enum clause clause;             /* …by which clause (CLAUSE_HOST_FAILED and so on)… */

@@ -73,7 +73,8 @@ static int open_device(struct stage *stage, struct err *err)
         stage->free_bytes = line.numbers[1];
         return 0;
     }
-    return err_set(err, ERR_HOST, "open the device: %s",
+    bool ours = reply == REPLY_LOST && session_loss(stage->session) == LOSS_OURS;
+    return err_set(err, ours ? ERR_INTERNAL : ERR_HOST, "open the device: %s",
                    reply == REPLY_FAILED ? line.text : session_text(stage->session));
 }
 
@@ -90,22 +91,21 @@ static bool load_slot(struct process *process, size_t i)
                 strncmp(line.name, ATTENTION_PEER, strlen(ATTENTION_PEER)) == 0;
     if (reply == REPLY_OK && line.numbers[0] == i && !peer)
         return true;
-    enum trouble_kind kind = reply == REPLY_LOST ? trouble_of_loss(session_loss(session))
-                                                 : TROUBLE_REFUSED;
     static const char peer_text[] = "its name begins with `" ATTENTION_PEER
                                     "`: that is for kernels which nobody checks";
-    const char *text = reply == REPLY_LOST     ? session_text(session)
-                       : reply == REPLY_FAILED ? line.text
-                       : peer                  ? peer_text
-                                               : "answered for another slot";
+    const char *text = reply == REPLY_FAILED ? line.text
+                       : peer                ? peer_text
+                                             : "answered for another slot";
     for (size_t c = 0; c < process->count; c++) {
         struct process_config *config = &process->configs[c];
         if (!config->arms[slot->arm] ||
             slots_find(&process->slots, config->bench, slot->arm) != (int)i)
             continue;
         config->started = true;
-        trouble_set(&config->trouble[slot->arm], kind, true,
-                    reply == REPLY_LOST ? " while it was loaded" : "", text);
+        if (reply == REPLY_LOST)
+            trouble_set_loss(config->trouble, session, slot->arm, " while it was loaded");
+        else
+            trouble_set(&config->trouble[slot->arm], TROUBLE_REFUSED, true, "", text);
     }
     return reply != REPLY_LOST;
 }
