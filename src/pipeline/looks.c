@@ -154,7 +154,8 @@ static int take(struct measurement *measurement, const struct bench_request *req
                 struct err *err)
 {
     HOLD_AUTO hold = {measurement, .lock = -1};
-    if (hold_device(measurement, request->gpu, &hold, err) != 0)
+    if (hold_device(measurement, request->gpu, &measurement->samples.environment, &hold,
+                    err) != 0)
         return -1;
     uint64_t start = proc_now_ns();
     int result = look_until_settled(measurement, request, err);
@@ -235,7 +236,8 @@ int measurement_lend(struct measurement *measurement, const char *commit,
             return err_set(err, ERR_INPUT, "%s: %.480s", benches[i].config.name,
                            measurement->samples.configs[i].failure);
     HOLD_AUTO hold = {measurement, .lock = -1};
-    if (hold_device(measurement, request.gpu, &hold, err) != 0)
+    if (hold_device(measurement, request.gpu, &measurement->samples.environment, &hold, err) !=
+        0)
         return -1;
     return lab->use(lab->context, &request, err);
 }
