@@ -15,6 +15,7 @@
 enum {
     MODEL_NAME_BYTES = 64, /* of a config or device slug, NUL included */
     MODEL_SHA_BYTES = 41,
+    MODEL_WHO_BYTES = 128,   /* who accepted a loss */
     MODEL_CODE_BYTES = 80,   /* "sha256:" and 64 hex digits */
     MODEL_TEXT_BYTES = 512,  /* of a reason */
     MODEL_CONFIGS_MAX = 256, /* in one file, whatever the limits say */
@@ -223,7 +224,7 @@ struct baseline_config {
     struct environment environment;
     char recorded[32];          /* UTC, "2026-11-21T01:10:20Z" */
     char why[MODEL_NAME_BYTES]; /* "new", "improved", "accepted" */
-    char who[128];              /* who accepted a loss, or "" */
+    char who[MODEL_WHO_BYTES];  /* who accepted a loss, or "" */
     bool retired;               /* set by the pipeline, not in the file: main's
                                      ci/ratchet.conf lists it no more */
 };

@@ -64,7 +64,7 @@ MUST_CHECK int pipeline_look(struct measurement *measurement, bool *settled, str
 struct promotion_accept {
     char configs[MODEL_CONFIGS_MAX][MODEL_NAME_BYTES];
     size_t count;
-    char who[64];
+    char who[MODEL_WHO_BYTES];
 };
 MUST_CHECK int pipeline_promote(struct pipeline *pipeline,
                                 const struct promotion_accept *accept, unsigned *wait_s,
