@@ -11,18 +11,6 @@
 
 enum { KILLS_BORNE = 2 }; /* of a config, in one measurement */
 
-void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
-{
-    char line[MODEL_TEXT_BYTES + MODEL_NAME_BYTES];
-    if (request->progress == NULL)
-        return;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    request->progress(request->context, replicate, line);
-}
-
 void bench_fail(struct config_samples *config, enum fault fault, enum clause clause,
                 const char *format, ...)
 {

@@ -5,7 +5,7 @@
 #include "measure/process.h"
 
 #include "base/file.h"
-#include "measure/device/device.h"
+#include "measure/bench_request.h"
 #include "measure/draw.h"
 #include "measure/replicate.h"
 #include "measure/session.h"
@@ -172,7 +172,7 @@ static bool is_in_use(const struct stage *stage)
 {
     enum { TRIES = 20, TRY_MS = 50 };
     const struct bench_request *request = stage->request;
-    char text[MODEL_TEXT_BYTES], line[MODEL_TEXT_BYTES + 16];
+    char text[MODEL_TEXT_BYTES];
     if (stage->kind->is_in_use == NULL ||
         !stage->kind->is_in_use(request->gpu, text, sizeof text))
         return false;
@@ -182,9 +182,7 @@ static bool is_in_use(const struct stage *stage)
         if (!stage->kind->is_in_use(request->gpu, text, sizeof text))
             return false;
     }
-    snprintf(line, sizeof line, "shared: %s", text);
-    if (request->progress != NULL)
-        request->progress(request->context, false, line);
+    bench_say(request, false, "shared: %s", text);
     return true;
 }
 
@@ -195,10 +193,7 @@ int process_run(const struct bench_request *request, const struct machine *machi
     struct process process = {.configs = configs, .count = count};
     process.stage = (struct stage){
         .request = request,
-        .use = {.machine = machine,
-                .gpu = request->gpu,
-                .threads = machine_threads(machine, request->threads),
-                .warm_inputs = request->warm_inputs},
+        .use = bench_use(request, machine),
         .slots = &process.slots,
         .experiment = experiment,
     };
