@@ -89,7 +89,8 @@ struct replicate {
     struct series arms[ARM_COUNT]; /* count 0 where the arm was not there */
     unsigned marks;                /* enum mark, ored */
     unsigned provoked[ARM_COUNT];  /* those seen while this arm was at work; 0: not known.
-                                    * Reported, and no verdict rests on it */
+                                    * Where marks leave too few, it says whose fault that
+                                    * is (judge/measured.c) */
 };
 
 /* Whose fault an unmeasured config is. */
@@ -369,7 +370,7 @@ struct config_verdict {
     size_t attempts;
     unsigned marks;  /* union of the marks seen */
     unsigned looks;  /* how many looks the decision interval is corrected for */
-    bool wants_more; /* unclear, and more replicates could settle it */
+    bool wants_more; /* more replicates could settle it, or make it enough */
 };
 
 /* Is `a` of more concern than `b`? The worse verdict is; among equals the larger loss, the
