@@ -52,7 +52,7 @@
     X(job_attempts, "job-attempts", 3, LIMIT_COUNT,                                           \
       "starts of one job before it is given up")                                              \
     X(client_ms, "client-timeout-ms", 10000, LIMIT_MS,                                        \
-      "milliseconds until a client asks, or reads")                                           \
+      "milliseconds; an idle client is disconnected after this")                              \
     X(clients, "clients", 64, LIMIT_COUNT, "connections to the daemon")                       \
     X(message_bytes, "message-bytes", 256ull << 10, LIMIT_BYTES,                              \
       "bytes of one message on the socket")                                                   \

@@ -127,14 +127,15 @@ enum clause {
     CLAUSE_WRONG_RESULT,
     CLAUSE_CRASHED,
     CLAUSE_TIMED_OUT,
-    CLAUSE_IMPLAUSIBLE, /* a time that cannot be */
-    CLAUSE_GARBLED,     /* something spoke in the harness's place */
+    CLAUSE_IMPLAUSIBLE, /* faster than the device can be, or more time than passed */
+    CLAUSE_GARBLED,     /* the answer did not follow the protocol; a library may have
+ written it */
     CLAUSE_DISTURBS,    /* another arm fails beside head, and not alone */
     CLAUSE_EVERY_ARM,   /* all arms fail alike */
     CLAUSE_HOST_FAILED,
     /* it did not come to measuring */
-    CLAUSE_CONFLICT,   /* head and base do not merge */
-    CLAUSE_NOT_PINNED, /* closed, moved, from a fork, or not to be had */
+    CLAUSE_CONFLICT, /* head and base do not merge */
+    CLAUSE_NOT_PINNED, /* the pull request is closed or from a fork, or a commit cannot be fetched */
     CLAUSE_BAD_CONFIG, /* ci/ratchet.conf cannot be used */
     CLAUSE_BAD_RECIPE, /* … only the merge's [build] */
     CLAUSE_BAD_BASELINE,
@@ -266,8 +267,8 @@ struct calibration {
       "a change counts beyond it, either way")                                        \
     X(double, confidence, "confidence", 0.95, 0.8, 0.999,                             \
       "of the interval that has to lie beyond the threshold, or within")              \
-    X(unsigned, resamples, "resamples", 10000, 1000, 1000000, "of the bootstrap")     \
-    X(unsigned long long, seed, "seed", 42, 0, INT64_MAX, "of the bootstrap")         \
+    X(unsigned, resamples, "resamples", 10000, 1000, 1000000, "bootstrap resamples")  \
+    X(unsigned long long, seed, "seed", 42, 0, INT64_MAX, "seed of the bootstrap")    \
     X(double, own_floor, "own-floor", 0.005, 0, 0.5,                                  \
       "slower than base by more than this adds to what main lost; at most threshold") \
     X(double, control_floor, "control-floor", 0.005, 0.0005, 0.5,                     \

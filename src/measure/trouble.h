@@ -15,15 +15,15 @@ enum trouble_kind {
     TROUBLE_CRASH,
     TROUBLE_KILLED, /* by the host, or by a library that makes it look so: bench_fault.c */
     TROUBLE_HANG,
-    TROUBLE_GARBLED,     /* something spoke in the harness's place */
-    TROUBLE_IMPLAUSIBLE, /* a time that cannot be */
+    TROUBLE_GARBLED, /* the answer did not follow the protocol; a library may have written it */
+    TROUBLE_IMPLAUSIBLE, /* faster than the device can be, or more time than passed */
     TROUBLE_HOST,        /* no memory, or ended while no arm was at work */
     TROUBLE_OURS         /* a defect of ours */
 };
 
 struct trouble {
     enum trouble_kind kind;
-    bool whole; /* of the library, whatever the config */
+    bool whole; /* applies to every config that uses this library */
     char text[MODEL_TEXT_BYTES];
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way of a job from its repository's name to a comment, in order. The only place that knows all
- * rooms: what one room made is handed to the next here, in the structures of model.h.
+/* The steps of a job, in order. The only place that knows all folders: what one made is handed to
+ * the next here, in the structures of model.h.
  *
  *     pin       which commits, asked of GitHub and of git; fetches everything  (network, token)
  *     check     config → baseline → touched? → build → bench → judge
