@@ -183,12 +183,12 @@ static int open_submodule(struct checkout_submodules *submodules,
 }
 
 /* The failure of a commit that could not be fetched before, or NULL. */
-static struct checkout_gone *find_gone(struct checkout_submodules *submodules,
-                                       const char *commit)
+static struct checkout_unfetched *find_unfetched(struct checkout_submodules *submodules,
+                                                 const char *commit)
 {
-    for (size_t i = 0; i < submodules->gone_count; i++)
-        if (strcmp(submodules->gone[i].commit, commit) == 0)
-            return &submodules->gone[i];
+    for (size_t i = 0; i < submodules->unfetched_count; i++)
+        if (strcmp(submodules->unfetched[i].commit, commit) == 0)
+            return &submodules->unfetched[i];
     return NULL;
 }
 
@@ -197,16 +197,17 @@ static struct checkout_gone *find_gone(struct checkout_submodules *submodules,
 static void remember(struct checkout_submodules *submodules, const char *commit,
                      struct err *why)
 {
-    const struct checkout_gone *before = find_gone(submodules, commit);
+    const struct checkout_unfetched *before = find_unfetched(submodules, commit);
     if (before != NULL) {
         *why = before->why;
         return;
     }
-    if (submodules->offline || submodules->gone_count == CHECKOUT_SUBMODULES_MAX)
+    if (!submodules->may_fetch || submodules->unfetched_count == CHECKOUT_SUBMODULES_MAX)
         return;
-    struct checkout_gone *gone = &submodules->gone[submodules->gone_count++];
-    snprintf(gone->commit, sizeof gone->commit, "%s", commit);
-    gone->why = *why;
+    struct checkout_unfetched *unfetched =
+        &submodules->unfetched[submodules->unfetched_count++];
+    snprintf(unfetched->commit, sizeof unfetched->commit, "%s", commit);
+    unfetched->why = *why;
 }
 
 /* Nobody but the host's owner chose the address, and it gets no token of ours. */
@@ -226,7 +227,7 @@ static int need_submodule(struct checkout_submodules *submodules, const struct p
             "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
             "it (`submodule = %s https://…` in [repository])",
             pinned->path, pinned->path);
-    bool ask = !submodules->offline && find_gone(submodules, pinned->commit) == NULL;
+    bool ask = submodules->may_fetch && find_unfetched(submodules, pinned->commit) == NULL;
     struct git_remote_spec remote = {.url = ask ? address->url : NULL,
                                      .timeout_ms = (unsigned)limits->fetch_ms,
                                      .max_bytes = limits->fetch_bytes};

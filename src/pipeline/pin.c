@@ -173,13 +173,13 @@ int pipeline_pin(struct pipeline *pipeline, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
     struct err ignored; /* whoever measures reads them again, and says what is wrong */
-    measurement->submodules.offline = false;
     if (pin(pipeline, err) != 0)
         return -1;
+    measurement->submodules.may_fetch = true;
     if (rules_read(measurement, measurement->job.base, &ignored) == 0) {
         need_anchors(pipeline);
         need_all_submodules(measurement);
     }
-    measurement->submodules.offline = true;
+    measurement->submodules.may_fetch = false;
     return 0;
 }
