@@ -122,9 +122,9 @@ void measurement_unmeasured(struct measurement *measurement, enum fault input,
                             enum clause clause, const struct err *problem);
 
 /* A line of progress, of a kind, or one that is nothing more. */
-void measurement_tell(struct measurement *measurement, enum progress_kind kind,
+void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...) __attribute__((format(printf, 3, 4)));
-void measurement_say(struct measurement *measurement, const char *format, ...)
+void measurement_say(const struct measurement *measurement, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A sentence for the report; one that is there already is not told again. */
 void measurement_note(struct measurement *measurement, const char *format, ...)

@@ -4,10 +4,11 @@
  *
  *     pin       which commits, asked of GitHub and of git; fetches everything  (network, token)
  *     check     config → baseline → touched? → build → bench → judge
- *     promote   the same on main's tip, twice; then what moves                 (the push: both)
+ *     promote   measure: the same on main's tip, twice
+ *               settle: who accepted a loss, what moves, the push              (network, token)
  *     publish   owe: comment and status into the outbox, then send             (network, token)
  *
- * Measuring is given a struct measurement, which has neither. `ratchet check` goes this way in one
+ * What measures is given a struct measurement, which has neither. `ratchet check` goes this way in one
  * process; ratchetd in a child for each step of a job. */
 #ifndef RATCHET_PIPELINE_H
 #define RATCHET_PIPELINE_H
@@ -27,7 +28,7 @@ struct pipeline_request {
     void *context;
 };
 
-/* Where the repository is, and what opens it. For pin, the push of a promotion, and publish. */
+/* Where the repository is, and what opens it. For pin, what settles a promotion, and publish. */
 struct origin {
     char token[256];
     struct git_remote_spec remote;
