@@ -161,7 +161,7 @@ static int conclude(struct measurement *measurement, int result, const struct er
     if (result < 0 && problem->class == ERR_NONE)
         return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
     if (result < 0)
-        measurement_unmeasured(measurement, FAULT_BASE, measurement->stage, problem);
+        measurement_unmeasured(measurement, FAULT_BASE, measurement->clause_if_input, problem);
     main_verdict_quote(measurement);
     measurement_tell(measurement, PROGRESS_VERDICT, "%s: %s",
                      verdict_name(measurement->comparison.verdict),

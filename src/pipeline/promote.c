@@ -332,7 +332,8 @@ int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *a
     if (promote(pipeline, accept, wait_s, &problem) != 0) {
         if (problem.class == ERR_NONE)
             return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
-        measurement_unmeasured(measurement, FAULT_BASE, measurement->stage, &problem);
+        measurement_unmeasured(measurement, FAULT_BASE, measurement->clause_if_input,
+                               &problem);
     }
     if (*wait_s > 0)
         measurement_say(measurement, "second run in %u s", *wait_s);
