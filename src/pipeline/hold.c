@@ -52,7 +52,7 @@ static int lock_device(struct measurement *measurement, const struct gpu *gpu, i
 /* A lock that the host wants and does not get is a fact of the environment, no failure: what
  * is measured with free clocks is sound all the same. */
 static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
-                         struct hold *hold, struct err *err)
+                         struct environment *environment, struct hold *hold, struct err *err)
 {
     const char *device = measurement->device->slug, *folder = measurement->host->lock_dir;
     unsigned mhz = measurement->device->clock_lock_mhz;
@@ -69,17 +69,17 @@ static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
                  why.text);
     if (undone)
         measurement_say(measurement, "unlocked the clocks that a killed run had left locked");
-    if (environment_set(&measurement->samples.environment, "clock_policy", policy) != 0)
+    if (environment_set(environment, "clock_policy", policy) != 0)
         return err_set(err, ERR_HOST, "out of memory for the environment");
     return 0;
 }
 
-int hold_device(struct measurement *measurement, const struct gpu *gpu, struct hold *hold,
-                struct err *err)
+int hold_device(struct measurement *measurement, const struct gpu *gpu,
+                struct environment *environment, struct hold *hold, struct err *err)
 {
     if (lock_device(measurement, gpu, &hold->lock, err) != 0)
         return -1;
-    return gpu == NULL ? 0 : settle_clocks(measurement, gpu, hold, err);
+    return gpu == NULL ? 0 : settle_clocks(measurement, gpu, environment, hold, err);
 }
 
 /* The lock is tried, not waited for: whoever has it undoes it. */

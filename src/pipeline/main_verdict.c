@@ -154,7 +154,7 @@ int main_verdict_find(const struct host *host, const char *repository, const cha
     return 0;
 }
 
-static bool load(struct measurement *measurement, const char *repository,
+static bool load(const struct measurement *measurement, const char *repository,
                  struct main_verdict *out)
 {
     struct err problem = {0};
@@ -166,7 +166,7 @@ static bool load(struct measurement *measurement, const char *repository,
     return false;
 }
 
-bool main_verdict_load(struct measurement *measurement, struct main_verdict *out)
+bool main_verdict_load(const struct measurement *measurement, struct main_verdict *out)
 {
     return load(measurement, measurement->repository->name, out);
 }

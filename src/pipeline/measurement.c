@@ -68,14 +68,15 @@ void measurement_free(struct measurement *measurement)
     buf_free(&measurement->build_log);
 }
 
-static void tell(struct measurement *measurement, enum progress_kind kind, const char *text)
+static void tell(const struct measurement *measurement, enum progress_kind kind,
+                 const char *text)
 {
     const struct progress_event event = {kind, text};
     if (measurement->progress != NULL)
         measurement->progress(measurement->context, &event);
 }
 
-void measurement_say(struct measurement *measurement, const char *format, ...)
+void measurement_say(const struct measurement *measurement, const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES];
     va_list args;
@@ -85,7 +86,7 @@ void measurement_say(struct measurement *measurement, const char *format, ...)
     tell(measurement, PROGRESS_LINE, line);
 }
 
-void measurement_tell(struct measurement *measurement, enum progress_kind kind,
+void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES];

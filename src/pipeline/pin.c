@@ -261,7 +261,7 @@ static int fetch_afresh(struct pipeline *pipeline, struct err *err)
     for (size_t i = 0; i < submodules->count; i++)
         if (git_cache_renew(submodules->list[i].repo, err) != 0)
             return -1;
-    submodules->gone_count = 0;
+    submodules->unfetched_count = 0;
     return fetch_all(pipeline, err);
 }
 
@@ -269,7 +269,7 @@ int pipeline_pin(struct pipeline *pipeline, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
     struct err problem = {0};
-    measurement->submodules.offline = false;
+    measurement->submodules.may_fetch = true;
     if (git_cache_tidy(measurement->repo, &problem) != 0)
         measurement_say(measurement, "%s", problem.text);
     int fetched = fetch_all(pipeline, &problem);
@@ -282,6 +282,6 @@ int pipeline_pin(struct pipeline *pipeline, struct err *err)
         *err = problem;
         return -1;
     }
-    measurement->submodules.offline = true;
+    measurement->submodules.may_fetch = false;
     return 0;
 }

@@ -232,10 +232,11 @@ static int status(struct err *err)
 
 static int comment(struct err *err)
 {
-    char url[JOB_URL_BYTES] = "";
-    if (github_upsert_comment(&github, 12, "<!-- ratchet cpu -->", "held", 4, url, err) != 0)
+    struct github_comment one = {
+        .pr = 12, .marker = "<!-- ratchet cpu -->", .body = "held", .len = 4};
+    if (github_upsert_comment(&github, &one, err) != 0)
         return -1;
-    HOLDS(fuzz_is_plain(url) && (url[0] == '\0' || strncmp(url, "http", 4) == 0));
+    HOLDS(fuzz_is_plain(one.url) && (one.url[0] == '\0' || strncmp(one.url, "http", 4) == 0));
     return 0;
 }
 
