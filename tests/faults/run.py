@@ -139,7 +139,6 @@ class Run:
         except RuntimeError:
             pass  # nobody asked
         do(act)
-        self.github.release(fault)
         self.github.control("DELETE", "faults/%d" % fault)
 
     def do_fault(self, act):
