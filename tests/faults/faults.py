@@ -15,6 +15,7 @@ Verdicts are not looked at but for being the same everywhere, so runs may go on 
 import argparse
 import concurrent.futures
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def one(seed, template):
         scenery.make_template(template)
     what = plan.draw(seed)
     print("\n".join(plan.tell(what)), flush=True)
-    run = None
+    run, begin = None, time.monotonic()
     try:
         run = runs.Run(what, template)
         run.carry_out()
@@ -53,6 +54,7 @@ def one(seed, template):
         problems = run.problems
     except Exception:
         problems = [traceback.format_exc()]
+    print("%.1f s" % (time.monotonic() - begin))
     for problem in problems:
         print("VIOLATION: " + problem)
     if problems and run is not None:
@@ -78,7 +80,7 @@ def apart(seed, template):
         said, _ = process.communicate(timeout=RUN_S)
     except subprocess.TimeoutExpired:
         lib.kill(process, signal.SIGTERM)
-        said = b"no end after %d s\n" % RUN_S + process.communicate()[0]
+        said = b"no end after %d s\n%d.0 s\n" % (RUN_S, RUN_S) + process.communicate()[0]
     return seed, process.returncode == 0, said.decode(errors="replace")
 
 
@@ -102,13 +104,16 @@ def main():
     template = lib.temp_dir()
     scenery.make_template(template)
     seeds = range(args.first, args.first + args.runs)
-    begin = time.monotonic()
+    begin, seconds = time.monotonic(), []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for seed, good, said in pool.map(lambda seed: apart(seed, template), seeds):
             lib.case("seed %d" % seed)
+            seconds.append((float(re.search(r"^([0-9.]+) s$", said, re.M).group(1)), seed))
             lib.ok(good, "what was accepted has come to its end",
                    "again: faults.py --seed %d" % seed, said[-20000:])
-    lib.note("%d runs in %d s" % (len(seeds), time.monotonic() - begin))
+    lib.note("%d runs in %d s, the longest: %s" % (
+        len(seeds), time.monotonic() - begin, ", ".join("seed %d, %.0f s" % (seed, one)
+                                                        for one, seed in sorted(seconds)[:-6:-1])))
     lib.done()
 
 

@@ -58,10 +58,12 @@ class Run:
     # ---- jobs ----
 
     def event_of(self, pr):
-        view = self.github.api("GET", self.github.control_url + "/repos/%s/pulls/%d" % (
-            scene.REPOSITORY, pr)).json
-        return {"action": "synchronize", "number": pr, "pull_request": view,
-                "repository": view["base"]["repo"], "sender": view["user"]}
+        """As Actions tells it, as far as it is read."""
+        pull = next(p for p in self.github.state()["pulls"] if p["number"] == pr)
+        repository = {"full_name": scene.REPOSITORY, "id": self.github.made["id"]}
+        return {"action": "synchronize", "number": pr, "repository": repository, "pull_request": {
+            "number": pr, "state": "open", "head": {"sha": pull["head_sha"], "repo": repository},
+            "base": {"ref": pull["base_ref"], "repo": repository}}}
 
     def open_pull(self, kind):
         copy = self.used.get(kind, 0)
