@@ -345,7 +345,11 @@ class Run:
             time.sleep(0.05)
 
     def close(self):
-        """The daemon is stopped, and must be alone in that."""
+        """The daemon is asked for its jobs and stopped, and must be alone in that."""
+        told = self.host.ratchet("status", "--socket", self.host.socket)
+        undone = [l for l in told.out.splitlines() if l.split()[3] != "done"]
+        if told.code != 0 or undone or len(told.out.splitlines()) < len(self.wanted):
+            self.problems.append("status says: " + told.text)
         left = os.listdir(os.path.join(self.host.state, "work"))
         if left:
             self.problems.append("left in work/: %s" % left)
