@@ -10,7 +10,8 @@ import time
 import lib
 import scene
 
-LIMITS = {"http-timeout-ms": 400, "github-timeout-ms": 900, "fetch-timeout-ms": 1500}
+# A busy machine marks replicates, and what is marked is measured again: not here.
+LIMITS = {"http-timeout-ms": 400, "github-timeout-ms": 900, "fetch-timeout-ms": 1500, "replicates": 8}
 COPIES = 6  # branches of each kind
 PR_SET_CHILD_SUBREAPER = 36
 
