@@ -4,6 +4,7 @@ here. An act is a dictionary: `do`, what it needs, and `when` it is done:
 
     {"ms": 200}                                  after that long
     {"line": "build head"}                       when the daemon's log has it
+    {"verdicts": 2, "ms": 3}                     that long after so many jobs have a verdict.json
     {"path": …, "method"?, "skip", "after"}      when GitHub is asked that: the request gets no answer
                                                  before the act; `after`: it was carried out
 Whatever it waits for, an act is done after a second."""
@@ -81,6 +82,13 @@ def draw_when(rng):
     return {"ms": rng.choice((0, 20, 50, 100, 200, 400))}
 
 
+def draw_ending(rng):
+    """Between a verdict and what is owed for it, there are milliseconds."""
+    do = rng.choice(("kill", "kill-step", "kill-step"))
+    return {"do": do, "which": rng.randrange(4), "at_once": rng.random() < 0.5,
+            "when": {"verdicts": rng.choice((1, 1, 2, 3)), "ms": rng.choice((0, 0, 1, 2, 4, 8))}}
+
+
 def draw_act(rng, host_token):
     do = pick(rng, (("fault", 10), ("kill", 6), ("terminate", 1), ("lose", 1), ("damage", 1),
                     ("kill-step", 4), ("stop-step", 2), ("kill-submit", 3), ("cancel", 3),
@@ -128,7 +136,8 @@ def draw(seed):
         plan["acts"].append(dict(draw_fault(rng, host_token), when={}))
     plan["early"] = len(plan["acts"])
     for _ in range(rng.choice((2, 3, 3, 4, 5))):
-        plan["acts"].append(dict(draw_act(rng, host_token), when=draw_when(rng)))
+        plan["acts"].append(draw_ending(rng) if rng.random() < 0.2 else
+                            dict(draw_act(rng, host_token), when=draw_when(rng)))
     return plan
 
 

@@ -128,9 +128,11 @@ class Run:
         when = act["when"]
         do = getattr(self, "do_" + act["do"].replace("-", "_"))
         if "path" not in when:
+            if "verdicts" in when:
+                scenery.wait_until(lambda: self.verdicts() >= when["verdicts"], ACT_S, 0.0005)
             if "ms" in when:
                 time.sleep(when["ms"] / 1000)
-            else:
+            elif "line" in when:
                 scenery.wait_until(lambda: when["line"] in lib.read(self.daemon.log), ACT_S)
             return do(act)
         more = {"method": when["method"]} if "method" in when else {}
@@ -142,6 +144,11 @@ class Run:
             pass  # nobody asked
         do(act)
         self.github.control("DELETE", "faults/%d" % fault)
+
+    def verdicts(self):
+        jobs = os.path.join(self.host.state, "jobs")
+        return sum(os.path.exists(os.path.join(jobs, name, "verdict.json"))
+                   for name in (os.listdir(jobs) if os.path.isdir(jobs) else []))
 
     def do_fault(self, act):
         spec = dict(act["fault"])

@@ -108,11 +108,11 @@ def stop_all(pids, sig=signal.SIGCONT):
             pass
 
 
-def wait_until(condition, seconds):
+def wait_until(condition, seconds, pause=0.02):
     """True where it came to be so in time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.02)
+        time.sleep(pause)
     return True
