@@ -59,15 +59,25 @@ static enum work_end later(const struct step *step, long long seconds)
     return WORK_LATER;
 }
 
-/* The scratch folder is for strangers' code: the sandbox's user passes through, no more. */
+/* Empty, or none for a job that is only to be told of. It is for strangers' code: the sandbox's user
+ * passes through, no more. */
+static int open_scratch(const struct step *step, char scratch[FILE_PATH_BYTES],
+                        struct err *err)
+{
+    enum job_state state = step->entry.state;
+    if (state_job_scratch(step->host, step->entry.job.id, scratch, err) != 0 ||
+        file_remove_tree(scratch, err) != 0)
+        return -1;
+    return state == JOB_ACCEPTED || state == JOB_PINNED ? file_mkdirs(scratch, 0711, err) : 0;
+}
+
 static int open_pipeline(struct step *step, const char *token, struct err *err)
 {
     const struct host *host = step->host;
     long long id = step->entry.job.id;
     char folder[FILE_PATH_BYTES], scratch[FILE_PATH_BYTES];
     if (state_job(host, id, folder, err) != 0 || file_mkdirs(folder, 0700, err) != 0 ||
-        state_job_scratch(host, id, scratch, err) != 0 ||
-        file_remove_tree(scratch, err) != 0 || file_mkdirs(scratch, 0711, err) != 0)
+        open_scratch(step, scratch, err) != 0)
         return -1;
     struct pipeline_request request = {.host = host,
                                        .job = &step->entry.job,

@@ -118,6 +118,8 @@ static bool superseded(struct pipeline *pipeline)
     const struct job *job = &measurement->job;
     char ref[64], tip[GIT_SHA_BYTES];
     struct err ignored;
+    if (job->head[0] == '\0')
+        return false; /* nothing was measured, on no commit */
     snprintf(ref, sizeof ref, "refs/pull/%d/head", job->pr);
     return measurement->repo != NULL &&
            git_fetch(measurement->repo, &pipeline->origin.remote, ref, tip, &ignored) == 0 &&

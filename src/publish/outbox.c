@@ -275,14 +275,21 @@ static int check_repository(const struct message *message, const struct github *
                    message->repository, github->repository);
 }
 
-/* Unreachable, limited, too slow, overtaken: later it may go through. So may what a token was not
- * allowed that is not ours: it dies with its job, and what it may is the workflow's word. A token
- * that is not known (401) may be a new one tomorrow. */
+static bool was_sent_on(const struct github_trouble *trouble, enum err_class class)
+{
+    return (trouble->status == 0 && class == ERR_AUTH) ||
+           (trouble->status >= 300 && trouble->status < 400);
+}
+
+/* Unreachable, limited, too slow, overtaken: later it may go through. So may what was sent on to
+ * another server (a network's gate, or a name that is to be mended here), which was not followed, and
+ * what a token was not allowed that is not ours: it dies with its job, and what it may is the
+ * workflow's word. A token that is not known (401) may be a new one tomorrow. */
 static bool may_pass(const struct github *github, const struct github_trouble *trouble,
                      enum err_class class)
 {
     if (class == ERR_HOST || class == ERR_TIMEOUT || class == ERR_CONFLICT ||
-        trouble->status == 401)
+        trouble->status == 401 || was_sent_on(trouble, class))
         return true;
     return github->borrowed && (trouble->status == 403 || trouble->status == 404);
 }

@@ -215,7 +215,7 @@ def token_dies():
         held = s.fault("/comments", "hold")
         step.start()
         s.await_fault(held)
-        s.control("DELETE", "tokens", {"token": "dies-%d" % run})
+        s.control("DELETE", "tokens/dies-%d" % run)
         s.release(held)
         eq(step.finish().brief(), (0, "held"), "the step has its verdict")
         s.calm()

@@ -86,9 +86,8 @@ def add_token(world, body):
     return {}
 
 
-def drop_token(world, body):
-    """It dies, as a job's does with its job: 401 from now on."""
-    del world.tokens[body["token"]]
+def drop_token(world, body, token):
+    world.tokens.pop(token, None)
     return {}
 
 
@@ -264,6 +263,22 @@ def fault_forget(server, body, query, number=None):
     return {}
 
 
+# ---- doors ----
+
+def door_add(server, body, query):
+    door = server.another_door()
+    return {"url": door.url}
+
+
+def door_change(server, body, query, port):
+    door = server.doors[int(port)]
+    if body["open"]:
+        door.open()
+    else:
+        door.close()
+    return {}
+
+
 def ping(server, body, query):
     return {"url": server.url}
 
@@ -274,7 +289,7 @@ ROUTES = [
     ("GET", r"state", locked(show_all)),
     ("POST", r"settings", locked(settings)),
     ("POST", r"tokens", locked(add_token)),
-    ("DELETE", r"tokens", locked(drop_token)),
+    ("DELETE", r"tokens/([^/]+)", locked(drop_token)),
     ("POST", r"users", locked(add_user)),
     ("POST", r"repos", locked(create_repo)),
     ("GET", R, locked(show_repo)),
@@ -295,5 +310,7 @@ ROUTES = [
     ("POST", r"faults/(\d+)/wait", fault_wait),
     ("POST", r"faults/(\d+)/release", fault_release),
     ("DELETE", r"faults", fault_forget),
+    ("POST", r"doors", door_add),
+    ("POST", r"doors/(\d+)", door_change),
     ("DELETE", r"faults/(\d+)", fault_forget),
 ]

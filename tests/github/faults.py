@@ -6,9 +6,12 @@ import re
 import threading
 
 
+ACTIONS = ("answer", "drop", "reset", "hold", "silence", "truncate", "drip", "raw")
+
+
 class Fault:
     def __init__(self, number, spec):
-        if spec.get("action") not in ("answer", "drop", "hold", "truncate", "raw"):
+        if spec.get("action") not in ACTIONS:
             raise ValueError("no such action: %r" % spec.get("action"))
         self.id, self.spec = number, spec
         self.path = re.compile(spec["path"])

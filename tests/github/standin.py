@@ -23,7 +23,7 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
     POST   tokens          {token, login, permissions?, kind?, repositories?}
                             permissions: {"contents": "write", "pull_requests": "read"…};
                             left out: all. Names: contents pull_requests issues statuses metadata
-    DELETE tokens          {token}                  it dies: 401 from now on
+    DELETE tokens/TOKEN                             it is worth nothing any more
     POST   users           {login, kind?}
     POST   repos           {full_name, default_branch?, private?, source?}   source: local repo
     GET    repos/O/R       {id, path, refs, comments, statuses, pulls}
@@ -48,13 +48,18 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
     POST   faults/ID/wait  {hits, seconds}          answers once it was hit that often
     POST   faults/ID/release                        lets held requests go on, now and later
     DELETE faults  (or faults/ID)                   forget; what is held is released
+    POST   doors           {} -> {url}              another port that leads here
+    POST   doors/PORT      {open}                   closed: connections to it are refused
 
 A fault {path: REGEX, method?, times? (1; 0: for ever), skip? (0), action, after? (false), …}
 meets the requests whose method and path-with-query match. `after`: the work is done first.
     answer    {status, headers?, body? (object or text), body_bytes? (that much filler)}
     drop      the connection is closed without an answer
+    reset     the same, with a TCP reset
     hold      waits until released, then goes on as if nothing had been
+    silence   no answer until released, then closed without one
     truncate  {bytes}: the true length is announced, that many bytes of the body are sent
+    drip      {ms}: the answer comes byte by byte, that far apart, until released
     raw       {text}: these bytes instead of HTTP
 The first fault that matches and has times left is taken.
 
@@ -70,6 +75,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import threading
@@ -102,10 +108,16 @@ class Server(http.server.ThreadingHTTPServer):
         self.faults = []
         self.changed = threading.Condition()  # of faults and requests
         self.next_request = self.next_fault = 0
+        self.doors = {}
 
     @property
     def url(self):
         return "http://127.0.0.1:%d" % self.server_address[1]
+
+    def another_door(self):
+        door = Door(self)
+        self.doors[door.keeper.getsockname()[1]] = door
+        return door
 
     def fault_for(self, method, target):
         with self.changed:
@@ -131,6 +143,41 @@ class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], (ConnectionError, Hangup, TimeoutError)):
             super().handle_error(request, client_address)
+
+
+class Door:
+    """Another port of a server, which can be closed. A socket that never listens keeps the port
+    from everybody else meanwhile."""
+
+    def __init__(self, server):
+        self.server = server
+        self.keeper = self.bind((server.server_address[0], 0))
+        self.url = "http://127.0.0.1:%d" % self.keeper.getsockname()[1]
+        self.open()
+
+    @staticmethod
+    def bind(address):
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind(address)
+        return one
+
+    def open(self):
+        self.listener = self.bind(self.keeper.getsockname())
+        self.listener.listen(128)
+        threading.Thread(target=self.serve, args=(self.listener,), daemon=True).start()
+
+    def serve(self, listener):
+        while True:
+            try:
+                connection, address = listener.accept()
+            except OSError:
+                return listener.close()
+            self.server.process_request(connection, address)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -225,7 +272,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault is not None and late and self.disturb(fault, entry):
             return
         if reply is not None:
-            self.reply(reply, entry, spec if spec.get("action") == "truncate" else None)
+            self.reply(reply, entry, fault)
 
     def disturb(self, fault, entry):
         """Do what a fault asks for; True when that was the answer."""
@@ -240,12 +287,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 fault.waiting -= 1
                 self.server.changed.notify_all()
             return False
+        if action == "silence":
+            fault.released.wait()
+            raise Hangup()
         if action == "drop":
+            raise Hangup()
+        if action == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                       struct.pack("ii", 1, 0))
+            os.close(self.connection.detach())
             raise Hangup()
         if action == "raw":
             self.wfile.write(spec["text"].encode("latin-1"))
             raise Hangup()
-        if action == "truncate":
+        if action in ("truncate", "drip"):
             return False
         data = spec.get("body", "")
         headers = {"Content-Type": "text/html; charset=utf-8" if isinstance(data, str)
@@ -303,13 +358,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     # ---- bytes out ----
 
-    def reply(self, reply, entry, truncate):
+    def reply(self, reply, entry, fault):
         status, headers, data = reply
         entry["status"] = status
-        if truncate is None:
-            return self.send(status, headers, data)
-        self.send(status, headers, data, truncate.get("bytes", 0))
-        raise Hangup()
+        spec = fault.spec if fault else {}
+        if spec.get("action") == "truncate":
+            self.send(status, headers, data, spec.get("bytes", 0))
+            raise Hangup()
+        if spec.get("action") == "drip":
+            self.send(status, headers, data, 0)
+            for at in range(len(data)):
+                self.wfile.write(data[at:at + 1])
+                fault.released.wait(spec["ms"] / 1000)
+            return
+        self.send(status, headers, data)
 
     def send(self, status, headers, data, cut=None):
         self.send_response(status)
