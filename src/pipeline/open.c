@@ -40,8 +40,10 @@ static void set_remote(struct origin *origin, const struct limits *limits, const
     };
 }
 
-static int open_github(struct pipeline *pipeline, const char *token, struct err *err)
+static int open_github(struct pipeline *pipeline, const struct pipeline_request *request,
+                       struct err *err)
 {
+    const char *token = request->token;
     struct measurement *measurement = &pipeline->measurement;
     struct origin *origin = &pipeline->origin;
     struct job *job = &measurement->job;
@@ -66,7 +68,8 @@ static int open_github(struct pipeline *pipeline, const char *token, struct err 
                                      .repository = repository->name,
                                      .author = repository->author,
                                      .limits = limits,
-                                     .trouble = &origin->trouble};
+                                     .trouble = &origin->trouble,
+                                     .no_wait = request->no_wait};
     return allow_submodules(measurement, err) == 0
                ? open_cache(measurement, repository->name, err)
                : -1;
@@ -84,7 +87,7 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
         measurement_set_device(measurement, request->job->device, err) != 0)
         return -1;
     if (request->local == NULL)
-        return open_github(pipeline, request->token, err);
+        return open_github(pipeline, request, err);
     set_remote(&pipeline->origin, &request->host->limits, request->local);
     return open_cache(measurement, request->local, err);
 }
