@@ -86,6 +86,18 @@ class Limits:
         return {"limit": limit, "used": used, "remaining": limit - used,
                 "reset": self.reset_named(budget), "resource": "core"}
 
+    def allowed_in(self, budget):
+        """Seconds until a write would be taken."""
+        now = self.clock.now()
+        wait = budget.reset - now if budget.used >= self.limit(budget) else 0
+        for most, window in self.windows():
+            if len(budget.writes) >= most:
+                wait = max(wait, budget.writes[-most] + window - now)
+        return max(0, math.ceil(wait))
+
+    def windows(self):
+        return (self.settings["writes_hour"], HOUR), (self.settings["writes_minute"], MINUTE)
+
     def charge(self, budget, write):
         """None: go on. Else which limit refuses, and the seconds to wait where they are told."""
         budget.asked += 1
@@ -98,11 +110,11 @@ class Limits:
         if not write:
             return None
         now = self.clock.now()
-        for most, window in ((self.settings["writes_hour"], HOUR),
-                             (self.settings["writes_minute"], MINUTE)):
-            lately = [when for when in budget.writes if when > now - window]
-            if len(lately) >= most and self.settings["on"]:
-                wait = self.named(lately[len(lately) - most] + window - now)
+        for most, window in self.windows():
+            if len(budget.writes) < most or budget.writes[-most] <= now - window:
+                continue
+            if self.settings["on"]:
+                wait = self.named(budget.writes[-most] + window - now)
                 return self.refuse(budget, "secondary", wait)
         budget.writes.append(now)
         return None
@@ -126,5 +138,6 @@ class Limits:
         now = self.clock.now()
         return {"now": now, "settings": self.settings, "budgets": [
             {"of": b.name, "limit": self.limit(b), "used": b.used, "reset_in": b.reset - now,
-             "writes": len(b.writes), "asked": b.asked, "refused": b.refused, "polled": b.polled}
+             "writes": len(b.writes), "asked": b.asked, "refused": b.refused, "polled": b.polled,
+             "allowed_in": self.allowed_in(b)}
             for b in self.budgets.values()]}

@@ -22,7 +22,8 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
                             api_url: public address behind a proxy
     POST   clock           {now?, advance?, stopped?} -> {now}   seconds; of Date, of resets
     GET    limits          {now, settings, budgets: [{of, limit, used, reset_in, writes, asked,
-                            refused, polled}]}      polled: asked before it was time again
+                            refused, polled, allowed_in}]}
+                            polled: asked before it was time again
     POST   limits          {on?, primary?, job?, writes_minute?, writes_hour?, status?,
                             announce?}              off at first: only counted; see limits.py
     POST   limits/used     {token, used?, reset_in?, writes?}    as if so much had been asked
