@@ -72,7 +72,8 @@ static int open_github(struct pipeline *pipeline, const struct pipeline_request 
                                      .repository = repository->name,
                                      .author = repository->author,
                                      .limits = limits,
-                                     .trouble = &origin->trouble};
+                                     .trouble = &origin->trouble,
+                                     .no_wait = request->no_wait};
     if (allow_submodules(measurement, err) != 0)
         return -1;
     char name[JOB_REPOSITORY_BYTES];

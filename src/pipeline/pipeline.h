@@ -22,6 +22,7 @@ struct pipeline_request {
     const struct job *job; /* copied */
     const char *local;     /* path of a local repository: no GitHub; else NULL; not copied */
     const char *token;     /* NULL: none */
+    bool no_wait;          /* see struct github */
     const char *folder;    /* existing folder for what stays: samples, verdict, report, log */
     const char *work;      /* existing empty folder for what goes; see sandbox_uid */
     bool only_tell; /* nothing is measured: device and cache are not needed, and not missed */
