@@ -243,7 +243,9 @@ static int start_job(struct clients *clients, struct client *client, struct requ
                     err) != 0 ||
         results_add_log(clients->host, client->job, &client->out, err) != 0)
         return -1;
-    return entry.state == JOB_DONE ? send_result(clients, client, &entry, err) : 0;
+    return entry.state == JOB_DONE || schedule_is_put_off(clients->schedule, &entry)
+               ? send_result(clients, client, &entry, err)
+               : 0;
 }
 
 static int on_submit(struct clients *clients, struct client *client, const json_t *message,

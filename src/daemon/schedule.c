@@ -223,6 +223,15 @@ bool schedule_owes(const struct schedule *schedule, const struct host_repository
 
 /* ---- the choice of the next step ---- */
 
+bool schedule_is_put_off(const struct schedule *schedule, const struct queue_entry *entry)
+{
+    const struct host_repository *repository = host_find_repository(schedule->host,
+                                                                    entry->job.repository);
+    return entry->state == JOB_JUDGED && repository != NULL &&
+           schedule->places[repository - schedule->host->repositories].not_before_ns >
+               proc_now_ns();
+}
+
 /* The token that the next step of a job is given; a promotion pushes, and what other jobs may do is
  * not known. */
 static const struct token *token_for(const struct schedule *schedule,
@@ -450,8 +459,10 @@ static void step_ended(struct schedule *schedule, struct lane *lane)
         note->away = false;
     if (end == WORK_LATER)
         end_refused(schedule, lane, &entry);
-    if (entry.state == JOB_DONE || (entry.state == JOB_JUDGED && end == WORK_LATER))
-        schedule->watch.judged(schedule->watch.context, &entry); /* GitHub may be away */
+    /* A verdict that GitHub cannot be told now keeps no runner waiting. */
+    if (entry.state == JOB_DONE || (entry.state == JOB_JUDGED && end == WORK_LATER) ||
+        schedule_is_put_off(schedule, &entry))
+        schedule->watch.judged(schedule->watch.context, &entry);
     if (entry.state == JOB_DONE)
         forget(schedule, job);
 }

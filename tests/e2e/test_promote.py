@@ -482,17 +482,22 @@ def its_ending_is_owed():
 
 
 def killed_between_the_runs():
-    """Killed between the two runs of a promotion: the second still comes"""
+    """Killed between the two runs of a promotion, and main moves on: the second still comes, of the same
+    commit"""
     s = scene.github("slow", gap="3s")
     host = scene.Host(s)
     daemon = host.daemon()
+    start = tip(s)
     step = host.step("push", push_event(s)).start("--wait", "60")
     lib.wait_for(lambda: "second run in" in step.log(), "the first run")
     daemon.kill()
+    merge(s, "docs", {"README": "more words\n"})
     daemon.start()
     result = step.finish()
     eq(result.code, 0, "the step ends well")
-    eq(list(recorded(s) or {}), ["small"], "and it is recorded")
+    eq(recorded(s), {"small": (start, "new")}, "and it is recorded, for the commit that was measured")
+    eq(step.log().count("second run in"), 1, "a main that moves on does not start it over")
+    eq(verdict_of(s, start), ["success"], "its status is on that commit")
     eq(log(s, count=9).count("Ratchet-Promotion:"), 1, "by one commit")
 
 
