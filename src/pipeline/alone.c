@@ -3,7 +3,7 @@
 #include "pipeline/alone.h"
 
 #include "pipeline/hold.h"
-#include "pipeline/request.h"
+#include "pipeline/bench_setup.h"
 
 #include <stdio.h>
 

@@ -10,7 +10,7 @@
 #include "pipeline/alone.h"
 #include "pipeline/arms.h"
 #include "pipeline/hold.h"
-#include "pipeline/request.h"
+#include "pipeline/bench_setup.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #include "pipeline/paths.h"
 #include "pipeline/promote_runs.h"
 #include "pipeline/rules.h"
-#include "publish/promote.h"
+#include "publish/push_baseline.h"
 
 #include <stdio.h>
 #include <string.h>
