@@ -32,7 +32,7 @@ static void set_arms(const struct measurement *measurement, const struct arms *a
     }
 }
 
-/* What is known before anything runs: identical machine code, and anchors that are gone. */
+/* What is known before anything runs: identical machine code, and anchors that cannot run. */
 static void set_known(struct samples *samples, const struct arms *arms,
                       const struct bench_config *benches)
 {
