@@ -49,7 +49,7 @@ static int print_against(const struct measurement *measurement, const char *name
     if (anchor == NULL)
         return err_set(err, ERR_USAGE, "--against: no config `%.64s` was measured", name);
     for (size_t i = 0; i < samples->count; i++) {
-        struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+        COMPARISON_AUTO comparison = {0};
         struct replicate pairs[64] = {0}; /* as many as --replicates may be; series borrowed */
         struct config_samples pair = samples->configs[i];
         if (&samples->configs[i] == anchor || pair.count != anchor->count || pair.count > 64)
