@@ -204,6 +204,7 @@ struct samples {
     size_t count;
 };
 void samples_free(struct samples *samples);
+#define SAMPLES_AUTO __attribute__((cleanup(samples_free))) struct samples
 void config_samples_free(struct config_samples *config);
 void replicate_free(struct replicate *replicate);
 /* Append a zeroed element and return it; NULL when memory ran out. */
@@ -238,6 +239,7 @@ struct baseline {
     size_t count;
 };
 void baseline_free(struct baseline *baseline);
+#define BASELINE_AUTO __attribute__((cleanup(baseline_free))) struct baseline
 void baseline_config_free(struct baseline_config *config);
 const struct baseline_config *baseline_find(const struct baseline *baseline, const char *name);
 
@@ -389,6 +391,7 @@ struct comparison {
     bool unclear_passes; /* the rule asks for it, and no config forbids it */
 };
 void comparison_free(struct comparison *comparison);
+#define COMPARISON_AUTO __attribute__((cleanup(comparison_free))) struct comparison
 /* The process exit code of a comparison (enum exit_code). */
 int comparison_exit(const struct comparison *comparison);
 

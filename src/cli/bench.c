@@ -45,17 +45,14 @@ static int print_against(const struct measurement *measurement, const char *name
                          struct err *err)
 {
     const struct samples *samples = &measurement->samples;
-    size_t from = 0;
-    while (from < samples->count && strcmp(samples->configs[from].config.name, name) != 0)
-        from++;
-    if (from == samples->count)
+    const struct config_samples *anchor = samples_find(samples, name);
+    if (anchor == NULL)
         return err_set(err, ERR_USAGE, "--against: no config `%.64s` was measured", name);
     for (size_t i = 0; i < samples->count; i++) {
-        struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+        COMPARISON_AUTO comparison = {0};
         struct replicate pairs[64] = {0}; /* as many as --replicates may be; series borrowed */
         struct config_samples pair = samples->configs[i];
-        const struct config_samples *anchor = &samples->configs[from];
-        if (i == from || pair.count != anchor->count || pair.count > 64)
+        if (&samples->configs[i] == anchor || pair.count != anchor->count || pair.count > 64)
             continue;
         for (size_t r = 0; r < pair.count; r++) {
             pairs[r].arms[ARM_HEAD] = pair.replicates[r].arms[ARM_HEAD];

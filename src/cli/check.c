@@ -110,8 +110,8 @@ int cli_check(int argc, char **argv, struct err *err)
         (given.repository == NULL ? local_job(&given, local, &job, err)
                                   : github_job(&given, &job, err)) != 0)
         return -1;
-    if (!model_name_ok(given.device))
-        return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", given.device);
+    if (cli_check_device(given.device, err) != 0)
+        return -1;
     snprintf(job.device, sizeof job.device, "%s", given.device);
     if (cli_folders(&host, given.output, &folders, err) != 0)
         return -1;

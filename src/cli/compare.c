@@ -53,9 +53,9 @@ int cli_compare(int argc, char **argv, struct err *err)
     if (json && explain)
         return err_set(err, ERR_USAGE, "--explain is text for people: not with --json");
     struct limits limits;
-    struct samples samples __attribute__((cleanup(samples_free))) = {0};
-    struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
-    struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+    SAMPLES_AUTO samples = {0};
+    BASELINE_AUTO baseline = {0};
+    COMPARISON_AUTO comparison = {0};
     struct rule rule;
     BUF_AUTO text;
     buf_init(&text, OUTPUT_MAX);
@@ -84,9 +84,9 @@ int cli_report(int argc, char **argv, struct err *err)
     if (count != 1)
         return err_set(err, ERR_USAGE, "expected one verdict.json");
     struct limits limits;
-    struct samples samples __attribute__((cleanup(samples_free))) = {0};
-    struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
-    struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+    SAMPLES_AUTO samples = {0};
+    BASELINE_AUTO baseline = {0};
+    COMPARISON_AUTO comparison = {0};
     if (cli_limits(config, &limits, err) != 0)
         return -1;
     BUF_AUTO text;

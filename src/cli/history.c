@@ -82,8 +82,8 @@ static int show(struct history *history, const struct git_commit_info *commit,
 {
     const char *const paths[] = {history->path};
     bool differs = true;
-    struct baseline old __attribute__((cleanup(baseline_free))) = {0};
-    struct baseline now __attribute__((cleanup(baseline_free))) = {0};
+    BASELINE_AUTO old = {0};
+    BASELINE_AUTO now = {0};
     if (parent != NULL &&
         git_differs(history->repo, parent, commit->sha, paths, 1, &differs, NULL, err) != 0)
         return -1;
@@ -100,7 +100,7 @@ static int show(struct history *history, const struct git_commit_info *commit,
 static int end_shallow(struct history *history, const struct git_commit_info *commit,
                        struct err *err)
 {
-    struct baseline now __attribute__((cleanup(baseline_free))) = {0};
+    BASELINE_AUTO now = {0};
     if (read_at(history, commit->sha, &now, err) != 0)
         return -1;
     print_inherited(history, commit, &now);

@@ -76,10 +76,11 @@ int cli_promote(int argc, char **argv, struct err *err)
     struct cli_folders folders = {0};
     struct job job = {.kind = JOB_PROMOTE};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
-        parse_accept(names, by, &accept, err) != 0 || cli_host(config, &host, err) != 0)
+        parse_accept(names, by, &accept, err) != 0 || cli_check_device(device, err) != 0 ||
+        cli_host(config, &host, err) != 0)
         return -1;
-    if (repository == NULL || !model_name_ok(device))
-        return err_set(err, ERR_USAGE, "expected --repository OWNER/NAME and --device SLUG");
+    if (repository == NULL)
+        return err_set(err, ERR_USAGE, "expected --repository OWNER/NAME");
     const struct host_repository *known = cli_repository(&host, repository, err);
     if (known == NULL)
         return -1;

@@ -101,7 +101,7 @@ int baseline_parse(const char *bytes, size_t len, const char *name,
     JSON_AUTO *root = NULL;
     if (fields_open(bytes, len, limits->baseline_bytes, &at, schema, &root, err) != 0)
         return -1;
-    __attribute__((cleanup(baseline_free))) struct baseline read = {0};
+    BASELINE_AUTO read = {0};
     if (fields_get_device(root, &at, &read.device, err) != 0 ||
         get_configs(root, &at, limits, &read, err) != 0)
         return -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns which configs of a baseline move after a push to main, and their new rows. Reads
- * no file and no clock; the push is publish/promote's. */
+ * no file and no clock; the push is publish/push_baseline's. */
 #include "judge/baseline.h"
 
 #include "judge/compare.h"

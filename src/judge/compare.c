@@ -213,7 +213,7 @@ int compare_logged(const struct samples *samples, const struct baseline *baselin
 {
     size_t rows = samples->count + (baseline == NULL ? 0 : baseline->count);
     __attribute__((cleanup(compare_log_free))) struct compare_log numbers = {0};
-    __attribute__((cleanup(comparison_free))) struct comparison comparison = {
+    COMPARISON_AUTO comparison = {
         .device = samples->device,
         .configs = calloc(rows + 1, sizeof *comparison.configs),
         .unclear_passes = rule->unclear_passes,

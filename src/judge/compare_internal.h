@@ -80,7 +80,7 @@ void choose(struct judged *judged);
 /* On which side of the lines the estimate that decides lies. */
 void decide(struct judged *judged);
 
-/* What a reader must know besides, whatever the verdict: an anchor that is gone, and what of the
+/* What a reader must know besides, whatever the verdict: an anchor that cannot run, and what of the
  * baseline counts for nothing, or by its name alone. */
 void add_notes(struct judged *judged);
 

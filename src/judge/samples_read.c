@@ -274,7 +274,7 @@ static int read_all(const char *bytes, size_t len, const char *name,
     if (fields_open(bytes, len, reading->limits->samples_bytes, &at, SAMPLES_SCHEMA, &root,
                     err) != 0)
         return -1;
-    __attribute__((cleanup(samples_free))) struct samples read = {0};
+    SAMPLES_AUTO read = {0};
     if (fields_get_device(root, &at, &read.device, err) != 0 ||
         fields_get_environment(root, &at, &read.environment, err) != 0 ||
         get_configs(root, &at, reading, &read, err) != 0)
@@ -310,7 +310,7 @@ int samples_parse_against(const char *bytes, size_t len, const char *name, const
         .keys = {[ARM_HEAD] = arm_name(ARM_HEAD), [ARM_ANCHOR] = arm},
         .chosen = true,
     };
-    __attribute__((cleanup(samples_free))) struct samples read = {0};
+    SAMPLES_AUTO read = {0};
     if (read_all(bytes, len, name, &reading, &read, err) != 0)
         return -1;
     if (!has_anchor(&read))

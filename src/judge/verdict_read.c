@@ -268,7 +268,7 @@ int verdict_parse_json(const char *bytes, size_t len, const char *name, struct c
     JSON_AUTO *root = NULL;
     if (fields_open(bytes, len, verdict_bytes_max, &at, VERDICT_SCHEMA, &root, err) != 0)
         return -1;
-    __attribute__((cleanup(comparison_free))) struct comparison read = {0};
+    COMPARISON_AUTO read = {0};
     int verdict = 0;
     if (fields_get_device(root, &at, &read.device, err) != 0 ||
         get_word(root, "verdict", &at, verdict_word, VERDICT_REGRESSED + 1, &verdict, err) !=

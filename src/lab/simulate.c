@@ -141,8 +141,8 @@ static int check(struct lab *lab, const struct scenario *scenario, struct tally 
                  struct err *err)
 {
     bool open[MODEL_CONFIGS_MAX];
-    struct samples samples __attribute__((cleanup(samples_free))) = {0};
-    struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+    SAMPLES_AUTO samples = {0};
+    COMPARISON_AUTO comparison = {0};
     size_t used = lab->deck.used;
     memset(open, true, sizeof open);
     if (begin(lab->pool, &samples) != 0)
@@ -228,8 +228,8 @@ static int run_fixed(struct lab *lab, size_t scenario, size_t at, struct figures
     fixed.look_count = 1;
     one.rule = &fixed;
     one.deck.used = 0;
-    struct samples samples __attribute__((cleanup(samples_free))) = {0};
-    struct comparison comparison __attribute__((cleanup(comparison_free))) = {0};
+    SAMPLES_AUTO samples = {0};
+    COMPARISON_AUTO comparison = {0};
     if (begin(lab->pool, &samples) != 0 ||
         measure(&one, &scenarios[scenario], open, fixed.looks[0], &samples) != 0)
         return err_set(err, ERR_HOST, "out of memory for a check");

@@ -96,8 +96,8 @@ static int accept_library(const struct build_request *request, const char *libra
 {
     struct err problem = {0};
     char code[MODEL_CODE_BYTES];
-    if (code_check_exports(library, BUILD_EXPORT, &problem) < 0 ||
-        code_hash(library, code, &problem) < 0) {
+    if (code_check_exports(library, BUILD_EXPORT, &problem) != 0 ||
+        code_hash(library, code, &problem) != 0) {
         if (problem.class == ERR_INPUT || problem.class == ERR_LIMIT)
             return fail_about(result, request, library, problem.text);
         if (err != NULL)
@@ -148,7 +148,7 @@ static int build_in(const struct build_request *request, const struct place *pla
         return -1;
     if (hint[0] != '\0')
         return build_fail(result, "%s", hint);
-    if (check_out(request, place->source, &problem) < 0) {
+    if (check_out(request, place->source, &problem) != 0) {
         /* the tree's own size or names, or a submodule that nobody allowed */
         if (problem.class == ERR_LIMIT || problem.class == ERR_INPUT)
             return build_fail(result, "%s", problem.text);
@@ -156,7 +156,7 @@ static int build_in(const struct build_request *request, const struct place *pla
             *err = problem;
         return -1;
     }
-    if (chmod(place->source, 0755) < 0) /* the sandbox's user reads it, whatever our umask */
+    if (chmod(place->source, 0755) != 0) /* the sandbox's user reads it, whatever our umask */
         return err_errno(err, ERR_HOST, errno, "change the mode of `%s`", place->source);
     bool made = false;
     if (build_run(request, place->source, place->library, &made, result, log, err) != 0)
@@ -171,13 +171,13 @@ static int make_place(const struct build_request *request, struct place *place,
                       struct err *err)
 {
     if (file_path(place->folder, err, "%s/%.12s-build-XXXXXX", request->work,
-                  request->commit) < 0)
+                  request->commit) != 0)
         return -1;
     if (mkdtemp(place->folder) == NULL)
         return err_errno(err, ERR_HOST, errno, "create a folder in `%s`", request->work);
-    if (chmod(place->folder, 0711) < 0)
+    if (chmod(place->folder, 0711) != 0)
         return err_errno(err, ERR_HOST, errno, "change the mode of `%s`", place->folder);
-    if (file_path(place->source, err, "%s/src", place->folder) < 0)
+    if (file_path(place->source, err, "%s/src", place->folder) != 0)
         return -1;
     return file_path(place->library, err, "%s/kernel.so", place->folder);
 }
@@ -219,7 +219,7 @@ static void offer_to_cache(const struct build_request *request, const char *key,
         return;
     if (cache_key(request, now, &problem) == 0 && strcmp(now, key) != 0)
         buf_adds(log, "build cache: not stored: the toolchain changed during the build\n");
-    else if (build_cache_store(request->cache, key, result->library, &problem) < 0)
+    else if (build_cache_store(request->cache, key, result->library, &problem) != 0)
         buf_addf(log, "build cache: not stored: %s\n", problem.text);
 }
 
@@ -235,7 +235,7 @@ static int build_or_take(const struct build_request *request, const struct place
         return 0;
     int rc = build_in(request, place, result, log, err);
     struct err problem = {0};
-    if (file_remove_tree(place->source, &problem) < 0 && rc == 0)
+    if (file_remove_tree(place->source, &problem) != 0 && rc == 0)
         rc = err_set(err, problem.class, "%s", problem.text);
     if (rc == 0 && key[0] != '\0')
         offer_to_cache(request, key, result, log);
@@ -257,12 +257,12 @@ int build_kernel(const struct build_request *request, struct build_result *resul
     buf_init(&text, request->limits->log_bytes + (16 << 10));
     struct build_result built = {0};
     int rc = build_or_take(request, &place, &built, &text, err);
-    if (rc < 0)
+    if (rc != 0)
         err_wrap(err, "build of %.12s", request->commit);
     if (log != NULL)
         buf_add(log, text.data, text.len);
     struct err problem = {0};
-    if (!built.built && file_remove_tree(place.folder, &problem) < 0 && rc == 0)
+    if (!built.built && file_remove_tree(place.folder, &problem) != 0 && rc == 0)
         rc = err_set(err, problem.class, "%s", problem.text);
     if (rc == 0)
         *result = built;

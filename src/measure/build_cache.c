@@ -42,10 +42,10 @@ int build_cache_take(const char *cache, const char *key, const char *library, bo
 {
     char entry[FILE_PATH_BYTES], from[FILE_PATH_BYTES];
     struct stat st;
-    if (file_path(entry, err, "%s/%s", cache, key) < 0 ||
-        file_path(from, err, "%s/" CACHE_LIBRARY, entry) < 0)
+    if (file_path(entry, err, "%s/%s", cache, key) != 0 ||
+        file_path(from, err, "%s/" CACHE_LIBRARY, entry) != 0)
         return -1;
-    if (lstat(entry, &st) < 0) {
+    if (lstat(entry, &st) != 0) {
         *found = *dropped = false;
         return 0;
     }
@@ -74,10 +74,10 @@ int build_cache_take(const char *cache, const char *key, const char *library, bo
 static int fill_entry(const char *folder, const char *library, struct err *err)
 {
     char path[FILE_PATH_BYTES], sha256[FILE_SHA256_BYTES];
-    if (file_path(path, err, "%s/" CACHE_LIBRARY, folder) < 0 ||
+    if (file_path(path, err, "%s/" CACHE_LIBRARY, folder) != 0 ||
         file_copy(library, path, 0644, err) != 0 ||
         file_sha256_path(library, sha256, err) != 0 ||
-        file_path(path, err, "%s/" CACHE_SHA256, folder) < 0)
+        file_path(path, err, "%s/" CACHE_SHA256, folder) != 0)
         return -1;
     return file_write(path, sha256, strlen(sha256), 0644, err);
 }
@@ -87,8 +87,8 @@ int build_cache_store(const char *cache, const char *key, const char *library, s
 {
     char folder[FILE_PATH_BYTES], entry[FILE_PATH_BYTES];
     if (file_mkdirs(cache, 0700, err) != 0 ||
-        file_path(folder, err, "%s/" CACHE_TEMPORARY "XXXXXX", cache) < 0 ||
-        file_path(entry, err, "%s/%s", cache, key) < 0)
+        file_path(folder, err, "%s/" CACHE_TEMPORARY "XXXXXX", cache) != 0 ||
+        file_path(entry, err, "%s/%s", cache, key) != 0)
         return -1;
     if (mkdtemp(folder) == NULL)
         return err_errno(err, ERR_HOST, errno, "create a folder in `%s`", cache);
@@ -98,7 +98,7 @@ int build_cache_store(const char *cache, const char *key, const char *library, s
     if (rc == 0 && errno != EEXIST && errno != ENOTEMPTY)
         rc = err_errno(err, ERR_HOST, errno, "store `%s`", entry);
     /* The first error is the one to tell; what stays behind is collected some day. */
-    return file_remove_tree(folder, rc == 0 ? err : NULL) < 0 ? -1 : rc;
+    return file_remove_tree(folder, rc == 0 ? err : NULL) != 0 ? -1 : rc;
 }
 
 /* ---- collecting ---- */
@@ -149,9 +149,9 @@ static int cache_visit(const char *cache, const char *name, struct cache_list *l
 {
     char path[FILE_PATH_BYTES];
     struct stat st;
-    if (file_path(path, err, "%s/%s", cache, name) < 0)
+    if (file_path(path, err, "%s/%s", cache, name) != 0)
         return -1;
-    if (lstat(path, &st) < 0)
+    if (lstat(path, &st) != 0)
         return 0;
     if (strncmp(name, CACHE_TEMPORARY, strlen(CACHE_TEMPORARY)) == 0)
         return time(NULL) - st.st_mtim.tv_sec > CACHE_STALE_SECONDS
@@ -161,9 +161,9 @@ static int cache_visit(const char *cache, const char *name, struct cache_list *l
         return 0;
     struct cache_entry entry = {.used = st.st_mtim};
     memcpy(entry.name, name, sizeof entry.name);
-    if (file_tree_bytes(path, &entry.bytes, NULL) < 0)
+    if (file_tree_bytes(path, &entry.bytes, NULL) != 0)
         entry.bytes = 0; /* removed meanwhile */
-    if (cache_list_add(list, &entry) < 0)
+    if (cache_list_add(list, &entry) != 0)
         return err_set(err, ERR_HOST, "out of memory for the build cache's entries");
     return 0;
 }
@@ -192,7 +192,7 @@ int build_cache_collect(const char *cache, unsigned long long bytes, struct err 
         qsort(list.entries, list.count, sizeof *list.entries, older_first);
     for (size_t i = 0; i < list.count && total > bytes; i++) {
         char path[FILE_PATH_BYTES];
-        if (file_path(path, err, "%s/%s", cache, list.entries[i].name) < 0 ||
+        if (file_path(path, err, "%s/%s", cache, list.entries[i].name) != 0 ||
             file_remove_tree(path, err) != 0)
             return -1;
         total -= list.entries[i].bytes;

@@ -65,7 +65,7 @@ static int find_merge(struct git_repo *repo, const struct git_remote_spec *remot
     char ref[64], merge[GIT_SHA_BYTES];
     struct err why = {0};
     snprintf(ref, sizeof ref, "refs/pull/%d/merge", job->pr);
-    if (git_fetch(repo, remote, ref, merge, &why) < 0) {
+    if (git_fetch(repo, remote, ref, merge, &why) != 0) {
         if (why.class == ERR_NOT_FOUND)
             return 0;
         if (err != NULL)
@@ -175,7 +175,7 @@ static int open_submodule(struct checkout_submodules *submodules,
     file_key(address->url, key);
     struct git_submodule *added = &submodules->list[submodules->count];
     if (file_mkdirs(submodules->folder, 0700, err) != 0 ||
-        file_path(path, err, "%s/submodule-%s.git", submodules->folder, key) < 0 ||
+        file_path(path, err, "%s/submodule-%s.git", submodules->folder, key) != 0 ||
         git_cache_open(path, &added->repo, err) != 0)
         return -1;
     int tidy = !submodules->may_fetch ? 0 : git_cache_tidy(added->repo, NULL);

@@ -3,7 +3,7 @@
 #include "pipeline/alone.h"
 
 #include "pipeline/hold.h"
-#include "pipeline/request.h"
+#include "pipeline/bench_setup.h"
 
 #include <stdio.h>
 
@@ -61,7 +61,7 @@ static void note(struct measurement *measurement, const struct samples *alone,
 
 void alone_look(struct measurement *measurement, const struct arms *arms)
 {
-    struct samples alone __attribute__((cleanup(samples_free))) = {0};
+    SAMPLES_AUTO alone = {0};
     struct err problem = {0};
     bool wanted[MODEL_CONFIGS_MAX] = {false}, any = false;
     if (arms->base == NULL || !arms->head->result.built)

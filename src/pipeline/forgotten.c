@@ -31,7 +31,7 @@ static bool is_listed(const struct ratchet_config *config, const struct baseline
 
 void forgotten_find(const struct measurement *measurement, struct forgotten *out)
 {
-    struct main_verdict kept __attribute__((cleanup(main_verdict_free))) = {0};
+    MAIN_VERDICT_AUTO kept = {0};
     out->count = 0;
     if (measurement->repository == NULL || !main_verdict_load(measurement, &kept))
         return;

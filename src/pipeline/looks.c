@@ -11,7 +11,7 @@
 #include "pipeline/alone.h"
 #include "pipeline/arms.h"
 #include "pipeline/hold.h"
-#include "pipeline/request.h"
+#include "pipeline/bench_setup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void set_arms(const struct measurement *measurement, const struct arms *a
     }
 }
 
-/* What is known before anything runs: identical machine code, and anchors that are gone. */
+/* What is known before anything runs: identical machine code, and anchors that cannot run. */
 static void set_known(struct samples *samples, const struct arms *arms,
                       const struct bench_config *benches)
 {

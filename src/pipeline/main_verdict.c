@@ -17,12 +17,6 @@
 static const char schema[] = "ratchet.main/1";
 enum { FILE_BYTES = 32 << 20, QUOTED = 3 };
 
-static void free_verdict(struct main_verdict *verdict)
-{
-    main_verdict_free(verdict);
-}
-#define MAIN_VERDICT_AUTO __attribute__((cleanup(free_verdict))) struct main_verdict
-
 void main_verdict_free(struct main_verdict *verdict)
 {
     comparison_free(&verdict->comparison);

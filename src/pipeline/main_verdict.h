@@ -19,6 +19,7 @@ struct main_verdict {
     size_t loss_count;
 };
 void main_verdict_free(struct main_verdict *verdict);
+#define MAIN_VERDICT_AUTO __attribute__((cleanup(main_verdict_free))) struct main_verdict
 
 /* state/main/HASH-DEVICE.json, whole or not at all. `repository` as the host's configuration
  * spells it; the device is the comparison's. */

@@ -68,33 +68,18 @@ void measurement_free(struct measurement *measurement)
     buf_free(&measurement->build_log);
 }
 
-static void tell(const struct measurement *measurement, enum progress_kind kind,
-                 const char *text)
-{
-    const struct progress_event event = {kind, text};
-    if (measurement->progress != NULL)
-        measurement->progress(measurement->context, &event);
-}
-
-void measurement_say(const struct measurement *measurement, const char *format, ...)
-{
-    char line[MODEL_TEXT_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    tell(measurement, PROGRESS_LINE, line);
-}
-
 void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES];
+    const struct progress_event event = {kind, line};
+    if (measurement->progress == NULL)
+        return;
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    tell(measurement, kind, line);
+    measurement->progress(measurement->context, &event);
 }
 
 void measurement_note(struct measurement *measurement, const char *format, ...)

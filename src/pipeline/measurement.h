@@ -127,8 +127,8 @@ void measurement_unmeasured(struct measurement *measurement, enum fault input,
 /* A line of progress, of a kind, or one that is nothing more. */
 void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...) __attribute__((format(printf, 3, 4)));
-void measurement_say(const struct measurement *measurement, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+#define measurement_say(measurement, ...) \
+    measurement_tell(measurement, PROGRESS_LINE, __VA_ARGS__)
 /* A sentence for the report; one that is there already is not told again. */
 void measurement_note(struct measurement *measurement, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

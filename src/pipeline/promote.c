@@ -11,7 +11,7 @@
 #include "pipeline/paths.h"
 #include "pipeline/promote_runs.h"
 #include "pipeline/rules.h"
-#include "publish/promote.h"
+#include "publish/push_baseline.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -200,7 +200,7 @@ static int decide_and_push(struct pipeline *pipeline, const struct promote_runs 
         .who = accept->who,
         .commit = measurement->job.head,
         .now = now};
-    struct baseline next __attribute__((cleanup(baseline_free))) = {0};
+    BASELINE_AUTO next = {0};
     BUF_AUTO json;
     BUF_AUTO message;
     buf_init(&json, measurement->host->limits.baseline_bytes);

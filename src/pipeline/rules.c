@@ -153,7 +153,7 @@ int rules_try(struct measurement *measurement, const char *commit, struct err *e
 {
     struct ratchet_config *config
         __attribute__((cleanup(free_config))) = calloc(1, sizeof *config);
-    struct baseline baseline __attribute__((cleanup(baseline_free))) = {0};
+    BASELINE_AUTO baseline = {0};
     bool found;
     if (config == NULL)
         return err_set(err, ERR_HOST, "out of memory for " CONFIG_PATH);

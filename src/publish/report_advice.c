@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns "What to do": the next step for each verdict, and for each one whose fault it is. */
-#include "publish/promote.h"
+#include "publish/push_baseline.h"
 #include "base/name.h"
 #include "publish/report_parts.h"
 

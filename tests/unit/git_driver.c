@@ -11,7 +11,7 @@
 #include "base/git.h"
 #include "limit.h"
 #include "measure/checkout.h"
-#include "publish/promote.h"
+#include "publish/push_baseline.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is asked of the bench for a measurement. Private to src/pipeline. */
-#ifndef RATCHET_PIPELINE_REQUEST_H
-#define RATCHET_PIPELINE_REQUEST_H
+#ifndef RATCHET_PIPELINE_BENCH_SETUP_H
+#define RATCHET_PIPELINE_BENCH_SETUP_H
 
 #include "measure/bench.h"
 #include "pipeline/arms.h"

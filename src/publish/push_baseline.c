@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns how a new baseline reaches main: the commit, its message, the push, and the branch
  * that stands in where main is protected. What is in the file was decided elsewhere. */
-#include "publish/promote.h"
+#include "publish/push_baseline.h"
 
 #include <stdio.h>
 #include <string.h>

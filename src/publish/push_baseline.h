@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Puts a new baseline.json on main: one commit, compare-and-swap, never forced. What moves
  * was decided by the judge. */
-#ifndef RATCHET_PUBLISH_PROMOTE_H
-#define RATCHET_PUBLISH_PROMOTE_H
+#ifndef RATCHET_PUBLISH_PUSH_BASELINE_H
+#define RATCHET_PUBLISH_PUSH_BASELINE_H
 
 #include "base/err.h"
 #include "base/git.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the way from a measurement's host, rules and job to what the bench is asked. */
-#include "pipeline/request.h"
+#include "pipeline/bench_setup.h"
 
 #include "measure/device/device.h"
 
