@@ -53,6 +53,7 @@ class Run:
         self.serial = 0
         self.kept = {}        # folders of jobs that a lost database knew: {id: verdict.json}
         self.told_before = 0  # ids up to this one were given by a database that is lost
+        self.orphans = 0
         self.problems = []
 
     # ---- jobs ----
@@ -185,6 +186,15 @@ class Run:
         return {**scenery.below(os.getpid(), known), **scenery.below(self.daemon.process.pid)}
 
     def alone(self):
+        """The dead daemon's processes are dead as well. But for this: where bwrap 0.8 is killed in the
+        millisecond between its fork and its child's first word to the kernel, the child waits for it
+        for ever. Under systemd it ends with the service; here it is ended, and counted."""
+        if scenery.wait_until(lambda: not self.daemons_children(), 5):
+            return
+        for pid, name in self.daemons_children().items():
+            if name == "bwrap" and not scenery.below(pid):
+                scenery.stop_all([pid], signal.SIGKILL)
+                self.orphans += 1
         if not scenery.wait_until(lambda: not self.daemons_children(), 20):
             self.problems.append("a dead daemon's processes live on: %r" % self.daemons_children())
 
