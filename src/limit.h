@@ -21,11 +21,11 @@
     X(http_bytes, "http-bytes", 8ull << 20, LIMIT_BYTES, "bytes of one answer of the API")    \
     X(http_ms, "http-timeout-ms", 30000, LIMIT_MS, "milliseconds one API request may take")   \
     X(github_ms, "github-timeout-ms", 300000, LIMIT_MS,                                       \
-      "milliseconds of trying one API call again")                                            \
+      "milliseconds of trying an API call, fetch or push again")                              \
     X(fetch_bytes, "fetch-bytes", 512ull << 20, LIMIT_BYTES,                                  \
       "bytes received by one git fetch")                                                      \
     X(fetch_ms, "fetch-timeout-ms", 120000, LIMIT_MS,                                         \
-      "milliseconds of one git fetch or push")                                                \
+      "milliseconds of one try of a git fetch or push")                                       \
     X(tree_bytes, "tree-bytes", 256ull << 20, LIMIT_BYTES, "bytes of a checked-out tree")     \
     X(tree_entries, "tree-entries", 50000, 10000000,                                          \
       "files and folders of a checked-out tree")                                              \
@@ -43,6 +43,8 @@
     X(log_bytes, "log-bytes", 1ull << 20, LIMIT_BYTES,                                        \
       "bytes of log kept of one build or bench")                                              \
     X(bench_ms, "bench-timeout-ms", 120000, LIMIT_MS, "milliseconds of one replicate")        \
+    X(device_wait_ms, "device-wait-ms", 3600000, LIMIT_MS,                                    \
+      "milliseconds of waiting while somebody else measures")                                 \
     X(turn_ms, "turn-timeout-ms", 20000, LIMIT_MS,                                            \
       "milliseconds without a word from the harness")                                         \
     X(bench_memory, "bench-memory", 16ull << 30, LIMIT_BYTES,                                 \
@@ -51,8 +53,10 @@
     X(queue_jobs, "queue-jobs", 64, LIMIT_COUNT, "jobs waiting for one device")               \
     X(job_attempts, "job-attempts", 3, LIMIT_COUNT,                                           \
       "starts of one job before it is given up")                                              \
+    X(retry_ms, "retry-ms", 5000, LIMIT_MS,                                                   \
+      "milliseconds until a failed step is taken again, later 12 times that")                 \
     X(client_ms, "client-timeout-ms", 10000, LIMIT_MS,                                        \
-      "milliseconds until a client asks, or reads")                                           \
+      "milliseconds; an idle client is disconnected after this")                              \
     X(clients, "clients", 64, LIMIT_COUNT, "connections to the daemon")                       \
     X(message_bytes, "message-bytes", 256ull << 10, LIMIT_BYTES,                              \
       "bytes of one message on the socket")                                                   \

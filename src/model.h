@@ -15,6 +15,7 @@
 enum {
     MODEL_NAME_BYTES = 64, /* of a config or device slug, NUL included */
     MODEL_SHA_BYTES = 41,
+    MODEL_WHO_BYTES = 128,   /* who accepted a loss */
     MODEL_CODE_BYTES = 80,   /* "sha256:" and 64 hex digits */
     MODEL_TEXT_BYTES = 512,  /* of a reason */
     MODEL_CONFIGS_MAX = 256, /* in one file, whatever the limits say */
@@ -88,7 +89,8 @@ struct replicate {
     struct series arms[ARM_COUNT]; /* count 0 where the arm was not there */
     unsigned marks;                /* enum mark, ored */
     unsigned provoked[ARM_COUNT];  /* those seen while this arm was at work; 0: not known.
-                                    * Reported, and no verdict rests on it */
+                                    * Where marks leave too few, it says whose fault that
+                                    * is (judge/measured.c) */
 };
 
 /* Whose fault an unmeasured config is. */
@@ -125,14 +127,15 @@ enum clause {
     CLAUSE_WRONG_RESULT,
     CLAUSE_CRASHED,
     CLAUSE_TIMED_OUT,
-    CLAUSE_IMPLAUSIBLE, /* a time that cannot be */
-    CLAUSE_GARBLED,     /* something spoke in the harness's place */
+    CLAUSE_IMPLAUSIBLE, /* faster than the device can be, or more time than passed */
+    CLAUSE_GARBLED,     /* the answer did not follow the protocol; a library may have
+ written it */
     CLAUSE_DISTURBS,    /* another arm fails beside head, and not alone */
     CLAUSE_EVERY_ARM,   /* all arms fail alike */
     CLAUSE_HOST_FAILED,
     /* it did not come to measuring */
-    CLAUSE_CONFLICT,   /* head and base do not merge */
-    CLAUSE_NOT_PINNED, /* closed, moved, from a fork, or not to be had */
+    CLAUSE_CONFLICT, /* head and base do not merge */
+    CLAUSE_NOT_PINNED, /* the pull request is closed or from a fork, or a commit cannot be fetched */
     CLAUSE_BAD_CONFIG, /* ci/ratchet.conf cannot be used */
     CLAUSE_BAD_RECIPE, /* … only the merge's [build] */
     CLAUSE_BAD_BASELINE,
@@ -165,7 +168,10 @@ struct config_samples {
     struct replicate *replicates;    /* owned; marked ones included */
     size_t count;
     size_t attempts; /* replicates started, failed ones included */
-    bool identical;  /* same machine code as `identical_to`: not measured */
+    /* Of those, the ones whose process was killed, by the arm at work; the last: none. Counted while
+     * it is measured, in no file. */
+    unsigned killed[ARM_COUNT + 1];
+    bool identical; /* same machine code as `identical_to`: not measured */
     enum arm identical_to;
     enum fault fault;               /* not FAULT_NONE: it could not be measured… */
     enum clause clause;             /* …by which clause (CLAUSE_HOST_FAILED and so on)… */
@@ -220,7 +226,7 @@ struct baseline_config {
     struct environment environment;
     char recorded[32];          /* UTC, "2026-11-21T01:10:20Z" */
     char why[MODEL_NAME_BYTES]; /* "new", "improved", "accepted" */
-    char who[128];              /* who accepted a loss, or "" */
+    char who[MODEL_WHO_BYTES];  /* who accepted a loss, or "" */
     bool retired;               /* set by the pipeline, not in the file: main's
                                      ci/ratchet.conf lists it no more */
 };
@@ -261,8 +267,8 @@ struct calibration {
       "a change counts beyond it, either way")                                        \
     X(double, confidence, "confidence", 0.95, 0.8, 0.999,                             \
       "of the interval that has to lie beyond the threshold, or within")              \
-    X(unsigned, resamples, "resamples", 10000, 1000, 1000000, "of the bootstrap")     \
-    X(unsigned long long, seed, "seed", 42, 0, INT64_MAX, "of the bootstrap")         \
+    X(unsigned, resamples, "resamples", 10000, 1000, 1000000, "bootstrap resamples")  \
+    X(unsigned long long, seed, "seed", 42, 0, INT64_MAX, "seed of the bootstrap")    \
     X(double, own_floor, "own-floor", 0.005, 0, 0.5,                                  \
       "slower than base by more than this adds to what main lost; at most threshold") \
     X(double, control_floor, "control-floor", 0.005, 0.0005, 0.5,                     \
@@ -365,7 +371,7 @@ struct config_verdict {
     size_t attempts;
     unsigned marks;  /* union of the marks seen */
     unsigned looks;  /* how many looks the decision interval is corrected for */
-    bool wants_more; /* unclear, and more replicates could settle it */
+    bool wants_more; /* more replicates could settle it, or make it enough */
 };
 
 /* Is `a` of more concern than `b`? The worse verdict is; among equals the larger loss, the

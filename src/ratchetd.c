@@ -75,7 +75,7 @@ static int make_socket(const struct host *host, int *lock, int *out, struct err 
         return err_errno(err, ERR_HOST, errno, "open a socket");
     if (file_path(beside, err, "%s.lock", host->socket) != 0)
         return -1;
-    if (file_lock(beside, false, lock, err) != 0)
+    if (file_lock(beside, lock, err) != 0)
         return err_wrap(err, "does another ratchetd listen on `%s`?", host->socket);
     if (clear_path(host->socket, &address, err) != 0)
         return -1;
@@ -94,7 +94,7 @@ static int open_state(const struct host *host, int *lock, struct err *err)
     if (file_mkdirs(host->state, 0711, err) != 0 ||
         file_path(path, err, "%s/ratchetd.lock", host->state) != 0)
         return -1;
-    if (file_lock(path, false, lock, err) == 0)
+    if (file_lock(path, lock, err) == 0)
         return 0;
     return err_wrap(err, "is another ratchetd running on this state folder?");
 }

@@ -67,7 +67,7 @@
  *            meanwhile, on CUDA 1 where the host did not keep the queue full. One row of each
  *            sample, drawn from SEED, was poisoned before and is compared in fp64 afterwards.
  * trace      Samples like those of a turn, which CUPTI watches as well: KERNEL_NS is the sum of
- *            the kernels' own times (`ratchet study`). CUDA only; nothing is verified, and
+ *            the kernels' own times (tests/gpu/record_traces.py). CUDA only; nothing is verified, and
  *            from the first trace on CUPTI stays on. */
 #ifndef RATCHET_WIRE_H
 #define RATCHET_WIRE_H

@@ -34,7 +34,7 @@ struct err {
     char text[ERR_TEXT_BYTES];
 };
 
-/* Process exit codes, the same for every command (design, section 9). */
+/* Process exit codes, the same for every command. */
 enum exit_code {
     EXIT_HELD = 0, /* held or improved; also plain success */
     EXIT_REGRESSED = 1,

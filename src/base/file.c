@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 void file_close(int *fd)
@@ -331,23 +333,84 @@ int file_tree_bytes(const char *path, unsigned long long *bytes, struct err *err
     return 0;
 }
 
-int file_lock(const char *path, bool wait, int *fd, struct err *err)
+/* A lock folder may be shared by all users of the host, and sticky: there the kernel lets nobody
+ * open another's file with O_CREAT (fs.protected_regular), so it is asked for only where no file is.
+ * A file of another user's that may only be read can be locked all the same. Links are not followed. */
+static int open_lock(const char *path)
 {
-    /* Not followed if it is a link: lock folders are shared by all users of the host. */
-    FD_AUTO lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    for (int tries = 0;; tries++) {
+        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 && (errno == EACCES || errno == EPERM))
+            fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 && errno == ENOENT)
+            fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd >= 0 || errno != EEXIST || tries == 100)
+            return fd;
+    }
+}
+
+/* "process 17 (ratchet, user 1000)": who holds the lock, as /proc/locks has it; "another process"
+ * where that cannot be seen. */
+static void name_holder(int fd, char *out, size_t size)
+{
+    struct stat st, owner;
+    BUF_AUTO locks;
+    BUF_AUTO comm;
+    char key[64], path[64];
+    unsigned pid = 0;
+    buf_init(&locks, 1 << 20);
+    buf_init(&comm, 64);
+    snprintf(out, size, "another process");
+    if (fstat(fd, &st) != 0 || file_read("/proc/locks", &locks, NULL) != 0)
+        return;
+    snprintf(key, sizeof key, "%02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
+             (unsigned long long)st.st_ino);
+    const char *at = strstr(locks.data, key);
+    while (at != NULL && at > locks.data && at[-1] != '\n')
+        at--;
+    /* "1: FLOCK  ADVISORY  WRITE 17 08:01:4711 0 EOF" */
+    if (at == NULL || sscanf(at, "%*s FLOCK ADVISORY WRITE %u", &pid) != 1 || pid == 0)
+        return;
+    snprintf(path, sizeof path, "/proc/%u", pid);
+    bool seen = stat(path, &owner) == 0;
+    snprintf(path, sizeof path, "/proc/%u/comm", pid);
+    if (!seen || file_read(path, &comm, NULL) != 0)
+        return;
+    snprintf(out, size, "process %u (%.*s, user %u)", pid, (int)strcspn(comm.data, "\n"),
+             comm.data, (unsigned)owner.st_uid);
+}
+
+int file_lock(const char *path, int *fd, struct err *err)
+{
+    FD_AUTO lock = open_lock(path);
     if (lock < 0)
         return err_errno(err, ERR_HOST, errno, "open lock `%s`", path);
     int got;
     do {
-        got = flock(lock, LOCK_EX | (wait ? 0 : LOCK_NB));
+        got = flock(lock, LOCK_EX | LOCK_NB);
     } while (got != 0 && errno == EINTR);
-    if (got != 0 && errno == EWOULDBLOCK)
-        return err_set(err, ERR_CONFLICT, "lock `%s` is held by another process", path);
+    if (got != 0 && errno == EWOULDBLOCK) {
+        char holder[128];
+        name_holder(lock, holder, sizeof holder);
+        return err_set(err, ERR_CONFLICT, "lock `%s` is held by %s", path, holder);
+    }
     if (got != 0)
         return err_errno(err, ERR_HOST, errno, "lock `%s`", path);
     *fd = lock;
     lock = -1;
     return 0;
+}
+
+int file_lock_within(const char *path, unsigned ms, int *fd, struct err *err)
+{
+    enum { TRY_MS = 20 };
+    for (unsigned waited_ms = 0;; waited_ms += TRY_MS) {
+        if (file_lock(path, fd, err) == 0)
+            return 0;
+        if (err->class != ERR_CONFLICT || waited_ms >= ms)
+            return -1;
+        nanosleep(&(struct timespec){.tv_nsec = TRY_MS * 1000000}, NULL);
+    }
 }
 
 void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES])

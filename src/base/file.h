@@ -38,10 +38,12 @@ MUST_CHECK int file_remove_tree(const char *path, struct err *err);
 /* Bytes of all regular files below `path`. */
 MUST_CHECK int file_tree_bytes(const char *path, unsigned long long *bytes, struct err *err);
 
-/* Take an exclusive lock on `path` (created 0600 where absent). Returns a descriptor to
- * close for unlocking; the kernel drops the lock when the process dies. With `wait` false a
- * lock held by somebody else is ERR_CONFLICT. */
-MUST_CHECK int file_lock(const char *path, bool wait, int *fd, struct err *err);
+/* Take an exclusive lock on `path` (created where absent, for everybody to lock). Returns a
+ * descriptor to close for unlocking; the kernel drops the lock when the process dies. One that is
+ * held is ERR_CONFLICT, and the text says by whom. */
+MUST_CHECK int file_lock(const char *path, int *fd, struct err *err);
+/* The same, tried again for so many milliseconds. */
+MUST_CHECK int file_lock_within(const char *path, unsigned ms, int *fd, struct err *err);
 
 void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES]);
 /* What a file is called that belongs to `name`, such as a repository's: half of its SHA-256 in

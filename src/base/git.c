@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads and merges commits. libgit2 is started in git_lib.c; repositories are opened in git_open.c; trees are git_tree.c's, folders on disk
- * git_checkout.c's, configuration text git_config.c's, the network git_remote.c's,
- * git_fetch.c's and git_push.c's. */
+/* Reads and merges commits. libgit2 is started in git_lib.c; repositories are opened in git_open.c, our
+ * caches in git_cache.c; trees are git_tree.c's, folders on disk git_checkout.c's, configuration
+ * text git_config.c's, the network git_remote.c's, git_retry.c's, git_fetch.c's and
+ * git_push.c's. */
 #include "base/git_internal.h"
 
 #include "base/name.h"
 #include "base/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 enum { MERGE_MS = 120000, SHARE_BYTES = 4096 };
 
@@ -60,7 +63,23 @@ int gitlib_keep(git_repository *lib, const git_oid *oid, struct err *err)
     int code = git_reference_create(&ref, lib, name, oid, 0, NULL);
     if (code < 0 && code != GIT_EEXISTS && code != GIT_ELOCKED)
         return gitlib_error(err, code, "cannot keep %s", name);
+    char file[FILE_PATH_BYTES];
+    if (code == GIT_EEXISTS &&
+        file_path(file, err, "%s%s", git_repository_commondir(lib), name) != 0)
+        return -1;
+    if (code == GIT_EEXISTS && utimensat(AT_FDCWD, file, NULL, 0) != 0 && errno != ENOENT)
+        return err_errno(err, ERR_HOST, errno, "cannot keep %s", name);
     return 0;
+}
+
+void git_keep(struct git_repo *repo, const char *sha)
+{
+    git_oid oid;
+    git_repository *lib;
+    struct err err;
+    if (gitlib_oid(sha, &oid, &err) == 0 && gitlib_repo(repo, &lib, &err) == 0 &&
+        gitlib_keep(lib, &oid, &err) != 0)
+        return; /* then it is kept less long */
 }
 
 /* ---- work in a child ---- */
@@ -262,6 +281,9 @@ static int merge_in_child(void *context, struct err *err)
     int code = git_commit_lookup(&ours, lib, &ours_id);
     if (code == 0)
         code = git_commit_lookup(&theirs, lib, &theirs_id);
+    if (code == GIT_ENOTFOUND)
+        return err_set(err, ERR_NOT_FOUND, "cannot merge %s into %s: %s", merge->theirs,
+                       merge->ours, gitlib_words());
     git_merge_options options = {.version = GIT_MERGE_OPTIONS_VERSION,
                                  .flags = GIT_MERGE_FIND_RENAMES};
     if (code == 0)
@@ -284,5 +306,6 @@ int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
     if (gitlib_call(repo, merge_in_child, &merge, MERGE_MS, err) != 0)
         return -1;
     memcpy(sha, page, GIT_SHA_BYTES);
+    git_keep(repo, sha);
     return 0;
 }

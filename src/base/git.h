@@ -18,18 +18,43 @@
 enum { GIT_SHA_BYTES = 41 };
 #define GIT_ZERO_SHA "0000000000000000000000000000000000000000"
 
+struct git_part;
 struct git_repo;
+struct git_tree_limits;
 
 /* Where a repository is and how to speak to it. */
 struct git_remote_spec {
     const char *url;              /* https://…, http://127.0.0.1…, or a local path */
     const char *token;            /* password of user x-access-token; NULL: none */
-    unsigned timeout_ms;          /* of one fetch or push; it runs in a child that is killed */
+    unsigned timeout_ms;          /* of one try; it runs in a child that is killed */
+    unsigned retry_ms;            /* how long tries follow one that may yet work; 0: one try */
     unsigned long long max_bytes; /* received by one fetch */
 };
 
 /* Open the bare repository at `path`, creating it if it is not there. */
 MUST_CHECK int git_open(const char *path, struct git_repo **repo, struct err *err);
+
+/* Our own bare caches (git_cache.c). One is a row of generations: `path`, `path.1`, … of which the
+ * last counts. Whoever has one open keeps it, as it is, until it is closed, whatever others do;
+ * nobody waits.
+ *
+ * Opens the last generation; where there is none, or it cannot be opened, an empty one is made. */
+MUST_CHECK int git_cache_open(const char *path, struct git_repo **repo, struct err *err);
+/* Where too many packs, refs or bytes have come together, or a ref leads nowhere, go on in a next
+ * generation: with the commits that were needed last and their history in one pack, or empty. */
+MUST_CHECK int git_cache_tidy(struct git_repo *repo, struct err *err);
+/* Read a part of a commit to the last byte, within a bound on time. It may fail like git_each_file;
+ * that what is there is damaged is found for certain. */
+MUST_CHECK int git_cache_read(struct git_repo *repo, const char *sha,
+                              const struct git_part *part,
+                              const struct git_tree_limits *limits, struct err *err);
+/* Go on in an empty generation: this one is damaged. If somebody else did that before, in theirs. */
+MUST_CHECK int git_cache_renew(struct git_repo *repo, struct err *err);
+/* Did a call fail since the repository that it read is damaged? */
+bool git_is_damage(const struct err *err);
+/* A commit is needed just now: it is among the last that a cache forgets. */
+void git_keep(struct git_repo *repo, const char *sha);
+
 /* Open the repository, bare or not, that holds the folder `path`, whoever owns it: `path`
  * itself or the nearest folder above it on the same file system. Nothing is made or changed;
  * for reading only. None there, or no such folder, is ERR_NOT_FOUND; errors name `path`. */
@@ -44,7 +69,8 @@ void git_close(struct git_repo **repo);
 
 /* Fetch one ref (`refs/heads/main`, `refs/pull/7/head`) or one commit by SHA into the
  * repository; *sha is what it was. A ref the other side lacks is ERR_NOT_FOUND, refused
- * credentials ERR_AUTH. Objects are kept alive under refs/ratchet/. */
+ * credentials ERR_AUTH. A host that is in trouble is asked again for `retry_ms`; then it is
+ * ERR_HOST or ERR_TIMEOUT. Objects are kept alive under refs/ratchet/. */
 MUST_CHECK int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote,
                          const char *what, char sha[GIT_SHA_BYTES], struct err *err);
 
@@ -179,7 +205,8 @@ MUST_CHECK int git_commit_files(struct git_repo *repo, const char *parent,
 /* Push a commit to a ref, fast-forward only: the ref must still be at `expected` (or absent
  * for GIT_ZERO_SHA). A lost race is ERR_CONFLICT; a declined update (protected branch, hook;
  * libgit2 itself returns 0 then) or refused credentials ERR_AUTH with the server's own words.
- * A ref is also looked at again after the push: success means it was seen there. */
+ * A ref is also looked at again after the push: success means it was seen there. A push
+ * that broke off is tried again like a fetch: it can only do the same, once. */
 MUST_CHECK int git_push_commit(struct git_repo *repo, const struct git_remote_spec *remote,
                                const char *sha, const char *ref, const char *expected,
                                struct err *err);

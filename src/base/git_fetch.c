@@ -68,7 +68,7 @@ static int fetch_local(const struct fetch *fetch, struct err *err)
     if (gitlib_open(gitlib_local_path(fetch->spec->url), &from, err) != 0 ||
         refuse_shallow(from, err) != 0 || gitlib_open(fetch->path, &to, err) != 0 ||
         find_local(fetch, from, &oid, err) != 0 ||
-        gitlib_copy(from, to, &oid, fetch->spec->max_bytes, err) != 0)
+        gitlib_copy(from, to, &oid, 1, fetch->spec->max_bytes, err) != 0)
         return -1;
     git_oid_tostr(fetch->sha, GIT_SHA_BYTES, &oid);
     return 0;
@@ -146,7 +146,7 @@ int git_fetch(struct git_repo *repo, const struct git_remote_spec *remote, const
     if (page == NULL)
         return -1;
     struct fetch fetch = {.path = repo->path, .spec = remote, .what = what, .sha = page};
-    if (gitlib_call(repo, fetch_in_child, &fetch, remote->timeout_ms, err) != 0)
+    if (gitlib_call_remote(repo, fetch_in_child, &fetch, remote, err) != 0)
         return err_wrap(err, "fetch `%s`", what);
 
     LIB_AUTO(object) *object = NULL;

@@ -3,6 +3,7 @@
 #ifndef RATCHET_BASE_GIT_INTERNAL_H
 #define RATCHET_BASE_GIT_INTERNAL_H
 
+#include "base/file.h"
 #include "base/git.h"
 
 #include <git2.h>
@@ -10,6 +11,10 @@
 struct git_repo {
     char *path;          /* owned, absolute */
     git_repository *lib; /* NULL after gitlib_call, until gitlib_repo opens it again */
+    /* Of a cache (git_cache.c); else NULL and -1. */
+    char *cache; /* owned: its path without the generation */
+    unsigned generation;
+    int in_use; /* a shared lock on the folder of this generation */
 };
 
 /* LIB_AUTO(tree) *tree = NULL; frees it at the end of the block. */
@@ -51,6 +56,14 @@ const char *gitlib_words(void);
 int gitlib_error(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Does the call that just failed with this code mean that the repository it read is damaged:
+ * an object or ref that must be there is not, or is not what it was? gitlib_error makes that
+ * ERR_HOST with the errnum EUCLEAN. */
+bool gitlib_damaged(int code);
+
+/* Make an empty bare repository in a new folder beside `path`. */
+MUST_CHECK int gitlib_create(const char *path, char folder[FILE_PATH_BYTES], struct err *err);
+
 /* Open an existing repository, bare or not, and close its configuration to later
  * look-ups. */
 MUST_CHECK int gitlib_open(const char *path, git_repository **lib, struct err *err);
@@ -77,7 +90,8 @@ MUST_CHECK int gitlib_root(struct git_repo *repo, const char *sha, git_tree **tr
                            struct err *err);
 
 /* Name a commit under refs/ratchet/, so that it is kept, the next fetch says that we have
- * it, and a push can name it: libgit2 1.5 pushes refs only. */
+ * it, and a push can name it: libgit2 1.5 pushes refs only. The time of the ref's file is
+ * when it was last needed. */
 MUST_CHECK int gitlib_keep(git_repository *lib, const git_oid *oid, struct err *err);
 
 /* May this be the name of a file or folder that we write? Not `.git` and what some file
@@ -103,10 +117,10 @@ MUST_CHECK int gitlib_paths_make(const char *const *names, size_t count,
 void gitlib_paths_free(struct gitlib_paths *paths);
 #define PATHS_AUTO __attribute__((cleanup(gitlib_paths_free))) struct gitlib_paths
 
-/* Make a local repository `to` hold the commit `want` of `from` with all its history, as
- * one pack of at most `max_bytes`. */
-MUST_CHECK int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,
-                           unsigned long long max_bytes, struct err *err);
+/* Make a local repository `to` hold the `count` commits `wanted` of `from` with all their
+ * history, as one pack of at most `max_bytes`. */
+MUST_CHECK int gitlib_copy(git_repository *from, git_repository *to, const git_oid *wanted,
+                           size_t count, unsigned long long max_bytes, struct err *err);
 
 /* ---- remotes ---- */
 
@@ -133,7 +147,15 @@ void gitlib_session_free(struct gitlib_session *session);
 git_remote_callbacks gitlib_callbacks(struct gitlib_session *session);
 MUST_CHECK int gitlib_connect(git_repository *lib, struct gitlib_session *session,
                               git_direction direction, git_remote **remote, struct err *err);
-/* What a failed network call means. Returns -1. */
+/* gitlib_call for work that talks to a remote, made again while it fails for a reason that
+ * passes and remote->retry_ms last (git_retry.c). */
+MUST_CHECK int gitlib_call_remote(struct git_repo *repo, int (*function)(void *, struct err *),
+                                  void *context, const struct git_remote_spec *remote,
+                                  struct err *err);
+/* Might a network call that failed so work in a while? By its code and libgit2's words. */
+bool gitlib_passes(int code, const char *words);
+/* What a failed network call means. Returns -1. ERR_HOST has the errnum EAGAIN where the
+ * same call may work in a while. */
 int gitlib_remote_error(const struct gitlib_session *session, int code, const char *doing,
                         struct err *err);
 /* Look a ref up among those a connected remote advertised; found or not. */

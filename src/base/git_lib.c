@@ -2,6 +2,7 @@
 /* Starts libgit2, and turns its codes into our errors. */
 #include "base/git_internal.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -28,6 +29,11 @@ int gitlib_start(struct err *err)
      * hash, and close a repository's configuration once it is open (gitlib_open). */
     if (git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0) < 0)
         return err_set(err, ERR_INTERNAL, "cannot open other users' repositories: %s",
+                       gitlib_words());
+    /* After a power cut what is named is there: libgit2 1.5 reads an object file that was cut short
+     * for ever. */
+    if (git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1) < 0)
+        return err_set(err, ERR_INTERNAL, "cannot have libgit2 sync files: %s",
                        gitlib_words());
     return 0;
 }
@@ -58,6 +64,24 @@ static enum err_class class_of_code(int code)
     return ERR_HOST;
 }
 
+/* An object is found by its hash or not at all, so one that another names and that is not
+ * there, or is something else, is lost. */
+bool gitlib_damaged(int code)
+{
+    const git_error *last = git_error_last();
+    switch (last == NULL ? GIT_ERROR_NONE : last->klass) {
+    case GIT_ERROR_ODB: /* a short name may be ambiguous */
+        return code == GIT_ERROR || code == GIT_ENOTFOUND || code == GIT_EMISMATCH;
+    case GIT_ERROR_ZLIB:
+        return code < 0;
+    case GIT_ERROR_OBJECT: /* absent, locked, of another kind and so on are no damage */
+    case GIT_ERROR_REFERENCE:
+        return code == GIT_ERROR;
+    default:
+        return false;
+    }
+}
+
 int gitlib_error(struct err *err, int code, const char *format, ...)
 {
     char what[ERR_TEXT_BYTES];
@@ -65,5 +89,9 @@ int gitlib_error(struct err *err, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return err_set(err, class_of_code(code), "%s: %s", what, gitlib_words());
+    bool damaged = gitlib_damaged(code);
+    err_write(err, damaged ? ERR_HOST : class_of_code(code), "%s: %s", what, gitlib_words());
+    if (err != NULL && damaged)
+        err->errnum = EUCLEAN;
+    return err_failed();
 }

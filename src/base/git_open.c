@@ -46,8 +46,14 @@ int gitlib_open(const char *path, git_repository **lib, struct err *err)
     int code = git_repository_open_ext(&opened, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
     if (code == GIT_ENOTFOUND)
         return err_set(err, ERR_NOT_FOUND, "%s is not a git repository", path);
-    if (code < 0)
-        return gitlib_error(err, code, "cannot open repository %s", path);
+    if (code < 0) {
+        const git_error *last = git_error_last();
+        bool config = last != NULL && last->klass == GIT_ERROR_CONFIG;
+        gitlib_error(err, code, "cannot open repository %s", path);
+        if (err != NULL && config)
+            err->errnum = EUCLEAN;
+        return err_failed();
+    }
     if (refuse_alternates(opened, path, err) != 0)
         return -1;
     /* A repository's own configuration (proxies, rewritten URLs, merge drivers) counts no
@@ -68,32 +74,42 @@ int gitlib_repo(struct git_repo *repo, git_repository **lib, struct err *err)
     return 0;
 }
 
-/* Made beside its place and renamed into it, so that a half-made one is never found
- * there. Somebody else may have been faster: theirs is as good. */
-static int create(const char *path, struct err *err)
+int gitlib_create(const char *path, char folder[FILE_PATH_BYTES], struct err *err)
 {
-    char temporary[FILE_PATH_BYTES];
-    if (file_path(temporary, err, "%s.new-XXXXXX", path) < 0)
-        return -1;
-    if (mkdtemp(temporary) == NULL)
-        return err_errno(err, ERR_HOST, errno, "cannot create repository %s", path);
     LIB_AUTO(repository) *made = NULL;
     git_repository_init_options options = {
         .version = GIT_REPOSITORY_INIT_OPTIONS_VERSION,
         .flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_NO_REINIT,
         .initial_head = "main",
     };
+    if (file_path(folder, err, "%s.new-XXXXXX", path) < 0)
+        return -1;
+    if (mkdtemp(folder) == NULL)
+        return err_errno(err, ERR_HOST, errno, "cannot create repository %s", path);
     git_error_clear();
-    int code = git_repository_init_ext(&made, temporary, &options);
-    if (code == 0 && (rename(temporary, path) == 0 || errno == ENOTEMPTY || errno == EEXIST))
-        return access(temporary, F_OK) == 0 ? file_remove_tree(temporary, err) : 0;
-    if (code < 0)
-        gitlib_error(err, code, "cannot create repository %s", path);
-    else
-        err_errno(err, ERR_HOST, errno, "cannot create repository %s", path);
-    int ignored = file_remove_tree(temporary, NULL);
+    int code = git_repository_init_ext(&made, folder, &options);
+    if (code == 0)
+        return 0;
+    gitlib_error(err, code, "cannot create repository %s", path);
+    int ignored = file_remove_tree(folder, NULL);
     (void)ignored;
     return -1;
+}
+
+/* Made beside its place and renamed into it, so that a half-made one is never found
+ * there. Somebody else may have been faster: theirs is as good. */
+static int create(const char *path, struct err *err)
+{
+    char temporary[FILE_PATH_BYTES];
+    if (gitlib_create(path, temporary, err) != 0)
+        return -1;
+    if (rename(temporary, path) == 0)
+        return 0;
+    int errnum = errno;
+    int removed = file_remove_tree(temporary, err);
+    if (errnum == ENOTEMPTY || errnum == EEXIST)
+        return removed;
+    return err_errno(err, ERR_HOST, errnum, "cannot create repository %s", path);
 }
 
 /* A killed fetch leaves libgit2's temporary file behind, up to a whole pack. Hours
@@ -128,7 +144,7 @@ static int hold(git_repository *lib, const char *path, struct git_repo **repo, s
         git_repository_free(lib);
         return err_errno(err, ERR_HOST, errno, "cannot open repository %s", path);
     }
-    *opened = (struct git_repo){.path = real, .lib = lib};
+    *opened = (struct git_repo){.path = real, .lib = lib, .in_use = -1};
     *repo = opened;
     return 0;
 }
@@ -212,6 +228,8 @@ void git_close(struct git_repo **repo)
     if (*repo == NULL)
         return;
     git_repository_free((*repo)->lib);
+    file_close(&(*repo)->in_use);
+    free((*repo)->cache);
     free((*repo)->path);
     free(*repo);
     *repo = NULL;

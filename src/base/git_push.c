@@ -71,7 +71,7 @@ static int push_local(const struct push *push, struct err *err)
     if (!git_repository_is_bare(to))
         return err_set(err, ERR_INPUT, "%s has a working tree, which a push would not update",
                        push->spec->url);
-    if (gitlib_copy(from, to, &oid, ~0ull, err) != 0)
+    if (gitlib_copy(from, to, &oid, 1, ~0ull, err) != 0)
         return -1;
     return swap_local(push, to, &oid, &expected, err);
 }
@@ -259,7 +259,7 @@ int git_push_commit(struct git_repo *repo, const struct git_remote_spec *remote,
     struct push push = {
         .path = repo->path, .spec = remote, .sha = sha, .ref = ref, .expected = expected};
     if (check_push(repo, &push, err) != 0 ||
-        gitlib_call(repo, push_in_child, &push, remote->timeout_ms, err) != 0)
+        gitlib_call_remote(repo, push_in_child, &push, remote, err) != 0)
         return err_wrap(err, "push %.10s to `%s`", sha, ref);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +181,13 @@ static enum err_class class_of_words(const char *words, int code)
                                          : ERR_HOST;
 }
 
+/* Is it our own repository that is damaged? What cannot be inflated came just now. */
+static bool is_of_ours(int code)
+{
+    const git_error *last = git_error_last();
+    return gitlib_damaged(code) && last != NULL && last->klass != GIT_ERROR_ZLIB;
+}
+
 int gitlib_remote_error(const struct gitlib_session *session, int code, const char *doing,
                         struct err *err)
 {
@@ -193,7 +201,14 @@ int gitlib_remote_error(const struct gitlib_session *session, int code, const ch
         return err_set(err, ERR_LIMIT, "cannot %s %s: more than %llu bytes came", doing, url,
                        session->spec->max_bytes);
     const char *words = gitlib_words();
-    return err_set(err, class_of_words(words, code), "cannot %s %s: %s", doing, url, words);
+    enum err_class class = class_of_words(words, code);
+    bool ours = class == ERR_HOST && is_of_ours(code);
+    err_write(err, class, "cannot %s %s: %s", doing, url, words);
+    if (err != NULL && ours)
+        err->errnum = EUCLEAN;
+    else if (err != NULL && class == ERR_HOST && gitlib_passes(code, words))
+        err->errnum = EAGAIN;
+    return err_failed();
 }
 
 int gitlib_advertised(git_remote *remote, const char *ref, bool *found, git_oid *oid,
@@ -275,7 +290,7 @@ static bool is_partial(git_repository *lib)
     return any;
 }
 
-int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,
+int gitlib_copy(git_repository *from, git_repository *to, const git_oid *wanted, size_t count,
                 unsigned long long max_bytes, struct err *err)
 {
     LIB_AUTO(revwalk) *walk = NULL;
@@ -287,8 +302,8 @@ int gitlib_copy(git_repository *from, git_repository *to, const git_oid *want,
     git_error_clear();
     struct copy copy = {.max_bytes = max_bytes};
     int code = git_revwalk_new(&walk, from);
-    if (code == 0)
-        code = git_revwalk_push(walk, want);
+    for (size_t i = 0; i < count && code == 0; i++)
+        code = git_revwalk_push(walk, &wanted[i]);
     if (code == 0)
         code = hide_known(walk, from, to);
     if (code == 0)

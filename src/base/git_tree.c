@@ -44,7 +44,7 @@ static int find_entry(const git_tree *root, const char *path, git_tree_entry **e
 {
     git_error_clear();
     int code = git_tree_entry_bypath(entry, root, path);
-    if (code == GIT_ENOTFOUND)
+    if (code == GIT_ENOTFOUND && !gitlib_damaged(code))
         return 0;
     return code < 0 ? gitlib_error(err, code, "cannot look up `%s`", path) : 0;
 }

@@ -49,3 +49,11 @@ bool name_is_sha(const char *text)
 {
     return text != NULL && name_is_hex(text, 40);
 }
+
+void name_fold(const char *text, char *out, size_t size)
+{
+    size_t at = 0;
+    for (; at + 1 < size && text[at] != '\0'; at++)
+        out[at] = (char)(text[at] >= 'A' && text[at] <= 'Z' ? text[at] - 'A' + 'a' : text[at]);
+    out[at] = '\0';
+}

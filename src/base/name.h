@@ -16,6 +16,9 @@ bool name_ok(const char *text, size_t size);
 /* "owner/name": each part of these letters, not `.` or `..`, `size` - 1 bytes in all. */
 bool name_is_repository(const char *text, size_t size);
 
+/* The one spelling of "Owner/Name", which GitHub takes in any case: cut at `size` - 1 bytes. */
+void name_fold(const char *text, char *out, size_t size);
+
 bool name_is_branch(const char *text); /* as git has it, without refs/heads/ */
 
 bool name_is_hex(const char *text, size_t digits); /* exactly so many, in lower case */

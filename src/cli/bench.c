@@ -90,6 +90,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (measurement->samples.count == 0) {
         fprintf(stderr, "ratchet: %s\n%.*s", measurement->comparison.reason,
                 (int)measurement->build_log.len, measurement->build_log.data);
+        local_print_notes(measurement);
         return EXIT_UNMEASURED;
     }
     int code = EXIT_HELD;
@@ -100,6 +101,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
         print_verified(&measurement->samples);
     else
         print_table(measurement, compared);
+    local_print_notes(measurement);
     if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
     return cli_write_samples(&measurement->samples, given->output, &measurement->host->limits,

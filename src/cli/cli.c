@@ -212,7 +212,12 @@ static int make_in_state(const struct host *host, const char *kind, mode_t mode,
 
 int cli_scratch(const struct host *host, struct cli_folders *folders, struct err *err)
 {
-    return make_in_state(host, "work/run-", 0711, folders->scratch, err);
+    char lock[FILE_PATH_BYTES];
+    folders->lock = -1;
+    if (make_in_state(host, "work/run-", 0711, folders->scratch, err) != 0 ||
+        file_path(lock, err, "%s.lock", folders->scratch) != 0)
+        return -1;
+    return file_lock(lock, &folders->lock, err);
 }
 
 int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,
@@ -231,8 +236,14 @@ int cli_folders(const struct host *host, const char *output, struct cli_folders 
 void cli_drop_scratch(struct cli_folders *folders)
 {
     struct err err;
-    if (folders->scratch[0] != '\0' && file_remove_tree(folders->scratch, &err) != 0)
+    char lock[FILE_PATH_BYTES];
+    if (folders->scratch[0] == '\0')
+        return;
+    if (file_remove_tree(folders->scratch, &err) != 0)
         fprintf(stderr, "ratchet: %s\n", err.text);
+    if (file_path(lock, &err, "%s.lock", folders->scratch) == 0)
+        unlink(lock);
+    file_close(&folders->lock);
 }
 
 int cli_read(const char *path, struct buf *out, struct err *err)

@@ -79,6 +79,7 @@ MUST_CHECK int cli_token(const struct host_repository *repository, char token[CL
 /* Folders of one run: results (`output`, or a fresh one below the state folder) and a fresh
  * scratch folder that cli_drop_scratch removes. */
 struct cli_folders {
+    int lock; /* held while the scratch folder is in use, so that no daemon removes it */
     char results[FILE_PATH_BYTES];
     char scratch[FILE_PATH_BYTES];
 };

@@ -101,7 +101,7 @@ static int try_lock(const struct host *host, const char *slug, const struct gpu 
     FD_AUTO lock = -1;
     if (hold_lock_path(host, slug, gpu, path, err) != 0)
         return -1;
-    if (file_lock(path, false, &lock, err) != 0 && err->class != ERR_CONFLICT)
+    if (file_lock(path, &lock, err) != 0 && err->class != ERR_CONFLICT)
         return -1;
     return 0; /* held by a job that runs: that works too */
 }

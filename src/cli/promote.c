@@ -19,6 +19,9 @@ static int parse_accept(const char *names, const char *by, struct promotion_acce
         return err_set(err, ERR_USAGE, "--accept and --by go together");
     if (names == NULL)
         return 0;
+    if (by[0] == '\0' || strlen(by) >= sizeof accept->who)
+        return err_set(err, ERR_USAGE, "--by: expected 1 to %zu bytes",
+                       sizeof accept->who - 1);
     snprintf(accept->who, sizeof accept->who, "%s", by);
     for (const char *name = names; *name != '\0';) {
         size_t len = strcspn(name, ",");

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAIT_DEFAULT_S = 600, FILES_MAX_BYTES = 96 << 20 };
+enum { WAIT_DEFAULT_S = 600, SETTLE_DEFAULT_S = 60, FILES_MAX_BYTES = 96 << 20 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -36,6 +36,7 @@ struct submit {
     char secret[64];   /* the daemon's, for coming back */
     int exit_code;
     bool ended;
+    unsigned wait_s;
     bool settle; /* nothing is submitted: only a token is brought, for what is owed */
 };
 
@@ -77,8 +78,9 @@ static int add_text(json_t *message, const char *key, const char *value, struct 
 static int send_settle(const struct submit *submit, struct client_connection *connection,
                        struct err *err)
 {
-    JSON_AUTO *message = json_pack("{s:s, s:i, s:s}", "type", "settle", "version",
-                                   MESSAGE_VERSION, "repository", submit->event.repository);
+    JSON_AUTO *message = json_pack("{s:s, s:i, s:s, s:i}", "type", "settle", "version",
+                                   MESSAGE_VERSION, "repository", submit->event.repository,
+                                   "wait", (int)submit->wait_s);
     if (message == NULL)
         return err_set(err, ERR_INPUT, "the event's fields do not make a message");
     if (add_text(message, "api", from_environment("GITHUB_API_URL"), err) != 0 ||
@@ -207,7 +209,9 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
         return 0;
     }
     if (strcmp(type, "settled") == 0) {
-        printf("GitHub is owed nothing any more\n");
+        puts(json_is_true(json_object_get(message, "owed"))
+                 ? "something is still owed to GitHub: the next job's token may deliver it"
+                 : "GitHub is owed nothing any more");
         submit->ended = true;
         return 0;
     }
@@ -295,13 +299,16 @@ int cli_submit(int argc, char **argv, struct err *err)
                                          {"settle", NULL, &submit.settle},
                                          {NULL, NULL, NULL}};
     struct host host;
-    long long wait_s = WAIT_DEFAULT_S;
+    long long wait_s = -1;
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         (wait != NULL && value_int(wait, 0, 86400, "--wait", &wait_s, err) != 0))
         return -1;
     if ((socket != NULL ? cli_limits(config, &host.limits, err)
                         : cli_host(config, &host, err)) != 0)
         return -1;
+    if (wait_s < 0)
+        wait_s = submit.settle ? SETTLE_DEFAULT_S : WAIT_DEFAULT_S;
+    submit.wait_s = (unsigned)wait_s;
     submit.socket = socket != NULL ? socket : host.socket;
     if (read_event(&host.limits, &submit.event, err) != 0)
         return -1;
@@ -313,7 +320,7 @@ int cli_submit(int argc, char **argv, struct err *err)
         return -1;
     catch_signals();
     buf_init(&submit.report, FILES_MAX_BYTES);
-    int code = talk_until_ended(&submit, (unsigned)wait_s, err);
+    int code = talk_until_ended(&submit, submit.wait_s, err);
     buf_free(&submit.report);
     return code;
 }

@@ -28,8 +28,9 @@ struct client {
     long long job;                         /* that it waits for; 0: none */
     bool owns;                             /* … and may cancel */
     const struct host_repository *settles; /* it waits until this is owed nothing; NULL */
-    bool closing;                          /* once out is sent */
-    uint64_t since_ns;                     /* it came, or took a byte of what it was told */
+    uint64_t settles_until_ns;
+    bool closing;      /* once out is sent */
+    uint64_t since_ns; /* it came, or took a byte of what it was told */
 };
 
 struct clients {
@@ -205,8 +206,10 @@ static int send_ignored(struct client *client, const char *why, struct err *err)
 {
     fprintf(stderr, "ratchetd: ignored: %s\n", why);
     client->closing = true;
-    return message_add(&client->out, json_pack("{s:s, s:s}", "type", "ignored", "text", why),
-                       err);
+    return message_add(
+        &client->out,
+        json_pack("{s:s, s:o}", "type", "ignored", "text", message_string(why, strlen(why))),
+        err);
 }
 
 /* Known to whoever made the job, and to nobody who only knows its run. */
@@ -270,27 +273,32 @@ static int on_settle(struct clients *clients, struct client *client, const json_
 {
     const struct host_repository *repository;
     char token[MESSAGE_TOKEN_BYTES];
-    if (request_parse_settle(clients->host, message, &repository, token, err) != 0)
+    unsigned wait_s;
+    if (request_parse_settle(clients->host, message, &repository, token, &wait_s, err) != 0)
         return -1;
     client->settles = repository;
+    client->settles_until_ns = proc_now_ns() + wait_s * 1000000000ull;
     schedule_add_token(clients->schedule, repository, bringer_of(clients, client), token);
     explicit_bzero(token, sizeof token);
     return 0;
 }
 
-/* Who brought a token for what is owed stays until nothing is. */
+/* Who brought a token for what is owed stays until nothing is, or as long as it wanted. */
 static void tell_settled(struct clients *clients)
 {
     struct err err;
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &clients->all[i];
-        if (client->fd < 0 || client->settles == NULL || client->closing ||
-            schedule_owes(clients->schedule, client->settles))
+        if (client->fd < 0 || client->settles == NULL || client->closing)
+            continue;
+        bool owed = schedule_owes(clients->schedule, client->settles);
+        if (owed && proc_now_ns() < client->settles_until_ns)
             continue;
         client->closing = true;
         drop_if_full(clients, client,
                      message_add(&client->out,
-                                 json_pack("{s:s, s:b}", "type", "settled", "owed", 0), &err),
+                                 json_pack("{s:s, s:b}", "type", "settled", "owed", owed),
+                                 &err),
                      &err);
     }
 }

@@ -7,18 +7,124 @@
 #include "daemon/state.h"
 #include "measure/build.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { COLLECT_EVERY_S = 3600, DAY_S = 86400 };
 
-int collector_empty_scratch(const struct host *host, struct err *err)
+/* ---- folders ---- */
+
+/* Of one entry, whose path and time of last change are given: is it to go? 1, 0, or -1. */
+typedef int sweep_function(void *context, const char *name, const char *path, time_t changed,
+                           struct err *err);
+
+/* Ask about each entry of a folder, which need not be there, and remove what is to go. */
+static int sweep(const char *folder, sweep_function *goes, void *context, struct err *err)
+{
+    DIR *dir = opendir(folder);
+    int result = 0;
+    if (dir == NULL)
+        return errno == ENOENT ? 0 : err_errno(err, ERR_HOST, errno, "open `%s`", folder);
+    for (struct dirent *entry; result == 0 && (entry = readdir(dir)) != NULL;) {
+        char path[FILE_PATH_BYTES];
+        struct stat st;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        result = file_path(path, err, "%s/%s", folder, entry->d_name);
+        if (result != 0 || lstat(path, &st) != 0)
+            continue; /* gone meanwhile */
+        int go = goes(context, entry->d_name, path, st.st_mtim.tv_sec, err);
+        result = go > 0 ? file_remove_tree(path, err) : go;
+    }
+    closedir(dir);
+    return result;
+}
+
+struct age {
+    struct db *db; /* NULL: not asked */
+    time_t before;
+};
+
+static int is_old(void *context, const char *name, const char *path, time_t changed,
+                  struct err *err)
+{
+    (void)name, (void)path, (void)err;
+    const struct age *age = context;
+    return changed < age->before;
+}
+
+/* A cache that nobody has opened for so long. Whoever uses one holds a shared lock on its folder
+ * (base/git_cache.c), and touches it; what is no folder is a lock that stays. */
+static int remove_unused(void *context, const char *name, const char *path, time_t changed,
+                         struct err *err)
+{
+    (void)name;
+    const struct age *age = context;
+    if (changed >= age->before)
+        return 0;
+    FD_AUTO fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    /* Removed here, while nobody can open it. */
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 ? file_remove_tree(path, err) : 0;
+}
+
+/* A folder of a job that is in no row: of a database that was lost. */
+static int is_unknown(void *context, const char *name, const char *path, time_t changed,
+                      struct err *err)
+{
+    (void)path;
+    const struct age *age = context;
+    struct queue_entry entry;
+    if (changed >= age->before)
+        return 0;
+    if (queue_get(age->db, strtoll(name, NULL, 10), &entry, err) == 0)
+        return 0;
+    return err->class == ERR_NOT_FOUND ? 1 : -1;
+}
+
+/* ---- scratch ---- */
+
+/* Commands hold a lock beside their scratch. Steps do not: `context` says that none runs. */
+static int is_abandoned(void *context, const char *name, const char *path, time_t changed,
+                        struct err *err)
+{
+    (void)changed;
+    const bool *no_steps = context;
+    static const char run[] = "run-", ending[] = ".lock";
+    char lock[FILE_PATH_BYTES];
+    FD_AUTO fd = -1;
+    size_t len = strlen(name);
+    if (strncmp(name, run, sizeof run - 1) != 0)
+        return *no_steps;
+    bool is_lock = len > sizeof ending && strcmp(name + len - sizeof ending + 1, ending) == 0;
+    if (file_path(lock, err, "%s%s", path, is_lock ? "" : ending) != 0)
+        return -1;
+    if (file_lock(lock, &fd, err) == 0)
+        return 1;
+    return err->class == ERR_CONFLICT ? 0 : -1;
+}
+
+static int collect_scratch(const struct host *host, bool no_steps, struct err *err)
 {
     char scratch[FILE_PATH_BYTES];
-    if (state_scratch(host, scratch, err) != 0 || file_remove_tree(scratch, err) != 0)
+    if (state_scratch(host, scratch, err) != 0 ||
+        sweep(scratch, is_abandoned, &no_steps, err) != 0)
         return -1;
     return file_mkdirs(scratch, 0711, err);
 }
+
+int collector_empty_scratch(const struct host *host, struct err *err)
+{
+    return collect_scratch(host, true, err);
+}
+
+/* ---- all of it ---- */
 
 static int remove_job(void *context, long long job)
 {
@@ -32,20 +138,44 @@ static int remove_job(void *context, long long job)
     return -1;
 }
 
+static int collect_old(const struct host *host, struct db *db, time_t before, struct err *err)
+{
+    struct age age = {.db = db, .before = before};
+    char folder[FILE_PATH_BYTES];
+    if (state_jobs(host, folder, err) != 0 || sweep(folder, is_unknown, &age, err) != 0 ||
+        file_path(folder, err, "%s/runs", host->state) != 0 ||
+        sweep(folder, is_old, &age, err) != 0 ||
+        file_path(folder, err, "%s/repos", host->state) != 0)
+        return -1;
+    return sweep(folder, remove_unused, &age, err);
+}
+
+static int collect_cache(const struct host *host, struct err *err)
+{
+    char cache[FILE_PATH_BYTES];
+    if (file_path(cache, err, "%s/cache", host->state) != 0 ||
+        file_mkdirs(cache, 0700, err) != 0)
+        return -1;
+    return build_cache_collect(cache, host->limits.cache_bytes, err);
+}
+
+/* What is in the way of one is not in that of the others. */
 void collector_collect(struct collector *collector)
 {
+    const struct host *host = collector->host;
     uint64_t now_ns = proc_now_ns();
+    struct err err = {0};
     if (collector->last_ns != 0 &&
         now_ns - collector->last_ns < COLLECT_EVERY_S * 1000000000ull)
         return;
     collector->last_ns = now_ns;
-    const struct host *host = collector->host;
-    struct err err;
-    char cache[FILE_PATH_BYTES];
-    long long before = (long long)time(NULL) - (long long)host->limits.keep_days * DAY_S;
-    if (queue_collect(collector->db, before, remove_job, collector, &err) != 0 ||
-        file_path(cache, &err, "%s/cache", host->state) != 0 ||
-        file_mkdirs(cache, 0700, &err) != 0 ||
-        build_cache_collect(cache, host->limits.cache_bytes, &err) != 0)
+    time_t before = time(NULL) - (time_t)host->limits.keep_days * DAY_S;
+    if (queue_collect(collector->db, before, remove_job, collector, &err) != 0)
+        fprintf(stderr, "ratchetd: collect jobs: %s\n", err.text);
+    if (collect_old(host, collector->db, before, &err) != 0)
         fprintf(stderr, "ratchetd: collect: %s\n", err.text);
+    if (collect_scratch(host, false, &err) != 0)
+        fprintf(stderr, "ratchetd: collect scratch: %s\n", err.text);
+    if (collect_cache(host, &err) != 0)
+        fprintf(stderr, "ratchetd: collect libraries: %s\n", err.text);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What ratchetd removes: scratch that a killed step left, jobs that ended `keep-days` ago with
- * their folders, and built libraries beyond `cache-bytes`. */
+/* What ratchetd removes of the state folder: scratch whose owner is dead; jobs that ended `keep-days`
+ * ago, with their folders, and folders of jobs that nobody knows; results of commands and caches
+ * of repositories that nobody has used as long; built libraries beyond `cache-bytes`. */
 #ifndef RATCHET_DAEMON_COLLECTOR_H
 #define RATCHET_DAEMON_COLLECTOR_H
 

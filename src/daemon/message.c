@@ -19,30 +19,52 @@ int message_add(struct buf *out, json_t *json, struct err *err)
     return 0;
 }
 
-void message_add_error(struct buf *out, const struct err *problem)
-{
-    struct err ignored;
-    int failed = message_add(out,
-                             json_pack("{s:s, s:s, s:i}", "type", "error", "text",
-                                       problem->text, "exit",
-                                       (int)err_exit_code(problem->class)),
-                             &ignored);
-    (void)failed;
-}
-
-/* The length of the UTF-8 character at `at`, or 0 if it is not one. */
+/* The length of the UTF-8 character at `at`, or 0 if it is not one, or NUL: no reader of messages
+ * takes that. */
 static size_t character(const char *at, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)at;
-    size_t need = bytes[0] < 0x80             ? 1
+    size_t need = bytes[0] == '\0'            ? 0
+                  : bytes[0] < 0x80           ? 1
                   : (bytes[0] & 0xe0) == 0xc0 ? 2
                   : (bytes[0] & 0xf0) == 0xe0 ? 3
                   : (bytes[0] & 0xf8) == 0xf0 ? 4
                                               : 0;
-    if (need == 0 || need > len)
-        return 0;
+    if (need < 2 || need > len)
+        return need < 2 ? need : 0;
     JSON_AUTO *probe = json_stringn(at, need); /* jansson refuses what is not UTF-8 */
     return probe == NULL ? 0 : need;
+}
+
+/* Append what fits of the bytes, cleaned; how many were taken. */
+static size_t add_clean(struct buf *out, const char *bytes, size_t len)
+{
+    size_t at = 0;
+    while (at < len && out->len + 4 <= out->max) {
+        size_t size = character(bytes + at, len - at);
+        buf_add(out, size == 0 ? "?" : bytes + at, size == 0 ? 1 : size);
+        at += size == 0 ? 1 : size;
+    }
+    return at;
+}
+
+json_t *message_string(const char *bytes, size_t len)
+{
+    BUF_AUTO clean;
+    buf_init(&clean, len + 4);
+    add_clean(&clean, bytes, len);
+    return clean.failed ? NULL : json_stringn(clean.data, clean.len);
+}
+
+void message_add_error(struct buf *out, const struct err *problem)
+{
+    struct err ignored;
+    json_t *text = message_string(problem->text, strlen(problem->text));
+    int failed = message_add(out,
+                             json_pack("{s:s, s:o, s:i}", "type", "error", "text", text,
+                                       "exit", (int)err_exit_code(problem->class)),
+                             &ignored);
+    (void)failed;
 }
 
 int message_add_file(struct buf *out, const char *name, const char *bytes, size_t len,
@@ -53,11 +75,7 @@ int message_add_file(struct buf *out, const char *name, const char *bytes, size_
     size_t at = 0;
     do {
         buf_clear(&piece);
-        while (at < len && piece.len + 4 < piece.max) {
-            size_t size = character(bytes + at, len - at);
-            buf_add(&piece, size == 0 ? "?" : bytes + at, size == 0 ? 1 : size);
-            at += size == 0 ? 1 : size;
-        }
+        at += add_clean(&piece, bytes + at, len - at);
         json_t *data = json_stringn(piece.data, piece.len);
         if (message_add(
                 out, json_pack("{s:s, s:s, s:o}", "type", "file", "name", name, "data", data),

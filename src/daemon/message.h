@@ -10,8 +10,8 @@
  *             event), secret                    ignored   text: no job; the connection ends
  *     cancel                                    waiting   text: what the job waits for, now and then
  *     status                                    job       id, state, … (one per job), then end
- *     settle  version, repository, api, token   settled   owed: does something still wait?
- *                                               error     text, exit; the connection ends
+ *     settle  version, repository, api, token,  settled   owed: does something still wait?
+ *             wait (seconds)                    error     text, exit; the connection ends
  *
  * `ref`, `head`, `secret` and `waiting` are newer than the rest: who does not know them does without.
  * Whoever was given the job's secret, or made the job on this connection, may cancel it. A token
@@ -28,10 +28,14 @@ enum { MESSAGE_VERSION = 1, MESSAGE_PIECE_BYTES = 32 << 10, MESSAGE_TOKEN_BYTES 
 /* Append the object and a newline; takes over `json`. NULL (out of memory) is an error. */
 MUST_CHECK int message_add(struct buf *out, json_t *json, struct err *err);
 
+/* Somebody's bytes as a JSON string: NUL, and what is not UTF-8, is `?`. jansson alone would refuse
+ * them, and what they were part of would not be said. NULL: out of memory. */
+json_t *message_string(const char *bytes, size_t len);
+
 /* {"type": "error", …}; cannot fail but by leaving `out` as it was. */
 void message_add_error(struct buf *out, const struct err *problem);
 
-/* A whole file as `file` messages; bytes that are not UTF-8 are replaced by `?`. */
+/* A whole file as `file` messages; bytes as in message_string(). */
 MUST_CHECK int message_add_file(struct buf *out, const char *name, const char *bytes,
                                 size_t len, struct err *err);
 

@@ -163,13 +163,16 @@ static const struct host_repository *parse_repository(const struct host *host,
 
 int request_parse_settle(const struct host *host, const json_t *message,
                          const struct host_repository **out, char token[MESSAGE_TOKEN_BYTES],
-                         struct err *err)
+                         unsigned *wait_s, struct err *err)
 {
+    long long wait;
     const struct host_repository *repository = parse_repository(host, message, err);
-    if (repository == NULL || check_api(repository, message, err) != 0 ||
+    if (repository == NULL || json_get_int(message, "wait", &at, 0, 86400, &wait, err) != 0 ||
+        check_api(repository, message, err) != 0 ||
         get_token(repository, message, token, err) != 0)
         return -1;
     *out = repository;
+    *wait_s = (unsigned)wait;
     return 0;
 }
 

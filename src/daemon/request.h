@@ -31,9 +31,11 @@ struct request {
 MUST_CHECK int request_parse(const struct host *host, const json_t *message,
                              struct request *out, struct err *err);
 
-/* A `settle` message: the repository that it is about, and its token. Refused likewise. */
+/* A `settle` message: the repository that it is about, its token, and how long the client waits.
+ * Refused likewise. */
 MUST_CHECK int request_parse_settle(const struct host *host, const json_t *message,
                                     const struct host_repository **repository,
-                                    char token[MESSAGE_TOKEN_BYTES], struct err *err);
+                                    char token[MESSAGE_TOKEN_BYTES], unsigned *wait_s,
+                                    struct err *err);
 
 #endif

@@ -31,7 +31,7 @@ int results_keep_line(const struct host *host, long long job, const char *line,
 
 int results_add_line(struct buf *out, const char *line, size_t len, struct err *err)
 {
-    json_t *text = json_stringn(line, len);
+    json_t *text = message_string(line, len);
     return message_add(out, json_pack("{s:s, s:o}", "type", "log", "text", text), err);
 }
 
@@ -92,8 +92,9 @@ int results_add(const struct host *host, const struct queue_entry *entry, struct
     if (read_job_file(host, job, STATE_COMMENT, &comment, &ignored) != 0)
         buf_clear(&comment); /* nothing was posted */
     return message_add(out,
-                       json_pack("{s:s, s:i, s:s, s:s, s:s}", "type", "result", "exit",
-                                 entry->exit_code, "verdict", entry->verdict, "reason", reason,
-                                 "comment", comment.data),
+                       json_pack("{s:s, s:i, s:s, s:o, s:s}", "type", "result", "exit",
+                                 entry->exit_code, "verdict", entry->verdict, "reason",
+                                 message_string(reason, strlen(reason)), "comment",
+                                 comment.data),
                        err);
 }

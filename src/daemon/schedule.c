@@ -13,9 +13,7 @@
 
 enum {
     FAILURES_MAX = 3, /* steps that ended badly, in a row, before a job ends unmeasured */
-    FAILURE_PAUSE_S = 5,
-    PAUSE_MAX_S = 60,
-    AWAY_PAUSE_S = 10 /* of the other jobs of a repository whose server does not answer */
+    PAUSES_MAX = 12   /* times `retry-ms` */
 };
 
 /* Of a job. Lost with the process: then everything is due at once, and a client that waits brings
@@ -24,7 +22,8 @@ struct note {
     long long job; /* 0: free */
     uint64_t since_ns;
     uint64_t not_before_ns;
-    unsigned failures;
+    unsigned failures; /* steps in a row that failed, or found GitHub away */
+    bool away;         /* the step that runs has found it so */
 };
 
 /* Of a repository. */
@@ -81,6 +80,14 @@ static void forget(struct schedule *schedule, long long job)
     if (note != NULL)
         *note = (struct note){0};
     tokens_forget(&schedule->tokens, job);
+}
+
+/* After the first failure `retry-ms`, then twice as long, … */
+static uint64_t after_failures(const struct schedule *schedule, unsigned failures)
+{
+    unsigned times = 1u << (failures > 4 ? 4 : failures - (failures > 0));
+    return proc_now_ns() + 1000000u * schedule->host->limits.retry_ms *
+                               (times < PAUSES_MAX ? times : PAUSES_MAX);
 }
 
 static uint64_t in_seconds(long long seconds)
@@ -202,13 +209,15 @@ void schedule_drop_token(struct schedule *schedule, long long bringer)
 
 bool schedule_owes(const struct schedule *schedule, const struct host_repository *repository)
 {
+    static const enum job_state states[] = {JOB_ENDING, JOB_JUDGED};
     struct queue_entry entry = {0};
     struct err err;
-    for (long long after = 0;
-         queue_next(schedule->db, NULL, JOB_JUDGED, after, &entry, &err) == 0;
-         after = entry.job.id)
-        if (strcasecmp(entry.job.repository, repository->name) == 0)
-            return true;
+    for (size_t s = 0; s < sizeof states / sizeof states[0]; s++)
+        for (long long after = 0;
+             queue_next(schedule->db, NULL, states[s], after, &entry, &err) == 0;
+             after = entry.job.id)
+            if (strcasecmp(entry.job.repository, repository->name) == 0)
+                return true;
     return false;
 }
 
@@ -374,8 +383,12 @@ static void on_event(void *context, struct lane *lane, const struct work_event *
     case WORK_AWAY:
         if (place != NULL) {
             place->away = event->kind == WORK_AWAY;
-            place->not_before_ns = in_seconds(place->away ? AWAY_PAUSE_S : event->seconds);
+            place->not_before_ns = in_seconds(event->seconds);
+            if (place->away && place->not_before_ns < after_failures(schedule, 1))
+                place->not_before_ns = after_failures(schedule, 1);
         }
+        if (note != NULL)
+            note->away = event->kind == WORK_AWAY;
         break;
     case WORK_TOKEN_TAKEN:
     case WORK_TOKEN_REFUSED:
@@ -404,10 +417,7 @@ static void step_failed(struct schedule *schedule, const struct lane *lane, stru
 {
     struct err err;
     char why[QUEUE_WHY_BYTES];
-    unsigned doubled = note->failures < 4 ? note->failures : 4;
-    long long pause = (long long)FAILURE_PAUSE_S << doubled;
-    note->failures++;
-    note->not_before_ns = in_seconds(pause < PAUSE_MAX_S ? pause : PAUSE_MAX_S);
+    note->not_before_ns = after_failures(schedule, ++note->failures);
     if (note->failures < FAILURES_MAX || entry->state == JOB_ENDING ||
         entry->state == JOB_JUDGED)
         return;
@@ -432,8 +442,12 @@ static void step_ended(struct schedule *schedule, struct lane *lane)
     }
     if (note != NULL && end == WORK_FAILED)
         step_failed(schedule, lane, note, &entry);
+    else if (note != NULL && note->away)
+        note->not_before_ns = after_failures(schedule, ++note->failures);
     else if (note != NULL)
         note->failures = 0;
+    if (note != NULL)
+        note->away = false;
     if (end == WORK_LATER)
         end_refused(schedule, lane, &entry);
     if (entry.state == JOB_DONE || (entry.state == JOB_JUDGED && end == WORK_LATER))

@@ -3,7 +3,10 @@
  *
  *     queue.db     every job that was accepted, and what GitHub is owed (store.h)
  *     jobs/ID      what a job leaves, until keep-days after its end
- *     work/ID      scratch of a job's step; nothing in it is worth keeping */
+ *     work/ID      scratch of a job's step; nothing in it is worth keeping. Commands that people run
+ *                  have work/run-… with a lock beside it (cli/cli.h)
+ *     runs/…       what such a command leaves
+ *     repos/KEY    bare caches, and cache/ the libraries of main's commits */
 #ifndef RATCHET_DAEMON_STATE_H
 #define RATCHET_DAEMON_STATE_H
 

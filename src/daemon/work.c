@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SEND_RETRY_S = 60 };
 _Static_assert(sizeof(struct work_event) <= PIPE_BUF, "one write is one event");
 
 struct step {
@@ -83,8 +82,11 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
     struct pipeline_request request = {.host = host,
                                        .job = &step->entry.job,
                                        .token = token,
+                                       .no_wait = step->entry.state != JOB_PINNED,
                                        .folder = folder,
                                        .work = scratch,
+                                       .only_tell = step->entry.state == JOB_ENDING ||
+                                                    step->entry.state == JOB_JUDGED,
                                        .progress = show,
                                        .context = step};
     return pipeline_open(&step->pipeline, &request, err);
@@ -115,13 +117,22 @@ static enum fault fault_of_pin(const struct pipeline *pipeline)
     return pipeline->measurement.job.kind == JOB_PROMOTE ? FAULT_HOST : FAULT_PR;
 }
 
+/* The schedule waits, not a clerk: it has few of them. */
+static bool is_limited(const struct step *step)
+{
+    const struct github_trouble *trouble = &step->pipeline.origin.trouble;
+    if (trouble->limited)
+        tell(step, WORK_LIMITED, trouble->wait_s, "");
+    return trouble->limited;
+}
+
 /* Waiting for GitHub is no failure of a job: a limit passes, and another token may be taken. */
 static bool waits_for_github(const struct step *step)
 {
     const struct origin *origin = &step->pipeline.origin;
-    if (origin->trouble.limited)
-        tell(step, WORK_LIMITED, origin->trouble.wait_s, "");
-    else if (origin->github.borrowed && origin->trouble.status == 401)
+    if (is_limited(step))
+        return true;
+    if (origin->github.borrowed && origin->trouble.status == 401)
         tell(step, WORK_TOKEN_REFUSED, 0, "");
     else
         return false;
@@ -155,8 +166,10 @@ static enum work_end pin(struct step *step)
         return fail(step, &err);
     /* A status that cannot be set is no reason not to measure. */
     if (measurement->job.kind == JOB_CHECK &&
-        pipeline_announce(pipeline, "waiting for its turn on the device", &problem) != 0)
+        pipeline_announce(pipeline, "waiting for its turn on the device", &problem) != 0) {
         say(step, problem.text);
+        (void)is_limited(step); /* nor is it measured later for that */
+    }
     return WORK_DONE;
 }
 
@@ -220,11 +233,12 @@ static enum work_end send(struct step *step)
         tell(step, WORK_TOKEN_REFUSED, 0, "");
         return WORK_LATER; /* as soon as there is another */
     }
-    if (result.limited)
+    if (result.limited) {
         tell(step, WORK_LIMITED, result.wait_s, "");
-    else if (!result.token_refused)
-        tell(step, WORK_AWAY, 0, "");
-    return later(step, result.wait_s > SEND_RETRY_S ? result.wait_s : SEND_RETRY_S);
+        return later(step, result.wait_s); /* in its turn again: what is older goes first */
+    }
+    tell(step, WORK_AWAY, result.wait_s, "");
+    return WORK_LATER;
 }
 
 /* ---- the step ---- */

@@ -135,7 +135,7 @@ static const struct key keys[] = {
         KEY(RULE, "look", look,
             "replicates at which the judge looks, ascending; the last is the budget", .min = 6,
             .max = 1024, .repeat = true, .otherwise = TEXT(RULE_LOOKS)),
-    KEY(RULE, "unclear", key_choice, "what an unclear verdict is to the status of a check",
+    KEY(RULE, "unclear", key_choice, "whether an unclear verdict fails the status",
         IN(rule, unclear_passes), .no = "fail", .yes = "pass", .initial = "fail"),
     KEY(PROMOTION, "gap", key_seconds, "between the two runs of a promotion",
         IN(ratchet_config, promotion_gap_s), .max = 86400e9, .initial = "10m"),
@@ -159,7 +159,8 @@ static const struct key keys[] = {
     KEY(CONFIG, "seq-q", key_int, "length of the queries", DIMENSION(seq_q), .required = true),
     KEY(CONFIG, "seq-k", key_int, "length of keys and values", DIMENSION(seq_k),
         .otherwise = "as seq-q"),
-    KEY(CONFIG, "head-dim", key_int, "of one head", DIMENSION(head_dim), .required = true),
+    KEY(CONFIG, "head-dim", key_int, "length of one head's vectors", DIMENSION(head_dim),
+        .required = true),
     KEY(CONFIG, "dtype", dtype, "of inputs and result", .required = true),
     KEY(CONFIG, "causal", key_bool, "a query sees no later keys",
         IN(config_entry, problem.causal), .initial = "false"),
@@ -167,3 +168,4 @@ static const struct key keys[] = {
 
 const struct keys_table config_keys = {sections, CONFIG_SECTIONS, keys,
                                        sizeof keys / sizeof keys[0]};
+_Static_assert(sizeof keys / sizeof keys[0] <= 64, "keys_target.seen has 64 bits");

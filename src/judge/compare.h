@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rule of design section 6: samples and baseline in, comparison out. Pure: same bytes
- * in, same bits out, on every machine. The steps on the way: judge/compare_internal.h. */
+/* The rule: samples and baseline in, comparison out. Pure: same bytes in, same bits out, on
+ * every machine. The steps on the way: judge/compare_internal.h. */
 #ifndef RATCHET_JUDGE_COMPARE_H
 #define RATCHET_JUDGE_COMPARE_H
 
@@ -43,7 +43,7 @@ void compare_log_free(struct compare_log *log);
  * is unmeasured, not an error; more than MODEL_CONFIGS_MAX in all is ERR_INPUT.
  *
  * Gaps: an arm that a config has (it is declared, or was seen in any replicate), missing in a
- * replicate without a mark, or there with less than half of the samples of the fullest arm. Up
+ * replicate without a mark, or there with less than nine tenths of the samples of the fullest arm. Up
  * to one replicate in ten with gaps changes nothing. With more, improved and held stay only if
  * they would be that with each ratio that is missing at the worst seen, the slowest time of one
  * arm against the fastest of the other; not where more than half are missing, and not unless

@@ -6,6 +6,7 @@
  *   - head's times: delays, in replicates and samples of his choice, so that head scatters and
  *     its interval straddles a line;
  *   - when head is missing: in the replicates, or the samples, where it was slow;
+ *   - killing his process as if the host had done it: that replicate is taken again;
  *   - marks: he loads the machine while head runs, so that a slow replicate is left out;
  *   - failing, in some replicates or in all.
  * He does not choose the times of main's arms: anchor, base and control run main's code.
@@ -83,7 +84,11 @@ static const char *refusal(const struct judged *judged)
     const struct config_verdict *out = judged->out;
     const struct estimate *estimate = deciding(judged);
     const struct estimate *own = &judged->log->base;
-    size_t left_out = judged->samples->count - estimate->replicates;
+    /* A process that was killed left an attempt, and no replicate. */
+    size_t taken = judged->samples->attempts > judged->samples->count
+                       ? judged->samples->attempts
+                       : judged->samples->count;
+    size_t left_out = taken - estimate->replicates;
     bool has_own = out->against != AGAINST_BASE && own->change.known;
     double scatter = machine_scatter(judged, estimate);
     if (LEFT_OUT_ONE_IN * left_out > estimate->replicates)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* samples.json (schema ratchet.samples/1), both ways, bytes only. The text is the
- * contract of design section 9; a reader needs schema, device, and of each config name,
+/* samples.json (schema ratchet.samples/1), both ways, bytes only. The keys are
+ * a contract: old files stay readable. A reader needs schema, device, and of each config name,
  * unit ("ns") and replicates with `head`. `problem` is for throughput only: a config without it
  * matches a baseline by its name; `heads_kv` in it is `heads` where absent. Unknown keys are ignored; a value of
  * the wrong type, a sample that is not a finite number > 0, a mark that is not known,
@@ -9,7 +9,7 @@
  * top, else in each config, which then counts. Arrays may be empty: "no samples" is for
  * the judge to say.
  *
- * Beside the keys of the design a config may have
+ * Beside these a config may have
  *     "arms": {…}               as at the top, for this config alone
  *     "attempts": 9             replicates started; the number of replicates where absent
  *     "identical": "anchor"     the arm whose machine code is the head's: not measured

@@ -43,6 +43,15 @@ static void put_part(struct buf *out, const char *key, const struct change *chan
     buf_addc(out, '}');
 }
 
+/* No reader takes an empty string. */
+static void put_reason(struct buf *out, const char *reason)
+{
+    if (reason[0] == '\0')
+        buf_adds(out, "null");
+    else
+        text_string(out, reason);
+}
+
 static void put_fault(struct buf *out, enum fault fault)
 {
     if (fault == FAULT_NONE)
@@ -120,7 +129,7 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     buf_addf(out, ", \"verdict\": \"%s\", \"clause\": ", verdict_name(config->verdict));
     put_clause(out, config->clause);
     buf_adds(out, ",\n      \"reason\": ");
-    text_string(out, config->reason);
+    put_reason(out, config->reason);
     buf_addf(out, ",\n      \"against\": \"%s\", ", against_name(config->against));
     put_change(out, &config->change);
     buf_addf(out, ", \"replicates\": %zu", config->replicates);
@@ -150,7 +159,7 @@ int verdict_format_json(const struct comparison *comparison, struct buf *out, st
              verdict_name(comparison->verdict));
     put_clause(out, comparison->clause);
     buf_adds(out, ",\n  \"reason\": ");
-    text_string(out, comparison->reason);
+    put_reason(out, comparison->reason);
     buf_adds(out, ",\n  \"fault\": ");
     put_fault(out, comparison->fault);
     buf_adds(out, ",\n  ");

@@ -31,16 +31,6 @@ int bench_check(const struct bench_request *request, const struct device_kind **
     return 0;
 }
 
-static struct device_use use_of(const struct bench_request *request,
-                                const struct machine *machine)
-{
-    return (struct device_use){.machine = machine,
-                               .gpu = request->gpu,
-                               .threads = machine_threads(machine, request->threads),
-                               .pinned = request->cpus != NULL && request->cpu_count > 0,
-                               .warm_inputs = request->warm_inputs};
-}
-
 static int add_facts(const struct bench_request *request, const struct device_kind *kind,
                      const struct device_use *use, struct environment *environment,
                      struct err *err)
@@ -112,7 +102,7 @@ int bench_begin(const struct bench_request *request, struct samples *out, struct
     if (bench_check(request, &kind, err) != 0)
         return -1;
     machine_read(&machine);
-    const struct device_use use = use_of(request, &machine);
+    const struct device_use use = bench_use(request, &machine);
     snprintf(samples.device.slug, sizeof samples.device.slug, "%s", request->device);
     snprintf(samples.device.name, sizeof samples.device.name, "%s", kind->name(&use));
     if (request->others != NULL)

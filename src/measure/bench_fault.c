@@ -9,17 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
-{
-    char line[MODEL_TEXT_BYTES + MODEL_NAME_BYTES];
-    if (request->progress == NULL)
-        return;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    request->progress(request->context, replicate, line);
-}
+enum { KILLS_BORNE = 2 }; /* of a config, in one measurement */
 
 void bench_fail(struct config_samples *config, enum fault fault, enum clause clause,
                 const char *format, ...)
@@ -46,10 +36,11 @@ void bench_fail_anchor(struct config_samples *config, const char *text)
 static enum clause clause_of(enum trouble_kind kind)
 {
     static const enum clause clauses[] = {
-        [TROUBLE_NONE] = CLAUSE_INTERNAL,           [TROUBLE_REFUSED] = CLAUSE_REFUSED,
-        [TROUBLE_WRONG] = CLAUSE_WRONG_RESULT,      [TROUBLE_CRASH] = CLAUSE_CRASHED,
-        [TROUBLE_HANG] = CLAUSE_TIMED_OUT,          [TROUBLE_GARBLED] = CLAUSE_GARBLED,
-        [TROUBLE_IMPLAUSIBLE] = CLAUSE_IMPLAUSIBLE, [TROUBLE_HOST] = CLAUSE_HOST_FAILED,
+        [TROUBLE_NONE] = CLAUSE_INTERNAL,      [TROUBLE_REFUSED] = CLAUSE_REFUSED,
+        [TROUBLE_WRONG] = CLAUSE_WRONG_RESULT, [TROUBLE_CRASH] = CLAUSE_CRASHED,
+        [TROUBLE_KILLED] = CLAUSE_CRASHED,     [TROUBLE_HANG] = CLAUSE_TIMED_OUT,
+        [TROUBLE_GARBLED] = CLAUSE_GARBLED,    [TROUBLE_IMPLAUSIBLE] = CLAUSE_IMPLAUSIBLE,
+        [TROUBLE_HOST] = CLAUSE_HOST_FAILED,   [TROUBLE_OURS] = CLAUSE_INTERNAL,
     };
     return clauses[kind];
 }
@@ -97,16 +88,34 @@ static void fail_everyone(struct round *round, size_t i, const struct trouble *t
                "every arm alike: %.480s", trouble->text);
 }
 
-/* One arm of one config in a process of its own, as long as it would be measured. */
+/* Trouble that no library can have made. True: the config has its fault. */
+static bool fail_not_theirs(struct config_samples *config, const struct trouble *trouble,
+                            const char *of)
+{
+    if (trouble->kind != TROUBLE_HOST && trouble->kind != TROUBLE_OURS)
+        return false;
+    bench_fail(config, trouble->kind == TROUBLE_OURS ? FAULT_US : FAULT_HOST,
+               clause_of(trouble->kind), "%s%.480s", of, trouble->text);
+    return true;
+}
+
+/* One arm of one config in a process of its own, as long as it would be measured. Where the process
+ * is killed each time, the arm has that trouble. */
 static int probe(struct round *round, size_t i, enum arm arm, struct trouble *out,
                  struct err *err)
 {
-    struct process_config config = {.bench = &round->request->configs[i]};
-    config.arms[arm] = true;
-    bench_say(round->request, false, "%s: looking at %s alone", config.bench->config.name,
-              arm_name(arm));
-    if (process_run(round->request, round->machine, &config, 1, NULL, err) != 0)
-        return -1;
+    struct process_config config;
+    enum arm killed;
+    bench_say(round->request, false, "%s: looking at %s alone",
+              round->request->configs[i].config.name, arm_name(arm));
+    for (int tries = 0; tries <= KILLS_BORNE; tries++) {
+        config = (struct process_config){.bench = &round->request->configs[i]};
+        config.arms[arm] = true;
+        if (process_run(round->request, round->machine, &config, 1, NULL, err) != 0)
+            return -1;
+        if (!trouble_killed(config.trouble, &killed))
+            break;
+    }
     *out = config.trouble[arm].kind != TROUBLE_NONE ? config.trouble[arm]
                                                     : config.trouble[ARM_COUNT];
     if (!config.done && out->kind == TROUBLE_NONE)
@@ -124,12 +133,10 @@ static int confirm(struct round *round, size_t i, enum arm arm, const struct tro
     if (probe(round, i, arm, &alone, err) != 0)
         return -1;
     if (alone.kind != TROUBLE_NONE) {
+        char of[32];
+        snprintf(of, sizeof of, "%s: ", arm_name(arm));
         round->pending[i].seen[arm] = alone;
-        if (alone.kind != TROUBLE_HOST)
-            return 1;
-        bench_fail(&round->samples->configs[i], FAULT_HOST, CLAUSE_HOST_FAILED, "%s: %.480s",
-                   arm_name(arm), alone.text);
-        return 0;
+        return fail_not_theirs(&round->samples->configs[i], &alone, of) ? 0 : 1;
     }
     bench_fail(&round->samples->configs[i], bench_fault_of_head(round->request),
                CLAUSE_DISTURBS, "%s runs alone, and beside head: %.440s", arm_name(arm),
@@ -186,10 +193,11 @@ static int settle_head(struct round *round, size_t i, const struct trouble *head
         bench_takes_part(round, i, of_base) && seen[of_base].kind == TROUBLE_NONE &&
         probe(round, i, of_base, &seen[of_base], err) != 0)
         return -1;
-    if (seen[of_base].kind == TROUBLE_HOST)
-        bench_fail(config, FAULT_HOST, CLAUSE_HOST_FAILED, "%s: %.480s", arm_name(of_base),
-                   seen[of_base].text);
-    else if (everyone(round, i, head, seen))
+    char of[32];
+    snprintf(of, sizeof of, "%s: ", arm_name(of_base));
+    if (fail_not_theirs(config, &seen[of_base], of))
+        return 0;
+    if (everyone(round, i, head, seen))
         fail_everyone(round, i, head);
     else if (seen[of_base].kind != TROUBLE_NONE && !round->request->head_is_main)
         bench_fail(config, FAULT_BASE, clause_of(seen[of_base].kind), "base as well: %.480s",
@@ -227,6 +235,35 @@ static bool leave_out_others(struct round *round, size_t i, const struct trouble
     return any;
 }
 
+/* The process of a config was killed. Whoever did it, the OOM killer or somebody at the host, a
+ * process is tried again; what it measured is dropped, so that a library can win little by killing
+ * its own where it was slow: judge/doubt.c counts the attempts. Beyond KILLS_BORNE it is the arm
+ * that was at work every time, if there is one; else the host. True: there is no more to settle. */
+static bool settle_kill(struct round *round, size_t i, const struct trouble *all)
+{
+    struct config_samples *config = &round->samples->configs[i];
+    enum arm arm;
+    unsigned kills = 0;
+    if (!trouble_killed(all, &arm))
+        return false;
+    config->killed[arm]++;
+    for (int a = 0; a <= ARM_COUNT; a++)
+        kills += config->killed[a];
+    const char *at = arm == ARM_COUNT ? "no arm" : arm_name(arm);
+    if (kills <= KILLS_BORNE) {
+        config->attempts++;
+        bench_say(round->request, false, "%s: tried again: with %s at work the process %.400s",
+                  config->config.name, at, all[arm].text);
+        return true;
+    }
+    if (arm < ARM_COUNT && config->killed[arm] == kills)
+        return false;
+    bench_fail(config, FAULT_HOST, CLAUSE_HOST_FAILED,
+               "killed from outside %u times, the last with %s at work: %.400s", kills, at,
+               all[arm].text);
+    return true;
+}
+
 /* A config that has trouble: go on without another arm, which may have been the cause of the
  * rest, give it a fault, or leave it without its anchor. */
 int bench_settle(struct round *round, size_t i, struct process_config *ran, struct err *err)
@@ -235,10 +272,8 @@ int bench_settle(struct round *round, size_t i, struct process_config *ran, stru
     struct config_samples *config = &round->samples->configs[i];
     if (trouble[ARM_ANCHOR].kind == TROUBLE_NONE)
         trouble[ARM_ANCHOR] = trouble[ARM_CONTROL];
-    if (trouble[ARM_COUNT].kind != TROUBLE_NONE) {
-        bench_fail(config, FAULT_HOST, CLAUSE_HOST_FAILED, "%s", trouble[ARM_COUNT].text);
+    if (settle_kill(round, i, trouble) || fail_not_theirs(config, &trouble[ARM_COUNT], ""))
         return 0;
-    }
     if (leave_out_others(round, i, trouble))
         return 0;
     static const enum arm of_main[] = {ARM_ANCHOR, ARM_BASE};

@@ -3,8 +3,7 @@
 #ifndef RATCHET_MEASURE_BENCH_INTERNAL_H
 #define RATCHET_MEASURE_BENCH_INTERNAL_H
 
-#include "measure/bench.h"
-#include "measure/device/device.h"
+#include "measure/bench_request.h"
 #include "measure/process.h"
 
 /* One config of a round. */
@@ -24,10 +23,6 @@ struct round {
 /* Is this request one that can be measured? *kind is the row of its device. */
 MUST_CHECK int bench_check(const struct bench_request *request,
                            const struct device_kind **kind, struct err *err);
-
-/* One line for people, where somebody listens. `replicate`: one of a config has ended. */
-void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* The config cannot be measured. */
 void bench_fail(struct config_samples *config, enum fault fault, enum clause clause,

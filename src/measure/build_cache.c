@@ -51,11 +51,16 @@ int build_cache_take(const char *cache, const char *key, const char *library, bo
     }
     bool sound = false;
     if (lstat(from, &st) == 0 && S_ISREG(st.st_mode)) {
-        if (file_copy(from, library, 0755, err) != 0)
-            return -1;
-        sound = entry_matches(entry, library);
+        bool copied = file_copy(from, library, 0755, err) == 0;
+        sound = copied && entry_matches(entry, library);
         if (!sound)
             unlink(library);
+        if (!sound && lstat(entry, &st) != 0) {
+            *found = *dropped = false; /* collected while it was read */
+            return 0;
+        }
+        if (!copied)
+            return -1;
     }
     if (!sound && file_remove_tree(entry, err) != 0)
         return -1;

@@ -16,8 +16,10 @@ int checkout_need(struct git_repo *repo, const struct git_remote_spec *remote, c
 {
     struct git_commit_info info;
     struct err why = {0};
-    if (git_read_commit(repo, sha, &info, &why) == 0)
+    if (git_read_commit(repo, sha, &info, &why) == 0) {
+        git_keep(repo, sha);
         return 0;
+    }
     if (why.class != ERR_NOT_FOUND || !has_remote(remote)) {
         if (err != NULL)
             *err = why;
@@ -174,8 +176,10 @@ static int open_submodule(struct checkout_submodules *submodules,
     struct git_submodule *added = &submodules->list[submodules->count];
     if (file_mkdirs(submodules->folder, 0700, err) != 0 ||
         file_path(path, err, "%s/submodule-%s.git", submodules->folder, key) < 0 ||
-        git_open(path, &added->repo, err) != 0)
+        git_cache_open(path, &added->repo, err) != 0)
         return -1;
+    int tidy = !submodules->may_fetch ? 0 : git_cache_tidy(added->repo, NULL);
+    (void)tidy; /* else it is used as it is */
     added->path = address->path;
     submodules->count++;
     *repo = added->repo;
@@ -183,12 +187,12 @@ static int open_submodule(struct checkout_submodules *submodules,
 }
 
 /* The failure of a commit that could not be fetched before, or NULL. */
-static struct checkout_gone *find_gone(struct checkout_submodules *submodules,
-                                       const char *commit)
+static struct checkout_unfetched *find_unfetched(struct checkout_submodules *submodules,
+                                                 const char *commit)
 {
-    for (size_t i = 0; i < submodules->gone_count; i++)
-        if (strcmp(submodules->gone[i].commit, commit) == 0)
-            return &submodules->gone[i];
+    for (size_t i = 0; i < submodules->unfetched_count; i++)
+        if (strcmp(submodules->unfetched[i].commit, commit) == 0)
+            return &submodules->unfetched[i];
     return NULL;
 }
 
@@ -197,16 +201,17 @@ static struct checkout_gone *find_gone(struct checkout_submodules *submodules,
 static void remember(struct checkout_submodules *submodules, const char *commit,
                      struct err *why)
 {
-    const struct checkout_gone *before = find_gone(submodules, commit);
+    const struct checkout_unfetched *before = find_unfetched(submodules, commit);
     if (before != NULL) {
         *why = before->why;
         return;
     }
-    if (submodules->offline || submodules->gone_count == CHECKOUT_SUBMODULES_MAX)
+    if (!submodules->may_fetch || submodules->unfetched_count == CHECKOUT_SUBMODULES_MAX)
         return;
-    struct checkout_gone *gone = &submodules->gone[submodules->gone_count++];
-    snprintf(gone->commit, sizeof gone->commit, "%s", commit);
-    gone->why = *why;
+    struct checkout_unfetched *unfetched =
+        &submodules->unfetched[submodules->unfetched_count++];
+    snprintf(unfetched->commit, sizeof unfetched->commit, "%s", commit);
+    unfetched->why = *why;
 }
 
 /* Nobody but the host's owner chose the address, and it gets no token of ours. */
@@ -226,9 +231,12 @@ static int need_submodule(struct checkout_submodules *submodules, const struct p
             "submodule `%s` under [kernel] path: ratchetd.conf names no address for "
             "it (`submodule = %s https://…` in [repository])",
             pinned->path, pinned->path);
-    bool ask = !submodules->offline && find_gone(submodules, pinned->commit) == NULL;
+    /* Whoever let us wait in vain is not waited for again. */
+    unsigned patience = submodules->unfetched_count == 0 ? (unsigned)limits->github_ms : 0;
+    bool ask = submodules->may_fetch && find_unfetched(submodules, pinned->commit) == NULL;
     struct git_remote_spec remote = {.url = ask ? address->url : NULL,
                                      .timeout_ms = (unsigned)limits->fetch_ms,
+                                     .retry_ms = patience,
                                      .max_bytes = limits->fetch_bytes};
     if (open_submodule(submodules, address, repo, err) != 0)
         return -1;

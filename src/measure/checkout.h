@@ -36,17 +36,17 @@ struct checkout_submodules {
     struct git_submodule list[CHECKOUT_SUBMODULES_MAX]; /* for git_part; the repos are owned */
     size_t count;
     bool
-        offline; /* nothing is fetched any more: what is missing is missing, and why is known… */
-    struct checkout_gone {
+        may_fetch; /* only while pinning: later what is missing is missing, and why is known… */
+    struct checkout_unfetched {
         char commit[MODEL_SHA_BYTES];
         struct err why;
-    } gone[CHECKOUT_SUBMODULES_MAX]; /* … for these */
-    size_t gone_count;
+    } unfetched[CHECKOUT_SUBMODULES_MAX]; /* … for these */
+    size_t unfetched_count;
 };
 void checkout_submodules_free(struct checkout_submodules *submodules);
 
 /* Make sure that the commits of all submodules under a commit's paths are here, fetching them
- * by SHA without a token, and put them on the list. Refused by name, ERR_INPUT: a submodule
+ * by SHA without a token where it may, and put them on the list. Refused by name, ERR_INPUT: a submodule
  * without an address, one whose commit is not at its address, one within another, and a path
  * that leads into one to nothing. Those outside the paths are not looked at. */
 MUST_CHECK int checkout_submodules(struct checkout_submodules *submodules,

@@ -26,6 +26,40 @@ bool elf_holds(uint64_t offset, uint64_t size, uint64_t len)
     return offset <= len && size <= len - offset;
 }
 
+/* What this program itself is built for; EM_NONE: not known, and not asked. */
+#if defined __x86_64__
+enum { OWN_MACHINE = EM_X86_64 };
+#elif defined __aarch64__
+enum { OWN_MACHINE = EM_AARCH64 };
+#else
+enum { OWN_MACHINE = EM_NONE };
+#endif
+
+static const char *machine_name(unsigned machine)
+{
+    static const struct {
+        unsigned machine;
+        const char *name;
+    } names[] = {{EM_X86_64, "x86-64"},     {EM_AARCH64, "AArch64"}, {EM_386, "32-bit x86"},
+                 {EM_ARM, "32-bit ARM"},    {EM_PPC64, "PowerPC"},   {EM_RISCV, "RISC-V"},
+                 {EM_CUDA, "an NVIDIA GPU"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].machine == machine)
+            return names[i].name;
+    return "another machine";
+}
+
+static int check_machine(const struct elf *elf, struct err *err)
+{
+    unsigned machine = elf->header.e_machine;
+    if (OWN_MACHINE == EM_NONE || machine == OWN_MACHINE)
+        return 0;
+    return err_set(
+        err, ERR_INPUT,
+        "%s: built for another architecture: %s (ELF machine %u), this host runs %s",
+        elf->path, machine_name(machine), machine, machine_name(OWN_MACHINE));
+}
+
 static int read_header(struct elf *elf, struct err *err)
 {
     Elf64_Ehdr *header = &elf->header;
@@ -34,6 +68,8 @@ static int read_header(struct elf *elf, struct err *err)
     memcpy(header, elf->bytes, sizeof *header);
     if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
         return elf_malformed(elf, err, "not 64-bit little-endian ELF");
+    if (check_machine(elf, err) != 0)
+        return -1;
     if (header->e_type != ET_DYN)
         return elf_malformed(elf, err, "ELF type %u, expected %u (shared object)",
                              header->e_type, ET_DYN);

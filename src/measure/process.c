@@ -5,7 +5,7 @@
 #include "measure/process.h"
 
 #include "base/file.h"
-#include "measure/device/device.h"
+#include "measure/bench_request.h"
 #include "measure/draw.h"
 #include "measure/replicate.h"
 #include "measure/session.h"
@@ -73,7 +73,8 @@ static int open_device(struct stage *stage, struct err *err)
         stage->free_bytes = line.numbers[1];
         return 0;
     }
-    return err_set(err, ERR_HOST, "open the device: %s",
+    bool ours = reply == REPLY_LOST && session_loss(stage->session) == LOSS_OURS;
+    return err_set(err, ours ? ERR_INTERNAL : ERR_HOST, "open the device: %s",
                    reply == REPLY_FAILED ? line.text : session_text(stage->session));
 }
 
@@ -90,22 +91,21 @@ static bool load_slot(struct process *process, size_t i)
                 strncmp(line.name, ATTENTION_PEER, strlen(ATTENTION_PEER)) == 0;
     if (reply == REPLY_OK && line.numbers[0] == i && !peer)
         return true;
-    enum trouble_kind kind = reply == REPLY_LOST ? trouble_of_loss(session_loss(session))
-                                                 : TROUBLE_REFUSED;
     static const char peer_text[] = "its name begins with `" ATTENTION_PEER
                                     "`: that is for kernels which nobody checks";
-    const char *text = reply == REPLY_LOST     ? session_text(session)
-                       : reply == REPLY_FAILED ? line.text
-                       : peer                  ? peer_text
-                                               : "answered for another slot";
+    const char *text = reply == REPLY_FAILED ? line.text
+                       : peer                ? peer_text
+                                             : "answered for another slot";
     for (size_t c = 0; c < process->count; c++) {
         struct process_config *config = &process->configs[c];
         if (!config->arms[slot->arm] ||
             slots_find(&process->slots, config->bench, slot->arm) != (int)i)
             continue;
         config->started = true;
-        trouble_set(&config->trouble[slot->arm], kind, true,
-                    reply == REPLY_LOST ? " while it was loaded" : "", text);
+        if (reply == REPLY_LOST)
+            trouble_set_loss(config->trouble, session, slot->arm, " while it was loaded");
+        else
+            trouble_set(&config->trouble[slot->arm], TROUBLE_REFUSED, true, "", text);
     }
     return reply != REPLY_LOST;
 }
@@ -172,7 +172,7 @@ static bool is_in_use(const struct stage *stage)
 {
     enum { TRIES = 20, TRY_MS = 50 };
     const struct bench_request *request = stage->request;
-    char text[MODEL_TEXT_BYTES], line[MODEL_TEXT_BYTES + 16];
+    char text[MODEL_TEXT_BYTES];
     if (stage->kind->is_in_use == NULL ||
         !stage->kind->is_in_use(request->gpu, text, sizeof text))
         return false;
@@ -182,9 +182,7 @@ static bool is_in_use(const struct stage *stage)
         if (!stage->kind->is_in_use(request->gpu, text, sizeof text))
             return false;
     }
-    snprintf(line, sizeof line, "shared: %s", text);
-    if (request->progress != NULL)
-        request->progress(request->context, false, line);
+    bench_say(request, false, "shared: %s", text);
     return true;
 }
 
@@ -195,10 +193,7 @@ int process_run(const struct bench_request *request, const struct machine *machi
     struct process process = {.configs = configs, .count = count};
     process.stage = (struct stage){
         .request = request,
-        .use = {.machine = machine,
-                .gpu = request->gpu,
-                .threads = machine_threads(machine, request->threads),
-                .warm_inputs = request->warm_inputs},
+        .use = bench_use(request, machine),
         .slots = &process.slots,
         .experiment = experiment,
     };

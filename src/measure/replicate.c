@@ -92,23 +92,36 @@ static enum reply prepare(struct run *run, enum arm arm, const char *when)
     return reply;
 }
 
+/* A seed that no library can foresee. Where there is none, no arm is looked at any further. */
+static enum reply draw_seed(struct run *run, unsigned long long *seed)
+{
+    struct err err = {0};
+    uint64_t bits;
+    if (draw_bits(&bits, &err) != 0) {
+        trouble_set(&run->config->trouble[ARM_COUNT], TROUBLE_HOST, false, "", err.text);
+        return REPLY_LOST;
+    }
+    *seed = bits;
+    return REPLY_OK;
+}
+
 static enum reply verify(struct run *run, enum arm arm, const char *when)
 {
     struct line line;
-    uint64_t seeds[2];
-    if (draw_bits(&seeds[0], NULL) != 0)
+    unsigned long long seed;
+    if (draw_seed(run, &seed) != REPLY_OK)
         return REPLY_LOST;
     enum reply reply = ask(run, arm, LINE_RAN, &line, when, "forward %s %llu", arm_name(arm),
-                           (unsigned long long)seeds[0]);
+                           seed);
     if (reply != REPLY_OK)
         return reply;
     if (line.numbers[0] > run->memory.grown[arm])
         run->memory.grown[arm] = line.numbers[0];
     /* Drawn only now that the output stands. */
-    if (draw_bits(&seeds[1], NULL) != 0)
+    if (draw_seed(run, &seed) != REPLY_OK)
         return REPLY_LOST;
-    return ask(run, arm, LINE_RIGHT, &line, when, "rows %s %llu %d", arm_name(arm),
-               (unsigned long long)seeds[1], VERIFY_ROWS);
+    return ask(run, arm, LINE_RIGHT, &line, when, "rows %s %llu %d", arm_name(arm), seed,
+               VERIFY_ROWS);
 }
 
 /* ---- memory ---- */

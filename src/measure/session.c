@@ -101,7 +101,7 @@ enum reply session_send(struct session *session, const char *format, ...)
     int length = vsnprintf(line, sizeof line - 1, format, args);
     va_end(args);
     if (length < 0 || (size_t)length >= sizeof line - 1)
-        return lose(session, LOSS_KILLED, "a command of ours was too long");
+        return lose(session, LOSS_OURS, "a command of ours was too long");
     line[length] = '\n';
     struct err err = {0};
     if (proc_send(session->child, line, (size_t)length + 1, &err) == 0)

@@ -21,10 +21,11 @@ enum reply {
 /* How a process was lost. */
 enum loss {
     LOSS_NONE,
-    LOSS_CRASH,  /* a signal, or an exit that was not asked for */
-    LOSS_KILLED, /* SIGKILL or SIGTERM, from outside as far as anyone can tell */
-    LOSS_HANG,   /* nothing in time */
-    LOSS_GARBLED /* something that is not an answer to the command */
+    LOSS_CRASH,   /* a signal, or an exit that was not asked for */
+    LOSS_KILLED,  /* SIGKILL or SIGTERM, from outside as far as anyone can tell */
+    LOSS_HANG,    /* nothing in time */
+    LOSS_GARBLED, /* something that is not an answer to the command */
+    LOSS_OURS     /* a command that we could not write */
 };
 
 struct session;

@@ -12,6 +12,17 @@ bool trouble_any(const struct trouble all[TROUBLE_COUNT])
     return false;
 }
 
+bool trouble_killed(const struct trouble all[TROUBLE_COUNT], enum arm *arm)
+{
+    for (int i = 0; i < TROUBLE_COUNT; i++) {
+        if (all[i].kind != TROUBLE_KILLED)
+            continue;
+        *arm = (enum arm)i;
+        return true;
+    }
+    return false;
+}
+
 void trouble_set(struct trouble *trouble, enum trouble_kind kind, bool whole,
                  const char *stage, const char *text)
 {
@@ -22,14 +33,19 @@ void trouble_set(struct trouble *trouble, enum trouble_kind kind, bool whole,
     snprintf(trouble->text, sizeof trouble->text, "%.400s%.100s", text, stage);
 }
 
-enum trouble_kind trouble_of_loss(enum loss loss)
+void trouble_set_loss(struct trouble all[TROUBLE_COUNT], const struct session *session,
+                      enum arm arm, const char *stage)
 {
-    static const enum trouble_kind kinds[] = {[LOSS_NONE] = TROUBLE_HOST,
-                                              [LOSS_CRASH] = TROUBLE_CRASH,
-                                              [LOSS_KILLED] = TROUBLE_CRASH,
-                                              [LOSS_HANG] = TROUBLE_HANG,
-                                              [LOSS_GARBLED] = TROUBLE_GARBLED};
-    return kinds[loss];
+    static const enum trouble_kind kinds[] = {
+        [LOSS_NONE] = TROUBLE_HOST,       [LOSS_CRASH] = TROUBLE_CRASH,
+        [LOSS_KILLED] = TROUBLE_KILLED,   [LOSS_HANG] = TROUBLE_HANG,
+        [LOSS_GARBLED] = TROUBLE_GARBLED, [LOSS_OURS] = TROUBLE_OURS};
+    enum trouble_kind kind = kinds[session_loss(session)];
+    if (kind == TROUBLE_OURS)
+        arm = ARM_COUNT;
+    else if (arm == ARM_COUNT && kind != TROUBLE_KILLED)
+        kind = TROUBLE_HOST;
+    trouble_set(&all[arm], kind, arm == ARM_HEAD, stage, session_text(session));
 }
 
 void trouble_note(struct trouble all[TROUBLE_COUNT], const bool arms[ARM_COUNT],
@@ -48,17 +64,13 @@ void trouble_note(struct trouble all[TROUBLE_COUNT], const bool arms[ARM_COUNT],
         trouble_set(&all[ARM_COUNT], TROUBLE_HOST, false, stage, line->text);
         return;
     }
-    enum loss loss = session_loss(session);
-    const char *text = session_text(session);
-    if (reply == REPLY_WRONG || (loss == LOSS_GARBLED && arm == ARM_COUNT)) {
+    bool garbled = session_loss(session) == LOSS_GARBLED;
+    if (reply == REPLY_WRONG || (garbled && arm == ARM_COUNT)) {
         bool head = arms[ARM_HEAD];
         trouble_set(&all[head ? ARM_HEAD : ARM_COUNT], TROUBLE_GARBLED, head, stage,
                     reply == REPLY_WRONG ? "a wrong result of an arm that is not there"
-                                         : text);
+                                         : session_text(session));
         return;
     }
-    if (arm == ARM_COUNT)
-        trouble_set(&all[ARM_COUNT], TROUBLE_HOST, false, stage, text);
-    else
-        trouble_set(&all[arm], trouble_of_loss(loss), arm == ARM_HEAD, stage, text);
+    trouble_set_loss(all, session, arm, stage);
 }

@@ -22,8 +22,8 @@ static int verify(struct measurement *measurement, const struct library *head,
         return -1;
     request.samples = 1;
     HOLD_AUTO hold = {measurement, .lock = -1};
-    if (hold_device(measurement, request.gpu, &hold, err) != 0 ||
-        bench_begin(&request, out, err) != 0)
+    if (bench_begin(&request, out, err) != 0 ||
+        hold_device(measurement, request.gpu, &out->environment, &hold, err) != 0)
         return -1;
     return bench_replicate(&request, wanted, out, err);
 }

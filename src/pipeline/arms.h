@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The arms of a job and their libraries: by which recipe each is built, and what stands in where
- * one cannot be. Between the files of the pipeline. */
+ * one cannot be. Private to src/pipeline. */
 #ifndef RATCHET_PIPELINE_ARMS_H
 #define RATCHET_PIPELINE_ARMS_H
 
@@ -24,7 +24,7 @@ struct anchor {
     char commit[MODEL_SHA_BYTES];
     const struct library *library;  /* NULL: it cannot be built… */
     char failure[MODEL_TEXT_BYTES]; /* …and why */
-    bool unbuilt;                   /* no recipe builds it here: nothing can be claimed */
+    bool unbuilt;                   /* no recipe builds it here: nothing can be decided */
 };
 
 struct arms {

@@ -144,6 +144,16 @@ static int look(struct measurement *measurement, char what[TOUCHED_BYTES], struc
     return touched;
 }
 
+static void note_missing_baseline(struct measurement *measurement)
+{
+    if (!measurement->has_baseline)
+        measurement_note(
+            measurement,
+            "No baseline for %s yet: compared with the base commit. The first merge "
+            "to main records it.",
+            measurement->job.device);
+}
+
 /* `result` is the last stage's, `problem` its error. */
 static int conclude(struct measurement *measurement, int result, const struct err *problem,
                     struct err *err)
@@ -151,7 +161,7 @@ static int conclude(struct measurement *measurement, int result, const struct er
     if (result < 0 && problem->class == ERR_NONE)
         return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
     if (result < 0)
-        measurement_unmeasured(measurement, FAULT_BASE, measurement->stage, problem);
+        measurement_unmeasured(measurement, FAULT_BASE, measurement->clause_if_input, problem);
     main_verdict_quote(measurement);
     measurement_tell(measurement, PROGRESS_VERDICT, "%s: %s",
                      verdict_name(measurement->comparison.verdict),
@@ -175,6 +185,7 @@ int pipeline_check(struct measurement *measurement, struct err *err)
     int result = look(measurement, what, &problem);
     if (result > 0) {
         measurement_say(measurement, "kernel touched: %s", what);
+        note_missing_baseline(measurement);
         result = measurement_take(measurement, measurement->job.merge, true, &problem);
     }
     return conclude(measurement, result, &problem, err);

@@ -7,6 +7,7 @@
 #include "measure/device/device.h"
 
 #include <stdio.h>
+#include <time.h>
 
 int hold_lock_path(const struct host *host, const char *device, const struct gpu *gpu,
                    char out[FILE_PATH_BYTES], struct err *err)
@@ -23,24 +24,35 @@ void hold_end(struct hold *hold)
     file_close(&hold->lock);
 }
 
+enum { TRY_MS = 100, TELL_MS = 60000 };
+
 static int lock_device(struct measurement *measurement, const struct gpu *gpu, int *lock,
                        struct err *err)
 {
     char path[FILE_PATH_BYTES];
     if (hold_lock_path(measurement->host, measurement->job.device, gpu, path, err) != 0)
         return -1;
-    if (file_lock(path, false, lock, err) == 0)
-        return 0;
-    if (err->class != ERR_CONFLICT)
-        return -1;
-    measurement_tell(measurement, PROGRESS_WAITING, "waiting for the device: %s", err->text);
-    return file_lock(path, true, lock, err);
+    const unsigned long long limit_ms = measurement->host->limits.device_wait_ms;
+    for (unsigned long long waited_ms = 0;; waited_ms += TRY_MS) {
+        if (file_lock(path, lock, err) == 0)
+            return 0;
+        if (err->class != ERR_CONFLICT)
+            return -1;
+        if (waited_ms >= limit_ms) {
+            err->class = ERR_HOST;
+            return err_wrap(err, "waited %llu s for the device", limit_ms / 1000);
+        }
+        if (waited_ms % TELL_MS == 0)
+            measurement_tell(measurement, PROGRESS_WAITING, "waiting for the device: %s",
+                             err->text);
+        nanosleep(&(struct timespec){.tv_nsec = TRY_MS * 1000000}, NULL);
+    }
 }
 
 /* A lock that the host wants and does not get is a fact of the environment, no failure: what
  * is measured with free clocks is sound all the same. */
 static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
-                         struct hold *hold, struct err *err)
+                         struct environment *environment, struct hold *hold, struct err *err)
 {
     const char *device = measurement->device->slug, *folder = measurement->host->lock_dir;
     unsigned mhz = measurement->device->clock_lock_mhz;
@@ -57,17 +69,17 @@ static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
                  why.text);
     if (undone)
         measurement_say(measurement, "unlocked the clocks that a killed run had left locked");
-    if (environment_set(&measurement->samples.environment, "clock_policy", policy) != 0)
+    if (environment_set(environment, "clock_policy", policy) != 0)
         return err_set(err, ERR_HOST, "out of memory for the environment");
     return 0;
 }
 
-int hold_device(struct measurement *measurement, const struct gpu *gpu, struct hold *hold,
-                struct err *err)
+int hold_device(struct measurement *measurement, const struct gpu *gpu,
+                struct environment *environment, struct hold *hold, struct err *err)
 {
     if (lock_device(measurement, gpu, &hold->lock, err) != 0)
         return -1;
-    return gpu == NULL ? 0 : settle_clocks(measurement, gpu, hold, err);
+    return gpu == NULL ? 0 : settle_clocks(measurement, gpu, environment, hold, err);
 }
 
 /* The lock is tried, not waited for: whoever has it undoes it. */
@@ -80,7 +92,7 @@ static int undo_one(const struct host *host, const struct host_device *device, s
     if (device_find_gpu(device->slug, device->gpu, &gpu, err) != 0 ||
         hold_lock_path(host, device->slug, &gpu, path, err) != 0)
         return -1;
-    if (file_lock(path, false, &lock, err) != 0)
+    if (file_lock(path, &lock, err) != 0)
         return err->class == ERR_CONFLICT ? 0 : -1;
     return clocks_undo(device->slug, &gpu, host->lock_dir, &undone, err);
 }

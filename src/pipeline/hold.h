@@ -17,13 +17,15 @@ struct hold {
 };
 #define HOLD_AUTO __attribute__((cleanup(hold_end))) struct hold
 
-/* Wait for the device, and lock its clocks where the host wants that. `gpu` NULL: not a GPU. */
+/* Wait for the device, and lock its clocks where the host wants that; what became of them is a fact
+ * of `environment`, that of the samples to be taken. `gpu` NULL: not a GPU. */
 MUST_CHECK int hold_device(struct measurement *measurement, const struct gpu *gpu,
-                           struct hold *hold, struct err *err);
+                           struct environment *environment, struct hold *hold,
+                           struct err *err);
 void hold_end(struct hold *hold);
 
 /* The lock that whoever measures on a device of this host holds, and one at a time can:
- * lock-dir/ratchet-cpu.lock, or of a GPU, whatever lane means it, ratchet-gpu-HASH.lock with
+ * lock-dir/ratchet-cpu.lock, or of a GPU, under whichever device name, ratchet-gpu-HASH.lock with
  * the hash of its UUID that reports have as gpu_id. */
 MUST_CHECK int hold_lock_path(const struct host *host, const char *device,
                               const struct gpu *gpu, char out[FILE_PATH_BYTES],

@@ -7,6 +7,7 @@
 #include "judge/verdict.h"
 #include "measure/bench.h"
 #include "measure/build.h"
+#include "measure/device/device.h"
 #include "pipeline/alone.h"
 #include "pipeline/arms.h"
 #include "pipeline/hold.h"
@@ -154,7 +155,8 @@ static int take(struct measurement *measurement, const struct bench_request *req
                 struct err *err)
 {
     HOLD_AUTO hold = {measurement, .lock = -1};
-    if (hold_device(measurement, request->gpu, &hold, err) != 0)
+    if (hold_device(measurement, request->gpu, &measurement->samples.environment, &hold,
+                    err) != 0)
         return -1;
     uint64_t start = proc_now_ns();
     int result = look_until_settled(measurement, request, err);
@@ -190,16 +192,14 @@ int measurement_sweep(struct measurement *measurement,
     return take(measurement, &request, err);
 }
 
-static void note_missing_baseline(struct measurement *measurement, bool with_base)
+/* Without a driver, or without the GPU that the host's configuration names, nothing needs to be
+ * built. */
+static int need_gpu(const struct measurement *measurement, struct err *err)
 {
-    if (!with_base)
-        return;
-    if (!measurement->has_baseline)
-        measurement_note(
-            measurement,
-            "No baseline for %s yet: compared with the base commit. The first merge "
-            "to main records it.",
-            measurement->job.device);
+    const struct host_device *device = measurement->device;
+    struct gpu gpu;
+    return device_is_gpu(device->slug) ? device_find_gpu(device->slug, device->gpu, &gpu, err)
+                                       : 0;
 }
 
 int measurement_take(struct measurement *measurement, const char *head, bool with_base,
@@ -207,9 +207,8 @@ int measurement_take(struct measurement *measurement, const char *head, bool wit
 {
     struct arms *arms __attribute__((cleanup(arms_free))) = arms_new(measurement, err);
     struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
-    if (arms == NULL)
+    if (arms == NULL || need_gpu(measurement, err) != 0)
         return -1;
-    note_missing_baseline(measurement, with_base);
     int built = arms_build(measurement, arms, head, with_base, err);
     if (built == 0 && with_base)
         alone_look(measurement, arms);
@@ -248,7 +247,8 @@ int measurement_lend(struct measurement *measurement, const char *commit,
             return err_set(err, ERR_INPUT, "%s: %.480s", benches[i].config.name,
                            measurement->samples.configs[i].failure);
     HOLD_AUTO hold = {measurement, .lock = -1};
-    if (hold_device(measurement, request.gpu, &hold, err) != 0)
+    if (hold_device(measurement, request.gpu, &measurement->samples.environment, &hold, err) !=
+        0)
         return -1;
     return lab->use(lab->context, &request, err);
 }

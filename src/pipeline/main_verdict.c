@@ -34,8 +34,9 @@ void main_verdict_free(struct main_verdict *verdict)
 static int path_of(const struct host *host, const char *repository, const char *device,
                    char out[FILE_PATH_BYTES], struct err *err)
 {
-    char key[FILE_KEY_BYTES];
-    file_key(repository, key);
+    char name[JOB_REPOSITORY_BYTES], key[FILE_KEY_BYTES];
+    name_fold(repository, name, sizeof name);
+    file_key(name, key);
     return file_path(out, err, "%s/main/%s-%s.json", host->state, key, device);
 }
 
@@ -153,7 +154,7 @@ int main_verdict_find(const struct host *host, const char *repository, const cha
     return 0;
 }
 
-static bool load(struct measurement *measurement, const char *repository,
+static bool load(const struct measurement *measurement, const char *repository,
                  struct main_verdict *out)
 {
     struct err problem = {0};
@@ -165,7 +166,7 @@ static bool load(struct measurement *measurement, const char *repository,
     return false;
 }
 
-bool main_verdict_load(struct measurement *measurement, struct main_verdict *out)
+bool main_verdict_load(const struct measurement *measurement, struct main_verdict *out)
 {
     return load(measurement, measurement->repository->name, out);
 }

@@ -31,24 +31,12 @@ MUST_CHECK int main_verdict_find(const struct host *host, const char *repository
 
 /* The last one kept for the pipeline's repository and device. False where there is none, or none
  * that can be used, which is said. */
-bool main_verdict_load(struct measurement *measurement, struct main_verdict *out);
+bool main_verdict_load(const struct measurement *measurement, struct main_verdict *out);
 
 /* After a promotion: keep what it says of main's tip, and note since when main has a loss. What
  * the host could not measure says nothing about main: the verdict before that stays. Trouble
  * with the file is said, and is no reason to fail. */
 void main_verdict_after(struct measurement *measurement);
-
-/* Losses of main that its baseline remembers no more: the config was dropped from
- * ci/ratchet.conf, its row taken out, or its name given to another problem. Taking away what
- * remembers a loss is not accepting it. */
-struct forgotten {
-    char configs[MODEL_CONFIGS_MAX][MODEL_NAME_BYTES];
-    size_t count;
-};
-/* By main's kept verdict and the rules that were read last. `accept` may be NULL. Rows of dropped
- * configs whose loss nobody accepted are not retired; each is noted. */
-void forgotten_find(struct measurement *measurement, const struct promotion_accept *accept,
-                    struct forgotten *out);
 
 /* After a check: where nothing was measured because base has the same kernel, note what main's
  * own last verdict says of it. */

@@ -33,6 +33,17 @@ int measurement_set_device(struct measurement *measurement, const char *device,
     return 0;
 }
 
+int measurement_name_device(struct measurement *measurement, const char *device,
+                            struct err *err)
+{
+    if (!model_name_ok(device))
+        return err_set(err, ERR_INPUT, "device `%s` is no slug", device);
+    snprintf(measurement->job.device, sizeof measurement->job.device, "%s", device);
+    snprintf(measurement->samples.device.slug, sizeof measurement->samples.device.slug, "%s",
+             device);
+    return 0;
+}
+
 void measurement_set_config(struct measurement *measurement,
                             const struct ratchet_config *config)
 {
@@ -57,14 +68,15 @@ void measurement_free(struct measurement *measurement)
     buf_free(&measurement->build_log);
 }
 
-static void tell(struct measurement *measurement, enum progress_kind kind, const char *text)
+static void tell(const struct measurement *measurement, enum progress_kind kind,
+                 const char *text)
 {
     const struct progress_event event = {kind, text};
     if (measurement->progress != NULL)
         measurement->progress(measurement->context, &event);
 }
 
-void measurement_say(struct measurement *measurement, const char *format, ...)
+void measurement_say(const struct measurement *measurement, const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES];
     va_list args;
@@ -74,7 +86,7 @@ void measurement_say(struct measurement *measurement, const char *format, ...)
     tell(measurement, PROGRESS_LINE, line);
 }
 
-void measurement_tell(struct measurement *measurement, enum progress_kind kind,
+void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES];

@@ -55,7 +55,7 @@ struct measurement {
     bool has_calibration;
     struct calibration calibration;
     char calibration_problem[ERR_TEXT_BYTES]; /* why it cannot be used, or "" */
-    enum clause stage; /* what an input of base that cannot be used means just now */
+    enum clause clause_if_input; /* to give if an input of base is malformed at this step */
 
     /* what came of it */
     struct samples samples;       /* owned */
@@ -74,6 +74,9 @@ void measurement_init(struct measurement *measurement, const struct host *host,
 /* The device of the job and of the samples. One that the host does not have is ERR_INPUT. */
 MUST_CHECK int measurement_set_device(struct measurement *measurement, const char *device,
                                       struct err *err);
+/* The same where nothing is measured: only its name. */
+MUST_CHECK int measurement_name_device(struct measurement *measurement, const char *device,
+                                       struct err *err);
 /* Measure by this in place of what rules_read found: other shapes, looks, samples. Copied. */
 void measurement_set_config(struct measurement *measurement,
                             const struct ratchet_config *config);
@@ -117,14 +120,14 @@ MUST_CHECK int measurement_lend(struct measurement *measurement, const char *com
 MUST_CHECK int measurement_compare(struct measurement *measurement, struct err *err);
 
 /* Make an unmeasured verdict of an error; its class says whose fault it is, and `input` and
- * `clause` what a malformed or forbidden input means at this stage. */
+ * `clause` what a malformed or forbidden input means at this step. */
 void measurement_unmeasured(struct measurement *measurement, enum fault input,
                             enum clause clause, const struct err *problem);
 
 /* A line of progress, of a kind, or one that is nothing more. */
-void measurement_tell(struct measurement *measurement, enum progress_kind kind,
+void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...) __attribute__((format(printf, 3, 4)));
-void measurement_say(struct measurement *measurement, const char *format, ...)
+void measurement_say(const struct measurement *measurement, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A sentence for the report; one that is there already is not told again. */
 void measurement_note(struct measurement *measurement, const char *format, ...)

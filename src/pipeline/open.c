@@ -3,9 +3,12 @@
  * cache of the repository. */
 #include "pipeline/pipeline.h"
 
+#include "base/name.h"
+
 #include <stdio.h>
 #include <string.h>
 
+/* `name`: of a repository at GitHub in its one spelling, or a path. */
 static int open_cache(struct measurement *measurement, const char *name, struct err *err)
 {
     const char *state = measurement->host->state;
@@ -14,7 +17,7 @@ static int open_cache(struct measurement *measurement, const char *name, struct 
     if (file_path(path, err, "%s/repos", state) != 0 || file_mkdirs(path, 0700, err) != 0 ||
         file_path(path, err, "%s/repos/%s.git", state, key) != 0)
         return -1;
-    return git_open(path, &measurement->repo, err);
+    return git_cache_open(path, &measurement->repo, err);
 }
 
 /* Where submodules may be fetched from; their caches lie beside the repository's own. */
@@ -36,12 +39,15 @@ static void set_remote(struct origin *origin, const struct limits *limits, const
         .url = url,
         .token = origin->token[0] == '\0' ? NULL : origin->token,
         .timeout_ms = (unsigned)limits->fetch_ms,
+        .retry_ms = (unsigned)limits->github_ms,
         .max_bytes = limits->fetch_bytes,
     };
 }
 
-static int open_github(struct pipeline *pipeline, const char *token, struct err *err)
+static int open_github(struct pipeline *pipeline, const struct pipeline_request *request,
+                       struct err *err)
 {
+    const char *token = request->token;
     struct measurement *measurement = &pipeline->measurement;
     struct origin *origin = &pipeline->origin;
     struct job *job = &measurement->job;
@@ -66,10 +72,13 @@ static int open_github(struct pipeline *pipeline, const char *token, struct err 
                                      .repository = repository->name,
                                      .author = repository->author,
                                      .limits = limits,
-                                     .trouble = &origin->trouble};
-    return allow_submodules(measurement, err) == 0
-               ? open_cache(measurement, repository->name, err)
-               : -1;
+                                     .trouble = &origin->trouble,
+                                     .no_wait = request->no_wait};
+    if (allow_submodules(measurement, err) != 0)
+        return -1;
+    char name[JOB_REPOSITORY_BYTES];
+    name_fold(repository->name, name, sizeof name);
+    return open_cache(measurement, name, err) == 0 || request->only_tell ? 0 : -1;
 }
 
 int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *request,
@@ -81,10 +90,12 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
     measurement->job = *request->job;
     if (file_path(measurement->folder, err, "%s", request->folder) != 0 ||
         file_path(measurement->work, err, "%s", request->work) != 0 ||
-        measurement_set_device(measurement, request->job->device, err) != 0)
+        (request->only_tell
+             ? measurement_name_device(measurement, request->job->device, err)
+             : measurement_set_device(measurement, request->job->device, err)) != 0)
         return -1;
     if (request->local == NULL)
-        return open_github(pipeline, request->token, err);
+        return open_github(pipeline, request, err);
     set_remote(&pipeline->origin, &request->host->limits, request->local);
     return open_cache(measurement, request->local, err);
 }

@@ -57,11 +57,11 @@ static int check_path(struct measurement *measurement, const char *path,
 int paths_check(struct measurement *measurement, const struct kernel_source *source,
                 const char *const *commits, size_t count, size_t *at, struct err *err)
 {
-    measurement->stage = CLAUSE_BAD_PATH;
+    measurement->clause_if_input = CLAUSE_BAD_PATH;
     for (size_t i = 0; i < source->path_count; i++)
         if (check_path(measurement, source->paths[i], commits, count, at, err) != 0)
             return -1;
-    measurement->stage = CLAUSE_BAD_CONFIG;
+    measurement->clause_if_input = CLAUSE_BAD_CONFIG;
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The paths of a kernel in commits. Between the files of the pipeline. */
+/* The paths of a kernel in commits. Private to src/pipeline. */
 #ifndef RATCHET_PIPELINE_PATHS_H
 #define RATCHET_PIPELINE_PATHS_H
 

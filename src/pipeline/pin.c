@@ -48,8 +48,9 @@ static int pin_branch(struct pipeline *pipeline, struct err *err)
     return 0;
 }
 
-/* Bring base and head here. A merge is made again from them: the same two commits give the
- * same one. */
+static const struct git_remote_spec here = {.url = NULL};
+
+/* Bring base and head here. */
 static int need_commits(struct pipeline *pipeline, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
@@ -60,13 +61,37 @@ static int need_commits(struct pipeline *pipeline, struct err *err)
     return 0;
 }
 
+/* A merge that was pinned before and is not here any more. One that was made here is made again:
+ * the same two commits give the same one. One of GitHub's is asked for, and where GitHub has
+ * forgotten it, ours has to do. */
+static int need_merge(struct pipeline *pipeline, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    struct job *job = &measurement->job, again = *job;
+    struct err why = {0};
+    if (checkout_need(measurement->repo, &here, job->merge, &why) == 0)
+        return 0;
+    if (why.class != ERR_NOT_FOUND) {
+        *err = why;
+        return -1;
+    }
+    bool made = checkout_pin(measurement->repo, &here, &again, &why) == 0;
+    if (made && strcmp(again.merge, job->merge) == 0)
+        return 0;
+    if (checkout_need(measurement->repo, &pipeline->origin.remote, job->merge, err) == 0)
+        return 0;
+    if (!made || err->class != ERR_NOT_FOUND)
+        return -1;
+    memcpy(job->merge, again.merge, sizeof job->merge);
+    return 0;
+}
+
 static int pin(struct pipeline *pipeline, struct err *err)
 {
-    static const struct git_remote_spec here = {.url = NULL};
     struct measurement *measurement = &pipeline->measurement;
     struct job *job = &measurement->job;
     if (job->merge[0] != '\0')
-        return need_commits(pipeline, err);
+        return need_commits(pipeline, err) != 0 ? -1 : need_merge(pipeline, err);
     if (job->kind == JOB_PROMOTE)
         return pin_branch(pipeline, err);
     if (job->pr > 0 && ask_github(pipeline, err) != 0)
@@ -100,10 +125,9 @@ static size_t list_anchors(const struct baseline *baseline,
 
 /* A server in trouble may say "not found" of what it has, and then stored samples would decide. So a
  * commit is gone only if the same server, asked for base's branch in between, says so twice. */
-static int need_anchor(struct pipeline *pipeline, const char *commit, struct err *err)
+static int need_anchor(struct measurement *measurement, const struct git_remote_spec *remote,
+                       const char *commit, struct err *err)
 {
-    struct measurement *measurement = &pipeline->measurement;
-    const struct git_remote_spec *remote = &pipeline->origin.remote;
     char ref[JOB_REF_BYTES + 16], tip[GIT_SHA_BYTES];
     if (checkout_need(measurement->repo, remote, commit, err) == 0)
         return 0;
@@ -120,17 +144,20 @@ static int need_anchor(struct pipeline *pipeline, const char *commit, struct err
 }
 
 /* The anchors of base's baseline. One that cannot be had is remembered: what that means is for
- * whoever measures. */
+ * whoever measures. A server that was in trouble for as long as we wait is waited for once. */
 static void need_anchors(struct pipeline *pipeline)
 {
     struct measurement *measurement = &pipeline->measurement;
+    struct git_remote_spec remote = pipeline->origin.remote;
     const char *commits[MODEL_CONFIGS_MAX];
     size_t count = list_anchors(&measurement->baseline, commits);
     measurement->gone_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct unfetched *gone = &measurement->gone[measurement->gone_count];
-        if (need_anchor(pipeline, commits[i], &gone->why) == 0)
+        if (need_anchor(measurement, &remote, commits[i], &gone->why) == 0)
             continue;
+        if (gone->why.class == ERR_HOST || gone->why.class == ERR_TIMEOUT)
+            remote.retry_ms = 0;
         memcpy(gone->commit, commits[i], sizeof gone->commit);
         measurement->gone_count++;
     }
@@ -169,17 +196,92 @@ static void need_all_submodules(struct measurement *measurement)
     }
 }
 
-int pipeline_pin(struct pipeline *pipeline, struct err *err)
+/* ---- whether it is whole ---- */
+
+/* Read what rules and, by `source`, builds read of a commit: a cache that is damaged is found here,
+ * and not while others wait for the device. Nothing else is an error: whoever measures says it. */
+static int read_through(struct measurement *measurement, const char *commit,
+                        const struct kernel_source *source, struct err *err)
+{
+    char recorded[FILE_PATH_BYTES];
+    if (file_path(recorded, err, "baselines/%s", measurement->job.device) != 0)
+        return -1;
+    const char *paths[MODEL_PATHS_MAX + 2] = {CONFIG_PATH, recorded};
+    struct git_tree_limits tree = checkout_limits(&measurement->host->limits);
+    struct git_part part = {.paths = paths,
+                            .path_count = 2,
+                            .submodules = measurement->submodules.list,
+                            .submodule_count = measurement->submodules.count};
+    if (source != NULL)
+        part.path_count += paths_of(source, paths + 2);
+    return git_cache_read(measurement->repo, commit, &part, &tree, err) != 0 &&
+                   git_is_damage(err)
+               ? -1
+               : 0;
+}
+
+/* A commit is built with its own paths; where it has none, with base's. */
+static int read_all_through(struct measurement *measurement, struct err *err)
+{
+    const struct job *job = &measurement->job;
+    const char *commits[MODEL_CONFIGS_MAX + 2] = {job->base, job->merge};
+    size_t count = 2 + list_anchors(&measurement->baseline, commits + 2);
+    struct kernel_source own;
+    struct err ignored;
+    for (size_t i = 0; i < count; i++) {
+        bool has_own = rules_read_source(measurement, commits[i], &own, &ignored) == 0;
+        if (read_through(measurement, commits[i], has_own ? &own : &measurement->config.source,
+                         err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int fetch_all(struct pipeline *pipeline, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
     struct err ignored; /* whoever measures reads them again, and says what is wrong */
-    measurement->submodules.offline = false;
-    if (pin(pipeline, err) != 0)
+    if (pin(pipeline, err) != 0 ||
+        read_through(measurement, measurement->job.base, NULL, err) != 0)
         return -1;
-    if (rules_read(measurement, measurement->job.base, &ignored) == 0) {
-        need_anchors(pipeline);
-        need_all_submodules(measurement);
+    if (rules_read(measurement, measurement->job.base, &ignored) != 0)
+        return 0;
+    need_anchors(pipeline);
+    need_all_submodules(measurement);
+    return read_all_through(measurement, err);
+}
+
+/* Which of the caches it is that is damaged, nobody asks: to fetch all again costs only time. */
+static int fetch_afresh(struct pipeline *pipeline, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    struct checkout_submodules *submodules = &measurement->submodules;
+    if (git_cache_renew(measurement->repo, err) != 0)
+        return -1;
+    for (size_t i = 0; i < submodules->count; i++)
+        if (git_cache_renew(submodules->list[i].repo, err) != 0)
+            return -1;
+    submodules->unfetched_count = 0;
+    return fetch_all(pipeline, err);
+}
+
+int pipeline_pin(struct pipeline *pipeline, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    struct err problem = {0};
+    measurement->submodules.may_fetch = true;
+    if (git_cache_tidy(measurement->repo, &problem) != 0)
+        measurement_say(measurement, "%s", problem.text);
+    int fetched = fetch_all(pipeline, &problem);
+    if (fetched != 0 && git_is_damage(&problem)) {
+        measurement_say(measurement, "the git cache is damaged, all is fetched again: %s",
+                        problem.text);
+        fetched = fetch_afresh(pipeline, &problem);
     }
-    measurement->submodules.offline = true;
+    if (fetched != 0) {
+        *err = problem;
+        return -1;
+    }
+    measurement->submodules.may_fetch = false;
     return 0;
 }

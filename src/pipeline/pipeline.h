@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way of a job from its repository's name to a comment, in order. The only place that knows all
- * rooms: what one room made is handed to the next here, in the structures of model.h.
+/* The steps of a job, in order. The only place that knows all folders: what one made is handed to
+ * the next here, in the structures of model.h.
  *
  *     pin       which commits, asked of GitHub and of git; fetches everything  (network, token)
  *     check     config → baseline → touched? → build → bench → judge
- *     promote   the same on main's tip, twice; then what moves                 (the push: both)
+ *     promote   measure: the same on main's tip, twice
+ *               settle: who accepted a loss, what moves, the push              (network, token)
  *     publish   owe: comment and status into the outbox, then send             (network, token)
  *
- * Measuring is given a struct measurement, which has neither. `ratchet check` goes this way in one
+ * What measures is given a struct measurement, which has neither. `ratchet check` goes this way in one
  * process; ratchetd in a child for each step of a job. */
 #ifndef RATCHET_PIPELINE_H
 #define RATCHET_PIPELINE_H
@@ -21,13 +22,15 @@ struct pipeline_request {
     const struct job *job; /* copied */
     const char *local;     /* path of a local repository: no GitHub; else NULL; not copied */
     const char *token;     /* NULL: none */
+    bool no_wait;          /* see struct github */
     const char *folder;    /* existing folder for what stays: samples, verdict, report, log */
     const char *work;      /* existing empty folder for what goes; see sandbox_uid */
+    bool only_tell; /* nothing is measured: device and cache are not needed, and not missed */
     progress_function *progress; /* may be NULL */
     void *context;
 };
 
-/* Where the repository is, and what opens it. For pin, the push of a promotion, and publish. */
+/* Where the repository is, and what opens it. For pin, what settles a promotion, and publish. */
 struct origin {
     char token[256];
     struct git_remote_spec remote;
@@ -64,7 +67,7 @@ MUST_CHECK int pipeline_look(struct measurement *measurement, bool *settled, str
 struct promotion_accept {
     char configs[MODEL_CONFIGS_MAX][MODEL_NAME_BYTES];
     size_t count;
-    char who[64];
+    char who[MODEL_WHO_BYTES];
 };
 MUST_CHECK int pipeline_promote(struct pipeline *pipeline,
                                 const struct promotion_accept *accept, unsigned *wait_s,

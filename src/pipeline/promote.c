@@ -1,73 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promotion: main's own tip, measured in two runs some minutes apart, and one commit if
- * anything moves. Nothing a pull request measured is ever used here. */
+ * anything moves. Nothing a pull request measured is ever used here. Owns what comes after a run:
+ * who accepted a loss, what moves, and the push. This part may ask GitHub and fetch; the runs
+ * themselves are promote_runs.c's. */
 #include "pipeline/pipeline.h"
 
 #include "judge/compare.h"
-#include "judge/samples.h"
 #include "judge/verdict.h"
 #include "pipeline/main_verdict.h"
 #include "pipeline/paths.h"
+#include "pipeline/promote_runs.h"
 #include "pipeline/rules.h"
 #include "publish/promote.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 enum { RACES_MAX = 5 };
-
-/* Both runs, and what they say against the baseline of the tip that is decided from. */
-struct runs {
-    struct samples first;
-    struct comparison first_verdict;
-    struct forgotten forgotten;
-};
-
-static void runs_free(struct runs *runs)
-{
-    samples_free(&runs->first);
-    comparison_free(&runs->first_verdict);
-}
-
-static int first_path(const struct measurement *measurement, char out[FILE_PATH_BYTES],
-                      struct err *err)
-{
-    return file_path(out, err, "%s/samples-1.json", measurement->folder);
-}
-
-/* The first run, if it was kept and is of this very tip. */
-static bool load_first(struct measurement *measurement, struct samples *out, time_t *when)
-{
-    char path[FILE_PATH_BYTES];
-    struct err ignored;
-    struct stat info;
-    BUF_AUTO text;
-    buf_init(&text, measurement->host->limits.samples_bytes);
-    if (first_path(measurement, path, &ignored) != 0 || stat(path, &info) != 0 ||
-        file_read(path, &text, &ignored) != 0 ||
-        samples_parse(text.data, text.len, path, &measurement->host->limits, out, &ignored) !=
-            0)
-        return false;
-    *when = info.st_mtime;
-    if (out->count > 0 &&
-        strcmp(out->configs[0].arms[ARM_HEAD].commit, measurement->job.head) == 0)
-        return true;
-    samples_free(out);
-    return false;
-}
-
-static int keep_first(struct measurement *measurement, struct err *err)
-{
-    char path[FILE_PATH_BYTES];
-    BUF_AUTO text;
-    buf_init(&text, measurement->host->limits.samples_bytes);
-    if (first_path(measurement, path, err) != 0 ||
-        samples_format(&measurement->samples, &text, err) != 0)
-        return -1;
-    return file_write(path, text.data, text.len, 0644, err);
-}
 
 /* ---- who accepted a loss ---- */
 
@@ -223,7 +173,7 @@ static void settle_verdicts(struct comparison *comparison, const struct promotio
 }
 
 /* Decide from the tip that was fetched last, and push. */
-static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
+static int decide_and_push(struct pipeline *pipeline, const struct promote_runs *runs,
                            const struct promotion_accept *accept, enum promote_end *end,
                            struct err *err)
 {
@@ -317,7 +267,7 @@ static int follow_main(struct pipeline *pipeline, bool *same, struct err *err)
     return rules_read(measurement, tip, err);
 }
 
-static int settle(struct pipeline *pipeline, struct runs *runs,
+static int settle(struct pipeline *pipeline, struct promote_runs *runs,
                   const struct promotion_accept *accept, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
@@ -325,8 +275,9 @@ static int settle(struct pipeline *pipeline, struct runs *runs,
     for (int race = 0; race < RACES_MAX; race++) {
         const struct baseline *baseline = measurement->has_baseline ? &measurement->baseline
                                                                     : NULL;
-        rules_mark_retired(measurement);
-        forgotten_find(measurement, accept, &runs->forgotten);
+        rules_mark_retired(measurement); /* a loss may be accepted since */
+        forgotten_find(measurement, &runs->forgotten);
+        forgotten_keep_rows(measurement, &runs->forgotten, accept);
         comparison_free(&runs->first_verdict);
         enum promote_end end;
         if (compare_samples(&runs->first, baseline, rule, &runs->first_verdict, err) != 0 ||
@@ -345,50 +296,31 @@ static int settle(struct pipeline *pipeline, struct runs *runs,
                    RACES_MAX);
 }
 
-static unsigned seconds_left(const struct measurement *measurement, time_t since)
-{
-    double passed = difftime(time(NULL), since);
-    double gap = measurement->config.promotion_gap_s;
-    return passed >= gap ? 0 : (unsigned)(gap - (passed > 0 ? passed : 0)) + 1;
-}
-
 static int promote(struct pipeline *pipeline, const struct promotion_accept *given,
                    unsigned *wait_s, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
-    struct runs runs __attribute__((cleanup(runs_free))) = {0};
+    struct promote_runs runs __attribute__((cleanup(promote_runs_free))) = {0};
     struct promotion_accept accept = {0};
-    time_t when;
     if (given != NULL)
         accept = *given;
-    const char *const tip[] = {measurement->job.head};
-    size_t at;
-    if (rules_read(measurement, measurement->job.head, err) != 0 ||
-        paths_check(measurement, &measurement->config.source, tip, 1, &at, err) != 0)
-        return -1;
-    forgotten_find(measurement, &accept, &runs.forgotten);
-    if (!load_first(measurement, &runs.first, &when)) {
-        if (measurement_take(measurement, measurement->job.head, false, err) != 0)
+    for (;;) {
+        if (promote_measure(measurement, &accept, &runs, wait_s, err) != 0)
             return -1;
-        find_accepted(pipeline, &runs.forgotten, &accept);
-        if (measurement->samples.count == 0 || !could_move(measurement, &accept))
-            return 0; /* nothing measured, or nothing to move: one run tells */
-        if (keep_first(measurement, err) != 0)
-            return -1;
-        *wait_s = seconds_left(measurement, time(NULL));
         if (*wait_s > 0)
             return 0;
-        runs.first = measurement->samples;
-        measurement->samples = (struct samples){.device = runs.first.device};
-    } else if ((*wait_s = seconds_left(measurement, when)) > 0) {
-        return 0;
+        find_accepted(pipeline, &runs.forgotten, &accept);
+        if (measurement->samples.count == 0)
+            return 0; /* it could not be built: the verdict says so */
+        if (runs.is_second)
+            return settle(pipeline, &runs, &accept, err);
+        if (!could_move(measurement, &accept))
+            return 0; /* nothing to move: one run tells */
+        if (promote_keep_first(measurement, &runs, wait_s, err) != 0)
+            return -1;
+        if (*wait_s > 0)
+            return 0;
     }
-    if (measurement_take(measurement, measurement->job.head, false, err) != 0)
-        return -1;
-    find_accepted(pipeline, &runs.forgotten, &accept);
-    if (measurement->samples.count == 0)
-        return 0; /* it could not be built: the verdict says so */
-    return settle(pipeline, &runs, &accept, err);
 }
 
 int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *accept,
@@ -400,7 +332,8 @@ int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *a
     if (promote(pipeline, accept, wait_s, &problem) != 0) {
         if (problem.class == ERR_NONE)
             return err_set(err, ERR_INTERNAL, "a stage failed without saying why");
-        measurement_unmeasured(measurement, FAULT_BASE, measurement->stage, &problem);
+        measurement_unmeasured(measurement, FAULT_BASE, measurement->clause_if_input,
+                               &problem);
     }
     if (*wait_s > 0)
         measurement_say(measurement, "second run in %u s", *wait_s);

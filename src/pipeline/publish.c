@@ -121,7 +121,8 @@ static bool superseded(struct pipeline *pipeline)
     if (job->head[0] == '\0')
         return false; /* nothing was measured, on no commit */
     snprintf(ref, sizeof ref, "refs/pull/%d/head", job->pr);
-    return git_fetch(measurement->repo, &pipeline->origin.remote, ref, tip, &ignored) == 0 &&
+    return measurement->repo != NULL &&
+           git_fetch(measurement->repo, &pipeline->origin.remote, ref, tip, &ignored) == 0 &&
            strcmp(tip, job->head) != 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of the bench for a measurement. Between the files of the pipeline. */
+/* What is asked of the bench for a measurement. Private to src/pipeline. */
 #ifndef RATCHET_PIPELINE_REQUEST_H
 #define RATCHET_PIPELINE_REQUEST_H
 

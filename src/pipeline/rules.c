@@ -57,7 +57,7 @@ static int read_baseline(struct measurement *measurement, const char *commit, st
 {
     baseline_free(&measurement->baseline);
     measurement->has_baseline = false;
-    measurement->stage = CLAUSE_BAD_BASELINE;
+    measurement->clause_if_input = CLAUSE_BAD_BASELINE;
     return parse_baseline(measurement, commit, &measurement->baseline,
                           &measurement->has_baseline, err);
 }
@@ -129,7 +129,7 @@ static int parse_conf(struct measurement *measurement, const char *commit,
 
 int rules_read(struct measurement *measurement, const char *commit, struct err *err)
 {
-    measurement->stage = CLAUSE_BAD_CONFIG;
+    measurement->clause_if_input = CLAUSE_BAD_CONFIG;
     if (parse_conf(measurement, commit, &measurement->config, err) != 0)
         return -1;
     measurement->has_config = true;
@@ -137,7 +137,7 @@ int rules_read(struct measurement *measurement, const char *commit, struct err *
     if (read_baseline(measurement, commit, err) != 0)
         return -1;
     rules_mark_retired(measurement);
-    measurement->stage = CLAUSE_BAD_CONFIG;
+    measurement->clause_if_input = CLAUSE_BAD_CONFIG;
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a commit says of itself. Between the files of the pipeline, and for labs. */
+/* What a commit says of itself. Private to src/pipeline, but for labs. */
 #ifndef RATCHET_PIPELINE_RULES_H
 #define RATCHET_PIPELINE_RULES_H
 

@@ -33,6 +33,7 @@ struct github {
     const char *author;     /* login whose comments are ours */
     const struct limits *limits;
     struct github_trouble *trouble; /* filled in by calls that fail; may be NULL */
+    bool no_wait; /* a rate limit ends a call at once: the caller comes again after it */
 };
 
 struct github_pull {

@@ -44,14 +44,18 @@ struct github_budget github_budget(const struct github *github)
     return (struct github_budget){.until_ms = now_ms() + (long long)ms};
 }
 
+static int give_up(long long ms, struct err *err)
+{
+    if (err->class != ERR_TIMEOUT)
+        err->class = ERR_HOST;
+    return err_wrap(err, "gave up, the next try would be in %lld s", (ms + 999) / 1000);
+}
+
 static int pause_for(struct github_budget *budget, long long ms, struct err *err)
 {
     budget->pauses++;
-    if (now_ms() + ms >= budget->until_ms) {
-        if (err->class != ERR_TIMEOUT)
-            err->class = ERR_HOST;
-        return err_wrap(err, "gave up, the next try would be in %lld s", (ms + 999) / 1000);
-    }
+    if (now_ms() + ms >= budget->until_ms)
+        return give_up(ms, err);
     struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     while (nanosleep(&left, &left) < 0 && errno == EINTR)
         ;
@@ -295,7 +299,11 @@ int github_call(const struct github *github, struct github_budget *budget,
             failure->lost = true;
         long long pause_ms = outcome == REFUSED ? 0 : wait_ms(&response, budget, limited);
         note_trouble(github, failure->status, pause_ms, limited);
-        if (failure->lost || outcome == REFUSED || pause_for(budget, pause_ms, err) != 0)
+        if (failure->lost || outcome == REFUSED)
+            return -1;
+        if (limited && github->no_wait)
+            return give_up(pause_ms, err);
+        if (pause_for(budget, pause_ms, err) != 0)
             return -1;
     }
 }

@@ -153,7 +153,7 @@ static void code_span(struct buf *out, const char *text, size_t len)
         fence++;
     }
     bool pad = text[0] == '`' || text[len - 1] == '`' ||
-               (text[0] == ' ' && text[len - 1] == ' ');
+               (len > 1 && text[0] == ' ' && text[len - 1] == ' '); /* one space alone stays */
     add_run(out, '`', fence);
     buf_adds(out, pad ? " " : "");
     buf_add(out, text, len);

@@ -375,6 +375,10 @@ static int send_status(struct db *db, long long job, const struct github *github
         return row;
     if (check_repository(&message, github, err) != 0)
         return -1;
+    if (result->limited) {
+        result->waiting++; /* this would only be asking again */
+        return 0;
+    }
     struct github here = *github;
     /* Where the comment has used up its time in vain, the status gets one try: it is what
      * merging waits for. */

@@ -83,6 +83,20 @@ def stage_by_stage():
     eq(len(refused.err.strip().splitlines()), 1, "in one line")
 
 
+def base_without_recipe():
+    """bench --compare with a commit that has no rules: by which recipe it was built is said"""
+    host, repo = scene.Host(), lib.Repo()
+    files = scene.tree()
+    files.pop("ci/ratchet.conf")
+    old = repo.commit(files, "the kernel")
+    repo.commit(scene.tree("refactored"), "rules")
+    result = host.ratchet("bench", "--config", host.config, "--repo", repo.path, "--compare", old,
+                          "--iterations", "2", "--replicates", "1", "--quiet")
+    eq(result.code, 0, "it is measured")
+    has(result.out, "Base %.10s was built by head's recipe" % old, "and the note is printed")
+    lacks(result.out, "No baseline", "nobody asked for one")
+
+
 def verify():
     """verify tells right from wrong"""
     host = scene.Host()
@@ -236,6 +250,9 @@ def usage():
         eq(result.code, 64, command + ": unknown option")
         has(result.err, "--no-such-option", command + ": it is named")
         eq(result.out, "", command + ": nothing on stdout")
+    long = host.ratchet("promote", "--accept", "small", "--by", 128 * "x")
+    eq(long.code, 64, "a name that the baseline has no room for")
+    has(long.err, "--by: expected 1 to 127 bytes", "is refused, not cut")
     eq(host.ratchet("--version").out.split()[0], "ratchet", "--version")
     eq(host.ratchet("frobnicate").code, 64, "no such command")
     eq(host.ratchet().code, 64, "no command")
@@ -246,4 +263,4 @@ def usage():
        "output that cannot be written is no success")
 
 
-lib.main(stage_by_stage, verify, doctor, status_and_history, history_anywhere, from_anywhere, usage)
+lib.main(stage_by_stage, base_without_recipe, verify, doctor, status_and_history, history_anywhere, from_anywhere, usage)

@@ -7,6 +7,7 @@ killed at any moment and started again finishes what it had accepted, once."""
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -478,6 +479,22 @@ def renamed():
     eq((len(scene.ours(s, number)), scene.status(s, head)[-1]), (1, "success"), "has both, too")
 
 
+def lost_cache():
+    """The git cache is lost between pinning and measuring: what was pinned is fetched, or merged, again"""
+    for what in ("GitHub's merge", "a merge of ours"):
+        s, host, _ = scenery()
+        number, head = scene.pull(s, "docs", {"README": "x\n"})
+        s.repo.commit({"NOTES": "x\n"}, "main moves on", branch="main")
+        s.repo.push(s.git_url, "main")
+        s.on("", merge_refs="fresh" if what == "GitHub's merge" else "absent")
+        hold = s.fault("/statuses/", "hold", method="POST")
+        step = pull_step(s, host, number).start()
+        s.await_fault(hold)
+        shutil.rmtree(os.path.join(host.state, "repos"))
+        s.release(hold)
+        eq(step.finish().brief(), (0, "held"), what)
+
+
 def no_permission():
     """A token that may not post: summary and exit code still carry the verdict"""
     s, host, _ = scenery()
@@ -509,8 +526,9 @@ def github_goes_away():
     eq(scene.status(s, head)[-1], "failure", "and the status")
 
 
-lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
+if __name__ == "__main__":
+    lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,
-         second_daemon, what_lies_at_the_socket, renamed, no_permission, github_goes_away)
+         second_daemon, what_lies_at_the_socket, renamed, lost_cache, no_permission, github_goes_away)

@@ -5,6 +5,7 @@ driver's answer is its class of error and its words; git itself says what the re
 """
 
 import os
+import shutil
 import socket
 import threading
 
@@ -40,9 +41,10 @@ class Scene:
         self.home = lib.temp_dir()
         lib.write(os.path.join(self.home, ".gitconfig"), SPOILT)
 
-    def drive(self, command, *args, url=None, token=TOKEN, timeout=60000, max_bytes=1 << 24):
+    def drive(self, command, *args, url=None, token=TOKEN, timeout=60000, max_bytes=1 << 24,
+              retry=0):
         env = lib.clean_env({"TOKEN": token, "TIMEOUT_MS": str(timeout), "MAX_BYTES":
-                             str(max_bytes)}, home=self.home)
+                             str(max_bytes), "RETRY_MS": str(retry)}, home=self.home)
         result = lib.run([lib.driver("git_driver"), command, self.cache,
                           url or self.standin.git_url, *args], env=env)
         if result.code not in (0, 1) or result.err:
@@ -152,6 +154,79 @@ def nonsense():
         s.standin.fault("/git-upload-pack$", "truncate", bytes=size)
         has(s.drive("fetch", s.main), "host: ", "%d bytes of a pack that was named by SHA" % size)
     eq(s.drive("fetch", "refs/heads/main"), s.main, "then it works")
+
+
+PASSING = (("503", {"action": "answer", "status": 503}),
+           ("429", {"action": "answer", "status": 429}),
+           ("a page of an edge server", {"action": "answer", "status": 200, "body": "<html>"}),
+           ("a closed connection", {"action": "drop"}),
+           ("half an answer", {"action": "truncate", "bytes": 100}))
+
+
+def passing_trouble():
+    """A server that is in trouble for a moment is asked again; one that says no is not"""
+    s = Scene()
+    for what, fault in PASSING:
+        for path in ("info/refs", "/git-upload-pack$"):
+            shutil.rmtree(s.cache, ignore_errors=True)
+            met = s.standin.fault(path, **fault)
+            eq(s.drive("fetch", "refs/heads/main", retry=60000), s.main, what + " at " + path)
+            s.standin.await_fault(met)
+            s.standin.calm()
+    held = s.standin.fault("info/refs", "hold")
+    eq(s.drive("fetch", "refs/heads/main", timeout=700, retry=60000), s.main, "silence")
+    s.standin.release(held)
+    port = lib.free_port()
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", port))
+        out = s.drive("fetch", "refs/heads/main", retry=2500, url="http://127.0.0.1:%d/o/r.git" % port)
+    has(out, "host: ", "nobody listens, all the time")
+    has(out, "refused", "in plain words")
+    has(out, "gave up after 2 tries", "and that it was tried again")
+    for what, where, words, fault in (
+            ("404", "info/refs", "not found: ", {"status": 404}),
+            ("403", "info/refs", "auth: ", {"status": 403}),
+            ("400", "info/refs", "host: ", {"status": 400}),
+            ("a redirect", "info/refs", "host: ", {
+                "status": 301, "headers": {"Location": "http://localhost:9/x"}})):
+        mark = len(s.standin.requests())
+        s.standin.fault(where, "answer", times=0, **fault)
+        has(s.drive("fetch", "refs/heads/main", retry=60000), words, what)
+        eq(len(s.standin.requests()) - mark, 1, "is not asked again")
+        s.standin.calm()
+    mark = len(s.standin.requests())
+    has(s.drive("fetch", "refs/heads/none", retry=60000), "not found: ", "a ref that is not there")
+    s.standin.on("", private=True)
+    has(s.drive("fetch", "refs/heads/main", token="wrong", retry=60000), "auth: ", "a wrong token")
+    ok(len(s.standin.requests()) - mark <= 5, "nor are these")
+
+
+def passing_trouble_of_pushes():
+    """A push that broke off is made again, and is still one push"""
+    s = Scene()
+    s.drive("fetch", "refs/heads/main")
+    now = s.main
+    for what, fault in (("503", {"action": "answer", "status": 503}), ("a reset", {"action": "drop"}),
+                        ("a lost answer", {"action": "drop", "after": True})):
+        for path in ("info/refs.*receive", "/git-receive-pack$"):
+            new = s.commit(now, "n", what + path)
+            met = s.standin.fault(path, **fault)
+            eq(s.drive("push", new, "refs/heads/main", now, retry=60000), "", what + " at " + path)
+            s.standin.await_fault(met)
+            eq(s.refs()["refs/heads/main"], new, "main has it")
+            now = new
+    other = s.commit(s.main, "o", "o")
+    asked = []
+    for retry in (0, 60000):
+        mark = len(s.standin.requests())
+        has(s.drive("push", other, "refs/heads/main", s.main, retry=retry), "conflict: ", "a lost race")
+        asked.append(len(s.standin.requests()) - mark)
+    eq(asked[1], asked[0], "is not run again")
+    s.standin.on("protect", branch="main")
+    mark = len(s.standin.requests("POST", "git-receive-pack"))
+    has(s.drive("push", s.commit(now, "p", "p"), "refs/heads/main", now, retry=60000), "auth: ",
+        "a push that is declined")
+    eq(len(s.standin.requests("POST", "git-receive-pack")) - mark, 1, "is not made again")
 
 
 def ceilings():
@@ -323,5 +398,5 @@ def promotions_without_pull_requests():
     lacks(declined, "pull request was opened", "and none missed")
 
 
-lib.main(fetches, credentials, silence, nonsense, ceilings, pushes, races, lost_answers,
-         protection, pins, promotions, promotions_to_a_branch, promotions_without_pull_requests)
+lib.main(fetches, credentials, silence, nonsense, passing_trouble, passing_trouble_of_pushes, ceilings,
+         pushes, races, lost_answers, protection, pins, promotions, promotions_to_a_branch, promotions_without_pull_requests)

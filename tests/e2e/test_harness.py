@@ -136,6 +136,7 @@ def wrong_heads():
         (kernel("crash"), "crashed: signal 11 (SIGSEGV)"),
         (kernel("odd", "ODD_INPUTS"), "crashed: signal 11 (SIGSEGV)"),
         (kernel("odd", "ODD_CONSTRUCTOR"), "crashed: signal 6 (SIGABRT) while it was loaded"),
+        (kernel("odd", "ODD_KILL"), "crashed: signal 9 (SIGKILL)"),
         (kernel("odd", "ODD_EXIT"), "ended by itself: exit code 0"),
         (kernel("odd", "ODD_FORGE"), "answered `sample`"),
         (kernel("odd", "ODD_RANT"), "a line of the child process is longer than"),

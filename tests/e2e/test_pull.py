@@ -151,6 +151,52 @@ def trouble_with_github():
     has(result.err, "127.0.0.1:1", "it names the address")
 
 
+def trouble_with_git():
+    """A passing trouble of git when a job is pinned does not end it; a lasting one says what it was"""
+    s = scene.github()
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    for what, fault in (("503", {"action": "answer", "status": 503}), ("reset", {"action": "drop"})):
+        met = s.fault("info/refs", **fault)
+        eq(scene.Host(s).check_pull(number).brief(), (0, "held"), what)
+        s.await_fault(met)
+    s.fault("info/refs", "answer", status=503, times=0)
+    result = scene.Host(s, limits={"github-timeout-ms": 1500}).check_pull(number)
+    eq(result.code, 3, "always 503: unmeasured")
+    has(result.err, "503", "in git's words")
+    has(result.err, "gave up after 2 tries", "and that it was asked again")
+
+
+def damaged_cache():
+    """A cache of git that is damaged between two jobs costs the next one a fetch and no more"""
+    s = scene.github()
+    host = scene.Host(s)
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    eq(host.check_pull(number).brief(), (0, "held"), "a whole one")
+    repos = os.path.join(host.state, "repos")
+
+    def shell(script):
+        caches = [name for name in os.listdir(repos) if not name.endswith(".lock")]
+        eq(len(caches), 1, "one cache")
+        run = lib.run(["sh", "-ec", script], cwd=os.path.join(repos, caches[0]))
+        ok(run.code == 0, "is damaged", run)
+
+    loose = ("mv objects/pack .; mkdir objects/pack; for p in pack/*.pack; do git unpack-objects -q < $p; "
+             "done; chmod -R u+w objects; lose() { o=$(git rev-parse $1 | sed 's,^..,objects/&/,'); $2 $o; }; ")
+    for what, script in (
+            ("a truncated pack", "for p in objects/pack/*.pack; do chmod u+w $p; truncate -s -40 $p; done"),
+            ("garbage in packed-refs", "head -c 200 /dev/urandom > packed-refs"),
+            ("a kernel that is lost", loose + "lose %s:kernels/attention.c rm" % head),
+            ("a folder that is lost", loose + "lose %s:kernels rm" % head),
+            ("a kernel that was cut short", loose + "lose %s:kernels/attention.c 'truncate -s 9'" % head),
+            ("rules that are lost", loose + "lose %s:ci/ratchet.conf rm" % head),
+            ("a commit that is lost", loose + "lose %s^ rm" % head)):
+        shell(script)
+        result = host.check_pull(number)
+        eq(result.brief(), (0, "held"), what)
+        lacks(result.out + result.err, "unmeasured", "nobody is at fault")
+    eq(len(scene.ours(s, number)), 1, "one comment")
+
+
 def moved_on():
     """A head that moves while it is measured: no comment about the old one"""
     s = scene.github()
@@ -185,10 +231,10 @@ def nothing_is_fetched_meanwhile():
     begun = next(i for i, (_, path) in enumerate(asked) if "/statuses/" in path)
     ok(any("git-upload-pack" in path for _, path in asked[:begun]), "git was asked before")
     later = [path for _, path in asked[begun + 1:]]
-    eq([path for path in later if "git-upload-pack" in path or "info/refs" in path], [],
-       "and not again after the status says that it is measured")
-    ok(all(re.search("/pulls/|/issues/|/statuses/|/user", path) for path in later),
-       "then only the verdict is told", later)
+    eq([path for path in later if path.endswith("git-upload-pack") and "info/refs" not in path], [],
+       "and sends nothing after the status says that it is measured")
+    ok(all(re.search("info/refs|/issues/|/statuses/|/user", path) for path in later),
+       "then git is asked where the head is now, and the verdict is told", later)
     lost = scene.github()
     lost.repo.commit(scene.stored("1" * 40), "an anchor that nobody has", branch="main", onto="main")
     lost.repo.push(lost.git_url, "+main")
@@ -235,5 +281,5 @@ def through_prism():
     eq(len(scene.ours(s, number)), 1, "one comment")
 
 
-lib.main(words, same_comment, what_is_measured, refused, no_permission, trouble_with_github,
+lib.main(words, same_comment, what_is_measured, refused, no_permission, trouble_with_github, trouble_with_git, damaged_cache,
          moved_on, nothing_is_fetched_meanwhile, a_server_that_says_not_found, through_prism)

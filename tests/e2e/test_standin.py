@@ -95,6 +95,16 @@ def every_answer_is_what_github_describes():
         count, page = count + len(reply.json), reply.link("next")
     eq(count, 131, "every page, through the proxy")
     eq(prism.violations(mark), [], "no violation on later pages")
+    s.post("limits", on=True)
+    for used, writes, status in ((5000, 0, 403), (0, 80, 403), (0, 500, 429)):
+        s.post("limits", status=status)
+        s.post("limits/used", token=TOKEN, used=used, writes=writes)
+        reply = s.api("POST", prism.url + R + "/issues/1/comments", {"body": "x"})
+        eq((reply.status, reply.json["status"]), (status, str(status)), "a limit: %d, %d" % (used, writes))
+        ok(reply.headers["Retry-After"] or reply.headers["X-RateLimit-Remaining"] == "0",
+           "it says when")
+    eq(prism.violations(mark), [], "no violation in a refusal by a limit")
+    s.post("limits", on=False)
     bad = s.api("POST", prism.url + R + "/issues/1/comments", {"bdy": "x"})
     eq(bad.status, 422, "the proxy refuses a wrong body")
     ok(prism.violations(mark), "and says so")
@@ -193,24 +203,92 @@ def refusals():
 
 
 def limits():
-    """Rate limits are counted and announced"""
+    """Requests are counted and announced; limits are off until they are turned on"""
     s = scene()
     first, second = (s.api("GET", R).headers for _ in range(2))
     eq(int(first["X-RateLimit-Remaining"]) - int(second["X-RateLimit-Remaining"]), 1,
        "each request counts one")
     ok("github.v3" in first["X-GitHub-Media-Type"], "media type header")
-    s.post("settings", rate_used=5000)
-    reply = s.api("GET", R)
-    eq(reply.status, 403, "used up")
-    has(reply.json["message"], "API rate limit exceeded", "message")
-    eq(reply.headers["X-RateLimit-Remaining"], "0", "nothing remains")
-    eq(s.api("GET", "/rate_limit").json["resources"]["core"]["remaining"], 0, "rate_limit agrees")
-    s.post("settings", rate_used=0)
-    eq(s.api("GET", R).status, 200, "and again")
+    s.post("limits/used", token=TOKEN, used=5000, writes=500)
+    eq(s.api("GET", R).status, 200, "nothing is refused")
+    eq(s.api("POST", R + "/issues/1/comments", {"body": "x"}).status, 201, "nor a write")
     s.post("settings", statuses_per_context=1)
     path = R + "/statuses/" + s.head
     eq(s.api("POST", path, {"state": "pending", "context": "c"}).status, 201, "one status")
     eq(s.api("POST", path, {"state": "success", "context": "c"}).status, 422, "not a second")
+
+
+def budget(s, of):
+    return next(b for b in s.control("GET", "limits")["budgets"] if b["of"] == of)
+
+
+def primary_limit():
+    """At the primary limit nothing is answered until the time that every answer names"""
+    s = scene()
+    now = s.post("clock", now=1800000000, stopped=True)["now"]
+    s.post("limits", on=True)
+    s.post("limits/used", token=TOKEN, used=4998, reset_in=600)
+    last = [s.api("GET", R) for _ in range(3)]
+    eq([r.status for r in last], [200, 200, 403], "5 000, and no more")
+    eq([r.headers["X-RateLimit-Remaining"] for r in last], ["1", "0", "0"], "what remains is told")
+    eq({r.headers["X-RateLimit-Reset"] for r in last}, {str(now + 600)}, "and until when")
+    eq(last[2].headers["Date"], "Fri, 15 Jan 2027 08:00:00 GMT", "by the stand-in's own clock")
+    has(last[2].json["message"], "API rate limit exceeded", "message")
+    eq(last[2].headers["Retry-After"], None, "no other word about when")
+    eq(s.api("GET", "/rate_limit").json["resources"]["core"]["remaining"], 0, "rate_limit agrees")
+    eq(s.api("GET", R, token=ALICE).status, 200, "another token has its own")
+    eq((budget(s, BOT)["refused"], budget(s, BOT)["polled"]), (1, 0), "one refusal")
+    s.api("GET", R)
+    eq((budget(s, BOT)["refused"], budget(s, BOT)["polled"]), (2, 1), "and one that came too early")
+    s.post("limits", status=429)
+    eq(s.api("GET", R).status, 429, "or 429")
+    s.post("clock", advance=600)
+    eq(s.api("GET", R).headers["X-RateLimit-Remaining"], "4999", "then it begins anew")
+
+
+def secondary_limits():
+    """80 writes a minute and 500 an hour: then no write until the time that is named"""
+    s = scene()
+    s.post("clock", now=1800000000, stopped=True)
+    s.post("limits", on=True)
+    write = ("POST", R + "/statuses/" + s.head, {"state": "success"})
+    statuses, minutes = [], 0
+    while minutes < 7:
+        reply = s.api(*write)
+        statuses.append(reply.status)
+        if reply.status != 201:
+            minutes += 1
+            s.post("clock", advance=int(reply.headers["Retry-After"]))
+            waited = int(reply.headers["Retry-After"])
+            if waited > 60:
+                break
+            eq(waited, 60, "minute %d" % minutes)
+    has(reply.json["message"], "secondary rate limit", "message")
+    ok(int(reply.headers["X-RateLimit-Remaining"]) > 4000, "it is not the primary one")
+    eq([len(part) for part in "".join("1" if x == 201 else " " for x in statuses).split()],
+       [80] * 6 + [20], "80 in each minute, 500 in the hour")
+    eq(waited, 3600 - 6 * 60, "and the hour is waited for")
+    eq(s.api(*write).status, 201, "then again")
+    s.post("limits/used", token=TOKEN, writes=500)
+    eq((s.api("GET", R).status, s.api(*write).status), (200, 403), "reads go on meanwhile")
+    s.post("limits", announce=2)
+    eq(s.api(*write).headers["Retry-After"], "2", "a test may have less announced")
+
+
+def limits_of_a_job():
+    """The tokens of a repository's jobs share 1 000 requests an hour"""
+    s = scene()
+    s.post("limits", on=True)
+    s.post("repos", full_name="octo/other")
+    for token, name in (("job-1", "octo/kernels"), ("job-2", "octo/kernels"), ("job-3", "octo/other")):
+        s.post("tokens", token=token, login=BOT, permissions=lib.BOT_MAY, job_of=name)
+    eq(s.api("GET", R, token="job-3").status, 404, "another repository's is no use here")
+    s.post("limits/used", token="job-1", used=999)
+    replies = [s.api("GET", R, token=token) for token in ("job-2", "job-1")]
+    eq([r.status for r in replies], [200, 403], "used up by both")
+    eq(replies[0].headers["X-RateLimit-Limit"], "1000", "and told")
+    eq(s.api("GET", "/repos/octo/other", token="job-3").status, 200, "another repository's go on")
+    eq(s.api("GET", R).status, 200, "and a token that is no job's")
 
 
 def pulls():
@@ -421,5 +499,6 @@ def faults():
     eq(s.state()["refs"]["refs/heads/main"], won, "and the winner stays")
 
 
-lib.main(every_answer_is_what_github_describes, paging, refusals, limits, pulls, forks,
+lib.main(every_answer_is_what_github_describes, paging, refusals, limits, primary_limit,
+         secondary_limits, limits_of_a_job, pulls, forks,
          permissions, git_over_http, git_bodies, records, faults)

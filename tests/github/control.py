@@ -72,13 +72,32 @@ def show_all(world, body):
 
 def settings(world, body):
     for name, value in body.items():
-        if name in ("rate_used", "rate_reset"):
-            setattr(world, name, int(value))
-        elif name in world.settings:
-            world.settings[name] = value
-        else:
+        if name not in world.settings:
             raise ValueError("no such setting: %s" % name)
+        world.settings[name] = value
     return world.settings
+
+
+def drive_clock(world, body):
+    return {"now": world.clock.drive(**body)}
+
+
+def show_limits(world, body):
+    return world.limits.view()
+
+
+def set_limits(world, body):
+    for name, value in body.items():
+        if name not in world.limits.settings:
+            raise ValueError("no such limit: %s" % name)
+        world.limits.settings[name] = value
+    return world.limits.view()
+
+
+def use_limits(world, body):
+    token = world.tokens[body.pop("token")]
+    world.limits.use(world.limits.budget(token), **body)
+    return world.limits.view()
 
 
 def add_token(world, body):
@@ -288,6 +307,10 @@ ROUTES = [
     ("GET", r"ping", ping),
     ("GET", r"state", locked(show_all)),
     ("POST", r"settings", locked(settings)),
+    ("POST", r"clock", locked(drive_clock)),
+    ("GET", r"limits", locked(show_limits)),
+    ("POST", r"limits", locked(set_limits)),
+    ("POST", r"limits/used", locked(use_limits)),
     ("POST", r"tokens", locked(add_token)),
     ("DELETE", r"tokens/([^/]+)", locked(drop_token)),
     ("POST", r"users", locked(add_user)),

@@ -5,7 +5,6 @@ and returns an Answer; World.lock is held around it."""
 import base64
 import json
 import re
-import time
 import urllib.parse
 
 from state import ROLES, SHA, GitError
@@ -484,20 +483,15 @@ REPO = [
 ]
 
 
-def rate(world):
-    limit = world.settings["rate_limit"]
-    used = min(world.rate_used, limit)
-    return {"limit": limit, "used": used, "remaining": limit - used, "reset": world.rate_reset,
-            "resource": "core"}
-
-
-def rate_headers(world):
-    return {"X-RateLimit-" + k.capitalize(): str(v) for k, v in rate(world).items()}
+def rate_headers(world, token):
+    rate = world.limits.rate(world.limits.budget(token))
+    return {"X-RateLimit-" + k.capitalize(): str(v) for k, v in rate.items()}
 
 
 def rate_get(call):
-    core = {k: v for k, v in rate(call.world).items() if k != "resource"}
-    idle = {"limit": 30, "used": 0, "remaining": 30, "reset": call.world.rate_reset}
+    core = call.world.limits.rate(call.world.limits.budget(call.token))
+    del core["resource"]
+    idle = {"limit": 30, "used": 0, "remaining": 30, "reset": core["reset"]}
     body = {"resources": {"core": core, "search": idle, "graphql": core}, "rate": core}
     if call.version >= VERSIONS[1]:
         del body["rate"]
@@ -505,13 +499,16 @@ def rate_get(call):
 
 
 def count_request(call):
-    world = call.world
-    if time.time() >= world.rate_reset:
-        world.rate_used, world.rate_reset = 0, int(time.time()) + 3600
-    world.rate_used += 1
-    if world.rate_used > world.settings["rate_limit"]:
-        raise refusal(403, "API rate limit exceeded for installation.",
-                      "/using-the-rest-api/rate-limits-for-the-rest-api")
+    limits = call.world.limits
+    refused = limits.charge(limits.budget(call.token), call.method not in ("GET", "HEAD"))
+    if refused is None:
+        return
+    which, wait = refused
+    docs = "/using-the-rest-api/rate-limits-for-the-rest-api"
+    if which == "primary":
+        raise refusal(limits.settings["status"], "API rate limit exceeded for installation.", docs)
+    raise refusal(limits.settings["status"], "You have exceeded a secondary rate limit. Please wait a"
+                  " few minutes before you try again.", docs, {"Retry-After": str(wait)})
 
 
 def moved(call, repo, rest):
@@ -568,7 +565,8 @@ def answer(call):
         out.headers.setdefault("Content-Type", "application/json; charset=utf-8")
     headers = {"X-GitHub-Media-Type": "github.v3; format=json",
                "X-GitHub-Api-Version-Selected": call.version,
-               "X-GitHub-Request-Id": "%04X:%04X" % (call.world.rate_used, len(call.path)),
-               "X-Content-Type-Options": "nosniff", **rate_headers(call.world)}
+               "X-GitHub-Request-Id": "%04X:%04X" % (
+                   sum(b.asked for b in call.world.limits.budgets.values()), len(call.path)),
+               "X-Content-Type-Options": "nosniff", **rate_headers(call.world, call.token)}
     out.headers = {**headers, **out.headers}
     return out

@@ -17,10 +17,18 @@ process that started it. --tokens: a JSON list of token objects (see POST tokens
 Control requests (bodies are JSON objects; `?` marks what may be left out)
     GET    state                       everything, for reading by people
     GET    ping
-    POST   settings        {api_url?, web_url?, rate_limit?, rate_used?, rate_reset?,
-                            errors_as_strings?, actions_may_open_pulls?, statuses_per_context?,
-                            comment_max?}           api_url: public address behind a proxy
-    POST   tokens          {token, login, permissions?, kind?, repositories?}
+    POST   settings        {api_url?, web_url?, errors_as_strings?, actions_may_open_pulls?,
+                            statuses_per_context?, comment_max?}
+                            api_url: public address behind a proxy
+    POST   clock           {now?, advance?, stopped?} -> {now}   seconds; of Date, of resets
+    GET    limits          {now, settings, budgets: [{of, limit, used, reset_in, writes, asked,
+                            refused, polled, allowed_in}]}
+                            polled: asked before it was time again
+    POST   limits          {on?, primary?, job?, writes_minute?, writes_hour?, status?,
+                            announce?}              off at first: only counted; see limits.py
+    POST   limits/used     {token, used?, reset_in?, writes?}    as if so much had been asked
+    POST   tokens          {token, login, permissions?, kind?, repositories?, job_of?}
+                            job_of: the repository whose job's token it is
                             permissions: {"contents": "write", "pull_requests": "read"…};
                             left out: all. Names: contents pull_requests issues statuses metadata
     DELETE tokens/TOKEN                             it is worth nothing any more
@@ -190,6 +198,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format, *args):
         pass
 
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(self.server.world.clock.now() if timestamp is None
+                                        else timestamp)
+
     def do_GET(self):
         self.close_connection = self.close_connection or False
         with tempfile.NamedTemporaryFile(dir=self.server.world.root, prefix=".body") as body:
@@ -308,7 +320,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = data.encode() if isinstance(data, str) else json.dumps(data).encode()
         data += b"x" * spec.get("body_bytes", 0)
         with self.server.world.lock:
-            headers.update(rest.rate_headers(self.server.world))
+            token = rest.find_token(self.server.world, self.headers.get("Authorization") or "")
+            headers.update(rest.rate_headers(self.server.world, token))
         headers.update(spec.get("headers", {}))
         entry["status"] = spec["status"]
         self.send(spec["status"], headers, data)

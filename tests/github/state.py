@@ -8,12 +8,14 @@ Times are counted, not read: each write moves the clock by one second, so that t
 test give the same bytes."""
 
 import datetime
+import itertools
 import os
 import re
 import subprocess
 import tempfile
 import threading
-import time
+
+from limits import Clock, Limits
 
 ZERO = "0" * 40
 SHA = re.compile(r"[0-9a-f]{40}\Z")
@@ -168,14 +170,14 @@ class World:
         self.next_id = 1000
         self.settings = {
             "api_url": None, "web_url": None,  # None: our own address
-            "rate_limit": 5000,                # requests in a window
             "errors_as_strings": False,        # shape of `errors` in a 422
             "actions_may_open_pulls": True,
             "statuses_per_context": 1000,
             "comment_max": 65536,
         }
-        self.rate_used = 0
-        self.rate_reset = int(time.time()) + 3600
+        self.clock = Clock()
+        self.limits = Limits(self.clock)
+        self.serials = itertools.count()  # of tokens
         self.user("github-actions[bot]", 41898282, "Bot")
 
     # ---- time, numbers, people ----
@@ -196,11 +198,16 @@ class World:
             self.users[login.lower()] = known
         return known
 
-    def add_token(self, token, login, permissions=None, kind=None, repositories=None):
-        """permissions: {"contents": "write", "pull_requests": "read"…}; None: all of them."""
+    def add_token(self, token, login, permissions=None, kind=None, repositories=None,
+                  job_of=None):
+        """permissions: {"contents": "write", "pull_requests": "read"…}; None: all of them.
+        job_of: the repository whose job's token it is; it is for that one alone."""
         user = self.user(login, kind=kind or ("Bot" if login.endswith("[bot]") else "User"))
+        if job_of is not None:
+            repositories = [job_of]
         self.tokens[token] = {"login": user["login"], "permissions": permissions,
-                              "repositories": repositories}
+                              "repositories": repositories, "job_of": job_of,
+                              "serial": next(self.serials)}
 
     # ---- repositories ----
 

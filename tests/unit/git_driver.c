@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The git calls on a command line, for test_git_http.py. Token from $TOKEN, limits from
- * $TIMEOUT_MS and $MAX_BYTES. Prints what came back, one fact per line, and exits 0; or
+ * $TIMEOUT_MS, $RETRY_MS and $MAX_BYTES. Prints what came back, one fact per line, and exits 0; or
  * `CLASS: text` of the error, and exits 1.
  *
  *     git_driver fetch REPO URL WHAT
@@ -128,9 +128,10 @@ int main(int argc, char **argv)
             .url = argv[3],
             .token = getenv("TOKEN"),
             .timeout_ms = (unsigned)number("TIMEOUT_MS", 60000),
+            .retry_ms = (unsigned)number("RETRY_MS", 0),
             .max_bytes = number("MAX_BYTES", 64 << 20),
         };
-        if (git_open(argv[2], &repo, &err) == 0 &&
+        if (git_cache_open(argv[2], &repo, &err) == 0 &&
             commands[i].function(repo, &remote, argv + 4, argc - 4, &err) == 0)
             return 0;
         printf("%s: %s\n", class_name(err.class), err.text);

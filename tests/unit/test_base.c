@@ -86,11 +86,15 @@ static void test_file(void)
     tap_case("a lock is exclusive and dies with its holder");
     OK(file_path(other, &err, "%s/lock", folder) == 0);
     int held = -1, second = -1;
-    OK(file_lock(other, false, &held, &err) == 0);
-    OK(file_lock(other, false, &second, &err) == -1 && err.class == ERR_CONFLICT);
+    OK(file_lock(other, &held, &err) == 0);
+    OK(file_lock(other, &second, &err) == -1 && err.class == ERR_CONFLICT);
     EQ_INT(second, -1);
+    char holder[64];
+    snprintf(holder, sizeof holder, "held by process %d (test_base, user %u)", (int)getpid(),
+             (unsigned)geteuid());
+    HAS(err.text, holder);
     file_close(&held);
-    OK(file_lock(other, false, &second, &err) == 0);
+    OK(file_lock(other, &second, &err) == 0);
     file_close(&second);
 }
 

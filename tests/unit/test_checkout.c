@@ -219,6 +219,9 @@ static void test_submodules(void)
     tap_case("one with an address comes at its pinned commit, and is written with the rest");
     submodules.addresses[0] = (struct checkout_address){"kernels/vendor", remote.url};
     submodules.address_count = 1;
+    OK(take(&submodules, one, "kernels", &err) < 0); /* nobody said that it may be fetched */
+    HAS(err.text, "submodule `kernels/vendor`: no commit ");
+    submodules.may_fetch = true;
     EQ_INT(take(&submodules, one, "kernels", &err), 0);
     EQ_INT(submodules.count, 1);
     EQ_INT(take(&submodules, two, "kernels/", &err), 0);

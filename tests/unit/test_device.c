@@ -117,7 +117,7 @@ static void test_lookup(void)
         EQ_STR(err.text, expected);
     }
     OK(device_kind_get("nvidia-l4", NULL, &kind, &err) == -1); /* a lane without its GPU */
-    EQ_STR(err.text, "no harness for device `nvidia-l4` is built in");
+    EQ_STR(err.text, "device `nvidia-l4`: no GPU was given to measure on");
     OK(kind == NULL);
     OK(device_kind_get("nvidia-l4", &gpu, &kind, &err) == 0 && kind == &device_kind_nvidia);
     OK(device_kind_get("cpu", NULL, &kind, &err) == 0 && kind == &device_kind_cpu);

@@ -210,10 +210,10 @@ static void test_shapes(void)
     raw_commit("hostile");
     expect_refused("f", ERR_INPUT, "not what its mode says");
 
-    tap_case("a file that is missing");
+    tap_case("a file that is missing: the repository lacks what it should have");
     raw_entry("100644", "f", "1111111111111111111111111111111111111111");
     raw_commit("hostile");
-    expect_refused("f", ERR_NOT_FOUND, "`f`");
+    expect_refused("f", ERR_HOST, "`f`");
 }
 
 /* What is not under the paths is neither looked at nor touched, however odd. */

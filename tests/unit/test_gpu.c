@@ -518,7 +518,9 @@ static int take_lock(bool wait)
     int fd = -1;
     char path[FILE_PATH_BYTES + 32];
     snprintf(path, sizeof path, "%s/device.lock", folder);
-    return file_lock(path, wait, &fd, &err) == 0 ? fd : -1;
+    while (file_lock(path, &fd, &err) != 0 && wait && err.class == ERR_CONFLICT)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return fd;
 }
 
 static void test_lock(void)

@@ -31,8 +31,10 @@ int device_kind_get(const char *slug, const struct gpu *gpu, const struct device
                     struct err *err)
 {
     const struct device_kind *kind = device_kind_of(slug);
-    if (kind == NULL || (kind->find != NULL && gpu == NULL))
+    if (kind == NULL)
         return err_set(err, ERR_HOST, "no harness for device `%s` is built in", slug);
+    if (kind->find != NULL && gpu == NULL)
+        return err_set(err, ERR_HOST, "device `%s`: no GPU was given to measure on", slug);
     *out = kind;
     return 0;
 }

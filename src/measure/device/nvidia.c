@@ -35,7 +35,8 @@ static const struct device_compiler compiler = {
     .advice = "install CUDA in /usr/local/cuda"};
 
 /* The driver's libraries are where a distribution puts them, or in a folder of their own, which
- * a container's linker cache may not know. CUPTI is for `ratchet study`. */
+ * a container's linker cache may not know. CUPTI is for the harness's
+ * `trace` (tests/gpu/record_traces.py). */
 static const struct device_needs needs = {
     .nodes = {"/dev/nvidiactl", "/dev/nvidia-uvm", NULL},
     .numbered = "/dev/nvidia",

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the reading of a request: its device as the kinds of device see it, and who listens. */
+#include "measure/bench_request.h"
+
+#include "measure/machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct device_use bench_use(const struct bench_request *request, const struct machine *machine)
+{
+    return (struct device_use){.machine = machine,
+                               .gpu = request->gpu,
+                               .threads = machine_threads(machine, request->threads),
+                               .pinned = request->cpus != NULL && request->cpu_count > 0,
+                               .warm_inputs = request->warm_inputs};
+}
+
+void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
+{
+    char line[MODEL_TEXT_BYTES + MODEL_NAME_BYTES];
+    if (request->progress == NULL)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    request->progress(request->context, replicate, line);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every file of the bench reads from a request. */
+#ifndef RATCHET_MEASURE_BENCH_REQUEST_H
+#define RATCHET_MEASURE_BENCH_REQUEST_H
+
+#include "measure/bench.h"
+#include "measure/device/device.h"
+
+/* What is measured on. Borrows all of it. */
+struct device_use bench_use(const struct bench_request *request,
+                            const struct machine *machine);
+
+/* One line for people, where somebody listens. `replicate`: one of a config has ended. */
+void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
