@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A real ratchetd, real `ratchet submit`, git over HTTP, and everything goes wrong: processes are
-killed, GitHub is away, limited or silent, the disk is full, the database is damaged. Then all is
-calm, and whatever was accepted must have come to its end.
+killed, GitHub is away, limited or silent, the disk is full, database and cache are damaged. Then all
+is calm, and whatever was accepted must have come to its end.
 
-    faults.py [--runs 60] [--first 1] [--jobs 2]     TAP, one check a run
+    faults.py [--runs 60] [--first 1] [--jobs 3]     TAP, one check a run
     faults.py --seed N                               one run again, with all that it did
     faults.py --show N                               only what it would do
 
@@ -90,7 +90,7 @@ def main():
     parser = argparse.ArgumentParser(description="random faults, and what must hold after them")
     parser.add_argument("--runs", type=int, default=60)
     parser.add_argument("--first", type=int, default=1, help="the first seed")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at the same time")
+    parser.add_argument("--jobs", type=int, default=3, help="runs at the same time")
     parser.add_argument("--seed", type=int, help="this run alone")
     parser.add_argument("--show", type=int, help="only say what a seed stands for")
     parser.add_argument("--template", help=argparse.SUPPRESS)
@@ -101,6 +101,7 @@ def main():
     if args.seed is not None:
         sys.exit(one(args.seed, args.template))
     import scenery
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     for name in "RATCHET", "RATCHETD", "RATCHET_BENCH":
         lib.program(name)
     template = lib.temp_dir()

@@ -251,6 +251,26 @@ class Run:
         lib.write(path, whole)
         self.daemon.start()
 
+    def do_cache(self, act):
+        """The repository's cache is damaged while the daemon is away: it is fetched again."""
+        self.daemon.kill()
+        self.alone()
+        for folder, folders, names in os.walk(os.path.join(self.host.state, "repos")):
+            for name in names:
+                self.damage_file(act["how"], os.path.join(folder, name))
+            if act["how"] == "objects" and "objects" in folders:
+                shutil.rmtree(os.path.join(folder, "objects"))
+        self.daemon.start()
+
+    def damage_file(self, how, path):
+        if how == "pack" and path.endswith(".pack"):
+            os.chmod(path, 0o600)
+            os.truncate(path, os.path.getsize(path) // 2)
+        elif how == "no-pack" and path.endswith(".pack"):
+            os.unlink(path)
+        elif (how == "refs" and "/refs/" in path) or (how == "HEAD" and path.endswith("/HEAD")):
+            lib.write(path, bytes(self.random.randrange(256) for _ in range(41)))
+
     def a_step(self, act):
         steps = sorted(scenery.below(self.daemon.process.pid))
         return steps[act["which"] % len(steps)] if steps else None
