@@ -199,6 +199,26 @@ def strangers_cannot_cancel():
     ok(run.code not in (0, 1), "and has no verdict", run)
 
 
+def overtaken():
+    """A job that comes to its measurement after a newer one of the same head is told leaves no pending"""
+    s, host, daemon = scenery(token=TOKEN, limits={"retry-ms": 3600000})
+    number, head = scene.pull(s, "broken", "broken")
+    first, again = (pull_step(s, host, number, run=run, token=None) for run in (1, 2))
+    held = s.fault(r"/pulls/1$", "hold", method="GET")
+    first.start("--wait", "60")
+    s.await_fault(held)
+    asking = lib.read("/proc/%d/task/%d/children" % (daemon.process.pid, daemon.process.pid)).split()
+    os.kill(int(asking[0]), signal.SIGKILL)  # the first job is tried again in an hour
+    s.release(held)
+    eq(again.run().brief(), (3, "unmeasured"), "the newer one has its verdict")
+    lib.wait_for(lambda: [state for state, *_ in jobs(host)] == ["done", "accepted"], "the first to be alone")
+    daemon.kill()
+    daemon.start()
+    settled(s, host, 2)
+    eq(scene.status(s, head), ["pending", "error"], "the newer one's status stands")
+    eq(len(scene.ours(s, number)), 1, "one comment")
+
+
 # ---- tokens that die ----
 
 def token_of(s, name, **permissions):
@@ -382,6 +402,6 @@ def two_spellings():
 
 if __name__ == "__main__":
     lib.main(not_pinned, head_not_told, one_bad_answer, steps_keep_failing, disk_is_back,
-             cancelled_and_restarted, strangers_cannot_cancel, token_dies, settle_alone, dead_server,
+             cancelled_and_restarted, overtaken, strangers_cannot_cancel, token_dies, settle_alone, dead_server,
              database, orphans,
              device_is_held, two_spellings)
