@@ -199,6 +199,26 @@ def strangers_cannot_cancel():
     ok(run.code not in (0, 1), "and has no verdict", run)
 
 
+def cancelled_before_its_head():
+    """Cancelled before it knew its head, killed between its status and its comment: both arrive"""
+    s, host, daemon = scenery(limits={"github-timeout-ms": 500}, token=TOKEN)
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    step = pull_step(s, host, number, token=None)
+    held = s.fault(r"/pulls/1$", "hold", method="GET")
+    s.fault("/comments", "answer", times=0, status=503, body={})
+    step.start("--wait", "60")
+    s.await_fault(held)
+    step.interrupt()
+    lib.wait_for(lambda: scene.status(s, head), "the status")
+    lib.wait_for(lambda: s.requests("GET", "/comments"), "the comment to be tried")
+    step.finish()
+    daemon.kill()
+    s.calm()
+    daemon.start()
+    settled(s, host)
+    check_told(s, number, head, "cancelled", "after a restart")
+
+
 def overtaken():
     """A job that comes to its measurement after a newer one of the same head is told leaves no pending"""
     s, host, daemon = scenery(token=TOKEN, limits={"retry-ms": 3600000})
@@ -402,6 +422,6 @@ def two_spellings():
 
 if __name__ == "__main__":
     lib.main(not_pinned, head_not_told, one_bad_answer, steps_keep_failing, disk_is_back,
-             cancelled_and_restarted, overtaken, strangers_cannot_cancel, token_dies, settle_alone, dead_server,
+             cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, dead_server,
              database, orphans,
              device_is_held, two_spellings)
