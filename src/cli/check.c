@@ -73,7 +73,7 @@ static int walk(struct pipeline *pipeline, const struct check_options *options,
         measurement_say(measurement, "%s", problem.text);
         measurement_unmeasured(measurement, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
     } else {
-        if (github && pipeline_announce(pipeline, "measuring", &problem) != 0)
+        if (github && pipeline_announce(pipeline, NULL, "measuring", &problem) != 0)
             measurement_say(measurement, "%s", problem.text);
         if (pipeline_check(measurement, err) != 0)
             return -1;

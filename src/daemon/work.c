@@ -166,7 +166,8 @@ static enum work_end pin(struct step *step)
         return fail(step, &err);
     /* A status that cannot be set is no reason not to measure. */
     if (measurement->job.kind == JOB_CHECK &&
-        pipeline_announce(pipeline, "waiting for its turn on the device", &problem) != 0) {
+        pipeline_announce(pipeline, step->db, "waiting for its turn on the device",
+                          &problem) != 0) {
         say(step, problem.text);
         (void)is_limited(step); /* nor is it measured later for that */
     }

@@ -76,9 +76,10 @@ MUST_CHECK int pipeline_promote(struct pipeline *pipeline,
 /* Write the files of result_files.h into the measurement's folder. */
 MUST_CHECK int results_write(struct measurement *measurement, struct err *err);
 
-/* Set the status of a check, ratchet/<device> on the PR's head, to pending: at once and without the
- * outbox. */
-MUST_CHECK int pipeline_announce(struct pipeline *pipeline, const char *text, struct err *err);
+/* Set the status of a check, ratchet/<device> on the PR's head, to pending, at once; unless by the
+ * outbox (NULL: there is none) a newer job has had its word there. */
+MUST_CHECK int pipeline_announce(struct pipeline *pipeline, struct db *outbox,
+                                 const char *text, struct err *err);
 
 /* Put what GitHub is owed into the outbox, inside the caller's transaction: the comment and the
  * status of a comparison whose files are in the folder. */

@@ -28,11 +28,18 @@ static void status_context(const struct pipeline *pipeline, char out[STATUS_CONT
         snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s", job->device);
 }
 
-int pipeline_announce(struct pipeline *pipeline, const char *text, struct err *err)
+int pipeline_announce(struct pipeline *pipeline, struct db *outbox, const char *text,
+                      struct err *err)
 {
     const struct job *job = &pipeline->measurement.job;
     char context[STATUS_CONTEXT_BYTES];
     status_context(pipeline, context);
+    /* This job's final status would not be sent, either: pending for ever. */
+    int outdated = outbox == NULL ? 0
+                                  : outbox_status_outdated(outbox, job->id, job->repository,
+                                                           job->head, context, err);
+    if (outdated != 0)
+        return outdated < 0 ? -1 : 0;
     return github_set_status(&pipeline->origin.github, job->head, context, "pending", text,
                              job->run_url, err);
 }

@@ -56,10 +56,8 @@ static void message_free(struct message *message)
 
 /* ---- putting in ---- */
 
-/* 1: a newer job has spoken in this message's place, which is therefore outdated. 0: none, and what
- * older jobs were still to say there is gone: sent late, after an outage, it would overwrite this
- * one. -1. */
-static int take_place(struct db *db, const struct message *message, struct err *err)
+/* 1: a newer job has spoken in this message's place, 0: none, -1. */
+static int is_outdated(struct db *db, const struct message *message, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(db, &stmt, err,
@@ -68,7 +66,14 @@ static int take_place(struct db *db, const struct message *message, struct err *
                    "tttti", message->kind, message->repository, message->subject,
                    message->slot, message->job) != 0)
         return -1;
-    int newer = db_step(stmt, err);
+    return db_step(stmt, err);
+}
+
+/* 1: the message is outdated. 0: it is not, and what older jobs were still to say there is gone: sent
+ * late, after an outage, it would overwrite this one. -1. */
+static int take_place(struct db *db, const struct message *message, struct err *err)
+{
+    int newer = is_outdated(db, message, err);
     if (newer != 0)
         return newer;
     if (db_run(db, err,
@@ -130,6 +135,16 @@ int outbox_put_status(struct db *db, long long job, const char *repository, cons
     message.state = state;
     message.url = url == NULL ? "" : url;
     return put(db, &message, err);
+}
+
+int outbox_status_outdated(struct db *db, long long job, const char *repository,
+                           const char *sha, const char *context, struct err *err)
+{
+    struct message message = {.job = job, .kind = "status"};
+    message.repository = repository;
+    message.subject = sha;
+    message.slot = context;
+    return is_outdated(db, &message, err);
 }
 
 /* The job's message of a kind is not to be sent. */

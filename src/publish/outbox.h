@@ -25,6 +25,9 @@ MUST_CHECK int outbox_put_comment(struct db *db, long long job, const char *repo
 MUST_CHECK int outbox_put_status(struct db *db, long long job, const char *repository,
                                  const char *sha, const char *context, const char *state,
                                  const char *description, const char *url, struct err *err);
+/* 1: a newer job has had its word there, 0: none, -1. */
+MUST_CHECK int outbox_status_outdated(struct db *db, long long job, const char *repository,
+                                      const char *sha, const char *context, struct err *err);
 /* The status that had no commit yet gets one, and a context. */
 MUST_CHECK int outbox_name_head(struct db *db, long long job, const char *repository,
                                 const char *sha, const char *context, struct err *err);

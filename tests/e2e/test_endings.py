@@ -199,6 +199,46 @@ def strangers_cannot_cancel():
     ok(run.code not in (0, 1), "and has no verdict", run)
 
 
+def cancelled_before_its_head():
+    """Cancelled before it knew its head, killed between its status and its comment: both arrive"""
+    s, host, daemon = scenery(limits={"github-timeout-ms": 500}, token=TOKEN)
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    step = pull_step(s, host, number, token=None)
+    held = s.fault(r"/pulls/1$", "hold", method="GET")
+    s.fault("/comments", "answer", times=0, status=503, body={})
+    step.start("--wait", "60")
+    s.await_fault(held)
+    step.interrupt()
+    lib.wait_for(lambda: scene.status(s, head), "the status")
+    lib.wait_for(lambda: s.requests("GET", "/comments"), "the comment to be tried")
+    step.finish()
+    daemon.kill()
+    s.calm()
+    daemon.start()
+    settled(s, host)
+    check_told(s, number, head, "cancelled", "after a restart")
+
+
+def overtaken():
+    """A job that comes to its measurement after a newer one of the same head is told leaves no pending"""
+    s, host, daemon = scenery(token=TOKEN, limits={"retry-ms": 3600000})
+    number, head = scene.pull(s, "broken", "broken")
+    first, again = (pull_step(s, host, number, run=run, token=None) for run in (1, 2))
+    held = s.fault(r"/pulls/1$", "hold", method="GET")
+    first.start("--wait", "60")
+    s.await_fault(held)
+    asking = lib.read("/proc/%d/task/%d/children" % (daemon.process.pid, daemon.process.pid)).split()
+    os.kill(int(asking[0]), signal.SIGKILL)  # the first job is tried again in an hour
+    s.release(held)
+    eq(again.run().brief(), (3, "unmeasured"), "the newer one has its verdict")
+    lib.wait_for(lambda: [state for state, *_ in jobs(host)] == ["done", "accepted"], "the first to be alone")
+    daemon.kill()
+    daemon.start()
+    settled(s, host, 2)
+    eq(scene.status(s, head), ["pending", "error"], "the newer one's status stands")
+    eq(len(scene.ours(s, number)), 1, "one comment")
+
+
 # ---- tokens that die ----
 
 def token_of(s, name, **permissions):
@@ -382,6 +422,6 @@ def two_spellings():
 
 if __name__ == "__main__":
     lib.main(not_pinned, head_not_told, one_bad_answer, steps_keep_failing, disk_is_back,
-             cancelled_and_restarted, strangers_cannot_cancel, token_dies, settle_alone, dead_server,
+             cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, dead_server,
              database, orphans,
              device_is_held, two_spellings)

@@ -622,8 +622,8 @@ def outbox_refused():
     eq((len(ours(s)), s.statuses()[0]["target_url"]), (0, None), "a status without a link")
     ok(not waiting(s), "nothing is tried again")
     put(s, job=2)
-    eq(send(s, 2, token="expired")[:3], (0, 2, 0), "a token that is no more")
-    ok(not waiting(s, 2), "nothing is tried again")
+    eq(send(s, 2, token="expired")[:3], (0, 0, 2), "a token that is no more: another may come")
+    ok(waiting(s, 2), "both wait for it")
     put(s, job=3, sha="0" * 40)
     eq(send(s, 3)[:3], (1, 1, 0), "a commit that GitHub has not")
 
@@ -640,6 +640,10 @@ def outbox_waits():
             body={"message": "You have exceeded a secondary rate limit"})
     eq(send(s)[:3], (0, 0, 2), "a rate limit: both wait")
     s.calm()
+    for status in 301, 302, 307, 308, 303:
+        s.fault("", "answer", status=status, headers={"Location": nobody + "/login"}, times=0)
+        eq(send(s)[:3], (0, 0, 2), "%d to another server, as a network's gate says: both wait" % status)
+        s.calm()
     s.fault(COMMENTS, "answer", status=502, times=0)
     eq(send(s, env=BRIEF)[:3], (1, 0, 1), "comments in trouble: the status goes alone")
     ok(waiting(s), "the comment waits")

@@ -499,6 +499,40 @@ def faults():
     eq(s.state()["refs"]["refs/heads/main"], won, "and the winner stays")
 
 
+def networks():
+    """Faults of a network: reset, silence, a drip, a shut door, a token that dies"""
+    s = lib.Standin("octo/kernels")
+    url = s.post("doors")["url"]
+    door = "doors/" + url.rsplit(":", 1)[1]
+
+    def ask():
+        try:
+            return s.api("GET", url + "/repos/octo/kernels").status
+        except OSError as problem:
+            return type(getattr(problem, "reason", problem)).__name__
+    eq(ask(), 200, "another door leads here")
+    for _ in range(2):
+        s.post(door, open=False)
+        eq(ask(), "ConnectionRefusedError", "a shut one refuses")
+        s.post(door, open=True)
+        eq(ask(), 200, "and opens again")
+    for after in False, True:
+        s.fault("kernels$", "reset", after=after)
+        eq(ask(), "ConnectionResetError", "a reset")
+    s.fault("kernels$", "drip", ms=0)
+    eq(ask(), 200, "a drip is whole in the end")
+    silent = s.fault("kernels$", "silence")
+    held = []
+    thread = threading.Thread(target=lambda: held.append(ask()))
+    thread.start()
+    s.await_fault(silent)
+    s.release(silent)
+    thread.join()
+    eq(held, ["RemoteDisconnected"], "silence ends without an answer")
+    s.control("DELETE", "tokens/" + lib.TOKEN)
+    eq(ask(), 401, "a dead token is worth nothing")
+
+
 lib.main(every_answer_is_what_github_describes, paging, refusals, limits, primary_limit,
          secondary_limits, limits_of_a_job, pulls, forks,
-         permissions, git_over_http, git_bodies, records, faults)
+         permissions, git_over_http, git_bodies, records, faults, networks)

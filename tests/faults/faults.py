@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A real ratchetd, real `ratchet submit`, git over HTTP, and everything goes wrong: processes are
-killed, GitHub is away, limited or silent, the disk is full, the database is damaged. Then all is
-calm, and whatever was accepted must have come to its end.
+killed, GitHub is away, limited or silent, the disk is full, database and cache are damaged. Then all
+is calm, and whatever was accepted must have come to its end.
 
-    faults.py [--runs 60] [--first 1] [--jobs 2]     TAP, one check a run
+    faults.py [--runs 60] [--first 1] [--jobs 3]     TAP, one check a run
     faults.py --seed N                               one run again, with all that it did
     faults.py --show N                               only what it would do
 
@@ -55,6 +55,8 @@ def one(seed, template):
     except Exception:
         problems = [traceback.format_exc()]
     print("%.1f s" % (time.monotonic() - begin))
+    if run is not None and run.orphans:
+        print("orphans of bwrap: %d" % run.orphans)
     for problem in problems:
         print("VIOLATION: " + problem)
     if problems and run is not None:
@@ -88,7 +90,7 @@ def main():
     parser = argparse.ArgumentParser(description="random faults, and what must hold after them")
     parser.add_argument("--runs", type=int, default=60)
     parser.add_argument("--first", type=int, default=1, help="the first seed")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at the same time")
+    parser.add_argument("--jobs", type=int, default=3, help="runs at the same time")
     parser.add_argument("--seed", type=int, help="this run alone")
     parser.add_argument("--show", type=int, help="only say what a seed stands for")
     parser.add_argument("--template", help=argparse.SUPPRESS)
@@ -99,21 +101,25 @@ def main():
     if args.seed is not None:
         sys.exit(one(args.seed, args.template))
     import scenery
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     for name in "RATCHET", "RATCHETD", "RATCHET_BENCH":
         lib.program(name)
     template = lib.temp_dir()
     scenery.make_template(template)
     seeds = range(args.first, args.first + args.runs)
-    begin, seconds = time.monotonic(), []
+    begin, seconds, orphans = time.monotonic(), [], 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for seed, good, said in pool.map(lambda seed: apart(seed, template), seeds):
             lib.case("seed %d" % seed)
+            orphans += "orphans of bwrap" in said
             seconds.append((float(re.search(r"^([0-9.]+) s$", said, re.M).group(1)), seed))
             lib.ok(good, "what was accepted has come to its end",
                    "again: faults.py --seed %d" % seed, said[-20000:])
     lib.note("%d runs in %d s, the longest: %s" % (
         len(seeds), time.monotonic() - begin, ", ".join("seed %d, %.0f s" % (seed, one)
                                                         for one, seed in sorted(seconds)[:-6:-1])))
+    if orphans:
+        lib.note("%d runs had an orphan of bwrap (run.py says what that is)" % orphans)
     lib.done()
 
 

@@ -90,7 +90,7 @@ def draw_ending(rng):
 
 
 def draw_act(rng, host_token):
-    do = pick(rng, (("fault", 10), ("kill", 6), ("terminate", 1), ("lose", 1), ("damage", 1),
+    do = pick(rng, (("fault", 10), ("kill", 6), ("terminate", 1), ("lose", 1), ("damage", 1), ("cache", 1.5),
                     ("kill-step", 4), ("stop-step", 2), ("kill-submit", 3), ("cancel", 3),
                     ("refuse", 2), ("full", 2), ("push", 2), ("close", 0.5), ("submit", 3),
                     ("calm", 2)))
@@ -103,6 +103,8 @@ def draw_act(rng, host_token):
         act["how"] = rng.choice(("zero", "removed"))
     elif do == "damage":
         act["how"] = rng.choice(("head", "page", "half"))
+    elif do == "cache":
+        act["how"] = rng.choice(("pack", "no-pack", "objects", "refs", "HEAD"))
     elif do in ("kill-step", "stop-step"):
         act["which"] = rng.randrange(4)
     elif do in ("kill-submit", "cancel", "push", "close"):

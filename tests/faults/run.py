@@ -53,6 +53,7 @@ class Run:
         self.serial = 0
         self.kept = {}        # folders of jobs that a lost database knew: {id: verdict.json}
         self.told_before = 0  # ids up to this one were given by a database that is lost
+        self.orphans = 0
         self.problems = []
 
     # ---- jobs ----
@@ -185,6 +186,15 @@ class Run:
         return {**scenery.below(os.getpid(), known), **scenery.below(self.daemon.process.pid)}
 
     def alone(self):
+        """The dead daemon's processes are dead as well. But for this: where bwrap 0.8 is killed in the
+        millisecond between its fork and its child's first word to the kernel, the child waits for it
+        for ever. Under systemd it ends with the service; here it is ended, and counted."""
+        if scenery.wait_until(lambda: not self.daemons_children(), 5):
+            return
+        for pid, name in self.daemons_children().items():
+            if name == "bwrap" and not scenery.below(pid):
+                scenery.stop_all([pid], signal.SIGKILL)
+                self.orphans += 1
         if not scenery.wait_until(lambda: not self.daemons_children(), 20):
             self.problems.append("a dead daemon's processes live on: %r" % self.daemons_children())
 
@@ -240,6 +250,26 @@ class Run:
                 os.unlink(path + ending)
         lib.write(path, whole)
         self.daemon.start()
+
+    def do_cache(self, act):
+        """The repository's cache is damaged while the daemon is away: it is fetched again."""
+        self.daemon.kill()
+        self.alone()
+        for folder, folders, names in os.walk(os.path.join(self.host.state, "repos")):
+            for name in names:
+                self.damage_file(act["how"], os.path.join(folder, name))
+            if act["how"] == "objects" and "objects" in folders:
+                shutil.rmtree(os.path.join(folder, "objects"))
+        self.daemon.start()
+
+    def damage_file(self, how, path):
+        if how == "pack" and path.endswith(".pack"):
+            os.chmod(path, 0o600)
+            os.truncate(path, os.path.getsize(path) // 2)
+        elif how == "no-pack" and path.endswith(".pack"):
+            os.unlink(path)
+        elif (how == "refs" and "/refs/" in path) or (how == "HEAD" and path.endswith("/HEAD")):
+            lib.write(path, bytes(self.random.randrange(256) for _ in range(41)))
 
     def a_step(self, act):
         steps = sorted(scenery.below(self.daemon.process.pid))
