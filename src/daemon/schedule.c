@@ -419,6 +419,33 @@ static void step_failed(struct schedule *schedule, const struct lane *lane, stru
         note->not_before_ns = 0;
 }
 
+/* Whoever waits for a verdict hears of it once GitHub does, or cannot be told now: it is away, or a
+ * limit lasts longer than a call would be tried. Until then the step waits, for its token dies with
+ * it. */
+static void tell_judged(struct schedule *schedule, const struct queue_entry *entry,
+                        enum work_end end)
+{
+    const struct schedule_watch *watch = &schedule->watch;
+    const struct host_repository *repository = host_find_repository(schedule->host,
+                                                                    entry->job.repository);
+    const struct place *place = repository == NULL ? NULL : place_of(schedule, repository);
+    uint64_t now_ns = proc_now_ns();
+    uint64_t patience_ns = schedule->host->limits.github_ms * 1000000ull;
+    bool limited = place != NULL && !place->away && place->not_before_ns > now_ns;
+    if (entry->state == JOB_DONE ||
+        (entry->state == JOB_JUDGED && end == WORK_LATER && !limited))
+        watch->judged(watch->context, entry);
+    if (!limited || place->not_before_ns - now_ns <= patience_ns)
+        return;
+    struct queue_entry other = {0};
+    struct err err;
+    for (long long after = 0;
+         queue_next(schedule->db, NULL, JOB_JUDGED, after, &other, &err) == 0;
+         after = other.job.id)
+        if (strcasecmp(other.job.repository, repository->name) == 0)
+            watch->judged(watch->context, &other);
+}
+
 static void step_ended(struct schedule *schedule, struct lane *lane)
 {
     long long job = lane->job;
@@ -436,8 +463,7 @@ static void step_ended(struct schedule *schedule, struct lane *lane)
         note->failures = 0;
     if (end == WORK_LATER)
         end_refused(schedule, lane, &entry);
-    if (entry.state == JOB_DONE || (entry.state == JOB_JUDGED && end == WORK_LATER))
-        schedule->watch.judged(schedule->watch.context, &entry); /* GitHub may be away */
+    tell_judged(schedule, &entry, end);
     if (entry.state == JOB_DONE)
         forget(schedule, job);
 }
