@@ -223,13 +223,19 @@ bool schedule_owes(const struct schedule *schedule, const struct host_repository
 
 /* ---- the choice of the next step ---- */
 
+/* A limit that lasts longer than a call would be tried. */
+static bool is_put_off(const struct schedule *schedule, const struct place *place)
+{
+    return !place->away &&
+           place->not_before_ns > proc_now_ns() + schedule->host->limits.github_ms * 1000000u;
+}
+
 bool schedule_is_put_off(const struct schedule *schedule, const struct queue_entry *entry)
 {
     const struct host_repository *repository = host_find_repository(schedule->host,
                                                                     entry->job.repository);
     return entry->state == JOB_JUDGED && repository != NULL &&
-           schedule->places[repository - schedule->host->repositories].not_before_ns >
-               proc_now_ns();
+           is_put_off(schedule, &schedule->places[repository - schedule->host->repositories]);
 }
 
 /* The token that the next step of a job is given; a promotion pushes, and what other jobs may do is
@@ -438,6 +444,31 @@ static void step_failed(struct schedule *schedule, const struct lane *lane, stru
         note->not_before_ns = 0;
 }
 
+/* Whoever waits for a verdict hears of it once GitHub does, or cannot be told now: it is away, or a
+ * limit lasts longer than a call would be tried. Until then the step waits, for its token dies with
+ * it. */
+static void tell_judged(struct schedule *schedule, const struct queue_entry *entry,
+                        enum work_end end)
+{
+    const struct schedule_watch *watch = &schedule->watch;
+    const struct host_repository *repository = host_find_repository(schedule->host,
+                                                                    entry->job.repository);
+    const struct place *place = repository == NULL ? NULL : place_of(schedule, repository);
+    bool limited = place != NULL && !place->away && place->not_before_ns > proc_now_ns();
+    if (entry->state == JOB_DONE ||
+        (entry->state == JOB_JUDGED && end == WORK_LATER && !limited))
+        watch->judged(watch->context, entry);
+    if (!limited || !is_put_off(schedule, place))
+        return;
+    struct queue_entry other = {0};
+    struct err err;
+    for (long long after = 0;
+         queue_next(schedule->db, NULL, JOB_JUDGED, after, &other, &err) == 0;
+         after = other.job.id)
+        if (strcasecmp(other.job.repository, repository->name) == 0)
+            watch->judged(watch->context, &other);
+}
+
 static void step_ended(struct schedule *schedule, struct lane *lane)
 {
     long long job = lane->job;
@@ -459,10 +490,7 @@ static void step_ended(struct schedule *schedule, struct lane *lane)
         note->away = false;
     if (end == WORK_LATER)
         end_refused(schedule, lane, &entry);
-    /* A verdict that GitHub cannot be told now keeps no runner waiting. */
-    if (entry.state == JOB_DONE || (entry.state == JOB_JUDGED && end == WORK_LATER) ||
-        schedule_is_put_off(schedule, &entry))
-        schedule->watch.judged(schedule->watch.context, &entry);
+    tell_judged(schedule, &entry, end);
     if (entry.state == JOB_DONE)
         forget(schedule, job);
 }

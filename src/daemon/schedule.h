@@ -49,7 +49,7 @@ void schedule_drop_token(struct schedule *schedule, long long bringer);
 /* Does a verdict of this repository's still wait to be told? */
 bool schedule_owes(const struct schedule *schedule, const struct host_repository *repository);
 
-/* A verdict stands, and GitHub takes nothing of this repository's just now. */
+/* A verdict stands, and GitHub takes nothing of this repository's for a long time. */
 bool schedule_is_put_off(const struct schedule *schedule, const struct queue_entry *entry);
 
 /* Start a step in every lane that is idle, where there is one to take. */

@@ -78,7 +78,7 @@ const char queue_schema_2[] =
     " SELECT 'job_2', seq FROM sqlite_sequence WHERE name = 'job';"
     "DROP TABLE job;"
     "ALTER TABLE job_2 RENAME TO job;"
-    "CREATE INDEX job_lane ON job (device, state, id);";
+    "CREATE INDEX job_state ON job (state, id);";
 
 #define ENTRY_COLUMNS                                                                \
     "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"   \

@@ -48,17 +48,17 @@ def told_once(s, number, head, final, what):
     eq(scene.status(s, head)[-1:], [final], what + ": a final status")
 
 
-def one_host(**more):
+def one_host(token=None):
     """One repository with a daemon, and how a step asks for a check of a pull request."""
-    s = scene.github(**more)
-    host = scene.Host(s)
-    host.daemon()
+    s = scene.github()
+    host = scene.Host(s, token=token)
+    daemon = host.daemon()
     runs = iter(range(1, 100))
 
     def step(number):
         """Asks the stand-in for the event: to be made before a limit is."""
         return host.step("pull_request", scene.pull_event(s, number), run=next(runs))
-    return s, host, step
+    return s, host, daemon, step
 
 
 def crowd():
@@ -120,8 +120,8 @@ def others_go_on():
 
 
 def while_it_is_sent():
-    """A limit between check and comment: the step has its verdict, GitHub hears it afterwards"""
-    s, host, step_for = one_host()
+    """A short limit between check and comment: the step waits, for its token dies with it"""
+    s, host, _, step_for = one_host()
     for what, off, used in (
             ("the primary one", DAYS, {"used": 4999, "reset_in": 2}),
             ("the primary one of a server that is behind", -2 * DAYS, {"used": 4999, "reset_in": 2}),
@@ -132,32 +132,35 @@ def while_it_is_sent():
         s.post("limits", announce=2)
         limited(s, off, **used)
         polled, refused = total(s, "polled"), total(s, "refused")
-        eq(step.run().brief(), (0, "held"), what + ": the step has its verdict")
-        eq(list(states(host).values()).count("judged"), 1, what + ": the job is not over")
-        lib.wait_for(lambda: total(s, "refused") > refused, "another try")
+        step.start()
+        lib.wait_for(lambda: total(s, "refused") >= refused + 2, "another try")
+        eq(list(states(host).values()).count("judged"), 1, what + ": the job is judged")
+        eq(step.process.poll(), None, what + ": and its step waits")
         over(s)
-        wait_done(host)
+        eq(step.finish().brief(), (0, "held"), what + ": the step has its verdict")
         told_once(s, number, head, "success", what)
         eq(total(s, "polled") - polled, 0, what + ": nobody asked before it was time")
 
 
 def measured_on():
-    """What is pinned is measured while GitHub takes nothing; `pending` is not worth waiting for"""
-    s, host, step_for = one_host()
+    """What is pinned is measured while GitHub takes nothing, and no step waits for a long limit"""
+    s, host, daemon, step_for = one_host(token=TOKEN)
     number, head = scene.pull(s, "wrong", "wrong")
     step = step_for(number)
-    limited(s, used=4999, reset_in=2)
+    limited(s, used=4999, reset_in=400)
     eq(step.run().brief(), (3, "unmeasured"), "the kernel was run, and found wrong")
     eq((scene.ours(s, number), scene.status(s, head)), ([], []), "GitHub knows nothing yet")
+    eq((total(s, "refused"), total(s, "polled")), (1, 0), "`pending` was refused, and nobody asks again")
     over(s)
+    daemon.kill()
+    daemon.start()
     wait_done(host)
     told_once(s, number, head, "error", "afterwards")
-    eq(total(s, "polled"), 0, "nobody asked before it was time")
 
 
 def charges():
     """What a check costs of the limit, where our comment is there already"""
-    s, host, step_for = one_host()
+    s, host, _, step_for = one_host()
     number, head = scene.pull(s, "topic", {"README": "x\n"})
     eq(step_for(number).run().brief(), (0, "held"), "the first check")
     for what, files, verdict, most in (("a docs-only one", {"README": "y\n"}, (0, "held"), 3),
