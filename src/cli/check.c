@@ -47,20 +47,20 @@ static int github_job(const struct check_options *options, struct job *job, stru
     return 0;
 }
 
-static void print_result(const struct measurement *measurement,
-                         const struct check_options *options)
+static int print_result(const struct measurement *measurement,
+                        const struct check_options *options, struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, 64 << 20);
-    struct err ignored;
-    if (options->json && verdict_format_json(&measurement->comparison, &text, &ignored) == 0) {
-        fwrite(text.data, 1, text.len, stdout);
-        return;
-    }
+    if (options->json)
+        return verdict_format_json(&measurement->comparison, &text, err) == 0
+                   ? cli_print(&text, err)
+                   : -1;
     verdict_format_table(&measurement->comparison, &text);
-    fwrite(text.data, 1, text.len, stdout);
-    local_print_notes(measurement);
+    if (cli_print(&text, err) != 0 || local_print_notes(measurement, err) != 0)
+        return -1;
     printf("report: %s/report.md\n", measurement->folder);
+    return 0;
 }
 
 static int walk(struct pipeline *pipeline, const struct check_options *options,
@@ -79,9 +79,9 @@ static int walk(struct pipeline *pipeline, const struct check_options *options,
             return -1;
     }
     if (results_write(measurement, err) != 0 ||
-        (github && local_publish(pipeline, "check", err) != 0))
+        (github && local_publish(pipeline, "check", err) != 0) ||
+        print_result(measurement, options, err) != 0)
         return -1;
-    print_result(measurement, options);
     return comparison_exit(&measurement->comparison);
 }
 

@@ -266,6 +266,8 @@ static int decide_and_push(struct pipeline *pipeline, const struct runs *runs,
         file_path(path, err, "baselines/%s/baseline.json", measurement->job.device) != 0)
         return -1;
     write_message(measurement, moves, move_count, &message);
+    if (buf_check(&message, "the commit message", err) != 0)
+        return -1;
     struct promote_request push = {
         .repo = measurement->repo,
         .remote = &pipeline->origin.remote,
