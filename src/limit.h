@@ -53,6 +53,8 @@
       "starts of one job before it is given up")                                              \
     X(client_ms, "client-timeout-ms", 10000, LIMIT_MS,                                        \
       "milliseconds until a client asks, or reads")                                           \
+    X(heartbeat_ms, "heartbeat-ms", 30000, LIMIT_MS,                                          \
+      "milliseconds until who waits hears again what for")                                    \
     X(clients, "clients", 64, LIMIT_COUNT, "connections to the daemon")                       \
     X(message_bytes, "message-bytes", 256ull << 10, LIMIT_BYTES,                              \
       "bytes of one message on the socket")                                                   \

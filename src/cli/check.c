@@ -115,13 +115,16 @@ int cli_check(int argc, char **argv, struct err *err)
     snprintf(job.device, sizeof job.device, "%s", given.device);
     if (cli_folders(&host, given.output, &folders, err) != 0)
         return -1;
+    struct progress progress;
+    progress_begin(&progress, given.quiet);
     struct pipeline_request request = {.host = &host,
                                        .job = &job,
                                        .local = given.repository == NULL ? local : NULL,
                                        .token = getenv("GITHUB_TOKEN"),
                                        .folder = folders.results,
                                        .work = folders.scratch,
-                                       .progress = given.quiet ? NULL : cli_say};
+                                       .progress = progress_show,
+                                       .context = &progress};
     int code = pipeline_open(&pipeline, &request, err) == 0 ? walk(&pipeline, &given, err)
                                                             : -1;
     pipeline_close(&pipeline);

@@ -282,7 +282,8 @@ int cli_print(const struct buf *text, struct err *err)
 void cli_say(void *context, const struct progress_event *event)
 {
     (void)context;
-    fprintf(stderr, "ratchet: %s\n", event->text);
+    if (event->text[0] != '\0')
+        fprintf(stderr, "ratchet: %s\n", event->text);
 }
 
 int cli_read_rule(const char *path, const char *slug, const struct limits *limits,

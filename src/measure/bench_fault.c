@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
+void bench_say(const struct bench_request *request, struct bench_event event,
+               const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES + MODEL_NAME_BYTES];
     if (request->progress == NULL)
@@ -18,7 +19,8 @@ void bench_say(const struct bench_request *request, bool replicate, const char *
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    request->progress(request->context, replicate, line);
+    event.line = line;
+    request->progress(request->context, &event);
 }
 
 void bench_fail(struct config_samples *config, enum fault fault, enum clause clause,
@@ -103,8 +105,8 @@ static int probe(struct round *round, size_t i, enum arm arm, struct trouble *ou
 {
     struct process_config config = {.bench = &round->request->configs[i]};
     config.arms[arm] = true;
-    bench_say(round->request, false, "%s: looking at %s alone", config.bench->config.name,
-              arm_name(arm));
+    bench_say(round->request, (struct bench_event){.config = i}, "%s: looking at %s alone",
+              config.bench->config.name, arm_name(arm));
     if (process_run(round->request, round->machine, &config, 1, NULL, err) != 0)
         return -1;
     *out = config.trouble[arm].kind != TROUBLE_NONE ? config.trouble[arm]
@@ -211,7 +213,8 @@ static void leave_out(struct round *round, size_t i, enum arm arm, const char *w
         config->replicates[r].provoked[arm] = 0;
     }
     config->peak_bytes[arm] = 0;
-    bench_say(round->request, false, "%s: going on without %s: %.440s", config->config.name,
+    bench_say(round->request, (struct bench_event){.config = i},
+              "%s: going on without %s: %.440s", config->config.name,
               round->samples->others[arm - ARM_OTHER], why);
 }
 
@@ -255,7 +258,8 @@ int bench_settle(struct round *round, size_t i, struct process_config *ran, stru
     if (trouble[ARM_HEAD].kind != TROUBLE_NONE)
         return settle_head(round, i, &trouble[ARM_HEAD], err);
     bench_fail_anchor(config, seen[ARM_ANCHOR].text);
-    bench_say(round->request, false, "%s: going on without its anchor: %.440s",
-              config->config.name, config->anchor_failure);
+    bench_say(round->request, (struct bench_event){.config = i},
+              "%s: going on without its anchor: %.440s", config->config.name,
+              config->anchor_failure);
     return 0;
 }

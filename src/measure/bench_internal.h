@@ -25,9 +25,9 @@ struct round {
 MUST_CHECK int bench_check(const struct bench_request *request,
                            const struct device_kind **kind, struct err *err);
 
-/* One line for people, where somebody listens. `replicate`: one of a config has ended. */
-void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Tell whoever listens, with a line for people. */
+void bench_say(const struct bench_request *request, struct bench_event event,
+               const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The config cannot be measured. */
 void bench_fail(struct config_samples *config, enum fault fault, enum clause clause,

@@ -33,6 +33,7 @@ static int lock_device(struct measurement *measurement, const struct gpu *gpu, i
         return 0;
     if (err->class != ERR_CONFLICT)
         return -1;
+    measurement_stage(measurement, STAGE_DEVICE);
     measurement_tell(measurement, PROGRESS_WAITING, "waiting for the device: %s", err->text);
     return file_lock(path, true, lock, err);
 }
