@@ -57,6 +57,8 @@
       "milliseconds until a failed step is taken again, later 12 times that")                 \
     X(client_ms, "client-timeout-ms", 10000, LIMIT_MS,                                        \
       "milliseconds; an idle client is disconnected after this")                              \
+    X(heartbeat_ms, "heartbeat-ms", 30000, LIMIT_MS,                                          \
+      "milliseconds until who waits hears again what for")                                    \
     X(clients, "clients", 64, LIMIT_COUNT, "connections to the daemon")                       \
     X(message_bytes, "message-bytes", 256ull << 10, LIMIT_BYTES,                              \
       "bytes of one message on the socket")                                                   \

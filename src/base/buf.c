@@ -25,7 +25,7 @@ void buf_free(struct buf *buf)
 void buf_clear(struct buf *buf)
 {
     buf->len = 0;
-    buf->failed = false;
+    buf->failed = buf->no_memory = false;
     if (buf->cap != 0)
         buf->data[0] = '\0';
 }
@@ -47,7 +47,7 @@ static bool reserve(struct buf *buf, size_t extra)
         cap *= 2;
     char *data = realloc(buf->cap == 0 ? NULL : buf->data, cap);
     if (data == NULL) {
-        buf->failed = true;
+        buf->failed = buf->no_memory = true;
         return false;
     }
     data[buf->len] = '\0';
@@ -91,4 +91,19 @@ void buf_addf(struct buf *buf, const char *format, ...)
     vsnprintf(buf->data + buf->len, (size_t)length + 1, format, args);
     va_end(args);
     buf->len += (size_t)length;
+}
+
+void buf_note_loss(struct buf *buf, const struct buf *part)
+{
+    if (part->no_memory)
+        buf->failed = buf->no_memory = true;
+}
+
+int buf_check(const struct buf *buf, const char *what, struct err *err)
+{
+    if (!buf->failed)
+        return 0;
+    return buf->no_memory
+               ? err_set(err, ERR_HOST, "out of memory for %s", what)
+               : err_set(err, ERR_LIMIT, "%s is longer than %zu bytes", what, buf->max);
 }

@@ -56,6 +56,8 @@ int file_read_fd(int fd, const char *name, struct buf *out, struct err *err)
         if (got == 0)
             return 0;
         buf_add(out, chunk, (size_t)got);
+        if (out->no_memory)
+            return err_set(err, ERR_HOST, "out of memory for `%s`", name);
         if (out->failed)
             return err_set(err, ERR_LIMIT, "`%s` is longer than %zu bytes", name, out->max);
     }

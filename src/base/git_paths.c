@@ -278,8 +278,8 @@ int git_paths_key(struct git_repo *repo, const char *sha, const char *const *pat
         buf_addf(&text, "%zu:%s %o %s\n", strlen(name), name, found.mode,
                  found.kind == GIT_PATH_ABSENT ? "-" : oid);
     }
-    if (text.failed)
-        return err_set(err, ERR_LIMIT, "the paths are longer than a MiB");
+    if (buf_check(&text, "the list of paths", err) != 0)
+        return -1;
     file_sha256(text.data, text.len, key);
     return 0;
 }

@@ -385,14 +385,15 @@ static int explain(CURLcode code, const char *detail, const struct exchange *exc
     if (exchange->headers_too_long)
         return err_set(err, ERR_LIMIT, "%s %.300s: headers are longer than %d bytes", method,
                        url, HEADERS_MAX_BYTES);
+    if (exchange->response->body.no_memory || code == CURLE_OUT_OF_MEMORY)
+        return err_set(err, ERR_HOST, "%s %.300s: out of memory for the answer", method, url);
     if (exchange->response->body.failed)
         return err_set(err, ERR_LIMIT, "%s %.300s: answer is longer than %zu bytes", method,
                        url, exchange->response->body.max);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return err_set(err, ERR_TIMEOUT, "%s %.300s: no whole answer within %u ms", method,
                        url, request->timeout_ms);
-    return err_set(err, code == CURLE_OUT_OF_MEMORY ? ERR_INTERNAL : ERR_HOST,
-                   "%s %.300s: %s: %s", method, url, trouble_of(code),
+    return err_set(err, ERR_HOST, "%s %.300s: %s: %s", method, url, trouble_of(code),
                    detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 

@@ -52,6 +52,35 @@ static int refuse_leftover(const char *bytes, size_t len, const char *name, stru
                : err_set(err, ERR_INPUT, "%s: line %zu: %s, not JSON", name, line, leftover);
 }
 
+/* jansson says nothing of its own where an allocation fails while it reads, and may lose a byte for
+ * it. So the allocations of one reading are watched. */
+static struct {
+    json_malloc_t allocate;
+    bool failed;
+} watched;
+
+static void *allocate_watched(size_t size)
+{
+    void *memory = watched.allocate(size);
+    watched.failed = watched.failed || memory == NULL;
+    return memory;
+}
+
+/* NULL with *problem, or, where memory ran out, with *problem untouched. */
+static json_t *load(const char *bytes, size_t len, json_error_t *problem, bool *no_memory)
+{
+    json_free_t release;
+    json_get_alloc_funcs(&watched.allocate, &release);
+    watched.failed = false;
+    json_set_alloc_funcs(allocate_watched, release);
+    json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, problem);
+    json_set_alloc_funcs(watched.allocate, release);
+    *no_memory = watched.failed;
+    if (watched.failed)
+        json_free(&json);
+    return json;
+}
+
 int json_parse(const char *bytes, size_t len, const char *name, json_t **out, struct err *err)
 {
     if (too_deep(bytes, len))
@@ -60,7 +89,10 @@ int json_parse(const char *bytes, size_t len, const char *name, json_t **out, st
                    : err_set(err, ERR_INPUT, "%s: nested deeper than %d levels", name,
                              JSON_DEPTH_MAX);
     json_error_t problem;
-    json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &problem);
+    bool no_memory;
+    json_t *json = load(bytes, len, &problem, &no_memory);
+    if (no_memory)
+        return err_set(err, ERR_HOST, "out of memory for `%s`", name);
     if (json == NULL)
         return refuse_leftover(bytes, len, name, err) != 0
                    ? -1
@@ -245,7 +277,9 @@ static int append_bytes(const char *bytes, size_t len, void *context)
 int json_print(const json_t *json, int indent, struct buf *out, struct err *err)
 {
     size_t flags = indent > 0 ? JSON_INDENT((size_t)indent) : JSON_COMPACT;
-    if (json_dump_callback(json, append_bytes, out, flags) != 0)
-        return err_set(err, ERR_LIMIT, "JSON text is longer than %zu bytes", out->max);
-    return 0;
+    if (json_dump_callback(json, append_bytes, out, flags) == 0)
+        return 0;
+    return buf_check(out, "JSON text", err) != 0
+               ? -1
+               : err_set(err, ERR_HOST, "out of memory for JSON text");
 }

@@ -25,7 +25,7 @@ struct json_at {
 };
 
 /* Parse one document (object at the top). `name` is the file or source. The caller owns
- * *out. Nesting deeper than 32 is refused. */
+ * *out. Nesting deeper than 32 is refused. No memory for it is ERR_HOST. */
 MUST_CHECK int json_parse(const char *bytes, size_t len, const char *name, json_t **out,
                           struct err *err);
 

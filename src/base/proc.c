@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 static const uint64_t ns_per_ms = 1000000;
+enum { POLL_MAX_MS = 1000000 }; /* fits in an int, and in any kernel's timers */
 
 uint64_t proc_now_ns(void)
 {
@@ -29,8 +30,13 @@ uint64_t proc_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Milliseconds for poll() until `deadline_ns`, rounded up; -1 for none (0). */
-int proc_poll_ms(uint64_t deadline_ns)
+bool proc_is_over(uint64_t deadline_ns)
+{
+    return deadline_ns != 0 && proc_now_ns() >= deadline_ns;
+}
+
+/* Milliseconds until the deadline, rounded up and at most what one poll() can wait; -1 for none. */
+static int poll_ms(uint64_t deadline_ns)
 {
     if (deadline_ns == 0)
         return -1;
@@ -38,7 +44,21 @@ int proc_poll_ms(uint64_t deadline_ns)
     if (now >= deadline_ns)
         return 0;
     uint64_t ms = (deadline_ns - now + ns_per_ms - 1) / ns_per_ms;
-    return ms > 1000000 ? 1000000 : (int)ms;
+    return ms > POLL_MAX_MS ? POLL_MAX_MS : (int)ms;
+}
+
+/* A poll() that ends before the deadline with nothing ready is no end: it is begun again. */
+int proc_poll(struct pollfd *fds, nfds_t count, uint64_t deadline_ns)
+{
+    for (;;) {
+        int ready = poll(fds, count, poll_ms(deadline_ns));
+        if (ready > 0)
+            return 1;
+        if (ready < 0 && errno != EINTR)
+            return 0;
+        if (proc_is_over(deadline_ns))
+            return 0;
+    }
 }
 
 uint64_t proc_deadline_in(unsigned ms)
@@ -216,7 +236,7 @@ void proc_reap(pid_t pid, uint64_t deadline_ns, bool timed_out, struct proc_resu
         if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) != 0 ||
             info.si_pid == pid)
             break;
-        if (proc_poll_ms(deadline_ns) == 0)
+        if (proc_is_over(deadline_ns))
             timed_out = true;
         else
             poll(NULL, 0, 2);

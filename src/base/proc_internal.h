@@ -5,6 +5,8 @@
 
 #include "base/proc.h"
 
+#include <poll.h>
+
 /* The two ends of a pipe, closed at the end of the scope; -1: taken over by somebody. */
 struct pair {
     int fd[2];
@@ -27,6 +29,8 @@ void proc_reap(pid_t pid, uint64_t deadline_ns, bool timed_out, struct proc_resu
 
 /* Deadlines are of proc_now_ns; 0: none. */
 uint64_t proc_deadline_in(unsigned ms);
-int proc_poll_ms(uint64_t deadline_ns); /* for poll(), rounded up; -1: none */
+bool proc_is_over(uint64_t deadline_ns);
+/* poll() until something is ready (1) or the deadline is over (0), however far it is. */
+int proc_poll(struct pollfd *fds, nfds_t count, uint64_t deadline_ns);
 
 #endif

@@ -60,6 +60,7 @@ static bool keeper_finish(struct keeper *keeper, struct buf *out)
 {
     size_t max = out->max;
     out->max += 128; /* for the line that says what is missing */
+    buf_note_loss(out, &keeper->head);
     buf_add(out, keeper->head.data, keeper->head.len);
     unsigned long long rest = keeper->total - keeper->head.len;
     bool truncated = rest > keeper->tail_max;
@@ -113,11 +114,7 @@ static bool drain(struct feed feeds[2], uint64_t deadline_ns)
     while (*feeds[0].fd >= 0 || *feeds[1].fd >= 0) {
         struct pollfd fds[2] = {{.fd = *feeds[0].fd, .events = POLLIN},
                                 {.fd = *feeds[1].fd, .events = POLLIN}};
-        int wait = proc_poll_ms(deadline_ns);
-        int ready = poll(fds, 2, wait);
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready <= 0 || wait == 0)
+        if (proc_is_over(deadline_ns) || proc_poll(fds, 2, deadline_ns) == 0)
             return false;
         for (size_t i = 0; i < 2; i++)
             if (fds[i].revents != 0)
@@ -161,6 +158,9 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
     result->seconds = (double)(proc_now_ns() - begin) / 1e9;
     if (out != NULL) {
         result->truncated = keeper_finish(&keeper, out);
+        if (out->no_memory)
+            return err_set(err, ERR_HOST, "out of memory for the output of `%s`",
+                           spec->argv[0]);
     } else {
         buf_free(&keeper.head);
         free(keeper.tail);
@@ -197,10 +197,7 @@ int proc_call(int (*function)(void *context, struct err *err), void *context, un
     bool ended = false;
     while (!ended && have < sizeof inner) {
         struct pollfd poll_fd = {.fd = answer.fd[0], .events = POLLIN};
-        int ready = poll(&poll_fd, 1, proc_poll_ms(deadline));
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready == 0)
+        if (proc_poll(&poll_fd, 1, deadline) == 0)
             break;
         ssize_t got = read(answer.fd[0], (char *)&inner + have, sizeof inner - have);
         ended = got == 0 || (got < 0 && errno != EINTR);

@@ -84,7 +84,7 @@ int proc_send(struct proc_child *child, const char *line, size_t len, struct err
         } else if (errno == EAGAIN) {
             struct pollfd poll_fd = {.fd = child->in, .events = POLLOUT};
             take_stderr(child);
-            if (poll(&poll_fd, 1, proc_poll_ms(deadline)) == 0)
+            if (proc_poll(&poll_fd, 1, deadline) == 0)
                 problem = ETIMEDOUT;
         } else if (errno != EINTR) {
             problem = errno;
@@ -110,10 +110,7 @@ static int take_line(struct proc_child *child, struct buf *out, struct err *err)
     size_t len = end == NULL ? have : (size_t)(end - begin);
     buf_add(out, begin, len);
     child->chunk_at += end == NULL ? len : len + 1;
-    if (out->failed)
-        return err_set(err, ERR_LIMIT, "a line of the child process is longer than %zu bytes",
-                       out->max);
-    return end != NULL;
+    return buf_check(out, "a line of the child process", err) != 0 ? -1 : end != NULL;
 }
 
 int proc_read_line(struct proc_child *child, uint64_t deadline_ns, struct buf *out,
@@ -125,10 +122,7 @@ int proc_read_line(struct proc_child *child, uint64_t deadline_ns, struct buf *o
             return whole < 0 ? -1 : 0;
         struct pollfd fds[2] = {{.fd = child->out, .events = POLLIN},
                                 {.fd = child->error, .events = POLLIN}};
-        int ready = poll(fds, 2, proc_poll_ms(deadline_ns));
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready == 0)
+        if (proc_poll(fds, 2, deadline_ns) == 0)
             return err_set(err, ERR_TIMEOUT, "the child process said nothing in time");
         if (fds[1].revents != 0)
             take_stderr(child);

@@ -31,12 +31,12 @@ static void print_verified(const struct samples *samples)
                    fault_name(samples->configs[i].fault), samples->configs[i].failure);
 }
 
-static void print_table(const struct measurement *measurement, bool compared)
+static int print_table(const struct measurement *measurement, bool compared, struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, 1 << 20);
     bench_table(&measurement->samples, &measurement->comparison, compared, &text);
-    fwrite(text.data, 1, text.len, stdout);
+    return cli_print(&text, err);
 }
 
 /* Every other config set against one of them: in each process both were measured, so that the
@@ -87,8 +87,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (measurement->samples.count == 0) {
         fprintf(stderr, "ratchet: %s\n%.*s", measurement->comparison.reason,
                 (int)measurement->build_log.len, measurement->build_log.data);
-        local_print_notes(measurement);
-        return EXIT_UNMEASURED;
+        return local_print_notes(measurement, err) == 0 ? EXIT_UNMEASURED : -1;
     }
     int code = EXIT_HELD;
     for (size_t i = 0; i < measurement->samples.count; i++)
@@ -96,9 +95,10 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
             code = EXIT_UNMEASURED;
     if (verify_only)
         print_verified(&measurement->samples);
-    else
-        print_table(measurement, compared);
-    local_print_notes(measurement);
+    else if (print_table(measurement, compared, err) != 0)
+        return -1;
+    if (local_print_notes(measurement, err) != 0)
+        return -1;
     if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
     return cli_write_samples(&measurement->samples, given->output, &measurement->host->limits,

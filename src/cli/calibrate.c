@@ -77,7 +77,8 @@ static int conclude(const struct calibrate_options *given, const struct pool *po
     if (file_write(path, json.data, json.len, 0644, err) != 0)
         return -1;
     tables_markdown(pool, rule, &figures, &markdown);
-    fwrite(markdown.data, 1, markdown.len, stdout);
+    if (cli_print(&markdown, err) != 0)
+        return -1;
     if (!given->local.quiet)
         fprintf(stderr, "ratchet: wrote %s\n", path);
     return EXIT_HELD;

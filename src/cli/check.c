@@ -47,20 +47,20 @@ static int github_job(const struct check_options *options, struct job *job, stru
     return 0;
 }
 
-static void print_result(const struct measurement *measurement,
-                         const struct check_options *options)
+static int print_result(const struct measurement *measurement,
+                        const struct check_options *options, struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, 64 << 20);
-    struct err ignored;
-    if (options->json && verdict_format_json(&measurement->comparison, &text, &ignored) == 0) {
-        fwrite(text.data, 1, text.len, stdout);
-        return;
-    }
+    if (options->json)
+        return verdict_format_json(&measurement->comparison, &text, err) == 0
+                   ? cli_print(&text, err)
+                   : -1;
     verdict_format_table(&measurement->comparison, &text);
-    fwrite(text.data, 1, text.len, stdout);
-    local_print_notes(measurement);
+    if (cli_print(&text, err) != 0 || local_print_notes(measurement, err) != 0)
+        return -1;
     printf("report: %s/report.md\n", measurement->folder);
+    return 0;
 }
 
 static int walk(struct pipeline *pipeline, const struct check_options *options,
@@ -79,9 +79,9 @@ static int walk(struct pipeline *pipeline, const struct check_options *options,
             return -1;
     }
     if (results_write(measurement, err) != 0 ||
-        (github && local_publish(pipeline, "check", err) != 0))
+        (github && local_publish(pipeline, "check", err) != 0) ||
+        print_result(measurement, options, err) != 0)
         return -1;
-    print_result(measurement, options);
     return comparison_exit(&measurement->comparison);
 }
 
@@ -115,13 +115,16 @@ int cli_check(int argc, char **argv, struct err *err)
     snprintf(job.device, sizeof job.device, "%s", given.device);
     if (cli_folders(&host, given.output, &folders, err) != 0)
         return -1;
+    struct progress progress;
+    progress_begin(&progress, given.quiet);
     struct pipeline_request request = {.host = &host,
                                        .job = &job,
                                        .local = given.repository == NULL ? local : NULL,
                                        .token = getenv("GITHUB_TOKEN"),
                                        .folder = folders.results,
                                        .work = folders.scratch,
-                                       .progress = given.quiet ? NULL : cli_say};
+                                       .progress = progress_show,
+                                       .context = &progress};
     int code = pipeline_open(&pipeline, &request, err) == 0 ? walk(&pipeline, &given, err)
                                                             : -1;
     pipeline_close(&pipeline);

@@ -282,10 +282,19 @@ int cli_read_baseline(const char *path, const struct limits *limits, struct base
     return baseline_parse(text.data, text.len, path, limits, out, err);
 }
 
+int cli_print(const struct buf *text, struct err *err)
+{
+    if (buf_check(text, "what is to be printed", err) != 0)
+        return -1;
+    fwrite(text->data, 1, text->len, stdout); /* main looks whether all of it was written */
+    return 0;
+}
+
 void cli_say(void *context, const struct progress_event *event)
 {
     (void)context;
-    fprintf(stderr, "ratchet: %s\n", event->text);
+    if (event->text[0] != '\0')
+        fprintf(stderr, "ratchet: %s\n", event->text);
 }
 
 int cli_read_rule(const char *path, const char *slug, const struct limits *limits,

@@ -28,9 +28,7 @@ static int compare_text(const struct samples *samples, const struct baseline *ba
         buf_addc(text, '\n');
     }
     verdict_format_table(comparison, text);
-    return text->failed
-               ? err_set(err, ERR_LIMIT, "the text is longer than %zu bytes", text->max)
-               : 0;
+    return buf_check(text, "the text", err);
 }
 
 int cli_compare(int argc, char **argv, struct err *err)
@@ -67,8 +65,7 @@ int cli_compare(int argc, char **argv, struct err *err)
         compare_text(&samples, baseline_path == NULL ? NULL : &baseline, &rule, json, explain,
                      &comparison, &text, err) != 0)
         return -1;
-    fwrite(text.data, 1, text.len, stdout);
-    return comparison_exit(&comparison);
+    return cli_print(&text, err) == 0 ? comparison_exit(&comparison) : -1;
 }
 
 int cli_report(int argc, char **argv, struct err *err)
@@ -108,6 +105,5 @@ int cli_report(int argc, char **argv, struct err *err)
                             .baseline = baseline_path == NULL ? NULL : &baseline};
     if (report_markdown(&report, &markdown, err) != 0)
         return -1;
-    fwrite(markdown.data, 1, markdown.len, stdout);
-    return 0;
+    return cli_print(&markdown, err);
 }

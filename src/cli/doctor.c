@@ -267,7 +267,7 @@ static void examine_repository(struct doctor *doctor, const struct host_reposito
 static int try_daemon(const struct host *host, struct err *err)
 {
     struct client_connection connection = {.fd = -1};
-    int result = client_connect(host->socket, &connection, err);
+    int result = client_connect(host->socket, NULL, &connection, err);
     client_close(&connection);
     return result;
 }

@@ -56,7 +56,7 @@ void local_free(struct local **local)
     *local = NULL;
 }
 
-void local_print_notes(const struct measurement *measurement)
+int local_print_notes(const struct measurement *measurement, struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, 1 << 20);
@@ -64,7 +64,7 @@ void local_print_notes(const struct measurement *measurement)
         text_plain(&text, measurement->notes[i]); /* some quote a pull request */
         buf_addc(&text, '\n');
     }
-    fwrite(text.data, 1, text.len, stdout);
+    return cli_print(&text, err);
 }
 
 static int owe(const struct pipeline *pipeline, struct db *outbox, struct err *err)

@@ -29,7 +29,7 @@ MUST_CHECK int local_open(const struct local_options *given, struct local *out,
 void local_free(struct local **local); /* of a calloc; closed first */
 
 /* The notes of the report, for a terminal, on stdout. */
-void local_print_notes(const struct measurement *measurement);
+MUST_CHECK int local_print_notes(const struct measurement *measurement, struct err *err);
 
 /* Comment and status of a check or promotion that runs in this process. What GitHub declines
  * is said on stderr and fails nothing; `command` is who says it. */

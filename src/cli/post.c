@@ -43,6 +43,8 @@ int cli_post(int argc, char **argv, struct err *err)
     if (strncmp(text.data, marker, strlen(marker)) != 0)
         buf_addf(&body, "%s\n", marker);
     buf_add(&body, text.data, text.len);
+    if (buf_check(&body, "the comment", err) != 0)
+        return -1;
     struct github github = {.api = repository->api,
                             .token = token,
                             .repository = repository->name,

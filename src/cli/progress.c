@@ -2,6 +2,8 @@
 /* Owns the last line of the terminal while something is measured. */
 #include "cli/progress.h"
 
+#include "model.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,13 +28,21 @@ static void draw(const struct progress *progress, const char *line)
 void progress_show(void *context, const struct progress_event *event)
 {
     struct progress *progress = context;
+    char line[MODEL_TEXT_BYTES + PROGRESS_TEXT_BYTES], left[PROGRESS_TEXT_BYTES];
     progress->done += event->kind == PROGRESS_REPLICATE;
-    if (progress->quiet)
+    if (progress->quiet || event->text[0] == '\0')
         return;
-    if (progress->terminal && progress->all > 0)
-        draw(progress, event->text);
-    else
-        fprintf(stderr, "ratchet: %s\n", event->text);
+    progress_left(&event->now, left);
+    bool told = left[0] == '\0' || event->kind == PROGRESS_VERDICT;
+    if (progress->terminal && progress->all > 0) {
+        snprintf(line, sizeof line, "%s%s%s", told ? "" : left, told ? "" : ": ", event->text);
+        draw(progress, line);
+        return;
+    }
+    told = told || strcmp(left, progress->left) == 0; /* not again on every line */
+    fprintf(stderr, "ratchet: %s%s%s\n", event->text, told ? "" : "; ", told ? "" : left);
+    if (!told)
+        memcpy(progress->left, left, sizeof left);
 }
 
 /* The bar goes, the terminal is as it was. */

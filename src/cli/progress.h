@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Progress of a long measurement on stderr: a bar that redraws itself on a terminal, plain lines
- * elsewhere, nothing where it is to be quiet. */
+/* Progress of a long measurement on stderr, with the time that is left once that is known: a bar that
+ * redraws itself on a terminal, plain lines elsewhere, nothing where it is to be quiet. */
 #ifndef RATCHET_CLI_PROGRESS_H
 #define RATCHET_CLI_PROGRESS_H
 
@@ -11,8 +11,9 @@
 
 struct progress {
     bool quiet;
-    bool terminal;    /* set by progress_begin */
-    size_t done, all; /* replicates of configs */
+    bool terminal;                  /* set by progress_begin */
+    size_t done, all;               /* replicates of configs */
+    char left[PROGRESS_TEXT_BYTES]; /* time left, as it was said last */
 };
 
 void progress_begin(struct progress *progress, bool quiet);

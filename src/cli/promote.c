@@ -42,8 +42,8 @@ static int print_result(struct pipeline *pipeline, struct err *err)
     if (results_write(measurement, err) != 0 || local_publish(pipeline, "promote", err) != 0)
         return -1;
     verdict_format_table(&measurement->comparison, &text);
-    fwrite(text.data, 1, text.len, stdout);
-    local_print_notes(measurement);
+    if (cli_print(&text, err) != 0 || local_print_notes(measurement, err) != 0)
+        return -1;
     return comparison_exit(&measurement->comparison);
 }
 

@@ -23,11 +23,12 @@ static void print_job(const json_t *message)
         snprintf(about, sizeof about, "#%lld", pr);
     else
         snprintf(about, sizeof about, "%s", message_text(message, "branch"));
-    printf("%6lld  %s  %-9s %-10s %-8s %s %s on %s\n",
+    const char *waits = message_text(message, "waits"); /* of a newer daemon */
+    printf("%6lld  %s  %-9s %-10s %-8s %s %s on %s%s%s\n",
            (long long)json_integer_value(json_object_get(message, "id")), when,
            message_text(message, "state"), message_text(message, "verdict"),
            message_text(message, "kind"), message_text(message, "repository"), about,
-           message_text(message, "device"));
+           message_text(message, "device"), waits[0] == '\0' ? "" : ": ", waits);
 }
 
 int cli_status(int argc, char **argv, struct err *err)
@@ -39,7 +40,7 @@ int cli_status(int argc, char **argv, struct err *err)
     struct client_connection connection = {.fd = -1};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         cli_host(config, &host, err) != 0 ||
-        client_connect(socket == NULL ? host.socket : socket, &connection, err) != 0)
+        client_connect(socket == NULL ? host.socket : socket, NULL, &connection, err) != 0)
         return -1;
     int result = client_send(&connection, json_pack("{s:s}", "type", "status"), err);
     bool more = result == 0;

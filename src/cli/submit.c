@@ -12,6 +12,7 @@
 #include "result_files.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@ struct submit {
     struct event event;
     struct buf report; /* report.md, as it comes in pieces */
     char secret[64];   /* the daemon's, for coming back */
+    char waits[256];   /* what the job waits for, as it was said last */
+    sigset_t waiting;  /* the signals that are blocked while it waits: not those caught here */
     int exit_code;
     bool ended;
     unsigned wait_s;
@@ -121,7 +124,7 @@ static void print_foreign(const char *text)
     BUF_AUTO line;
     buf_init(&line, 16 << 10);
     actions_log_line(&line, text, strlen(text));
-    fputs(line.data, stdout);
+    fputs(line.failed ? "[a line that does not fit]\n" : line.data, stdout);
     fflush(stdout);
 }
 
@@ -131,7 +134,7 @@ static void annotate(const char *level, const char *title, const char *text)
     BUF_AUTO line;
     buf_init(&line, 16 << 10);
     actions_command(&line, level, title, text);
-    fputs(line.data, stdout);
+    fputs(line.failed ? "[a line that does not fit]\n" : line.data, stdout);
 }
 
 /* A piece of a result file: the first one makes the file anew. */
@@ -150,6 +153,8 @@ static int on_file(struct submit *submit, const json_t *message, char last[32],
         if (first)
             buf_clear(&submit->report);
         buf_adds(&submit->report, data);
+        if (buf_check(&submit->report, "the report", err) != 0)
+            return -1;
     }
     if (submit->artifacts == NULL)
         return 0;
@@ -188,12 +193,25 @@ static int on_result(struct submit *submit, const json_t *message, struct err *e
     return write_actions(submit, message, err);
 }
 
+/* The daemon says it again as a sign of life; here it is a line where it is another. */
+static void on_waiting(struct submit *submit, const char *text)
+{
+    if (strncmp(submit->waits, text, sizeof submit->waits - 1) == 0)
+        return;
+    snprintf(submit->waits, sizeof submit->waits, "%s", text);
+    print_foreign(text);
+}
+
 static int on_message(struct submit *submit, const json_t *message, char last[32],
                       struct err *err)
 {
     const char *type = message_text(message, "type");
     if (strcmp(type, "log") == 0) {
         print_foreign(message_text(message, "text"));
+        return 0;
+    }
+    if (strcmp(type, "waiting") == 0) {
+        on_waiting(submit, message_text(message, "text"));
         return 0;
     }
     if (strcmp(type, "accepted") == 0) {
@@ -236,7 +254,7 @@ static int talk(struct submit *submit, struct err *err)
     struct client_connection connection = {.fd = -1};
     char last[32] = "";
     bool cancelled = false;
-    if (client_connect(submit->socket, &connection, err) != 0)
+    if (client_connect(submit->socket, &submit->waiting, &connection, err) != 0)
         return -1;
     int result = submit->settle ? send_settle(submit, &connection, err)
                                 : send_submit(submit, &connection, err);
@@ -276,13 +294,22 @@ static int talk_until_ended(struct submit *submit, unsigned wait_s, struct err *
             printf("waiting for ratchetd: %s\n", err->text);
         told = true;
         fflush(stdout);
-        sleep(1);
+        ppoll(NULL, 0, &(struct timespec){.tv_sec = 1}, &submit->waiting);
     }
 }
 
-static void catch_signals(void)
+/* They come in while it waits, and nowhere else: between the look at `interrupted` and the wait none
+ * is lost. */
+static void catch_signals(sigset_t *waiting)
 {
-    struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: read() ends */
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigset_t caught;
+    sigemptyset(&caught);
+    sigaddset(&caught, SIGINT);
+    sigaddset(&caught, SIGTERM);
+    sigprocmask(SIG_BLOCK, &caught, waiting);
+    sigdelset(waiting, SIGINT);
+    sigdelset(waiting, SIGTERM);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -318,7 +345,7 @@ int cli_submit(int argc, char **argv, struct err *err)
     }
     if (submit.artifacts != NULL && file_mkdirs(submit.artifacts, 0755, err) != 0)
         return -1;
-    catch_signals();
+    catch_signals(&submit.waiting);
     buf_init(&submit.report, FILES_MAX_BYTES);
     int code = talk_until_ended(&submit, submit.wait_s, err);
     buf_free(&submit.report);

@@ -223,8 +223,7 @@ static int print(const struct sweep *sweep, struct err *err)
     if (sweep_table(&sweep->measurement.samples, &sweep->measurement.comparison,
                     &sweep->measurement.config.rule, sweep->arms[0].name, &text, err) != 0)
         return -1;
-    fwrite(text.data, 1, text.len, stdout);
-    return 0;
+    return cli_print(&text, err);
 }
 
 /* Exit 3 where the first arm, which the others are set against, could not be measured. */

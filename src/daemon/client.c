@@ -6,6 +6,7 @@
 #include "daemon/message.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,21 +15,34 @@
 
 enum { CLIENT_MESSAGE_MAX = 1 << 20 };
 
-int client_connect(const char *socket_path, struct client_connection *connection,
-                   struct err *err)
+/* Until something can be read or written (POLLIN, POLLOUT). Blocked signals come in here and nowhere
+ * else: one that came before is not missed. */
+static int wait_for(const struct client_connection *connection, short events, struct err *err)
+{
+    struct pollfd fd = {.fd = connection->fd, .events = events};
+    if (ppoll(&fd, 1, NULL, connection->waiting) >= 0)
+        return 0;
+    return errno == EINTR ? err_set(err, ERR_TIMEOUT, "interrupted")
+                          : err_errno(err, ERR_HOST, errno, "wait for ratchetd");
+}
+
+int client_connect(const char *socket_path, const sigset_t *waiting,
+                   struct client_connection *connection, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(socket_path) >= sizeof address.sun_path)
         return err_set(err, ERR_USAGE, "socket path `%s` is too long", socket_path);
     memcpy(address.sun_path, socket_path, strlen(socket_path));
-    FD_AUTO fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    FD_AUTO fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return err_errno(err, ERR_HOST, errno, "open a socket");
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
         return err_errno(err,
-                         errno == ENOENT || errno == ECONNREFUSED ? ERR_NOT_FOUND : ERR_HOST,
+                         errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN
+                             ? ERR_NOT_FOUND
+                             : ERR_HOST,
                          errno, "connect to ratchetd at `%s`", socket_path);
-    *connection = (struct client_connection){.fd = fd};
+    *connection = (struct client_connection){.fd = fd, .waiting = waiting};
     buf_init(&connection->in, CLIENT_MESSAGE_MAX);
     fd = -1;
     return 0;
@@ -48,9 +62,12 @@ int client_send(struct client_connection *connection, json_t *message, struct er
         return -1;
     int result = 0;
     for (size_t sent = 0; result == 0 && sent < text.len;) {
+        struct err ignored; /* a signal: what was begun is sent */
         ssize_t put = send(connection->fd, text.data + sent, text.len - sent, MSG_NOSIGNAL);
         if (put >= 0)
             sent += (size_t)put;
+        else if (errno == EAGAIN)
+            (void)!wait_for(connection, POLLOUT, &ignored);
         else if (errno != EINTR)
             result = err_errno(err, ERR_NOT_FOUND, errno, "send to ratchetd");
     }
@@ -66,8 +83,11 @@ int client_receive(struct client_connection *connection, json_t **message, struc
             return taken > 0 ? 0 : -1;
         char chunk[1 << 14];
         ssize_t got = read(connection->fd, chunk, sizeof chunk);
-        if (got < 0 && errno == EINTR)
-            return err_set(err, ERR_TIMEOUT, "interrupted");
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            if (wait_for(connection, POLLIN, err) != 0)
+                return -1;
+            continue;
+        }
         if (got <= 0)
             return err_set(err, ERR_NOT_FOUND, "ratchetd closed the connection");
         size_t room = connection->in.max - connection->in.len;
@@ -75,5 +95,7 @@ int client_receive(struct client_connection *connection, json_t **message, struc
             return err_set(err, ERR_LIMIT, "ratchetd sent a message longer than %d bytes",
                            CLIENT_MESSAGE_MAX);
         buf_add(&connection->in, chunk, (size_t)got);
+        if (buf_check(&connection->in, "a message", err) != 0)
+            return -1;
     }
 }

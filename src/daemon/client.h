@@ -7,14 +7,19 @@
 #include "base/err.h"
 #include "base/json.h"
 
+#include <signal.h>
+
 struct client_connection {
     int fd; /* -1: not connected */
+    const sigset_t
+        *waiting; /* the signals that are blocked while it is waited; NULL: as now */
     struct buf in;
 };
 
-/* Nobody listening is ERR_NOT_FOUND. */
-MUST_CHECK int client_connect(const char *socket_path, struct client_connection *connection,
-                              struct err *err);
+/* Nobody listening, or one who does not come to it, is ERR_NOT_FOUND. `waiting` is borrowed until
+ * client_close: whoever blocks the signals that it catches, but for the wait itself, misses none. */
+MUST_CHECK int client_connect(const char *socket_path, const sigset_t *waiting,
+                              struct client_connection *connection, struct err *err);
 void client_close(struct client_connection *connection);
 
 /* Takes over `message`; its text is wiped after it was sent. */

@@ -9,6 +9,7 @@
 #include "daemon/message.h"
 #include "daemon/request.h"
 #include "daemon/results.h"
+#include "daemon/waits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,8 +30,10 @@ struct client {
     bool owns;                             /* … and may cancel */
     const struct host_repository *settles; /* it waits until this is owed nothing; NULL */
     uint64_t settles_until_ns;
-    bool closing;      /* once out is sent */
-    uint64_t since_ns; /* it came, or took a byte of what it was told */
+    bool closing;       /* once out is sent */
+    uint64_t since_ns;  /* it came, or took a byte of what it was told */
+    struct waits waits; /* what it was told that its job waits for… */
+    uint64_t waits_ns;  /* …when; 0: not yet */
 };
 
 struct clients {
@@ -305,27 +308,71 @@ static void tell_settled(struct clients *clients)
     }
 }
 
+/* What its job waits for: at once where that is another thing, else as a sign of life. */
+static int tell_waits(struct clients *clients, struct client *client, struct err *err)
+{
+    struct queue_entry entry;
+    struct waits waits;
+    char text[PROGRESS_TEXT_BYTES];
+    uint64_t now = proc_now_ns();
+    if (queue_get(clients->db, client->job, &entry, err) != 0 ||
+        waits_find(clients->schedule, &entry, &waits, err) != 0) {
+        fprintf(stderr, "ratchetd: job %lld: %s\n", client->job, err->text);
+        return 0; /* it hears of it another time */
+    }
+    bool due = now - client->waits_ns >= 1000000ull * clients->host->limits.heartbeat_ms;
+    if (waits.what == WAITS_NOTHING ||
+        (client->waits_ns != 0 && !due && waits_same(&waits, &client->waits)))
+        return 0;
+    /* A pause that goes on is told in the words that were said first: it is no news. */
+    if (client->waits_ns == 0 || waits.what == WAITS_STEP ||
+        !waits_same(&waits, &client->waits))
+        client->waits = waits;
+    client->waits_ns = now;
+    waits_words(&client->waits, text);
+    return message_add(&client->out, json_pack("{s:s, s:s}", "type", "waiting", "text", text),
+                       err);
+}
+
+void clients_tell_waits(struct clients *clients)
+{
+    struct err err;
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &clients->all[i];
+        if (client->fd >= 0 && client->job != 0 && !client->closing)
+            drop_if_full(clients, client, tell_waits(clients, client, &err), &err);
+    }
+}
+
+static int add_job(const struct clients *clients, const struct queue_entry *entry,
+                   struct buf *out, struct err *err)
+{
+    struct waits waits;
+    char text[PROGRESS_TEXT_BYTES];
+    if (waits_find(clients->schedule, entry, &waits, err) != 0)
+        return -1;
+    waits_words(&waits, text);
+    return message_add(
+        out,
+        json_pack("{s:s, s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:s}", "type",
+                  "job", "id", (json_int_t)entry->job.id, "kind",
+                  entry->job.kind == JOB_PROMOTE ? "promote" : "check", "repository",
+                  entry->job.repository, "device", entry->job.device, "pr", entry->job.pr,
+                  "branch", entry->job.base_ref, "state", job_state_name(entry->state),
+                  "verdict", entry->verdict, "accepted", (json_int_t)entry->accepted_s,
+                  "finished", (json_int_t)entry->finished_s, "waits", text),
+        err);
+}
+
 static int on_status(struct clients *clients, struct client *client, struct err *err)
 {
     static struct queue_entry entries[STATUS_JOBS];
     size_t count;
     if (queue_list(clients->db, STATUS_JOBS, entries, &count, err) != 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        const struct queue_entry *entry = &entries[i];
-        if (message_add(&client->out,
-                        json_pack("{s:s, s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I}",
-                                  "type", "job", "id", (json_int_t)entry->job.id, "kind",
-                                  entry->job.kind == JOB_PROMOTE ? "promote" : "check",
-                                  "repository", entry->job.repository, "device",
-                                  entry->job.device, "pr", entry->job.pr, "branch",
-                                  entry->job.base_ref, "state", job_state_name(entry->state),
-                                  "verdict", entry->verdict, "accepted",
-                                  (json_int_t)entry->accepted_s, "finished",
-                                  (json_int_t)entry->finished_s),
-                        err) != 0)
+    for (size_t i = 0; i < count; i++)
+        if (add_job(clients, &entries[i], &client->out, err) != 0)
             return -1;
-    }
     client->closing = true;
     return message_add(&client->out, json_pack("{s:s}", "type", "end"), err);
 }
@@ -364,6 +411,10 @@ static void read_client(struct clients *clients, struct client *client)
     size_t room = client->in.max - client->in.len;
     buf_add(&client->in, chunk, (size_t)got < room ? (size_t)got : room);
     explicit_bzero(chunk, (size_t)got);
+    if (buf_check(&client->in, "a client's message", &err) != 0) {
+        refuse(client, &err);
+        return;
+    }
     while (client->fd >= 0 && !client->closing) {
         json_t *message = NULL;
         int taken = message_take(&client->in, "a client", &message, &err);

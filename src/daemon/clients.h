@@ -24,6 +24,9 @@ void clients_close(struct clients **clients);
  * Who does not read what he is told is dropped. */
 void clients_tell_line(struct clients *clients, long long job, const char *line);
 void clients_tell_result(struct clients *clients, const struct queue_entry *entry);
+/* Tell all who wait for a job what it waits for, where that has changed or the last word is
+ * heartbeat-ms old. */
+void clients_tell_waits(struct clients *clients);
 
 /* What to poll: fills fds[CLIENTS_FDS_MAX] and returns how many there are. After the poll they
  * are handed to clients_handle, which reads, answers and sends. */

@@ -87,6 +87,7 @@ int lanes_start(struct lanes *lanes, struct lane *lane, long long job, const cha
     lane->job = job;
     lane->fd = lines[0];
     lane->last[0] = '\0';
+    lane->now = (struct progress_figures){.stage = STAGE_NONE};
     buf_clear(&lane->bytes);
     return 0;
 }

@@ -25,6 +25,7 @@ struct lane {
     int fd;                      /* pipe of events, -1 when idle */
     struct buf bytes;            /* of the pipe, not yet a whole event */
     char last[MODEL_TEXT_BYTES]; /* the last line of progress */
+    struct progress_figures now; /* how far its step is */
 };
 
 struct lanes {

@@ -11,12 +11,16 @@ int message_add(struct buf *out, json_t *json, struct err *err)
     if (owned == NULL)
         return err_set(err, ERR_HOST, "out of memory for a message");
     size_t before = out->len;
-    if (json_print(owned, 0, out, err) != 0 || (buf_addc(out, '\n'), out->failed)) {
-        out->len = before;
-        out->data[before] = '\0';
-        return err_set(err, ERR_LIMIT, "a message does not fit into %zu bytes", out->max);
+    if (json_print(owned, 0, out, err) == 0) {
+        buf_addc(out, '\n');
+        if (!out->failed)
+            return 0;
     }
-    return 0;
+    out->len = before;
+    out->data[before] = '\0';
+    return out->no_memory
+               ? err_set(err, ERR_HOST, "out of memory for a message")
+               : err_set(err, ERR_LIMIT, "a message does not fit into %zu bytes", out->max);
 }
 
 /* The length of the UTF-8 character at `at`, or 0 if it is not one, or NUL: no reader of messages

@@ -8,8 +8,9 @@
  *             repository_id, api, token,        file      name, data (a piece; in order)
  *             ref (of a push), head (of the     result    exit, verdict, reason, comment
  *             event), secret                    ignored   text: no job; the connection ends
- *     cancel                                    waiting   text: what the job waits for, now and then
- *     status                                    job       id, state, … (one per job), then end
+ *     cancel                                    waiting   text: what the job waits for, when that changes and
+ *                                                         as a sign of life
+ *     status                                    job       id, state, waits, … (one per job), then end
  *     settle  version, repository, api, token,  settled   owed: does something still wait?
  *             wait (seconds)                    error     text, exit; the connection ends
  *

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the lanes, and what is known of jobs and repositories beyond the database: tokens, delays,
  * failures. Blocks for nothing but SQLite. */
-#include "daemon/schedule.h"
+#include "daemon/schedule_internal.h"
 
 #include "base/proc.h"
-#include "daemon/tokens.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,36 +15,9 @@ enum {
     PAUSES_MAX = 12   /* times `retry-ms` */
 };
 
-/* Of a job. Lost with the process: then everything is due at once, and a client that waits brings
- * its token again. All times are of the monotonic clock. */
-struct note {
-    long long job; /* 0: free */
-    uint64_t since_ns;
-    uint64_t not_before_ns;
-    unsigned failures; /* steps in a row that failed, or found GitHub away */
-    bool away;         /* the step that runs has found it so */
-};
-
-/* Of a repository. */
-struct place {
-    uint64_t not_before_ns; /* GitHub has asked for a pause, or did not answer */
-    bool away;              /* … the latter, the last time */
-};
-
-struct schedule {
-    const struct host *host;
-    struct db *db;
-    struct schedule_watch watch;
-    struct lanes lanes;
-    struct tokens tokens;
-    struct place places[HOST_REPOSITORIES_MAX];
-    struct note *notes; /* owned */
-    size_t note_count;
-};
-
 /* ---- notes ---- */
 
-static struct note *find_note(const struct schedule *schedule, long long job)
+struct note *schedule_find_note(const struct schedule *schedule, long long job)
 {
     for (size_t i = 0; i < schedule->note_count; i++)
         if (schedule->notes[i].job == job)
@@ -56,10 +28,10 @@ static struct note *find_note(const struct schedule *schedule, long long job)
 /* The job's note, a new one where there is none yet; NULL: out of memory. */
 static struct note *take_note(struct schedule *schedule, long long job)
 {
-    struct note *note = find_note(schedule, job);
+    struct note *note = schedule_find_note(schedule, job);
     if (note != NULL)
         return note;
-    note = find_note(schedule, 0);
+    note = schedule_find_note(schedule, 0);
     if (note == NULL) {
         size_t count = schedule->note_count + 64;
         struct note *more = realloc(schedule->notes, count * sizeof *more);
@@ -76,7 +48,7 @@ static struct note *take_note(struct schedule *schedule, long long job)
 
 static void forget(struct schedule *schedule, long long job)
 {
-    struct note *note = find_note(schedule, job);
+    struct note *note = schedule_find_note(schedule, job);
     if (note != NULL)
         *note = (struct note){0};
     tokens_forget(&schedule->tokens, job);
@@ -240,9 +212,9 @@ bool schedule_is_put_off(const struct schedule *schedule, const struct queue_ent
 
 /* The token that the next step of a job is given; a promotion pushes, and what other jobs may do is
  * not known. */
-static const struct token *token_for(const struct schedule *schedule,
-                                     const struct host_repository *repository,
-                                     const struct queue_entry *entry)
+const struct token *schedule_token_for(const struct schedule *schedule,
+                                       const struct host_repository *repository,
+                                       const struct queue_entry *entry)
 {
     return tokens_pick(&schedule->tokens, repository, entry->job.id,
                        entry->job.kind == JOB_PROMOTE && entry->state != JOB_JUDGED);
@@ -290,7 +262,7 @@ static bool may_talk(struct schedule *schedule, const struct host_repository *re
 static bool ready(struct schedule *schedule, const struct queue_entry *entry,
                   struct lane *lane, const char **token)
 {
-    const struct note *note = find_note(schedule, entry->job.id);
+    const struct note *note = schedule_find_note(schedule, entry->job.id);
     const struct host_repository *repository = host_find_repository(schedule->host,
                                                                     entry->job.repository);
     if (repository == NULL || lanes_busy_with(&schedule->lanes, entry->job.id) ||
@@ -303,8 +275,9 @@ static bool ready(struct schedule *schedule, const struct queue_entry *entry,
         return true; /* no server is asked */
     if (lane->device == NULL && !may_talk(schedule, repository))
         return false;
-    const struct token *own = repository->host_token ? NULL
-                                                     : token_for(schedule, repository, entry);
+    const struct token *own = repository->host_token
+                                  ? NULL
+                                  : schedule_token_for(schedule, repository, entry);
     if (own == NULL && !repository->host_token) {
         struct err err;
         if (entry->state != JOB_JUDGED && waited_enough(schedule, entry) &&
@@ -390,6 +363,9 @@ static void on_event(void *context, struct lane *lane, const struct work_event *
     case WORK_LINE:
         schedule->watch.line(schedule->watch.context, lane->job, event->text);
         break;
+    case WORK_FIGURES:
+        lane->now = event->now;
+        break;
     case WORK_WAIT:
         if (note != NULL)
             note->not_before_ns = in_seconds(event->seconds);
@@ -420,7 +396,7 @@ static void end_refused(struct schedule *schedule, const struct lane *lane,
 {
     struct err err;
     if (entry->state == JOB_ACCEPTED && lane->token != 0 && lane->repository != NULL &&
-        token_for(schedule, lane->repository, entry) == NULL &&
+        schedule_token_for(schedule, lane->repository, entry) == NULL &&
         queue_end(schedule->db, entry->job.id, CLAUSE_HOST_FAILED, lane->last, &err) != 0)
         log_error(entry->job.id, &err);
 }

@@ -97,6 +97,7 @@ static int serve(struct server *server, struct err *err)
     while (!server->stopping) {
         schedule_start(server->schedule);
         collector_collect(&server->collector);
+        clients_tell_waits(server->clients);
         fds[0] = (struct pollfd){.fd = server->signal_fd, .events = POLLIN};
         struct pollfd *steps = fds + 1;
         struct pollfd *clients = steps + schedule_poll(server->schedule, steps);

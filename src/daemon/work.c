@@ -27,14 +27,20 @@ struct step {
     int fd; /* of events */
 };
 
+static void send_event(const struct step *step, struct work_event *event)
+{
+    event->magic = WORK_MAGIC;
+    ssize_t ignored = write(step->fd, event, sizeof *event);
+    (void)ignored; /* a daemon that is gone hears nothing */
+}
+
 static void tell(const struct step *step, enum work_event_kind kind, long long seconds,
                  const char *text)
 {
-    struct work_event event = {.magic = WORK_MAGIC, .kind = kind, .seconds = seconds};
+    struct work_event event = {.kind = kind, .seconds = seconds};
     size_t len = strnlen(text, sizeof event.text - 1);
     memcpy(event.text, text, len);
-    ssize_t ignored = write(step->fd, &event, sizeof event);
-    (void)ignored; /* a daemon that is gone hears nothing */
+    send_event(step, &event);
 }
 
 static void say(const struct step *step, const char *line)
@@ -44,7 +50,10 @@ static void say(const struct step *step, const char *line)
 
 static void show(void *context, const struct progress_event *event)
 {
-    say(context, event->text);
+    struct work_event figures = {.kind = WORK_FIGURES, .now = event->now};
+    send_event(context, &figures);
+    if (event->text[0] != '\0' && event->kind != PROGRESS_BUSY) /* the figures tell that */
+        say(context, event->text);
 }
 
 static enum work_end fail(const struct step *step, const struct err *err)

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "intake/host.h"
 #include "model.h"
+#include "pipeline/progress.h"
 
 /* How a step's process ends. */
 enum work_end {
@@ -24,6 +25,7 @@ enum work_end {
  * so that no other comes between. */
 enum work_event_kind {
     WORK_LINE,         /* `text`: progress */
+    WORK_FIGURES,      /* `now`: how far it is */
     WORK_WAIT,         /* the job's next step is due in `seconds` */
     WORK_LIMITED,      /* GitHub takes nothing of this repository's for `seconds` */
     WORK_AWAY,         /* GitHub did not answer */
@@ -34,6 +36,7 @@ struct work_event {
     unsigned magic; /* WORK_MAGIC: what else gets into the pipe is none */
     enum work_event_kind kind;
     long long seconds;
+    struct progress_figures now;
     char text[MODEL_TEXT_BYTES];
 };
 #define WORK_MAGIC 0x52617463u

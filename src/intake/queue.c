@@ -200,6 +200,18 @@ int queue_get(struct db *db, long long id, struct queue_entry *out, struct err *
     return read_entry(stmt, out, err);
 }
 
+int queue_place(struct db *db, const struct queue_entry *entry, size_t *place, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT count(*) FROM job WHERE device = ? AND state = ? AND id < ?", "tti",
+                   entry->job.device, job_state_name(JOB_PINNED), entry->job.id) < 0 ||
+        db_step(stmt, err) < 0)
+        return -1;
+    *place = (size_t)db_int(stmt, 0) + 1;
+    return 0;
+}
+
 int queue_list(struct db *db, size_t max, struct queue_entry *out, size_t *count,
                struct err *err)
 {

@@ -73,6 +73,9 @@ MUST_CHECK int queue_judged(struct db *db, const struct job *job, const char *ve
 MUST_CHECK int queue_done(struct db *db, long long id, struct err *err);
 /* Over without a word to GitHub, whatever its state: its repository is not this host's any more. */
 MUST_CHECK int queue_abandon(struct db *db, long long id, struct err *err);
+/* A pinned job's place among those that wait for its device: 1 for the next. */
+MUST_CHECK int queue_place(struct db *db, const struct queue_entry *entry, size_t *place,
+                           struct err *err);
 /* Newest first. */
 MUST_CHECK int queue_list(struct db *db, size_t max, struct queue_entry *out, size_t *count,
                           struct err *err);

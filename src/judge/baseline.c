@@ -177,8 +177,5 @@ int baseline_format(const struct baseline *baseline, struct buf *out, struct err
         put_config(out, rows[i]);
     }
     buf_adds(out, baseline->count != 0 ? "\n  ]\n}\n" : "]\n}\n");
-    if (out->failed)
-        return err_set(err, ERR_LIMIT, "baseline: the text is longer than %zu bytes",
-                       out->max);
-    return 0;
+    return buf_check(out, "baseline: the text", err);
 }

@@ -116,8 +116,7 @@ int calibration_format(const struct calibration *calibration, const char *more,
         return -1;
     if (!text.failed)
         buf_add(out, text.data, text.len);
-    if (text.failed || out->failed)
-        return err_set(err, ERR_LIMIT, "calibration: the text is longer than %zu bytes",
-                       out->max);
-    return 0;
+    if (text.failed)
+        return buf_check(&text, "calibration: the text", err);
+    return buf_check(out, "calibration: the text", err);
 }

@@ -183,7 +183,5 @@ int samples_format(const struct samples *samples, struct buf *out, struct err *e
         put_config(out, samples, &samples->configs[i], !common);
     }
     buf_adds(out, samples->count != 0 ? "\n  ]\n}\n" : "]\n}\n");
-    if (out->failed)
-        return err_set(err, ERR_LIMIT, "samples: the text is longer than %zu bytes", out->max);
-    return 0;
+    return buf_check(out, "samples: the text", err);
 }

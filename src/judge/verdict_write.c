@@ -171,7 +171,5 @@ int verdict_format_json(const struct comparison *comparison, struct buf *out, st
         put_config(out, &comparison->configs[i]);
     }
     buf_adds(out, comparison->count != 0 ? "\n  ]\n}\n" : "]\n}\n");
-    if (out->failed)
-        return err_set(err, ERR_LIMIT, "verdict: the text is longer than %zu bytes", out->max);
-    return 0;
+    return buf_check(out, "verdict: the text", err);
 }

@@ -120,6 +120,18 @@ static int record_one(struct recording *recording, struct err *err)
     return rc == 0 ? write_process(recording, process, err) : -1;
 }
 
+/* As long as those that are there took. */
+static void set_left(const struct recording *recording)
+{
+    const struct pool *pool = &recording->pool;
+    double seconds = 0.0;
+    for (size_t i = 0; i < pool->process_count; i++)
+        seconds += pool->processes[i].seconds;
+    seconds *= (double)(recording->processes - pool->process_count) /
+               (double)pool->process_count;
+    measurement_set_left(recording->measurement, seconds, seconds);
+}
+
 /* ---- the file ---- */
 
 /* What the file's first line will say. */
@@ -193,6 +205,7 @@ static int use(void *context, const struct bench_request *request, struct err *e
         unsigned marks = 0;
         for (size_t i = 0; i < recording->pool.config_count; i++)
             marks |= last->rows[i].marks;
+        set_left(recording);
         measurement_tell(recording->measurement, PROGRESS_REPLICATE,
                          "pool: replicate %zu of %zu, %.1f s%s", recording->pool.process_count,
                          recording->processes, last->seconds, marks == 0 ? "" : ", marked");

@@ -58,12 +58,10 @@ struct pool_process *pool_add(struct pool *pool)
 static int end_line(struct buf *line, struct buf *out, struct err *err)
 {
     buf_adds(line, "}\n");
-    if (!line->failed)
-        buf_add(out, line->data, line->len);
-    return line->failed || out->failed
-               ? err_set(err, ERR_LIMIT, "pool: a line is longer than %d bytes",
-                         LINE_BYTES_MAX)
-               : 0;
+    if (buf_check(line, "pool: a line", err) != 0)
+        return -1;
+    buf_add(out, line->data, line->len);
+    return buf_check(out, "pool", err);
 }
 
 int pool_format_head(const struct pool *pool, struct buf *out, struct err *err)

@@ -107,8 +107,8 @@ int tables_json(const struct pool *pool, const struct rule *rule,
     BUF_AUTO more;
     buf_init(&more, TEXT_BYTES);
     put_more(pool, figures, &more);
-    if (more.failed)
-        return err_set(err, ERR_LIMIT, "calibration: longer than %d bytes", TEXT_BYTES);
+    if (buf_check(&more, "calibration", err) != 0)
+        return -1;
     return calibration_format(&calibration, more.data, out, err);
 }
 

@@ -19,7 +19,9 @@ static int keep_replicate(struct round *round, size_t i, struct process_config *
     for (int arm = 0; arm < ARM_COUNT; arm++)
         if (ran->peak_bytes[arm] > config->peak_bytes[arm])
             config->peak_bytes[arm] = ran->peak_bytes[arm];
-    bench_say(round->request, true, "%s: replicate %zu, %zu samples an arm%s",
+    const struct bench_event event = {
+        .kind = BENCH_REPLICATE, .config = i, .seconds = ran->seconds};
+    bench_say(round->request, event, "%s: replicate %zu, %zu samples an arm%s",
               config->config.name, config->count, replicate->arms[ARM_HEAD].count,
               replicate->marks != 0 ? ", marked" : "");
     return 0;
@@ -44,8 +46,9 @@ static int digest(struct round *round, size_t i, struct process_config *ran, boo
     bool again = !ran->done && config->fault == FAULT_NONE;
     round->pending[i].wanted = again;
     if (config->fault != FAULT_NONE)
-        bench_say(round->request, false, "%s: unmeasured, %s: %.440s", config->config.name,
-                  fault_name(config->fault), config->failure);
+        bench_say(round->request, (struct bench_event){.config = i},
+                  "%s: unmeasured, %s: %.440s", config->config.name, fault_name(config->fault),
+                  config->failure);
     return rc;
 }
 

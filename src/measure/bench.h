@@ -22,6 +22,20 @@ struct bench_config {
     struct arm_info info[ARM_COUNT];
 };
 
+/* What is told while it is measured. */
+enum bench_event_kind {
+    BENCH_LINE,      /* `line`, for people */
+    BENCH_REPLICATE, /* a replicate of `config` is there: `line`, for people */
+    BENCH_BUSY       /* nothing but that time passes; no line */
+};
+struct bench_event {
+    enum bench_event_kind kind;
+    const char *line;
+    size_t config;  /* of the request's; config_count: of none in particular */
+    double seconds; /* that its replicate took, or has taken up to now */
+};
+typedef void bench_progress(void *context, const struct bench_event *event);
+
 struct sandbox_bind;
 struct bench_request {
     const char *device;      /* slug */
@@ -48,9 +62,9 @@ struct bench_request {
     uid_t uid;
     gid_t gid;
     const struct limits *limits;
-    /* One line of what happens; `replicate`: one of a config has ended. May be NULL. */
-    void (*progress)(void *context, bool replicate, const char *line);
+    bench_progress *progress; /* may be NULL */
     void *context;
+    unsigned busy_ms; /* BENCH_BUSY comes after so long without a word; 0: never */
 };
 
 /* Fill in device, environment and one zeroed config_samples per config. */

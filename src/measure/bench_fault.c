@@ -106,7 +106,7 @@ static int probe(struct round *round, size_t i, enum arm arm, struct trouble *ou
 {
     struct process_config config;
     enum arm killed;
-    bench_say(round->request, false, "%s: looking at %s alone",
+    bench_say(round->request, (struct bench_event){.config = i}, "%s: looking at %s alone",
               round->request->configs[i].config.name, arm_name(arm));
     for (int tries = 0; tries <= KILLS_BORNE; tries++) {
         config = (struct process_config){.bench = &round->request->configs[i]};
@@ -219,7 +219,8 @@ static void leave_out(struct round *round, size_t i, enum arm arm, const char *w
         config->replicates[r].provoked[arm] = 0;
     }
     config->peak_bytes[arm] = 0;
-    bench_say(round->request, false, "%s: going on without %s: %.440s", config->config.name,
+    bench_say(round->request, (struct bench_event){.config = i},
+              "%s: going on without %s: %.440s", config->config.name,
               round->samples->others[arm - ARM_OTHER], why);
 }
 
@@ -252,8 +253,9 @@ static bool settle_kill(struct round *round, size_t i, const struct trouble *all
     const char *at = arm == ARM_COUNT ? "no arm" : arm_name(arm);
     if (kills <= KILLS_BORNE) {
         config->attempts++;
-        bench_say(round->request, false, "%s: tried again: with %s at work the process %.400s",
-                  config->config.name, at, all[arm].text);
+        bench_say(round->request, (struct bench_event){.config = i},
+                  "%s: tried again: with %s at work the process %.400s", config->config.name,
+                  at, all[arm].text);
         return true;
     }
     if (arm < ARM_COUNT && config->killed[arm] == kills)
@@ -290,7 +292,8 @@ int bench_settle(struct round *round, size_t i, struct process_config *ran, stru
     if (trouble[ARM_HEAD].kind != TROUBLE_NONE)
         return settle_head(round, i, &trouble[ARM_HEAD], err);
     bench_fail_anchor(config, seen[ARM_ANCHOR].text);
-    bench_say(round->request, false, "%s: going on without its anchor: %.440s",
-              config->config.name, config->anchor_failure);
+    bench_say(round->request, (struct bench_event){.config = i},
+              "%s: going on without its anchor: %.440s", config->config.name,
+              config->anchor_failure);
     return 0;
 }

@@ -16,7 +16,8 @@ struct device_use bench_use(const struct bench_request *request, const struct ma
                                .warm_inputs = request->warm_inputs};
 }
 
-void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
+void bench_say(const struct bench_request *request, struct bench_event event,
+               const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES + MODEL_NAME_BYTES];
     if (request->progress == NULL)
@@ -25,5 +26,6 @@ void bench_say(const struct bench_request *request, bool replicate, const char *
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    request->progress(request->context, replicate, line);
+    event.line = line;
+    request->progress(request->context, &event);
 }

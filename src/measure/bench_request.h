@@ -10,8 +10,8 @@
 struct device_use bench_use(const struct bench_request *request,
                             const struct machine *machine);
 
-/* One line for people, where somebody listens. `replicate`: one of a config has ended. */
-void bench_say(const struct bench_request *request, bool replicate, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Tell whoever listens, with a line for people. */
+void bench_say(const struct bench_request *request, struct bench_event event,
+               const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -55,8 +55,8 @@ static int cache_key(const struct build_request *request, char key[FILE_SHA256_B
     buf_init(&text, 1 << 20);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         buf_addf(&text, "%zu:%s,", strlen(parts[i]), parts[i]);
-    if (text.failed)
-        return err_set(err, ERR_LIMIT, "the build recipe is longer than a MiB");
+    if (buf_check(&text, "the build recipe", err) != 0)
+        return -1;
     file_sha256(text.data, text.len, key);
     return 0;
 }

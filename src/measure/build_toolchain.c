@@ -39,6 +39,8 @@ static int join_lines(const char *lines, char out[BUILD_TOOLCHAIN_BYTES], struct
         else if (at[1] != '\0')
             buf_adds(&text, "; ");
     }
+    if (text.no_memory)
+        return err_set(err, ERR_HOST, "out of memory for the compilers' versions");
     if (text.failed)
         return err_set(err, ERR_LIMIT, "the compilers' versions are longer than %d bytes",
                        BUILD_TOOLCHAIN_BYTES - FILES_BYTES);
@@ -130,6 +132,8 @@ int toolchain_of(const char *versions, const char *const *roots, unsigned long l
     buf_init(&text, sizeof out->text - 1 + FILE_SHA256_BYTES);
     buf_addf(&text, "%s; files %.*s", versions, known ? 8 : 9,
              known ? files.same : "not known");
+    if (text.no_memory)
+        return err_set(err, ERR_HOST, "out of memory for the compilers' versions");
     if (text.failed || text.len >= sizeof out->text)
         return err_set(err, ERR_LIMIT, "the compilers' versions are longer than %d bytes",
                        BUILD_TOOLCHAIN_BYTES - FILES_BYTES);

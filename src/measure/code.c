@@ -189,8 +189,10 @@ static int canon_fill(struct canon *canon, const struct elf *elf, struct err *er
         if (elf->segments[i].p_type == PT_LOAD)
             canon_add(canon, elf, "segment", elf->segments[i].p_offset,
                       elf->segments[i].p_filesz);
+    if (canon->parts->no_memory)
+        return err_set(err, ERR_HOST, "out of memory for a library's segments");
     if (canon->parts->failed)
-        return elf_malformed(elf, err, "segments larger than the file, or no memory for them");
+        return elf_malformed(elf, err, "segments larger than the file");
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "measure/process.h"
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "measure/bench_request.h"
 #include "measure/draw.h"
 #include "measure/replicate.h"
@@ -120,6 +121,16 @@ static bool load_all(struct process *process)
     return true;
 }
 
+static int run_config(struct process *process, size_t i, struct err *err)
+{
+    struct process_config *config = &process->configs[i];
+    uint64_t begin = proc_now_ns();
+    session_begin_config(process->stage.session, config->bench);
+    int rc = replicate_run(&process->stage, config, err);
+    config->seconds = (double)(proc_now_ns() - begin) / 1e9;
+    return rc;
+}
+
 static int run_configs(struct process *process, struct err *err)
 {
     size_t order[MODEL_CONFIGS_MAX];
@@ -140,7 +151,7 @@ static int run_configs(struct process *process, struct err *err)
             process->configs[chosen].started = false; /* another process will */
             continue;
         }
-        if (replicate_run(&process->stage, &process->configs[chosen], err) != 0)
+        if (run_config(process, chosen, err) != 0)
             return -1;
     }
     return 0;
@@ -182,7 +193,8 @@ static bool is_in_use(const struct stage *stage)
         if (!stage->kind->is_in_use(request->gpu, text, sizeof text))
             return false;
     }
-    bench_say(request, false, "shared: %s", text);
+    bench_say(request, (struct bench_event){.config = request->config_count}, "shared: %s",
+              text);
     return true;
 }
 

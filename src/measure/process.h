@@ -20,6 +20,7 @@ struct process_config {
     bool started; /* false: no slots were left, or the process ended before */
     bool done;    /* `replicate` is whole (perhaps marked) */
     struct replicate replicate;
+    double seconds;                           /* that it took, whatever came of it */
     struct slowed slowed;                     /* of an experiment */
     unsigned long long peak_bytes[ARM_COUNT]; /* as in config_samples; 0 unless `done` */
     struct trouble trouble[TROUBLE_COUNT];

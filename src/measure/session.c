@@ -33,6 +33,10 @@ struct session {
     struct sandbox_command *command;
     unsigned long long turn_ms;
     uint64_t deadline_ns; /* of the whole conversation */
+    const struct bench_request *request;
+    const struct bench_config *config; /* that is measured now; NULL: none yet */
+    uint64_t config_ns;                /* since when */
+    uint64_t told_ns;                  /* when somebody was told last that it goes on */
     enum loss loss;
     char text[MODEL_TEXT_BYTES];
 };
@@ -109,6 +113,41 @@ enum reply session_send(struct session *session, const char *format, ...)
     return lose_to_exit(session);
 }
 
+void session_begin_config(struct session *session, const struct bench_config *config)
+{
+    session->config = config;
+    session->config_ns = proc_now_ns();
+}
+
+static void tell_busy(struct session *session)
+{
+    const struct bench_request *request = session->request;
+    session->told_ns = proc_now_ns();
+    const struct bench_event event = {
+        .kind = BENCH_BUSY,
+        .config = session->config == NULL ? request->config_count
+                                          : (size_t)(session->config - request->configs),
+        .seconds = (double)(session->told_ns - session->config_ns) / 1e9};
+    request->progress(request->context, &event);
+}
+
+/* The next line. Who waits for it is told now and then that it is waited for; so seldom that it
+ * disturbs nothing. */
+static int hear(struct session *session, uint64_t deadline, struct buf *text, struct err *err)
+{
+    const struct bench_request *request = session->request;
+    uint64_t pause_ns = request->progress == NULL ? 0 : request->busy_ms * 1000000ull;
+    for (;;) {
+        uint64_t due = session->told_ns + pause_ns;
+        bool tells = pause_ns > 0 && due < deadline;
+        if (proc_read_line(session->child, tells ? due : deadline, text, err) == 0)
+            return 0;
+        if (err->class != ERR_TIMEOUT || !tells)
+            return -1;
+        tell_busy(session);
+    }
+}
+
 static enum reply read_one(struct session *session, struct line *line)
 {
     BUF_AUTO text;
@@ -118,7 +157,7 @@ static enum reply read_one(struct session *session, struct line *line)
     bool over = deadline > session->deadline_ns;
     if (over)
         deadline = session->deadline_ns;
-    if (proc_read_line(session->child, deadline, &text, &err) != 0) {
+    if (hear(session, deadline, &text, &err) != 0) {
         if (err.class == ERR_NOT_FOUND)
             return lose_to_exit(session);
         if (err.class != ERR_TIMEOUT)
@@ -259,6 +298,8 @@ int session_start(const struct bench_request *request, const char *folder, uint6
     struct session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return err_set(err, ERR_HOST, "out of memory for a session");
+    session->request = request;
+    session->config_ns = session->told_ns = proc_now_ns();
     session->turn_ms = request->limits->turn_ms;
     session->deadline_ns = proc_now_ns() + wall_ms * 1000000u;
     if ((request->sandboxed ? start_sandboxed(session, request, kind, folder, err)

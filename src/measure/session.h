@@ -38,6 +38,10 @@ struct session;
 MUST_CHECK int session_start(const struct bench_request *request, const char *folder,
                              uint64_t wall_ms, struct session **out, struct err *err);
 
+/* Of which of the request's configs the commands to come are: for BENCH_BUSY alone, which the
+ * request's listener hears while an answer lets wait. */
+void session_begin_config(struct session *session, const struct bench_config *config);
+
 /* Send one command. REPLY_OK or REPLY_LOST. */
 enum reply session_send(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

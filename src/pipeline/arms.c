@@ -110,6 +110,7 @@ static int build(struct measurement *measurement, struct arms *arms, const char 
     struct library *library = &arms->libraries[arms->count];
     snprintf(library->commit, sizeof library->commit, "%s", commit);
     library->source = *source;
+    measurement_stage(measurement, STAGE_BUILD);
     if (run_build(measurement, library, err) != 0)
         return err_wrap(err, "build %s %.10s", role, commit);
     const struct build_result *result = &library->result;

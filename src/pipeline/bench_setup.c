@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+enum { BUSY_MS = 10000 };
+
 void request_set_arm(struct bench_config *bench, enum arm arm, const struct library *library)
 {
     if (library == NULL)
@@ -16,9 +18,37 @@ void request_set_arm(struct bench_config *bench, enum arm arm, const struct libr
     snprintf(bench->info[arm].code, sizeof bench->info[arm].code, "%s", library->result.code);
 }
 
-static void bench_says(void *context, bool replicate, const char *line)
+/* A replicate takes its time: of which config, and the how manieth. */
+static void say_busy(struct measurement *measurement, const struct bench_event *event)
 {
-    measurement_tell(context, replicate ? PROGRESS_REPLICATE : PROGRESS_LINE, "%s", line);
+    const struct samples *samples = &measurement->samples;
+    size_t most = measurement->now.replicates_max;
+    if (event->config >= samples->count)
+        measurement_tell(measurement, PROGRESS_BUSY, "starting the harness, %.0f s",
+                         event->seconds);
+    else if (most == 0)
+        measurement_tell(measurement, PROGRESS_BUSY, "%s: %.0f s",
+                         samples->configs[event->config].config.name, event->seconds);
+    else
+        measurement_tell(measurement, PROGRESS_BUSY,
+                         "%s: replicate %zu of at most %zu, %.0f s",
+                         samples->configs[event->config].config.name,
+                         config_samples_unmarked(&samples->configs[event->config]) + 1, most,
+                         event->seconds);
+}
+
+static void bench_says(void *context, const struct bench_event *event)
+{
+    struct measurement *measurement = context;
+    if (event->kind == BENCH_BUSY) {
+        say_busy(measurement, event);
+        return;
+    }
+    if (event->kind == BENCH_REPLICATE)
+        pace_add(&measurement->pace, event->config, event->seconds);
+    measurement_tell(measurement,
+                     event->kind == BENCH_REPLICATE ? PROGRESS_REPLICATE : PROGRESS_LINE, "%s",
+                     event->line);
 }
 
 int request_fill(struct measurement *measurement, const struct bench_config *benches,
@@ -50,6 +80,7 @@ int request_fill(struct measurement *measurement, const struct bench_config *ben
                                   .gid = measurement->host->sandbox_gid,
                                   .limits = &measurement->host->limits,
                                   .progress = bench_says,
+                                  .busy_ms = BUSY_MS,
                                   .context = measurement};
     if (ready != NULL) {
         out->others = ready->others;

@@ -42,6 +42,8 @@ static int lock_device(struct measurement *measurement, const struct gpu *gpu, i
             err->class = ERR_HOST;
             return err_wrap(err, "waited %llu s for the device", limit_ms / 1000);
         }
+        if (waited_ms == 0)
+            measurement_stage(measurement, STAGE_DEVICE);
         if (waited_ms % TELL_MS == 0)
             measurement_tell(measurement, PROGRESS_WAITING, "waiting for the device: %s",
                              err->text);

@@ -66,6 +66,7 @@ static size_t attempts_max(const struct measurement *measurement)
     return 2 * planned < limit ? 2 * planned : limit;
 }
 
+/* Of those that are `open`, the configs that lack replicates for `target`. */
 static bool choose(const struct measurement *measurement, size_t target, const bool *open,
                    bool *want)
 {
@@ -78,6 +79,38 @@ static bool choose(const struct measurement *measurement, size_t target, const b
         any = any || want[i];
     }
     return any;
+}
+
+/* How far it is, and how long it will take: to this look, and to the last. */
+static void set_figures(struct measurement *measurement, size_t target, const bool *open,
+                        const bool *want)
+{
+    const struct samples *samples = &measurement->samples;
+    const struct rule *rule = &measurement->config.rule;
+    struct progress_figures *now = &measurement->now;
+    size_t budget = rule->looks[rule->look_count - 1];
+    bool all[MODEL_CONFIGS_MAX]; /* that could be measured until then */
+    now->configs = 0;
+    now->replicates = now->replicates_max = budget;
+    for (size_t i = 0; i < samples->count; i++) {
+        size_t count = config_samples_unmarked(&samples->configs[i]);
+        now->configs += want[i];
+        now->replicates = want[i] && count < now->replicates ? count : now->replicates;
+    }
+    measurement_set_left(measurement, pace_left(&measurement->pace, samples, want, target),
+                         choose(measurement, budget, open, all)
+                             ? pace_left(&measurement->pace, samples, all, budget)
+                             : 0);
+}
+
+/* One more replicate of each config that is wanted. */
+static int take_round(struct measurement *measurement, const struct bench_request *request,
+                      const bool *want, struct err *err)
+{
+    uint64_t begin = proc_now_ns();
+    int rc = bench_replicate(request, want, &measurement->samples, err);
+    pace_end_round(&measurement->pace, (double)(proc_now_ns() - begin) / 1e9);
+    return rc;
 }
 
 /* Replicates of the config that has most. */
@@ -100,9 +133,11 @@ static int look_until_settled(struct measurement *measurement,
     memset(open, true, sizeof open);
     for (unsigned look = 0; look < rule->look_count; look++) {
         size_t before = most_unmarked(&measurement->samples);
-        while (choose(measurement, rule->looks[look], open, want))
-            if (bench_replicate(request, want, &measurement->samples, err) != 0)
+        while (choose(measurement, rule->looks[look], open, want)) {
+            set_figures(measurement, rule->looks[look], open, want);
+            if (take_round(measurement, request, want, err) != 0)
                 return -1;
+        }
         if (measurement_compare(measurement, err) != 0)
             return -1;
         bool any = false;
@@ -159,7 +194,10 @@ static int take(struct measurement *measurement, const struct bench_request *req
                     err) != 0)
         return -1;
     uint64_t start = proc_now_ns();
+    measurement->pace = (struct pace){.rounds = 0};
+    measurement_stage(measurement, STAGE_MEASURE);
     int result = look_until_settled(measurement, request, err);
+    measurement_stage(measurement, STAGE_NONE);
     if (result == 0 && request->gpu != NULL)
         result = gpu_watch_facts(request->watch, &measurement->samples.environment, err);
     measurement->bench_s += (double)(proc_now_ns() - start) / 1e9;

@@ -2,10 +2,12 @@
 /* Owns what a measurement holds, says and notes, and what an error means for its verdict. */
 #include "pipeline/measurement.h"
 
+#include "base/proc.h"
 #include "judge/compare.h"
 #include "judge/explain.h"
 #include "judge/verdict.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,18 +70,42 @@ void measurement_free(struct measurement *measurement)
     buf_free(&measurement->build_log);
 }
 
+static void tell(const struct measurement *measurement, enum progress_kind kind,
+                 const char *text)
+{
+    struct progress_event event = {kind, text, measurement->now};
+    if (measurement->progress == NULL)
+        return;
+    if (event.now.least_s >= 0) {
+        double gone = (double)(proc_now_ns() - measurement->now_ns) / 1e9;
+        event.now.least_s = fmax(0.0, event.now.least_s - gone);
+        event.now.most_s = fmax(0.0, event.now.most_s - gone);
+    }
+    measurement->progress(measurement->context, &event);
+}
+
+void measurement_set_left(struct measurement *measurement, double least_s, double most_s)
+{
+    measurement->now.least_s = least_s;
+    measurement->now.most_s = most_s;
+    measurement->now_ns = proc_now_ns();
+}
+
+void measurement_stage(struct measurement *measurement, enum progress_stage stage)
+{
+    measurement->now = (struct progress_figures){.stage = stage, .least_s = -1, .most_s = -1};
+    tell(measurement, PROGRESS_STAGE, "");
+}
+
 void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...)
 {
     char line[MODEL_TEXT_BYTES];
-    const struct progress_event event = {kind, line};
-    if (measurement->progress == NULL)
-        return;
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    measurement->progress(measurement->context, &event);
+    tell(measurement, kind, line);
 }
 
 void measurement_note(struct measurement *measurement, const char *format, ...)

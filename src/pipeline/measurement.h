@@ -15,9 +15,11 @@
 #include "judge/calibration.h"
 #include "measure/checkout.h"
 #include "model.h"
+#include "pipeline/pace.h"
 #include "pipeline/progress.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { MEASUREMENT_NOTES_MAX = MODEL_CONFIGS_MAX + 16, SHORT_SHA = 10 };
 #define CONFIG_PATH "ci/ratchet.conf"
@@ -64,7 +66,10 @@ struct measurement {
     struct buf build_log;         /* owned: of the build that failed, or empty */
     char notes[MEASUREMENT_NOTES_MAX][MODEL_TEXT_BYTES]; /* for the report */
     size_t note_count;
-    double build_s, bench_s; /* where the time went */
+    struct pace pace;            /* of the replicates up to now */
+    struct progress_figures now; /* how far it is… */
+    uint64_t now_ns;             /* …and when the time that is left was told */
+    double build_s, bench_s;     /* where the time went */
     unsigned builds, cached;
 };
 
@@ -124,6 +129,10 @@ MUST_CHECK int measurement_compare(struct measurement *measurement, struct err *
 void measurement_unmeasured(struct measurement *measurement, enum fault input,
                             enum clause clause, const struct err *problem);
 
+/* Another stage begins. */
+void measurement_stage(struct measurement *measurement, enum progress_stage stage);
+/* Seconds that are left, to the next look and to the whole budget; negative: not known. */
+void measurement_set_left(struct measurement *measurement, double least_s, double most_s);
 /* A line of progress, of a kind, or one that is nothing more. */
 void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -105,8 +105,9 @@ static void utc_now(char out[32])
 }
 
 /* "baselines: nvidia-l4: a improved, b new", and a line of reason for each config. */
-static void write_message(const struct measurement *measurement,
-                          const struct promotion_move *moves, size_t count, struct buf *out)
+static int write_message(const struct measurement *measurement,
+                         const struct promotion_move *moves, size_t count, struct buf *out,
+                         struct err *err)
 {
     buf_addf(out, "baselines: %s:", measurement->job.device);
     const char *comma = "";
@@ -127,6 +128,7 @@ static void write_message(const struct measurement *measurement,
     for (size_t i = 0; i < count; i++)
         buf_addf(out, "%s: %s\n", moves[i].name, moves[i].reason);
     buf_addf(out, "\nMeasured on %s.\n", measurement->job.head);
+    return buf_check(out, "the commit message", err);
 }
 
 static void say_moves(struct measurement *measurement, const struct promotion_move *moves,
@@ -213,9 +215,9 @@ static int decide_and_push(struct pipeline *pipeline, const struct promote_runs 
         return 0;
     }
     if (baseline_format(&next, &json, err) != 0 ||
-        file_path(path, err, "baselines/%s/baseline.json", measurement->job.device) != 0)
+        file_path(path, err, "baselines/%s/baseline.json", measurement->job.device) != 0 ||
+        write_message(measurement, moves, move_count, &message, err) != 0)
         return -1;
-    write_message(measurement, moves, move_count, &message);
     struct promote_request push = {
         .repo = measurement->repo,
         .remote = &pipeline->origin.remote,

@@ -41,7 +41,8 @@ static int write_in_folder(struct measurement *measurement, const char *name,
                            const struct buf *text, struct err *err)
 {
     char path[FILE_PATH_BYTES];
-    if (file_path(path, err, "%s/%s", measurement->folder, name) != 0)
+    if (buf_check(text, name, err) != 0 ||
+        file_path(path, err, "%s/%s", measurement->folder, name) != 0)
         return -1;
     return file_write(path, text->data, text->len, 0644, err);
 }

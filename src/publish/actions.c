@@ -48,7 +48,9 @@ int actions_summary(const char *path, const char *markdown, size_t len, struct e
         buf_add(&all, markdown, len);
         if (len > 0 && markdown[len - 1] != '\n')
             buf_addc(&all, '\n');
-        return file_append(path, all.data, all.len, err);
+        return buf_check(&all, "the summary", err) == 0
+                   ? file_append(path, all.data, all.len, err)
+                   : -1;
     }
     if (room < sizeof notice)
         return err_set(err, ERR_LIMIT, "`%s` is full: no room for the report", path);
@@ -57,7 +59,8 @@ int actions_summary(const char *path, const char *markdown, size_t len, struct e
     buf_init(&cut, SUMMARY_MAX_BYTES);
     buf_adds(&cut, notice);
     buf_add(&cut, markdown, whole_lines(markdown, len, room - cut.len));
-    return file_append(path, cut.data, cut.len, err);
+    return buf_check(&cut, "the summary", err) == 0 ? file_append(path, cut.data, cut.len, err)
+                                                    : -1;
 }
 
 /* `ghadelimiter_` and a random UUID (version 4), as GitHub's own library makes them. */
@@ -88,9 +91,8 @@ int actions_output(const char *path, const char *name, const char *value, struct
     BUF_AUTO text;
     buf_init(&text, SUMMARY_MAX_BYTES);
     buf_addf(&text, "%s<<%s\n%s\n%s\n", name, delimiter, value, delimiter);
-    if (text.failed)
-        return err_set(err, ERR_LIMIT, "step output `%s` is longer than %d bytes", name,
-                       SUMMARY_MAX_BYTES);
+    if (buf_check(&text, "a step output", err) != 0)
+        return err_wrap(err, "`%s`", name);
     return file_append(path, text.data, text.len, err);
 }
 
@@ -108,6 +110,7 @@ void actions_log_line(struct buf *out, const char *line, size_t len)
         if (leading)
             blank = clean.len;
     }
+    buf_note_loss(out, &clean);
     for (size_t i = 0; i < clean.len; i++) {
         const char *here = clean.data + i;
         bool command = i == blank + 1 && strncmp(here - 1, "::", 2) == 0;

@@ -99,6 +99,7 @@ void markdown_text(struct buf *out, const char *text)
     buf_init(&line, out->max);
     one_line(&line, text);
     out->failed = out->failed || line.failed;
+    buf_note_loss(out, &line);
     const char *start = line.data;
     size_t number = strspn(start, "0123456789"); /* `1.` at the start makes a list */
     size_t word = 0, hash = 0;                   /* start of the word, and its hash's length */
@@ -167,6 +168,7 @@ void markdown_code(struct buf *out, const char *text)
     buf_init(&line, out->max);
     one_line(&line, text);
     out->failed = out->failed || line.failed;
+    buf_note_loss(out, &line);
     /* A table is split at `|` before code is looked for, and a backslash before it is shown
      * where there is no table: so a bar stands between two spans, as an entity. */
     for (const char *at = line.data;;) {
@@ -220,6 +222,7 @@ void markdown_fenced(struct buf *out, const char *text, size_t len, size_t max_b
     const char *shown = clean.data + cut;
     size_t shown_len = clean.len - cut;
 
+    buf_note_loss(out, &clean);
     size_t fence = longest_run(shown, shown_len, '`') + 1;
     if (fence < 3)
         fence = 3;

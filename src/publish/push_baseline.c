@@ -26,9 +26,7 @@ static int write_message(const struct promote_request *request, bool skip_ci, st
     buf_adds(out, skip_ci ? " [skip ci]" : "");
     buf_add(out, message + subject, len - subject);
     buf_addf(out, "\n\nRatchet-Promotion: %s\n", request->device);
-    return out->failed
-               ? err_set(err, ERR_LIMIT, "commit message beyond %d bytes", MESSAGE_BYTES)
-               : 0;
+    return buf_check(out, "the commit message", err);
 }
 
 static int make_commit(const struct promote_request *request, const char *parent, bool skip_ci,
@@ -123,7 +121,8 @@ static void open_pull(const struct promote_request *request, struct promote_resu
              "%s%s`%s` does not take pushes, so this promotion waits here to be merged.\n",
              rest, *rest == '\0' ? "" : "\n\n", request->branch);
     struct err why = {0};
-    if (github_open_pull(request->github, result->branch, request->branch, title, body.data,
+    if (buf_check(&body, "the pull request's text", &why) == 0 &&
+        github_open_pull(request->github, result->branch, request->branch, title, body.data,
                          result->pull_url, &why) == 0)
         return;
     result->pull_url[0] = '\0';

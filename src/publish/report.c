@@ -66,6 +66,7 @@ static void write_notes(const struct report_view *view, struct buf *out)
         buf_adds(&note, "- ");
         parts_text(&note, report->notes[i], PARTS_REASON_BYTES);
         buf_addc(&note, '\n');
+        buf_note_loss(out, &note);
         if (note.failed || out->len + note.len + 64 > limit) {
             buf_addf(out, "- %zu more notes are left out here.\n", report->note_count - i);
             return;
@@ -110,13 +111,12 @@ int report_markdown(const struct report *report, struct buf *out, struct err *er
     report_commits(&view, &text);
     if (!is_short(&view))
         report_footer(&view, &text);
-    if (text.failed)
+    if (text.failed && !text.no_memory)
         return err_set(err, ERR_INTERNAL, "the report is longer than %d bytes",
                        REPORT_MAX_BYTES);
+    buf_note_loss(out, &text);
     buf_add(out, text.data, text.len);
-    return out->failed
-               ? err_set(err, ERR_LIMIT, "the report is longer than %zu bytes", out->max)
-               : 0;
+    return buf_check(out, "the report", err);
 }
 
 /* ---- one line ---- */

@@ -68,6 +68,7 @@ static void write_hints(const struct report_view *view, struct buf *out)
                                  : parts_names(view, hints[i].clause, &names) > 0)
             buf_addf(out, "- %s%s%s.\n", names.data, names.len > 0 ? ": " : "",
                      hints[i].words);
+        buf_note_loss(out, &names);
     }
 }
 
@@ -151,6 +152,7 @@ static void next_held(const struct report_view *view, struct buf *out)
     if (parts_names(view, CLAUSE_LOST_ON_MAIN, &names) == 0)
         return;
     buf_addf(out, "- Nobody is blocked for what main has already lost: %s", names.data);
+    buf_note_loss(out, &names);
     buf_adds(out, ". The anchor stays until a config is as fast again, or until its loss is "
                   "accepted by name: `ratchet promote --accept CONFIG --by NAME`.\n");
 }
@@ -165,6 +167,7 @@ void report_advice(const struct report_view *view, struct buf *out)
     BUF_AUTO steps;
     buf_init(&steps, 8192);
     next[view->report->comparison->verdict](view, &steps);
+    buf_note_loss(out, &steps);
     if (steps.failed)
         out->failed = true;
     if (steps.len == 0)

@@ -132,6 +132,7 @@ static void write_missing(const struct report_view *view, struct buf *out)
         buf_adds(out, count == 1 ? "- Samples are missing: " : "; ");
         parts_name(out, view->rows[i]->config.name);
         buf_addf(out, " %s", missing.data);
+        buf_note_loss(out, &missing);
     }
     if (count > PARTS_LISTED)
         buf_addf(out, "; and in %zu more configs", count - PARTS_LISTED);
@@ -270,6 +271,7 @@ void report_lines(const struct report_view *view, struct buf *out)
     write_marked(view, &lines);
     write_problems(view, &lines);
     write_failed_anchors(view, &lines);
+    buf_note_loss(out, &lines);
     if (lines.failed)
         out->failed = true;
     if (lines.len == 0)

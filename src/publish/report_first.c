@@ -73,6 +73,7 @@ void report_drift(const struct report_view *view, struct buf *out)
         buf_addf(out, "What differs: %s.", facts.data);
     else
         buf_adds(out, "No fact of the environment that was recorded differs.");
+    buf_note_loss(out, &facts);
     write_code(view, row, out);
     if (row->against == AGAINST_ANCHOR)
         buf_adds(out, " Verdicts below compare with the anchor as it runs today.");
@@ -163,6 +164,7 @@ static void first_gaps(const struct report_view *view, const struct config_verdi
     buf_addf(out, " is %s: samples are missing", verdict_name(row->verdict));
     if (parts_missing(row, &missing))
         buf_addf(out, " (%s)", missing.data);
+    buf_note_loss(out, &missing);
     buf_addf(out,
              ", and what is missing never counts in favour of %s. Find out why, and run "
              "this job again.**",
@@ -246,6 +248,7 @@ static void write_others(const struct report_view *view, struct buf *out)
         buf_init(&names, 8192);
         if (parts_names(view, others[i].clause, &names) > 0)
             buf_addf(out, " %s: %s.", others[i].words, names.data);
+        buf_note_loss(out, &names);
     }
 }
 

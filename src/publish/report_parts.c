@@ -129,6 +129,7 @@ static void put_cut(struct buf *out, const char *text, size_t max,
         max--; /* not inside a character */
     buf_add(&cut, text, max);
     buf_adds(&cut, "…");
+    buf_note_loss(out, &cut);
     escape(out, cut.data);
 }
 

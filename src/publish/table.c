@@ -23,6 +23,7 @@ void table_header(struct table *table, const char *const *names, size_t count)
 
 void table_take(struct table *table, const struct buf *row)
 {
+    buf_note_loss(table->out, row);
     bool fits = !row->failed && table->out->len + row->len + LEFT_OUT_BYTES <= table->limit;
     if (fits && table->left_out == 0)
         buf_add(table->out, row->data, row->len);

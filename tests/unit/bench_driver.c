@@ -20,11 +20,13 @@ struct driver {
     unsigned replicates;
 };
 
-static void say(void *context, bool replicate, const char *line)
+static void say(void *context, const struct bench_event *event)
 {
     (void)context;
-    (void)replicate;
-    fprintf(stderr, "# %s\n", line);
+    if (event->kind == BENCH_BUSY)
+        fprintf(stderr, "# busy with config %zu\n", event->config);
+    else
+        fprintf(stderr, "# %s\n", event->line);
 }
 
 /* B,H,HKV,SQ,SK,D,CAUSAL; libraries given before it are this config's. */
@@ -79,6 +81,8 @@ static int set_word(struct driver *driver, char *word)
         request->uid = (uid_t)number, request->gid = (gid_t)number;
     else if (strcmp(word, "turn_ms") == 0)
         driver->limits.turn_ms = number;
+    else if (strcmp(word, "busy_ms") == 0)
+        request->busy_ms = (unsigned)number;
     else if (strcmp(word, "replicates") == 0)
         driver->replicates = (unsigned)number;
     else if (strcmp(word, "config") == 0)

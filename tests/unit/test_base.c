@@ -9,6 +9,7 @@
 #include "tests/tap.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -302,6 +303,52 @@ static void test_side(void)
     EQ_STR(out.data, "0");
 }
 
+/* ---- a long silence ---- */
+
+static bool hurried; /* then the longest wait of one poll() is over in a moment */
+
+int __real_poll(struct pollfd *fds, nfds_t count, int ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+    return __real_poll(fds, count, hurried && ms >= 1000000 ? 1 : ms);
+}
+
+static int be_silent(void *context, struct err *err)
+{
+    (void)err;
+    return nanosleep(context, NULL);
+}
+
+/* A limit far beyond what one poll() waits. */
+static void test_silence(void)
+{
+    enum { LIMIT_MS = 3000000000u };
+    struct err err;
+    struct proc_result result;
+    struct timespec pause = {.tv_nsec = 100000000};
+    const char *argv[4];
+    BUF_AUTO out;
+    buf_init(&out, 100);
+    hurried = true;
+    tap_case("a child that is silent for longer than one poll() lives as long as its limit says");
+    struct proc_spec spec = shell("sleep 0.1; echo said", argv);
+    spec.limits.wall_ms = LIMIT_MS;
+    OK(proc_run(&spec, &out, &result, &err) == 0);
+    OK(result.end == PROC_EXITED && result.code == 0);
+    EQ_STR(out.data, "said\n");
+    tap_case("so does a call");
+    OK(proc_call(be_silent, &pause, LIMIT_MS, &err) == 0);
+    tap_case("and a child that is talked to");
+    struct proc_child *child;
+    OK(proc_start(&spec, 100, &child, &err) == 0);
+    buf_clear(&out);
+    OK(proc_read_line(child, proc_now_ns() + LIMIT_MS * 1000000ull, &out, &err) == 0);
+    EQ_STR(out.data, "said");
+    proc_finish(child, 1000, NULL);
+    hurried = false;
+}
+
 static int fail_with_conflict(void *context, struct err *err)
 {
     return err_set(err, ERR_CONFLICT, "seen %d", *(int *)context);
@@ -426,6 +473,7 @@ int main(void)
     test_json();
     test_run();
     test_side();
+    test_silence();
     test_call();
     test_talk();
     struct err err;

@@ -190,6 +190,21 @@ static void test_order(void)
     OK(queue_next(queue, "cpu", JOB_ACCEPTED, two, &list[0], &err) < 0);
     OK(queue_next(queue, "nvidia-l4", JOB_ACCEPTED, 0, &list[0], &err) == 0);
     EQ_INT(list[0].job.id, gpu);
+    tap_case("a place is among those that wait for the same device");
+    size_t place = 0;
+    struct job pinned = {.id = one, .device = "cpu"};
+    OK(queue_pin(queue, &pinned, &err) == 0);
+    pinned.id = two;
+    OK(queue_pin(queue, &pinned, &err) == 0);
+    OK(queue_get(queue, one, &list[0], &err) == 0 &&
+       queue_place(queue, &list[0], &place, &err) == 0);
+    EQ_INT(place, 1);
+    OK(queue_get(queue, two, &list[0], &err) == 0 &&
+       queue_place(queue, &list[0], &place, &err) == 0);
+    EQ_INT(place, 2);
+    OK(queue_start(queue, one, &err) == 0);
+    OK(queue_place(queue, &list[0], &place, &err) == 0);
+    EQ_INT(place, 1);
     tap_case("the list is newest first and stops where asked");
     OK(queue_list(queue, 4, list, &count, &err) == 0);
     EQ_INT(count, 3);
@@ -201,7 +216,7 @@ static void test_order(void)
     EQ_INT(count, 0);
     tap_case("a job that ends is not measured, and says why");
     OK(queue_end(queue, one, CLAUSE_CANCELLED, "nobody wants it", &err) == 0);
-    OK(queue_next(queue, "cpu", JOB_ACCEPTED, 0, &list[0], &err) == 0);
+    OK(queue_next(queue, "cpu", JOB_PINNED, 0, &list[0], &err) == 0);
     EQ_INT(list[0].job.id, two);
     OK(queue_next(queue, NULL, JOB_ENDING, 0, &list[0], &err) == 0);
     EQ_INT(list[0].job.id, one);

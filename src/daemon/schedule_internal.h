@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the schedule knows beyond the database, for those files that are part of it. */
+#ifndef RATCHET_DAEMON_SCHEDULE_INTERNAL_H
+#define RATCHET_DAEMON_SCHEDULE_INTERNAL_H
+
+#include "daemon/schedule.h"
+#include "daemon/tokens.h"
+
+#include <stdint.h>
+
+/* Of a job. Lost with the process: then everything is due at once, and a client that waits brings
+ * its token again. All times are of the monotonic clock. */
+struct note {
+    long long job; /* 0: free */
+    uint64_t since_ns;
+    uint64_t not_before_ns;
+    unsigned failures; /* steps in a row that failed, or found GitHub away */
+    bool away;         /* the step that runs has found it so */
+};
+
+/* Of a repository. */
+struct place {
+    uint64_t not_before_ns; /* GitHub has asked for a pause, or did not answer */
+    bool away;              /* … the latter, the last time */
+};
+
+struct schedule {
+    const struct host *host;
+    struct db *db;
+    struct schedule_watch watch;
+    struct lanes lanes;
+    struct tokens tokens;
+    struct place places[HOST_REPOSITORIES_MAX];
+    struct note *notes; /* owned */
+    size_t note_count;
+};
+
+struct note *schedule_find_note(const struct schedule *schedule,
+                                long long job); /* NULL: none */
+
+/* The token that the next step of a job would be given; NULL: there is none. */
+const struct token *schedule_token_for(const struct schedule *schedule,
+                                       const struct host_repository *repository,
+                                       const struct queue_entry *entry);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the estimate of the time that is left: means of what was measured, nothing else. */
+#include "pipeline/pace.h"
+
+void pace_add(struct pace *pace, size_t config, double seconds)
+{
+    pace->config_s[config] += seconds;
+    pace->rest_s -= seconds; /* until the round's end brings all of it */
+}
+
+void pace_end_round(struct pace *pace, double seconds)
+{
+    pace->rest_s += seconds;
+    pace->rounds++;
+}
+
+double pace_left(const struct pace *pace, const struct samples *samples, const bool *open,
+                 size_t target)
+{
+    double left = 0.0;
+    size_t rounds = 0;
+    for (size_t i = 0; i < samples->count; i++) {
+        size_t count = config_samples_unmarked(&samples->configs[i]);
+        if (!open[i] || count >= target)
+            continue;
+        if (count == 0 || pace->rounds == 0)
+            return -1.0;
+        left += (double)(target - count) * pace->config_s[i] / (double)count;
+        rounds = target - count > rounds ? target - count : rounds;
+    }
+    double rest_s = pace->rounds > 0 && pace->rest_s > 0 ? pace->rest_s / (double)pace->rounds
+                                                         : 0.0;
+    return left + (double)rounds * rest_s;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How long replicates took here, and so how long those to come will. */
+#ifndef RATCHET_PIPELINE_PACE_H
+#define RATCHET_PIPELINE_PACE_H
+
+#include "model.h"
+
+#include <stdbool.h>
+
+struct pace {
+    double config_s[MODEL_CONFIGS_MAX]; /* of all its replicates, marked ones included */
+    double rest_s;                      /* of all rounds: what was no config's own */
+    size_t rounds;
+};
+
+/* A replicate of a config; then the round that it was in, all of it. */
+void pace_add(struct pace *pace, size_t config, double seconds);
+void pace_end_round(struct pace *pace, double seconds);
+
+/* Seconds until each config that is `open` has `target` replicates that count, as many marked ones
+ * as before among them. Negative: an open config has none yet, so nobody knows. */
+double pace_left(const struct pace *pace, const struct samples *samples, const bool *open,
+                 size_t target);
+
+#endif
