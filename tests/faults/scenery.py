@@ -11,7 +11,7 @@ import lib
 import scene
 
 # A busy machine marks replicates, and what is marked is measured again: not here.
-LIMITS = {"http-timeout-ms": 400, "github-timeout-ms": 900, "fetch-timeout-ms": 1500, "retry-ms": 300,
+LIMITS = {"http-timeout-ms": 300, "github-timeout-ms": 500, "fetch-timeout-ms": 1500, "retry-ms": 300,
           "replicates": 8}
 COPIES = 6  # branches of each kind
 PR_SET_CHILD_SUBREAPER = 36
