@@ -4,6 +4,7 @@
  * waited for: it forgets nothing, and the same key finds the same job. */
 #include "cli/cli.h"
 
+#include "base/proc.h"
 #include "daemon/client.h"
 #include "daemon/message.h"
 #include "intake/event.h"
@@ -277,18 +278,18 @@ static int talk(struct submit *submit, struct err *err)
 
 static int talk_until_ended(struct submit *submit, unsigned wait_s, struct err *err)
 {
-    time_t lost = time(NULL);
+    uint64_t lost_ns = proc_now_ns();
     bool told = false;
     for (;;) {
-        time_t begin = time(NULL);
+        uint64_t begin_ns = proc_now_ns();
         int result = talk(submit, err);
         if (submit->ended)
             return result == 0 ? submit->exit_code : -1;
         if (result == 0 || err->class != ERR_NOT_FOUND || interrupted)
             return result == 0 ? err_set(err, ERR_INTERNAL, "no result") : -1;
-        if (time(NULL) - begin > 1)
-            lost = time(NULL), told = false; /* we were connected until now */
-        if (difftime(time(NULL), lost) >= wait_s)
+        if (proc_now_ns() - begin_ns > 1000000000u)
+            lost_ns = proc_now_ns(), told = false; /* we were connected until now */
+        if (proc_now_ns() - lost_ns >= wait_s * 1000000000ull)
             return err_wrap(err, "gave up after %u s", wait_s);
         if (!told)
             printf("waiting for ratchetd: %s\n", err->text);

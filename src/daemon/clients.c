@@ -9,6 +9,7 @@
 #include "daemon/message.h"
 #include "daemon/request.h"
 #include "daemon/results.h"
+#include "daemon/status.h"
 #include "daemon/waits.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CLIENT_OUT_MAX = 96 << 20, STATUS_JOBS = 50 };
+enum { CLIENT_OUT_MAX = 96 << 20 };
 
 struct client {
     int fd; /* -1: free */
@@ -226,6 +227,25 @@ static int make_secret(char out[QUEUE_SECRET_BYTES], struct err *err)
     return 0;
 }
 
+/* Of those who wait for one job two are enough: who came first and is still there, and who comes back.
+ * An older second one makes room. */
+static void displace(struct clients *clients, const struct client *newest)
+{
+    enum { PER_JOB = 2 };
+    struct client *second = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &clients->all[i];
+        if (client == newest || client->fd < 0 || client->job != newest->job)
+            continue;
+        count++;
+        if (!client->owns || second == NULL)
+            second = client;
+    }
+    if (count >= PER_JOB)
+        drop_client(clients, second);
+}
+
 static int start_job(struct clients *clients, struct client *client, struct request *request,
                      struct err *err)
 {
@@ -239,6 +259,7 @@ static int start_job(struct clients *clients, struct client *client, struct requ
     client->job = entry.job.id;
     client->owns = !known ||
                    (entry.secret[0] != '\0' && strcmp(entry.secret, request->secret) == 0);
+    displace(clients, client);
     if (message_add(&client->out,
                     json_pack("{s:s, s:I, s:s, s:b, s:s}", "type", "accepted", "job",
                               (json_int_t)client->job, "state", job_state_name(entry.state),
@@ -344,37 +365,10 @@ void clients_tell_waits(struct clients *clients)
     }
 }
 
-static int add_job(const struct clients *clients, const struct queue_entry *entry,
-                   struct buf *out, struct err *err)
+static int on_status(const struct clients *clients, struct client *client, struct err *err)
 {
-    struct waits waits;
-    char text[PROGRESS_TEXT_BYTES];
-    if (waits_find(clients->schedule, entry, &waits, err) != 0)
-        return -1;
-    waits_words(&waits, text);
-    return message_add(
-        out,
-        json_pack("{s:s, s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:s}", "type",
-                  "job", "id", (json_int_t)entry->job.id, "kind",
-                  entry->job.kind == JOB_PROMOTE ? "promote" : "check", "repository",
-                  entry->job.repository, "device", entry->job.device, "pr", entry->job.pr,
-                  "branch", entry->job.base_ref, "state", job_state_name(entry->state),
-                  "verdict", entry->verdict, "accepted", (json_int_t)entry->accepted_s,
-                  "finished", (json_int_t)entry->finished_s, "waits", text),
-        err);
-}
-
-static int on_status(struct clients *clients, struct client *client, struct err *err)
-{
-    static struct queue_entry entries[STATUS_JOBS];
-    size_t count;
-    if (queue_list(clients->db, STATUS_JOBS, entries, &count, err) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        if (add_job(clients, &entries[i], &client->out, err) != 0)
-            return -1;
     client->closing = true;
-    return message_add(&client->out, json_pack("{s:s}", "type", "end"), err);
+    return status_add(clients->schedule, clients->db, &client->out, err);
 }
 
 static int on_message(struct clients *clients, struct client *client, const json_t *message,

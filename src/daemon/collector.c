@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "daemon/state.h"
+#include "daemon/store.h"
 #include "measure/build.h"
 
 #include <dirent.h>
@@ -138,16 +139,25 @@ static int remove_job(void *context, long long job)
     return -1;
 }
 
+/* What is in the way in one folder is not in that of the others. */
 static int collect_old(const struct host *host, struct db *db, time_t before, struct err *err)
 {
     struct age age = {.db = db, .before = before};
+    const struct {
+        const char *folder;
+        sweep_function *goes;
+    } kinds[] = {{"jobs", is_unknown}, {"runs", is_old}, {"repos", remove_unused}};
     char folder[FILE_PATH_BYTES];
-    if (state_jobs(host, folder, err) != 0 || sweep(folder, is_unknown, &age, err) != 0 ||
-        file_path(folder, err, "%s/runs", host->state) != 0 ||
-        sweep(folder, is_old, &age, err) != 0 ||
-        file_path(folder, err, "%s/repos", host->state) != 0)
-        return -1;
-    return sweep(folder, remove_unused, &age, err);
+    int result = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct err why = {0};
+        if (file_path(folder, &why, "%s/%s", host->state, kinds[i].folder) == 0 &&
+            sweep(folder, kinds[i].goes, &age, &why) == 0)
+            continue;
+        *err = why;
+        result = -1;
+    }
+    return result;
 }
 
 static int collect_cache(const struct host *host, struct err *err)
@@ -172,6 +182,8 @@ void collector_collect(struct collector *collector)
     time_t before = time(NULL) - (time_t)host->limits.keep_days * DAY_S;
     if (queue_collect(collector->db, before, remove_job, collector, &err) != 0)
         fprintf(stderr, "ratchetd: collect jobs: %s\n", err.text);
+    if (store_collect(collector->db, &err) != 0)
+        fprintf(stderr, "ratchetd: collect what was owed: %s\n", err.text);
     if (collect_old(host, collector->db, before, &err) != 0)
         fprintf(stderr, "ratchetd: collect: %s\n", err.text);
     if (collect_scratch(host, false, &err) != 0)

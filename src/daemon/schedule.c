@@ -11,8 +11,7 @@
 #include <strings.h>
 
 enum {
-    FAILURES_MAX = 3, /* steps that ended badly, in a row, before a job ends unmeasured */
-    PAUSES_MAX = 12   /* times `retry-ms` */
+    PAUSES_MAX = 12 /* times `retry-ms` */
 };
 
 /* ---- notes ---- */
@@ -26,7 +25,7 @@ struct note *schedule_find_note(const struct schedule *schedule, long long job)
 }
 
 /* The job's note, a new one where there is none yet; NULL: out of memory. */
-static struct note *take_note(struct schedule *schedule, long long job)
+struct note *schedule_take_note(struct schedule *schedule, long long job)
 {
     struct note *note = schedule_find_note(schedule, job);
     if (note != NULL)
@@ -46,7 +45,7 @@ static struct note *take_note(struct schedule *schedule, long long job)
     return note;
 }
 
-static void forget(struct schedule *schedule, long long job)
+void schedule_forget(struct schedule *schedule, long long job)
 {
     struct note *note = schedule_find_note(schedule, job);
     if (note != NULL)
@@ -55,25 +54,25 @@ static void forget(struct schedule *schedule, long long job)
 }
 
 /* After the first failure `retry-ms`, then twice as long, … */
-static uint64_t after_failures(const struct schedule *schedule, unsigned failures)
+uint64_t schedule_after_failures(const struct schedule *schedule, unsigned failures)
 {
     unsigned times = 1u << (failures > 4 ? 4 : failures - (failures > 0));
     return proc_now_ns() + 1000000u * schedule->host->limits.retry_ms *
                                (times < PAUSES_MAX ? times : PAUSES_MAX);
 }
 
-static uint64_t in_seconds(long long seconds)
+uint64_t schedule_in_seconds(long long seconds)
 {
     return proc_now_ns() + (uint64_t)(seconds > 0 ? seconds : 0) * 1000000000u;
 }
 
-static struct place *place_of(struct schedule *schedule,
-                              const struct host_repository *repository)
+struct place *schedule_place_of(struct schedule *schedule,
+                                const struct host_repository *repository)
 {
     return &schedule->places[repository - schedule->host->repositories];
 }
 
-static void log_error(long long job, const struct err *err)
+void schedule_log(long long job, const struct err *err)
 {
     fprintf(stderr, "ratchetd: job %lld: %s\n", job, err->text);
 }
@@ -106,7 +105,7 @@ static void end_orphans(struct schedule *schedule)
                 ended = queue_end(schedule->db, entry.job.id, CLAUSE_HOST_FAILED, why, &err);
             }
             if (ended != 0)
-                log_error(entry.job.id, &err);
+                schedule_log(entry.job.id, &err);
         }
 }
 
@@ -146,9 +145,6 @@ int schedule_accept(struct schedule *schedule, struct request *request,
     if (queue_accept(schedule->db, job, owner, &schedule->host->limits, known, err) != 0 ||
         queue_get(schedule->db, job->id, entry, err) != 0)
         return -1;
-    /* Whoever names another's job by its key hears nothing of it. */
-    if (*known && owner->uid != 0 && entry->uid >= 0 && entry->uid != owner->uid)
-        return err_set(err, ERR_AUTH, "job %lld was submitted by another user", job->id);
     fprintf(stderr, "ratchetd: job %lld: %s %s #%d on %s\n", job->id,
             *known ? "again" : "accepted", job->repository, job->pr, job->device);
     if (entry->state != JOB_DONE)
@@ -206,24 +202,32 @@ bool schedule_is_put_off(const struct schedule *schedule, const struct queue_ent
 {
     const struct host_repository *repository = host_find_repository(schedule->host,
                                                                     entry->job.repository);
-    return entry->state == JOB_JUDGED && repository != NULL &&
-           is_put_off(schedule, &schedule->places[repository - schedule->host->repositories]);
+    if (entry->state != JOB_JUDGED || repository == NULL)
+        return false;
+    return is_put_off(schedule,
+                      &schedule->places[repository - schedule->host->repositories]) ||
+           (!repository->host_token &&
+            schedule_token_for(schedule, repository, entry) == NULL);
 }
 
-/* The token that the next step of a job is given; a promotion pushes, and what other jobs may do is
- * not known. */
+/* What only tells may go out with another job's token, if GitHub has once taken the job's own: that
+ * is where its head is from. Whatever asks and measures is done with the job's own, so that nobody acts
+ * with what others may. */
 const struct token *schedule_token_for(const struct schedule *schedule,
                                        const struct host_repository *repository,
                                        const struct queue_entry *entry)
 {
-    return tokens_pick(&schedule->tokens, repository, entry->job.id,
-                       entry->job.kind == JOB_PROMOTE && entry->state != JOB_JUDGED);
+    static const unsigned long long none[TOKENS_REFUSED_MAX] = {0};
+    const struct note *note = schedule_find_note(schedule, entry->job.id);
+    bool lent = entry->state == JOB_JUDGED && entry->job.head[0] != '\0';
+    return tokens_pick(&schedule->tokens, repository, entry->job.id, !lent,
+                       note == NULL ? none : note->refused);
 }
 
 /* A job whose token never came back cannot be measured. What it is owed stays. */
-static bool waited_enough(struct schedule *schedule, const struct queue_entry *entry)
+bool schedule_waited_enough(struct schedule *schedule, const struct queue_entry *entry)
 {
-    const struct note *note = take_note(schedule, entry->job.id);
+    const struct note *note = schedule_take_note(schedule, entry->job.id);
     return note != NULL &&
            (proc_now_ns() - note->since_ns) / 1000000u > schedule->host->limits.token_wait_ms;
 }
@@ -251,7 +255,7 @@ static size_t idle_clerks(const struct schedule *schedule)
  * lately does not get the last clerk. */
 static bool may_talk(struct schedule *schedule, const struct host_repository *repository)
 {
-    const struct place *place = place_of(schedule, repository);
+    const struct place *place = schedule_place_of(schedule, repository);
     return place->not_before_ns <= proc_now_ns() &&
            !repository_is_busy(schedule, repository) &&
            (!place->away || idle_clerks(schedule) > 1);
@@ -280,10 +284,10 @@ static bool ready(struct schedule *schedule, const struct queue_entry *entry,
                                   : schedule_token_for(schedule, repository, entry);
     if (own == NULL && !repository->host_token) {
         struct err err;
-        if (entry->state != JOB_JUDGED && waited_enough(schedule, entry) &&
+        if (entry->state != JOB_JUDGED && schedule_waited_enough(schedule, entry) &&
             queue_end(schedule->db, entry->job.id, CLAUSE_HOST_FAILED,
                       "no token came back for it", &err) != 0)
-            log_error(entry->job.id, &err);
+            schedule_log(entry->job.id, &err);
         return false;
     }
     lane->repository = repository;
@@ -334,7 +338,7 @@ static void rest(struct schedule *schedule)
          after = entry.job.id)
         if (!lanes_busy_with(&schedule->lanes, entry.job.id) &&
             queue_rest(schedule->db, entry.job.id, false, &err) != 0)
-            log_error(entry.job.id, &err);
+            schedule_log(entry.job.id, &err);
 }
 
 void schedule_start(struct schedule *schedule)
@@ -348,141 +352,5 @@ void schedule_start(struct schedule *schedule)
         if (lane->pid == 0 && choose(schedule, lane, &job, &token) &&
             lanes_start(&schedule->lanes, lane, job, token, &err) != 0)
             fprintf(stderr, "ratchetd: %s\n", err.text);
-    }
-}
-
-/* ---- what a step tells, and its end ---- */
-
-static void on_event(void *context, struct lane *lane, const struct work_event *event)
-{
-    struct schedule *schedule = context;
-    struct note *note = take_note(schedule, lane->job);
-    struct place *place = lane->repository == NULL ? NULL
-                                                   : place_of(schedule, lane->repository);
-    switch (event->kind) {
-    case WORK_LINE:
-        schedule->watch.line(schedule->watch.context, lane->job, event->text);
-        break;
-    case WORK_FIGURES:
-        lane->now = event->now;
-        break;
-    case WORK_WAIT:
-        if (note != NULL)
-            note->not_before_ns = in_seconds(event->seconds);
-        break;
-    case WORK_LIMITED:
-    case WORK_AWAY:
-        if (place != NULL) {
-            place->away = event->kind == WORK_AWAY;
-            place->not_before_ns = in_seconds(event->seconds);
-            if (place->away && place->not_before_ns < after_failures(schedule, 1))
-                place->not_before_ns = after_failures(schedule, 1);
-        }
-        if (note != NULL)
-            note->away = event->kind == WORK_AWAY;
-        break;
-    case WORK_TOKEN_TAKEN:
-    case WORK_TOKEN_REFUSED:
-        tokens_note(&schedule->tokens, lane->token, event->kind == WORK_TOKEN_TAKEN);
-        if (place != NULL)
-            place->away = false;
-        break;
-    }
-}
-
-/* A job that GitHub refused to tell anything about, and no other token to ask with. */
-static void end_refused(struct schedule *schedule, const struct lane *lane,
-                        const struct queue_entry *entry)
-{
-    struct err err;
-    if (entry->state == JOB_ACCEPTED && lane->token != 0 && lane->repository != NULL &&
-        schedule_token_for(schedule, lane->repository, entry) == NULL &&
-        queue_end(schedule->db, entry->job.id, CLAUSE_HOST_FAILED, lane->last, &err) != 0)
-        log_error(entry->job.id, &err);
-}
-
-/* It is tried again, later each time; in the end without measuring. A verdict that stands, or an end
- * that is only to be written down, is never given up. */
-static void step_failed(struct schedule *schedule, const struct lane *lane, struct note *note,
-                        const struct queue_entry *entry)
-{
-    struct err err;
-    char why[QUEUE_WHY_BYTES];
-    note->not_before_ns = after_failures(schedule, ++note->failures);
-    if (note->failures < FAILURES_MAX || entry->state == JOB_ENDING ||
-        entry->state == JOB_JUDGED)
-        return;
-    snprintf(why, sizeof why, "its steps kept failing: %.400s",
-             lane->last[0] == '\0' ? "see the daemon's log" : lane->last);
-    if (queue_end(schedule->db, entry->job.id, CLAUSE_INTERNAL, why, &err) != 0)
-        log_error(entry->job.id, &err);
-    else
-        note->not_before_ns = 0;
-}
-
-/* Whoever waits for a verdict hears of it once GitHub does, or cannot be told now: it is away, or a
- * limit lasts longer than a call would be tried. Until then the step waits, for its token dies with
- * it. */
-static void tell_judged(struct schedule *schedule, const struct queue_entry *entry,
-                        enum work_end end)
-{
-    const struct schedule_watch *watch = &schedule->watch;
-    const struct host_repository *repository = host_find_repository(schedule->host,
-                                                                    entry->job.repository);
-    const struct place *place = repository == NULL ? NULL : place_of(schedule, repository);
-    bool limited = place != NULL && !place->away && place->not_before_ns > proc_now_ns();
-    if (entry->state == JOB_DONE ||
-        (entry->state == JOB_JUDGED && end == WORK_LATER && !limited))
-        watch->judged(watch->context, entry);
-    if (!limited || !is_put_off(schedule, place))
-        return;
-    struct queue_entry other = {0};
-    struct err err;
-    for (long long after = 0;
-         queue_next(schedule->db, NULL, JOB_JUDGED, after, &other, &err) == 0;
-         after = other.job.id)
-        if (strcasecmp(other.job.repository, repository->name) == 0)
-            watch->judged(watch->context, &other);
-}
-
-static void step_ended(struct schedule *schedule, struct lane *lane)
-{
-    long long job = lane->job;
-    enum work_end end = lanes_reap(lane);
-    struct note *note = take_note(schedule, job);
-    struct queue_entry entry;
-    struct err err;
-    if (queue_get(schedule->db, job, &entry, &err) != 0) {
-        log_error(job, &err);
-        return;
-    }
-    if (note != NULL && end == WORK_FAILED)
-        step_failed(schedule, lane, note, &entry);
-    else if (note != NULL && note->away)
-        note->not_before_ns = after_failures(schedule, ++note->failures);
-    else if (note != NULL)
-        note->failures = 0;
-    if (note != NULL)
-        note->away = false;
-    if (end == WORK_LATER)
-        end_refused(schedule, lane, &entry);
-    tell_judged(schedule, &entry, end);
-    if (entry.state == JOB_DONE)
-        forget(schedule, job);
-}
-
-size_t schedule_poll(const struct schedule *schedule, struct pollfd *fds)
-{
-    for (size_t i = 0; i < schedule->lanes.count; i++)
-        fds[i] = (struct pollfd){.fd = schedule->lanes.lane[i].fd, .events = POLLIN};
-    return schedule->lanes.count;
-}
-
-void schedule_handle(struct schedule *schedule, const struct pollfd *fds)
-{
-    for (size_t i = 0; i < schedule->lanes.count; i++) {
-        struct lane *lane = &schedule->lanes.lane[i];
-        if (fds[i].revents != 0 && lane->fd >= 0 && !lanes_read(lane, on_event, schedule))
-            step_ended(schedule, lane);
     }
 }

@@ -33,7 +33,7 @@ MUST_CHECK int schedule_open(const struct host *host, const char *config, struct
 void schedule_close(struct schedule **schedule);
 
 /* Take in the job of a request, or find the one that is known by its key; request->job.id is
- * set, and *entry is the job as it stands. One that another user submitted is ERR_AUTH. The token is
+ * set, and *entry is the job as it stands. The token is
  * kept for the steps to come, beside those that the job has. */
 MUST_CHECK int schedule_accept(struct schedule *schedule, struct request *request,
                                const struct queue_owner *owner, struct queue_entry *entry,

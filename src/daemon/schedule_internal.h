@@ -16,6 +16,8 @@ struct note {
     uint64_t not_before_ns;
     unsigned failures; /* steps in a row that failed, or found GitHub away */
     bool away;         /* the step that runs has found it so */
+    unsigned long long refused[TOKENS_REFUSED_MAX]; /* serials of tokens that may not for it */
+    size_t refused_count;
 };
 
 /* Of a repository. */
@@ -37,6 +39,20 @@ struct schedule {
 
 struct note *schedule_find_note(const struct schedule *schedule,
                                 long long job); /* NULL: none */
+/* A new one where there is none yet; NULL: out of memory. */
+struct note *schedule_take_note(struct schedule *schedule, long long job);
+/* Its note and its tokens. */
+void schedule_forget(struct schedule *schedule, long long job);
+struct place *schedule_place_of(struct schedule *schedule,
+                                const struct host_repository *repository);
+
+/* Times of the monotonic clock: after so many failures in a row; in so many seconds. */
+uint64_t schedule_after_failures(const struct schedule *schedule, unsigned failures);
+uint64_t schedule_in_seconds(long long seconds);
+/* Longer than `token-wait-ms`: for its token, or for GitHub. */
+bool schedule_waited_enough(struct schedule *schedule, const struct queue_entry *entry);
+
+void schedule_log(long long job, const struct err *err);
 
 /* The token that the next step of a job would be given; NULL: there is none. */
 const struct token *schedule_token_for(const struct schedule *schedule,

@@ -67,3 +67,25 @@ int store_open_first(const struct host *host, struct db **out, struct err *err)
     *out = db;
     return 0;
 }
+
+static int first_job(struct db *db, long long *out, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT coalesce(min(id), (SELECT max(seq) + 1 FROM sqlite_sequence"
+                   " WHERE name = 'job'), 0) FROM job",
+                   "") != 0 ||
+        db_step(stmt, err) < 0)
+        return -1;
+    *out = db_int(stmt, 0);
+    return 0;
+}
+
+int store_collect(struct db *db, struct err *err)
+{
+    long long first;
+    if (first_job(db, &first, err) != 0 ||
+        db_run(db, err, "DELETE FROM message WHERE job NOT IN (SELECT id FROM job)", "") != 0)
+        return -1;
+    return outbox_collect(db, first, err);
+}

@@ -16,4 +16,7 @@ MUST_CHECK int store_open(const struct host *host, struct db **out, struct err *
  * the database was lost, and jobs that were being measured are pinned again. */
 MUST_CHECK int store_open_first(const struct host *host, struct db **out, struct err *err);
 
+/* What is owed for jobs that are in no row any more, and which statuses they set. */
+MUST_CHECK int store_collect(struct db *db, struct err *err);
+
 #endif

@@ -2,6 +2,8 @@
 /* Owns which token is tried next. */
 #include "daemon/tokens.h"
 
+#include "base/proc.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +29,7 @@ static size_t count_of(const struct tokens *tokens, long long job)
 static long long worth(const struct tokens *tokens, const struct token *token)
 {
     static const long long of_state[] = {
-        [TOKEN_REFUSED] = 0, [TOKEN_UNTRIED] = 1, [TOKEN_TAKEN] = 2};
+        [TOKEN_DEAD] = 0, [TOKEN_UNTRIED] = 1, [TOKEN_TAKEN] = 2};
     return of_state[token->state] * (TOKENS_MAX + 1) + TOKENS_MAX -
            (long long)count_of(tokens, token->job);
 }
@@ -68,15 +70,26 @@ static bool before(const struct token *one, const struct token *other, long long
     return own ? one->serial < other->serial : one->serial > other->serial;
 }
 
+static bool is_among(unsigned long long serial,
+                     const unsigned long long refused[TOKENS_REFUSED_MAX])
+{
+    for (size_t i = 0; i < TOKENS_REFUSED_MAX; i++)
+        if (refused[i] == serial)
+            return true;
+    return false;
+}
+
 const struct token *tokens_pick(const struct tokens *tokens,
                                 const struct host_repository *repository, long long job,
-                                bool own)
+                                bool own, const unsigned long long refused[TOKENS_REFUSED_MAX])
 {
     const struct token *best = NULL;
+    uint64_t now_ns = proc_now_ns();
     for (size_t i = 0; i < TOKENS_MAX; i++) {
         const struct token *token = &tokens->all[i];
         if (token->serial == 0 || token->repository != repository ||
-            token->state == TOKEN_REFUSED || (own && token->job != job))
+            token->state == TOKEN_DEAD || token->limited_until_ns > now_ns ||
+            (own && token->job != job) || is_among(token->serial, refused))
             continue;
         if (best == NULL || before(token, best, job))
             best = token;
@@ -84,17 +97,41 @@ const struct token *tokens_pick(const struct tokens *tokens,
     return best;
 }
 
-void tokens_note(struct tokens *tokens, unsigned long long serial, bool taken)
+static const struct token *find_serial(const struct tokens *tokens, unsigned long long serial)
 {
-    const struct token *tried = NULL;
     for (size_t i = 0; i < TOKENS_MAX; i++)
         if (serial != 0 && tokens->all[i].serial == serial)
-            tried = &tokens->all[i];
-    /* The legs of a matrix bring the same one. */
+            return &tokens->all[i];
+    return NULL;
+}
+
+/* The legs of a matrix bring the same one. */
+static bool is_same(const struct token *one, const struct token *other)
+{
+    return one->repository == other->repository && strcmp(one->text, other->text) == 0;
+}
+
+void tokens_note(struct tokens *tokens, unsigned long long serial, bool taken)
+{
+    const struct token *tried = find_serial(tokens, serial);
     for (size_t i = 0; tried != NULL && i < TOKENS_MAX; i++)
-        if (tokens->all[i].repository == tried->repository &&
-            strcmp(tokens->all[i].text, tried->text) == 0)
-            tokens->all[i].state = taken ? TOKEN_TAKEN : TOKEN_REFUSED;
+        if (is_same(&tokens->all[i], tried))
+            tokens->all[i].state = taken ? TOKEN_TAKEN : TOKEN_DEAD;
+}
+
+bool tokens_limit(struct tokens *tokens, unsigned long long serial, uint64_t until_ns)
+{
+    const struct token *tried = find_serial(tokens, serial);
+    for (size_t i = 0; tried != NULL && i < TOKENS_MAX; i++)
+        if (is_same(&tokens->all[i], tried))
+            tokens->all[i].limited_until_ns = until_ns;
+    return tried != NULL && tried->state == TOKEN_TAKEN;
+}
+
+bool tokens_is_limited(const struct tokens *tokens, unsigned long long serial)
+{
+    const struct token *token = find_serial(tokens, serial);
+    return token != NULL && token->limited_until_ns > proc_now_ns();
 }
 
 void tokens_forget(struct tokens *tokens, long long job)

@@ -9,14 +9,16 @@
 #include "intake/host.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
-enum { TOKENS_MAX = 256 };
+enum { TOKENS_MAX = 2048, TOKENS_REFUSED_MAX = 8 };
 
 struct token {
     unsigned long long serial; /* in the order they came; 0: free */
     const struct host_repository *repository;
     long long job; /* that brought it */
-    enum { TOKEN_UNTRIED, TOKEN_TAKEN, TOKEN_REFUSED } state;
+    enum { TOKEN_UNTRIED, TOKEN_TAKEN, TOKEN_DEAD } state;
+    uint64_t limited_until_ns; /* monotonic */
     char text[MESSAGE_TOKEN_BYTES];
 };
 
@@ -25,19 +27,26 @@ struct tokens {
     struct token all[TOKENS_MAX];
 };
 
-/* "" is none. Where all places are taken, a refused one goes first, then an untried one, the oldest
- * of the job that has most of them. */
+/* "" is none. Where all places are taken, a dead one goes first, then an untried one, the oldest of
+ * the job that has most of them. */
 void tokens_add(struct tokens *tokens, const struct host_repository *repository, long long job,
                 const char *text);
 
 /* What a step of this job is given: the job's own before another job's of the repository, what was
- * taken before what is untried, never what was refused. `own`: no other job's. NULL: none. */
+ * taken before what is untried; never what is dead, over its limit, or among the serials that were
+ * refused to this job. `own`: no other job's. NULL: none. */
 const struct token *tokens_pick(const struct tokens *tokens,
                                 const struct host_repository *repository, long long job,
-                                bool own);
+                                bool own,
+                                const unsigned long long refused[TOKENS_REFUSED_MAX]);
 
-/* GitHub has taken or refused it. */
+/* GitHub has taken it, or does not know it (401): whoever brought the same one. */
 void tokens_note(struct tokens *tokens, unsigned long long serial, bool taken);
+/* It is over its limit until then. True: it had been taken before, so that the limit is no
+ * stranger's. */
+bool tokens_limit(struct tokens *tokens, unsigned long long serial, uint64_t until_ns);
+
+bool tokens_is_limited(const struct tokens *tokens, unsigned long long serial);
 
 /* Wipe those that a job brought; all. */
 void tokens_forget(struct tokens *tokens, long long job);

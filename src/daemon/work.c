@@ -135,14 +135,17 @@ static bool is_limited(const struct step *step)
     return trouble->limited;
 }
 
-/* Waiting for GitHub is no failure of a job: a limit passes, and another token may be taken. */
-static bool waits_for_github(const struct step *step)
+/* Waiting for GitHub is no failure of a job: a limit passes, a server comes back, a host's token is
+ * renewed. The schedule knows how long that may take. */
+static bool waits_for_github(const struct step *step, const struct err *problem)
 {
     const struct origin *origin = &step->pipeline.origin;
     if (is_limited(step))
         return true;
-    if (origin->github.borrowed && origin->trouble.status == 401)
-        tell(step, WORK_TOKEN_REFUSED, 0, "");
+    if (origin->trouble.status == 401)
+        tell(step, origin->github.borrowed ? WORK_TOKEN_DEAD : WORK_AWAY, 0, "");
+    else if (problem->class == ERR_HOST || problem->class == ERR_TIMEOUT)
+        tell(step, WORK_AWAY, origin->trouble.wait_s, "");
     else
         return false;
     return true;
@@ -152,7 +155,7 @@ static enum work_end not_pinned(struct step *step, const struct err *problem)
 {
     struct pipeline *pipeline = &step->pipeline;
     say(step, problem->text);
-    if (waits_for_github(step))
+    if (step->entry.state == JOB_ACCEPTED && waits_for_github(step, problem))
         return WORK_LATER;
     measurement_unmeasured(&pipeline->measurement, fault_of_pin(pipeline), CLAUSE_NOT_PINNED,
                            problem);
@@ -239,8 +242,8 @@ static enum work_end send(struct step *step)
         tell(step, WORK_TOKEN_TAKEN, 0, "");
     if (result.waiting == 0)
         return WORK_DONE;
-    if (result.token_refused && step->pipeline.origin.github.borrowed) {
-        tell(step, WORK_TOKEN_REFUSED, 0, "");
+    if ((result.token_refused || result.token_dead) && step->pipeline.origin.github.borrowed) {
+        tell(step, result.token_dead ? WORK_TOKEN_DEAD : WORK_TOKEN_REFUSED, 0, "");
         return WORK_LATER; /* as soon as there is another */
     }
     if (result.limited) {

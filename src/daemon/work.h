@@ -24,13 +24,14 @@ enum work_end {
 /* What a step tells its daemon while it works, one write for each on a pipe: it fits in PIPE_BUF,
  * so that no other comes between. */
 enum work_event_kind {
-    WORK_LINE,         /* `text`: progress */
-    WORK_FIGURES,      /* `now`: how far it is */
-    WORK_WAIT,         /* the job's next step is due in `seconds` */
-    WORK_LIMITED,      /* GitHub takes nothing of this repository's for `seconds` */
-    WORK_AWAY,         /* GitHub did not answer */
-    WORK_TOKEN_TAKEN,  /* GitHub did what the token asked */
-    WORK_TOKEN_REFUSED /* GitHub knows the token not, or not for this */
+    WORK_LINE,          /* `text`: progress */
+    WORK_FIGURES,       /* `now`: how far it is */
+    WORK_WAIT,          /* the job's next step is due in `seconds` */
+    WORK_LIMITED,       /* GitHub takes nothing with this token for `seconds` */
+    WORK_AWAY,          /* GitHub did not answer */
+    WORK_TOKEN_TAKEN,   /* GitHub did what the token asked */
+    WORK_TOKEN_REFUSED, /* … not this (403, 404): for another job it may */
+    WORK_TOKEN_DEAD     /* GitHub does not know the token (401) */
 };
 struct work_event {
     unsigned magic; /* WORK_MAGIC: what else gets into the pipe is none */

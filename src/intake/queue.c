@@ -63,16 +63,18 @@ const char queue_schema_2[] =
     " verdict TEXT NOT NULL DEFAULT '',"
     " accepted_s INTEGER NOT NULL,"
     " finished_s INTEGER NOT NULL DEFAULT 0,"
-    " UNIQUE (key, repository, device, kind, pr));"
-    "INSERT INTO job_2 (id, kind, repository, device, key, pr, base_ref, head, base, merge,"
+    " UNIQUE (key, repository, device, kind, pr, uid));"
+    "INSERT OR IGNORE INTO job_2 (id, kind, repository, device, key, pr, base_ref, head, "
+    "base, merge,"
     "  run_url, state, attempts, exit_code, verdict, accepted_s, finished_s)"
     " SELECT id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"
     "  CASE state WHEN 'cancelled' THEN 'done'"
-    "   WHEN 'judged' THEN iif(merge = '', 'accepted', 'pinned') ELSE state END, attempts,"
+    "   WHEN 'judged' THEN iif(merge = '', 'accepted', 'pinned') ELSE state END,"
+    "  iif(state = 'judged', 0, attempts),"
     "  iif(state = 'cancelled', 3, exit_code), iif(state = 'cancelled', 'unmeasured', "
     "verdict),"
     "  accepted_s, finished_s"
-    " FROM job;"
+    " FROM job ORDER BY id DESC;" /* of one that was spelled in two ways the newer */
     "DELETE FROM sqlite_sequence WHERE name = 'job_2';"
     "INSERT INTO sqlite_sequence (name, seq)"
     " SELECT 'job_2', seq FROM sqlite_sequence WHERE name = 'job';"
@@ -234,14 +236,15 @@ int queue_list(struct db *db, size_t max, struct queue_entry *out, size_t *count
 
 /* ---- accepting ---- */
 
-static int find_same(struct db *db, const struct job *job, long long *id, struct err *err)
+static int find_same(struct db *db, const struct job *job, long long uid, long long *id,
+                     struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(db, &stmt, err,
                    "SELECT id FROM job WHERE key = ? AND repository = ? AND device = ?"
-                   " AND kind = ? AND pr = ?",
-                   "tttii", job->key, job->repository, job->device, (long long)job->kind,
-                   (long long)job->pr) < 0)
+                   " AND kind = ? AND pr = ? AND uid IN (?, -1)",
+                   "tttiii", job->key, job->repository, job->device, (long long)job->kind,
+                   (long long)job->pr, uid) < 0)
         return -1;
     int row = db_step(stmt, err);
     if (row > 0)
@@ -270,7 +273,7 @@ static int check_room(struct db *db, const struct job *job, const struct limits 
 static int accept_job(struct db *db, const struct job *job, const struct queue_owner *owner,
                       const struct limits *limits, long long *id, bool *known, struct err *err)
 {
-    int found = find_same(db, job, id, err);
+    int found = find_same(db, job, owner->uid, id, err);
     if (found != 0) {
         *known = true;
         return found < 0 ? -1 : 0;
@@ -422,9 +425,10 @@ static int next_finished(struct db *db, long long before_s, long long *id, struc
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(db, &stmt, err,
-                   "SELECT id FROM job WHERE state = 'done'"
-                   " AND finished_s < ? AND id > ? ORDER BY id LIMIT 1",
-                   "ii", before_s, *id) < 0)
+                   "SELECT id FROM job WHERE ((state = 'done' AND finished_s < ?)"
+                   " OR (state = 'judged' AND accepted_s < ?)) AND id > ?"
+                   " ORDER BY id LIMIT 1",
+                   "iii", before_s, before_s, *id) < 0)
         return -1;
     int row = db_step(stmt, err);
     if (row > 0)
@@ -436,12 +440,17 @@ static int next_finished(struct db *db, long long before_s, long long *id, struc
 int queue_collect(struct db *db, long long before_s, int (*each)(void *context, long long id),
                   void *context, struct err *err)
 {
+    long long left = 0;
     for (long long id = 0;;) {
         int row = next_finished(db, before_s, &id, err);
+        if (row == 0 && left > 0)
+            return err_set(err, ERR_HOST, "queue: job %lld could not be removed", left);
         if (row <= 0)
             return row;
-        if (each != NULL && each(context, id) < 0)
-            return err_set(err, ERR_HOST, "queue: job %lld could not be removed", id);
+        if (each != NULL && each(context, id) < 0) {
+            left = id; /* it is in nobody's way */
+            continue;
+        }
         if (db_run(db, err, "DELETE FROM job WHERE id = ?", "i", id) < 0)
             return -1;
     }

@@ -47,7 +47,7 @@ struct queue_owner {
     long long uid;
     const char *secret;
 };
-/* Accept a job, or find the one with the same key (*known true; its owner stays). A full queue is
+/* Accept a job, or find the same user's with the same key (*known true; its secret stays). A full queue is
  * ERR_LIMIT. job->id is set. */
 MUST_CHECK int queue_accept(struct db *db, struct job *job, const struct queue_owner *owner,
                             const struct limits *limits, bool *known, struct err *err);

@@ -57,8 +57,8 @@ static int owe_comment(const struct pipeline *pipeline, struct db *outbox, struc
     if (file_path(path, err, "%s/" RESULT_REPORT, measurement->folder) != 0 ||
         file_read(path, &body, err) != 0)
         return -1;
-    return outbox_put_comment(outbox, job->id, job->repository, job->pr, marker, body.data,
-                              body.len, err);
+    return outbox_put_comment(outbox, job->id, job->repository, job->pr, job->head, marker,
+                              body.data, body.len, err);
 }
 
 int pipeline_owe(const struct pipeline *pipeline, struct db *outbox, struct err *err)
@@ -79,8 +79,8 @@ int pipeline_owe(const struct pipeline *pipeline, struct db *outbox, struct err 
 
 /* ---- sending ---- */
 
-/* The commit that the status goes to. */
-static int ask_head(struct pipeline *pipeline, struct err *err)
+/* The commit that the status goes to; *moved_on where there is a newer head. */
+static int ask_head(struct pipeline *pipeline, bool *moved_on, struct err *err)
 {
     struct job *job = &pipeline->measurement.job;
     const struct github *github = &pipeline->origin.github;
@@ -88,15 +88,18 @@ static int ask_head(struct pipeline *pipeline, struct err *err)
     struct err problem = {0};
     if (job->kind == JOB_PROMOTE)
         return github_branch_tip(github, job->base_ref, job->head, err);
-    if (github_get_pull(github, job->pr, &pull, err) == 0) {
+    bool told = github_get_pull(github, job->pr, &pull, err) == 0;
+    if (told) {
         memcpy(job->head, pull.head, sizeof job->head);
         memcpy(job->base_ref, pull.base_ref, sizeof job->base_ref);
-        return 0;
     }
-    if (!name_is_sha(job->event_head) || pipeline->origin.trouble.limited ||
+    if ((told && strcmp(pull.head, job->event_head) == 0) || !name_is_sha(job->event_head) ||
+        pipeline->origin.trouble.limited ||
         github_confirm_head(github, job->pr, job->event_head, &problem) != 0)
-        return -1;
+        return told ? 0 : -1;
+    /* What the job was made for; today's head may be another job's. */
     memcpy(job->head, job->event_head, sizeof job->head);
+    *moved_on = told;
     return 0;
 }
 
@@ -109,8 +112,11 @@ static int find_head(struct pipeline *pipeline, struct db *outbox,
     struct err problem = {0};
     char context[STATUS_CONTEXT_BYTES];
     origin->trouble = (struct github_trouble){0};
-    if (ask_head(pipeline, &problem) == 0) {
+    bool moved_on = false;
+    if (ask_head(pipeline, &moved_on, &problem) == 0) {
         status_context(pipeline, context);
+        if (moved_on && outbox_drop_comment(outbox, job->id, err) != 0)
+            return -1;
         return outbox_name_head(outbox, job->id, job->repository, job->head, context, err);
     }
     return outbox_put_off(outbox, job->id, &origin->github, &problem, result, err);

@@ -91,9 +91,9 @@ static int take_place(struct db *db, const struct message *message, struct err *
                   message->job);
 }
 
-static int put(struct db *db, const struct message *message, struct err *err)
+static int put(struct db *db, const struct message *message, bool has_place, struct err *err)
 {
-    int outdated = message->subject[0] == '\0' ? 0 : take_place(db, message, err);
+    int outdated = has_place ? take_place(db, message, err) : 0;
     if (outdated != 0)
         return outdated < 0 ? -1 : 0;
     return db_run(db, err,
@@ -105,7 +105,8 @@ static int put(struct db *db, const struct message *message, struct err *err)
 }
 
 int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
-                       const char *marker, const char *body, size_t len, struct err *err)
+                       const char *sha, const char *marker, const char *body, size_t len,
+                       struct err *err)
 {
     if (memchr(body, '\0', len) != NULL)
         return err_set(err, ERR_INPUT, "comment of job %lld: has a NUL byte", job);
@@ -120,7 +121,7 @@ int outbox_put_comment(struct db *db, long long job, const char *repository, int
     message.text = message.owned;
     message.state = "";
     message.url = "";
-    return put(db, &message, err);
+    return put(db, &message, sha[0] != '\0', err);
 }
 
 int outbox_put_status(struct db *db, long long job, const char *repository, const char *sha,
@@ -134,7 +135,7 @@ int outbox_put_status(struct db *db, long long job, const char *repository, cons
     message.text = description == NULL ? "" : description;
     message.state = state;
     message.url = url == NULL ? "" : url;
-    return put(db, &message, err);
+    return put(db, &message, sha[0] != '\0', err);
 }
 
 int outbox_status_outdated(struct db *db, long long job, const char *repository,
@@ -158,6 +159,28 @@ int outbox_drop_comment(struct db *db, long long job, struct err *err)
     return drop(db, job, "comment", err);
 }
 
+/* The comment of a job that was never pinned takes its place only now, when GitHub has answered it. */
+static int place_comment(struct db *db, long long job, const char *repository, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT subject, slot FROM message WHERE job = ? AND kind = 'comment'", "i",
+                   job) != 0)
+        return -1;
+    int row = db_step(stmt, err);
+    if (row <= 0)
+        return row;
+    char subject[16], slot[128];
+    snprintf(subject, sizeof subject, "%s", db_text(stmt, 0));
+    snprintf(slot, sizeof slot, "%s", db_text(stmt, 1));
+    struct message message = {.job = job, .kind = "comment"};
+    message.repository = repository;
+    message.subject = subject;
+    message.slot = slot;
+    int outdated = take_place(db, &message, err);
+    return outdated <= 0 ? outdated : drop(db, job, "comment", err);
+}
+
 static int name_head(struct db *db, long long job, const char *repository, const char *sha,
                      const char *context, struct err *err)
 {
@@ -166,7 +189,7 @@ static int name_head(struct db *db, long long job, const char *repository, const
     message.subject = sha;
     message.slot = context;
     int outdated = take_place(db, &message, err);
-    if (outdated < 0)
+    if (outdated < 0 || place_comment(db, job, repository, err) != 0)
         return -1;
     if (outdated > 0)
         return drop(db, job, "status", err);
@@ -315,10 +338,10 @@ static void note_waiting(const struct github_trouble *trouble, struct outbox_res
     if (trouble->wait_s > result->wait_s)
         result->wait_s = trouble->wait_s;
     result->limited = result->limited || trouble->limited;
+    result->token_dead = result->token_dead || trouble->status == 401;
     result->token_refused = result->token_refused ||
                             (!trouble->limited &&
-                             (trouble->status == 401 || trouble->status == 403 ||
-                              trouble->status == 404));
+                             (trouble->status == 403 || trouble->status == 404));
 }
 
 static void note_problem(const struct err *problem, struct outbox_result *result)

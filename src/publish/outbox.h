@@ -20,8 +20,8 @@ extern const char outbox_schema[];
  * call for the same job replaces what was not sent yet. Where a newer job has spoken already
  * nothing is put in. `sha` may be "": not known yet, see outbox_name_head. */
 MUST_CHECK int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
-                                  const char *marker, const char *body, size_t len,
-                                  struct err *err);
+                                  const char *sha, const char *marker, const char *body,
+                                  size_t len, struct err *err);
 MUST_CHECK int outbox_put_status(struct db *db, long long job, const char *repository,
                                  const char *sha, const char *context, const char *state,
                                  const char *description, const char *url, struct err *err);
@@ -44,11 +44,12 @@ MUST_CHECK int outbox_owed(struct db *db, long long job, struct outbox_owed *out
 
 struct outbox_result {
     unsigned sent;
-    unsigned refused;               /* for good: 422, and of a token of ours 403 and 404 */
-    unsigned waiting;               /* still in the box */
-    long long wait_s;               /* that GitHub asks for before the next try; 0: nothing */
-    bool limited;                   /* … by a limit on all that the token asks */
-    bool token_refused;             /* something waits for another token */
+    unsigned refused;   /* for good: 422, and of a token of ours 403 and 404 */
+    unsigned waiting;   /* still in the box */
+    long long wait_s;   /* that GitHub asks for before the next try; 0: nothing */
+    bool limited;       /* … by a limit on all that the token asks */
+    bool token_refused; /* something waits for another token: this may not (403, 404) */
+    bool token_dead;    /* … nobody knows this one (401) */
     char refusal[MODEL_TEXT_BYTES]; /* the last refusal or trouble, one line */
     char comment_url[JOB_URL_BYTES];
 };

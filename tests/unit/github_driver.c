@@ -147,7 +147,7 @@ static int do_put_comment(struct db *outbox, char **args, json_t *out,
     if (file_read(args[4], &body, err) < 0)
         return -1;
     return outbox_put_comment(outbox, number(args[1]), github.repository, number(args[2]),
-                              args[3], body.data, body.len, err);
+                              "known", args[3], body.data, body.len, err);
 }
 
 static int do_put_status(struct db *outbox, char **args, json_t *out, struct err *err)

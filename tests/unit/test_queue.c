@@ -304,12 +304,13 @@ static void test_collect(void)
     tap_case("nothing is old enough");
     OK(queue_collect(queue, 1000, collect, &collected, &err) == 0);
     EQ_INT(collected.count, 0);
-    tap_case("a folder that could not be removed keeps its row");
+    tap_case("a folder that could not be removed keeps its row, and is in nobody's way");
     collected.fail_at = ids[2];
     OK(queue_collect(queue, future, collect, &collected, &err) < 0);
-    EQ_INT(collected.count, 1);
+    EQ_INT(collected.count, 2); /* what GitHub could not be told for so long is given up */
     struct queue_entry entry;
     OK(queue_get(queue, ids[0], &entry, &err) < 0);
+    OK(queue_get(queue, ids[3], &entry, &err) < 0);
     OK(queue_get(queue, ids[2], &entry, &err) == 0);
     tap_case("finished jobs go, the others stay");
     collected = (struct collected){0};
@@ -317,11 +318,9 @@ static void test_collect(void)
     EQ_INT(collected.count, 1);
     EQ_INT(collected.ids[0], ids[2]);
     EQ_INT(state_of(queue, ids[1]), JOB_ACCEPTED);
-    EQ_INT(state_of(queue, ids[3]), JOB_JUDGED);
     tap_case("an id is never given twice");
     OK(judge(queue, ids[1], "held", 0, &err) == 0);
     OK(queue_done(queue, ids[1], &err) == 0);
-    OK(queue_done(queue, ids[3], &err) == 0);
     OK(queue_collect(queue, future, collect, &collected, &err) == 0);
     OK(accept(queue, "a", "cpu", &known) > ids[3]);
     OK(!known);
