@@ -191,11 +191,41 @@ bool schedule_owes(const struct schedule *schedule, const struct host_repository
 
 /* ---- the choice of the next step ---- */
 
-/* A limit that lasts longer than a call would be tried. */
-static bool is_put_off(const struct schedule *schedule, const struct place *place)
+/* What only tells may go out with another job's token, if GitHub has once taken the job's own: that
+ * is where its head is from. Whatever asks and measures is done with the job's own, so that nobody acts
+ * with what others may. */
+static const struct token *token_at(const struct schedule *schedule,
+                                    const struct host_repository *repository,
+                                    const struct queue_entry *entry, uint64_t at_ns)
 {
-    return !place->away &&
-           place->not_before_ns > proc_now_ns() + schedule->host->limits.github_ms * 1000000u;
+    static const unsigned long long none[TOKENS_REFUSED_MAX] = {0};
+    const struct note *note = schedule_find_note(schedule, entry->job.id);
+    bool lent = entry->state == JOB_JUDGED && entry->job.head[0] != '\0';
+    return tokens_pick(&schedule->tokens, repository, entry->job.id, !lent,
+                       note == NULL ? none : note->refused, at_ns);
+}
+
+const struct token *schedule_token_for(const struct schedule *schedule,
+                                       const struct host_repository *repository,
+                                       const struct queue_entry *entry)
+{
+    return token_at(schedule, repository, entry, proc_now_ns());
+}
+
+uint64_t schedule_limited_until_ns(const struct schedule *schedule,
+                                   const struct host_repository *repository,
+                                   const struct queue_entry *entry)
+{
+    const struct token *later = token_at(schedule, repository, entry, UINT64_MAX);
+    return schedule_token_for(schedule, repository, entry) != NULL || later == NULL
+               ? 0
+               : later->limited_until_ns;
+}
+
+/* When a call would have been given up. */
+static uint64_t end_of_patience(const struct schedule *schedule)
+{
+    return proc_now_ns() + schedule->host->limits.github_ms * 1000000u;
 }
 
 bool schedule_is_put_off(const struct schedule *schedule, const struct queue_entry *entry)
@@ -204,24 +234,10 @@ bool schedule_is_put_off(const struct schedule *schedule, const struct queue_ent
                                                                     entry->job.repository);
     if (entry->state != JOB_JUDGED || repository == NULL)
         return false;
-    return is_put_off(schedule,
-                      &schedule->places[repository - schedule->host->repositories]) ||
-           (!repository->host_token &&
-            schedule_token_for(schedule, repository, entry) == NULL);
-}
-
-/* What only tells may go out with another job's token, if GitHub has once taken the job's own: that
- * is where its head is from. Whatever asks and measures is done with the job's own, so that nobody acts
- * with what others may. */
-const struct token *schedule_token_for(const struct schedule *schedule,
-                                       const struct host_repository *repository,
-                                       const struct queue_entry *entry)
-{
-    static const unsigned long long none[TOKENS_REFUSED_MAX] = {0};
-    const struct note *note = schedule_find_note(schedule, entry->job.id);
-    bool lent = entry->state == JOB_JUDGED && entry->job.head[0] != '\0';
-    return tokens_pick(&schedule->tokens, repository, entry->job.id, !lent,
-                       note == NULL ? none : note->refused);
+    uint64_t then_ns = end_of_patience(schedule);
+    const struct place *place = &schedule->places[repository - schedule->host->repositories];
+    return (!place->away && place->not_before_ns > then_ns) ||
+           (!repository->host_token && token_at(schedule, repository, entry, then_ns) == NULL);
 }
 
 /* A job whose token never came back cannot be measured. What it is owed stays. */

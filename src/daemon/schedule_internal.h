@@ -46,6 +46,11 @@ void schedule_forget(struct schedule *schedule, long long job);
 struct place *schedule_place_of(struct schedule *schedule,
                                 const struct host_repository *repository);
 
+/* Until when those tokens that would do are over their limit; 0: one is not, or there is none. */
+uint64_t schedule_limited_until_ns(const struct schedule *schedule,
+                                   const struct host_repository *repository,
+                                   const struct queue_entry *entry);
+
 /* Times of the monotonic clock: after so many failures in a row; in so many seconds. */
 uint64_t schedule_after_failures(const struct schedule *schedule, unsigned failures);
 uint64_t schedule_in_seconds(long long seconds);

@@ -110,7 +110,9 @@ static void tell_judged(struct schedule *schedule, const struct lane *lane,
     const struct place *place = lane->repository == NULL
                                     ? NULL
                                     : schedule_place_of(schedule, lane->repository);
-    bool short_limit = place != NULL && !place->away && place->not_before_ns > proc_now_ns();
+    bool short_limit = (place != NULL && !place->away &&
+                        place->not_before_ns > proc_now_ns()) ||
+                       tokens_is_limited(&schedule->tokens, lane->token);
     if (entry->state == JOB_DONE || schedule_is_put_off(schedule, entry) ||
         (entry->state == JOB_JUDGED && end == WORK_LATER && !short_limit))
         watch->judged(watch->context, entry);

@@ -81,14 +81,14 @@ static bool is_among(unsigned long long serial,
 
 const struct token *tokens_pick(const struct tokens *tokens,
                                 const struct host_repository *repository, long long job,
-                                bool own, const unsigned long long refused[TOKENS_REFUSED_MAX])
+                                bool own, const unsigned long long refused[TOKENS_REFUSED_MAX],
+                                uint64_t at_ns)
 {
     const struct token *best = NULL;
-    uint64_t now_ns = proc_now_ns();
     for (size_t i = 0; i < TOKENS_MAX; i++) {
         const struct token *token = &tokens->all[i];
         if (token->serial == 0 || token->repository != repository ||
-            token->state == TOKEN_DEAD || token->limited_until_ns > now_ns ||
+            token->state == TOKEN_DEAD || token->limited_until_ns > at_ns ||
             (own && token->job != job) || is_among(token->serial, refused))
             continue;
         if (best == NULL || before(token, best, job))

@@ -34,11 +34,11 @@ void tokens_add(struct tokens *tokens, const struct host_repository *repository,
 
 /* What a step of this job is given: the job's own before another job's of the repository, what was
  * taken before what is untried; never what is dead, over its limit, or among the serials that were
- * refused to this job. `own`: no other job's. NULL: none. */
+ * refused to this job. `own`: no other job's. `at_ns`: when (monotonic). NULL: none. */
 const struct token *tokens_pick(const struct tokens *tokens,
                                 const struct host_repository *repository, long long job,
-                                bool own,
-                                const unsigned long long refused[TOKENS_REFUSED_MAX]);
+                                bool own, const unsigned long long refused[TOKENS_REFUSED_MAX],
+                                uint64_t at_ns);
 
 /* GitHub has taken it, or does not know it (401): whoever brought the same one. */
 void tokens_note(struct tokens *tokens, unsigned long long serial, bool taken);

@@ -46,8 +46,15 @@ static void find_server(const struct schedule *schedule, const struct queue_entr
         return;
     const struct place *place = &schedule->places[repository - schedule->host->repositories];
     out->due_s = seconds_until(place->not_before_ns);
-    if (out->due_s > 0)
+    if (out->due_s > 0) {
         out->what = place->away ? WAITS_AWAY : WAITS_LIMIT;
+        return;
+    }
+    out->due_s = repository->host_token
+                     ? 0
+                     : seconds_until(schedule_limited_until_ns(schedule, repository, entry));
+    if (out->due_s > 0)
+        out->what = WAITS_LIMIT;
     else if (!repository->host_token &&
              schedule_token_for(schedule, repository, entry) == NULL)
         out->what = WAITS_TOKEN;

@@ -287,6 +287,76 @@ def settle_alone():
     eq(scene.ours(s, number), [], "nothing was posted")
 
 
+def one_jobs_trouble():
+    """What GitHub refuses to one job is no other's trouble, and nobody acts with another's token"""
+    s, host, daemon = scenery(limits={"github-timeout-ms": 500, "retry-ms": 100, "token-wait-ms": 3000})
+    nobody = host.step("workflow_dispatch", dispatch(s, 999), token=token_of(s, "reads-all"))
+    eq(nobody.run().code, 3, "a pull request that is not there")
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    bad = pull_step(s, host, number, run=3, token="garbage")
+    good = pull_step(s, host, number, run=2, token=token_of(s, "good"))
+    held = s.fault(r"/pulls/%d$" % number, "hold")
+    good.start()
+    s.await_fault(held)
+    bad.start()
+    lib.wait_for(lambda: "job 3 is" in bad.log(), "the bad one to be accepted")
+    s.release(held)
+    eq(bad.finish().code, 3, "a token that GitHub does not know")
+    has(bad.log(), "401", "ends with GitHub's word")
+    eq(good.finish().brief(), (0, "held"), "the good one has its verdict meanwhile")
+    lib.wait_for(lambda: scene.status(s, head), "its status")
+    eq((scene.status(s, head), len(scene.ours(s, number))), (["success"], 1), "and is told")
+    later, later_head = scene.pull(s, "more", {"README": "y\n"})
+    eq(pull_step(s, host, later, run=4, token=token_of(s, "later")).run().brief(), (0, "held"),
+       "so is the next")
+    eq(scene.status(s, head), ["success"], "nothing was told of the garbage with another's token")
+    ok("Unmeasured" not in scene.ours(s, number)[0] and "401" not in scene.ours(s, number)[0],
+       "and the comment is the good one's", scene.ours(s, number)[0])
+    eq([state for state, *_ in jobs(host)].count("judged"), 2, "what nobody may tell is seen in status")
+
+
+def github_is_away():
+    """GitHub that is away while a job is pinned, and a host's token that is just renewed, are waited
+    for"""
+    s, host, daemon = scenery(limits={"github-timeout-ms": 300, "retry-ms": 100}, token="renewed")
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    step = pull_step(s, host, number, token=None).start()
+    lib.wait_for(lambda: "401" in step.log(), "GitHub's word")
+    token_of(s, "renewed")
+    eq(step.finish().brief(), (0, "held"), "a token that comes later")
+    step = pull_step(s, host, number, run=2, token=None)
+    s.fault(r"/pulls/", "answer", times=0, status=503, body={})
+    step.start()
+    lib.wait_for(lambda: step.log().count("503") > 1, "it to be asked again")
+    s.calm()
+    eq(step.finish().brief(), (0, "held"), "a server that comes back")
+    os.unlink(os.path.join(host.folder, "token"))
+    third = pull_step(s, host, number, run=3, token=None)
+    eq(third.run().code, 3, "no token file: nothing can be asked")
+    eq(jobs(host)[0][0], "judged", "and GitHub cannot be told")
+    lib.write(os.path.join(host.folder, "token"), "renewed\n", 0o600)
+    settled(s, host, 3)
+    eq(scene.status(s, head)[-1], "error", "until there is one again")
+
+
+def cancelled_in_the_queue():
+    """A job that is cancelled before it was pinned is told on the commit it was made for"""
+    s, host, daemon = scenery(token=TOKEN)
+    number, old = scene.pull(s, "docs", {"README": "x\n"})
+    step = pull_step(s, host, number, token=None)
+    held = s.fault(r"/pulls/%d$" % number, "hold")
+    step.start()
+    s.await_fault(held)
+    new = scene.branch(s.repo, "docs", {"README": "y\n"}, onto="docs")
+    s.repo.push(s.git_url, "+docs")
+    step.interrupt()
+    eq(step.finish(30).code, 3, "cancelled")
+    s.release(held)
+    settled(s, host)
+    eq((scene.status(s, old), scene.status(s, new)), (["error"], []), "the status is on its own commit")
+    eq(scene.ours(s, number), [], "and no comment where there is a newer head")
+
+
 # ---- one dead server among two ----
 
 def dead_server():
@@ -421,6 +491,6 @@ def two_spellings():
 
 if __name__ == "__main__":
     lib.main(not_pinned, head_not_told, one_bad_answer, steps_keep_failing, disk_is_back,
-             cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, dead_server,
+             cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, one_jobs_trouble, github_is_away, cancelled_in_the_queue, dead_server,
              database, orphans,
              device_is_held, two_spellings)
