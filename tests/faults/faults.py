@@ -4,7 +4,7 @@
 killed, GitHub is away, limited or silent, the disk is full, database and cache are damaged. Then all
 is calm, and whatever was accepted must have come to its end.
 
-    faults.py [--runs 60] [--first 1] [--jobs 3]     TAP, one check a run
+    faults.py [--runs 60] [--first 1] [--jobs 3]     TAP, one check a run (RATCHET_FAULT_RUNS: another 60)
     faults.py --seed N                               one run again, with all that it did
     faults.py --show N                               only what it would do
 
@@ -88,7 +88,7 @@ def apart(seed, template):
 
 def main():
     parser = argparse.ArgumentParser(description="random faults, and what must hold after them")
-    parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--runs", type=int, default=int(os.environ.get("RATCHET_FAULT_RUNS", 60)))
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--jobs", type=int, default=3, help="runs at the same time")
     parser.add_argument("--seed", type=int, help="this run alone")
