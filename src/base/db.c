@@ -150,11 +150,7 @@ static int set_up(struct db *db, const char *const steps[], struct err *err)
                 err) != 0 ||
         check_pages(db, err) != 0 || db_begin(db, err) != 0)
         return -1;
-    if (check_or_create(db, steps, err) != 0) {
-        db_rollback(db);
-        return -1;
-    }
-    return db_commit(db, err);
+    return db_end(db, check_or_create(db, steps, err), err);
 }
 
 int db_open(const char *path, const char *const steps[], struct db **out, struct err *err)
@@ -341,4 +337,12 @@ void db_rollback(struct db *db)
 {
     if (db->owner == getpid() && !sqlite3_get_autocommit(db->handle))
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int db_end(struct db *db, int result, struct err *err)
+{
+    if (result == 0)
+        return db_commit(db, err);
+    db_rollback(db);
+    return -1;
 }

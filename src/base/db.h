@@ -42,5 +42,7 @@ long long db_changes(struct db *db);
 MUST_CHECK int db_begin(struct db *db, struct err *err); /* BEGIN IMMEDIATE */
 MUST_CHECK int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
+/* Ends the transaction that `result` is of: committed where it is 0, else rolled back, and -1. */
+MUST_CHECK int db_end(struct db *db, int result, struct err *err);
 
 #endif

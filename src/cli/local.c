@@ -71,11 +71,7 @@ static int owe(const struct pipeline *pipeline, struct db *outbox, struct err *e
 {
     if (db_begin(outbox, err) != 0)
         return -1;
-    if (pipeline_owe(pipeline, outbox, err) != 0) {
-        db_rollback(outbox);
-        return -1;
-    }
-    return db_commit(outbox, err);
+    return db_end(outbox, pipeline_owe(pipeline, outbox, err), err);
 }
 
 int local_publish(struct pipeline *pipeline, const char *command, struct err *err)

@@ -22,11 +22,7 @@ int ending_judged(struct db *db, struct pipeline *pipeline, struct err *err)
 {
     if (results_write(&pipeline->measurement, err) != 0 || db_begin(db, err) != 0)
         return -1;
-    if (judged(db, pipeline, err) != 0) {
-        db_rollback(db);
-        return -1;
-    }
-    return db_commit(db, err);
+    return db_end(db, judged(db, pipeline, err), err);
 }
 
 /* Nobody is at fault where somebody wanted no result. */

@@ -240,7 +240,6 @@ bool schedule_is_put_off(const struct schedule *schedule, const struct queue_ent
            (!repository->host_token && token_at(schedule, repository, entry, then_ns) == NULL);
 }
 
-/* A job whose token never came back cannot be measured. What it is owed stays. */
 bool schedule_waited_enough(struct schedule *schedule, const struct queue_entry *entry)
 {
     const struct note *note = schedule_take_note(schedule, entry->job.id);

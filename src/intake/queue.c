@@ -302,11 +302,7 @@ int queue_accept(struct db *db, struct job *job, const struct queue_owner *owner
     bool was_known = false;
     if (db_begin(db, err) != 0)
         return -1;
-    if (accept_job(db, job, owner, limits, &id, &was_known, err) != 0) {
-        db_rollback(db);
-        return -1;
-    }
-    if (db_commit(db, err) != 0)
+    if (db_end(db, accept_job(db, job, owner, limits, &id, &was_known, err), err) != 0)
         return -1;
     job->id = id;
     *known = was_known;

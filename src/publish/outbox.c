@@ -204,11 +204,7 @@ int outbox_name_head(struct db *db, long long job, const char *repository, const
 {
     if (db_begin(db, err) != 0)
         return -1;
-    if (name_head(db, job, repository, sha, context, err) != 0) {
-        db_rollback(db);
-        return -1;
-    }
-    return db_commit(db, err);
+    return db_end(db, name_head(db, job, repository, sha, context, err), err);
 }
 
 int outbox_owed(struct db *db, long long job, struct outbox_owed *out, struct err *err)
@@ -273,7 +269,8 @@ static int forget(struct db *db, const struct message *message, const char *url,
 {
     if (db_begin(db, err) != 0)
         return -1;
-    if (db_run(db, err, "DELETE FROM message WHERE id = ?", "i", message->id) != 0 ||
+    bool failed =
+        db_run(db, err, "DELETE FROM message WHERE id = ?", "i", message->id) != 0 ||
         db_run(db, err,
                "UPDATE message SET url = ?"
                " WHERE job = ? AND kind = 'status' AND url = ''",
@@ -282,11 +279,8 @@ static int forget(struct db *db, const struct message *message, const char *url,
          db_run(db, err,
                 "UPDATE said SET comment = ? WHERE kind = 'comment' AND repository = ?"
                 " AND subject = ? AND slot = ?",
-                "ittt", comment, message->repository, message->subject, message->slot) != 0)) {
-        db_rollback(db);
-        return -1;
-    }
-    return db_commit(db, err);
+                "ittt", comment, message->repository, message->subject, message->slot) != 0);
+    return db_end(db, failed ? -1 : 0, err);
 }
 
 static int known_comment(struct db *db, const struct message *message, long long *out,

@@ -23,11 +23,6 @@ static bool through(const char *bytes, size_t size, struct buf *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    BUF_AUTO first, second;
-    buf_init(&second, 0);
-    if (through((const char *)data, size, &first)) {
-        HOLDS(through(first.data, first.len, &second));
-        HOLDS(fuzz_same(&first, &second));
-    }
+    fuzz_again(through, data, size);
     return 0;
 }

@@ -103,4 +103,17 @@ static inline bool fuzz_same(const struct buf *a, const struct buf *b)
     return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
+/* What is read can be written, and says the same when it is read again. `through` reads, and where
+ * that is possible writes into `out`, which it initialises. */
+static inline void fuzz_again(bool (*through)(const char *bytes, size_t size, struct buf *out),
+                              const void *data, size_t size)
+{
+    BUF_AUTO first, second;
+    buf_init(&second, 0);
+    if (!through(data, size, &first))
+        return;
+    HOLDS(through(first.data, first.len, &second));
+    HOLDS(fuzz_same(&first, &second));
+}
+
 #endif

@@ -31,12 +31,7 @@ static bool through(const char *bytes, size_t size, struct buf *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *bytes = (const char *)data;
-    BUF_AUTO first, second;
-    buf_init(&second, 0);
-    if (through(bytes, size, &first)) {
-        HOLDS(through(first.data, first.len, &second));
-        HOLDS(fuzz_same(&first, &second));
-    }
+    fuzz_again(through, bytes, size);
     __attribute__((cleanup(samples_free))) struct samples against = {0};
     struct err err = {0};
     if (samples_parse_against(bytes, size, "samples.json", "fast", limits(), &against, &err) !=

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <limits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -518,9 +519,7 @@ static int take_lock(bool wait)
     int fd = -1;
     char path[FILE_PATH_BYTES + 32];
     snprintf(path, sizeof path, "%s/device.lock", folder);
-    while (file_lock(path, &fd, &err) != 0 && wait && err.class == ERR_CONFLICT)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    return fd;
+    return file_lock_within(path, wait ? UINT_MAX : 0, &fd, &err) == 0 ? fd : -1;
 }
 
 static void test_lock(void)
