@@ -8,6 +8,7 @@
 #include "daemon/work.h"
 #include "intake/values.h"
 #include "measure/cgroup.h"
+#include "measure/machine.h"
 #include "pipeline/hold.h"
 
 #include <errno.h>
@@ -124,7 +125,8 @@ static int run(const char *config, struct err *err)
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0); /* tokens are in our memory: no core, no ptrace */
     umask(022);
-    if (cli_host(config, &host, err) != 0 || open_state(&host, &lock, err) != 0)
+    if (cli_host(config, &host, err) != 0 || lanes_check(&host, machine_core_of, err) != 0 ||
+        open_state(&host, &lock, err) != 0)
         return -1;
     struct err problem;
     if (hold_undo_clocks(&host, &problem) != 0)
@@ -138,8 +140,8 @@ static int run(const char *config, struct err *err)
     return server_run(&host, config, fd, err);
 }
 
-/* `--step JOB`, as the daemon starts it: the token on stdin, progress on stdout. */
-static int step(const char *config, const char *job, struct err *err)
+/* `--step JOB --lane LANE`, as the daemon starts it: the token on stdin, progress on stdout. */
+static int step(const char *config, const char *job, const char *lane, struct err *err)
 {
     static struct host host;
     long long id;
@@ -151,15 +153,16 @@ static int step(const char *config, const char *job, struct err *err)
     if (value_int(job, 1, LLONG_MAX, "--step", &id, err) != 0 ||
         cli_host(config, &host, err) != 0 || file_read_fd(0, "the token", &token, err) != 0)
         return -1;
-    return (int)work_step(&host, id, token.data, 1);
+    return (int)work_step(&host, id, lane, token.data, 1);
 }
 
 int main(int argc, char **argv)
 {
-    const char *config = NULL, *job = NULL;
+    const char *config = NULL, *job = NULL, *lane = "";
     bool version = false;
     const struct cli_option options[] = {{"config", &config, NULL},
                                          {"step", &job, NULL},
+                                         {"lane", &lane, NULL},
                                          {"version", NULL, &version},
                                          {NULL, NULL, NULL}};
     struct err err = {0};
@@ -169,7 +172,7 @@ int main(int argc, char **argv)
         return 0;
     }
     int end = err.class != ERR_NONE ? -1
-              : job != NULL         ? step(config, job, &err)
+              : job != NULL         ? step(config, job, lane, &err)
                                     : run(config, &err);
     if (end >= 0)
         return end;

@@ -370,8 +370,8 @@ static void name_holder(int fd, char *out, size_t size)
     const char *at = strstr(locks.data, key);
     while (at != NULL && at > locks.data && at[-1] != '\n')
         at--;
-    /* "1: FLOCK  ADVISORY  WRITE 17 08:01:4711 0 EOF" */
-    if (at == NULL || sscanf(at, "%*s FLOCK ADVISORY WRITE %u", &pid) != 1 || pid == 0)
+    /* "1: FLOCK  ADVISORY  WRITE 17 08:01:4711 0 EOF", or READ */
+    if (at == NULL || sscanf(at, "%*s FLOCK ADVISORY %*s %u", &pid) != 1 || pid == 0)
         return;
     snprintf(path, sizeof path, "/proc/%u", pid);
     bool seen = stat(path, &owner) == 0;
@@ -382,14 +382,14 @@ static void name_holder(int fd, char *out, size_t size)
              comm.data, (unsigned)owner.st_uid);
 }
 
-int file_lock(const char *path, int *fd, struct err *err)
+static int take_lock(const char *path, int how, int *fd, struct err *err)
 {
     FD_AUTO lock = open_lock(path);
     if (lock < 0)
         return err_errno(err, ERR_HOST, errno, "open lock `%s`", path);
     int got;
     do {
-        got = flock(lock, LOCK_EX | LOCK_NB);
+        got = flock(lock, how | LOCK_NB);
     } while (got != 0 && errno == EINTR);
     if (got != 0 && errno == EWOULDBLOCK) {
         char holder[128];
@@ -401,6 +401,16 @@ int file_lock(const char *path, int *fd, struct err *err)
     *fd = lock;
     lock = -1;
     return 0;
+}
+
+int file_lock(const char *path, int *fd, struct err *err)
+{
+    return take_lock(path, LOCK_EX, fd, err);
+}
+
+int file_lock_shared(const char *path, int *fd, struct err *err)
+{
+    return take_lock(path, LOCK_SH, fd, err);
 }
 
 int file_lock_within(const char *path, unsigned ms, int *fd, struct err *err)

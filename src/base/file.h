@@ -42,7 +42,9 @@ MUST_CHECK int file_tree_bytes(const char *path, unsigned long long *bytes, stru
  * descriptor to close for unlocking; the kernel drops the lock when the process dies. One that is
  * held is ERR_CONFLICT, and the text says by whom. */
 MUST_CHECK int file_lock(const char *path, int *fd, struct err *err);
-/* The same, tried again for so many milliseconds. */
+/* The same beside others who share it, but not beside one who has it alone. */
+MUST_CHECK int file_lock_shared(const char *path, int *fd, struct err *err);
+/* The same as file_lock, tried again for so many milliseconds. */
 MUST_CHECK int file_lock_within(const char *path, unsigned ms, int *fd, struct err *err);
 
 void file_sha256(const void *bytes, size_t len, char out[FILE_SHA256_BYTES]);

@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,16 @@ static int place_side(int side, int *report)
     return side == 3 ? fcntl(side, F_SETFD, 0) : dup2(side, 3) == 3 ? 0 : -1;
 }
 
+static int confine(const unsigned *cpus, size_t count)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (size_t i = 0; i < count; i++)
+        if (cpus[i] < CPU_SETSIZE)
+            CPU_SET(cpus[i], &set);
+    return count == 0 ? 0 : sched_setaffinity(0, sizeof set, &set);
+}
+
 static _Noreturn void child_exec(const struct proc_spec *spec, char *program,
                                  const struct streams *streams, const char *procs, int report,
                                  pid_t parent)
@@ -156,7 +167,8 @@ static _Noreturn void child_exec(const struct proc_spec *spec, char *program,
     bool ok = dup2(streams->in, 0) == 0 && dup2(streams->out, 1) == 1 &&
               dup2(streams->error, 2) == 2 && place_side(streams->side, &report) == 0 &&
               chdir(spec->cwd == NULL ? "/" : spec->cwd) == 0 && join(procs) == 0 &&
-              set_limits(&spec->limits) == 0 && become(spec->uid, spec->gid) == 0;
+              confine(spec->cpus, spec->cpu_count) == 0 && set_limits(&spec->limits) == 0 &&
+              become(spec->uid, spec->gid) == 0;
     /* After setresuid, which clears it; and the parent may have died before it was set. */
     ok = ok && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
     /* Libraries open descriptors too; none of them is the child's business. */

@@ -37,6 +37,8 @@ struct proc_spec {
     gid_t gid;               /*   (uid_t)-1 keeps ours */
     struct proc_limits limits;
     const char *cgroup;           /* folder of the cgroup it runs in; NULL: ours */
+    const unsigned *cpus;         /* the processors it may use… */
+    size_t cpu_count;             /* …0: as we may */
     const struct proc_side *side; /* NULL: no descriptor 3. Not for proc_start */
 };
 

@@ -11,7 +11,8 @@
 #include "measure/device/device.h"
 #include "measure/sandbox.h"
 #include "measure/session.h"
-#include "pipeline/hold.h"
+#include "measure/machine.h"
+#include "pipeline/lane_lock.h"
 #include "publish/github.h"
 
 #include <errno.h>
@@ -94,16 +95,15 @@ static int try_state(const struct host *host, struct err *err)
     return remove_scratch(path, enter_sandbox(host, path, err), err);
 }
 
-static int try_lock(const struct host *host, const char *slug, const struct gpu *gpu,
-                    struct err *err)
+static int try_lock(const struct host *host, const struct host_device *device,
+                    const struct host_lane *lane, const struct gpu *gpu, struct err *err)
 {
-    char path[FILE_PATH_BYTES];
-    FD_AUTO lock = -1;
-    if (hold_lock_path(host, slug, gpu, path, err) != 0)
-        return -1;
-    if (file_lock(path, &lock, err) != 0 && err->class != ERR_CONFLICT)
-        return -1;
-    return 0; /* held by a job that runs: that works too */
+    struct lane_lock lock = LANE_LOCK_NONE;
+    int result = lane_lock_try(host, device, lane, gpu, &lock, err);
+    lane_lock_drop(&lock);
+    return result == 0 || err->class == ERR_CONFLICT /* by a job that runs: that works too */
+               ? 0
+               : -1;
 }
 
 static int try_harness(const struct host *host, char *version, size_t size, struct err *err)
@@ -194,13 +194,14 @@ static void try_checks(struct doctor *doctor, const struct device_checks *checks
 
 /* 0 where the lane's GPU was found; what else is wrong with it has a line of its own. */
 static int examine_gpu(struct doctor *doctor, const struct host_device *device,
-                       const struct device_kind *kind, struct gpu *gpu)
+                       const struct host_lane *lane, const struct device_kind *kind,
+                       struct gpu *gpu)
 {
     const struct device_checks *checks = kind->checks;
     unsigned mhz = device->clock_lock_mhz;
     struct err err;
     char text[256], sandboxed[32];
-    int found = device_find_gpu(device->slug, device->gpu, gpu, &err);
+    int found = device_find_gpu(device->slug, lane->gpu, gpu, &err);
     if (found == 0)
         checks->describe(gpu, text, sizeof text);
     tell_gpu(doctor, true, found, checks->driver, text, &err);
@@ -219,21 +220,44 @@ static int examine_gpu(struct doctor *doctor, const struct host_device *device,
     return 0;
 }
 
+static void examine_lane(struct doctor *doctor, const struct host_device *device,
+                         const struct host_lane *lane)
+{
+    struct err err;
+    struct gpu gpu;
+    const struct device_kind *kind = device_kind_of(device->slug);
+    bool is_gpu = kind != NULL && kind->find != NULL;
+    if (lane->name[0] != '\0')
+        tell(doctor, false, 0, "  lane", lane->name, &err);
+    if (is_gpu && examine_gpu(doctor, device, lane, kind, &gpu) != 0)
+        return;
+    tell(doctor, true, try_lock(&doctor->host, device, lane, is_gpu ? &gpu : NULL, &err),
+         "  lock", doctor->host.lock_dir, &err);
+}
+
+static void examine_lanes(struct doctor *doctor)
+{
+    struct err err;
+    size_t lanes = 0;
+    char text[64];
+    for (size_t i = 0; i < doctor->host.device_count; i++)
+        lanes += doctor->host.devices[i].lane_count;
+    snprintf(text, sizeof text, "%zu, none shares a GPU or a core", lanes);
+    if (lanes > 1)
+        tell(doctor, true, lanes_check(&doctor->host, machine_core_of, &err), "lanes", text,
+             &err);
+}
+
 static void examine_device(struct doctor *doctor, const struct host_device *device)
 {
     struct err err;
     char text[BUILD_TOOLCHAIN_BYTES];
     char what[MODEL_NAME_BYTES + 16];
-    struct gpu gpu;
-    const struct device_kind *kind = device_kind_of(device->slug);
-    bool is_gpu = kind != NULL && kind->find != NULL;
     snprintf(what, sizeof what, "device %s", device->slug);
     int result = build_toolchain(device->slug, text, sizeof text, &err);
     tell(doctor, true, result, what, text, &err);
-    if (is_gpu && examine_gpu(doctor, device, kind, &gpu) != 0)
-        return;
-    result = try_lock(&doctor->host, device->slug, is_gpu ? &gpu : NULL, &err);
-    tell(doctor, true, result, "  lock", doctor->host.lock_dir, &err);
+    for (size_t i = 0; i < device->lane_count; i++)
+        examine_lane(doctor, device, &device->lanes[i]);
 }
 
 /* A person waits for the answer: two tries of five seconds each. */
@@ -282,6 +306,7 @@ static void examine(struct doctor *doctor)
          "bubblewrap: no network, read-only /usr", &err);
     tell_build_limits(doctor);
     tell(doctor, true, try_harness(host, text, sizeof text, &err), "harness", text, &err);
+    examine_lanes(doctor);
     for (size_t i = 0; i < host->device_count; i++)
         examine_device(doctor, &host->devices[i]);
     for (size_t i = 0; i < host->repository_count; i++)

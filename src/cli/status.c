@@ -23,12 +23,15 @@ static void print_job(const json_t *message)
         snprintf(about, sizeof about, "#%lld", pr);
     else
         snprintf(about, sizeof about, "%s", message_text(message, "branch"));
-    const char *waits = message_text(message, "waits"); /* of a newer daemon */
-    printf("%6lld  %s  %-9s %-10s %-8s %s %s on %s%s%s\n",
+    /* Both of a newer daemon. The lane: where there are several. */
+    const char *waits = message_text(message, "waits");
+    const char *lane = message_text(message, "lane");
+    printf("%6lld  %s  %-9s %-10s %-8s %s %s on %s%s%s%s%s\n",
            (long long)json_integer_value(json_object_get(message, "id")), when,
            message_text(message, "state"), message_text(message, "verdict"),
            message_text(message, "kind"), message_text(message, "repository"), about,
-           message_text(message, "device"), waits[0] == '\0' ? "" : ": ", waits);
+           message_text(message, "device"), lane[0] == '\0' ? "" : ", lane ", lane,
+           waits[0] == '\0' ? "" : ": ", waits);
 }
 
 int cli_status(int argc, char **argv, struct err *err)

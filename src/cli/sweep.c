@@ -204,7 +204,7 @@ static int open_sweep(const struct sweep_options *given, struct sweep *sweep, st
     if (cli_check_device(given->device, err) != 0)
         return -1;
     measurement_init(measurement, &sweep->host, progress_show, &sweep->progress);
-    if (measurement_set_device(measurement, given->device, err) != 0 ||
+    if (measurement_set_device(measurement, given->device, NULL, err) != 0 ||
         read_rules(given, measurement, config, err) != 0 ||
         shapes_apply(&given->shapes, REPLICATES, config->bench.samples, config, err) != 0 ||
         cli_scratch(&sweep->host, &sweep->folders, err) != 0)

@@ -17,19 +17,21 @@
 
 void lanes_init(struct lanes *lanes, const struct host *host, const char *config)
 {
-    *lanes = (struct lanes){.config = config, .count = host->device_count + LANES_CLERKS};
+    *lanes = (struct lanes){.config = config, .count = LANES_CLERKS};
+    for (size_t d = 0; d < host->device_count; d++)
+        for (size_t i = 0; i < host->devices[d].lane_count; i++)
+            lanes->lane[lanes->count++] = (struct lane){
+                .device = &host->devices[d], .name = host->devices[d].lanes[i].name};
     for (size_t i = 0; i < lanes->count; i++) {
-        struct lane *lane = &lanes->lane[i];
-        lane->device = i < LANES_CLERKS ? NULL : host->devices[i - LANES_CLERKS].slug;
-        lane->fd = -1;
-        buf_init(&lane->bytes, sizeof(struct work_event));
+        lanes->lane[i].fd = -1;
+        buf_init(&lanes->lane[i].bytes, sizeof(struct work_event));
     }
 }
 
 /* The child's side, up to its exec: it keeps the two pipes and nothing else of the daemon's.
  * A new program and not only a new process, because SQLite must not be carried over a fork. */
-static _Noreturn void become_step(const char *config, const char *job, int token, int progress,
-                                  pid_t parent)
+static _Noreturn void become_step(const char *config, const char *job, const char *lane,
+                                  int token, int progress, pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -39,9 +41,10 @@ static _Noreturn void become_step(const char *config, const char *job, int token
         sigprocmask(SIG_SETMASK, &none, NULL) != 0)
         _exit(WORK_FAILED);
     if (config == NULL)
-        execl("/proc/self/exe", "ratchetd", "--step", job, (char *)NULL);
+        execl("/proc/self/exe", "ratchetd", "--step", job, "--lane", lane, (char *)NULL);
     else
-        execl("/proc/self/exe", "ratchetd", "--config", config, "--step", job, (char *)NULL);
+        execl("/proc/self/exe", "ratchetd", "--config", config, "--step", job, "--lane", lane,
+              (char *)NULL);
     _exit(WORK_FAILED);
 }
 
@@ -70,7 +73,8 @@ int lanes_start(struct lanes *lanes, struct lane *lane, long long job, const cha
     pid_t pid = fork();
     int problem = errno;
     if (pid == 0)
-        become_step(lanes->config, name, tokens[0], lines[1], parent);
+        become_step(lanes->config, name, lane->name == NULL ? "" : lane->name, tokens[0],
+                    lines[1], parent);
     /* Into the pipe's buffer: no reader is needed yet, and SIGPIPE is ignored. */
     ssize_t put = token == NULL ? 0 : write(tokens[1], token, strlen(token));
     (void)put; /* a step that is gone already says so by its end */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's worker processes: one lane per device for measuring, and a few clerks for what
+/* The daemon's worker processes: one for each lane of each device, for measuring, and a few clerks for what
  * only talks to GitHub and git: a server that does not answer holds one of them, not all. A lane
  * has one process at a time or none. */
 #ifndef RATCHET_DAEMON_LANES_H
@@ -13,11 +13,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { LANES_CLERKS = 4, LANES_MAX = HOST_DEVICES_MAX + LANES_CLERKS };
+enum { LANES_CLERKS = 4, LANES_MAX = HOST_DEVICES_MAX * HOST_LANES_MAX + LANES_CLERKS };
 
 struct lane {
-    const char *device; /* slug; NULL: a clerk */
-    pid_t pid;          /* 0: idle */
+    const struct host_device *device; /* NULL: a clerk */
+    const char *name;                 /* of its lane of that device */
+    pid_t pid;                        /* 0: idle */
     long long job;
     const struct host_repository
         *repository;             /* whose servers it may wait for; NULL: nobody's */

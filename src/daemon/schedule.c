@@ -276,6 +276,14 @@ static bool may_talk(struct schedule *schedule, const struct host_repository *re
            (!place->away || idle_clerks(schedule) > 1);
 }
 
+/* A job that was started before, such as a promotion between its two runs, stays on its lane. */
+static bool may_go_to(const struct queue_entry *entry, const struct lane *lane)
+{
+    return lane->device == NULL || entry->lane[0] == '\0' ||
+           strcmp(entry->lane, lane->name) == 0 ||
+           host_find_lane(lane->device, entry->lane) == NULL; /* it is gone */
+}
+
 /* May this job take its next step now? Then the lane is told whose servers it waits for and which
  * token it has. */
 static bool ready(struct schedule *schedule, const struct queue_entry *entry,
@@ -284,7 +292,8 @@ static bool ready(struct schedule *schedule, const struct queue_entry *entry,
     const struct note *note = schedule_find_note(schedule, entry->job.id);
     const struct host_repository *repository = host_find_repository(schedule->host,
                                                                     entry->job.repository);
-    if (repository == NULL || lanes_busy_with(&schedule->lanes, entry->job.id) ||
+    if (repository == NULL || !may_go_to(entry, lane) ||
+        lanes_busy_with(&schedule->lanes, entry->job.id) ||
         (note != NULL && note->not_before_ns > proc_now_ns()))
         return false;
     lane->repository = NULL;
@@ -318,7 +327,8 @@ static bool next_job(struct schedule *schedule, enum job_state state, struct lan
     struct queue_entry entry;
     struct err err;
     for (long long after = 0;; after = entry.job.id) {
-        if (queue_next(schedule->db, lane->device, state, after, &entry, &err) != 0) {
+        const char *device = lane->device == NULL ? NULL : lane->device->slug;
+        if (queue_next(schedule->db, device, state, after, &entry, &err) != 0) {
             if (err.class != ERR_NOT_FOUND)
                 fprintf(stderr, "ratchetd: %s\n", err.text);
             return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which job takes its next step when, and on which lane: a device's lane measures one job at a
- * time, oldest first; a clerk's does what only talks to GitHub and git, one job of a repository at a
+/* Which job takes its next step when, and on which lane: a device's lanes measure one job each at
+ * a time, oldest first; a clerk's does what only talks to GitHub and git, one job of a repository at a
  * time. A job that was in the middle of a step when the daemon was killed takes that step again. */
 #ifndef RATCHET_DAEMON_SCHEDULE_H
 #define RATCHET_DAEMON_SCHEDULE_H

@@ -21,6 +21,7 @@ _Static_assert(sizeof(struct work_event) <= PIPE_BUF, "one write is one event");
 
 struct step {
     const struct host *host;
+    const char *lane;
     struct db *db;
     struct queue_entry entry;
     struct pipeline pipeline;
@@ -90,6 +91,7 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
         return -1;
     struct pipeline_request request = {.host = host,
                                        .job = &step->entry.job,
+                                       .lane = step->lane,
                                        .token = token,
                                        .no_wait = step->entry.state != JOB_PINNED,
                                        .folder = folder,
@@ -204,7 +206,7 @@ static enum work_end run(struct step *step)
     long long id = step->entry.job.id;
     if (step->entry.attempts >= step->host->limits.job_attempts)
         return started_too_often(step);
-    if (queue_start(step->db, id, &err) != 0)
+    if (queue_start(step->db, id, step->lane, &err) != 0)
         return fail(step, &err);
     unsigned wait_s = 0;
     if (pipeline_pin(pipeline, &problem) != 0)
@@ -256,10 +258,11 @@ static enum work_end send(struct step *step)
 
 /* ---- the step ---- */
 
-enum work_end work_step(const struct host *host, long long job, const char *token, int fd)
+enum work_end work_step(const struct host *host, long long job, const char *lane,
+                        const char *token, int fd)
 {
     struct err err = {0};
-    struct step step = {.host = host, .fd = fd};
+    struct step step = {.host = host, .lane = lane, .fd = fd};
     if (store_open(host, &step.db, &err) != 0 ||
         queue_get(step.db, job, &step.entry, &err) != 0 ||
         open_pipeline(&step, token, &err) != 0) {

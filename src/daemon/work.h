@@ -42,7 +42,8 @@ struct work_event {
 };
 #define WORK_MAGIC 0x52617463u
 
-/* Takes the job one state further. Events go to `fd`. */
-enum work_end work_step(const struct host *host, long long job, const char *token, int fd);
+/* Takes the job one state further, on this lane of its device where it measures. Events go to `fd`. */
+enum work_end work_step(const struct host *host, long long job, const char *lane,
+                        const char *token, int fd);
 
 #endif

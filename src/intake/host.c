@@ -132,10 +132,59 @@ static int find_sandbox_user(struct host *host, const char *name, struct err *er
     return 0;
 }
 
+/* Each `gpu` is a lane, or of a CPU each `cpus`. Lanes of one device have to be equal: their results
+ * are compared with one another's. */
+static int finish_device(const struct parse *parse, struct host_device *device,
+                         struct err *err)
+{
+    bool is_gpu = device_is_gpu(device->slug);
+    size_t lanes = is_gpu ? device->gpu_lines : device->cpus_lines;
+    device->lane_count = lanes > 0 ? lanes : 1;
+    if (is_gpu && device->cpus_lines > 0 && device->cpus_lines != device->lane_count)
+        return err_set(err, ERR_INPUT,
+                       "%s: device.%s.cpus: expected none, or one for each of %zu GPUs, not "
+                       "%zu",
+                       parse->name, device->slug, device->lane_count, device->cpus_lines);
+    for (size_t i = 0; i < device->lane_count; i++) {
+        struct host_lane *lane = &device->lanes[i];
+        if (!is_gpu && lane->cpu_count != device->lanes[0].cpu_count)
+            return err_set(err, ERR_INPUT,
+                           "%s: device.%s.cpus: expected as many processors in each lane, not "
+                           "%zu and %zu",
+                           parse->name, device->slug, device->lanes[0].cpu_count,
+                           lane->cpu_count);
+        if (device->lane_count > 1 && is_gpu)
+            memcpy(lane->name, lane->gpu, sizeof lane->name);
+        else if (device->lane_count > 1)
+            snprintf(lane->name, sizeof lane->name, "%u", lane->cpus[0]);
+    }
+    return 0;
+}
+
+/* Two lanes at work at the same time must not share a processor. */
+static int check_processors(const struct parse *parse, struct err *err)
+{
+    const struct host *host = &parse->out;
+    bool taken[HOST_PROCESSOR_MAX + 1] = {false};
+    for (size_t d = 0; d < host->device_count; d++)
+        for (size_t l = 0; l < host->devices[d].lane_count; l++) {
+            const struct host_lane *lane = &host->devices[d].lanes[l];
+            for (size_t i = 0; i < lane->cpu_count; i++) {
+                if (taken[lane->cpus[i]])
+                    return err_set(err, ERR_INPUT,
+                                   "%s: device.%s.cpus: processor %u is another lane's",
+                                   parse->name, host->devices[d].slug, lane->cpus[i]);
+                taken[lane->cpus[i]] = true;
+            }
+        }
+    return 0;
+}
+
 static void default_device(struct host *host)
 {
     if (host->device_count == 0)
-        host->devices[host->device_count++] = (struct host_device){.slug = "cpu"};
+        host->devices[host->device_count++] = (struct host_device){.slug = "cpu",
+                                                                   .lane_count = 1};
 }
 
 static int parse_all(struct parse *parse, const char *text, size_t len, struct err *err)
@@ -148,6 +197,11 @@ static int parse_all(struct parse *parse, const char *text, size_t len, struct e
         if (finish_repository(parse, &parse->out.repositories[i], parse->repository_seen[i],
                               err) != 0)
             return -1;
+    for (size_t i = 0; i < parse->out.device_count; i++)
+        if (finish_device(parse, &parse->out.devices[i], err) != 0)
+            return -1;
+    if (check_processors(parse, err) != 0)
+        return -1;
     default_device(&parse->out);
     return find_sandbox_user(&parse->out, parse->name, err);
 }
@@ -279,5 +333,13 @@ const struct host_device *host_find_device(const struct host *host, const char *
     for (size_t i = 0; i < host->device_count; i++)
         if (strcmp(host->devices[i].slug, slug) == 0)
             return &host->devices[i];
+    return NULL;
+}
+
+const struct host_lane *host_find_lane(const struct host_device *device, const char *name)
+{
+    for (size_t i = 0; i < device->lane_count; i++)
+        if (name[0] == '\0' || strcmp(device->lanes[i].name, name) == 0)
+            return &device->lanes[i];
     return NULL;
 }

@@ -15,21 +15,34 @@
 
 enum {
     HOST_DEVICES_MAX = 16,
+    HOST_LANES_MAX = 8, /* of a device */
     HOST_REPOSITORIES_MAX = 64,
     HOST_USERS_MAX = 16,
     HOST_PATH_BYTES = 256,
-    HOST_CPUS_MAX = 256,
+    HOST_CPUS_MAX = 256,       /* of a lane */
+    HOST_PROCESSOR_MAX = 1023, /* its greatest number */
+    HOST_LANE_BYTES = 96,
     HOST_TOKEN_BYTES = 256,
     HOST_SUBMODULES_MAX = 8
+};
+
+/* One piece of a device, which measures one job at a time. No processor is in two lanes. */
+struct host_lane {
+    char name
+        [HOST_LANE_BYTES]; /* its GPU, or its first processor; "": its device has no other */
+    char gpu[HOST_LANE_BYTES]; /* index or UUID; "": the first of the slug's kind */
+    unsigned
+        cpus[HOST_CPUS_MAX]; /* that a CPU's kernels are pinned to, and builds confined to */
+    size_t cpu_count;        /* 0: any */
 };
 
 struct host_device {
     char slug[MODEL_NAME_BYTES];
     unsigned threads; /* 0: physical cores */
-    unsigned cpus[HOST_CPUS_MAX];
-    size_t cpu_count;        /* 0: not pinned */
-    char gpu[96];            /* index or UUID; "": the first of the slug's kind */
-    unsigned clock_lock_mhz; /* 0: clocks are left as they are */
+    struct host_lane lanes[HOST_LANES_MAX];
+    size_t lane_count;            /* at least one */
+    size_t gpu_lines, cpus_lines; /* how often these keys stand; the n-th is the n-th lane's */
+    unsigned clock_lock_mhz;      /* 0: clocks are left as they are */
 };
 
 struct host_submodule {
@@ -83,5 +96,7 @@ MUST_CHECK int host_read_token(const struct host_repository *repository,
 /* Names of repositories are compared as GitHub does, without regard to case. */
 const struct host_repository *host_find_repository(const struct host *host, const char *name);
 const struct host_device *host_find_device(const struct host *host, const char *slug);
+/* "": the first. */
+const struct host_lane *host_find_lane(const struct host_device *device, const char *name);
 
 #endif

@@ -59,10 +59,18 @@ static int parse_cpu_range(char *item, const char *where, long long *first, long
     char *dash = strchr(item, '-');
     if (dash != NULL)
         *dash = '\0';
-    if (value_int(item, 0, 1023, where, first, err) != 0)
+    if (value_int(item, 0, HOST_PROCESSOR_MAX, where, first, err) != 0)
         return -1;
     *last = *first;
-    return dash == NULL ? 0 : value_int(dash + 1, *first, 1023, where, last, err);
+    return dash == NULL ? 0
+                        : value_int(dash + 1, *first, HOST_PROCESSOR_MAX, where, last, err);
+}
+
+static int check_lanes(size_t lines, const char *where, struct err *err)
+{
+    return lines < HOST_LANES_MAX ? 0
+                                  : err_set(err, ERR_INPUT, "%s: more than %d of a device",
+                                            where, HOST_LANES_MAX);
 }
 
 /* "0,1" or "0-3,8". */
@@ -72,6 +80,9 @@ static int read_cpus(void *target, const struct key *key, const char *value, con
     (void)key;
     struct host_device *device = target;
     char list[1024];
+    if (check_lanes(device->cpus_lines, where, err) != 0)
+        return -1;
+    struct host_lane *lane = &device->lanes[device->cpus_lines++];
     if (strlen(value) >= sizeof list)
         return err_set(err, ERR_INPUT, "%s: expected at most %zu bytes", where,
                        sizeof list - 1);
@@ -82,20 +93,45 @@ static int read_cpus(void *target, const struct key *key, const char *value, con
         if (parse_cpu_range(item, where, &first, &last, err) != 0)
             return -1;
         for (long long cpu = first; cpu <= last; cpu++) {
-            if (device->cpu_count == HOST_CPUS_MAX)
+            if (lane->cpu_count == HOST_CPUS_MAX)
                 return err_set(err, ERR_INPUT, "%s: more than %d processors", where,
                                HOST_CPUS_MAX);
-            for (size_t i = 0; i < device->cpu_count; i++)
-                if (device->cpus[i] == (unsigned)cpu)
+            for (size_t i = 0; i < lane->cpu_count; i++)
+                if (lane->cpus[i] == (unsigned)cpu)
                     return err_set(err, ERR_INPUT, "%s: processor %lld stands twice", where,
                                    cpu);
-            device->cpus[device->cpu_count++] = (unsigned)cpu;
+            lane->cpus[lane->cpu_count++] = (unsigned)cpu;
         }
     }
     return 0;
 }
 
-static const struct key_type cpus = {"list of processors", read_cpus, NULL, NULL};
+static void range_lanes(const struct key *key, struct buf *out)
+{
+    (void)key;
+    buf_addf(out, "up to %d", HOST_LANES_MAX);
+}
+
+static const struct key_type cpus = {"list of processors", read_cpus, range_lanes, NULL};
+
+static int read_gpu(void *target, const struct key *key, const char *value, const char *where,
+                    struct err *err)
+{
+    struct host_device *device = target;
+    if (!device_is_gpu(device->slug))
+        return err_set(err, ERR_INPUT, "%s: `%s` is no GPU", where, device->slug);
+    if (value[0] == '\0')
+        return err_set(err, ERR_INPUT, "%s: expected an index or a UUID", where);
+    if (check_lanes(device->gpu_lines, where, err) != 0)
+        return -1;
+    for (size_t i = 0; i < device->gpu_lines; i++)
+        if (strcasecmp(device->lanes[i].gpu, value) == 0)
+            return err_set(err, ERR_INPUT, "%s: `%.60s` stands twice", where, value);
+    const struct key text = {.name = key->name, .size = HOST_LANE_BYTES};
+    return key_text.read(device->lanes[device->gpu_lines++].gpu, &text, value, where, err);
+}
+
+static const struct key_type gpu = {"text", read_gpu, range_lanes, NULL};
 
 /* "1410MHz", the unit written out: a number alone could be anything. */
 static int read_clock(void *target, const struct key *key, const char *value,
@@ -242,9 +278,10 @@ static const struct key keys[] = {
         .otherwise = "root and its own user"),
     KEY(DEVICE, "threads", key_unsigned, "of a CPU kernel", IN(host_device, threads), .min = 1,
         .max = 1024, .otherwise = "physical cores"),
-    KEY(DEVICE, "cpus", cpus, "that it is pinned to, such as 0-3,8",
-        .otherwise = "not pinned"),
-    KEY(DEVICE, "gpu", key_text, "index or UUID", IN(host_device, gpu),
+    KEY(DEVICE, "cpus", cpus,
+        "that kernels are pinned and builds confined to, such as 0-3,8; a lane for each",
+        .repeat = true, .otherwise = "not pinned"),
+    KEY(DEVICE, "gpu", gpu, "index or UUID; a lane for each", .repeat = true,
         .otherwise = "the first of that kind"),
     KEY(DEVICE, "clock-lock", clock, "of a GPU while it measures; takes root",
         .otherwise = "clocks are left alone"),

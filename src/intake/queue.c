@@ -82,10 +82,12 @@ const char queue_schema_2[] =
     "ALTER TABLE job_2 RENAME TO job;"
     "CREATE INDEX job_state ON job (state, id);";
 
+const char queue_schema_3[] = "ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEFAULT '';";
+
 #define ENTRY_COLUMNS                                                                \
     "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"   \
     " state, attempts, exit_code, verdict, accepted_s, finished_s, event_head, uid," \
-    " secret, clause, why"
+    " secret, clause, why, lane"
 
 static const char *const state_names[] = {
     [JOB_ACCEPTED] = "accepted", [JOB_PINNED] = "pinned", [JOB_RUNNING] = "running",
@@ -155,6 +157,7 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         {17, job->event_head, sizeof job->event_head},
         {19, entry.secret, sizeof entry.secret},
         {21, entry.why, sizeof entry.why},
+        {22, entry.lane, sizeof entry.lane},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) != 0)
@@ -339,12 +342,12 @@ int queue_pin(struct db *db, const struct job *job, struct err *err)
     return check_moved(db, job->id, "pinned", err);
 }
 
-int queue_start(struct db *db, long long id, struct err *err)
+int queue_start(struct db *db, long long id, const char *lane, struct err *err)
 {
     if (db_run(db, err,
-               "UPDATE job SET state = 'running', attempts = attempts + 1"
+               "UPDATE job SET state = 'running', attempts = attempts + 1, lane = ?"
                " WHERE id = ? AND state = 'pinned'",
-               "i", id) < 0)
+               "ti", lane, id) < 0)
         return -1;
     return check_moved(db, id, "started", err);
 }

@@ -12,6 +12,7 @@
 
 #include "base/db.h"
 #include "base/err.h"
+#include "intake/host.h"
 #include "limit.h"
 #include "model.h"
 
@@ -33,11 +34,12 @@ struct queue_entry {
     unsigned attempts;                /* how often it was started */
     int exit_code;                    /* once judged */
     char verdict[32];                 /* once judged */
+    char lane[HOST_LANE_BYTES];       /* of its device, that it was started on; "": any */
     long long accepted_s, finished_s; /* UTC epoch seconds; 0: not yet */
 };
 
 /* Steps of the schema, in this order, for db_open. */
-extern const char queue_schema_1[], queue_schema_2[];
+extern const char queue_schema_1[], queue_schema_2[], queue_schema_3[];
 
 /* The next id will be greater than `after`, whatever the database remembers: for one that was lost
  * while the folders of its jobs are still there. */
@@ -60,7 +62,8 @@ MUST_CHECK int queue_next(struct db *db, const char *device, enum job_state stat
 MUST_CHECK int queue_get(struct db *db, long long id, struct queue_entry *out,
                          struct err *err);
 MUST_CHECK int queue_pin(struct db *db, const struct job *job, struct err *err);
-MUST_CHECK int queue_start(struct db *db, long long id, struct err *err); /* attempts+1 */
+/* One attempt more. */
+MUST_CHECK int queue_start(struct db *db, long long id, const char *lane, struct err *err);
 /* Running goes back to pinned. A rest that was planned (between the two runs of a promotion)
  * does not count as a start. */
 MUST_CHECK int queue_rest(struct db *db, long long id, bool planned, struct err *err);

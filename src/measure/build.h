@@ -30,6 +30,8 @@ struct build_request {
     bool may_store;    /* the commit is on main: its library may enter the cache */
     uid_t uid;         /* build as; (uid_t)-1: ours */
     gid_t gid;
+    const unsigned *cpus; /* the processors it may use… */
+    size_t cpu_count;     /* …0: any */
     const struct limits *limits;
 };
 

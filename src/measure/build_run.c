@@ -183,7 +183,9 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
                               .cwd = "/src",
                               .uid = request->uid,
                               .gid = request->gid,
-                              .disk_bytes = limits->build_disk};
+                              .disk_bytes = limits->build_disk,
+                              .cpus = request->cpus,
+                              .cpu_count = request->cpu_count};
     sandbox.limits = (struct proc_limits){
         .wall_ms = at_most_unsigned(limits->build_ms),
         .memory_bytes = limits->build_memory,

@@ -124,6 +124,14 @@ void machine_read(struct machine *machine)
     machine->tick_ns = (double)tick.tv_sec * 1e9 + (double)tick.tv_nsec;
 }
 
+unsigned machine_core_of(unsigned cpu)
+{
+    char siblings[64];
+    unsigned first;
+    read_line(siblings, sizeof siblings, cpu, "topology/", "thread_siblings_list");
+    return sscanf(siblings, "%9u", &first) == 1 ? first : cpu;
+}
+
 unsigned machine_threads(const struct machine *machine, unsigned wanted)
 {
     unsigned threads = wanted != 0 ? wanted : machine->cores;

@@ -22,6 +22,9 @@ void machine_read(struct machine *machine);
  * most WIRE_THREADS_MAX. */
 unsigned machine_threads(const struct machine *machine, unsigned wanted);
 
+/* The physical core of a processor, as its first processor's number; itself where /sys does not say. */
+unsigned machine_core_of(unsigned cpu);
+
 /* Facts under fixed names: os, kernel, cpu, cores, governor. */
 MUST_CHECK int machine_facts(const struct machine *machine, struct environment *environment,
                              struct err *err);

@@ -368,6 +368,8 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         .uid = other ? sandbox->uid : (uid_t)-1,
         .gid = other ? sandbox->gid : (gid_t)-1,
         .limits = sandbox->limits,
+        .cpus = sandbox->cpus,
+        .cpu_count = sandbox->cpu_count,
     };
     spec->limits.processes = 0; /* prlimit does it inside */
     if (sandbox->kind == SANDBOX_BENCH && device != NULL && device->reserves_memory)

@@ -39,6 +39,8 @@ struct sandbox {
     gid_t gid;
     unsigned long long disk_bytes; /* SANDBOX_BUILD: bytes of /src, /tmp and HOME
                                           together, in memory; 0: half a GiB */
+    const unsigned *cpus;          /* the processors it may use… */
+    size_t cpu_count;              /* …0: any */
     struct proc_limits limits;
 };
 

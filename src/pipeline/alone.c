@@ -21,7 +21,7 @@ static int verify(struct measurement *measurement, const struct library *head,
     if (request_fill(measurement, benches, NULL, &gpu, NULL, &request, err) != 0)
         return -1;
     request.samples = 1;
-    HOLD_AUTO hold = {measurement, .lock = -1};
+    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
     if (bench_begin(&request, out, err) != 0 ||
         hold_device(measurement, request.gpu, &out->environment, &hold, err) != 0)
         return -1;

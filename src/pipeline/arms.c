@@ -95,6 +95,8 @@ static int run_build(struct measurement *measurement, struct library *library, s
                                     .may_store = may_store(measurement, library->commit),
                                     .uid = measurement->host->sandbox_uid,
                                     .gid = measurement->host->sandbox_gid,
+                                    .cpus = measurement->lane->cpus,
+                                    .cpu_count = measurement->lane->cpu_count,
                                     .limits = &measurement->host->limits};
     buf_clear(&measurement->build_log);
     return build_kernel(&request, &library->result, &measurement->build_log, err);

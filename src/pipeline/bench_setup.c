@@ -3,6 +3,7 @@
 #include "pipeline/bench_setup.h"
 
 #include "measure/device/device.h"
+#include "pipeline/lane_lock.h"
 
 #include <stdio.h>
 
@@ -56,16 +57,18 @@ int request_fill(struct measurement *measurement, const struct bench_config *ben
                  struct gpu_watch *watch, struct bench_request *out, struct err *err)
 {
     const struct host_device *device = measurement->device;
+    const struct host_lane *lane = measurement->lane;
     const struct bench_settings *settings = &measurement->config.bench;
     bool is_gpu = device_is_gpu(device->slug);
-    if (is_gpu && device_find_gpu(device->slug, device->gpu, gpu, err) != 0)
+    if (is_gpu && device_find_gpu(device->slug, lane->gpu, gpu, err) != 0)
         return -1;
     *out = (struct bench_request){.device = device->slug,
                                   .gpu = is_gpu ? gpu : NULL,
                                   .watch = watch,
-                                  .threads = device->threads,
-                                  .cpus = device->cpu_count > 0 ? device->cpus : NULL,
-                                  .cpu_count = device->cpu_count,
+                                  .threads = device->threads != 0 ? device->threads
+                                                                  : lane_cores(lane),
+                                  .cpus = lane->cpu_count > 0 ? lane->cpus : NULL,
+                                  .cpu_count = lane->cpu_count,
                                   .samples = settings->samples,
                                   .warmup = settings->warmup,
                                   .target_ns = settings->target_ns,

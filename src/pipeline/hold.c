@@ -9,32 +9,24 @@
 #include <stdio.h>
 #include <time.h>
 
-int hold_lock_path(const struct host *host, const char *device, const struct gpu *gpu,
-                   char out[FILE_PATH_BYTES], struct err *err)
-{
-    return device_lock_path(host->lock_dir, device, gpu, out, err);
-}
-
 /* In this order: nobody else may measure while clocks are still being unlocked. */
 void hold_end(struct hold *hold)
 {
     struct err err;
     if (clocks_unlock(&hold->clocks, &err) != 0)
         measurement_say(hold->measurement, "the clocks stay locked for now: %s", err.text);
-    file_close(&hold->lock);
+    lane_lock_drop(&hold->lock);
 }
 
 enum { TRY_MS = 100, TELL_MS = 60000 };
 
-static int lock_device(struct measurement *measurement, const struct gpu *gpu, int *lock,
-                       struct err *err)
+static int lock_lane(struct measurement *measurement, const struct gpu *gpu,
+                     struct lane_lock *lock, struct err *err)
 {
-    char path[FILE_PATH_BYTES];
-    if (hold_lock_path(measurement->host, measurement->job.device, gpu, path, err) != 0)
-        return -1;
     const unsigned long long limit_ms = measurement->host->limits.device_wait_ms;
     for (unsigned long long waited_ms = 0;; waited_ms += TRY_MS) {
-        if (file_lock(path, lock, err) == 0)
+        if (lane_lock_try(measurement->host, measurement->device, measurement->lane, gpu, lock,
+                          err) == 0)
             return 0;
         if (err->class != ERR_CONFLICT)
             return -1;
@@ -63,8 +55,8 @@ static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
     bool undone = false;
     if (clocks_undo(device, gpu, folder, &undone, &why) != 0)
         snprintf(policy, sizeof policy, "locked by a run that was killed: %.400s", why.text);
-    else if (mhz > 0 &&
-             clocks_lock(device, gpu, mhz, folder, hold->lock, &hold->clocks, &why) == 0)
+    else if (mhz > 0 && clocks_lock(device, gpu, mhz, folder, hold->lock.device, &hold->clocks,
+                                    &why) == 0)
         snprintf(policy, sizeof policy, "locked at %u MHz", mhz);
     else if (mhz > 0)
         snprintf(policy, sizeof policy, "as found; %u MHz were refused: %.400s", mhz,
@@ -79,24 +71,34 @@ static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
 int hold_device(struct measurement *measurement, const struct gpu *gpu,
                 struct environment *environment, struct hold *hold, struct err *err)
 {
-    if (lock_device(measurement, gpu, &hold->lock, err) != 0)
+    if (lock_lane(measurement, gpu, &hold->lock, err) != 0)
         return -1;
     return gpu == NULL ? 0 : settle_clocks(measurement, gpu, environment, hold, err);
 }
 
 /* The lock is tried, not waited for: whoever has it undoes it. */
-static int undo_one(const struct host *host, const struct host_device *device, struct err *err)
+static int undo_one(const struct host *host, const struct host_device *device,
+                    const struct host_lane *lane, struct err *err)
 {
-    char path[FILE_PATH_BYTES];
+    struct lane_lock lock = LANE_LOCK_NONE;
     bool undone;
     struct gpu gpu;
-    FD_AUTO lock = -1;
-    if (device_find_gpu(device->slug, device->gpu, &gpu, err) != 0 ||
-        hold_lock_path(host, device->slug, &gpu, path, err) != 0)
+    if (device_find_gpu(device->slug, lane->gpu, &gpu, err) != 0)
         return -1;
-    if (file_lock(path, &lock, err) != 0)
+    if (lane_lock_try(host, device, lane, &gpu, &lock, err) != 0)
         return err->class == ERR_CONFLICT ? 0 : -1;
-    return clocks_undo(device->slug, &gpu, host->lock_dir, &undone, err);
+    int result = clocks_undo(device->slug, &gpu, host->lock_dir, &undone, err);
+    lane_lock_drop(&lock);
+    return result;
+}
+
+static int undo_device(const struct host *host, const struct host_device *device,
+                       struct err *err)
+{
+    for (size_t i = 0; i < device->lane_count; i++)
+        if (undo_one(host, device, &device->lanes[i], err) != 0)
+            return -1;
+    return 0;
 }
 
 int hold_undo_clocks(const struct host *host, struct err *err)
@@ -106,7 +108,7 @@ int hold_undo_clocks(const struct host *host, struct err *err)
         return -1;
     for (size_t i = 0; any && i < host->device_count; i++)
         if (device_is_gpu(host->devices[i].slug) &&
-            undo_one(host, &host->devices[i], err) != 0)
+            undo_device(host, &host->devices[i], err) != 0)
             return err_wrap(err, "device %s", host->devices[i].slug);
     return 0;
 }

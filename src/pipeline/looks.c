@@ -189,7 +189,7 @@ static int begin(struct measurement *measurement, const struct bench_config *ben
 static int take(struct measurement *measurement, const struct bench_request *request,
                 struct err *err)
 {
-    HOLD_AUTO hold = {measurement, .lock = -1};
+    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
     if (hold_device(measurement, request->gpu, &measurement->samples.environment, &hold,
                     err) != 0)
         return -1;
@@ -236,8 +236,9 @@ static int need_gpu(const struct measurement *measurement, struct err *err)
 {
     const struct host_device *device = measurement->device;
     struct gpu gpu;
-    return device_is_gpu(device->slug) ? device_find_gpu(device->slug, device->gpu, &gpu, err)
-                                       : 0;
+    return device_is_gpu(device->slug)
+               ? device_find_gpu(device->slug, measurement->lane->gpu, &gpu, err)
+               : 0;
 }
 
 int measurement_take(struct measurement *measurement, const char *head, bool with_base,
@@ -284,7 +285,7 @@ int measurement_lend(struct measurement *measurement, const char *commit,
         if (measurement->samples.configs[i].fault != FAULT_NONE)
             return err_set(err, ERR_INPUT, "%s: %.480s", benches[i].config.name,
                            measurement->samples.configs[i].failure);
-    HOLD_AUTO hold = {measurement, .lock = -1};
+    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
     if (hold_device(measurement, request.gpu, &measurement->samples.environment, &hold, err) !=
         0)
         return -1;

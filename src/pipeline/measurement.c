@@ -6,6 +6,7 @@
 #include "judge/compare.h"
 #include "judge/explain.h"
 #include "judge/verdict.h"
+#include "pipeline/lane_lock.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -24,12 +25,17 @@ void measurement_init(struct measurement *measurement, const struct host *host,
 }
 
 int measurement_set_device(struct measurement *measurement, const char *device,
-                           struct err *err)
+                           const char *lane, struct err *err)
 {
     struct device *samples = &measurement->samples.device;
     measurement->device = host_find_device(measurement->host, device);
     if (measurement->device == NULL)
         return err_set(err, ERR_INPUT, "device `%s` is not configured on this host", device);
+    measurement->lane = lane == NULL ? lane_lock_free(measurement->host, measurement->device)
+                                     : host_find_lane(measurement->device, lane);
+    if (measurement->lane == NULL)
+        return err_set(err, ERR_INPUT, "device `%s` has no lane `%s` on this host", device,
+                       lane);
     memcpy(measurement->job.device, measurement->device->slug, sizeof measurement->job.device);
     memcpy(samples->slug, measurement->device->slug, sizeof samples->slug);
     return 0;

@@ -36,6 +36,7 @@ struct measurement {
     /* what is asked for */
     const struct host *host;
     const struct host_device *device;
+    const struct host_lane *lane;             /* of it: that this job measures on */
     const struct host_repository *repository; /* NULL: a local one */
     struct job job;
     char folder[FILE_PATH_BYTES]; /* for what stays: samples, verdict, report, log */
@@ -76,9 +77,10 @@ struct measurement {
 /* An empty one. `host` has to outlive it. */
 void measurement_init(struct measurement *measurement, const struct host *host,
                       progress_function *progress, void *context);
-/* The device of the job and of the samples. One that the host does not have is ERR_INPUT. */
+/* The device of the job and of the samples, and a lane of it: "": its first, NULL: one that nobody
+ * measures on now, if there is one. What the host does not have is ERR_INPUT. */
 MUST_CHECK int measurement_set_device(struct measurement *measurement, const char *device,
-                                      struct err *err);
+                                      const char *lane, struct err *err);
 /* The same where nothing is measured: only its name. */
 MUST_CHECK int measurement_name_device(struct measurement *measurement, const char *device,
                                        struct err *err);

@@ -90,9 +90,9 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
     measurement->job = *request->job;
     if (file_path(measurement->folder, err, "%s", request->folder) != 0 ||
         file_path(measurement->work, err, "%s", request->work) != 0 ||
-        (request->only_tell
-             ? measurement_name_device(measurement, request->job->device, err)
-             : measurement_set_device(measurement, request->job->device, err)) != 0)
+        (request->only_tell ? measurement_name_device(measurement, request->job->device, err)
+                            : measurement_set_device(measurement, request->job->device,
+                                                     request->lane, err)) != 0)
         return -1;
     if (request->local == NULL)
         return open_github(pipeline, request, err);

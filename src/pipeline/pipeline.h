@@ -20,6 +20,7 @@
 struct pipeline_request {
     const struct host *host;
     const struct job *job; /* copied */
+    const char *lane;      /* see measurement_set_device */
     const char *local;     /* path of a local repository: no GitHub; else NULL; not copied */
     const char *token;     /* NULL: none */
     bool no_wait;          /* see struct github */

@@ -4,6 +4,7 @@
 #include "pipeline/promote_runs.h"
 
 #include "judge/samples.h"
+#include "measure/device/device.h"
 #include "pipeline/paths.h"
 #include "pipeline/rules.h"
 
@@ -23,6 +24,18 @@ static int first_path(const struct measurement *measurement, char out[FILE_PATH_
     return file_path(out, err, "%s/samples-1.json", measurement->folder);
 }
 
+/* Both runs are taken on one GPU; a host's configuration may name another by now. */
+static bool is_same_gpu(const struct measurement *measurement, const struct samples *first)
+{
+    const char *id = environment_get(&first->environment, "gpu_id");
+    struct gpu gpu;
+    struct err ignored;
+    return id == NULL ||
+           device_find_gpu(measurement->device->slug, measurement->lane->gpu, &gpu,
+                           &ignored) != 0 ||
+           strcmp(id, gpu.id) == 0;
+}
+
 /* The first run, if it was kept and is of this very tip. */
 static bool load_first(struct measurement *measurement, struct samples *out, time_t *when)
 {
@@ -38,7 +51,8 @@ static bool load_first(struct measurement *measurement, struct samples *out, tim
         return false;
     *when = info.st_mtime;
     if (out->count > 0 &&
-        strcmp(out->configs[0].arms[ARM_HEAD].commit, measurement->job.head) == 0)
+        strcmp(out->configs[0].arms[ARM_HEAD].commit, measurement->job.head) == 0 &&
+        is_same_gpu(measurement, out))
         return true;
     samples_free(out);
     return false;

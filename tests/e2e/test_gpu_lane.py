@@ -3,6 +3,7 @@
 """The lane of a GPU on a host that has none: NVML is played back from a record, so that finding
 the card, its lock and its clocks are what they would be; where CUDA is asked for, there is none."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -77,11 +78,23 @@ def doctor():
         "another card than the slug says")
 
 
-def kernels():
-    """A repository whose kernels a lane of a GPU can build"""
+def need_compiler():
     need_no_gpu()
     if not shutil.which("nvcc", path=os.environ.get("PATH", "") + ":/usr/local/cuda/bin"):
         raise lib.Skip("no nvcc: a lane of a GPU needs one to build anything")
+
+
+def kernels_at_github():
+    need_compiler()
+    standin = scene.github()
+    standin.repo.commit({"ci/ratchet.conf": CONF}, "for a GPU", branch="main")
+    standin.repo.push(standin.git_url, "main")
+    return standin
+
+
+def kernels():
+    """A repository whose kernels a lane of a GPU can build"""
+    need_compiler()
     repo = lib.Repo()
     repo.commit({**scene.tree(), "ci/ratchet.conf": CONF}, "the kernel")
     scene.branch(repo, "slow", "slow")
@@ -116,6 +129,67 @@ def clocks_around_a_check():
             re.compile("^ok +lock ", re.M), "nor is the lock")
 
 
+SECOND = """\
+gpus 0 3
+name 2 NVIDIA H200
+uuid 2 GPU-8b5d2a10-0000-1111-2222-333344445555
+minor 2 5
+capability 2 90
+total 2 150754820096
+used 2 0
+sm 2 1980
+memory-clock 2 3201
+celsius 2 51
+milliwatts 2 690298
+reasons 2 0x0
+"""
+
+
+def lanes():
+    """Equal GPUs are lanes of one device: each has a job of its own"""
+    fake = Fake(SECOND)
+    standin = kernels_at_github()
+    host = scene.Host(standin, token=lib.TOKEN, device="nvidia-h200",
+                      settings=("gpu = 0", "gpu = GPU-8b5d2a10-0000-1111-2222-333344445555"))
+    doctor_says = host.ratchet("doctor", "--config", host.config, env=fake.env).out
+    has(doctor_says, re.compile("^ok +lane +0$.*^ok +lane +GPU-8b5d2a10", re.M | re.S), "doctor tells of both")
+    locks = [name for name in os.listdir(host.folder) if name.endswith(".lock")]
+    eq(len(locks), 2, "a lock each")
+    daemon = lib.Daemon(host.config, host.socket, env=fake.env)
+    steps = {}
+    held = open(os.path.join(host.folder, lock_of(host, fake, "gpu = 0")), "w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    for run, name in enumerate(("one", "two"), 1):
+        number, _ = scene.pull(standin, name, "slow")
+        steps[name] = host.step("pull_request", scene.pull_event(standin, number), run=run, token=None).start()
+        if name == "one":
+            lib.wait_for(lambda: "waiting for the device" in steps["one"].log(), "the first GPU to be waited for")
+    eq(steps["two"].finish().brief(), (3, "unmeasured"), "the second job ends on the second: there is no CUDA")
+    lacks(steps["two"].log(), "waiting for the device", "and waited for nobody")
+    ok(steps["one"].process.poll() is None, "while the first waits for the first")
+    held.close()
+    eq(steps["one"].finish().brief(), (3, "unmeasured"), "then it ends, too")
+    daemon.kill()
+
+
+def lock_of(host, fake, setting):
+    """What the lock of a lane is called: doctor makes it."""
+    other = host_of(setting)
+    other.ratchet("doctor", "--config", other.config, env=fake.env)
+    return next(name for name in os.listdir(other.folder) if name.endswith(".lock"))
+
+
+def one_gpu_twice():
+    """Two lanes are two GPUs, whatever they are called"""
+    need_no_gpu()
+    fake, host = Fake(), host_of("gpu = 0", "gpu = GPU-6a3c1f0e-0000-1111-2222-333344445555")
+    says = "device.nvidia-h200.gpu: `0` and `GPU-6a3c1f0e-0000-1111-2222-333344445555` are the same GPU"
+    result = lib.run([lib.program("RATCHETD"), "--config", host.config], env=lib.clean_env(fake.env))
+    eq((result.code, result.err), (64, "ratchetd: " + says + "\n"), "no daemon starts")
+    has(host.ratchet("doctor", "--config", host.config, env=fake.env).out,
+        re.compile("^FAIL +lanes +" + re.escape(says), re.M), "and doctor says so")
+
+
 def left_locked():
     """What a killed run left locked is unlocked when the daemon starts"""
     need_no_gpu()
@@ -135,4 +209,4 @@ def left_locked():
     daemon.kill()
 
 
-lib.main(no_driver, doctor, not_alone, clocks_around_a_check, left_locked)
+lib.main(no_driver, doctor, not_alone, clocks_around_a_check, lanes, one_gpu_twice, left_locked)

@@ -516,6 +516,7 @@ def killed_while_pushing():
     eq(log(s, count=9).count("Ratchet-Promotion:"), 1, "once")
 
 
-lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, accepted, anchor_gone, race, protected, no_permission,
-         through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
-         killed_between_the_runs, killed_while_pushing)
+if __name__ == "__main__":
+    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, accepted, anchor_gone, race, protected, no_permission,
+             through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
+             killed_between_the_runs, killed_while_pushing)

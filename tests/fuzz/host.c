@@ -16,7 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     HOLDS(host.device_count > 0 && host.device_count <= HOST_DEVICES_MAX);
     for (size_t i = 0; i < host.device_count; i++) {
         const struct host_device *device = &host.devices[i];
-        HOLDS(model_name_ok(device->slug) && device->cpu_count <= HOST_CPUS_MAX);
+        HOLDS(model_name_ok(device->slug) && device->lane_count > 0 &&
+              device->lane_count <= HOST_LANES_MAX);
+        for (size_t l = 0; l < device->lane_count; l++)
+            HOLDS(device->lanes[l].cpu_count <= HOST_CPUS_MAX &&
+                  host_find_lane(device, device->lanes[l].name) == &device->lanes[l]);
         HOLDS(host_find_device(&host, device->slug) == device);
     }
     HOLDS(host.repository_count <= HOST_REPOSITORIES_MAX);

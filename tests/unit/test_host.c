@@ -59,12 +59,12 @@ static void test_whole(void)
     EQ_INT(host.allowed[0], 0);
     EQ_INT(host.device_count, 3);
     const struct host_device *cpu = host_find_device(&host, "cpu");
-    OK(cpu != NULL && cpu->threads == 2 && cpu->cpu_count == 4 && cpu->cpus[3] == 8);
+    OK(cpu != NULL && cpu->threads == 2 && cpu->lanes[0].cpu_count == 4 && cpu->lanes[0].cpus[3] == 8);
     const struct host_device *plain = host_find_device(&host, "nvidia-l4");
     OK(plain != NULL); /* a section without a key counts */
-    OK(plain != NULL && plain->gpu[0] == '\0' && plain->clock_lock_mhz == 0);
+    OK(plain != NULL && plain->lane_count == 1 && plain->lanes[0].gpu[0] == '\0' && plain->clock_lock_mhz == 0);
     const struct host_device *gpu = host_find_device(&host, "nvidia-h200");
-    OK(gpu != NULL && strcmp(gpu->gpu, "GPU-1234") == 0 && gpu->clock_lock_mhz == 1410);
+    OK(gpu != NULL && strcmp(gpu->lanes[0].gpu, "GPU-1234") == 0 && gpu->clock_lock_mhz == 1410);
     OK(host_find_device(&host, "nvidia-h100") == NULL);
     const struct host_repository *first = host_find_repository(&host, "acme/kernels");
     OK(first != NULL && strcmp(first->name, "Acme/Kernels") == 0);
@@ -237,6 +237,37 @@ static void test_refusals(void)
     refused("[repository \"a/b\"]\nbranch = refs/heads/main\n",
             NAME ": repository.a/b.branch: expected the name of a branch, not `refs/heads/main`");
 
+    tap_case("lanes");
+    OK(parse("[device \"cpu\"]\ncpus = 0-1\ncpus = 4,6\n") == 0);
+    const struct host_device *device = &host.devices[0];
+    EQ_INT(device->lane_count, 2);
+    EQ_STR(device->lanes[0].name, "0");
+    EQ_STR(device->lanes[1].name, "4");
+    OK(device->lanes[1].cpu_count == 2 && device->lanes[1].cpus[1] == 6);
+    OK(host_find_lane(device, "4") == &device->lanes[1]);
+    OK(host_find_lane(device, "") == &device->lanes[0]);
+    OK(host_find_lane(device, "1") == NULL);
+    OK(parse("[device \"nvidia-l4\"]\ngpu = 0\ncpus = 0-3\ngpu = GPU-7\ncpus = 8-9\n") == 0);
+    EQ_INT(device->lane_count, 2);
+    EQ_STR(device->lanes[1].name, "GPU-7");
+    EQ_INT(device->lanes[1].cpus[0], 8);
+    OK(parse("[device \"nvidia-l4\"]\ngpu = 1\n") == 0 && device->lane_count == 1);
+    EQ_STR(device->lanes[0].name, ""); /* one that was started on the only lane may go on on any */
+    EQ_STR(device->lanes[0].gpu, "1");
+    refused("[device \"nvidia-l4\"]\ngpu = 0\ngpu = 0\n",
+            NAME ": device.nvidia-l4.gpu: `0` stands twice");
+    refused("[device \"nvidia-l4\"]\ngpu = 0\ngpu = 1\ncpus = 0\n",
+            NAME ": device.nvidia-l4.cpus: expected none, or one for each of 2 GPUs, not 1");
+    refused("[device \"cpu\"]\ngpu = 0\n", NAME ": device.cpu.gpu: `cpu` is no GPU");
+    refused("[device \"cpu\"]\ncpus = 0,1\ncpus = 2\n",
+            NAME ": device.cpu.cpus: expected as many processors in each lane, not 2 and 1");
+    refused("[device \"cpu\"]\ncpus = 0-2\ncpus = 2-4\n",
+            NAME ": device.cpu.cpus: processor 2 is another lane's");
+    refused("[device \"cpu\"]\ncpus = 0\n[device \"nvidia-l4\"]\ncpus = 0\n",
+            NAME ": device.nvidia-l4.cpus: processor 0 is another lane's");
+    OK(parse("[device \"cpu\"]\ncpus = 0\ncpus = 1\ncpus = 2\ncpus = 3\ncpus = 4\ncpus = 5\n"
+             "cpus = 6\ncpus = 7\ncpus = 8\n") == -1);
+    HAS(err.text, "more than 8 of a device");
     tap_case("values");
     refused("[daemon]\nstate = var\n",
             NAME ": daemon.state: expected an absolute path without `..` of at most 255 bytes, "

@@ -12,7 +12,7 @@
 static char folder[] = "/tmp/ratchet-test-queue-XXXXXX";
 static char path[128];
 static struct limits limits;
-static const char *const schema[] = {queue_schema_1, queue_schema_2, NULL};
+static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, NULL};
 static const struct queue_owner owner = {.uid = 1000, .secret = "0123456789abcdef0123456789abcdef"};
 
 static struct job job_of(const char *key, const char *device, int pr)
@@ -137,7 +137,7 @@ static void test_road(void)
     tap_case("accepted, pinned, running, judged, done");
     OK(queue_next(queue, "cpu", JOB_ACCEPTED, 0, &entry, &err) == 0);
     EQ_INT(entry.job.id, id);
-    OK(queue_start(queue, id, &err) < 0);
+    OK(queue_start(queue, id, "", &err) < 0);
     EQ_INT(err.class, ERR_CONFLICT);
     HAS(err.text, "accepted");
     snprintf(entry.job.head, sizeof entry.job.head, "%040d", 1);
@@ -150,7 +150,7 @@ static void test_road(void)
     OK(queue_next(queue, "cpu", JOB_PINNED, 0, &entry, &err) == 0);
     EQ_STR(entry.job.base_ref, "main");
     EQ_INT(entry.job.merge[39], '3');
-    OK(queue_start(queue, id, &err) == 0);
+    OK(queue_start(queue, id, "", &err) == 0);
     EQ_INT(state_of(queue, id), JOB_RUNNING);
     OK(queue_done(queue, id, &err) < 0);
     OK(judge(queue, id, "regressed", 1, &err) == 0);
@@ -167,7 +167,7 @@ static void test_road(void)
     OK(queue_end(queue, id, CLAUSE_CANCELLED, "too late", &err) < 0);
     OK(queue_get(queue, id, &entry, &err) == 0);
     OK(entry.finished_s >= entry.accepted_s);
-    OK(queue_start(queue, 4711, &err) < 0);
+    OK(queue_start(queue, 4711, "", &err) < 0);
     EQ_INT(err.class, ERR_NOT_FOUND);
     db_close(&queue);
 }
@@ -202,7 +202,7 @@ static void test_order(void)
     OK(queue_get(queue, two, &list[0], &err) == 0 &&
        queue_place(queue, &list[0], &place, &err) == 0);
     EQ_INT(place, 2);
-    OK(queue_start(queue, one, &err) == 0);
+    OK(queue_start(queue, one, "", &err) == 0);
     OK(queue_place(queue, &list[0], &place, &err) == 0);
     EQ_INT(place, 1);
     tap_case("the list is newest first and stops where asked");
@@ -222,7 +222,7 @@ static void test_order(void)
     EQ_INT(list[0].job.id, one);
     EQ_INT(list[0].clause, CLAUSE_CANCELLED);
     EQ_STR(list[0].why, "nobody wants it");
-    OK(queue_start(queue, one, &err) < 0);
+    OK(queue_start(queue, one, "", &err) < 0);
     OK(judge(queue, one, "unmeasured", 3, &err) == 0);
     tap_case("a job whose repository is gone is over, whatever its state");
     OK(queue_abandon(queue, two, &err) == 0);
@@ -245,7 +245,7 @@ static void test_recover(void)
     job.id = id;
     OK(queue_pin(queue, &job, &err) == 0);
     for (unsigned start = 1; start <= 3; start++) {
-        OK(queue_start(queue, id, &err) == 0);
+        OK(queue_start(queue, id, "", &err) == 0);
         db_close(&queue);
         queue = open_queue("recover");
         OK(queue_recover(queue, &err) == 0);
@@ -256,7 +256,7 @@ static void test_recover(void)
     OK(queue_rest(queue, id, true, &err) < 0);
     EQ_INT(err.class, ERR_CONFLICT);
     for (unsigned planned = 0; planned < 2; planned++) {
-        OK(queue_start(queue, id, &err) == 0);
+        OK(queue_start(queue, id, "", &err) == 0);
         OK(queue_rest(queue, id, planned == 1, &err) == 0);
         OK(queue_next(queue, "cpu", JOB_PINNED, 0, &entry, &err) == 0);
         EQ_INT(entry.attempts, 4);
@@ -344,7 +344,7 @@ static int take_step(struct db *queue, enum job_state to, struct job *job,
     case JOB_PINNED:
         return queue_pin(queue, job, &err);
     case JOB_RUNNING:
-        return queue_start(queue, job->id, &err);
+        return queue_start(queue, job->id, "", &err);
     case JOB_ENDING:
         return queue_end(queue, job->id, CLAUSE_CANCELLED, "no more", &err);
     case JOB_JUDGED:
@@ -482,7 +482,8 @@ static void test_refused_file(void)
     struct db *db = NULL;
     tap_case("a database of a later version is refused by name");
     snprintf(path, sizeof path, "%s/later", folder);
-    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", NULL};
+    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", "",
+                                        NULL};
     OK(db_open(path, later, &db, &err) == 0);
     db_close(&db);
     OK(db_open(path, schema, &queue, &err) < 0);
