@@ -37,11 +37,13 @@
 #define USE_AVX2 0
 #endif
 
+/* Numbers that `ratchet autotune` may change: [tune] of ci/ratchet.conf says to what. */
+#define STRIPS 4  /* strips of a block, which share each tile of K and V */
+#define TILE_K 96 /* keys of a tile; a multiple of MICRO, so none are left over */
+
 enum {
-    LANES = 16,  /* query rows of a strip: two AVX vectors */
-    STRIPS = 4,  /* strips of a block, which share each tile of K and V */
-    TILE_K = 96, /* keys of a tile; a multiple of MICRO, so none are left over */
-    MICRO = 6,   /* rows: 6 x 2 sums, 2 lanes and 1 broadcast fill 16 registers */
+    LANES = 16, /* query rows of a strip: two AVX vectors */
+    MICRO = 6,  /* rows: 6 x 2 sums, 2 lanes and 1 broadcast fill 16 registers */
     BLOCK_Q = STRIPS * LANES,
     HEAD_DIM_MAX = 256,
     THREADS_MAX = 256

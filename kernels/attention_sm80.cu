@@ -576,12 +576,25 @@ int launch_as(const attention_problem &p, const Arguments &args, cudaStream_t st
 
 // ---- which tile shape for which problem ----
 //
+// Numbers that `ratchet autotune` may change: [tune] of ci/ratchet.conf says to what.
+#define D64_SHORT_SEQ 128 // up to so many rows of Q, D64_SHORT is taken
+#define D64_SHORT_BLOCK_N 32
+#define D64_SHORT_STAGES 2
+#define D64_SHORT_BLOCKS 4
+#define D64_M_TILES 2
+#define D64_BLOCK_N 64
+#define D64_STAGES 2
+#define D64_BLOCKS 2
+#define D128_BLOCK_N 64
+#define D128_STAGES 2
+#define D128_BLOCKS 2
+
 //                            head_dim, warps, M tiles, keys, stages, blocks
-using Dim64Short = TileShape<64, 4, 1, 32, 2, 4>;
-using Dim64M128 = TileShape<64, 4, 2, 64, 2, 2>;
+using Dim64Short = TileShape<64, 4, 1, D64_SHORT_BLOCK_N, D64_SHORT_STAGES, D64_SHORT_BLOCKS>;
+using Dim64Long = TileShape<64, 4, D64_M_TILES, D64_BLOCK_N, D64_STAGES, D64_BLOCKS>;
 using Dim64M64 = TileShape<64, 4, 1, 64, 3, 3>;
 using Dim128M128 = TileShape<128, 4, 2, 64, 2, 2>;
-using Dim128M64 = TileShape<128, 4, 1, 64, 2, 2>;
+using Dim128M64 = TileShape<128, 4, 1, D128_BLOCK_N, D128_STAGES, D128_BLOCKS>;
 
 // Has a multiprocessor the shared memory for the blocks that a tile shape wants there? An H100 has,
 // an A100 or L4 has not for Dim128M128. 1 KiB of each block is the system's.
@@ -599,9 +612,9 @@ template <class C> bool fits()
 int launch_causal(const attention_problem &p, const Arguments &args, cudaStream_t stream)
 {
     return p.head_dim == 128 ? launch_as<Dim128M64, true>(p, args, stream)
-           : p.seq_q <= 128  ? launch_as<Dim64Short, true>(p, args, stream)
-           : p.seq_q <= 1024 ? launch_as<Dim64M64, true>(p, args, stream)
-                             : launch_as<Dim64M128, true>(p, args, stream);
+           : p.seq_q <= D64_SHORT_SEQ ? launch_as<Dim64Short, true>(p, args, stream)
+           : p.seq_q <= 1024          ? launch_as<Dim64M64, true>(p, args, stream)
+                                      : launch_as<Dim64Long, true>(p, args, stream);
 }
 
 int launch_unmasked(const attention_problem &p, const Arguments &args, cudaStream_t stream)
@@ -609,8 +622,8 @@ int launch_unmasked(const attention_problem &p, const Arguments &args, cudaStrea
     if (p.head_dim == 128)
         return p.seq_q > 64 && fits<Dim128M128>() ? launch_as<Dim128M128, false>(p, args, stream)
                                                   : launch_as<Dim128M64, false>(p, args, stream);
-    return p.seq_q <= 128 ? launch_as<Dim64Short, false>(p, args, stream)
-                          : launch_as<Dim64M128, false>(p, args, stream);
+    return p.seq_q <= D64_SHORT_SEQ ? launch_as<Dim64Short, false>(p, args, stream)
+                                    : launch_as<Dim64Long, false>(p, args, stream);
 }
 
 int supports(const attention_problem *p)

@@ -993,10 +993,19 @@ template <class C> int launch_as(Call &call)
 
 // ---- which tile shape for which problem ----
 //
+// Numbers that `ratchet autotune` may change, if a [tune] of ci/ratchet.conf says to what.
+#define D64_SHORT_STAGES 2 // of 64 keys: problems of at most so many
+#define D64_CONSUMERS 4
+#define D64_BLOCK_N 64
+#define D64_STAGES 6
+#define D64_Q_STAGES 2
+#define D128_BLOCK_N 128
+#define D128_STAGES 3
+
 //                 head_dim, consumers, keys, stages, Q stages, blocks, persistent
-using Dim64Short = TileShape<64, 2, 64, 2, 1, 2, false>;
-using Dim64Long = TileShape<64, 4, 64, 6, 2, 1, true>;
-using Dim128 = TileShape<128, 2, 128, 3, 1, 1, true>;
+using Dim64Short = TileShape<64, 2, 64, D64_SHORT_STAGES, 1, 2, false>;
+using Dim64Long = TileShape<64, D64_CONSUMERS, D64_BLOCK_N, D64_STAGES, D64_Q_STAGES, 1, true>;
+using Dim128 = TileShape<128, 2, D128_BLOCK_N, D128_STAGES, 1, 1, true>;
 
 // Up to SHORT_KEYS keys, two small blocks a multiprocessor with all copies started at once are
 // faster than one large persistent block: there is nothing to run ahead of.

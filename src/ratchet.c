@@ -27,6 +27,8 @@ static const struct command {
      "build the kernel of one commit and check its results against fp64"},
     {"sweep", cli_sweep, "[--device D] [--expose DIR]... [--output FILE] NAME=LIBRARY...",
      "time libraries that are built already, ours and others', side by side"},
+    {"autotune", cli_autotune, "[--repo DIR] [--device D] [--time-budget T] [--output DIR]",
+     "search better values for the parameters of a commit's kernel"},
     {"compare", cli_compare,
      "[--baseline FILE] [--against ARM] [--rules FILE] [--json | --explain] SAMPLES",
      "the judge alone, on files"},

@@ -19,6 +19,7 @@
 /* A command's exit code, or -1 with err set. */
 int cli_check(int argc, char **argv, struct err *err);
 int cli_submit(int argc, char **argv, struct err *err);
+int cli_autotune(int argc, char **argv, struct err *err);
 int cli_bench(int argc, char **argv, struct err *err);
 int cli_calibrate(int argc, char **argv, struct err *err);
 int cli_compare(int argc, char **argv, struct err *err);

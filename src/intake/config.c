@@ -5,6 +5,7 @@
 
 #include "base/git.h"
 #include "intake/config_keys.h"
+#include "intake/expression.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,14 @@
 
 enum { SECTIONS_MAX = 1024 };
 
-/* One [build "x"], [bench "x"] or [config "x"]. */
+/* One [build "x"], [bench "x"], [tune "x"] or [config "x"]. */
 struct part {
     unsigned section;
     char name[MODEL_NAME_BYTES];
     uint64_t seen;
     struct recipe recipe;
     struct bench_settings bench;
+    struct tune_space tune;
     struct config_entry config;
 };
 
@@ -80,6 +82,7 @@ static void *target_of_part(struct part *part)
 {
     return part->section == CONFIG_BUILD   ? (void *)&part->recipe
            : part->section == CONFIG_BENCH ? (void *)&part->bench
+           : part->section == CONFIG_TUNE  ? (void *)&part->tune
                                            : (void *)&part->config;
 }
 
@@ -170,15 +173,32 @@ static int check_problem(const struct parse *parse, struct part *part, struct er
     return 0;
 }
 
+/* With the first value of each parameter: that it is an expression of them. */
+static int check_tune(const struct parse *parse, const struct part *part, struct err *err)
+{
+    const struct tune_space *space = &part->tune;
+    struct expression_value values[TUNE_PARAMETERS_MAX];
+    long long ignored;
+    for (size_t i = 0; i < space->parameter_count; i++)
+        values[i] = (struct expression_value){space->parameters[i].name,
+                                              space->parameters[i].values[0]};
+    for (size_t i = 0; i < space->constraint_count; i++)
+        if (expression_compute(space->constraints[i], values, space->parameter_count, &ignored,
+                               err) != 0)
+            return err_wrap(err, "%s: tune.%s.constraint", parse->name, part->name);
+    return 0;
+}
+
 static int check_part(const struct parse *parse, struct part *part, struct err *err)
 {
     if (keys_require(&config_keys, part->section, part->name, part->seen, parse->name, err) !=
         0)
         return -1;
     /* A device that nothing builds is a misspelt one, and its configs would go unguarded. */
-    if (part->section == CONFIG_BENCH && find_part(parse, CONFIG_BUILD, part->name) == NULL)
-        return err_set(err, ERR_INPUT, "%s: bench.%s: there is no [build \"%s\"]", parse->name,
-                       part->name, part->name);
+    if ((part->section == CONFIG_BENCH || part->section == CONFIG_TUNE) &&
+        find_part(parse, CONFIG_BUILD, part->name) == NULL)
+        return err_set(err, ERR_INPUT, "%s: %s.%s: there is no [build \"%s\"]", parse->name,
+                       config_keys.sections[part->section].name, part->name, part->name);
     for (size_t i = 0; i < part->config.device_count; i++)
         if (find_part(parse, CONFIG_BUILD, part->config.devices[i]) == NULL)
             return err_set(err, ERR_INPUT, "%s: config.%s.device: there is no [build \"%s\"]",
@@ -187,7 +207,9 @@ static int check_part(const struct parse *parse, struct part *part, struct err *
         return err_set(err, ERR_INPUT,
                        "%s: bench.%s.samples: %u is more than the %llu samples of this host",
                        parse->name, part->name, part->bench.samples, parse->limits->samples);
-    return part->section == CONFIG_CONFIG ? check_problem(parse, part, err) : 0;
+    return part->section == CONFIG_CONFIG ? check_problem(parse, part, err)
+           : part->section == CONFIG_TUNE ? check_tune(parse, part, err)
+                                          : 0;
 }
 
 /* ---- what belongs to one device ---- */
@@ -240,6 +262,9 @@ static int pick_device(struct parse *parse, const char *slug, struct err *err)
     struct ratchet_config *out = &parse->out;
     if (pick_source(parse, slug, err) != 0)
         return -1;
+    const struct part *tune = find_part(parse, CONFIG_TUNE, slug);
+    if (tune != NULL)
+        out->tune = tune->tune;
     const struct part *bench = find_part(parse, CONFIG_BENCH, slug);
     if (bench != NULL)
         out->bench = bench->bench;

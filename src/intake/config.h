@@ -37,11 +37,33 @@ struct bench_settings {
     bool warm_inputs;
 };
 
+/* What `ratchet autotune` may change of a kernel: macros of its sources, each defined there once as a
+ * whole number, and which of their values go together. */
+enum {
+    TUNE_PARAMETERS_MAX = 12,
+    TUNE_VALUES_MAX = 16,
+    TUNE_CONSTRAINTS_MAX = 8,
+    TUNE_NAME_BYTES = 48,
+    TUNE_CONSTRAINT_BYTES = 256
+};
+struct tune_parameter {
+    char name[TUNE_NAME_BYTES];
+    long long values[TUNE_VALUES_MAX];
+    size_t count;
+};
+struct tune_space {
+    struct tune_parameter parameters[TUNE_PARAMETERS_MAX];
+    size_t parameter_count;
+    char constraints[TUNE_CONSTRAINTS_MAX][TUNE_CONSTRAINT_BYTES]; /* see intake/expression.h */
+    size_t constraint_count;
+};
+
 struct ratchet_config { /* for one device */
     struct kernel_source source;
     struct rule rule;
     unsigned promotion_gap_s;
     struct bench_settings bench;
+    struct tune_space tune; /* no parameters: there is no [tune] for this device */
     struct config configs[MODEL_CONFIGS_MAX];
     size_t config_count;
 };

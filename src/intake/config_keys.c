@@ -2,6 +2,7 @@
 /* Owns the keys of ci/ratchet.conf: what each one is, and how it is read. */
 #include "intake/config_keys.h"
 
+#include "intake/expression.h"
 #include "intake/values.h"
 
 #include <string.h>
@@ -100,12 +101,96 @@ static int read_dtype(void *target, const struct key *key, const char *value,
 
 static const struct key_type dtype = {"fp16, bf16 or fp32", read_dtype, NULL, NULL};
 
+/* The numbers behind a parameter's name. */
+static int read_values(struct tune_parameter *parameter, char *list, const char *where,
+                       struct err *err)
+{
+    for (char *word; (word = strsep(&list, " \t")) != NULL;) {
+        long long value = 0;
+        if (word[0] == '\0')
+            continue;
+        if (value_int(word, -1000000000, 1000000000, where, &value, err) != 0)
+            return -1;
+        if (parameter->count == TUNE_VALUES_MAX)
+            return err_set(err, ERR_INPUT, "%s: %s has more than %d values", where,
+                           parameter->name, TUNE_VALUES_MAX);
+        for (size_t i = 0; i < parameter->count; i++)
+            if (parameter->values[i] == value)
+                return err_set(err, ERR_INPUT, "%s: %s has %lld twice", where, parameter->name,
+                               value);
+        parameter->values[parameter->count++] = value;
+    }
+    return parameter->count > 0
+               ? 0
+               : err_set(err, ERR_INPUT, "%s: %s has no values", where, parameter->name);
+}
+
+/* "BLOCK_K: 32 64 128" */
+static int read_parameter(void *target, const struct key *key, const char *value,
+                          const char *where, struct err *err)
+{
+    (void)key;
+    struct tune_space *space = target;
+    char text[512] = "";
+    size_t len = strcspn(value, ": \t"), colon = len + strspn(value + len, " \t");
+    if (strlen(value) >= sizeof text || value[colon] != ':' || len >= TUNE_NAME_BYTES ||
+        !expression_is_name(value, len))
+        return err_set(
+            err, ERR_INPUT,
+            "%s: expected a macro and its values, such as `BLOCK_K: 32 64 128`, not "
+            "`%.60s`",
+            where, value);
+    for (size_t i = 0; i < space->parameter_count; i++)
+        if (strlen(space->parameters[i].name) == len &&
+            memcmp(space->parameters[i].name, value, len) == 0)
+            return err_set(err, ERR_INPUT, "%s: `%s` stands twice", where,
+                           space->parameters[i].name);
+    if (space->parameter_count == TUNE_PARAMETERS_MAX)
+        return err_set(err, ERR_INPUT, "%s: more than %d parameters", where,
+                       TUNE_PARAMETERS_MAX);
+    struct tune_parameter *parameter = &space->parameters[space->parameter_count++];
+    memcpy(parameter->name, value, len);
+    memcpy(text, value + colon + 1, strlen(value + colon + 1) + 1);
+    return read_values(parameter, text, where, err);
+}
+
+static void range_parameter(const struct key *key, struct buf *out)
+{
+    (void)key;
+    buf_addf(out, "up to %d of up to %d", TUNE_PARAMETERS_MAX, TUNE_VALUES_MAX);
+}
+
+static const struct key_type parameter = {"list", read_parameter, range_parameter, NULL};
+
+/* Names in it are looked at when all parameters are read. */
+static int read_constraint(void *target, const struct key *key, const char *value,
+                           const char *where, struct err *err)
+{
+    struct tune_space *space = target;
+    if (space->constraint_count == TUNE_CONSTRAINTS_MAX)
+        return err_set(err, ERR_INPUT, "%s: more than %d constraints", where,
+                       TUNE_CONSTRAINTS_MAX);
+    const struct key text = {.name = key->name, .size = TUNE_CONSTRAINT_BYTES};
+    return key_text.read(space->constraints[space->constraint_count++], &text, value, where,
+                         err);
+}
+
+static void range_constraint(const struct key *key, struct buf *out)
+{
+    (void)key;
+    buf_addf(out, "up to %d", TUNE_CONSTRAINTS_MAX);
+}
+
+static const struct key_type constraint = {"expression", read_constraint, range_constraint,
+                                           NULL};
+
 /* ---- the table ---- */
 
 static const struct keys_section sections[] = {
     [CONFIG_KERNEL] = {"kernel", NULL},       [CONFIG_RULE] = {"rule", NULL},
     [CONFIG_PROMOTION] = {"promotion", NULL}, [CONFIG_BUILD] = {"build", "device"},
-    [CONFIG_BENCH] = {"bench", "device"},     [CONFIG_CONFIG] = {"config", "name"},
+    [CONFIG_BENCH] = {"bench", "device"},     [CONFIG_TUNE] = {"tune", "device"},
+    [CONFIG_CONFIG] = {"config", "name"},
 };
 
 #define TEXT_OF(...) #__VA_ARGS__
@@ -151,6 +236,11 @@ static const struct key keys[] = {
         .max = 10000, .initial = "5"),
     KEY(BENCH, "inputs", key_choice, "whether a launch finds its inputs in the device's cache",
         IN(bench_settings, warm_inputs), .no = "cold", .yes = "warm", .initial = "cold"),
+    KEY(TUNE, "parameter", parameter,
+        "macro of the sources, and numbers to try, as in BLOCK_K: 32 64 128", .repeat = true,
+        .otherwise = "autotune needs one"),
+    KEY(TUNE, "constraint", constraint, "which go together: BLOCK_M * STAGES <= 512",
+        .repeat = true, .otherwise = "all do"),
     KEY(CONFIG, "device", device, "where it is measured", .repeat = true, .required = true),
     KEY(CONFIG, "batch", key_int, "sequences", DIMENSION(batch), .required = true),
     KEY(CONFIG, "heads", key_int, "heads of queries", DIMENSION(heads), .required = true),

@@ -22,6 +22,7 @@ enum config_section {
     CONFIG_PROMOTION, /* struct ratchet_config */
     CONFIG_BUILD,     /* struct recipe */
     CONFIG_BENCH,     /* struct bench_settings */
+    CONFIG_TUNE,      /* struct tune_space */
     CONFIG_CONFIG,    /* struct config_entry */
     CONFIG_SECTIONS
 };

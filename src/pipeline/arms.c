@@ -73,7 +73,8 @@ static const struct library *find(const struct arms *arms, const char *commit,
     return NULL;
 }
 
-static int run_build(struct measurement *measurement, struct library *library, struct err *err)
+int arms_build_library(struct measurement *measurement, struct library *library,
+                       struct err *err)
 {
     const struct kernel_source *source = &library->source;
     const char *paths[MODEL_PATHS_MAX];
@@ -113,7 +114,7 @@ static int build(struct measurement *measurement, struct arms *arms, const char 
     snprintf(library->commit, sizeof library->commit, "%s", commit);
     library->source = *source;
     measurement_stage(measurement, STAGE_BUILD);
-    if (run_build(measurement, library, err) != 0)
+    if (arms_build_library(measurement, library, err) != 0)
         return err_wrap(err, "build %s %.10s", role, commit);
     const struct build_result *result = &library->result;
     measurement->builds++;

@@ -51,6 +51,10 @@ MUST_CHECK int arms_build_one(struct measurement *measurement, struct arms *arms
                               const char *commit, const char *role, const struct library **out,
                               struct err *err);
 
+/* The library of its commit, by its source. */
+MUST_CHECK int arms_build_library(struct measurement *measurement, struct library *library,
+                                  struct err *err);
+
 /* The library that a config's head is compared with; NULL: its anchor cannot run. */
 const struct library *arms_anchor(const struct arms *arms, size_t config);
 /* Do both run the same machine code? False where either is NULL. */

@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "base": set(), "model": {"base"},
     "intake": ROOM, "measure": ROOM, "harness": ROOM, "judge": ROOM, "publish": ROOM,
     "pipeline": JOINED,
-    "lab": ROOM | {"judge", "measure", "pipeline"},
+    "lab": ROOM | {"intake", "judge", "measure", "pipeline"},
     "daemon": JOINED | {"pipeline"},
     "cli": JOINED | {"pipeline", "lab", "daemon"},
     "ratchet": {"cli", "intake"}, "ratchetd": JOINED | {"pipeline", "cli", "daemon"},

@@ -114,9 +114,9 @@ static void test_refusals(void)
 {
     tap_case("unknown and repeated");
     refused("[rules]\nthreshold = 3%\n",
-            "unknown section `rules`; allowed: kernel, rule, promotion, build, bench, config");
+            "unknown section `rules`; allowed: kernel, rule, promotion, build, bench, tune, config");
     refused("[typo]\n",
-            "unknown section `typo`; allowed: kernel, rule, promotion, build, bench, config");
+            "unknown section `typo`; allowed: kernel, rule, promotion, build, bench, tune, config");
     refused("[rule]\ntreshold = 3%\n",
             "rule.treshold: unknown key; allowed in [rule]: threshold, confidence, resamples, "
             "seed, own-floor, control-floor, drift-margin, min-replicates, look, unclear");

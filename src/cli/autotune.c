@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet autotune`: other values for the parameters of a commit's kernel, measured against today's. */
+#include "cli/cli.h"
+#include "cli/local.h"
+#include "cli/shapes.h"
+
+#include "intake/values.h"
+#include "lab/autotune.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { REPORT_BYTES = 16 << 20, JOBS_MAX = 64 };
+
+struct autotune_given {
+    struct local_options local;
+    struct shapes shapes;
+    const char *budget, *jobs, *output;
+};
+
+static int read_options(int argc, char **argv, struct autotune_given *given,
+                        struct autotune_options *out, struct err *err)
+{
+    const struct cli_option options[] = {{"repo", &given->local.repo, NULL},
+                                         {"head", &given->local.head, NULL},
+                                         {"device", &given->local.device, NULL},
+                                         {"config", &given->local.config, NULL},
+                                         {"configs", &given->shapes.configs, NULL},
+                                         {"time-budget", &given->budget, NULL},
+                                         {"jobs", &given->jobs, NULL},
+                                         {"output", &given->output, NULL},
+                                         {"quiet", NULL, &given->local.quiet},
+                                         {NULL, NULL, NULL}};
+    double budget_ns;
+    long long jobs = sysconf(_SC_NPROCESSORS_ONLN);
+    jobs = jobs < 1 ? 1 : jobs > JOBS_MAX ? JOBS_MAX : jobs;
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+        value_duration_ns(given->budget, 1e9, 7 * 86400e9, "--time-budget", &budget_ns, err) !=
+            0 ||
+        (given->jobs != NULL &&
+         value_int(given->jobs, 1, JOBS_MAX, "--jobs", &jobs, err) != 0)) {
+        err->class = err->class == ERR_INPUT ? ERR_USAGE : err->class;
+        return -1;
+    }
+    *out = (struct autotune_options){
+        .budget_s = budget_ns / 1e9, .jobs = (size_t)jobs, .folder = given->output};
+    return 0;
+}
+
+static int write_text(const char *folder, const char *name, const struct buf *text,
+                      struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    return file_path(path, err, "%s/%s", folder, name) != 0
+               ? -1
+               : file_write(path, text->data, text->len, 0644, err);
+}
+
+/* A patch of an earlier search must not be taken for this one's. */
+static int drop_patch(const char *folder, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    return file_path(path, err, "%s/suggestions.patch", folder) != 0
+               ? -1
+               : file_remove_tree(path, err);
+}
+
+static int conclude(const struct autotune *tune, const char *folder, struct err *err)
+{
+    const struct finalist *best = autotune_best(tune);
+    BUF_AUTO report;
+    BUF_AUTO patch;
+    buf_init(&report, REPORT_BYTES);
+    buf_init(&patch, REPORT_BYTES);
+    if (autotune_report(tune, &report, err) != 0 || drop_patch(folder, err) != 0)
+        return -1;
+    if (best != NULL && (tune_patch(&tune->sources, &tune->config.tune,
+                                    &tune->trials[best->trial].candidate, &patch, err) != 0 ||
+                         write_text(folder, "suggestions.patch", &patch, err) != 0))
+        return -1;
+    if (write_text(folder, "suggestions.md", &report, err) != 0 ||
+        cli_print(&report, err) != 0)
+        return -1;
+    return EXIT_HELD;
+}
+
+static int run(const struct autotune_given *given, const struct autotune_options *options,
+               struct local *local, struct err *err)
+{
+    struct measurement *measurement = &local->pipeline.measurement;
+    struct autotune tune __attribute__((cleanup(autotune_free))) = {0};
+    struct ratchet_config config;
+    if (local_open(&given->local, local, err) != 0)
+        return -1;
+    config = measurement->config;
+    const struct rule *rule = &config.rule;
+    if (shapes_apply(&given->shapes, rule->looks[rule->look_count - 1], config.bench.samples,
+                     &config, err) != 0 ||
+        file_mkdirs(options->folder, 0755, err) != 0)
+        return -1;
+    measurement_set_config(measurement, &config);
+    if (autotune_run(measurement, options, &tune, err) != 0)
+        return -1;
+    progress_end(&local->progress);
+    return conclude(&tune, options->folder, err);
+}
+
+int cli_autotune(int argc, char **argv, struct err *err)
+{
+    struct autotune_given given = {.local = {.repo = ".", .head = "HEAD", .device = "cpu"},
+                                   .budget = "20m",
+                                   .output = "ratchet-autotune"};
+    struct autotune_options options;
+    if (read_options(argc, argv, &given, &options, err) != 0)
+        return -1;
+    struct local *local __attribute__((cleanup(local_free))) = calloc(1, sizeof *local);
+    if (local == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a pipeline");
+    return run(&given, &options, local, err);
+}
