@@ -236,7 +236,7 @@ int json_get_number(const json_t *object, const char *key, const struct json_at 
     json_t *member = need(object, key, at, ok, "a number", err);
     if (member == NULL)
         return -1;
-    double value = json_number_value(member);
+    double value = json_number(member);
     struct json_at here = {.parent = at, .key = key};
     if (!(value >= min && value <= max))
         return json_error(&here, err, "expected a number from %g to %g", min, max);
@@ -272,6 +272,11 @@ static int append_bytes(const char *bytes, size_t len, void *context)
     struct buf *out = context;
     buf_add(out, bytes, len);
     return out->failed ? -1 : 0;
+}
+
+double json_number(const json_t *value)
+{
+    return json_number_value(value) + 0.0; /* −0 + 0 is +0 */
 }
 
 int json_print(const json_t *json, int indent, struct buf *out, struct err *err)

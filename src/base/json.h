@@ -50,6 +50,9 @@ MUST_CHECK int json_get_number(const json_t *object, const char *key, const stru
                                double min, double max, double *out, struct err *err);
 MUST_CHECK int json_get_bool(const json_t *object, const char *key, const struct json_at *at,
                              bool *out, struct err *err);
+/* The value of a number, or 0. A zero has no sign: jansson drops it when it writes, so that what was
+ * read with one would be another when it is read again. */
+double json_number(const json_t *value);
 /* Is the key there and not null? */
 bool json_has(const json_t *object, const char *key);
 

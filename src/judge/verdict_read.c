@@ -82,7 +82,7 @@ static int get_interval(const json_t *object, const char *key, const struct json
     if (json_array_size(pair) != 2 || !json_is_number(low) || !json_is_number(high) ||
         json_number_value(low) > json_number_value(high))
         return json_error(&here, err, "expected two numbers, the lower first");
-    *out = (struct interval){json_number_value(low), json_number_value(high)};
+    *out = (struct interval){json_number(low), json_number(high)};
     return 0;
 }
 
