@@ -6,6 +6,7 @@ the card, its lock and its clocks are what they would be; where CUDA is asked fo
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import lib
@@ -27,7 +28,7 @@ class Fake:
         subprocess.run([*os.environ.get("CC", "cc").split(), "-std=gnu17", "-D_GNU_SOURCE", "-shared",
                         "-fPIC", "-o", os.path.join(self.folder, "libnvidia-ml.so.1"),
                         os.path.join(DATA, "fake_nvml.c"), "-lpthread"], check=True)
-        self.env = {"LD_LIBRARY_PATH": self.folder, "FAKE_NVML": self.record}
+        self.env = {"LD_LIBRARY_PATH": self.folder}
 
     def told(self):
         path = self.record + ".log"
@@ -116,6 +117,51 @@ def clocks_around_a_check():
             re.compile("^ok +lock ", re.M), "nor is the lock")
 
 
+LOCKED, UNLOCKED = "lock 1410 1410\n", "lock 1410 1410\nunlock 0 0\n"
+
+
+def killed_while_locked():
+    """Clocks are unlocked when who locked them is killed: a check, a daemon's step, a daemon"""
+    repo = kernels()
+    s = lib.Standin(scene.REPOSITORY)
+    s.repo = repo
+    s.on("collaborators", alice="write")
+    repo.push(s.git_url, "main", "slow")
+    number = s.on("pulls", head="slow", title="slow", user="alice")["number"]
+
+    def begin(who):
+        fake = Fake("hold-lock 0 1\n")
+        host = scene.Host(s, device="nvidia-h200", settings=("clock-lock = 1410MHz",))
+        return fake, host, lambda: lib.wait_for(lambda: fake.told() == LOCKED, who + " locked them")
+
+    def unlocked(fake, host, who):
+        lib.wait_for(lambda: fake.told() == UNLOCKED, "they are unlocked after the end of " + who)
+        lib.wait_for(lambda: not [n for n in os.listdir(host.folder) if n.endswith(".clocks")],
+                     "nothing is left behind by " + who)
+        ok(True, "the clocks are unlocked after the end of " + who)
+
+    fake, host, locked = begin("a check")
+    check = lib.start([lib.program("RATCHET"), "check", "--config", host.config, "--repo", repo.path, "--base",
+                       "main", "--head", "slow", "--device", host.device, "--output", host.output()],
+                      env=host.env(fake.env), cwd=host.folder, stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL)
+    locked()
+    os.killpg(check.pid, signal.SIGKILL)
+    check.wait()
+    unlocked(fake, host, "a check")
+
+    for end, who in ((lambda daemon, step: step.interrupt(), "a step"),
+                     (lambda daemon, step: daemon.kill(), "a daemon")):
+        fake, host, locked = begin(who)
+        daemon = lib.Daemon(host.config, host.socket, env=fake.env)
+        step = host.step("pull_request", scene.pull_event(s, number), run=1).start()
+        locked()
+        end(daemon, step)
+        unlocked(fake, host, who)
+        lib.kill(step.process)
+        daemon.kill()
+
+
 def left_locked():
     """What a killed run left locked is unlocked when the daemon starts"""
     need_no_gpu()
@@ -135,4 +181,5 @@ def left_locked():
     daemon.kill()
 
 
-lib.main(no_driver, doctor, not_alone, clocks_around_a_check, left_locked)
+lib.main(no_driver, doctor, not_alone, clocks_around_a_check, killed_while_locked,
+         left_locked)

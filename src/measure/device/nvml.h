@@ -78,8 +78,9 @@ struct nvml {
     const char *(*nvmlErrorString)(nvml_result result);
 };
 
-/* The one NVML of this process, opened at the first call, and again in a child that was forked
- * since: NVML answers only the process that started it. ERR_HOST: there is none. */
+/* The one NVML of this process, opened at the first call. NVML answers only the process that started
+ * it: a child that was forked since can have none, before it executes a program. ERR_HOST: there is
+ * none. */
 MUST_CHECK int nvml_get(const struct nvml **out, struct err *err);
 
 #endif
