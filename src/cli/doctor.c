@@ -15,6 +15,7 @@
 #include "publish/github.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,6 +95,16 @@ static int try_state(const struct host *host, struct err *err)
     return remove_scratch(path, enter_sandbox(host, path, err), err);
 }
 
+/* Who may make a file in the folder of locks, for somebody who may not. */
+static int advise_lock(const char *folder, struct err *err)
+{
+    struct stat info;
+    const struct group *group = stat(folder, &info) == 0 && (info.st_mode & S_IWGRP) != 0
+                                    ? getgrgid(info.st_gid)
+                                    : NULL;
+    return group == NULL ? -1 : err_wrap(err, "members of group `%s` may", group->gr_name);
+}
+
 static int try_lock(const struct host *host, const char *slug, const struct gpu *gpu,
                     struct err *err)
 {
@@ -102,7 +113,7 @@ static int try_lock(const struct host *host, const char *slug, const struct gpu 
     if (hold_lock_path(host, slug, gpu, path, err) != 0)
         return -1;
     if (file_lock(path, &lock, err) != 0 && err->class != ERR_CONFLICT)
-        return -1;
+        return advise_lock(host->lock_dir, err);
     return 0; /* held by a job that runs: that works too */
 }
 

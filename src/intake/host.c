@@ -132,6 +132,18 @@ static int find_sandbox_user(struct host *host, const char *name, struct err *er
     return 0;
 }
 
+const char *host_lock_dir(const char *own)
+{
+    struct stat info;
+    return stat(own, &info) == 0 && S_ISDIR(info.st_mode) ? own : "/run/lock";
+}
+
+static void default_lock_dir(struct host *host)
+{
+    if (host->lock_dir[0] == '\0')
+        snprintf(host->lock_dir, sizeof host->lock_dir, "%s", host_lock_dir(HOST_LOCK_DIR));
+}
+
 static void default_device(struct host *host)
 {
     if (host->device_count == 0)
@@ -148,6 +160,7 @@ static int parse_all(struct parse *parse, const char *text, size_t len, struct e
         if (finish_repository(parse, &parse->out.repositories[i], parse->repository_seen[i],
                               err) != 0)
             return -1;
+    default_lock_dir(&parse->out);
     default_device(&parse->out);
     return find_sandbox_user(&parse->out, parse->name, err);
 }
@@ -189,6 +202,7 @@ int host_default(struct host *out, struct err *err)
                        "the folder for state, `%.60s…`, has a name of more than "
                        "%d bytes",
                        folder, HOST_PATH_BYTES - 1);
+    default_lock_dir(&host);
     default_device(&host);
     if (find_sandbox_user(&host, "built-in values", err) != 0)
         return -1;
