@@ -120,6 +120,18 @@ def clocks_around_a_check():
 LOCKED, UNLOCKED = "lock 1410 1410\n", "lock 1410 1410\nunlock 0 0\n"
 
 
+def guardians(daemon):
+    """How many of a daemon's children guard clocks, dead or alive"""
+    found = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = lib.read("/proc/%s/stat" % pid)
+        except OSError:
+            continue
+        found += "(ratchet-clocks)" in words and words.rsplit(")", 1)[1].split()[1] == str(daemon.process.pid)
+    return found
+
+
 def killed_while_locked():
     """Clocks are unlocked when who locked them is killed: a check, a daemon's step, a daemon"""
     repo = kernels()
@@ -150,16 +162,25 @@ def killed_while_locked():
     check.wait()
     unlocked(fake, host, "a check")
 
-    for end, who in ((lambda daemon, step: step.interrupt(), "a step"),
-                     (lambda daemon, step: daemon.kill(), "a daemon")):
-        fake, host, locked = begin(who)
-        daemon = lib.Daemon(host.config, host.socket, env=fake.env)
-        step = host.step("pull_request", scene.pull_event(s, number), run=1).start()
-        locked()
-        end(daemon, step)
-        unlocked(fake, host, who)
-        lib.kill(step.process)
-        daemon.kill()
+    fake, host, locked = begin("a step")
+    lib.write(fake.record, "hold-unlock 0 1\n" + lib.read(fake.record))
+    daemon = lib.Daemon(host.config, host.socket, env=fake.env)
+    step = host.step("pull_request", scene.pull_event(s, number), run=1).start()
+    locked()
+    step.interrupt()
+    eq(step.finish().code, 3, "the job ends")
+    eq(guardians(daemon), 1, "the daemon, which kills what a step leaves behind, leaves the guardian alone")
+    eq(fake.told(), LOCKED, "which is at work")
+    lib.write(fake.record, lib.read(fake.record).replace("hold-unlock 0 1\n", ""))
+    unlocked(fake, host, "a step")
+    lib.wait_for(lambda: not guardians(daemon), "the daemon to reap it")
+
+    lib.write(fake.record + ".log", "")
+    step = host.step("pull_request", scene.pull_event(s, number), run=2).start()
+    locked()
+    daemon.kill()
+    unlocked(fake, host, "a daemon")
+    lib.kill(step.process)
 
 
 def left_locked():
