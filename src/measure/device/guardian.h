@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A process that outlives its parent, to tidy up after it. It is the parent's own program, started
- * anew: what the parent has open (a driver's library does not work in a forked child) is not
- * carried over. It is of a session of its own, ignores the signals that end a service, and works
+ * anew: a driver's library does not work in a forked child, and nothing else that the parent has open
+ * is carried over either. It is of a session of its own, ignores the signals that end a service, and works
  * in `/`.
  *
  * It has four descriptors, 1 and 2 of which lead nowhere, no environment but LD_LIBRARY_PATH, and

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A libnvidia-ml.so.1 for hosts without a driver: it plays back what a record says, and keeps
- * to the rules of the real one that matter here: it answers only the process that started it, with
- * the descriptors that it opened then, and without either it never starts again; lists that are
- * too short are refused, only who may can lock clocks.
+ * to the rules of the real one that matter here: a forked child has to start it again, and cannot
+ * where the descriptors that were opened at the first start are closed (seen with driver 580: 17);
+ * lists that are too short are refused, only who may can lock clocks.
  *
  * The record is the file `record` beside this library, read anew by every call. A line is
  * `KEY GPU VALUE...`; where a key has several values, each call takes the next, and the last
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4,
-       NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, UNKNOWN = 999 };
+       NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, OPERATING_SYSTEM = 17 };
 enum { LINE_BYTES = 4096, CALLS_MAX = 64, PROCESSES_MAX = 1024 };
 
 struct process {
@@ -39,11 +39,16 @@ static struct stat device_file; /* that it was opened on */
 static char called[CALLS_MAX][64];
 static unsigned calls[CALLS_MAX];
 
-static int is_up(void)
+static int has_device(void)
 {
     struct stat now;
-    return started_by == getpid() && fstat(device_fd, &now) == 0 &&
-           now.st_dev == device_file.st_dev && now.st_ino == device_file.st_ino;
+    return fstat(device_fd, &now) == 0 && now.st_dev == device_file.st_dev &&
+           now.st_ino == device_file.st_ino;
+}
+
+static int is_up(void)
+{
+    return started_by == getpid() && has_device();
 }
 
 /* A file beside this library. */
@@ -199,11 +204,12 @@ const char *nvmlErrorString(int result)
 
 int nvmlInit_v2(void)
 {
-    if (started_by != 0)
-        return is_up() ? OK : UNKNOWN;
-    device_fd = memfd_create("fake-nvidiactl", MFD_CLOEXEC);
-    if (device_fd < 0 || fstat(device_fd, &device_file) != 0)
-        return UNKNOWN;
+    if (started_by == 0)
+        device_fd = memfd_create("fake-nvidiactl", MFD_CLOEXEC);
+    if (started_by == 0 && fstat(device_fd, &device_file) != 0)
+        return OPERATING_SYSTEM;
+    if (!has_device())
+        return OPERATING_SYSTEM;
     started_by = getpid();
     return OK;
 }
