@@ -83,6 +83,9 @@ static int help(const char *topic)
 
 int main(int argc, char **argv)
 {
+    int guarded = cli_guard(argc, argv);
+    if (guarded >= 0)
+        return guarded;
     setlocale(LC_ALL, "C");
     signal(SIGPIPE, SIG_IGN);
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))

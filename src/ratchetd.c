@@ -166,6 +166,9 @@ int main(int argc, char **argv)
                                          {"version", NULL, &version},
                                          {NULL, NULL, NULL}};
     struct err err = {0};
+    int guarded = cli_guard(argc, argv);
+    if (guarded >= 0)
+        return guarded;
     setlocale(LC_ALL, "C");
     if (cli_options(argc, argv, options, NULL, 0, NULL, &err) == 0 && version) {
         printf("ratchetd %s\n", RATCHET_VERSION);

@@ -335,9 +335,18 @@ int file_tree_bytes(const char *path, unsigned long long *bytes, struct err *err
     return 0;
 }
 
+static int create_lock(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd >= 0 && fchmod(fd, 0644) != 0)
+        file_close(&fd);
+    return fd;
+}
+
 /* A lock folder may be shared by all users of the host, and sticky: there the kernel lets nobody
  * open another's file with O_CREAT (fs.protected_regular), so it is asked for only where no file is.
- * A file of another user's that may only be read can be locked all the same. Links are not followed. */
+ * A file of another user's that may only be read can be locked all the same, and ours is readable whatever
+ * our umask is. Links are not followed. */
 static int open_lock(const char *path)
 {
     for (int tries = 0;; tries++) {
@@ -345,7 +354,7 @@ static int open_lock(const char *path)
         if (fd < 0 && (errno == EACCES || errno == EPERM))
             fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 && errno == ENOENT)
-            fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+            fd = create_lock(path);
         if (fd >= 0 || errno != EEXIST || tries == 100)
             return fd;
     }

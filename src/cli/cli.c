@@ -5,6 +5,7 @@
 #include "intake/config.h"
 #include "judge/baseline.h"
 #include "judge/samples.h"
+#include "measure/device/clocks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,11 @@
 #include <unistd.h>
 
 #define HOST_CONFIG "/etc/ratchet/ratchetd.conf"
+
+int cli_guard(int argc, char **argv)
+{
+    return clocks_guard(argc, argv);
+}
 
 static const struct cli_option *find_option(const struct cli_option *options, const char *word,
                                             size_t len)

@@ -32,6 +32,10 @@ int cli_status(int argc, char **argv, struct err *err);
 int cli_history(int argc, char **argv, struct err *err);
 int cli_sweep(int argc, char **argv, struct err *err);
 
+/* The exit code of a program that was started as the guardian of locked clocks (see clocks.h), to be
+ * asked first; else -1. */
+int cli_guard(int argc, char **argv);
+
 /* One option: `--name VALUE` into `value`, or `--name` into `flag`. One that may be given
  * several times stands in the table as often, in a row, each with a place that is NULL. */
 struct cli_option {

@@ -16,6 +16,7 @@
 #include "publish/github.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,15 +96,26 @@ static int try_state(const struct host *host, struct err *err)
     return remove_scratch(path, enter_sandbox(host, path, err), err);
 }
 
+/* Who may make a file in the folder of locks, for somebody who may not. */
+static int advise_lock(const char *folder, struct err *err)
+{
+    struct stat info;
+    const struct group *group = stat(folder, &info) == 0 && (info.st_mode & S_IWGRP) != 0
+                                    ? getgrgid(info.st_gid)
+                                    : NULL;
+    return group == NULL ? -1 : err_wrap(err, "members of group `%s` may", group->gr_name);
+}
+
 static int try_lock(const struct host *host, const struct host_device *device,
                     const struct host_lane *lane, const struct gpu *gpu, struct err *err)
 {
     struct lane_lock lock = LANE_LOCK_NONE;
     int result = lane_lock_try(host, device, lane, gpu, &lock, err);
     lane_lock_drop(&lock);
-    return result == 0 || err->class == ERR_CONFLICT /* by a job that runs: that works too */
-               ? 0
-               : -1;
+    if (result == 0 ||
+        err->class == ERR_CONFLICT) /* held by a job that runs: that works too */
+        return 0;
+    return advise_lock(host->lock_dir, err);
 }
 
 static int try_harness(const struct host *host, char *version, size_t size, struct err *err)

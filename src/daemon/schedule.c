@@ -135,6 +135,11 @@ void schedule_close(struct schedule **schedule)
     *schedule = NULL;
 }
 
+const struct lanes *schedule_lanes(const struct schedule *schedule)
+{
+    return &schedule->lanes;
+}
+
 /* ---- a client's wishes ---- */
 
 int schedule_accept(struct schedule *schedule, struct request *request,

@@ -52,6 +52,8 @@ bool schedule_owes(const struct schedule *schedule, const struct host_repository
 /* A verdict stands, and GitHub takes nothing of this repository's for a long time. */
 bool schedule_is_put_off(const struct schedule *schedule, const struct queue_entry *entry);
 
+const struct lanes *schedule_lanes(const struct schedule *schedule);
+
 /* Start a step in every lane that is idle, where there is one to take. */
 void schedule_start(struct schedule *schedule);
 

@@ -8,6 +8,7 @@
 #include "daemon/results.h"
 #include "daemon/schedule.h"
 #include "daemon/store.h"
+#include "daemon/strays.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,6 +25,7 @@ struct server {
     struct schedule *schedule;
     struct clients *clients;
     struct collector collector;
+    struct strays strays;
 };
 
 /* ---- what the schedule tells ---- */
@@ -63,6 +65,7 @@ static int open_server(struct server *server, const char *config, int listen_fd,
     const struct schedule_watch watch = {
         .context = server, .line = on_line, .judged = on_judged};
     if (open_signals(&server->signal_fd, err) != 0 ||
+        strays_adopt(&server->strays, err) != 0 ||
         collector_empty_scratch(server->host, err) != 0 ||
         store_open_first(server->host, &server->db, err) != 0 ||
         schedule_open(server->host, config, server->db, &watch, &server->schedule, err) != 0)
@@ -75,6 +78,7 @@ static int open_server(struct server *server, const char *config, int listen_fd,
 static void close_server(struct server *server)
 {
     schedule_close(&server->schedule);
+    strays_end_all(&server->strays);
     clients_close(&server->clients);
     db_close(&server->db);
     file_close(&server->signal_fd);
@@ -88,6 +92,8 @@ static void handle_signals(struct server *server)
     while (read(server->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             server->stopping = true;
+        else
+            strays_end(&server->strays, schedule_lanes(server->schedule));
 }
 
 static int serve(struct server *server, struct err *err)

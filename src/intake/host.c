@@ -180,6 +180,18 @@ static int check_processors(const struct parse *parse, struct err *err)
     return 0;
 }
 
+const char *host_lock_dir(const char *own)
+{
+    struct stat info;
+    return stat(own, &info) == 0 && S_ISDIR(info.st_mode) ? own : "/run/lock";
+}
+
+static void default_lock_dir(struct host *host)
+{
+    if (host->lock_dir[0] == '\0')
+        snprintf(host->lock_dir, sizeof host->lock_dir, "%s", host_lock_dir(HOST_LOCK_DIR));
+}
+
 static void default_device(struct host *host)
 {
     if (host->device_count == 0)
@@ -202,6 +214,7 @@ static int parse_all(struct parse *parse, const char *text, size_t len, struct e
             return -1;
     if (check_processors(parse, err) != 0)
         return -1;
+    default_lock_dir(&parse->out);
     default_device(&parse->out);
     return find_sandbox_user(&parse->out, parse->name, err);
 }
@@ -243,6 +256,7 @@ int host_default(struct host *out, struct err *err)
                        "the folder for state, `%.60s…`, has a name of more than "
                        "%d bytes",
                        folder, HOST_PATH_BYTES - 1);
+    default_lock_dir(&host);
     default_device(&host);
     if (find_sandbox_user(&host, "built-in values", err) != 0)
         return -1;

@@ -88,6 +88,13 @@ MUST_CHECK int host_parse(const char *text, size_t len, const char *name, struct
 /* A file that everyone may write is refused: it says where tokens go. */
 MUST_CHECK int host_load(const char *path, struct host *out, struct err *err);
 
+/* Where the devices' locks lie unless lock-dir says so: in `own` where that is a folder, else in
+ * /run/lock, which every host has and any user may write. No program makes `own`: it is there from
+ * the boot on where the service is installed (tmpfiles.d). One that appeared later would have other
+ * locks than those that somebody who measures holds. */
+#define HOST_LOCK_DIR "/run/ratchet"
+const char *host_lock_dir(const char *own);
+
 /* The token in token-file, without its line end; wiping `out` is the caller's part. Refused
  * unless the file is closed to everyone but owner and group. */
 MUST_CHECK int host_read_token(const struct host_repository *repository,

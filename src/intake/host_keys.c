@@ -268,7 +268,7 @@ static const struct key keys[] = {
     KEY(DAEMON, "socket", path, "where jobs are submitted", IN(host, socket),
         .initial = "/run/ratchet/ratchetd.sock"),
     KEY(DAEMON, "lock-dir", path, "folder of the devices' locks, for all users of the host",
-        IN(host, lock_dir), .initial = "/run/lock"),
+        IN(host, lock_dir), .otherwise = HOST_LOCK_DIR ", else /run/lock"),
     KEY(DAEMON, "harness", path, "the program that runs kernels", IN(host, harness),
         .otherwise = "ratchet-bench as installed"),
     KEY(DAEMON, "sandbox-user", key_text,

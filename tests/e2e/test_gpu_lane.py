@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import lib
@@ -28,7 +29,7 @@ class Fake:
         subprocess.run([*os.environ.get("CC", "cc").split(), "-std=gnu17", "-D_GNU_SOURCE", "-shared",
                         "-fPIC", "-o", os.path.join(self.folder, "libnvidia-ml.so.1"),
                         os.path.join(DATA, "fake_nvml.c"), "-lpthread"], check=True)
-        self.env = {"LD_LIBRARY_PATH": self.folder, "FAKE_NVML": self.record}
+        self.env = {"LD_LIBRARY_PATH": self.folder}
 
     def told(self):
         path = self.record + ".log"
@@ -190,6 +191,72 @@ def one_gpu_twice():
         re.compile("^FAIL +lanes +" + re.escape(says), re.M), "and doctor says so")
 
 
+LOCKED, UNLOCKED = "lock 1410 1410\n", "lock 1410 1410\nunlock 0 0\n"
+
+
+def guardians(daemon):
+    """How many of a daemon's children guard clocks, dead or alive"""
+    found = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = lib.read("/proc/%s/stat" % pid)
+        except OSError:
+            continue
+        found += "(ratchet-clocks)" in words and words.rsplit(")", 1)[1].split()[1] == str(daemon.process.pid)
+    return found
+
+
+def killed_while_locked():
+    """Clocks are unlocked when who locked them is killed: a check, a daemon's step, a daemon"""
+    repo = kernels()
+    s = lib.Standin(scene.REPOSITORY)
+    s.repo = repo
+    s.on("collaborators", alice="write")
+    repo.push(s.git_url, "main", "slow")
+    number = s.on("pulls", head="slow", title="slow", user="alice")["number"]
+
+    def begin(who):
+        fake = Fake("hold-lock 0 1\n")
+        host = scene.Host(s, device="nvidia-h200", settings=("clock-lock = 1410MHz",))
+        return fake, host, lambda: lib.wait_for(lambda: fake.told() == LOCKED, who + " locked them")
+
+    def unlocked(fake, host, who):
+        lib.wait_for(lambda: fake.told() == UNLOCKED, "they are unlocked after the end of " + who)
+        lib.wait_for(lambda: not [n for n in os.listdir(host.folder) if n.endswith(".clocks")],
+                     "nothing is left behind by " + who)
+        ok(True, "the clocks are unlocked after the end of " + who)
+
+    fake, host, locked = begin("a check")
+    check = lib.start([lib.program("RATCHET"), "check", "--config", host.config, "--repo", repo.path, "--base",
+                       "main", "--head", "slow", "--device", host.device, "--output", host.output()],
+                      env=host.env(fake.env), cwd=host.folder, stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL)
+    locked()
+    os.killpg(check.pid, signal.SIGKILL)
+    check.wait()
+    unlocked(fake, host, "a check")
+
+    fake, host, locked = begin("a step")
+    lib.write(fake.record, "hold-unlock 0 1\n" + lib.read(fake.record))
+    daemon = lib.Daemon(host.config, host.socket, env=fake.env)
+    step = host.step("pull_request", scene.pull_event(s, number), run=1).start()
+    locked()
+    step.interrupt()
+    eq(step.finish().code, 3, "the job ends")
+    eq(guardians(daemon), 1, "the daemon, which kills what a step leaves behind, leaves the guardian alone")
+    eq(fake.told(), LOCKED, "which is at work")
+    lib.write(fake.record, lib.read(fake.record).replace("hold-unlock 0 1\n", ""))
+    unlocked(fake, host, "a step")
+    lib.wait_for(lambda: not guardians(daemon), "the daemon to reap it")
+
+    lib.write(fake.record + ".log", "")
+    step = host.step("pull_request", scene.pull_event(s, number), run=2).start()
+    locked()
+    daemon.kill()
+    unlocked(fake, host, "a daemon")
+    lib.kill(step.process)
+
+
 def left_locked():
     """What a killed run left locked is unlocked when the daemon starts"""
     need_no_gpu()
@@ -209,4 +276,5 @@ def left_locked():
     daemon.kill()
 
 
-lib.main(no_driver, doctor, not_alone, clocks_around_a_check, lanes, one_gpu_twice, left_locked)
+lib.main(no_driver, doctor, not_alone, clocks_around_a_check, killed_while_locked, lanes, one_gpu_twice,
+         left_locked)

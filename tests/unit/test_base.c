@@ -9,10 +9,17 @@
 #include "tests/tap.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,6 +104,62 @@ static void test_file(void)
     file_close(&held);
     OK(file_lock(other, &second, &err) == 0);
     file_close(&second);
+}
+
+/* As fs.protected_regular has it in a folder that others may write: whoever opens with O_CREAT what
+ * may be there already is refused. */
+static bool refuse_plain_creat(void)
+{
+    enum { FLAGS = offsetof(struct seccomp_data, args) + 2 * sizeof(uint64_t) };
+    struct sock_filter lines[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FLAGS),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_CREAT | O_EXCL),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, O_CREAT, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {.len = sizeof lines / sizeof lines[0], .filter = lines};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* How the child ended that locks `path`, twice. */
+static int lock_protected(const char *path)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = -1;
+        if (!refuse_plain_creat() || open(path, O_RDWR | O_CREAT, 0600) >= 0 || errno != EACCES)
+            _exit(1);
+        if (file_lock(path, &fd, NULL) != 0) /* made */
+            _exit(2);
+        file_close(&fd);
+        _exit(file_lock(path, &fd, NULL) == 0 ? 0 : 3);
+    }
+    int status = -1;
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_shared_lock(void)
+{
+    struct err err;
+    struct stat info;
+    char path[FILE_PATH_BYTES];
+    tap_case("a lock is everybody's, whatever the umask of who made it");
+    OK(file_path(path, &err, "%s/shared.lock", folder) == 0);
+    mode_t before = umask(077);
+    int fd = -1;
+    OK(file_lock(path, &fd, &err) == 0);
+    umask(before);
+    OK(stat(path, &info) == 0);
+    EQ_INT(info.st_mode & 0777, 0644);
+    file_close(&fd);
+
+    tap_case("fs.protected_regular");
+    OK(file_path(path, &err, "%s/protected.lock", folder) == 0);
+    EQ_INT(lock_protected(path), 0);
 }
 
 static void test_remove(void)
@@ -469,6 +532,7 @@ int main(void)
     test_err();
     test_buf();
     test_file();
+    test_shared_lock();
     test_remove();
     test_json();
     test_run();

@@ -10,6 +10,7 @@
 #include "measure/device/witness.h"
 #include "tests/tap.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -522,6 +523,101 @@ static int take_lock(bool wait)
     return file_lock_within(path, wait ? UINT_MAX : 0, &fd, &err) == 0 ? fd : -1;
 }
 
+/* A child of ours by the name it has given itself, or 0. */
+static pid_t child_named(const char *name)
+{
+    pid_t found = 0;
+    DIR *all = opendir("/proc");
+    struct dirent *entry;
+    while (all != NULL && found == 0 && (entry = readdir(all)) != NULL) {
+        char path[512], comm[64];
+        int pid, parent;
+        snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (file != NULL &&
+            fscanf(file, "%d (%63[^)]) %*c %d", &pid, comm, &parent) == 3 &&
+            parent == getpid() && strcmp(comm, name) == 0)
+            found = pid;
+        if (file != NULL)
+            fclose(file);
+    }
+    if (all != NULL)
+        closedir(all);
+    return found;
+}
+
+static const char *link_of(pid_t pid, const char *name)
+{
+    static char text[FILE_PATH_BYTES];
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%.32s", pid, name);
+    ssize_t len = readlink(path, text, sizeof text - 1);
+    text[len < 0 ? 0 : len] = '\0';
+    return text;
+}
+
+static void test_guardian(void)
+{
+    struct gpu gpu = begin_clocks("what a guardian is given");
+    struct clocks_lock *lock = NULL;
+    char path[FILE_PATH_BYTES + 64], text[FILE_PATH_BYTES + 64];
+    int loose[2];
+    FD_AUTO device = take_lock(false);
+    OK(pipe(loose) == 0); /* survives an exec */
+    setenv("GITHUB_TOKEN", "secret", 1);
+    OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == 0);
+    pid_t pid = child_named("ratchet-clocks");
+    OK(pid > 0);
+    EQ_INT(getsid(pid), pid);
+    EQ_STR(link_of(pid, "cwd"), "/");
+    EQ_STR(link_of(pid, "fd/1"), "/dev/null");
+    EQ_STR(link_of(pid, "fd/2"), "/dev/null");
+    snprintf(path, sizeof path, "%s/device.lock", folder);
+    EQ_STR(link_of(pid, "fd/3"), path);
+    for (int fd = 4; fd < 64; fd++) {
+        char name[32];
+        snprintf(name, sizeof name, "fd/%d", fd);
+        const char *file = link_of(pid, name);
+        if (*file != '\0') /* what its own NVML opened */
+            HAS(file, "memfd:fake-nvidiactl");
+    }
+    snprintf(path, sizeof path, "/proc/%d/environ", pid);
+    snprintf(text, sizeof text, "LD_LIBRARY_PATH=%s", folder);
+    BUF_AUTO bytes;
+    buf_init(&bytes, sizeof text);
+    OK(file_read(path, &bytes, &err) == 0);
+    EQ_INT(bytes.len, strlen(text) + 1);
+    EQ_STR(bytes.data, text);
+    kill(pid, SIGTERM); /* a service that ends has everybody told so */
+    OK(clocks_file_is_there());
+    OK(clocks_unlock(&lock, &err) == 0);
+    unsetenv("GITHUB_TOKEN");
+    close(loose[0]);
+    close(loose[1]);
+
+    gpu = begin_clocks("where a guardian could not unlock, nothing is locked");
+    play("mig 0 1\n");
+    OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == -1);
+    EQ_STR(err.text, "nobody would unlock the clocks: the guardian: GPU 0 is in MIG mode, and a "
+                     "lane measures on a whole GPU");
+    play("uuid 0 GPU-another\n");
+    OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == -1);
+    EQ_STR(err.text, "nobody would unlock the clocks: the guardian: GPU 0 is another than the one "
+                     "to be locked");
+    EQ_STR(read_text("record.log"), "");
+    OK(lock == NULL && !clocks_file_is_there());
+    EQ_INT(waitpid(-1, NULL, WNOHANG), -1);
+
+    tap_case("NVML is of one process");
+    play("");
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0)
+        _exit(nvidia_find(LANE, NULL, &gpu, &err) == -1 && err.class == ERR_INTERNAL ? 0 : 1);
+    int status = -1;
+    OK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void test_lock(void)
 {
     struct gpu gpu = begin_clocks("clocks are locked and unlocked");
@@ -549,8 +645,23 @@ static void test_lock(void)
     EQ_STR(read_text("record.log"), "");
 }
 
-/* A child takes the device lock and locks the clocks; then its group is killed. */
-static void kill_locked(const struct gpu *gpu)
+/* `test_gpu hold`: takes the device lock, locks the clocks, says so and waits to be killed. */
+static int hold_locked(void)
+{
+    struct clocks_lock *lock = NULL;
+    struct gpu gpu;
+    int device = take_lock(false);
+    bool fine = device >= 0 && nvidia_find(LANE, NULL, &gpu, &err) == 0 &&
+                clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == 0;
+    if (write(1, fine ? "y" : "n", 1) != 1)
+        return 1;
+    for (;;)
+        pause();
+}
+
+/* A process of another program takes the device lock and locks the clocks; then its group is
+ * killed. */
+static void kill_locked(void)
 {
     int ready[2];
     char byte;
@@ -558,14 +669,10 @@ static void kill_locked(const struct gpu *gpu)
         return;
     pid_t pid = fork();
     if (pid == 0) {
-        struct clocks_lock *lock = NULL;
         setpgid(0, 0);
-        int device = take_lock(false);
-        bool fine = device >= 0 && clocks_lock(LANE, gpu, 1410, folder, device, &lock, NULL) == 0;
-        if (write(ready[1], fine ? "y" : "n", 1) != 1)
-            _exit(1);
-        for (;;)
-            pause();
+        dup2(ready[1], 1);
+        execl("/proc/self/exe", "test_gpu", "hold", (char *)NULL);
+        _exit(1);
     }
     close(ready[1]);
     OK(read(ready[0], &byte, 1) == 1 && byte == 'y');
@@ -580,7 +687,7 @@ static void test_killed(void)
     struct gpu gpu = begin_clocks("killed with its group, its guardian unlocks");
     bool undone = true;
     play("hold-unlock 0 1\n");
-    kill_locked(&gpu);
+    kill_locked();
     OK(take_lock(false) == -1); /* the guardian keeps it until it is done */
     EQ_INT(err.class, ERR_CONFLICT);
     play("");
@@ -593,7 +700,7 @@ static void test_killed(void)
 
     gpu = begin_clocks("a guardian that cannot leaves it to the next");
     play("unlock 0 1\n");
-    kill_locked(&gpu);
+    kill_locked();
     device = take_lock(true);
     EQ_STR(read_text("record.log"), "lock 1410 1410\n");
     OK(clocks_file_is_there());
@@ -676,16 +783,13 @@ static bool build_fake(const char *top)
 /* The loader reads LD_LIBRARY_PATH once, when a program starts. */
 static int set_stage(char **argv)
 {
-    char path[FILE_PATH_BYTES + 32];
     const char *top = getenv("top_srcdir");
     snprintf(folder, sizeof folder, "/tmp/ratchet-gpu-XXXXXX");
     if (mkdtemp(folder) == NULL || !build_fake(top == NULL ? "." : top)) {
         tap_skip("no compiler for a fake NVML");
         return tap_done();
     }
-    snprintf(path, sizeof path, "%s/record", folder);
     setenv("LD_LIBRARY_PATH", folder, 1);
-    setenv("FAKE_NVML", path, 1);
     setenv("RATCHET_TEST_FOLDER", folder, 1);
     execv("/proc/self/exe", argv);
     return 1;
@@ -707,11 +811,16 @@ static bool read_sound(void)
 int main(int argc, char **argv)
 {
     const char *ready = getenv("RATCHET_TEST_FOLDER");
-    if (argc > 1)
+    int guarded = clocks_guard(argc, argv);
+    if (guarded >= 0)
+        return guarded;
+    if (argc > 1 && strcmp(argv[1], "absent") == 0)
         return tell_absent();
     if (ready == NULL)
         return set_stage(argv);
     snprintf(folder, sizeof folder, "%s", ready);
+    if (argc > 1 && strcmp(argv[1], "hold") == 0)
+        return hold_locked();
     tap_case("the sound record");
     if (!OK(read_sound()))
         return tap_done();
@@ -724,6 +833,7 @@ int main(int argc, char **argv)
     test_watch_facts();
     test_witness();
     test_lock();
+    test_guardian();
     test_killed();
     test_absent();
     if (file_remove_tree(folder, &err) != 0)

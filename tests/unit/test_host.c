@@ -91,8 +91,18 @@ static void test_whole(void)
     EQ_INT(host.device_count, 1);
     EQ_STR(host.devices[0].slug, "cpu");
     EQ_STR(host.state, "/var/lib/ratchet");
-    EQ_STR(host.lock_dir, "/run/lock");
+    EQ_STR(host.lock_dir, host_lock_dir("/run/ratchet"));
     EQ_INT(host.repository_count, 0);
+}
+
+static void test_lock_dir(void)
+{
+    tap_case("the folder of locks: its own where that is, else the one that all hosts have");
+    EQ_STR(host_lock_dir("/tmp"), "/tmp");
+    EQ_STR(host_lock_dir("/nowhere"), "/run/lock");
+    EQ_STR(host_lock_dir("/dev/null"), "/run/lock");
+    OK(parse("[daemon]\nlock-dir = /nowhere\n") == 0);
+    EQ_STR(host.lock_dir, "/nowhere"); /* never replaced */
 }
 
 static void test_default(void)
@@ -447,6 +457,7 @@ static void test_every_limit(void)
 int main(void)
 {
     test_whole();
+    test_lock_dir();
     test_default();
     test_addresses();
     test_submodules();

@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the lock of a GPU's clock: the file that tells of it, the guardian that outlives us, and
- * undoing it in every case. */
+/* Owns the lock of a GPU's clock: the file that tells of it, what its guardian does, and undoing it
+ * in every case. */
 #include "measure/device/clocks.h"
 
 #include "base/file.h"
 #include "measure/device/device.h"
+#include "measure/device/guardian.h"
 
 #include <errno.h>
 #include <glob.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct clocks_lock {
     const struct device_kind *kind;
     struct gpu gpu;
     char file[FILE_PATH_BYTES]; /* is there as long as the clock may be locked */
-    int parent;                 /* closed by our death, if not before: the guardian waits */
-    pid_t guardian;
+    struct guardian guardian;
 };
 
 static int clocks_file(const struct gpu *gpu, const char *folder, char out[FILE_PATH_BYTES],
@@ -86,60 +82,42 @@ int clocks_any(const char *folder, bool *any, struct err *err)
     return 0;
 }
 
-/* All but the two that a guardian needs: a pipe of ours that it kept open would keep others
- * waiting for our end. */
-static void close_others(int a, int b)
+/* The same GPU, by the number that its driver gives it and by our name for it. */
+static int find_again(const char *device, const char *index, const char *id, struct gpu *out,
+                      struct err *err)
 {
-    unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
-    if (low > 0)
-        close_range(0, low - 1, 0);
-    if (high > low + 1)
-        close_range(low + 1, high - 1, 0);
-    close_range(high + 1, ~0u, 0);
+    if (device_find_gpu(device, index, out, err) != 0)
+        return -1;
+    return strcmp(out->id, id) == 0
+               ? 0
+               : err_set(err, ERR_HOST, "GPU %s is another than the one to be locked", index);
 }
 
-/* Of its own session, so that whoever kills our group leaves it alone; says when it is. */
-static _Noreturn void guard(const struct clocks_lock *lock, int parent, int device_lock)
+/* The driver is asked before anything is locked: where a guardian could not unlock, nothing is. */
+int clocks_guard(int argc, char **argv)
 {
-    char byte = 0;
-    setsid();
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    prctl(PR_SET_NAME, "ratchet-clocks");
-    close_others(parent, device_lock);
-    if (write(parent, &byte, 1) != 1)
-        _exit(1); /* our parent is gone already, and had locked nothing */
-    while (read(parent, &byte, 1) < 0 && errno == EINTR)
-        ;
-    _exit(is_left(lock->file) && unlock(lock->kind, &lock->gpu, lock->file, NULL) != 0);
+    enum { WORD = 1, DEVICE, INDEX, ID, FOLDER, COUNT };
+    struct err err;
+    struct gpu gpu;
+    bool undone;
+    if (argc != COUNT || strcmp(argv[WORD], CLOCKS_GUARDIAN) != 0)
+        return -1;
+    int found = find_again(argv[DEVICE], argv[INDEX], argv[ID], &gpu, &err);
+    if (guardian_watch("ratchet-clocks", found == 0 ? NULL : &err) != 0)
+        return 1;
+    return clocks_undo(argv[DEVICE], &gpu, argv[FOLDER], &undone, &err) != 0;
 }
 
-static int start_guardian(struct clocks_lock *lock, int device_lock, struct err *err)
+static int start_guardian(const char *device, const struct gpu *gpu, const char *folder,
+                          int device_lock, struct guardian *out, struct err *err)
 {
-    int ends[2];
-    char byte;
-    ssize_t got;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        return err_errno(err, ERR_HOST, errno, "make a pair of sockets");
-    lock->guardian = fork();
-    if (lock->guardian == 0)
-        guard(lock, ends[0], device_lock);
-    close(ends[0]);
-    lock->parent = ends[1];
-    if (lock->guardian < 0)
-        return err_errno(err, ERR_HOST, errno, "fork");
-    do {
-        got = read(lock->parent, &byte, 1);
-    } while (got < 0 && errno == EINTR);
-    return got == 1 ? 0 : err_set(err, ERR_HOST, "the guardian of the clocks does not start");
-}
-
-static void end_guardian(struct clocks_lock *lock)
-{
-    file_close(&lock->parent);
-    while (lock->guardian > 0 && waitpid(lock->guardian, NULL, 0) < 0 && errno == EINTR)
-        ;
+    char index[16];
+    const char *const argv[] = {"ratchet", CLOCKS_GUARDIAN, device, index,
+                                gpu->id,   folder,          NULL};
+    snprintf(index, sizeof index, "%u", gpu->index);
+    return guardian_start(argv, device_lock, out, err) == 0
+               ? 0
+               : err_wrap(err, "nobody would unlock the clocks");
 }
 
 int clocks_try(const char *device, unsigned mhz, struct err *err)
@@ -163,19 +141,18 @@ int clocks_lock(const char *device, const struct gpu *gpu, unsigned mhz, const c
         return err_set(err, ERR_HOST, "out of memory for a lock of clocks");
     lock->kind = kind;
     lock->gpu = *gpu;
-    lock->parent = -1;
     snprintf(text, sizeof text, "ratchet.clocks/1\nlocked at %u MHz by process %ld\n", mhz,
              (long)getpid());
     int result = clocks_file(gpu, folder, lock->file, err);
     if (result == 0) /* before, so that there is no moment in which a crash goes unseen */
         result = file_write(lock->file, text, strlen(text), 0600, err);
     if (result == 0)
-        result = start_guardian(lock, device_lock, err);
+        result = start_guardian(device, gpu, folder, device_lock, &lock->guardian, err);
     if (result == 0)
         result = kind->lock_clock(gpu, mhz, err);
     if (result != 0) {
         unlink(lock->file); /* nothing is locked, and the guardian finds nothing to do */
-        end_guardian(lock);
+        guardian_end(&lock->guardian);
         free(lock);
         return -1;
     }
@@ -188,7 +165,7 @@ int clocks_unlock(struct clocks_lock **lock, struct err *err)
     if (*lock == NULL)
         return 0;
     int result = unlock((*lock)->kind, &(*lock)->gpu, (*lock)->file, err);
-    end_guardian(*lock); /* tries once more where we could not */
+    guardian_end(&(*lock)->guardian); /* tries once more where we could not */
     free(*lock);
     *lock = NULL;
     return result;

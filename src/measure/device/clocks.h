@@ -3,9 +3,8 @@
  *
  * While the clock is locked, `folder` (that of the device locks: all users of the host share it,
  * and a restart, which unlocks clocks as well, empties it) has a file that says so. A guardian
- * process, which outlives a killed parent and keeps the lock `device_lock` as long as it needs,
- * unlocks the clock when the parent dies. Where both are killed, whoever takes the device lock
- * next calls clocks_undo. `device` is the slug of a lane, everywhere. */
+ * (guardian.h) keeps the lock `device_lock` as long as it needs and unlocks the clock when its
+ * parent dies. Where both are killed, whoever takes the device lock next calls clocks_undo. `device` is the slug of a lane, everywhere. */
 #ifndef RATCHET_MEASURE_CLOCKS_H
 #define RATCHET_MEASURE_CLOCKS_H
 
@@ -13,6 +12,11 @@
 #include "measure/device/gpu.h"
 
 #include <stdbool.h>
+
+/* The main of every program that calls clocks_lock begins with this: its exit code where it was
+ * started as a guardian, else -1. `PROGRAM guard-clocks DEVICE INDEX ID FOLDER`. */
+#define CLOCKS_GUARDIAN "guard-clocks"
+int clocks_guard(int argc, char **argv);
 
 /* Could clocks_lock do it? ERR_HOST says why not. */
 MUST_CHECK int clocks_try(const char *device, unsigned mhz, struct err *err);

@@ -57,12 +57,14 @@ int nvml_get(const struct nvml **out, struct err *err)
     static pid_t starter; /* 0: nobody yet */
     pthread_mutex_lock(&lock);
     int result = 0;
-    if (starter != getpid()) {
-        result = starter == 0 ? load(&nvml, err) : 0;
+    if (starter == 0) {
+        result = load(&nvml, err);
         if (result == 0)
             result = start(&nvml, err);
         if (result == 0)
             starter = getpid();
+    } else if (starter != getpid()) {
+        result = err_set(err, ERR_INTERNAL, "NVML was started before this process was forked");
     }
     pthread_mutex_unlock(&lock);
     *out = &nvml;

@@ -78,8 +78,9 @@ struct nvml {
     const char *(*nvmlErrorString)(nvml_result result);
 };
 
-/* The one NVML of this process, opened at the first call, and again in a child that was forked
- * since: NVML answers only the process that started it. ERR_HOST: there is none. */
+/* The one NVML of this process, opened at the first call. ERR_HOST: there is none. NVML answers only
+ * the process that started it, and never starts again in a child that has closed what it opened: a
+ * child that was forked since is refused (ERR_INTERNAL), and has to execute a program first. */
 MUST_CHECK int nvml_get(const struct nvml **out, struct err *err);
 
 #endif

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A libnvidia-ml.so.1 for hosts without a driver: it plays back what a record says, and keeps
- * to the rules of the real one that matter here: a forked child has to start it again, lists
- * that are too short are refused, only who may can lock clocks.
+ * to the rules of the real one that matter here: a forked child has to start it again, and cannot
+ * where the descriptors that were opened at the first start are closed (seen with driver 580: 17);
+ * lists that are too short are refused, only who may can lock clocks.
  *
- * $FAKE_NVML names the record, read anew by every call. A line is `KEY GPU VALUE...`; where a
- * key has several values, each call takes the next, and the last stays. What a record leaves out
- * is not supported; `hold-sm` and `hold-unlock` let a call wait as long as they are 1. Locking is
- * written to $FAKE_NVML.log. Its own declarations, not those of
+ * The record is the file `record` beside this library, read anew by every call. A line is
+ * `KEY GPU VALUE...`; where a key has several values, each call takes the next, and the last
+ * stays. What a record leaves out is not supported; `hold-sm`, `hold-lock` and `hold-unlock`
+ * let a call wait as long as they are 1. Locking is written to `record.log`. Its own declarations, not those of
  * src/measure/device/nvml.h: a mistake there must not be made here as well. */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4,
-       NOT_FOUND = 6, INSUFFICIENT_SIZE = 7 };
+       NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, OPERATING_SYSTEM = 17 };
 enum { LINE_BYTES = 4096, CALLS_MAX = 64, PROCESSES_MAX = 1024 };
 
 struct process {
@@ -29,9 +33,33 @@ struct memory {
     unsigned long long total, reserved, free, used;
 };
 
-static pid_t started_by;
+static pid_t started_by; /* 0: nobody yet */
+static int device_fd = -1;
+static struct stat device_file; /* that it was opened on */
 static char called[CALLS_MAX][64];
 static unsigned calls[CALLS_MAX];
+
+static int has_device(void)
+{
+    struct stat now;
+    return fstat(device_fd, &now) == 0 && now.st_dev == device_file.st_dev &&
+           now.st_ino == device_file.st_ino;
+}
+
+static int is_up(void)
+{
+    return started_by == getpid() && has_device();
+}
+
+/* A file beside this library. */
+static void beside(const char *name, char out[LINE_BYTES])
+{
+    Dl_info self;
+    int folder = 0;
+    if (dladdr(&started_by, &self) != 0 && strrchr(self.dli_fname, '/') != NULL)
+        folder = (int)(strrchr(self.dli_fname, '/') - self.dli_fname);
+    snprintf(out, LINE_BYTES, "%.*s/%s", folder, folder == 0 ? "" : self.dli_fname, name);
+}
 
 /* How often `key` of a GPU was asked for; counts this time, too. */
 static unsigned count(const char *key)
@@ -58,10 +86,10 @@ unsigned fake_nvml_readings(void)
 /* The rest of the line `KEY GPU `, or false. */
 static int find(const char *key, unsigned gpu, char out[LINE_BYTES])
 {
-    char front[64];
+    char front[64], path[LINE_BYTES];
     snprintf(front, sizeof front, "%s %u ", key, gpu);
-    const char *path = getenv("FAKE_NVML");
-    FILE *file = path == NULL ? NULL : fopen(path, "r");
+    beside("record", path);
+    FILE *file = fopen(path, "r");
     int found = 0;
     while (file != NULL && !found && fgets(out, LINE_BYTES, file) != NULL)
         found = strncmp(out, front, strlen(front)) == 0;
@@ -77,7 +105,7 @@ static int find(const char *key, unsigned gpu, char out[LINE_BYTES])
 static int text(const char *key, unsigned gpu, char *out, unsigned size)
 {
     char line[LINE_BYTES];
-    if (started_by != getpid())
+    if (!is_up())
         return UNINITIALIZED;
     if (!find(key, gpu, line))
         return NOT_SUPPORTED;
@@ -90,7 +118,7 @@ static int text(const char *key, unsigned gpu, char *out, unsigned size)
 static int number(const char *key, unsigned gpu, unsigned long long *out)
 {
     char line[LINE_BYTES], name[64];
-    if (started_by != getpid())
+    if (!is_up())
         return UNINITIALIZED;
     if (!find(key, gpu, line))
         return NOT_SUPPORTED;
@@ -125,11 +153,11 @@ static int written(const char *what, void *device, unsigned least, unsigned most
 {
     unsigned refused = 0;
     char path[LINE_BYTES];
-    if (started_by != getpid())
+    if (!is_up())
         return UNINITIALIZED;
     if (small(what, device, &refused) == OK && refused != 0)
         return NO_PERMISSION;
-    snprintf(path, sizeof path, "%s.log", getenv("FAKE_NVML"));
+    beside("record.log", path);
     FILE *file = fopen(path, "a");
     if (file == NULL)
         return INVALID;
@@ -143,7 +171,7 @@ static int list(const char *key, void *device, unsigned *size, struct process *o
     char line[LINE_BYTES];
     unsigned found = 0;
     struct process all[PROCESSES_MAX];
-    if (started_by != getpid())
+    if (!is_up())
         return UNINITIALIZED;
     if (!find(key, (unsigned)(size_t)device - 1, line)) {
         *size = 0;
@@ -171,11 +199,17 @@ const char *nvmlErrorString(int result)
                                         "Invalid Argument", "Not Supported",
                                         "Insufficient Permissions", "?", "Not Found",
                                         "Insufficient Size"};
-    return result >= 0 && result <= INSUFFICIENT_SIZE ? words[result] : "?";
+    return result >= 0 && result <= INSUFFICIENT_SIZE ? words[result] : "Unknown Error";
 }
 
 int nvmlInit_v2(void)
 {
+    if (started_by == 0)
+        device_fd = memfd_create("fake-nvidiactl", MFD_CLOEXEC);
+    if (started_by == 0 && fstat(device_fd, &device_file) != 0)
+        return OPERATING_SYSTEM;
+    if (!has_device())
+        return OPERATING_SYSTEM;
     started_by = getpid();
     return OK;
 }
@@ -198,7 +232,7 @@ int nvmlDeviceGetCount_v2(unsigned *out)
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **out)
 {
     char line[LINE_BYTES];
-    if (started_by != getpid())
+    if (!is_up())
         return UNINITIALIZED;
     if (!find("name", index, line))
         return NOT_FOUND;
@@ -290,7 +324,9 @@ int nvmlDeviceGetMigMode(void *device, unsigned *current, unsigned *pending)
 
 int nvmlDeviceSetGpuLockedClocks(void *device, unsigned least, unsigned most)
 {
-    return written("lock", device, least, most);
+    int result = written("lock", device, least, most);
+    hold("hold-lock", device);
+    return result;
 }
 
 int nvmlDeviceResetGpuLockedClocks(void *device)
