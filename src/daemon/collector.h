@@ -20,8 +20,8 @@ struct collector {
     uint64_t due_ns; /* of the monotonic clock; 0: at once */
 };
 
-/* Every `collect-ms`, however often it is called. What cannot be removed is said on stderr and tried
- * again the next time. */
+/* Every `collect-ms`, however often it is called: at due_ns again. What cannot be removed is said on
+ * stderr and tried again then. */
 void collector_collect(struct collector *collector);
 
 #endif

@@ -13,7 +13,8 @@
 
 int store_open(const struct host *host, struct db **out, struct err *err)
 {
-    static const char *const steps[] = {queue_schema_1, queue_schema_2, outbox_schema, NULL};
+    static const char *const steps[] = {queue_schema_1, queue_schema_2, outbox_schema,
+                                        queue_schema_3, NULL};
     char path[FILE_PATH_BYTES];
     return state_database(host, path, err) == 0 ? db_open(path, steps, out, err) : -1;
 }
