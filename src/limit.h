@@ -66,6 +66,8 @@
       "milliseconds a job waits for its token")                                               \
     X(keep_days, "keep-days", 30, LIMIT_COUNT,                                                \
       "days that finished jobs and their files are kept")                                     \
+    X(collect_ms, "collect-ms", 3600000, LIMIT_MS,                                            \
+      "milliseconds until what is too old or too much is removed again")                      \
     X(cache_bytes, "cache-bytes", 4ull << 30, LIMIT_BYTES, "bytes of the build cache")        \
     X(configs, "configs", 64, LIMIT_CONFIGS, "configs of one device in ci/ratchet.conf")      \
     X(replicates, "replicates", 64, LIMIT_COUNT,                                              \

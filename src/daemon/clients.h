@@ -10,6 +10,7 @@
 #include "intake/queue.h"
 
 #include <poll.h>
+#include <stdint.h>
 
 enum { CLIENTS_MAX = 256, CLIENTS_FDS_MAX = CLIENTS_MAX + 1 };
 
@@ -25,8 +26,10 @@ void clients_close(struct clients **clients);
 void clients_tell_line(struct clients *clients, long long job, const char *line);
 void clients_tell_result(struct clients *clients, const struct queue_entry *entry);
 /* Tell all who wait for a job what it waits for, where that has changed or the last word is
- * heartbeat-ms old. */
+ * heartbeat-ms old; its result, where GitHub cannot be told for long. */
 void clients_tell_waits(struct clients *clients);
+/* When one is to be told something again, or has been idle for too long (monotonic); UINT64_MAX: never. */
+uint64_t clients_due_ns(const struct clients *clients);
 
 /* What to poll: fills fds[CLIENTS_FDS_MAX] and returns how many there are. After the poll they
  * are handed to clients_handle, which reads, answers and sends. */

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { COLLECT_EVERY_S = 3600, DAY_S = 86400 };
+enum { DAY_S = 86400 };
 
 /* ---- folders ---- */
 
@@ -173,12 +173,10 @@ static int collect_cache(const struct host *host, struct err *err)
 void collector_collect(struct collector *collector)
 {
     const struct host *host = collector->host;
-    uint64_t now_ns = proc_now_ns();
     struct err err = {0};
-    if (collector->last_ns != 0 &&
-        now_ns - collector->last_ns < COLLECT_EVERY_S * 1000000000ull)
+    if (collector->due_ns > proc_now_ns())
         return;
-    collector->last_ns = now_ns;
+    collector->due_ns = proc_now_ns() + 1000000ull * host->limits.collect_ms;
     time_t before = time(NULL) - (time_t)host->limits.keep_days * DAY_S;
     if (queue_collect(collector->db, before, remove_job, collector, &err) != 0)
         fprintf(stderr, "ratchetd: collect jobs: %s\n", err.text);

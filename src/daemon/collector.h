@@ -17,11 +17,11 @@ MUST_CHECK int collector_empty_scratch(const struct host *host, struct err *err)
 struct collector {
     const struct host *host;
     struct db *db;
-    uint64_t last_ns; /* when it ran, of the monotonic clock; 0: not yet */
+    uint64_t due_ns; /* of the monotonic clock; 0: at once */
 };
 
-/* Once an hour, however often it is called. What cannot be removed is said on stderr and tried
- * again an hour later. */
+/* Every `collect-ms`, however often it is called: at due_ns again. What cannot be removed is said on
+ * stderr and tried again then. */
 void collector_collect(struct collector *collector);
 
 #endif

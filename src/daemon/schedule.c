@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     PAUSES_MAX = 12 /* times `retry-ms` */
@@ -182,19 +181,34 @@ void schedule_drop_token(struct schedule *schedule, long long bringer)
 
 bool schedule_owes(const struct schedule *schedule, const struct host_repository *repository)
 {
-    static const enum job_state states[] = {JOB_ENDING, JOB_JUDGED};
-    struct queue_entry entry = {0};
+    struct queue_entry entry;
     struct err err;
-    for (size_t s = 0; s < sizeof states / sizeof states[0]; s++)
-        for (long long after = 0;
-             queue_next(schedule->db, NULL, states[s], after, &entry, &err) == 0;
-             after = entry.job.id)
-            if (strcasecmp(entry.job.repository, repository->name) == 0)
-                return true;
-    return false;
+    return queue_next_of(schedule->db, repository->name, JOB_ENDING, 0, &entry, &err) == 0 ||
+           queue_next_of(schedule->db, repository->name, JOB_JUDGED, 0, &entry, &err) == 0;
 }
 
 /* ---- the choice of the next step ---- */
+
+/* A job, whose servers it waits for (NULL: nobody's), and the token for that (NULL: none). */
+struct choice {
+    long long job;
+    const struct host_repository *repository;
+    const struct token *token;
+};
+
+/* What was found is to be looked at again then, even if nothing happens until then. */
+static void look_again(struct schedule *schedule, uint64_t at_ns)
+{
+    if (at_ns < schedule->due_ns)
+        schedule->due_ns = at_ns;
+}
+
+/* The database or the system did not do as it was told: that may be over soon. */
+static void look_again_soon(struct schedule *schedule, const struct err *err)
+{
+    fprintf(stderr, "ratchetd: %s\n", err->text);
+    look_again(schedule, schedule_in_seconds(1));
+}
 
 /* What only tells may go out with another job's token, if GitHub has once taken the job's own: that
  * is where its head is from. Whatever asks and measures is done with the job's own, so that nobody acts
@@ -276,8 +290,11 @@ static size_t idle_clerks(const struct schedule *schedule)
 static bool may_talk(struct schedule *schedule, const struct host_repository *repository)
 {
     const struct place *place = schedule_place_of(schedule, repository);
-    return place->not_before_ns <= proc_now_ns() &&
-           !repository_is_busy(schedule, repository) &&
+    if (place->not_before_ns > proc_now_ns()) {
+        look_again(schedule, place->not_before_ns);
+        return false;
+    }
+    return !repository_is_busy(schedule, repository) &&
            (!place->away || idle_clerks(schedule) > 1);
 }
 
@@ -289,73 +306,123 @@ static bool may_go_to(const struct queue_entry *entry, const struct lane *lane)
            host_find_lane(lane->device, entry->lane) == NULL; /* it is gone */
 }
 
-/* May this job take its next step now? Then the lane is told whose servers it waits for and which
- * token it has. */
+/* No token may be used for this job: until a limit is over, or one is brought. What is not judged
+ * does not wait for that for ever. */
+static void miss_token(struct schedule *schedule, const struct host_repository *repository,
+                       const struct queue_entry *entry)
+{
+    struct err err;
+    const struct note *note = schedule_take_note(schedule, entry->job.id);
+    look_again(schedule, tokens_due_ns(&schedule->tokens, repository));
+    if (entry->state == JOB_JUDGED || note == NULL)
+        return;
+    if (!schedule_waited_enough(schedule, entry))
+        look_again(schedule,
+                   note->since_ns + 1000000u * (schedule->host->limits.token_wait_ms + 1));
+    else if (queue_end(schedule->db, entry->job.id, CLAUSE_HOST_FAILED,
+                       "no token came back for it", &err) != 0)
+        look_again_soon(schedule, &err);
+    else
+        look_again(schedule, proc_now_ns()); /* it is to be told that */
+}
+
+/* May this job take its next step now? On this lane, where it has one to
+ * itself; then *choice is it. A clerk asks its servers. */
 static bool ready(struct schedule *schedule, const struct queue_entry *entry,
-                  struct lane *lane, const char **token)
+                  const struct lane *lane, struct choice *choice)
 {
     const struct note *note = schedule_find_note(schedule, entry->job.id);
     const struct host_repository *repository = host_find_repository(schedule->host,
                                                                     entry->job.repository);
     if (repository == NULL || !may_go_to(entry, lane) ||
-        lanes_busy_with(&schedule->lanes, entry->job.id) ||
-        (note != NULL && note->not_before_ns > proc_now_ns()))
+        lanes_busy_with(&schedule->lanes, entry->job.id))
         return false;
-    lane->repository = NULL;
-    lane->token = 0;
-    *token = NULL;
+    if (note != NULL && note->not_before_ns > proc_now_ns()) {
+        look_again(schedule, note->not_before_ns);
+        return false;
+    }
+    *choice = (struct choice){.job = entry->job.id};
     if (entry->state == JOB_ENDING)
         return true; /* no server is asked */
     if (lane->device == NULL && !may_talk(schedule, repository))
         return false;
-    const struct token *own = repository->host_token
-                                  ? NULL
-                                  : schedule_token_for(schedule, repository, entry);
-    if (own == NULL && !repository->host_token) {
-        struct err err;
-        if (entry->state != JOB_JUDGED && schedule_waited_enough(schedule, entry) &&
-            queue_end(schedule->db, entry->job.id, CLAUSE_HOST_FAILED,
-                      "no token came back for it", &err) != 0)
-            schedule_log(entry->job.id, &err);
-        return false;
-    }
-    lane->repository = repository;
-    lane->token = own == NULL ? 0 : own->serial;
-    *token = own == NULL ? NULL : own->text;
-    return true;
+    choice->repository = repository;
+    if (repository->host_token)
+        return true;
+    choice->token = schedule_token_for(schedule, repository, entry);
+    if (choice->token == NULL)
+        miss_token(schedule, repository, entry);
+    return choice->token != NULL;
 }
 
-/* The oldest job in `state` that may step now. */
-static bool next_job(struct schedule *schedule, enum job_state state, struct lane *lane,
-                     long long *job, const char **token)
+/* The oldest job in `state` that may step now on this lane: of its device, or for a clerk of a
+ * repository, or (NULL) of all. */
+static bool next_job(struct schedule *schedule, const struct lane *lane,
+                     const char *repository, enum job_state state, struct choice *choice)
 {
+    const char *device = lane->device == NULL ? NULL : lane->device->slug;
     struct queue_entry entry;
     struct err err;
     for (long long after = 0;; after = entry.job.id) {
-        const char *device = lane->device == NULL ? NULL : lane->device->slug;
-        if (queue_next(schedule->db, device, state, after, &entry, &err) != 0) {
-            if (err.class != ERR_NOT_FOUND)
-                fprintf(stderr, "ratchetd: %s\n", err.text);
-            return false;
-        }
-        if (ready(schedule, &entry, lane, token)) {
-            *job = entry.job.id;
+        int found = repository == NULL
+                        ? queue_next(schedule->db, device, state, after, &entry, &err)
+                        : queue_next_of(schedule->db, repository, state, after, &entry, &err);
+        if (found == 0 && ready(schedule, &entry, lane, choice))
             return true;
-        }
+        if (found == 0)
+            continue;
+        if (err.class != ERR_NOT_FOUND)
+            look_again_soon(schedule, &err);
+        return false;
     }
 }
 
-/* A clerk: what is only to be told before what is to be asked. */
-static bool choose(struct schedule *schedule, struct lane *lane, long long *job,
-                   const char **token)
+/* What is only to be told goes out with any token of the repository's. */
+static bool can_tell(struct schedule *schedule, const struct host_repository *repository)
 {
-    static const enum job_state clerk_states[] = {JOB_ENDING, JOB_JUDGED, JOB_ACCEPTED};
-    if (lane->device != NULL)
-        return next_job(schedule, JOB_PINNED, lane, job, token);
-    for (size_t s = 0; s < sizeof clerk_states / sizeof clerk_states[0]; s++)
-        if (next_job(schedule, clerk_states[s], lane, job, token))
-            return true;
+    static const unsigned long long none[TOKENS_REFUSED_MAX] = {0};
+    if (repository->host_token ||
+        tokens_pick(&schedule->tokens, repository, 0, false, none, proc_now_ns()) != NULL)
+        return true;
+    look_again(schedule, tokens_due_ns(&schedule->tokens, repository));
     return false;
+}
+
+/* The oldest job that may step now, of those whose servers are asked. Thousands may be owed by a repository
+ * that may not be talked to, so that its jobs are not looked at. */
+static bool next_to_talk(struct schedule *schedule, const struct lane *lane,
+                         enum job_state state, struct choice *out)
+{
+    const struct host *host = schedule->host;
+    struct queue_entry entry;
+    struct err err;
+    bool found = false;
+    if (queue_next(schedule->db, NULL, state, 0, &entry, &err) != 0) {
+        if (err.class != ERR_NOT_FOUND)
+            look_again_soon(schedule, &err);
+        return false;
+    }
+    for (size_t i = 0; i < host->repository_count; i++) {
+        const struct host_repository *repository = &host->repositories[i];
+        struct choice choice;
+        if (!may_talk(schedule, repository) ||
+            (state == JOB_JUDGED && !can_tell(schedule, repository)) ||
+            !next_job(schedule, lane, repository->name, state, &choice) ||
+            (found && choice.job > out->job))
+            continue;
+        *out = choice;
+        found = true;
+    }
+    return found;
+}
+
+/* A clerk: what is only to be told before what is to be asked. */
+static bool choose(struct schedule *schedule, const struct lane *lane, struct choice *choice)
+{
+    return lane->device != NULL ? next_job(schedule, lane, NULL, JOB_PINNED, choice)
+                                : next_job(schedule, lane, NULL, JOB_ENDING, choice) ||
+                                      next_to_talk(schedule, lane, JOB_JUDGED, choice) ||
+                                      next_to_talk(schedule, lane, JOB_ACCEPTED, choice);
 }
 
 /* A step that ended while the disk was full may have left its job `running`. */
@@ -368,19 +435,30 @@ static void rest(struct schedule *schedule)
          after = entry.job.id)
         if (!lanes_busy_with(&schedule->lanes, entry.job.id) &&
             queue_rest(schedule->db, entry.job.id, false, &err) != 0)
-            schedule_log(entry.job.id, &err);
+            look_again_soon(schedule, &err);
 }
 
-void schedule_start(struct schedule *schedule)
+uint64_t schedule_start(struct schedule *schedule)
 {
+    bool clerk_found_none = false; /* nor does the next */
+    schedule->due_ns = UINT64_MAX;
     rest(schedule);
     for (size_t i = 0; i < schedule->lanes.count; i++) {
         struct lane *lane = &schedule->lanes.lane[i];
-        const char *token;
-        long long job;
+        struct choice choice;
         struct err err;
-        if (lane->pid == 0 && choose(schedule, lane, &job, &token) &&
-            lanes_start(&schedule->lanes, lane, job, token, &err) != 0)
-            fprintf(stderr, "ratchetd: %s\n", err.text);
+        bool clerk = lane->device == NULL;
+        if (lane->pid != 0 || (clerk && clerk_found_none))
+            continue;
+        if (!choose(schedule, lane, &choice)) {
+            clerk_found_none = clerk_found_none || clerk;
+            continue;
+        }
+        lane->repository = choice.repository;
+        lane->token = choice.token == NULL ? 0 : choice.token->serial;
+        if (lanes_start(&schedule->lanes, lane, choice.job,
+                        choice.token == NULL ? NULL : choice.token->text, &err) != 0)
+            look_again_soon(schedule, &err);
     }
+    return schedule->due_ns;
 }

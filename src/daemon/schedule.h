@@ -13,6 +13,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Who hears of jobs. */
 struct schedule_watch {
@@ -54,8 +55,9 @@ bool schedule_is_put_off(const struct schedule *schedule, const struct queue_ent
 
 const struct lanes *schedule_lanes(const struct schedule *schedule);
 
-/* Start a step in every lane that is idle, where there is one to take. */
-void schedule_start(struct schedule *schedule);
+/* Start a step in every lane that is idle, where there is one to take. Returns when this is to be done
+ * again (monotonic) where nothing else happens; UINT64_MAX: not at all. */
+uint64_t schedule_start(struct schedule *schedule);
 
 /* What to poll: fills fds[LANES_MAX] and returns how many there are. After the poll they are
  * handed to schedule_handle, before any other call. */

@@ -35,6 +35,7 @@ struct schedule {
     struct place places[HOST_REPOSITORIES_MAX];
     struct note *notes; /* owned */
     size_t note_count;
+    uint64_t due_ns; /* when time alone lets a job step that could not */
 };
 
 struct note *schedule_find_note(const struct schedule *schedule,

@@ -5,7 +5,6 @@
 #include "base/proc.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 enum { FAILURES_MAX = 3 }; /* steps that ended badly, in a row, before a job ends unmeasured */
 
@@ -100,13 +99,11 @@ static void step_failed(struct schedule *schedule, const struct lane *lane, stru
 
 /* Whoever waits for a verdict hears of it once GitHub does, or cannot be told now: it is away, no token
  * may, or a limit lasts longer than a call would be tried. Until then the step waits, for its token
- * dies with it. What this step found may hold for others of the repository. */
+ * dies with it. */
 static void tell_judged(struct schedule *schedule, const struct lane *lane,
                         const struct queue_entry *entry, enum work_end end)
 {
     const struct schedule_watch *watch = &schedule->watch;
-    struct queue_entry other = {0};
-    struct err err;
     const struct place *place = lane->repository == NULL
                                     ? NULL
                                     : schedule_place_of(schedule, lane->repository);
@@ -116,14 +113,6 @@ static void tell_judged(struct schedule *schedule, const struct lane *lane,
     if (entry->state == JOB_DONE || schedule_is_put_off(schedule, entry) ||
         (entry->state == JOB_JUDGED && end == WORK_LATER && !short_limit))
         watch->judged(watch->context, entry);
-    if (end != WORK_LATER || lane->repository == NULL)
-        return;
-    for (long long after = 0;
-         queue_next(schedule->db, NULL, JOB_JUDGED, after, &other, &err) == 0;
-         after = other.job.id)
-        if (strcasecmp(other.job.repository, lane->repository->name) == 0 &&
-            schedule_is_put_off(schedule, &other))
-            watch->judged(watch->context, &other);
 }
 
 static void step_ended(struct schedule *schedule, struct lane *lane)

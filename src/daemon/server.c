@@ -3,6 +3,7 @@
 #include "daemon/server.h"
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "daemon/clients.h"
 #include "daemon/collector.h"
 #include "daemon/results.h"
@@ -11,8 +12,10 @@
 #include "daemon/strays.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -96,19 +99,37 @@ static void handle_signals(struct server *server)
             strays_end(&server->strays, schedule_lanes(server->schedule));
 }
 
+/* What poll() is to wait for at most: until then, where nothing happens; -1: for ever. */
+static int milliseconds_until(uint64_t due_ns)
+{
+    uint64_t now_ns = proc_now_ns();
+    if (due_ns == UINT64_MAX)
+        return -1;
+    uint64_t ms = due_ns <= now_ns ? 0 : (due_ns - now_ns) / 1000000u + 1;
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+/* What time alone brings about, and when it does so again. */
+static uint64_t do_what_is_due(struct server *server)
+{
+    uint64_t due_ns = schedule_start(server->schedule);
+    collector_collect(&server->collector);
+    clients_tell_waits(server->clients);
+    uint64_t clients_ns = clients_due_ns(server->clients);
+    due_ns = due_ns < clients_ns ? due_ns : clients_ns;
+    return due_ns < server->collector.due_ns ? due_ns : server->collector.due_ns;
+}
+
 static int serve(struct server *server, struct err *err)
 {
-    enum { TICK_MS = 1000 }; /* delays have whole seconds */
     struct pollfd fds[1 + LANES_MAX + CLIENTS_FDS_MAX];
     while (!server->stopping) {
-        schedule_start(server->schedule);
-        collector_collect(&server->collector);
-        clients_tell_waits(server->clients);
+        uint64_t due_ns = do_what_is_due(server);
         fds[0] = (struct pollfd){.fd = server->signal_fd, .events = POLLIN};
         struct pollfd *steps = fds + 1;
         struct pollfd *clients = steps + schedule_poll(server->schedule, steps);
         struct pollfd *end = clients + clients_poll(server->clients, clients);
-        if (poll(fds, (nfds_t)(end - fds), TICK_MS) < 0) {
+        if (poll(fds, (nfds_t)(end - fds), milliseconds_until(due_ns)) < 0) {
             if (errno == EINTR)
                 continue;
             return err_errno(err, ERR_HOST, errno, "poll");

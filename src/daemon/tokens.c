@@ -128,6 +128,19 @@ bool tokens_limit(struct tokens *tokens, unsigned long long serial, uint64_t unt
     return tried != NULL && tried->state == TOKEN_TAKEN;
 }
 
+uint64_t tokens_due_ns(const struct tokens *tokens, const struct host_repository *repository)
+{
+    uint64_t now_ns = proc_now_ns(), due_ns = UINT64_MAX;
+    for (size_t i = 0; i < TOKENS_MAX; i++) {
+        const struct token *token = &tokens->all[i];
+        if (token->serial != 0 && token->repository == repository &&
+            token->state != TOKEN_DEAD && token->limited_until_ns > now_ns &&
+            token->limited_until_ns < due_ns)
+            due_ns = token->limited_until_ns;
+    }
+    return due_ns;
+}
+
 bool tokens_is_limited(const struct tokens *tokens, unsigned long long serial)
 {
     const struct token *token = find_serial(tokens, serial);

@@ -46,6 +46,9 @@ void tokens_note(struct tokens *tokens, unsigned long long serial, bool taken);
  * stranger's. */
 bool tokens_limit(struct tokens *tokens, unsigned long long serial, uint64_t until_ns);
 
+/* When the next limit of a token of this repository's ends (monotonic); UINT64_MAX: none does. */
+uint64_t tokens_due_ns(const struct tokens *tokens, const struct host_repository *repository);
+
 bool tokens_is_limited(const struct tokens *tokens, unsigned long long serial);
 
 /* Wipe those that a job brought; all. */

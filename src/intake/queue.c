@@ -82,7 +82,9 @@ const char queue_schema_2[] =
     "ALTER TABLE job_2 RENAME TO job;"
     "CREATE INDEX job_state ON job (state, id);";
 
-const char queue_schema_3[] = "ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEFAULT '';";
+/* Thousands may be owed while GitHub is away: hence the index. */
+const char queue_schema_3[] = "ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEFAULT '';"
+                              "CREATE INDEX job_owed ON job (state, repository, id);";
 
 #define ENTRY_COLUMNS                                                                \
     "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"   \
@@ -171,6 +173,15 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
     return 0;
 }
 
+/* The row of a statement that selects one at most. */
+static int read_one(struct db_stmt *stmt, struct queue_entry *out, struct err *err)
+{
+    int row = db_step(stmt, err);
+    if (row == 0)
+        return err_set(err, ERR_NOT_FOUND, "queue: no such job");
+    return row < 0 ? -1 : read_entry(stmt, out, err);
+}
+
 int queue_next(struct db *db, const char *device, enum job_state state, long long after,
                struct queue_entry *out, struct err *err)
 {
@@ -182,13 +193,20 @@ int queue_next(struct db *db, const char *device, enum job_state state, long lon
                    "ttti", device == NULL ? "" : device, device == NULL ? "" : device,
                    job_state_name(state), after) < 0)
         return -1;
-    int row = db_step(stmt, err);
-    if (row < 0)
+    return read_one(stmt, out, err);
+}
+
+int queue_next_of(struct db *db, const char *repository, enum job_state state, long long after,
+                  struct queue_entry *out, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT " ENTRY_COLUMNS
+                   " FROM job WHERE repository = ? AND state = ? AND id > ?"
+                   " ORDER BY id LIMIT 1",
+                   "tti", repository, job_state_name(state), after) < 0)
         return -1;
-    if (row == 0)
-        return err_set(err, ERR_NOT_FOUND, "queue: no %s job for %s", job_state_name(state),
-                       device == NULL ? "any device" : device);
-    return read_entry(stmt, out, err);
+    return read_one(stmt, out, err);
 }
 
 int queue_get(struct db *db, long long id, struct queue_entry *out, struct err *err)

@@ -59,6 +59,9 @@ MUST_CHECK int queue_recover(struct db *db, struct err *err);
  * ERR_NOT_FOUND where there is none. `after` skips ids up to it (0: none). */
 MUST_CHECK int queue_next(struct db *db, const char *device, enum job_state state,
                           long long after, struct queue_entry *out, struct err *err);
+/* … of a repository. */
+MUST_CHECK int queue_next_of(struct db *db, const char *repository, enum job_state state,
+                             long long after, struct queue_entry *out, struct err *err);
 MUST_CHECK int queue_get(struct db *db, long long id, struct queue_entry *out,
                          struct err *err);
 MUST_CHECK int queue_pin(struct db *db, const struct job *job, struct err *err);

@@ -6,6 +6,8 @@ so a limit lasts until then, however busy the machine is; and it is 40 days off 
 whose clock nothing may depend."""
 
 import os
+import re
+import time
 
 import lib
 import scene
@@ -46,6 +48,19 @@ def wait_done(host):
 def told_once(s, number, head, final, what):
     eq(len(scene.ours(s, number)), 1, what + ": one comment")
     eq(scene.status(s, head)[-1:], [final], what + ": a final status")
+
+
+def wake_ups(daemon):
+    """How often it went to sleep."""
+    status = lib.read("/proc/%d/status" % daemon.process.pid)
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M).group(1))
+
+
+def sleeps(daemon, what):
+    """A daemon that looked every second would wake up four times."""
+    before = wake_ups(daemon)
+    time.sleep(4)
+    ok(wake_ups(daemon) - before <= 1, what + ": it sleeps", wake_ups(daemon) - before)
 
 
 def one_host(token=None):
@@ -177,4 +192,23 @@ def charges():
         has(scene.ours(s, number)[0], head[:7], what + ": about the newest head")
 
 
-lib.main(others_go_on, while_it_is_sent, measured_on, charges)
+def nothing_to_do():
+    """While nothing is due a daemon sleeps: where nothing is owed, and where GitHub wants to be left alone"""
+    s, host, daemon, step = one_host(TOKEN)
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    first, second = step(number), step(number)
+    eq(first.run().code, 0, "a check")
+    wait_done(host)
+    sleeps(daemon, "nothing is owed")
+    fault = s.fault("/(comments|statuses)", "answer", times=0, status=403,
+                    headers={"Retry-After": "900"}, body={"message": "a secondary rate limit"})
+    eq(second.run().code, 0, "another, that GitHub hears nothing of")
+    sleeps(daemon, "something is owed")
+    s.control("DELETE", "faults/%d" % fault)
+    daemon.kill()
+    daemon.start()
+    wait_done(host)
+    told_once(s, number, head, "success", "and then")
+
+
+lib.main(others_go_on, while_it_is_sent, measured_on, charges, nothing_to_do)
