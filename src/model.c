@@ -196,6 +196,11 @@ int environment_set(struct environment *environment, const char *name, const cha
     return 0;
 }
 
+bool environment_is_reading(const char *name)
+{
+    return strncmp(name, "seen_", 5) == 0;
+}
+
 const char *environment_get(const struct environment *environment, const char *name)
 {
     for (size_t i = 0; i < environment->count; i++)

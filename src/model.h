@@ -160,6 +160,9 @@ int environment_set(struct environment *environment, const char *name, const cha
 const char *environment_get(const struct environment *environment, const char *name);
 int environment_copy(const struct environment *from, struct environment *to);
 void environment_free(struct environment *environment);
+/* Clocks, temperature, power (`seen_…`): never twice the same, and no difference to explain
+ * anything by. */
+bool environment_is_reading(const char *name);
 
 struct config_samples {
     struct config config;

@@ -10,6 +10,7 @@
 #include "measure/device/device.h"
 #include "pipeline/alone.h"
 #include "pipeline/arms.h"
+#include "pipeline/environment.h"
 #include "pipeline/hold.h"
 #include "pipeline/bench_setup.h"
 
@@ -155,21 +156,6 @@ static int look_until_settled(struct measurement *measurement,
     return 0;
 }
 
-/* How the libraries were made: the compilers, and head's own recipe. */
-static int add_build_facts(struct measurement *measurement, const struct kernel_source *source,
-                           struct err *err)
-{
-    struct environment *environment = &measurement->samples.environment;
-    char toolchain[BUILD_TOOLCHAIN_BYTES];
-    if (build_toolchain(measurement->device->slug, toolchain, sizeof toolchain, err) != 0)
-        return -1;
-    if (environment_set(environment, "compiler", toolchain) != 0 ||
-        environment_set(environment, ARMS_FACT_COMMAND, source->recipe.command) != 0 ||
-        environment_set(environment, ARMS_FACT_OUTPUT, source->recipe.output) != 0)
-        return err_set(err, ERR_HOST, "out of memory for the environment");
-    return 0;
-}
-
 /* What every measurement of this job begins with, the environment's facts included. `built`:
  * head, NULL where the libraries are `ready` ones that were not built here. */
 static int begin(struct measurement *measurement, const struct bench_config *benches,
@@ -182,7 +168,7 @@ static int begin(struct measurement *measurement, const struct bench_config *ben
     samples_free(&measurement->samples);
     if (bench_begin(out, &measurement->samples, err) != 0)
         return -1;
-    return built == NULL ? 0 : add_build_facts(measurement, &built->source, err);
+    return built == NULL ? 0 : environment_add_build(measurement, &built->source, err);
 }
 
 /* Take all the replicates that it needs, with the device held. */

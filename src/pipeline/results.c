@@ -4,6 +4,7 @@
 
 #include "judge/samples.h"
 #include "judge/verdict.h"
+#include "pipeline/environment.h"
 #include "publish/report.h"
 #include "result_files.h"
 
@@ -47,6 +48,22 @@ static int write_in_folder(struct measurement *measurement, const char *name,
     return file_write(path, text->data, text->len, 0644, err);
 }
 
+/* A verdict stands without its env.json; a full disk is another matter. */
+static int write_environment(struct measurement *measurement, struct err *err)
+{
+    const struct samples *samples = &measurement->samples;
+    struct err problem = {0};
+    BUF_AUTO text;
+    buf_init(&text, ENVIRONMENT_MAX_BYTES);
+    environment_complete(measurement);
+    if (samples->environment.count == 0)
+        return 0;
+    if (environment_write(&samples->device, &samples->environment, &text, &problem) == 0)
+        return write_in_folder(measurement, RESULT_ENVIRONMENT, &text, err);
+    measurement_say(measurement, "no " RESULT_ENVIRONMENT ": %s", problem.text);
+    return 0;
+}
+
 int results_write(struct measurement *measurement, struct err *err)
 {
     BUF_AUTO report;
@@ -58,7 +75,8 @@ int results_write(struct measurement *measurement, struct err *err)
     if (report_text(measurement, &report, err) != 0 ||
         write_in_folder(measurement, RESULT_REPORT, &report, err) != 0 ||
         verdict_format_json(&measurement->comparison, &verdict, err) != 0 ||
-        write_in_folder(measurement, RESULT_VERDICT, &verdict, err) != 0)
+        write_in_folder(measurement, RESULT_VERDICT, &verdict, err) != 0 ||
+        write_environment(measurement, err) != 0)
         return -1;
     if (measurement->samples.count == 0)
         return 0;

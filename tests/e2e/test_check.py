@@ -40,6 +40,13 @@ def verdicts():
     ok(low <= slow.config()["change"] <= high, "inside its interval")
     ok(slow.config()["replicates"] >= 6, "at least six replicates")
     eq(json.loads(slow.file("samples.json"))["schema"], "ratchet.samples/1", "samples are kept")
+    kept = json.loads(slow.file("env.json"))
+    eq(kept["environment"], json.loads(slow.file("samples.json"))["environment"],
+       "the facts of env.json and of the samples are the same")
+    there = host.ratchet("env", "--config", host.config, "--repo", repo.path, "--head", "slow", "--against",
+                         os.path.join(slow.folder, "env.json"))
+    eq(there.code, 0, "and those of `ratchet env`")
+    lacks(there.out, "matters", "nothing that matters differs")
     has(slow.file("explain.txt"), "replicates, medians in ns", "and what the verdict rests on")
     has(slow.file("report.md"), scene.MARKER, "and a report")
     same = host.check(repo, "comment")
@@ -52,6 +59,10 @@ def verdicts():
     docs = host.check(repo, "docs")
     eq(docs.brief(), (0, "held"), "nothing of the kernel")
     has(json.dumps(docs.verdict), "kernel not touched", "why")
+    idle = json.loads(docs.file("env.json"))["environment"]
+    eq({name: value for name, value in kept["environment"].items() if name in idle}, idle,
+       "env.json is kept where nothing was measured, too")
+    ok({"cpu", "kernel", "sandbox"} <= set(idle) and "compiler" not in idle, "without what nobody asked for")
     unknown = "Main's own verdict on base's kernel is not known here"
     has(docs.file("report.md"), unknown, "what stays unknown is said")
     has(docs.out, unknown, "also in the terminal")
@@ -94,6 +105,7 @@ def faults_of_the_pull_request():
         has(result.file("report.md"), scene.MARKER, name + ": a report all the same")
     report = result.file("report.md")
     has(report, "undeclared_factor", "the build log is in the report")
+    has(json.loads(result.file("env.json"))["environment"]["compiler"], "gcc", "and with which compilers in env.json")
     fences = re.findall(r"^(`{3,}|~{3,})", report, re.M)
     ok(fences and len(fences[0]) > 3, "in a fence that its text cannot close", fences)
     scene.branch(repo, "other-symbol", {"kernels/attention.c": scene.kernel("right") +
