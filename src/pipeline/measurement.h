@@ -96,6 +96,12 @@ void measurement_free(struct measurement *measurement);
 MUST_CHECK int measurement_take(struct measurement *measurement, const char *head,
                                 bool with_base, struct err *err);
 
+/* The same, and whether head gives the same bits again: one for each config, zeroed before, known
+ * where it was looked at. */
+struct bits;
+MUST_CHECK int measurement_verify(struct measurement *measurement, const char *head,
+                                  bool with_base, struct bits *bits, struct err *err);
+
 /* Libraries that somebody built before and vouches for: `ratchet sweep`. */
 struct bench_config;
 struct sandbox_bind;
