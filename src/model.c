@@ -363,6 +363,16 @@ void comparison_free(struct comparison *comparison)
     *comparison = (struct comparison){0};
 }
 
+/* price * time / hour, whose product would not fit. */
+unsigned long long comparison_cost_micro(const struct comparison *comparison)
+{
+    const unsigned long long hour_ms = 3600000;
+    const struct spent *spent = &comparison->spent;
+    unsigned long long hours = spent->price.micro / hour_ms;
+    unsigned long long rest = spent->price.micro % hour_ms;
+    return hours * spent->device_ms + rest * spent->device_ms / hour_ms;
+}
+
 int comparison_exit(const struct comparison *comparison)
 {
     switch (comparison->verdict) {

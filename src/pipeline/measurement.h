@@ -71,6 +71,7 @@ struct measurement {
     struct progress_figures now; /* how far it is… */
     uint64_t now_ns;             /* …and when the time that is left was told */
     double build_s, bench_s;     /* where the time went */
+    uint64_t device_ns;          /* that the device was held, in this process */
     unsigned builds, cached;
 };
 

@@ -72,6 +72,34 @@ def verdicts():
     ok(back.config()["change"] < -0.3, "a negative change", back.config())
 
 
+def costs():
+    """A check tells how long it held its device, and what that cost where the host says a price"""
+    host = scene.Host(settings=("threads = 1", "price-per-hour = 3600 USD"))
+    repo = sample()
+    scene.branch(repo, "slow", "slow")
+    scene.branch(repo, "docs", {"README": "other words\n"})
+    result = host.check(repo, "slow")
+    cost = result.verdict["cost"]
+    ok(cost["device_seconds"] > 0.1, "it was held", cost)
+    eq((cost["price_per_hour"], cost["currency"], cost["amount"]), (3600, "USD", cost["device_seconds"]),
+       "a dollar a second")
+    said = "device held for %s s, %s USD at 3600 USD an hour" % (
+        2 * (re.search(r'"device_seconds": ([\d.]+)', result.file("verdict.json")).group(1),))
+    has(result.out, "\n%s\n" % said, "on the terminal")
+    has(plain(result.file("report.md")), "; %s." % said, "in the report")
+    again = host.ratchet("report", os.path.join(result.folder, "verdict.json"))
+    has(plain(again.out), "Took: %s." % said, "and in one that is made of verdict.json")
+    idle = host.check(repo, "docs")
+    eq(idle.verdict["cost"], {"device_seconds": 0, "price_per_hour": 3600, "currency": "USD", "amount": 0},
+       "where nothing was measured")
+    lacks(idle.out, "device held", "nothing is said")
+    free = scene.Host()
+    result = free.check(repo, "slow")
+    eq(list(result.verdict["cost"]), ["device_seconds"], "without a price no money in verdict.json")
+    for text in (result.out, result.file("report.md")):
+        has(text, re.compile("device held for [\\d.]+ s[.]?$", re.M), "nor elsewhere")
+
+
 def json_and_text():
     """--json prints the verdict and nothing else; without it a table"""
     host, repo = scene.Host(), sample()
@@ -392,6 +420,6 @@ def nothing_is_left():
     lacks(repo.git("for-each-ref", "--format=%(refname)"), "ratchet", "nor has it new refs")
 
 
-lib.main(verdicts, json_and_text, faults_of_the_pull_request, faults_of_the_base,
+lib.main(verdicts, costs, json_and_text, faults_of_the_pull_request, faults_of_the_base,
          nothing_to_measure, rules_come_from_the_base, many_configs, usage, folders, conflict, no_sandbox, limits,
          full_disk, nothing_is_left)
