@@ -228,6 +228,31 @@ def history_anywhere():
     eq(os.listdir(host.folder), ["ratchetd.conf"], "nor anything else")
 
 
+def history_of_baseline_json_alone():
+    """Whatever else lies in baselines/, large, broken or hostile, changes nothing in a history"""
+    host = scene.Host()
+    plain, littered = sample(), sample()
+    recorded(plain)
+    want = which(host.ratchet("history", "--repo", plain.path).out)
+    litter = {"baselines/cpu/calibration.json": "[" * 100000, "baselines/cpu/README.md": "\x1b[31m\n",
+              "baselines/cpu/baseline.json.orig": "{", "baselines/cpu/study/baseline.json": '{"schema": 7}',
+              "baselines/cpu/study/" + 40 * "deep/" + "samples.json": "x" * (3 << 20),
+              "baselines/baseline.json": "not JSON", "baselines/nvidia-l4/baseline.json": "\x00",
+              "baselines/cpu2/baseline.json": "{}"}
+    littered.commit(litter, "litter")
+    os.symlink("/etc/passwd", os.path.join(littered.path, "baselines", "cpu", "study", "link"))
+    os.symlink("baseline.json", os.path.join(littered.path, "baselines", "cpu", "other.json"))
+    littered.git("add", "-A")
+    littered.git("commit", "-q", "-m", "links")
+    recorded(littered)
+    littered.commit({name: None for name in litter}, "tidied")
+    small = scene.Host(limits={"baseline-bytes": 1 << 20})
+    for what, one in (("with the usual limits", host), ("where only a baseline would fit", small)):
+        result = one.ratchet("history", "--config", one.config, "--repo", littered.path)
+        eq((result.code, which(result.out), result.err), (0, want, ""), what)
+    ok(len(want) == 4, "there was something to tell", want)
+
+
 def from_anywhere():
     """--repo finds its repository as git does: from a folder in it, whoever owns it"""
     host, repo = scene.Host(), sample()
@@ -326,5 +351,5 @@ def usage():
        "output that cannot be written is no success")
 
 
-lib.main(stage_by_stage, base_without_recipe, verify, the_same_bits, doctor, status_and_history, history_anywhere, from_anywhere, usage,
+lib.main(stage_by_stage, base_without_recipe, verify, the_same_bits, doctor, status_and_history, history_anywhere, history_of_baseline_json_alone, from_anywhere, usage,
          options_are_documented)
