@@ -196,6 +196,11 @@ int environment_set(struct environment *environment, const char *name, const cha
     return 0;
 }
 
+bool environment_is_reading(const char *name)
+{
+    return strncmp(name, "seen_", 5) == 0;
+}
+
 const char *environment_get(const struct environment *environment, const char *name)
 {
     for (size_t i = 0; i < environment->count; i++)
@@ -356,6 +361,16 @@ void comparison_free(struct comparison *comparison)
 {
     free(comparison->configs);
     *comparison = (struct comparison){0};
+}
+
+/* price * time / hour, whose product would not fit. */
+unsigned long long comparison_cost_micro(const struct comparison *comparison)
+{
+    const unsigned long long hour_ms = 3600000;
+    const struct spent *spent = &comparison->spent;
+    unsigned long long hours = spent->price.micro / hour_ms;
+    unsigned long long rest = spent->price.micro % hour_ms;
+    return hours * spent->device_ms + rest * spent->device_ms / hour_ms;
 }
 
 int comparison_exit(const struct comparison *comparison)

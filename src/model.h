@@ -160,6 +160,9 @@ int environment_set(struct environment *environment, const char *name, const cha
 const char *environment_get(const struct environment *environment, const char *name);
 int environment_copy(const struct environment *from, struct environment *to);
 void environment_free(struct environment *environment);
+/* Clocks, temperature, power (`seen_…`): never twice the same, and no difference to explain
+ * anything by. */
+bool environment_is_reading(const char *name);
 
 struct config_samples {
     struct config config;
@@ -380,6 +383,21 @@ struct config_verdict {
  * larger gain, what main lost already, whose fault it is. False for what is alike. */
 bool config_verdict_before(const struct config_verdict *a, const struct config_verdict *b);
 
+/* What an hour of a device costs, by the host's configuration. */
+enum { PRICE_CURRENCY_BYTES = 9 };
+struct price {
+    unsigned long long micro;            /* millionths of… */
+    char currency[PRICE_CURRENCY_BYTES]; /* …1 to 8 letters; "": no price */
+};
+#define PRICE_MICRO_MAX 10000000000000ull /* ten million an hour */
+
+/* What a check took of the device. */
+struct spent {
+    bool known;
+    unsigned long long device_ms; /* that it was held */
+    struct price price;
+};
+
 struct comparison {
     struct device device;
     struct config_verdict *configs; /* owned */
@@ -389,9 +407,12 @@ struct comparison {
     char reason[MODEL_TEXT_BYTES]; /* of the worst config, or of the whole */
     enum fault fault;
     bool unclear_passes; /* the rule asks for it, and no config forbids it */
+    struct spent spent;
 };
 void comparison_free(struct comparison *comparison);
 #define COMPARISON_AUTO __attribute__((cleanup(comparison_free))) struct comparison
+/* What it cost, in millionths of spent.price.currency, rounded down. */
+unsigned long long comparison_cost_micro(const struct comparison *comparison);
 /* The process exit code of a comparison (enum exit_code). */
 int comparison_exit(const struct comparison *comparison);
 

@@ -42,6 +42,8 @@ static const struct command {
      "how often the rule errs on this device, by experiment"},
     {"history", cli_history, "[--repo DIR] [--device D]",
      "how the baseline moved, commit by commit"},
+    {"env", cli_env, "[--device D] [--repo DIR] [--python PROGRAM] [--against FILE]",
+     "env.json: where it would be measured; or what differs from one"},
     {"status", cli_status, "[--socket S]", "what ratchetd is doing"},
     {"doctor", cli_doctor, "[--config FILE]", "try everything this host needs, by doing it"},
 };

@@ -8,12 +8,13 @@
 #define RESULT_REPORT "report.md"
 #define RESULT_VERDICT "verdict.json"
 #define RESULT_SAMPLES "samples.json"
+#define RESULT_ENVIRONMENT "env.json"
 #define RESULT_EXPLAIN "explain.txt"
 #define RESULT_LOG "log" /* lines of progress; the daemon's alone */
 
 /* In the order in which they are sent. */
-static const char *const result_files[] = {RESULT_REPORT, RESULT_VERDICT, RESULT_SAMPLES,
-                                           RESULT_EXPLAIN, RESULT_LOG};
+static const char *const result_files[] = {RESULT_REPORT,      RESULT_VERDICT, RESULT_SAMPLES,
+                                           RESULT_ENVIRONMENT, RESULT_EXPLAIN, RESULT_LOG};
 enum { RESULT_FILE_COUNT = sizeof result_files / sizeof result_files[0] };
 
 #endif

@@ -25,6 +25,7 @@
  *     allocate ROTATION_BYTES                     allocated SETS SET_BYTES
  *     forward ARM SEED                            ran ARM GROWN_BYTES
  *     rows ARM SEED COUNT                         right ARM ROWS WORST
+ *     bits ARM                                    hashed ARM HIGH LOW
  *     fill SEED                                   filled
  *     calibrate ARM TARGET_NS                     calibrated ARM LAUNCHES
  *     turn SEED LAUNCHES ARM[+DELAY_NS]...        sample ARM TOTAL_NS DISTURBED, one per ARM
@@ -58,6 +59,8 @@
  * rows       COUNT rows of that output drawn from SEED, or all where there are not more,
  *            compared in fp64. SEED is made only now, so nobody knew the rows before. WORST
  *            is the largest error, in millionths of its tolerance.
+ * bits       HIGH and LOW: the halves of a 64-bit hash of that output's bits, lse included. Comes
+ *            before `rows`, after which the output is not spoken of any more.
  * fill       Inputs for timing, the same for all arms.
  * turn       LAUNCHES launches of each arm in the order given, all starting at the same input
  *            set, drawn from SEED. TOTAL_NS is their device time together. With DELAY_NS the

@@ -7,6 +7,7 @@
 #include "cli/shapes.h"
 
 #include "judge/compare.h"
+#include "measure/bits.h"
 #include "pipeline/measurement.h"
 
 #include <stdio.h>
@@ -21,14 +22,37 @@ struct bench_options {
     struct shapes shapes;
 };
 
-static void print_verified(const struct samples *samples)
+/* "the same bits in 4 launches, 2 processes, with 1 and 2 threads" */
+static void print_bits(const struct bits *bits)
+{
+    const unsigned *threads = bits->threads;
+    if (!bits->known)
+        printf("whether its bits are the same again is not known: %s",
+               bits->why[0] == '\0' ? "it was not looked at" : bits->why);
+    else if ((bits->varies & BITS_BY_LAUNCH) != 0)
+        printf("its bits vary from launch to launch");
+    else if ((bits->varies & BITS_BY_PROCESS) != 0)
+        printf("its bits vary from process to process, not from launch to launch");
+    else if ((bits->varies & BITS_BY_THREADS) != 0)
+        printf("its bits vary with the threads (%u or %u), not from process to process",
+               threads[0], threads[1]);
+    else
+        printf("the same bits in %d launches, 2 processes", BITS_LAUNCHES);
+    if (bits->known && bits->varies == 0 && threads[0] != 0)
+        printf(", with %u and %u threads", threads[0], threads[1]);
+    putchar('\n');
+}
+
+static void print_verified(const struct samples *samples, const struct bits *bits)
 {
     for (size_t i = 0; i < samples->count; i++)
-        if (samples->configs[i].fault == FAULT_NONE)
-            printf("%-28s right, before and after timing\n", samples->configs[i].config.name);
-        else
+        if (samples->configs[i].fault == FAULT_NONE) {
+            printf("%-28s right, before and after timing; ", samples->configs[i].config.name);
+            print_bits(&bits[i]);
+        } else {
             printf("%-28s %s: %s\n", samples->configs[i].config.name,
                    fault_name(samples->configs[i].fault), samples->configs[i].failure);
+        }
 }
 
 static int print_table(const struct measurement *measurement, bool compared, struct err *err)
@@ -80,7 +104,9 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     measurement_set_config(measurement, &config);
     measurement_drop_baseline(measurement); /* what is compared with is named, or nobody */
     progress->all = config.config_count * config.rule.looks[0];
-    int measured = measurement_take(measurement, measurement->job.head, compared, err);
+    struct bits bits[MODEL_CONFIGS_MAX] = {0};
+    int measured = measurement_verify(measurement, measurement->job.head, compared,
+                                      verify_only ? bits : NULL, err);
     progress_end(progress);
     if (measured != 0)
         return -1;
@@ -94,7 +120,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
         if (measurement->samples.configs[i].fault != FAULT_NONE)
             code = EXIT_UNMEASURED;
     if (verify_only)
-        print_verified(&measurement->samples);
+        print_verified(&measurement->samples, bits);
     else if (print_table(measurement, compared, err) != 0)
         return -1;
     if (local_print_notes(measurement, err) != 0)

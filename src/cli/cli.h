@@ -27,6 +27,7 @@ int cli_report(int argc, char **argv, struct err *err);
 int cli_post(int argc, char **argv, struct err *err);
 int cli_promote(int argc, char **argv, struct err *err);
 int cli_verify(int argc, char **argv, struct err *err);
+int cli_env(int argc, char **argv, struct err *err);
 int cli_doctor(int argc, char **argv, struct err *err);
 int cli_status(int argc, char **argv, struct err *err);
 int cli_history(int argc, char **argv, struct err *err);

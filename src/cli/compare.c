@@ -4,6 +4,7 @@
 
 #include "judge/compare.h"
 #include "judge/explain.h"
+#include "judge/text.h"
 #include "judge/verdict.h"
 #include "publish/report.h"
 
@@ -97,10 +98,14 @@ int cli_report(int argc, char **argv, struct err *err)
         (baseline_path != NULL &&
          cli_read_baseline(baseline_path, &limits, &baseline, err) != 0))
         return -1;
+    BUF_AUTO spent;
+    buf_init(&spent, 512);
+    text_spent(&spent, &comparison);
     struct job job = {0};
     memcpy(job.device, comparison.device.slug, sizeof job.device);
     struct report report = {.job = &job,
                             .comparison = &comparison,
+                            .timing = comparison.spent.device_ms > 0 ? spent.data : NULL,
                             .samples = samples_path == NULL ? NULL : &samples,
                             .baseline = baseline_path == NULL ? NULL : &baseline};
     if (report_markdown(&report, &markdown, err) != 0)

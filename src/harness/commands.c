@@ -14,12 +14,13 @@ static const struct command {
     const char *word;
     int (*run)(struct harness *harness, const struct words *words, struct err *err);
 } commands[] = {
-    {"open", command_open},           {"load", command_load},
-    {"config", command_config},       {"prepare", command_prepare},
-    {"allocate", command_allocate},   {"forward", command_forward},
-    {"rows", command_rows},           {"fill", command_fill},
-    {"calibrate", command_calibrate}, {"turn", command_turn},
-    {"trace", command_trace},         {"release", command_release},
+    {"open", command_open},         {"load", command_load},
+    {"config", command_config},     {"prepare", command_prepare},
+    {"allocate", command_allocate}, {"forward", command_forward},
+    {"rows", command_rows},         {"bits", command_bits},
+    {"fill", command_fill},         {"calibrate", command_calibrate},
+    {"turn", command_turn},         {"trace", command_trace},
+    {"release", command_release},
 };
 
 int harness_open(const struct device_ops *ops, struct harness **out, struct err *err)

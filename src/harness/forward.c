@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns verification before anything is timed: one launch on fresh inputs, a look at every
- * element of its outputs, and some rows compared with the reference in fp64. */
+ * element of its outputs, and some rows compared with the reference in fp64, or a hash of all. */
 #include "harness/state.h"
 #include "harness/storage.h"
 #include "harness/verify.h"
@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Outputs and guards become poison, everywhere. */
 static int poison_outputs(struct harness *harness, struct err *err)
@@ -59,6 +60,55 @@ int command_forward(struct harness *harness, const struct words *words, struct e
     }
     harness->ran = arm;
     voice_say("ran %s %llu", arm_name(arm), before > after ? before - after : 0);
+    return 0;
+}
+
+/* Every bit counts, and where it stands. `bytes` is a multiple of 2. */
+static uint64_t hash_on(uint64_t hash, const char *at, size_t bytes)
+{
+    for (size_t done = 0; done < bytes; done += sizeof hash) {
+        uint64_t word = 0;
+        size_t left = bytes - done;
+        memcpy(&word, at + done, left < sizeof word ? left : sizeof word);
+        hash = inputs_mix(hash ^ word);
+    }
+    return hash;
+}
+
+/* Some bytes of the device's memory, a piece at a time. */
+static int hash_memory(struct harness *harness, const void *from, size_t bytes, uint64_t *hash,
+                       struct err *err)
+{
+    enum { PIECE_BYTES = 1 << 20 };
+    int result = 0;
+    char *piece = malloc(PIECE_BYTES);
+    if (piece == NULL)
+        return err_set(err, ERR_HOST, "no memory for the outputs");
+    for (size_t done = 0; result == 0 && done < bytes; done += PIECE_BYTES) {
+        size_t some = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
+        result = harness->ops->read(harness->device, piece, (const char *)from + done, some,
+                                    err);
+        if (result == 0)
+            *hash = hash_on(*hash, piece, some);
+    }
+    free(piece);
+    return result;
+}
+
+int command_bits(struct harness *harness, const struct words *words, struct err *err)
+{
+    enum arm arm;
+    uint64_t hash = 0;
+    if (words->count != 1 || !words_arm(harness, words, 0, &arm) || harness->ran != arm)
+        return bad_command(err);
+    size_t rows = inputs_rows(&harness->problem, INPUTS_Q);
+    size_t bytes = rows * (size_t)harness->problem.head_dim *
+                   storage_bytes(harness->problem.dtype);
+    if (hash_memory(harness, harness->out.at, bytes, &hash, err) != 0 ||
+        hash_memory(harness, harness->lse.at, rows * sizeof(float), &hash, err) != 0)
+        return -1;
+    voice_say("hashed %s %llu %llu", arm_name(arm), (unsigned long long)(hash >> 32),
+              (unsigned long long)(hash & UINT32_MAX));
     return 0;
 }
 

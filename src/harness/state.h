@@ -106,6 +106,7 @@ void forget_config(struct harness *harness);
 /* forward.c: is an arm right? */
 COMMAND(forward);
 COMMAND(rows);
+COMMAND(bits);
 /* timing.c: how long does it take? */
 COMMAND(fill);
 COMMAND(calibrate);

@@ -42,6 +42,7 @@ struct host_device {
     struct host_lane lanes[HOST_LANES_MAX];
     size_t lane_count;            /* at least one */
     size_t gpu_lines, cpus_lines; /* how often these keys stand; the n-th is the n-th lane's */
+    struct price price;           /* an hour of one lane */
     unsigned clock_lock_mhz;      /* 0: clocks are left as they are */
 };
 

@@ -163,6 +163,46 @@ static void range_clock(const struct key *key, struct buf *out)
 
 static const struct key_type clock = {"clock", read_clock, range_clock, NULL};
 
+/* Digits, and up to six behind a point: no double in between. -1: no such number, or above
+ * PRICE_MICRO_MAX. */
+static int read_micro(const char *text, size_t len, unsigned long long *out)
+{
+    size_t whole = strspn(text, "0123456789");
+    size_t part = whole < len && text[whole] == '.' ? strspn(text + whole + 1, "0123456789")
+                                                    : 0;
+    if (whole == 0 || whole > 8 || part > 6 || whole + (part > 0 ? 1 + part : 0) != len)
+        return -1;
+    unsigned long long micro = 0;
+    for (size_t i = 0; i < whole; i++)
+        micro = 10 * micro + (unsigned long long)(text[i] - '0');
+    for (size_t i = 0; i < 6; i++)
+        micro = 10 * micro + (i < part ? (unsigned long long)(text[whole + 1 + i] - '0') : 0);
+    *out = micro;
+    return micro <= PRICE_MICRO_MAX ? 0 : -1;
+}
+
+/* "0.70 USD" */
+static int read_price(void *target, const struct key *key, const char *value,
+                      const char *where, struct err *err)
+{
+    (void)key;
+    struct price price = {0};
+    size_t len = strcspn(value, " ");
+    const char *currency = value + len + strspn(value + len, " ");
+    size_t letters = strspn(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    if (letters == 0 || letters >= sizeof price.currency || currency[letters] != '\0' ||
+        read_micro(value, len, &price.micro) != 0)
+        return err_set(err, ERR_INPUT,
+                       "%s: expected a price of up to %llu and a currency of 1 to %d letters, "
+                       "such as 0.70 USD, not `%.60s`",
+                       where, PRICE_MICRO_MAX / 1000000, PRICE_CURRENCY_BYTES - 1, value);
+    memcpy(price.currency, currency, letters);
+    ((struct host_device *)target)->price = price;
+    return 0;
+}
+
+static const struct key_type price = {"price", read_price, NULL, NULL};
+
 static int store_address(char out[HOST_PATH_BYTES], const char *value, const char *problem,
                          const char *where, struct err *err)
 {
@@ -285,6 +325,9 @@ static const struct key keys[] = {
         .otherwise = "the first of that kind"),
     KEY(DEVICE, "clock-lock", clock, "of a GPU while it measures; takes root",
         .otherwise = "clocks are left alone"),
+    KEY(DEVICE, "price-per-hour", price,
+        "such as 0.70 USD, of one lane: reports say what a check cost",
+        .otherwise = "reports tell its time alone"),
     KEY(REPOSITORY, "api", web_address, "of GitHub's API", IN(host_repository, api),
         .required = true),
     KEY(REPOSITORY, "git", git_address,

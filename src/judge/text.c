@@ -103,3 +103,20 @@ const char *text_missing(char out[TEXT_MISSING_BYTES], const struct config_verdi
         snprintf(out + used, TEXT_MISSING_BYTES - used, " of %zu replicates", config->rounds);
     return out;
 }
+
+void text_spent(struct buf *out, const struct comparison *comparison)
+{
+    const struct spent *spent = &comparison->spent;
+    if (!spent->known)
+        return;
+    buf_adds(out, "device held for ");
+    text_number(out, (double)spent->device_ms / 1e3);
+    buf_adds(out, " s");
+    if (spent->price.currency[0] == '\0')
+        return;
+    buf_adds(out, ", ");
+    text_number(out, (double)comparison_cost_micro(comparison) / 1e6);
+    buf_addf(out, " %s at ", spent->price.currency);
+    text_number(out, (double)spent->price.micro / 1e6);
+    buf_addf(out, " %s an hour", spent->price.currency);
+}

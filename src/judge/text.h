@@ -30,6 +30,10 @@ enum { TEXT_MARKS_BYTES = 128 };
 /* "preempted, shared"; "" for none. Returns `out`. */
 const char *text_marks(char out[TEXT_MARKS_BYTES], unsigned marks);
 
+/* "device held for 16.512 s, 0.003302 USD at 0.72 USD an hour"; without a price the time alone.
+ * Nothing where it is not known. */
+void text_spent(struct buf *out, const struct comparison *comparison);
+
 enum { TEXT_MISSING_BYTES = 256 };
 /* "head is missing in 10, control is missing in 1 of 16 replicates"; "" where nothing is. Returns
  * `out`. */

@@ -242,6 +242,43 @@ static int get_config(const json_t *object, const struct json_at *at,
     return 0;
 }
 
+/* A price needs both of its members. `amount` follows from the rest. */
+static int get_price(const json_t *object, const struct json_at *at, struct price *out,
+                     struct err *err)
+{
+    double price;
+    struct json_at here = {.parent = at, .key = "currency"};
+    if (!json_has(object, "price_per_hour"))
+        return 0;
+    if (json_get_number(object, "price_per_hour", at, 0, (double)PRICE_MICRO_MAX / 1e6, &price,
+                        err) != 0 ||
+        json_get_string(object, "currency", at, out->currency, sizeof out->currency, err) != 0)
+        return -1;
+    for (const char *c = out->currency; *c != '\0'; c++)
+        if (!((*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z')))
+            return json_error(&here, err, "expected letters");
+    out->micro = (unsigned long long)(price * 1e6 + 0.5);
+    return 0;
+}
+
+/* Promotions have none, nor files to compare. */
+static int get_spent(const json_t *root, const struct json_at *at, struct spent *out,
+                     struct err *err)
+{
+    json_t *cost;
+    double seconds;
+    struct json_at here = {.parent = at, .key = "cost"};
+    if (!json_has(root, "cost"))
+        return 0;
+    if (json_get_object(root, "cost", at, &cost, err) != 0 ||
+        json_get_number(cost, "device_seconds", &here, 0, 1e9, &seconds, err) != 0 ||
+        get_price(cost, &here, &out->price, err) != 0)
+        return -1;
+    out->device_ms = (unsigned long long)(seconds * 1e3 + 0.5);
+    out->known = true;
+    return 0;
+}
+
 static int get_configs(const json_t *root, const struct json_at *at, struct comparison *out,
                        struct err *err)
 {
@@ -276,7 +313,7 @@ int verdict_parse_json(const char *bytes, size_t len, const char *name, struct c
         fields_get_text(root, "reason", &at, read.reason, sizeof read.reason, err) != 0 ||
         get_fault(root, &at, &read.fault, err) != 0 ||
         get_clause(root, &at, &read.clause, err) != 0 ||
-        get_configs(root, &at, &read, err) != 0)
+        get_spent(root, &at, &read.spent, err) != 0 || get_configs(root, &at, &read, err) != 0)
         return -1;
     if (json_has(root, "unclear_passes") &&
         json_get_bool(root, "unclear_passes", &at, &read.unclear_passes, err) != 0)

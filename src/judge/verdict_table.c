@@ -54,4 +54,8 @@ void verdict_format_table(const struct comparison *comparison, struct buf *out)
     text_plain(out, comparison->reason);
     put_fault(comparison->fault, out);
     buf_addc(out, '\n');
+    if (comparison->spent.device_ms > 0) {
+        text_spent(out, comparison);
+        buf_addc(out, '\n');
+    }
 }

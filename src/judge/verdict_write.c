@@ -152,6 +152,25 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     buf_adds(out, "\n    }");
 }
 
+/* Whole millionths as doubles: their shortest digits are exact. */
+static void put_spent(struct buf *out, const struct comparison *comparison)
+{
+    const struct spent *spent = &comparison->spent;
+    if (!spent->known)
+        return;
+    buf_adds(out, ",\n  \"cost\": {\"device_seconds\": ");
+    text_number(out, (double)spent->device_ms / 1e3);
+    if (spent->price.currency[0] != '\0') {
+        buf_adds(out, ", \"price_per_hour\": ");
+        text_number(out, (double)spent->price.micro / 1e6);
+        buf_adds(out, ", \"currency\": ");
+        text_string(out, spent->price.currency);
+        buf_adds(out, ", \"amount\": ");
+        text_number(out, (double)comparison_cost_micro(comparison) / 1e6);
+    }
+    buf_addc(out, '}');
+}
+
 int verdict_format_json(const struct comparison *comparison, struct buf *out, struct err *err)
 {
     buf_addf(out,
@@ -164,6 +183,7 @@ int verdict_format_json(const struct comparison *comparison, struct buf *out, st
     put_fault(out, comparison->fault);
     buf_adds(out, ",\n  ");
     fields_put_device(out, &comparison->device);
+    put_spent(out, comparison);
     buf_addf(out, ",\n  \"exit\": %d, \"unclear_passes\": %s,\n  \"configs\": [",
              comparison_exit(comparison), comparison->unclear_passes ? "true" : "false");
     for (size_t i = 0; i < comparison->count; i++) {

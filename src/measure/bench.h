@@ -67,6 +67,10 @@ struct bench_request {
     unsigned busy_ms; /* BENCH_BUSY comes after so long without a word; 0: never */
 };
 
+/* Fill in device and environment alone, of a request that names no configs: nothing is run. */
+MUST_CHECK int bench_look(const struct bench_request *request, struct samples *out,
+                          struct err *err);
+
 /* Fill in device, environment and one zeroed config_samples per config. */
 MUST_CHECK int bench_begin(const struct bench_request *request, struct samples *out,
                            struct err *err);

@@ -39,8 +39,10 @@ static int add_facts(const struct bench_request *request, const struct device_ki
     if (machine_facts(use->machine, environment, err) != 0 ||
         kind->facts(use, environment, err) != 0)
         return -1;
+    int failed = 0;
     snprintf(text, sizeof text, "%.3g ms", request->target_ns / 1e6);
-    int failed = environment_set(environment, "sample_target", text);
+    if (request->target_ns > 0) /* else nobody said */
+        failed = environment_set(environment, "sample_target", text);
     snprintf(text, sizeof text, "%.3g ns", kind->tick_ns(use));
     failed |= environment_set(environment, "clock_resolution", text);
     failed |= environment_set(environment, "sandbox",
@@ -94,22 +96,46 @@ static int add_config(const struct bench_request *request, double tick_ns, size_
     return check_exports(request, bench, config, err);
 }
 
-int bench_begin(const struct bench_request *request, struct samples *out, struct err *err)
+/* What it is, in figures and in facts. */
+static int look_at(const struct bench_request *request, const struct device_kind *kind,
+                   double *tick_ns, struct samples *out, struct err *err)
 {
     struct machine machine;
+    machine_read(&machine);
+    const struct device_use use = bench_use(request, &machine);
+    snprintf(out->device.slug, sizeof out->device.slug, "%s", request->device);
+    snprintf(out->device.name, sizeof out->device.name, "%s", kind->name(&use));
+    *tick_ns = kind->tick_ns(&use);
+    return add_facts(request, kind, &use, &out->environment, err);
+}
+
+int bench_look(const struct bench_request *request, struct samples *out, struct err *err)
+{
+    double ignored;
+    struct samples samples = {0};
+    const struct device_kind *kind;
+    if (device_kind_get(request->device, request->gpu, &kind, err) != 0)
+        return -1;
+    if (look_at(request, kind, &ignored, &samples, err) != 0) {
+        samples_free(&samples);
+        return -1;
+    }
+    *out = samples;
+    return 0;
+}
+
+int bench_begin(const struct bench_request *request, struct samples *out, struct err *err)
+{
+    double tick_ns;
     struct samples samples = {0};
     const struct device_kind *kind;
     if (bench_check(request, &kind, err) != 0)
         return -1;
-    machine_read(&machine);
-    const struct device_use use = bench_use(request, &machine);
-    snprintf(samples.device.slug, sizeof samples.device.slug, "%s", request->device);
-    snprintf(samples.device.name, sizeof samples.device.name, "%s", kind->name(&use));
     if (request->others != NULL)
         memcpy(samples.others, request->others, sizeof samples.others);
-    int rc = add_facts(request, kind, &use, &samples.environment, err);
+    int rc = look_at(request, kind, &tick_ns, &samples, err);
     for (size_t i = 0; rc == 0 && i < request->config_count; i++)
-        rc = add_config(request, kind->tick_ns(&use), i, &samples, err);
+        rc = add_config(request, tick_ns, i, &samples, err);
     if (rc != 0) {
         samples_free(&samples);
         return -1;

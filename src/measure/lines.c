@@ -3,6 +3,7 @@
  * whether a line comes at the right time; session.c does. */
 #include "measure/lines.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* Fields: a arm, n number, w name, t text to the end of the line. */
@@ -20,6 +21,7 @@ static const struct shape {
     [LINE_ALLOCATED] = {"allocated", "nn", {WIRE_SETS_MAX, WIRE_NUMBER_MAX}},
     [LINE_RAN] = {"ran", "an", {WIRE_NUMBER_MAX}},
     [LINE_RIGHT] = {"right", "ann", {WIRE_ROWS_MAX, 1000000}},
+    [LINE_HASHED] = {"hashed", "ann", {UINT32_MAX, UINT32_MAX}},
     [LINE_FILLED] = {"filled", "", {0}},
     [LINE_CALIBRATED] = {"calibrated", "an", {WIRE_LAUNCHES_MAX}},
     [LINE_SAMPLE] = {"sample", "ann", {WIRE_NUMBER_MAX, WIRE_NUMBER_MAX}},

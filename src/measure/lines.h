@@ -20,6 +20,7 @@ enum line_kind {
     LINE_ALLOCATED, /* numbers: sets, bytes of one set */
     LINE_RAN,       /* arm; numbers: bytes of device memory that the launch took */
     LINE_RIGHT,     /* arm; numbers: rows, worst error in millionths of its tolerance */
+    LINE_HASHED,    /* arm; numbers: high and low 32 bits of the hash */
     LINE_FILLED,
     LINE_CALIBRATED, /* arm; numbers: launches */
     LINE_SAMPLE,     /* arm; numbers: total ns, disturbances */

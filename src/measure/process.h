@@ -6,16 +6,26 @@
 
 #include "base/err.h"
 #include "measure/bench.h"
+#include "measure/bits.h"
 #include "measure/experiment.h"
 #include "measure/machine.h"
 #include "measure/trouble.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* Of what head gave in launches on the inputs that `seed` makes. */
+struct hashes {
+    uint64_t seed;
+    uint64_t launches[BITS_LAUNCHES];
+};
 
 struct process_config {
     const struct bench_config *bench;
     bool arms[ARM_COUNT]; /* which take part; bench->library has a path for each */
+    struct hashes
+        *hashes; /* to be filled in place of a replicate, for head alone; else NULL */
 
     bool started; /* false: no slots were left, or the process ended before */
     bool done;    /* `replicate` is whole (perhaps marked) */

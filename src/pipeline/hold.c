@@ -3,6 +3,7 @@
  * clocks, where the host wants them locked. */
 #include "pipeline/hold.h"
 
+#include "base/proc.h"
 #include "measure/device/clocks.h"
 #include "measure/device/device.h"
 
@@ -13,6 +14,8 @@
 void hold_end(struct hold *hold)
 {
     struct err err;
+    if (hold->begin_ns != 0)
+        hold->measurement->device_ns += proc_now_ns() - hold->begin_ns;
     if (clocks_unlock(&hold->clocks, &err) != 0)
         measurement_say(hold->measurement, "the clocks stay locked for now: %s", err.text);
     lane_lock_drop(&hold->lock);
@@ -73,6 +76,7 @@ int hold_device(struct measurement *measurement, const struct gpu *gpu,
 {
     if (lock_lane(measurement, gpu, &hold->lock, err) != 0)
         return -1;
+    hold->begin_ns = proc_now_ns();
     return gpu == NULL ? 0 : settle_clocks(measurement, gpu, environment, hold, err);
 }
 

@@ -13,6 +13,7 @@
 struct hold {
     struct measurement *measurement;
     struct lane_lock lock;
+    uint64_t begin_ns;          /* 0: not yet held */
     struct clocks_lock *clocks; /* NULL: left as they were */
 };
 #define HOLD_AUTO __attribute__((cleanup(hold_end))) struct hold
@@ -22,6 +23,7 @@ struct hold {
 MUST_CHECK int hold_device(struct measurement *measurement, const struct gpu *gpu,
                            struct environment *environment, struct hold *hold,
                            struct err *err);
+/* What it took is added to measurement->device_ns. */
 void hold_end(struct hold *hold);
 
 /* At the start of a daemon: unlock the clocks that a killed run left locked, of GPUs that

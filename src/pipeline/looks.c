@@ -6,10 +6,12 @@
 #include "base/proc.h"
 #include "judge/verdict.h"
 #include "measure/bench.h"
+#include "measure/bits.h"
 #include "measure/build.h"
 #include "measure/device/device.h"
 #include "pipeline/alone.h"
 #include "pipeline/arms.h"
+#include "pipeline/environment.h"
 #include "pipeline/hold.h"
 #include "pipeline/bench_setup.h"
 
@@ -155,21 +157,6 @@ static int look_until_settled(struct measurement *measurement,
     return 0;
 }
 
-/* How the libraries were made: the compilers, and head's own recipe. */
-static int add_build_facts(struct measurement *measurement, const struct kernel_source *source,
-                           struct err *err)
-{
-    struct environment *environment = &measurement->samples.environment;
-    char toolchain[BUILD_TOOLCHAIN_BYTES];
-    if (build_toolchain(measurement->device->slug, toolchain, sizeof toolchain, err) != 0)
-        return -1;
-    if (environment_set(environment, "compiler", toolchain) != 0 ||
-        environment_set(environment, ARMS_FACT_COMMAND, source->recipe.command) != 0 ||
-        environment_set(environment, ARMS_FACT_OUTPUT, source->recipe.output) != 0)
-        return err_set(err, ERR_HOST, "out of memory for the environment");
-    return 0;
-}
-
 /* What every measurement of this job begins with, the environment's facts included. `built`:
  * head, NULL where the libraries are `ready` ones that were not built here. */
 static int begin(struct measurement *measurement, const struct bench_config *benches,
@@ -182,12 +169,12 @@ static int begin(struct measurement *measurement, const struct bench_config *ben
     samples_free(&measurement->samples);
     if (bench_begin(out, &measurement->samples, err) != 0)
         return -1;
-    return built == NULL ? 0 : add_build_facts(measurement, &built->source, err);
+    return built == NULL ? 0 : environment_add_build(measurement, &built->source, err);
 }
 
-/* Take all the replicates that it needs, with the device held. */
+/* Take all the replicates that it needs, with the device held. `bits` may be NULL: nobody asks. */
 static int take(struct measurement *measurement, const struct bench_request *request,
-                struct err *err)
+                struct bits *bits, struct err *err)
 {
     HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
     if (hold_device(measurement, request->gpu, &measurement->samples.environment, &hold,
@@ -197,6 +184,8 @@ static int take(struct measurement *measurement, const struct bench_request *req
     measurement->pace = (struct pace){.rounds = 0};
     measurement_stage(measurement, STAGE_MEASURE);
     int result = look_until_settled(measurement, request, err);
+    if (result == 0 && bits != NULL)
+        result = bits_look(request, &measurement->samples, bits, err);
     measurement_stage(measurement, STAGE_NONE);
     if (result == 0 && request->gpu != NULL)
         result = gpu_watch_facts(request->watch, &measurement->samples.environment, err);
@@ -205,7 +194,7 @@ static int take(struct measurement *measurement, const struct bench_request *req
 }
 
 static int bench(struct measurement *measurement, const struct arms *arms,
-                 struct bench_config *benches, struct err *err)
+                 struct bench_config *benches, struct bits *bits, struct err *err)
 {
     struct gpu gpu;
     struct gpu_watch watch = {0};
@@ -213,7 +202,7 @@ static int bench(struct measurement *measurement, const struct arms *arms,
     if (begin(measurement, benches, arms->head, NULL, &gpu, &watch, &request, err) != 0)
         return -1;
     set_known(&measurement->samples, arms, benches);
-    return take(measurement, &request, err);
+    return take(measurement, &request, bits, err);
 }
 
 int measurement_sweep(struct measurement *measurement,
@@ -227,7 +216,7 @@ int measurement_sweep(struct measurement *measurement,
         begin(measurement, libraries->configs, NULL, libraries, &gpu, &watch, &request, err) !=
             0)
         return -1;
-    return take(measurement, &request, err);
+    return take(measurement, &request, NULL, err);
 }
 
 /* Without a driver, or without the GPU that the host's configuration names, nothing needs to be
@@ -241,8 +230,8 @@ static int need_gpu(const struct measurement *measurement, struct err *err)
                : 0;
 }
 
-int measurement_take(struct measurement *measurement, const char *head, bool with_base,
-                     struct err *err)
+int measurement_verify(struct measurement *measurement, const char *head, bool with_base,
+                       struct bits *bits, struct err *err)
 {
     struct arms *arms __attribute__((cleanup(arms_free))) = arms_new(measurement, err);
     struct bench_config benches[MODEL_CONFIGS_MAX] = {0};
@@ -254,11 +243,17 @@ int measurement_take(struct measurement *measurement, const char *head, bool wit
     if (built <= 0)
         return built;
     set_arms(measurement, arms, benches);
-    if (bench(measurement, arms, benches, err) != 0)
+    if (bench(measurement, arms, benches, bits, err) != 0)
         return -1;
     if (with_base)
         alone_look(measurement, arms);
     return 0;
+}
+
+int measurement_take(struct measurement *measurement, const char *head, bool with_base,
+                     struct err *err)
+{
+    return measurement_verify(measurement, head, with_base, NULL, err);
 }
 
 int measurement_lend(struct measurement *measurement, const char *commit,

@@ -71,6 +71,7 @@ struct measurement {
     struct progress_figures now; /* how far it is… */
     uint64_t now_ns;             /* …and when the time that is left was told */
     double build_s, bench_s;     /* where the time went */
+    uint64_t device_ns;          /* that the device was held, in this process */
     unsigned builds, cached;
 };
 
@@ -95,6 +96,12 @@ void measurement_free(struct measurement *measurement);
  * beside the anchors of its baseline, until every config is settled or the budget is spent. What cannot be built is in `comparison`, with no samples. */
 MUST_CHECK int measurement_take(struct measurement *measurement, const char *head,
                                 bool with_base, struct err *err);
+
+/* The same, and whether head gives the same bits again: one for each config, zeroed before, known
+ * where it was looked at. */
+struct bits;
+MUST_CHECK int measurement_verify(struct measurement *measurement, const char *head,
+                                  bool with_base, struct bits *bits, struct err *err);
 
 /* Libraries that somebody built before and vouches for: `ratchet sweep`. */
 struct bench_config;

@@ -27,12 +27,6 @@ static const struct baseline_config *differs(const struct report_view *view, con
     return found;
 }
 
-/* Clocks, temperature, power: never twice the same, and no difference to explain anything by. */
-static bool is_reading(const char *name)
-{
-    return strncmp(name, "seen_", 5) == 0;
-}
-
 size_t table_environment_differs(const struct report_view *view)
 {
     if (view->report->samples == NULL)
@@ -41,7 +35,7 @@ size_t table_environment_differs(const struct report_view *view)
     size_t count = 0;
     bool known;
     for (size_t i = 0; i < now->count && i < FACTS_MAX; i++)
-        count += !is_reading(now->facts[i].name) &&
+        count += !environment_is_reading(now->facts[i].name) &&
                  differs(view, now->facts[i].name, now->facts[i].value, &known) != NULL;
     return count;
 }
@@ -58,8 +52,8 @@ size_t table_differences(const struct report_view *view, const struct config_ver
          i++) {
         const struct fact *now = &report->samples->environment.facts[i];
         const char *then = environment_get(&stored->environment, now->name);
-        if (then == NULL || is_reading(now->name) || strcmp(then, now->value) == 0 ||
-            count++ >= PARTS_LISTED)
+        if (then == NULL || environment_is_reading(now->name) ||
+            strcmp(then, now->value) == 0 || count++ >= PARTS_LISTED)
             continue;
         buf_adds(out, count > 1 ? "; " : "");
         parts_text(out, now->name, NAME_BYTES);
@@ -91,7 +85,7 @@ void table_environment(const struct report_view *view, struct buf *out, size_t b
         parts_text(&row, fact->value, 160);
         buf_adds(&row, " | ");
         if (other != NULL) {
-            if (!is_reading(fact->name))
+            if (!environment_is_reading(fact->name))
                 buf_adds(&row, "**differs**: ");
             parts_text(&row, environment_get(&other->environment, fact->name), 160);
         } else {

@@ -74,6 +74,7 @@ ANSWERS = {
     "prepare": lambda w: say("prepared", w[0], 0),
     "allocate": lambda w: say("allocated", 2, 1024),
     "forward": forward,
+    "bits": lambda w: say("hashed", w[0], 0, 1),
     "rows": lambda w: say("right", w[0], 256, 1000),
     "fill": lambda w: say("filled"),
     "calibrate": lambda w: say("calibrated", w[0], 1),

@@ -40,6 +40,13 @@ def verdicts():
     ok(low <= slow.config()["change"] <= high, "inside its interval")
     ok(slow.config()["replicates"] >= 6, "at least six replicates")
     eq(json.loads(slow.file("samples.json"))["schema"], "ratchet.samples/1", "samples are kept")
+    kept = json.loads(slow.file("env.json"))
+    eq(kept["environment"], json.loads(slow.file("samples.json"))["environment"],
+       "the facts of env.json and of the samples are the same")
+    there = host.ratchet("env", "--config", host.config, "--repo", repo.path, "--head", "slow", "--against",
+                         os.path.join(slow.folder, "env.json"))
+    eq(there.code, 0, "and those of `ratchet env`")
+    lacks(there.out, "matters", "nothing that matters differs")
     has(slow.file("explain.txt"), "replicates, medians in ns", "and what the verdict rests on")
     has(slow.file("report.md"), scene.MARKER, "and a report")
     same = host.check(repo, "comment")
@@ -52,6 +59,10 @@ def verdicts():
     docs = host.check(repo, "docs")
     eq(docs.brief(), (0, "held"), "nothing of the kernel")
     has(json.dumps(docs.verdict), "kernel not touched", "why")
+    idle = json.loads(docs.file("env.json"))["environment"]
+    eq({name: value for name, value in kept["environment"].items() if name in idle}, idle,
+       "env.json is kept where nothing was measured, too")
+    ok({"cpu", "kernel", "sandbox"} <= set(idle) and "compiler" not in idle, "without what nobody asked for")
     unknown = "Main's own verdict on base's kernel is not known here"
     has(docs.file("report.md"), unknown, "what stays unknown is said")
     has(docs.out, unknown, "also in the terminal")
@@ -59,6 +70,34 @@ def verdicts():
     back = host.check(repo, "back", "slow")
     eq(back.brief(), (0, "improved"), "and the other way round")
     ok(back.config()["change"] < -0.3, "a negative change", back.config())
+
+
+def costs():
+    """A check tells how long it held its device, and what that cost where the host says a price"""
+    host = scene.Host(settings=("threads = 1", "price-per-hour = 3600 USD"))
+    repo = sample()
+    scene.branch(repo, "slow", "slow")
+    scene.branch(repo, "docs", {"README": "other words\n"})
+    result = host.check(repo, "slow")
+    cost = result.verdict["cost"]
+    ok(cost["device_seconds"] > 0.1, "it was held", cost)
+    eq((cost["price_per_hour"], cost["currency"], cost["amount"]), (3600, "USD", cost["device_seconds"]),
+       "a dollar a second")
+    said = "device held for %s s, %s USD at 3600 USD an hour" % (
+        2 * (re.search(r'"device_seconds": ([\d.]+)', result.file("verdict.json")).group(1),))
+    has(result.out, "\n%s\n" % said, "on the terminal")
+    has(plain(result.file("report.md")), "; %s." % said, "in the report")
+    again = host.ratchet("report", os.path.join(result.folder, "verdict.json"))
+    has(plain(again.out), "Took: %s." % said, "and in one that is made of verdict.json")
+    idle = host.check(repo, "docs")
+    eq(idle.verdict["cost"], {"device_seconds": 0, "price_per_hour": 3600, "currency": "USD", "amount": 0},
+       "where nothing was measured")
+    lacks(idle.out, "device held", "nothing is said")
+    free = scene.Host()
+    result = free.check(repo, "slow")
+    eq(list(result.verdict["cost"]), ["device_seconds"], "without a price no money in verdict.json")
+    for text in (result.out, result.file("report.md")):
+        has(text, re.compile("device held for [\\d.]+ s[.]?$", re.M), "nor elsewhere")
 
 
 def json_and_text():
@@ -94,6 +133,7 @@ def faults_of_the_pull_request():
         has(result.file("report.md"), scene.MARKER, name + ": a report all the same")
     report = result.file("report.md")
     has(report, "undeclared_factor", "the build log is in the report")
+    has(json.loads(result.file("env.json"))["environment"]["compiler"], "gcc", "and with which compilers in env.json")
     fences = re.findall(r"^(`{3,}|~{3,})", report, re.M)
     ok(fences and len(fences[0]) > 3, "in a fence that its text cannot close", fences)
     scene.branch(repo, "other-symbol", {"kernels/attention.c": scene.kernel("right") +
@@ -380,6 +420,6 @@ def nothing_is_left():
     lacks(repo.git("for-each-ref", "--format=%(refname)"), "ratchet", "nor has it new refs")
 
 
-lib.main(verdicts, json_and_text, faults_of_the_pull_request, faults_of_the_base,
+lib.main(verdicts, costs, json_and_text, faults_of_the_pull_request, faults_of_the_base,
          nothing_to_measure, rules_come_from_the_base, many_configs, usage, folders, conflict, no_sandbox, limits,
          full_disk, nothing_is_left)

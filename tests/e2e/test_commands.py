@@ -108,6 +108,33 @@ def verify():
         has(result.out + result.err, re.compile(word), name + ": why")
 
 
+def the_same_bits():
+    """verify says whether a kernel's bits are the same again, and with what they vary"""
+    host, repo = scene.Host(), lib.Repo()
+    repo.commit(scene.tree("right"), "steady")
+    said = "small +right, before and after timing; "
+    result = host.ratchet("verify", "--config", host.config, "--repo", repo.path)
+    eq(result.code, 0, "a kernel that repeats itself")
+    has(result.out, re.compile("^" + said + "the same bits in 4 launches, 2 processes, with 1 and 2 threads$", re.M),
+        "is said to")
+    early = lib.run([lib.program("RATCHET_BENCH"), "cpu"], data="open 1 9000\nconfig 1 1 1 4 4 8 fp32 0 - - - -\n"
+                    "bits head\nquit\n")
+    has(early.out, "failed bits: malformed, or out of place", "there are none of an output that is not there")
+    for what, words in (("LAUNCH", "its bits vary from launch to launch"),
+                        ("PROCESS", "its bits vary from process to process, not from launch to launch"),
+                        ("THREADS", "its bits vary with the threads [(]1 or 2[)], not from process to process")):
+        repo.commit({"kernels/attention.c": "#define VARIES_WITH_%s\n" % what + scene.kernel("unsteady")}, what)
+        result = host.ratchet("verify", "--config", host.config, "--repo", repo.path)
+        eq(result.code, 0, what + ": it is right all the same")
+        has(result.out, re.compile("^" + said + words + "$", re.M), what + ": with what")
+    repo.commit({"kernels/attention.c": scene.kernel("odd").replace("    (void)stream;\n", "    if (((const struct "
+                 "attention_cpu_stream *)stream)->threads == 2)\n        abort();\n")}, "dies with two threads")
+    result = host.ratchet("verify", "--config", host.config, "--repo", repo.path)
+    eq(result.code, 0, "a kernel that dies with other threads")
+    has(result.out, re.compile("^" + said + "whether its bits are the same again is not known: .*SIGABRT|signal 6",
+                               re.M), "is said to")
+
+
 def doctor():
     """doctor tries everything by doing it"""
     s = scene.github()
@@ -199,6 +226,31 @@ def history_anywhere():
         has(result.err, folder, "it is named")
     eq(os.listdir(empty), [], "and none is made")
     eq(os.listdir(host.folder), ["ratchetd.conf"], "nor anything else")
+
+
+def history_of_baseline_json_alone():
+    """Whatever else lies in baselines/, large, broken or hostile, changes nothing in a history"""
+    host = scene.Host()
+    plain, littered = sample(), sample()
+    recorded(plain)
+    want = which(host.ratchet("history", "--repo", plain.path).out)
+    litter = {"baselines/cpu/calibration.json": "[" * 100000, "baselines/cpu/README.md": "\x1b[31m\n",
+              "baselines/cpu/baseline.json.orig": "{", "baselines/cpu/study/baseline.json": '{"schema": 7}',
+              "baselines/cpu/study/" + 40 * "deep/" + "samples.json": "x" * (3 << 20),
+              "baselines/baseline.json": "not JSON", "baselines/nvidia-l4/baseline.json": "\x00",
+              "baselines/cpu2/baseline.json": "{}"}
+    littered.commit(litter, "litter")
+    os.symlink("/etc/passwd", os.path.join(littered.path, "baselines", "cpu", "study", "link"))
+    os.symlink("baseline.json", os.path.join(littered.path, "baselines", "cpu", "other.json"))
+    littered.git("add", "-A")
+    littered.git("commit", "-q", "-m", "links")
+    recorded(littered)
+    littered.commit({name: None for name in litter}, "tidied")
+    small = scene.Host(limits={"baseline-bytes": 1 << 20})
+    for what, one in (("with the usual limits", host), ("where only a baseline would fit", small)):
+        result = one.ratchet("history", "--config", one.config, "--repo", littered.path)
+        eq((result.code, which(result.out), result.err), (0, want, ""), what)
+    ok(len(want) == 4, "there was something to tell", want)
 
 
 def from_anywhere():
@@ -299,5 +351,5 @@ def usage():
        "output that cannot be written is no success")
 
 
-lib.main(stage_by_stage, base_without_recipe, verify, doctor, status_and_history, history_anywhere, from_anywhere, usage,
+lib.main(stage_by_stage, base_without_recipe, verify, the_same_bits, doctor, status_and_history, history_anywhere, history_of_baseline_json_alone, from_anywhere, usage,
          options_are_documented)

@@ -53,7 +53,8 @@ def a_run():
     has(outputs["comment"], "#issuecomment-", "and the comment")
     has(step.log(), re.compile("build head"), "progress was streamed")
     has(step.log(), "::error title=Ratchet", "and the run is annotated")
-    eq(sorted(os.listdir(step.artifacts)), ["explain.txt", "log", "report.md", "samples.json", "verdict.json"],
+    eq(sorted(os.listdir(step.artifacts)), ["env.json", "explain.txt", "log", "report.md", "samples.json",
+                                              "verdict.json"],
        "artifacts")
     lacks(step.log() + step.file("summary"), TOKEN, "no token in log or summary")
     url = s.statuses(head)[-1]["target_url"]

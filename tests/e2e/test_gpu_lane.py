@@ -4,6 +4,7 @@
 the card, its lock and its clocks are what they would be; where CUDA is asked for, there is none."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -52,6 +53,34 @@ def no_driver():
     result = host.ratchet("doctor", "--config", host.config)
     eq(result.code, 3, "doctor's exit code")
     has(result.out, re.compile("^FAIL +NVML +no NVIDIA driver: ", re.M), "one line of doctor's")
+    repo = lib.Repo()
+    repo.commit({**scene.tree(), "ci/ratchet.conf": CONF}, "for a GPU")
+    scene.branch(repo, "slow", "slow")
+    check = host.check(repo, "slow")
+    eq(check.brief(), (3, "unmeasured"), "a check")
+    facts = json.loads(check.file("env.json"))["environment"]
+    has(facts["device_problem"], "no NVIDIA driver: ", "keeps what it knows, and why it knows no more")
+    ok(facts["kernel"], "that of the host")
+
+
+def environment():
+    """env.json has the card, its modes, clocks and limits"""
+    need_no_gpu()
+    fake = Fake()
+    for settings, policy in (((), "as found"), (("clock-lock = 1410MHz",), "locked at 1410 MHz")):
+        host = host_of(*settings)
+        result = host.ratchet("env", "--config", host.config, "--device", "nvidia-h200", "--head", "none",
+                              env=fake.env)
+        eq(result.code, 0, "env")
+        told = json.loads(result.out)
+        eq(told["device"], {"slug": "nvidia-h200", "name": "NVIDIA H200"}, "the device")
+        want = {"driver": "580.159.04", "cuda": "13.0", "gpu": "NVIDIA H200", "persistence": "on", "ecc": "on",
+                "mig": "off", "power_limit": "700 W", "default_power_limit": "700 W",
+                "max_sm_clock": "1980 MHz", "max_memory_clock": "3201 MHz",
+                "application_sm_clock": "1980 MHz", "clock_policy": policy}
+        eq({name: told["environment"].get(name) for name in want}, want, "what the driver tells")
+    eq(fake.told(), "", "no clock was touched")
+    lacks(result.out, "GPU-6a3c", "no UUID is shown")
 
 
 def doctor():
@@ -276,5 +305,5 @@ def left_locked():
     daemon.kill()
 
 
-lib.main(no_driver, doctor, not_alone, clocks_around_a_check, killed_while_locked, lanes, one_gpu_twice,
+lib.main(no_driver, environment, doctor, not_alone, clocks_around_a_check, killed_while_locked, lanes, one_gpu_twice,
          left_locked)

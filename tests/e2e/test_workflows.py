@@ -115,6 +115,19 @@ def ratchet_yml():
        "one run per pull request")
 
 
+def artifacts_are_the_whole_folder():
+    """What `ratchet submit` writes is what is kept: all of it, env.json beside the samples"""
+    workflow = parsed(os.path.join(FOLDER, "ratchet.yml"))[0]["workflow"]
+    for name, job in workflow["jobs"].items():
+        runs = " ".join(step.get("run") or "" for step in job["steps"])
+        folder = re.search(r'--artifacts "\$RUNNER_TEMP/([\w-]+)"', runs).group(1)
+        kept = [step["with"]["path"] for step in job["steps"]
+                if (step.get("uses") or "").startswith("actions/upload-artifact@")]
+        eq(kept, ["${{ runner.temp }}/" + folder], name + ": the folder of --artifacts")
+    names = lib.read(os.path.join(lib.TOP, "src", "result_files.h"))
+    has(names, '"env.json"', "env.json is one of the files that ratchetd sends")
+
+
 def the_checks_can_fail():
     """A bad workflow is found out"""
     bad = lib.write(os.path.join(lib.temp_dir(), "bad.yml"), """\
@@ -144,4 +157,4 @@ jobs:
         has(found, part, "our rules find `%s`" % part)
 
 
-lib.main(github_has_nothing_to_say, our_rules, ratchet_yml, the_checks_can_fail)
+lib.main(github_has_nothing_to_say, our_rules, ratchet_yml, artifacts_are_the_whole_folder, the_checks_can_fail)

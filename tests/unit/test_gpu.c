@@ -144,7 +144,13 @@ static void test_facts(void)
     EQ_STR(fact(&environment, "gpu_memory"), "140.40 GiB");
     EQ_STR(fact(&environment, "persistence"), "on");
     EQ_STR(fact(&environment, "ecc"), "on");
+    EQ_STR(fact(&environment, "mig"), "off");
     EQ_STR(fact(&environment, "power_limit"), "700 W");
+    EQ_STR(fact(&environment, "default_power_limit"), "700 W");
+    EQ_STR(fact(&environment, "max_sm_clock"), "1980 MHz");
+    EQ_STR(fact(&environment, "max_memory_clock"), "3201 MHz");
+    EQ_STR(fact(&environment, "application_sm_clock"), "1980 MHz");
+    EQ_STR(fact(&environment, "application_memory_clock"), "3201 MHz");
     EQ_STR(fact(&environment, "clock_policy"), "as found");
     for (size_t i = 0; i < environment.count; i++)
         OK(strstr(environment.facts[i].value, "GPU-") == NULL); /* no UUID */
@@ -155,6 +161,9 @@ static void test_facts(void)
     OK(nvidia_facts(&gpu, &environment, &err) == 0);
     EQ_STR(fact(&environment, "ecc"), "(none)");
     EQ_STR(fact(&environment, "power_limit"), "(none)");
+    EQ_STR(fact(&environment, "mig"), "(none)");
+    EQ_STR(fact(&environment, "max_sm_clock"), "(none)");
+    EQ_STR(fact(&environment, "application_sm_clock"), "(none)");
     environment_free(&environment);
 }
 

@@ -19,6 +19,7 @@ static const char whole[] =
     "[device \"cpu\"]\nthreads = 2\ncpus = 0-2,8\n"
     "[device \"nvidia-l4\"]\n"
     "[device \"nvidia-h200\"]\ngpu = GPU-1234\nclock-lock = 1410MHz\n"
+    "price-per-hour = 3.99 USD\n"
     "[repository \"Acme/Kernels\"]\napi = https://api.github.com\n"
     "git = https://github.com/Acme/Kernels.git\n"
     "[repository \"acme/other\"]\napi = http://127.0.0.1:8080/api/v3\ngit = /srv/git/o.git\n"
@@ -65,6 +66,9 @@ static void test_whole(void)
     OK(plain != NULL && plain->lane_count == 1 && plain->lanes[0].gpu[0] == '\0' && plain->clock_lock_mhz == 0);
     const struct host_device *gpu = host_find_device(&host, "nvidia-h200");
     OK(gpu != NULL && strcmp(gpu->lanes[0].gpu, "GPU-1234") == 0 && gpu->clock_lock_mhz == 1410);
+    EQ_INT(gpu->price.micro, 3990000);
+    EQ_STR(gpu->price.currency, "USD");
+    EQ_STR(plain->price.currency, ""); /* never a price that nobody wrote */
     OK(host_find_device(&host, "nvidia-h100") == NULL);
     const struct host_repository *first = host_find_repository(&host, "acme/kernels");
     OK(first != NULL && strcmp(first->name, "Acme/Kernels") == 0);
@@ -127,6 +131,40 @@ static void test_default(void)
     OK(parse("") == 0); /* a file does without HOME, as systemd does */
     struct passwd *nobody = getpwnam("nobody");
     OK(host.sandbox_uid == (geteuid() == 0 && nobody != NULL ? nobody->pw_uid : (uid_t)-1));
+}
+
+static void test_prices(void)
+{
+    static const struct {
+        const char *text, *currency;
+        unsigned long long micro;
+    } good[] = {{"0.70 USD", "USD", 700000},    {"0.1 EUR", "EUR", 100000},
+                {"0 EUR", "EUR", 0},            {"0.000001  x", "x", 1},
+                {"4.350001 USD", "USD", 4350001}, {"90000 VND", "VND", 90000000000},
+                {"10000000 Credits", "Credits", 10000000000000}};
+    static const char *const bad[] = {
+        "0.70", "USD", "USD 0.70", "-1 USD", "+1 USD", "nan USD", "inf USD", "1e3 USD", "0x1 USD",
+        "1,5 EUR", ".5 USD", "1. USD", "1.2.3 USD", "0.0000001 USD", "10000000.000001 USD",
+        "10000001 USD", "99999999999999999999 USD", "1 Creditsss", "1 U5D", "1 US-D", "1 USD EUR",
+        "1 \xe2\x82\xac", "1USD", ""};
+    char text[128];
+    tap_case("prices, to the millionth");
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        snprintf(text, sizeof text, "[device \"cpu\"]\nprice-per-hour = \"%s\"\n", good[i].text);
+        OK(parse(text) == 0);
+        EQ_INT(host.devices[0].price.micro, good[i].micro);
+        EQ_STR(host.devices[0].price.currency, good[i].currency);
+    }
+    tap_case("what is no price");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, "[device \"cpu\"]\nprice-per-hour = \"%s\"\n", bad[i]);
+        OK(parse(text) == -1);
+        EQ_INT(err.class, ERR_INPUT);
+        HAS(err.text, NAME ": device.cpu.price-per-hour: expected a price of up to 10000000");
+    }
+    refused("[device \"cpu\"]\nprice-per-hour = -0.70 USD\n",
+            NAME ": device.cpu.price-per-hour: expected a price of up to 10000000 and a currency of 1 "
+                 "to 8 letters, such as 0.70 USD, not `-0.70 USD`");
 }
 
 static void url_refused(const char *key, const char *value, const char *problem)
@@ -460,6 +498,7 @@ int main(void)
     test_lock_dir();
     test_default();
     test_addresses();
+    test_prices();
     test_submodules();
     test_refusals();
     test_every_limit();

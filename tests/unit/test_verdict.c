@@ -216,6 +216,7 @@ static void test_broken(void)
 #define HEAD "{\"schema\": \"ratchet.verdict/1\", \"device\": {\"slug\": \"cpu\"}, "
 #define CONFIG                                                                           \
     "\"verdict\": \"held\", \"reason\": \"r\", \"configs\": [{\"name\": \"a\", "
+#define COST HEAD "\"verdict\": \"held\", \"configs\": [], \"cost\": "
     static const struct {
         const char *text, *error;
     } broken[] = {
@@ -249,6 +250,15 @@ static void test_broken(void)
         {HEAD CONFIG
          "\"verdict\": \"held\", \"against\": \"anchor\", \"anchor_drifted\": 1}]}",
          "configs[0].anchor_drifted: expected true or false"},
+        {COST "{}}", "cost.device_seconds: missing"},
+        {COST "{\"device_seconds\": -1}}", "cost.device_seconds: expected a number"},
+        {COST "{\"device_seconds\": 1, \"price_per_hour\": 1}}", "cost.currency: missing"},
+        {COST "{\"device_seconds\": 1, \"price_per_hour\": -1, \"currency\": \"USD\"}}",
+         "cost.price_per_hour: expected a number"},
+        {COST "{\"device_seconds\": 1, \"price_per_hour\": 1, \"currency\": \"US D\"}}",
+         "cost.currency: expected letters"},
+        {COST "{\"device_seconds\": 1, \"price_per_hour\": 1, \"currency\": \"ABCDEFGHI\"}}",
+         "cost.currency: "},
     };
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         tap_case(broken[i].error);
@@ -387,8 +397,64 @@ static void test_table_warns(void)
     table_says(identical, "no control", false);
 }
 
+static void says(const struct comparison *comparison, const char *json, const char *table)
+{
+    struct err err = {0};
+    COMPARISON_AUTO read = {0};
+    BUF_AUTO text, again, lines;
+    buf_init(&text, 4096);
+    buf_init(&again, 4096);
+    buf_init(&lines, 4096);
+    OK(verdict_format_json(comparison, &text, &err) == 0);
+    if (json == NULL)
+        OK(strstr(text.data, "cost") == NULL);
+    else
+        HAS(text.data, json);
+    OK(verdict_parse_json(text.data, text.len, "v.json", &read, &err) == 0);
+    OK(verdict_format_json(&read, &again, &err) == 0);
+    EQ_STR(again.data, text.data);
+    verdict_format_table(&read, &lines);
+    if (table == NULL)
+        OK(strstr(lines.data, "device held") == NULL);
+    else
+        HAS(lines.data, table);
+}
+
+static void test_cost(void)
+{
+    struct comparison comparison = {.device = {.slug = "cpu"}, .reason = "kernel not touched"};
+    struct spent *spent = &comparison.spent;
+    tap_case("what is not known is not told");
+    spent->price = (struct price){720000, "USD"};
+    says(&comparison, NULL, NULL);
+    tap_case("no price, no money");
+    *spent = (struct spent){.known = true, .device_ms = 16512};
+    says(&comparison, "\n  \"cost\": {\"device_seconds\": 16.512},\n", "\ndevice held for 16.512 s\n");
+    tap_case("with a price");
+    spent->price = (struct price){720000, "USD"};
+    says(&comparison,
+         "\n  \"cost\": {\"device_seconds\": 16.512, \"price_per_hour\": 0.72, \"currency\": "
+         "\"USD\", \"amount\": 0.003302},\n",
+         "\ndevice held for 16.512 s, 0.003302 USD at 0.72 USD an hour\n");
+    tap_case("nothing was held");
+    spent->device_ms = 0;
+    says(&comparison, "{\"device_seconds\": 0, \"price_per_hour\": 0.72, \"currency\": \"USD\", "
+         "\"amount\": 0}", NULL);
+    tap_case("exact, and as much as there can be");
+    static const struct {
+        unsigned long long micro, ms, cost;
+    } table[] = {{3600000000, 1, 1000}, {1, 3600000, 1}, {1, 3599999, 0}, {100000, 3600000, 100000},
+                 {4350001, 7200000, 8700002}, {PRICE_MICRO_MAX, 1000000000000, 2777777777777777777},
+                 {PRICE_MICRO_MAX, 3600000, PRICE_MICRO_MAX}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        *spent = (struct spent){true, table[i].ms, {table[i].micro, "USD"}};
+        EQ_INT(comparison_cost_micro(&comparison), table[i].cost);
+    }
+}
+
 int main(void)
 {
+    test_cost();
     test_roll_up();
     test_json();
     test_broken();

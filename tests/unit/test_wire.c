@@ -41,6 +41,7 @@ static void test_accepted(void)
         {"allocated 64 786432", LINE_ALLOCATED, ARM_COUNT, {64, 786432}, "", ""},
         {"ran anchor 2097152", LINE_RAN, ARM_ANCHOR, {2097152}, "", ""},
         {"right control 256 1000000", LINE_RIGHT, ARM_CONTROL, {256, 1000000}, "", ""},
+        {"hashed head 4294967295 0", LINE_HASHED, ARM_HEAD, {4294967295, 0}, "", ""},
         {"filled", LINE_FILLED, ARM_COUNT, {0, 0}, "", ""},
         {"calibrated head 1000000", LINE_CALIBRATED, ARM_HEAD, {1000000, 0}, "", ""},
         {"sample head 1093013 0", LINE_SAMPLE, ARM_HEAD, {1093013, 0}, "", ""},

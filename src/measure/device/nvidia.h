@@ -22,7 +22,8 @@ MUST_CHECK int nvidia_find(const char *slug, const char *choice, struct gpu *out
                            struct err *err);
 
 /* Facts under fixed names: gpu, gpu_id (a hash), compute_capability, driver, cuda, gpu_memory,
- * persistence, ecc, power_limit, clock_policy. What cannot be read is left out. */
+ * persistence, ecc, mig, power_limit, default_power_limit, max_sm_clock, max_memory_clock,
+ * application_sm_clock, application_memory_clock, clock_policy. What cannot be read is left out. */
 MUST_CHECK int nvidia_facts(const struct gpu *gpu, struct environment *environment,
                             struct err *err);
 

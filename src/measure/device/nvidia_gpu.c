@@ -157,23 +157,61 @@ static int fact_of_mode(struct environment *environment, bool known, const char 
     return fact(environment, known, name, on ? "on" : "off");
 }
 
-/* Modes and limits, which an older driver or a smaller card may not know. */
+/* A number with its unit, divided by `scale`. */
+static int fact_of_number(struct environment *environment, bool known, const char *name,
+                          unsigned number, unsigned scale, const char *unit)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%u %s", number / scale, unit);
+    return fact(environment, known, name, text);
+}
+
+/* Modes, which an older driver or a smaller card may not know. */
 static int add_modes(const struct nvml *nvml, nvml_device device,
                      struct environment *environment)
 {
-    char text[32];
     int on = 0, pending = 0;
-    unsigned milliwatts = 0;
+    unsigned divided = 0, later = 0;
     bool known = nvml->nvmlDeviceGetPersistenceMode != NULL &&
                  nvml->nvmlDeviceGetPersistenceMode(device, &on) == NVML_OK;
     int bad = fact_of_mode(environment, known, "persistence", on != 0);
     known = nvml->nvmlDeviceGetEccMode != NULL &&
             nvml->nvmlDeviceGetEccMode(device, &on, &pending) == NVML_OK;
     bad |= fact_of_mode(environment, known, "ecc", on != 0);
-    known = nvml->nvmlDeviceGetEnforcedPowerLimit != NULL &&
-            nvml->nvmlDeviceGetEnforcedPowerLimit(device, &milliwatts) == NVML_OK;
-    snprintf(text, sizeof text, "%u W", milliwatts / 1000);
-    return bad | fact(environment, known, "power_limit", text);
+    known = nvml->nvmlDeviceGetMigMode != NULL &&
+            nvml->nvmlDeviceGetMigMode(device, &divided, &later) == NVML_OK;
+    return bad | fact_of_mode(environment, known, "mig", divided != 0);
+}
+
+typedef nvml_result read_clock(nvml_device device, int clock, unsigned *mhz);
+
+static int add_clock(read_clock *read, nvml_device device, int clock, const char *name,
+                     struct environment *environment)
+{
+    unsigned mhz = 0;
+    bool known = read != NULL && read(device, clock, &mhz) == NVML_OK;
+    return fact_of_number(environment, known, name, mhz, 1, "MHz");
+}
+
+/* Limits, likewise. */
+static int add_limits(const struct nvml *nvml, nvml_device device,
+                      struct environment *environment)
+{
+    unsigned milliwatts = 0;
+    bool known = nvml->nvmlDeviceGetEnforcedPowerLimit != NULL &&
+                 nvml->nvmlDeviceGetEnforcedPowerLimit(device, &milliwatts) == NVML_OK;
+    int bad = fact_of_number(environment, known, "power_limit", milliwatts, 1000, "W");
+    known = nvml->nvmlDeviceGetPowerManagementDefaultLimit != NULL &&
+            nvml->nvmlDeviceGetPowerManagementDefaultLimit(device, &milliwatts) == NVML_OK;
+    bad |= fact_of_number(environment, known, "default_power_limit", milliwatts, 1000, "W");
+    bad |= add_clock(nvml->nvmlDeviceGetMaxClockInfo, device, NVML_CLOCK_SM, "max_sm_clock",
+                     environment);
+    bad |= add_clock(nvml->nvmlDeviceGetMaxClockInfo, device, NVML_CLOCK_MEMORY,
+                     "max_memory_clock", environment);
+    bad |= add_clock(nvml->nvmlDeviceGetApplicationsClock, device, NVML_CLOCK_SM,
+                     "application_sm_clock", environment);
+    return bad | add_clock(nvml->nvmlDeviceGetApplicationsClock, device, NVML_CLOCK_MEMORY,
+                           "application_memory_clock", environment);
 }
 
 int nvidia_facts(const struct gpu *gpu, struct environment *environment, struct err *err)
@@ -191,6 +229,7 @@ int nvidia_facts(const struct gpu *gpu, struct environment *environment, struct 
     snprintf(text, sizeof text, "%.2f GiB", (double)gpu->memory_bytes / (1 << 30));
     bad |= fact(environment, gpu->memory_bytes > 0, "gpu_memory", text);
     bad |= add_modes(nvml, device, environment);
+    bad |= add_limits(nvml, device, environment);
     bad |= environment_set(environment, "clock_policy", "as found");
     return bad == 0 ? 0 : err_set(err, ERR_HOST, "out of memory for the environment");
 }

@@ -56,6 +56,10 @@ struct nvml_process {
     NEED(nvmlDeviceGetTemperature, "", (nvml_device device, int sensor, unsigned *celsius))   \
     NEED(nvmlDeviceGetPowerUsage, "", (nvml_device device, unsigned *milliwatts))             \
     MAY(nvmlDeviceGetEnforcedPowerLimit, "", (nvml_device device, unsigned *milliwatts))      \
+    MAY(nvmlDeviceGetPowerManagementDefaultLimit, "",                                         \
+        (nvml_device device, unsigned *milliwatts))                                           \
+    MAY(nvmlDeviceGetMaxClockInfo, "", (nvml_device device, int clock, unsigned *mhz))        \
+    MAY(nvmlDeviceGetApplicationsClock, "", (nvml_device device, int clock, unsigned *mhz))   \
     NEED(nvmlDeviceGetCurrentClocksThrottleReasons, "nvmlDeviceGetCurrentClocksEventReasons", \
          (nvml_device device, unsigned long long *reasons))                                   \
     MAY(nvmlDeviceGetComputeRunningProcesses_v3, "nvmlDeviceGetComputeRunningProcesses_v2",   \

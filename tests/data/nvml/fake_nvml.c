@@ -316,6 +316,22 @@ int nvmlDeviceGetEccMode(void *device, int *current, int *pending)
     return small("ecc", device, (unsigned *)current);
 }
 
+int nvmlDeviceGetPowerManagementDefaultLimit(void *device, unsigned *milliwatts)
+{
+    return small("default-limit", device, milliwatts);
+}
+
+int nvmlDeviceGetMaxClockInfo(void *device, int clock, unsigned *mhz)
+{
+    return small(clock == 1 ? "max-sm" : clock == 2 ? "max-memory" : "?", device, mhz);
+}
+
+int nvmlDeviceGetApplicationsClock(void *device, int clock, unsigned *mhz)
+{
+    return small(clock == 1 ? "application-sm" : clock == 2 ? "application-memory" : "?", device,
+                 mhz);
+}
+
 int nvmlDeviceGetMigMode(void *device, unsigned *current, unsigned *pending)
 {
     *pending = 0;

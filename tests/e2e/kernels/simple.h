@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attention in its plainest form, for the end-to-end tests: one thread, one row of scores at a
  * time in the workspace. A kernel defines `dot` and includes this, and can say what is done to
- * a row's result (ROW_DONE) or how many keys are left out (KEYS_LEFT_OUT). */
+ * a row's result (ROW_DONE), how many keys are left out (KEYS_LEFT_OUT), or what comes first
+ * in a launch (LAUNCH_BEGINS). */
 #include <math.h>
 
 #ifndef KEYS_LEFT_OUT
 #define KEYS_LEFT_OUT 0
+#endif
+#ifndef LAUNCH_BEGINS
+#define LAUNCH_BEGINS(stream) (void)(stream) /* one thread whatever is allowed */
 #endif
 #ifndef ROW_DONE
 #define ROW_DONE(out)
@@ -51,7 +55,7 @@ static float attend(const float *q, const float *k, const float *v, float *out, 
 static int forward(const struct attention_problem *p, const void *q, const void *k,
                    const void *v, void *out, float *lse, void *workspace, void *stream)
 {
-    (void)stream; /* one thread whatever is allowed */
+    LAUNCH_BEGINS(stream);
     if (!supports(p))
         return ATTENTION_UNSUPPORTED;
     float scale = p->scale != 0.0f ? p->scale : 1.0f / sqrtf((float)p->head_dim);
