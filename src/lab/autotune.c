@@ -9,7 +9,6 @@
 #include "measure/bench.h"
 #include "measure/device/device.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +73,7 @@ static int measure(struct search *search, const size_t *trials, size_t count,
     int result = file_path(work, err, "%s", measurement->work) != 0
                      ? -1
                      : measurement_sweep(measurement, &libraries, work, err);
+    tune->held_s += (double)(proc_now_ns() - begin) / 1e9;
     search->seconds_each = (double)(proc_now_ns() - begin) / 1e9 / replicates /
                            (double)(count + 1);
     free(benches);
@@ -149,9 +149,12 @@ static void tell(const struct search *search, unsigned round, size_t done, size_
 {
     const struct autotune *tune = search->tune;
     double left = tune->options->budget_s - spent_s(tune);
+    BUF_AUTO spent;
+    buf_init(&spent, 256);
+    autotune_spent(tune, &spent);
     measurement_say(tune->measurement,
-                    "autotune: round %u, %zu of %zu candidates; at most %.0f min left", round,
-                    done, all, left > 0 ? ceil(left / 60) : 0.0);
+                    "autotune: round %u, %zu of %zu candidates; at most %.0f s left; %s",
+                    round, done, all, left > 0 ? left : 0.0, spent.data);
 }
 
 /* ---- rounds ---- */

@@ -66,6 +66,7 @@ struct autotune {
     struct build_result today;
     uint64_t start_ns;
     double before_s;        /* spent by earlier calls, as the log has it */
+    double held_s;          /* … of both, with the device at work */
     size_t untried;         /* for want of time */
     struct samples samples; /* owned: of the end, today's kernel as head */
     struct finalist finalists[AUTOTUNE_GROUP];
@@ -82,6 +83,9 @@ MUST_CHECK int autotune_run(struct measurement *measurement,
 
 /* The finalist that may take today's place: the best that is better; NULL: none is. */
 const struct finalist *autotune_best(const struct autotune *tune);
+
+/* "; 12 s of the device, 0.0023 USD": what it took up to now; without a price the time alone. */
+void autotune_spent(const struct autotune *tune, struct buf *out);
 
 /* suggestions.md */
 MUST_CHECK int autotune_report(const struct autotune *tune, struct buf *out, struct err *err);

@@ -147,6 +147,7 @@ static int read_known(struct autotune *tune, const json_t *line, const struct js
         json_get_number(line, "seconds", at, 0, 1e9, &seconds, err) != 0)
         return -1;
     tune->before_s += seconds;
+    tune->held_s += seconds;
     if (json_has(line, "built"))
         return json_get_int(line, "built", at, 0, last, &trial, err) != 0
                    ? -1

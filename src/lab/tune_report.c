@@ -129,6 +129,15 @@ static void add_finalists(const struct autotune *tune, struct buf *out)
     }
 }
 
+void autotune_spent(const struct autotune *tune, struct buf *out)
+{
+    const struct price *price = &tune->measurement->device->price;
+    buf_addf(out, "%.0f s of the device", tune->held_s);
+    if (price->currency[0] != '\0')
+        buf_addf(out, ", %.4f %s", (double)price->micro / 1e6 / 3600 * tune->held_s,
+                 price->currency);
+}
+
 /* ---- what was tried ---- */
 
 static void add_tried(const struct autotune *tune, struct buf *out)
@@ -192,6 +201,8 @@ int autotune_report(const struct autotune *tune, struct buf *out, struct err *er
              tune->count == 1 ? "" : "s", count_rejected(tune));
     if (tune->untried > 0)
         buf_addf(out, ", %zu not tried for want of time", tune->untried);
-    buf_addf(out, ". Percentages are changes of time: below 0 is faster.\n");
+    buf_adds(out, ". It took ");
+    autotune_spent(tune, out);
+    buf_adds(out, ". Percentages are changes of time: below 0 is faster.\n");
     return buf_check(out, "suggestions.md", err);
 }
