@@ -17,8 +17,9 @@ struct process_config {
     const struct bench_config *bench;
     bool arms[ARM_COUNT]; /* which take part; bench->library has a path for each */
 
-    bool started; /* false: no slots were left, or the process ended before */
-    bool done;    /* `replicate` is whole (perhaps marked) */
+    bool started;   /* false: no slots were left, or the process ended before */
+    bool done;      /* `replicate` is whole (perhaps marked) */
+    bool shortened; /* … with fewer samples, launches or warm-up than the request says */
     struct replicate replicate;
     double seconds;                           /* that it took, whatever came of it */
     struct slowed slowed;                     /* of an experiment */
