@@ -189,6 +189,17 @@ bool schedule_owes(const struct schedule *schedule, const struct host_repository
     return false;
 }
 
+bool schedule_is_idle(const struct schedule *schedule)
+{
+    struct queue_entry entry = {0};
+    struct err err = {0};
+    for (int state = JOB_ACCEPTED; state < JOB_DONE; state++)
+        if (queue_next(schedule->db, NULL, (enum job_state)state, 0, &entry, &err) == 0 ||
+            err.class != ERR_NOT_FOUND)
+            return false;
+    return true;
+}
+
 /* ---- the choice of the next step ---- */
 
 /* What only tells may go out with another job's token, if GitHub has once taken the job's own: that

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "daemon/clients.h"
 #include "daemon/collector.h"
+#include "daemon/idle.h"
 #include "daemon/results.h"
 #include "daemon/schedule.h"
 #include "daemon/store.h"
@@ -24,6 +25,7 @@ struct server {
     struct schedule *schedule;
     struct clients *clients;
     struct collector collector;
+    struct idle idle;
 };
 
 /* ---- what the schedule tells ---- */
@@ -67,6 +69,7 @@ static int open_server(struct server *server, const char *config, int listen_fd,
         store_open_first(server->host, &server->db, err) != 0 ||
         schedule_open(server->host, config, server->db, &watch, &server->schedule, err) != 0)
         return -1;
+    idle_open(&server->idle, server->host, config);
     server->collector = (struct collector){.host = server->host, .db = server->db};
     return clients_open(server->host, server->db, server->schedule, listen_fd,
                         &server->clients, err);
@@ -74,6 +77,7 @@ static int open_server(struct server *server, const char *config, int listen_fd,
 
 static void close_server(struct server *server)
 {
+    idle_close(&server->idle);
     schedule_close(&server->schedule);
     clients_close(&server->clients);
     db_close(&server->db);
@@ -95,6 +99,8 @@ static int serve(struct server *server, struct err *err)
     enum { TICK_MS = 1000 }; /* delays have whole seconds */
     struct pollfd fds[1 + LANES_MAX + CLIENTS_FDS_MAX];
     while (!server->stopping) {
+        if (idle_is_wanted(&server->idle))
+            idle_turn(&server->idle, !schedule_is_idle(server->schedule));
         schedule_start(server->schedule);
         collector_collect(&server->collector);
         clients_tell_waits(server->clients);
@@ -117,7 +123,7 @@ static int serve(struct server *server, struct err *err)
 
 int server_run(const struct host *host, const char *config, int listen_fd, struct err *err)
 {
-    struct server server = {.host = host, .signal_fd = -1};
+    struct server server = {.host = host, .signal_fd = -1, .idle.fd = -1};
     int result = open_server(&server, config, listen_fd, err) == 0 ? serve(&server, err) : -1;
     close_server(&server);
     close(listen_fd);
