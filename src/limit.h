@@ -47,6 +47,7 @@
       "milliseconds of waiting while somebody else measures")                                 \
     X(turn_ms, "turn-timeout-ms", 20000, LIMIT_MS,                                            \
       "milliseconds without a word from the harness")                                         \
+    X(idle_ms, "idle-timeout-ms", 60000, LIMIT_MS, "milliseconds of idle-command")            \
     X(bench_memory, "bench-memory", 16ull << 30, LIMIT_BYTES,                                 \
       "bytes of address space of a CPU bench")                                                \
     X(bench_processes, "bench-processes", 128, LIMIT_COUNT, "threads of a bench")             \

@@ -25,6 +25,7 @@ static const char *const clause_names[CLAUSE_COUNT] = {
     [CLAUSE_OWN_UNCLEAR] = "own-unclear",
     [CLAUSE_GAPS] = "gaps",
     [CLAUSE_FEW_REPLICATES] = "few-replicates",
+    [CLAUSE_BUDGET] = "budget",
     [CLAUSE_MARKED] = "marked",
     [CLAUSE_CONTROL_BIASED] = "control-biased",
     [CLAUSE_BELOW_CLOCK] = "below-clock",

@@ -109,6 +109,7 @@ enum clause {
     CLAUSE_OWN_UNCLEAR,    /* beyond, and it is not clear whether this change adds: unclear */
     CLAUSE_GAPS,           /* replicates that are missing could change the verdict */
     CLAUSE_FEW_REPLICATES, /* fewer than `min-replicates` */
+    CLAUSE_BUDGET,         /* … as the time budget was spent before: unclear */
     CLAUSE_MARKED,         /* too few are left without a mark */
     CLAUSE_CONTROL_BIASED,
     CLAUSE_BELOW_CLOCK, /* shorter than the clock can see */
@@ -182,6 +183,9 @@ struct config_samples {
     bool anchor_failed;             /* the anchor cannot run: stored samples decide */
     char anchor_failure[MODEL_TEXT_BYTES];
     bool anchor_unbuilt; /* … because no recipe builds it here: unclear at most */
+    /* What a time budget did. */
+    bool shortened;   /* fewer samples, launches or warm-up than [bench] says */
+    bool out_of_time; /* no more replicates, though they could have settled it */
     char left_out[ARM_OTHERS_MAX]
                  [MODEL_TEXT_BYTES]; /* why another arm has no samples, or "" */
     /* Device memory of a launch: one set of inputs, outputs, workspace, and what the launch took by

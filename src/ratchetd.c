@@ -3,6 +3,7 @@
  * daemon/server.c; it logs to stderr, which systemd keeps. */
 #include "base/file.h"
 #include "cli/cli.h"
+#include "daemon/idle.h"
 #include "daemon/message.h"
 #include "daemon/server.h"
 #include "daemon/work.h"
@@ -156,15 +157,22 @@ static int step(const char *config, const char *job, const char *lane, struct er
     return (int)work_step(&host, id, lane, token.data, 1);
 }
 
+/* `--idle`, as the daemon starts it: who is on a device is said on descriptor 3. */
+static int idle(const char *config, struct err *err)
+{
+    static struct host host;
+    signal(SIGPIPE, SIG_IGN);
+    umask(022);
+    return cli_host(config, &host, err) == 0 ? idle_become(&host, 3) : -1;
+}
+
 int main(int argc, char **argv)
 {
     const char *config = NULL, *job = NULL, *lane = "";
-    bool version = false;
-    const struct cli_option options[] = {{"config", &config, NULL},
-                                         {"step", &job, NULL},
-                                         {"lane", &lane, NULL},
-                                         {"version", NULL, &version},
-                                         {NULL, NULL, NULL}};
+    bool version = false, is_idle = false;
+    const struct cli_option options[] = {{"config", &config, NULL},   {"step", &job, NULL},
+                                         {"lane", &lane, NULL},       {"idle", NULL, &is_idle},
+                                         {"version", NULL, &version}, {NULL, NULL, NULL}};
     struct err err = {0};
     int guarded = cli_guard(argc, argv);
     if (guarded >= 0)
@@ -176,6 +184,7 @@ int main(int argc, char **argv)
     }
     int end = err.class != ERR_NONE ? -1
               : job != NULL         ? step(config, job, lane, &err)
+              : is_idle             ? idle(config, &err)
                                     : run(config, &err);
     if (end >= 0)
         return end;

@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLICATES = 6 };
+enum { REPLICATES = 6, QUICK_REPLICATES = 3 };
+static const double quick_ns = 8e9; /* a config: with what a replicate may take longer, 10 s */
 
 struct bench_options {
     struct local_options local;
-    const char *against, *output;
+    const char *against, *output, *budget;
+    bool quick;
     struct shapes shapes;
 };
 
@@ -59,7 +61,9 @@ static int print_table(const struct measurement *measurement, bool compared, str
 {
     BUF_AUTO text;
     buf_init(&text, 1 << 20);
-    bench_table(&measurement->samples, &measurement->comparison, compared, &text);
+    if (bench_table(&measurement->samples, &measurement->comparison, &measurement->config.rule,
+                    compared, &text, err) != 0)
+        return -1;
     return cli_print(&text, err);
 }
 
@@ -92,14 +96,43 @@ static int print_against(const struct measurement *measurement, const char *name
     return 0;
 }
 
+/* What is measured, how often, and in how much time. */
+static int configure(const struct bench_options *given, bool verify_only,
+                     struct ratchet_config *config, struct err *err)
+{
+    unsigned replicates = verify_only ? 1 : given->quick ? QUICK_REPLICATES : REPLICATES;
+    if (verify_only && (given->quick || given->budget != NULL))
+        return err_set(err, ERR_USAGE,
+                       "--budget and --quick are bench's: verify times nothing");
+    if (given->quick && given->budget != NULL)
+        return err_set(err, ERR_USAGE, "--quick has a budget of its own: not with --budget");
+    if (shapes_apply(&given->shapes, replicates, verify_only ? 1 : config->bench.samples,
+                     config, err) != 0)
+        return -1;
+    if (given->quick)
+        config->bench.budget_ns = quick_ns * (double)config->config_count;
+    else if (verify_only)
+        config->bench.budget_ns = 0;
+    return cli_budget(given->budget, &config->bench.budget_ns, err);
+}
+
 /* Exit 3 where anything could not be measured, verification included. */
+static int exit_code(const struct samples *samples)
+{
+    int code = EXIT_HELD;
+    for (size_t i = 0; i < samples->count; i++)
+        if (samples->configs[i].fault != FAULT_NONE ||
+            (samples->configs[i].out_of_time && samples->configs[i].count == 0))
+            code = EXIT_UNMEASURED;
+    return code;
+}
+
 static int walk(struct measurement *measurement, const struct bench_options *given,
                 bool verify_only, struct progress *progress, struct err *err)
 {
     bool compared = given->local.compare != NULL;
     struct ratchet_config config = measurement->config;
-    if (shapes_apply(&given->shapes, verify_only ? 1 : REPLICATES,
-                     verify_only ? 1 : config.bench.samples, &config, err) != 0)
+    if (configure(given, verify_only, &config, err) != 0)
         return -1;
     measurement_set_config(measurement, &config);
     measurement_drop_baseline(measurement); /* what is compared with is named, or nobody */
@@ -115,10 +148,9 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
                 (int)measurement->build_log.len, measurement->build_log.data);
         return local_print_notes(measurement, err) == 0 ? EXIT_UNMEASURED : -1;
     }
-    int code = EXIT_HELD;
-    for (size_t i = 0; i < measurement->samples.count; i++)
-        if (measurement->samples.configs[i].fault != FAULT_NONE)
-            code = EXIT_UNMEASURED;
+    int code = exit_code(&measurement->samples);
+    if (given->quick)
+        puts("A first look, no verdict: few processes, and 8 s a config for all of it.");
     if (verify_only)
         print_verified(&measurement->samples, bits);
     else if (print_table(measurement, compared, err) != 0)
@@ -151,7 +183,8 @@ static int bench(int argc, char **argv, bool verify_only, struct err *err)
         {"compare", &given.local.compare, NULL}, {"against", &given.against, NULL},
         {"device", &given.local.device, NULL},   {"config", &given.local.config, NULL},
         {"output", &given.output, NULL},         SHAPES_OPTIONS(given.shapes),
-        {"quiet", NULL, &given.local.quiet},     {NULL, NULL, NULL}};
+        {"quiet", NULL, &given.local.quiet},     {"budget", &given.budget, NULL},
+        {"quick", NULL, &given.quick},           {NULL, NULL, NULL}};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
         return -1;
     return run(&given, verify_only, err);

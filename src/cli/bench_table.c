@@ -4,6 +4,7 @@
 
 #include "cli/table.h"
 #include "cost.h"
+#include "judge/detectable.h"
 #include "peaks.h"
 #include "publish/figures.h"
 
@@ -40,10 +41,32 @@ static void changes(struct table_row *row, const struct config_verdict *verdict)
         table_cell(row, "-");
 }
 
-static void fill(struct table_row *row, const struct samples *samples, size_t index,
-                 const struct config_verdict *verdict, const struct peaks *peaks,
-                 bool compared)
+/* With `compared`, of one build against the other, in the same processes. */
+static int detect(struct table_row *row, const struct config_samples *config,
+                  const struct rule *rule, bool compared, struct err *err)
 {
+    char text[FIGURE_BYTES];
+    double change;
+    if (detectable(config, compared ? ARM_ANCHOR : ARM_HEAD, rule, &change, err) != 0)
+        return -1;
+    table_cell(row, "%.60s", change > 0 ? figure_share(text, change) : "-");
+    return 0;
+}
+
+struct printing {
+    const struct samples *samples;
+    const struct comparison *comparison;
+    const struct rule *rule;
+    const struct peaks *peaks;
+    bool compared;
+};
+
+static int fill(const struct printing *printing, struct table_row *row, size_t index,
+                struct err *err)
+{
+    const struct samples *samples = printing->samples;
+    const struct config_verdict *verdict = &printing->comparison->configs[index];
+    const struct peaks *peaks = printing->peaks;
     const struct config_samples *config = &samples->configs[index];
     const struct problem *problem = &config->config.problem;
     double ns = verdict->median_ns[ARM_HEAD];
@@ -52,11 +75,11 @@ static void fill(struct table_row *row, const struct samples *samples, size_t in
     table_cell(row, "%s", config->config.name);
     if (config->fault != FAULT_NONE) {
         table_cell(row, "unmeasured, %s", fault_name(config->fault));
-        return;
+        return 0;
     }
     if (!(ns > 0)) {
         table_cell(row, "%s", config->identical ? "identical machine code" : "no samples");
-        return;
+        return 0;
     }
     table_cell(row, "%.60s", figure_time(text, ns));
     interval(row, verdict);
@@ -67,8 +90,11 @@ static void fill(struct table_row *row, const struct samples *samples, size_t in
     table_cell(row, "%.60s", figure_bytes(text, (double)config->peak_bytes[ARM_HEAD]));
     size_t marked = config->count - config_samples_unmarked(config);
     table_cell(row, marked > 0 ? "%zu, %zu marked" : "%zu", config->count, marked);
-    if (compared)
+    if (detect(row, config, printing->rule, printing->compared, err) != 0)
+        return -1;
+    if (printing->compared)
         changes(row, verdict);
+    return 0;
 }
 
 static const char *const names[] = {"config",
@@ -78,28 +104,34 @@ static const char *const names[] = {"config",
                                     "bytes/s",
                                     "memory",
                                     "processes",
+                                    "smallest change seen",
                                     "the other's median",
                                     "change, 95% interval",
                                     "Hedges' g, Cliff's delta, p"};
 
-void bench_table(const struct samples *samples, const struct comparison *comparison,
-                 bool compared, struct buf *out)
+int bench_table(const struct samples *samples, const struct comparison *comparison,
+                const struct rule *rule, bool compared, struct buf *out, struct err *err)
 {
     const char *capability = environment_get(&samples->environment, "compute_capability");
-    const struct peaks *peaks = capability == NULL
-                                    ? NULL
-                                    : peaks_find(samples->device.name, capability);
+    const struct printing printing = {
+        .samples = samples,
+        .comparison = comparison,
+        .rule = rule,
+        .peaks = capability == NULL ? NULL : peaks_find(samples->device.name, capability),
+        .compared = compared};
     struct table table __attribute__((cleanup(table_free))) = {0};
     struct table_row *row = table_row(&table);
-    for (size_t c = 0; c < (compared ? 10u : 7u); c++)
+    for (size_t c = 0; c < (compared ? 11u : 8u); c++)
         table_cell(row, "%s", names[c]);
     for (size_t i = 0; i < samples->count && i < comparison->count; i++)
-        fill(table_row(&table), samples, i, &comparison->configs[i], peaks, compared);
+        if (fill(&printing, table_row(&table), i, err) != 0)
+            return -1;
     table_print(&table, out);
     for (size_t i = 0; i < samples->count; i++)
         if (samples->configs[i].fault != FAULT_NONE)
             buf_addf(out, "%s: %s\n", samples->configs[i].config.name,
                      samples->configs[i].failure);
+    return 0;
 }
 
 void bench_print_against(const struct config_verdict *verdict, const char *name)

@@ -4,14 +4,17 @@
 #define RATCHET_CLI_BENCH_TABLE_H
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "model.h"
 
 #include <stdbool.h>
 
 /* Into `out`: medians with intervals, rates and their share of the device's peaks, memory,
- * processes; with `compared`, the other build's medians and the change as well. */
-void bench_table(const struct samples *samples, const struct comparison *comparison,
-                 bool compared, struct buf *out);
+ * processes, and the smallest change that they could have seen; with `compared`, the other
+ * build's medians and the change as well. */
+MUST_CHECK int bench_table(const struct samples *samples, const struct comparison *comparison,
+                           const struct rule *rule, bool compared, struct buf *out,
+                           struct err *err);
 
 /* One line on stdout: a config set against config `name`. */
 void bench_print_against(const struct config_verdict *verdict, const char *name);

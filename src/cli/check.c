@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 struct check_options {
-    const char *repo, *base, *head, *device, *config, *repository, *pr, *output;
+    const char *repo, *base, *head, *device, *config, *repository, *pr, *output, *budget;
     bool json, quiet;
 };
 
@@ -89,23 +89,21 @@ int cli_check(int argc, char **argv, struct err *err)
 {
     struct check_options given = {
         .repo = ".", .base = "main", .head = "HEAD", .device = "cpu"};
-    const struct cli_option options[] = {{"repo", &given.repo, NULL},
-                                         {"base", &given.base, NULL},
-                                         {"head", &given.head, NULL},
-                                         {"device", &given.device, NULL},
-                                         {"config", &given.config, NULL},
-                                         {"repository", &given.repository, NULL},
-                                         {"pr", &given.pr, NULL},
-                                         {"output", &given.output, NULL},
-                                         {"json", NULL, &given.json},
-                                         {"quiet", NULL, &given.quiet},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        {"repo", &given.repo, NULL},     {"base", &given.base, NULL},
+        {"head", &given.head, NULL},     {"device", &given.device, NULL},
+        {"config", &given.config, NULL}, {"repository", &given.repository, NULL},
+        {"pr", &given.pr, NULL},         {"output", &given.output, NULL},
+        {"budget", &given.budget, NULL}, {"json", NULL, &given.json},
+        {"quiet", NULL, &given.quiet},   {NULL, NULL, NULL}};
     struct host host;
     struct job job = {.kind = JOB_CHECK};
     struct cli_folders folders = {0};
     struct pipeline pipeline = {0};
     char local[FILE_PATH_BYTES];
+    double budget_ns = 0;
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+        cli_budget(given.budget, &budget_ns, err) != 0 ||
         cli_host(given.config, &host, err) != 0 ||
         (given.repository == NULL ? local_job(&given, local, &job, err)
                                   : github_job(&given, &job, err)) != 0)
@@ -121,6 +119,7 @@ int cli_check(int argc, char **argv, struct err *err)
                                        .job = &job,
                                        .local = given.repository == NULL ? local : NULL,
                                        .token = getenv("GITHUB_TOKEN"),
+                                       .budget_ns = budget_ns,
                                        .folder = folders.results,
                                        .work = folders.scratch,
                                        .progress = progress_show,

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "intake/config.h"
+#include "intake/values.h"
 #include "judge/baseline.h"
 #include "judge/samples.h"
 #include "measure/device/clocks.h"
@@ -112,6 +113,13 @@ int cli_check_device(const char *slug, struct err *err)
     if (model_name_ok(slug))
         return 0;
     return err_set(err, ERR_USAGE, "--device: `%s` is not a slug", slug);
+}
+
+int cli_budget(const char *given, double *ns, struct err *err)
+{
+    return given == NULL ? 0
+                         : value_duration_ns(given, BUDGET_LEAST_NS, BUDGET_MOST_NS,
+                                             "--budget", ns, err);
 }
 
 static const char *config_path(const char *given)

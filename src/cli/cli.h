@@ -82,6 +82,9 @@ enum { CLI_TOKEN_BYTES = 256 };
 MUST_CHECK int cli_token(const struct host_repository *repository, char token[CLI_TOKEN_BYTES],
                          struct err *err);
 
+/* --budget, where it is given. */
+MUST_CHECK int cli_budget(const char *given, double *ns, struct err *err);
+
 /* Folders of one run: results (`output`, or a fresh one below the state folder) and a fresh
  * scratch folder that cli_drop_scratch removes. */
 struct cli_folders {

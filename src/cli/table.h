@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TABLE_CELLS_MAX = 10, TABLE_CELL_BYTES = 96 };
+enum { TABLE_CELLS_MAX = 11, TABLE_CELL_BYTES = 96 };
 
 struct table_row {
     char cells[TABLE_CELLS_MAX][TABLE_CELL_BYTES];

@@ -187,6 +187,17 @@ bool schedule_owes(const struct schedule *schedule, const struct host_repository
            queue_next_of(schedule->db, repository->name, JOB_JUDGED, 0, &entry, &err) == 0;
 }
 
+bool schedule_is_idle(const struct schedule *schedule)
+{
+    struct queue_entry entry = {0};
+    struct err err = {0};
+    for (int state = JOB_ACCEPTED; state < JOB_DONE; state++)
+        if (queue_next(schedule->db, NULL, (enum job_state)state, 0, &entry, &err) == 0 ||
+            err.class != ERR_NOT_FOUND)
+            return false;
+    return true;
+}
+
 /* ---- the choice of the next step ---- */
 
 /* A job, whose servers it waits for (NULL: nobody's), and the token for that (NULL: none). */

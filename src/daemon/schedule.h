@@ -50,6 +50,9 @@ void schedule_drop_token(struct schedule *schedule, long long bringer);
 /* Does a verdict of this repository's still wait to be told? */
 bool schedule_owes(const struct schedule *schedule, const struct host_repository *repository);
 
+/* Is every job done, and everything said that GitHub was owed? */
+bool schedule_is_idle(const struct schedule *schedule);
+
 /* A verdict stands, and GitHub takes nothing of this repository's for a long time. */
 bool schedule_is_put_off(const struct schedule *schedule, const struct queue_entry *entry);
 

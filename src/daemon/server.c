@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "daemon/clients.h"
 #include "daemon/collector.h"
+#include "daemon/idle.h"
 #include "daemon/results.h"
 #include "daemon/schedule.h"
 #include "daemon/store.h"
@@ -29,6 +30,7 @@ struct server {
     struct clients *clients;
     struct collector collector;
     struct strays strays;
+    struct idle idle;
 };
 
 /* ---- what the schedule tells ---- */
@@ -73,6 +75,7 @@ static int open_server(struct server *server, const char *config, int listen_fd,
         store_open_first(server->host, &server->db, err) != 0 ||
         schedule_open(server->host, config, server->db, &watch, &server->schedule, err) != 0)
         return -1;
+    idle_open(&server->idle, server->host, config);
     server->collector = (struct collector){.host = server->host, .db = server->db};
     return clients_open(server->host, server->db, server->schedule, listen_fd,
                         &server->clients, err);
@@ -80,6 +83,7 @@ static int open_server(struct server *server, const char *config, int listen_fd,
 
 static void close_server(struct server *server)
 {
+    idle_close(&server->idle);
     schedule_close(&server->schedule);
     strays_end_all(&server->strays);
     clients_close(&server->clients);
@@ -96,7 +100,7 @@ static void handle_signals(struct server *server)
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             server->stopping = true;
         else
-            strays_end(&server->strays, schedule_lanes(server->schedule));
+            strays_end(&server->strays, schedule_lanes(server->schedule), server->idle.pid);
 }
 
 /* What poll() is to wait for at most: until then, where nothing happens; -1: for ever. */
@@ -112,7 +116,11 @@ static int milliseconds_until(uint64_t due_ns)
 /* What time alone brings about, and when it does so again. */
 static uint64_t do_what_is_due(struct server *server)
 {
+    if (idle_is_wanted(&server->idle))
+        idle_turn(&server->idle, !schedule_is_idle(server->schedule));
+    uint64_t idle_ns = idle_due_ns(&server->idle);
     uint64_t due_ns = schedule_start(server->schedule);
+    due_ns = due_ns < idle_ns ? due_ns : idle_ns;
     collector_collect(&server->collector);
     clients_tell_waits(server->clients);
     uint64_t clients_ns = clients_due_ns(server->clients);
@@ -144,7 +152,7 @@ static int serve(struct server *server, struct err *err)
 
 int server_run(const struct host *host, const char *config, int listen_fd, struct err *err)
 {
-    struct server server = {.host = host, .signal_fd = -1};
+    struct server server = {.host = host, .signal_fd = -1, .idle.fd = -1};
     int result = open_server(&server, config, listen_fd, err) == 0 ? serve(&server, err) : -1;
     close_server(&server);
     close(listen_fd);

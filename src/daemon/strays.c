@@ -77,7 +77,7 @@ static bool end_stray(const struct strays *strays, pid_t pid, unsigned long long
     return true;
 }
 
-unsigned strays_end(const struct strays *strays, const struct lanes *lanes)
+unsigned strays_end(const struct strays *strays, const struct lanes *lanes, pid_t other)
 {
     unsigned dying = 0;
     DIR *all = opendir("/proc");
@@ -85,7 +85,7 @@ unsigned strays_end(const struct strays *strays, const struct lanes *lanes)
     while (all != NULL && (entry = readdir(all)) != NULL) {
         unsigned long long born;
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid > 0 && is_child(pid, &born) && !is_step(lanes, pid))
+        if (pid > 0 && pid != other && is_child(pid, &born) && !is_step(lanes, pid))
             dying += end_stray(strays, pid, born);
     }
     if (all != NULL)
@@ -96,6 +96,6 @@ unsigned strays_end(const struct strays *strays, const struct lanes *lanes)
 void strays_end_all(const struct strays *strays)
 {
     enum { TRIES = 200, TRY_MS = 5 };
-    for (int i = 0; i < TRIES && strays_end(strays, NULL) > 0; i++)
+    for (int i = 0; i < TRIES && strays_end(strays, NULL, 0) > 0; i++)
         nanosleep(&(struct timespec){.tv_nsec = TRY_MS * 1000000}, NULL);
 }

@@ -30,11 +30,15 @@ struct kernel_source {
 /* The same paths in whatever order, and the same recipe? Values are compared, not bytes. */
 bool kernel_source_equal(const struct kernel_source *a, const struct kernel_source *b);
 
+#define BUDGET_LEAST_NS 1e9
+#define BUDGET_MOST_NS 86400e9
+
 struct bench_settings {
     unsigned samples;
     unsigned warmup;
     double target_ns;
     bool warm_inputs;
+    double budget_ns; /* wall time that measuring may take; 0: as long as it takes */
 };
 
 /* What `ratchet autotune` may change of a kernel: macros of its sources, each defined there once as a

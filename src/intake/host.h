@@ -72,6 +72,8 @@ struct host {
     char sandbox_user[32];
     uid_t sandbox_uid; /* looked up when root; else (uid_t)-1 */
     gid_t sandbox_gid;
+    char idle_command[1024]; /* for /bin/sh -c; "": none */
+    unsigned idle_after_s;
     uid_t allowed[HOST_USERS_MAX];
     size_t allowed_count;
     struct host_device devices[HOST_DEVICES_MAX];

@@ -132,6 +132,8 @@ static int judge_samples(struct judged *judged, struct err *err)
     if (judge_gaps(judged, err) != 0)
         return -1;
     judged->passes = doubt_passes(judged);
+    if (judged->samples->out_of_time && out->wants_more)
+        add_reason(out, "; the time budget was spent after %zu replicates", out->replicates);
     return 0;
 }
 

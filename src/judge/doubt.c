@@ -8,7 +8,8 @@
  *   - when head is missing: in the replicates, or the samples, where it was slow;
  *   - killing his process as if the host had done it: that replicate is taken again;
  *   - marks: he loads the machine while head runs, so that a slow replicate is left out;
- *   - failing, in some replicates or in all.
+ *   - failing, in some replicates or in all;
+ *   - how long his own arm takes, so that a time budget is spent before he is found out.
  * He does not choose the times of main's arms: anchor, base and control run main's code.
  * (A head that times itself faster than it is, or slows main's arms from within their process, is
  * another threat: measure/ and verification.)
@@ -16,6 +17,7 @@
  * So a doubt passes only if it is one that the machine can have made, not head:
  *   - it is a doubt about the line itself, made of enough replicates: `straddles`, or
  *     `own-unclear`. Gaps, marks that left too few, no samples, any failure never pass;
+ *   - no time budget cut it short: more replicates could have shown a regression;
  *   - few were left out: at most one for two that were judged, and at most one in ten for
  *     anything but a mark (else it is `gaps`);
  *   - head scatters no more than three times as far as the same binary does against itself:
@@ -91,6 +93,8 @@ static const char *refusal(const struct judged *judged)
     size_t left_out = taken - estimate->replicates;
     bool has_own = out->against != AGAINST_BASE && own->change.known;
     double scatter = machine_scatter(judged, estimate);
+    if (judged->samples->out_of_time)
+        return "the time budget cut it short";
     if (LEFT_OUT_ONE_IN * left_out > estimate->replicates)
         return "too many replicates were left out";
     if (head_scatters(judged, estimate) ||

@@ -47,6 +47,8 @@ static const char *clause_words(const struct config_verdict *verdict,
         return "main dropped it, and nobody measured it: held";
     case CLAUSE_FEW_REPLICATES:
         return "fewer replicates than `min-replicates`: unmeasured";
+    case CLAUSE_BUDGET:
+        return "the time budget was spent before there were `min-replicates`: unclear";
     case CLAUSE_MARKED:
         return log->medians.count == 0
                    ? "every replicate with samples of head is marked: unclear"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns whether a config was measured well enough to be judged. */
 #include "judge/compare_internal.h"
+#include "judge/detectable.h"
 #include "judge/text.h"
 
 #include <stdio.h>
@@ -39,6 +40,23 @@ static enum clause clause_of_failure(const struct config_samples *samples)
                                         : CLAUSE_NO_SAMPLES;
 }
 
+/* The time budget was spent before there was enough to judge: what that leaves open. */
+static void decide_budget(struct judged *judged, size_t count, size_t least)
+{
+    struct config_verdict *out = judged->out;
+    double line = 100 * judged->rule->threshold;
+    set_verdict(judged, CLAUSE_BUDGET, VERDICT_UNCLEAR, FAULT_NONE);
+    add_reason(out, "the time budget was spent after %zu of at least %zu replicates", count,
+               least);
+    if (out->marked > 0)
+        add_reason(out, " (%zu more marked)", out->marked);
+    add_reason(out, ": whether it changed by more than ±%g%% is not resolved", line);
+    double seen = count == 0 ? 0 : detectable_of(deciding(judged));
+    if (seen > 0)
+        add_reason(out, "; these would tell a change of %.3g%% and more from none",
+                   100 * seen);
+}
+
 bool judge_unmeasured(struct judged *judged)
 {
     const struct config_samples *samples = judged->samples;
@@ -61,6 +79,10 @@ bool judge_unmeasured(struct judged *judged)
         set_verdict(judged, CLAUSE_IDENTICAL_CODE, VERDICT_HELD, FAULT_NONE);
         out->against = samples->identical_to == ARM_BASE ? AGAINST_BASE : AGAINST_ANCHOR;
         add_reason(out, "identical machine code");
+        return true;
+    }
+    if (usable == 0 && samples->out_of_time) {
+        decide_budget(judged, 0, judged->rule->min_replicates);
         return true;
     }
     if (with_head == 0) {
@@ -94,6 +116,10 @@ static bool enough(struct judged *judged)
     }
     if (count >= least)
         return true;
+    if (judged->samples->out_of_time) {
+        decide_budget(judged, count, least);
+        return false;
+    }
     if (out->marked == 0 || out->rounds >= least) {
         set_verdict(judged, CLAUSE_FEW_REPLICATES, VERDICT_UNMEASURED, FAULT_US);
         add_reason(out, "%zu of at least %zu replicates", count, least);

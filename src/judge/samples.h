@@ -16,6 +16,8 @@
  *     "fault": "the PR", "failure": "wrong result: …"    it could not be measured
  *     "anchor_failure": "…"     the anchor cannot run
  *     "anchor_unbuilt": true    … for no recipe builds it: unclear at most
+ *     "shortened": true         a time budget cut samples, launches or warm-up
+ *     "out_of_time": true       … and took no more replicates, though they could have settled it
  *     "peak_bytes": {"head": 1048576}
  *     "left_out": {"cudnn": "wrong result: …"}           another arm of the file is not here
  * and a replicate any of the marks of model.h, and, of those, which were seen while which arm was

@@ -219,6 +219,18 @@ static int get_anchor(const json_t *object, const struct json_at *at,
                : 0;
 }
 
+/* What a time budget did. */
+static int get_budget(const json_t *object, const struct json_at *at,
+                      struct config_samples *out, struct err *err)
+{
+    if (json_has(object, "shortened") &&
+        json_get_bool(object, "shortened", at, &out->shortened, err) != 0)
+        return -1;
+    return json_has(object, "out_of_time")
+               ? json_get_bool(object, "out_of_time", at, &out->out_of_time, err)
+               : 0;
+}
+
 static int get_config(const json_t *object, const struct json_at *at,
                       const struct reading *reading, struct config_samples *out,
                       struct err *err)
@@ -228,7 +240,7 @@ static int get_config(const json_t *object, const struct json_at *at,
     if (fields_get_measured(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
         get_arms(object, at, reading, out->arms, err) != 0 ||
         get_replicates(object, at, reading, out, err) != 0 ||
-        get_fault(object, at, out, err) != 0 ||
+        get_fault(object, at, out, err) != 0 || get_budget(object, at, out, err) != 0 ||
         (!reading->chosen && get_anchor(object, at, out, err) != 0) ||
         get_peaks(object, at, reading, out, err) != 0)
         return -1;

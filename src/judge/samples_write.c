@@ -120,6 +120,10 @@ static void put_rare(struct buf *out, const struct samples *samples,
                  config->anchor_failure[0] != '\0' ? config->anchor_failure : "not said why");
     if (config->anchor_failed && config->anchor_unbuilt)
         buf_adds(out, "      \"anchor_unbuilt\": true,\n");
+    if (config->shortened)
+        buf_adds(out, "      \"shortened\": true,\n");
+    if (config->out_of_time)
+        buf_adds(out, "      \"out_of_time\": true,\n");
     const char *before = "      \"peak_bytes\": {";
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         if (config->peak_bytes[arm] == 0)

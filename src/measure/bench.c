@@ -19,6 +19,7 @@ static int keep_replicate(struct round *round, size_t i, struct process_config *
     for (int arm = 0; arm < ARM_COUNT; arm++)
         if (ran->peak_bytes[arm] > config->peak_bytes[arm])
             config->peak_bytes[arm] = ran->peak_bytes[arm];
+    config->shortened |= ran->shortened;
     const struct bench_event event = {
         .kind = BENCH_REPLICATE, .config = i, .seconds = ran->seconds};
     bench_say(round->request, event, "%s: replicate %zu, %zu samples an arm%s",
@@ -38,6 +39,7 @@ static int digest(struct round *round, size_t i, struct process_config *ran, boo
         return 0;
     }
     bool troubled = trouble_any(ran->trouble);
+    round->pending[i].begun |= ran->started;
     if (!ran->started || (!ran->done && !troubled))
         return 0;
     *moved = true;
@@ -90,10 +92,10 @@ static int run_round(struct round *round, struct err *err)
     int rc = configs == NULL || index == NULL
                  ? err_set(err, ERR_HOST, "out of memory for a replicate")
                  : 0;
-    while (rc == 0 && any_pending(round)) {
+    while (rc == 0 && any_pending(round) && !bench_is_late(round->request)) {
         bool moved = false;
         rc = run_process(round, configs, index, &moved, err);
-        if (rc == 0 && !moved)
+        if (rc == 0 && !moved && !bench_is_late(round->request))
             rc = err_set(err, ERR_INTERNAL, "a harness process brought no config any further");
     }
     free(configs);
@@ -125,6 +127,8 @@ int bench_replicate(const struct bench_request *request, const bool *want,
         samples->configs[i].attempts += round.pending[i].wanted;
     }
     int rc = run_round(&round, err);
+    for (size_t i = 0; i < samples->count; i++)
+        samples->configs[i].attempts -= round.pending[i].wanted && !round.pending[i].begun;
     free(round.pending);
     return rc;
 }

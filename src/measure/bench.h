@@ -11,6 +11,7 @@
 #include "model.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Libraries by path; one file may serve several configs and several arms, each with a copy of
@@ -48,6 +49,10 @@ struct bench_request {
     unsigned warmup;  /* samples per arm thrown away first */
     double target_ns; /* device time of one sample */
     bool warm_inputs;
+    /* Of a time budget. A config that has begun is finished, however long that takes. */
+    double replicate_ns;  /* that one config's replicate should take: its launches, warm-up and
+                             samples are cut for it, the samples to 5 at least; 0: as it comes */
+    uint64_t deadline_ns; /* of proc_now_ns: no config begins later; 0: none */
     const struct bench_config *configs;
     size_t config_count;
     const char *harness;                    /* path of ratchet-bench */
@@ -79,7 +84,8 @@ MUST_CHECK int bench_begin(const struct bench_request *request, struct samples *
  * `want[i]` asks for and that has no failure yet; configs with a failure are left alone. A
  * wrong result, a crash, a hang or an impossible time of an arm is written down as that config's
  * fault, failure or anchor_failure; of another arm, in left_out, and its samples of this config
- * go. Only the host's own trouble is an error. */
+ * go. A config that had not begun at the deadline has neither. Only the host's own trouble is an
+ * error. */
 MUST_CHECK int bench_replicate(const struct bench_request *request, const bool *want,
                                struct samples *samples, struct err *err);
 

@@ -9,6 +9,7 @@
 /* One config of a round. */
 struct pending {
     bool wanted;                    /* still to be measured */
+    bool begun;                     /* in a process; else the deadline came before */
     struct trouble seen[ARM_COUNT]; /* of arms that fail alone, too */
 };
 

@@ -2,6 +2,7 @@
 /* Owns the reading of a request: its device as the kinds of device see it, and who listens. */
 #include "measure/bench_request.h"
 
+#include "base/proc.h"
 #include "measure/machine.h"
 
 #include <stdarg.h>
@@ -14,6 +15,11 @@ struct device_use bench_use(const struct bench_request *request, const struct ma
                                .threads = machine_threads(machine, request->threads),
                                .pinned = request->cpus != NULL && request->cpu_count > 0,
                                .warm_inputs = request->warm_inputs};
+}
+
+bool bench_is_late(const struct bench_request *request)
+{
+    return request->deadline_ns != 0 && proc_now_ns() >= request->deadline_ns;
 }
 
 void bench_say(const struct bench_request *request, struct bench_event event,

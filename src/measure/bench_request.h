@@ -10,6 +10,9 @@
 struct device_use bench_use(const struct bench_request *request,
                             const struct machine *machine);
 
+/* The deadline is over: no further config begins. */
+bool bench_is_late(const struct bench_request *request);
+
 /* Tell whoever listens, with a line for people. */
 void bench_say(const struct bench_request *request, struct bench_event event,
                const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -147,8 +147,9 @@ static int run_configs(struct process *process, struct err *err)
         size_t pick = (size_t)(bits % count);
         size_t chosen = order[pick];
         order[pick] = order[count - 1];
-        if (session_loss(process->stage.session) != LOSS_NONE) {
-            process->configs[chosen].started = false; /* another process will */
+        if (session_loss(process->stage.session) != LOSS_NONE ||
+            bench_is_late(process->stage.request)) {
+            process->configs[chosen].started = false; /* another process will, or none */
             continue;
         }
         if (run_config(process, chosen, err) != 0)

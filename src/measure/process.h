@@ -27,8 +27,9 @@ struct process_config {
     struct hashes
         *hashes; /* to be filled in place of a replicate, for head alone; else NULL */
 
-    bool started; /* false: no slots were left, or the process ended before */
-    bool done;    /* `replicate` is whole (perhaps marked) */
+    bool started;   /* false: no slots were left, or the process ended before */
+    bool done;      /* `replicate` is whole (perhaps marked) */
+    bool shortened; /* … with fewer samples, launches or warm-up than the request says */
     struct replicate replicate;
     double seconds;                           /* that it took, whatever came of it */
     struct slowed slowed;                     /* of an experiment */

@@ -2,6 +2,7 @@
 /* Owns the steps from a config to its replicate, and the account of device memory. */
 #include "measure/replicate.h"
 
+#include "base/proc.h"
 #include "cost.h"
 #include "measure/draw.h"
 #include "measure/turns.h"
@@ -25,6 +26,7 @@ struct run {
     const struct stage *stage;
     struct process_config *config;
     struct memory memory;
+    uint64_t begin_ns;
 };
 
 /* One command about one arm (or none) and its one answer; trouble is noted. `when` goes behind the
@@ -207,6 +209,15 @@ static int take_replicate(const struct run *run, const struct turns *given,
     return rc;
 }
 
+/* What is left for the turns of the time that the replicate should take. All is verified once more
+ * after them, which takes no longer than what came before. */
+static double time_for_turns(const struct run *run)
+{
+    double wanted = run->stage->request->replicate_ns;
+    double gone = (double)(proc_now_ns() - run->begin_ns);
+    return wanted > 0 ? fmax(wanted - 2 * gone, 1) : 0;
+}
+
 static int time_arms(struct run *run, struct replicate *replicate, struct err *err)
 {
     const struct stage *stage = run->stage;
@@ -230,11 +241,13 @@ static int time_arms(struct run *run, struct replicate *replicate, struct err *e
         .kind = stage->kind,
         .launches = line.numbers[0] > 0 ? line.numbers[0] : 1,
         .floor_ns = stage->kind->floor_ns(&stage->use, &config->bench->config.problem),
+        .wall_ns = time_for_turns(run),
     };
     struct turns_end end;
     int rc = stage->experiment != NULL
                  ? experiment_take(stage->experiment, &turns, &config->slowed, &end, err)
                  : take_replicate(run, &turns, replicate, &end, err);
+    config->shortened = end.shortened;
     return rc == 0 ? 0 : note_end(run, &end);
 }
 
@@ -284,7 +297,7 @@ static int check_and_time(struct run *run, struct err *err)
 
 int replicate_run(const struct stage *stage, struct process_config *config, struct err *err)
 {
-    struct run run = {.stage = stage, .config = config};
+    struct run run = {.stage = stage, .config = config, .begin_ns = proc_now_ns()};
     struct line line;
     config->started = true;
     if (configure(&run) != REPLY_OK)

@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "measure/draw.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,16 @@ enum {
     TURN_BUDGET = 3,     /* turns taken at most, for each one planned */
     AUDIT_SAMPLES = 16,  /* of one arm alone in one audit turn, at most */
     AUDIT_REFERENCE = 5, /* audits of the first arm, whose overhead is the measure */
-    AUDIT_TRIES = 12     /* audits of another arm before it is believed to be off */
+    AUDIT_TRIES = 12,    /* audits of another arm before it is believed to be off */
+    SAMPLES_LEAST =
+        5, /* of an arm, however short the time: of fewer, one that is off is the median */
+    FEW_LAUNCHES = 5 /* of one sample: the least that a kernel which takes long is given */
 };
 
 static const double audit_ns = 10e6; /* an audit turn is about so long */
 static const unsigned long long audit_slack_ns = 1000000;
+static const double long_sample_ns =
+    10e6; /* what begins and ends it weighs nothing any more */
 
 /* One turn as it was answered. */
 struct turn {
@@ -249,27 +255,104 @@ static int keep_marked(const struct marked *marked, struct series *out,
     return 0;
 }
 
+/* How many turns there will be. */
+struct plan {
+    unsigned warmup, samples;
+    unsigned most; /* that are taken for so many samples, marked ones included */
+    uint64_t begin_ns;
+};
+
+static struct plan plan_asked(const struct turns *turns, uint64_t begin_ns)
+{
+    unsigned warmup = turns->request->warmup;
+    return (struct plan){
+        .warmup = warmup == 0 && turns->wall_ns > 0 ? 1 : warmup, /* one to learn from */
+        .samples = turns->request->samples,
+        .most = TURN_BUDGET * turns->request->samples,
+        .begin_ns = begin_ns};
+}
+
+/* So many turns of this length there is time for, besides the audits. */
+static double turns_that_fit(const struct turns *turns, uint64_t begin_ns, double turn_ns)
+{
+    double audit = fmax(audit_ns, 2 * turn_ns / (double)turns->count);
+    double audits = turns->audits && turns->count > 1
+                        ? AUDIT_REFERENCE + (double)turns->count - 1
+                        : 0;
+    double left = turns->wall_ns - (double)(proc_now_ns() - begin_ns) - audits * audit;
+    return left > 0 ? left / turn_ns : 0;
+}
+
+/* After so many turns of warm-up, of which the last took `turn_ns`: decided before any turn counts,
+ * so that no time that counts has a say in how many there are. */
+static void plan_again(const struct turns *turns, unsigned taken, double turn_ns,
+                       struct plan *plan)
+{
+    struct plan asked = plan_asked(turns, plan->begin_ns);
+    double fit = turns_that_fit(turns, plan->begin_ns, turn_ns);
+    *plan = asked;
+    if (asked.warmup - taken + asked.samples > fit) {
+        plan->warmup = taken + (unsigned)fmin(asked.warmup - taken, fit / 4);
+        double samples = fmax(fit - (plan->warmup - taken), SAMPLES_LEAST);
+        plan->samples = (unsigned)fmin(samples, asked.samples);
+    }
+    double most = fmax(fit, plan->samples);
+    plan->most = (unsigned)fmin(most, TURN_BUDGET * (double)plan->samples);
+}
+
+/* Turns of all entries, in random order. */
+static int take_shuffled(const struct turns *turns, struct turn *turn, struct turns_end *end,
+                         struct err *err)
+{
+    uint64_t bits;
+    if (draw_bits(&bits, err) != 0)
+        return -1;
+    turn->count = turns->count;
+    for (size_t entry = 0; entry < turns->count; entry++)
+        turn->order[entry] = entry;
+    shuffle(turn, bits);
+    return take_turn(turns, turn, end, err);
+}
+
+/* A kernel that takes long gets several launches a sample, though one would do. Where all turns
+ * would take too long with them, it gets fewer. */
+static int cut_launches(struct turns *turns, struct turns_end *end, struct err *err)
+{
+    unsigned long long asked = turns->launches;
+    struct turn turn = {0};
+    uint64_t begin_ns = proc_now_ns();
+    if (asked < 2 || asked > FEW_LAUNCHES)
+        return 0;
+    turns->launches = 1;
+    if (take_shuffled(turns, &turn, end, err) != 0)
+        return -1;
+    struct plan plan = plan_asked(turns, begin_ns);
+    double launch_ns = (double)turn.sum_ns / (double)turn.count;
+    double fit = turns_that_fit(turns, begin_ns, (double)(turn.wall_ns * asked));
+    double wanted = plan.warmup + plan.samples > fit ? ceil(long_sample_ns / launch_ns)
+                                                     : (double)asked;
+    turns->launches = wanted < (double)asked ? (unsigned long long)wanted : asked;
+    turns->wall_ns = fmax(turns->wall_ns - (double)(proc_now_ns() - begin_ns), 1);
+    end->shortened = turns->launches < asked;
+    return 0;
+}
+
 static int take_planned(const struct turns *turns, struct series *out,
                         struct turns_marks *marks, struct marked *marked,
                         struct turns_end *end, struct err *err)
 {
-    const struct bench_request *request = turns->request;
     unsigned long long least_rest = UINT64_MAX / 8;
     unsigned clean = 0;
-    unsigned budget = TURN_BUDGET * request->samples;
-    for (unsigned i = 0; i < request->warmup + budget && clean < request->samples; i++) {
-        struct turn turn = {.count = turns->count, .watched = i >= request->warmup};
-        uint64_t bits;
-        if (draw_bits(&bits, err) != 0)
-            return -1;
-        for (size_t entry = 0; entry < turns->count; entry++)
-            turn.order[entry] = entry;
-        shuffle(&turn, bits);
-        if (take_turn(turns, &turn, end, err) != 0)
+    struct plan plan = plan_asked(turns, proc_now_ns());
+    for (unsigned i = 0; i < plan.warmup + plan.most && clean < plan.samples; i++) {
+        struct turn turn = {.watched = i >= plan.warmup};
+        if (take_shuffled(turns, &turn, end, err) != 0)
             return -1;
         if (turn.wall_ns - turn.sum_ns < least_rest)
             least_rest = turn.wall_ns - turn.sum_ns;
-        if (i < request->warmup)
+        if (!turn.watched && turns->wall_ns > 0)
+            plan_again(turns, i + 1, (double)turn.wall_ns, &plan);
+        if (!turn.watched)
             continue;
         turn.marks |= off_clock(&turn, least_rest) ? MARK_CLOCK : 0;
         if (keep_turn(turns, &turn, turn.marks == 0 ? out : marked->entries, err) != 0)
@@ -277,8 +360,10 @@ static int take_planned(const struct turns *turns, struct series *out,
         count_marks(&turn, marked);
         clean += turn.marks == 0;
     }
+    end->shortened |= plan.samples < turns->request->samples ||
+                      plan.warmup < turns->request->warmup;
     /* Half of the turns clean still give a sound median; marked turns never enter it. */
-    if (2 * clean >= request->samples)
+    if (2 * clean >= plan.samples)
         return 0;
     return keep_marked(marked, out, marks, err);
 }
@@ -358,7 +443,9 @@ int turns_take(const struct turns *given, struct series *out, struct turns_marks
     *end = (struct turns_end){.arm = ARM_COUNT, .reply = REPLY_OK};
     if (witness_open(turns.request->device, turns.request->gpu, &turns.witness, err) != 0)
         return -1;
-    int rc = take_planned(&turns, out, marks, &marked, end, err);
+    int rc = turns.wall_ns > 0 ? cut_launches(&turns, end, err) : 0;
+    if (rc == 0)
+        rc = take_planned(&turns, out, marks, &marked, end, err);
     if (rc == 0)
         marks->all |= witness_marks(turns.witness, marks->of);
     witness_close(&turns.witness, turns.request->watch);

@@ -28,6 +28,9 @@ struct turns {
     bool audits;                 /* the arms may be untrusted code */
     unsigned long long launches; /* of one sample */
     double floor_ns;             /* per launch: below it no time can be */
+    double
+        wall_ns; /* that all of it should take, at the cost of launches, warm-up and samples;
+                       0: as it comes */
 };
 
 /* What was wrong with samples (enum mark, ored); and of that, what was seen while which arm was at
@@ -43,6 +46,7 @@ struct turns_end {
     enum reply reply; /* REPLY_OK: they went through, or a time was impossible */
     enum arm arm;     /* who was at work; ARM_COUNT: unknown */
     struct line line; /* of REPLY_WRONG and REPLY_FAILED */
+    bool shortened;   /* for wall_ns: fewer launches, warm-up or samples than were asked for */
     bool implausible;
     char text[MODEL_TEXT_BYTES]; /* where `implausible` */
 };

@@ -15,6 +15,7 @@
 #include "pipeline/hold.h"
 #include "pipeline/bench_setup.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,7 @@ static bool choose(const struct measurement *measurement, size_t target, const b
     for (size_t i = 0; i < measurement->samples.count; i++) {
         const struct config_samples *config = &measurement->samples.configs[i];
         want[i] = open[i] && !config->identical && config->fault == FAULT_NONE &&
-                  config_samples_unmarked(config) < target &&
+                  !config->out_of_time && config_samples_unmarked(config) < target &&
                   config->attempts < attempts_max(measurement);
         any = any || want[i];
     }
@@ -99,10 +100,13 @@ static void set_figures(struct measurement *measurement, size_t target, const bo
         now->configs += want[i];
         now->replicates = want[i] && count < now->replicates ? count : now->replicates;
     }
-    measurement_set_left(measurement, pace_left(&measurement->pace, samples, want, target),
-                         choose(measurement, budget, open, all)
-                             ? pace_left(&measurement->pace, samples, all, budget)
-                             : 0);
+    double left_s = budget_left_s(&measurement->budget);
+    double most_s = choose(measurement, budget, open, all)
+                        ? pace_left(&measurement->pace, samples, all, budget)
+                        : 0;
+    measurement_set_left(measurement,
+                         fmin(pace_left(&measurement->pace, samples, want, target), left_s),
+                         fmin(most_s, left_s));
 }
 
 /* One more replicate of each config that is wanted. */
@@ -128,23 +132,29 @@ static size_t most_unmarked(const struct samples *samples)
 
 /* Look, and go on with the configs that more replicates could settle. */
 static int look_until_settled(struct measurement *measurement,
-                              const struct bench_request *request, struct err *err)
+                              const struct bench_request *asked, struct err *err)
 {
     const struct rule *rule = &measurement->config.rule;
+    struct bench_request request = *asked;
     bool open[MODEL_CONFIGS_MAX], want[MODEL_CONFIGS_MAX];
     memset(open, true, sizeof open);
     for (unsigned look = 0; look < rule->look_count; look++) {
         size_t before = most_unmarked(&measurement->samples);
-        while (choose(measurement, rule->looks[look], open, want)) {
+        while (choose(measurement, rule->looks[look], open, want) &&
+               budget_fit(&measurement->budget, &measurement->pace, &measurement->samples,
+                          want)) {
             set_figures(measurement, rule->looks[look], open, want);
-            if (take_round(measurement, request, want, err) != 0)
+            budget_share(&measurement->budget, &measurement->pace, &measurement->samples, want,
+                         rule->looks[0], &request);
+            if (take_round(measurement, &request, want, err) != 0)
                 return -1;
         }
         if (measurement_compare(measurement, err) != 0)
             return -1;
         bool any = false;
         for (size_t i = 0; i < measurement->samples.count; i++) { /* rows of more may follow */
-            open[i] = measurement->comparison.configs[i].wants_more;
+            open[i] = measurement->comparison.configs[i].wants_more &&
+                      !measurement->samples.configs[i].out_of_time;
             any = any || open[i];
         }
         size_t taken = most_unmarked(&measurement->samples);
@@ -172,9 +182,37 @@ static int begin(struct measurement *measurement, const struct bench_config *ben
     return built == NULL ? 0 : environment_add_build(measurement, &built->source, err);
 }
 
-/* Take all the replicates that it needs, with the device held. `bits` may be NULL: nobody asks. */
+/* What a time budget cost, where it cost anything. */
+static void note_budget(struct measurement *measurement)
+{
+    const struct samples *samples = &measurement->samples;
+    const struct budget *budget = &measurement->budget;
+    size_t shortened = 0, ended = 0, first = samples->count;
+    for (size_t i = 0; i < samples->count; i++) {
+        shortened += samples->configs[i].shortened;
+        ended += samples->configs[i].out_of_time;
+        first = first == samples->count && samples->configs[i].out_of_time ? i : first;
+    }
+    double took_s = (double)(proc_now_ns() - budget->begin_ns) / 1e9;
+    char what[MODEL_TEXT_BYTES / 2] = "";
+    if (ended == 1)
+        snprintf(what, sizeof what, " It was spent before `%s` was settled.",
+                 samples->configs[first].config.name);
+    else if (ended > 1)
+        snprintf(what, sizeof what,
+                 " It was spent before %zu configs were settled, `%s` among them.", ended,
+                 samples->configs[first].config.name);
+    if (shortened > 0 || ended > 0)
+        measurement_note(measurement,
+                         "Time budget: %.3g s, measuring took %.3g s. Samples, launches or "
+                         "warm-up were cut for it in %zu of %zu configs.%s",
+                         budget->total_s, took_s, shortened, samples->count, what);
+}
+
+/* Take all the replicates that it needs, with the device held. `budget_ns`: 0: as long as it takes.
+ * `bits` may be NULL: nobody asks. */
 static int take(struct measurement *measurement, const struct bench_request *request,
-                struct bits *bits, struct err *err)
+                double budget_ns, struct bits *bits, struct err *err)
 {
     HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
     if (hold_device(measurement, request->gpu, &measurement->samples.environment, &hold,
@@ -182,6 +220,7 @@ static int take(struct measurement *measurement, const struct bench_request *req
         return -1;
     uint64_t start = proc_now_ns();
     measurement->pace = (struct pace){.rounds = 0};
+    measurement->budget = (struct budget){.begin_ns = start, .total_s = budget_ns / 1e9};
     measurement_stage(measurement, STAGE_MEASURE);
     int result = look_until_settled(measurement, request, err);
     if (result == 0 && bits != NULL)
@@ -190,6 +229,7 @@ static int take(struct measurement *measurement, const struct bench_request *req
     if (result == 0 && request->gpu != NULL)
         result = gpu_watch_facts(request->watch, &measurement->samples.environment, err);
     measurement->bench_s += (double)(proc_now_ns() - start) / 1e9;
+    note_budget(measurement);
     return result;
 }
 
@@ -202,7 +242,11 @@ static int bench(struct measurement *measurement, const struct arms *arms,
     if (begin(measurement, benches, arms->head, NULL, &gpu, &watch, &request, err) != 0)
         return -1;
     set_known(&measurement->samples, arms, benches);
-    return take(measurement, &request, bits, err);
+    double budget_ns = measurement->budget_ns > 0 ? measurement->budget_ns
+                                                  : measurement->config.bench.budget_ns;
+    /* Nobody waits for a promotion, and what it records is what checks are held against. */
+    return take(measurement, &request, measurement->job.kind == JOB_PROMOTE ? 0 : budget_ns,
+                bits, err);
 }
 
 int measurement_sweep(struct measurement *measurement,
@@ -216,7 +260,7 @@ int measurement_sweep(struct measurement *measurement,
         begin(measurement, libraries->configs, NULL, libraries, &gpu, &watch, &request, err) !=
             0)
         return -1;
-    return take(measurement, &request, NULL, err);
+    return take(measurement, &request, 0, NULL, err);
 }
 
 /* Without a driver, or without the GPU that the host's configuration names, nothing needs to be

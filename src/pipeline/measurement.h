@@ -15,6 +15,7 @@
 #include "judge/calibration.h"
 #include "measure/checkout.h"
 #include "model.h"
+#include "pipeline/budget.h"
 #include "pipeline/pace.h"
 #include "pipeline/progress.h"
 
@@ -39,6 +40,7 @@ struct measurement {
     const struct host_lane *lane;             /* of it: that this job measures on */
     const struct host_repository *repository; /* NULL: a local one */
     struct job job;
+    double budget_ns;             /* for measuring; 0: what its rules say */
     char folder[FILE_PATH_BYTES]; /* for what stays: samples, verdict, report, log */
     char work[FILE_PATH_BYTES];   /* for what goes */
     progress_function *progress;  /* NULL: nobody listens */
@@ -68,6 +70,7 @@ struct measurement {
     char notes[MEASUREMENT_NOTES_MAX][MODEL_TEXT_BYTES]; /* for the report */
     size_t note_count;
     struct pace pace;            /* of the replicates up to now */
+    struct budget budget;        /* of their time */
     struct progress_figures now; /* how far it is… */
     uint64_t now_ns;             /* …and when the time that is left was told */
     double build_s, bench_s;     /* where the time went */

@@ -14,6 +14,26 @@ void pace_end_round(struct pace *pace, double seconds)
     pace->rounds++;
 }
 
+/* What a round takes besides. */
+static double rest_s(const struct pace *pace)
+{
+    return pace->rounds > 0 && pace->rest_s > 0 ? pace->rest_s / (double)pace->rounds : 0.0;
+}
+
+double pace_replicate(const struct pace *pace, const struct samples *samples, size_t config)
+{
+    size_t count = samples->configs[config].count;
+    return count == 0 ? 0.0 : pace->config_s[config] / (double)count;
+}
+
+double pace_round(const struct pace *pace, const struct samples *samples, const bool *want)
+{
+    double seconds = rest_s(pace);
+    for (size_t i = 0; i < samples->count; i++)
+        seconds += want[i] ? pace_replicate(pace, samples, i) : 0.0;
+    return seconds;
+}
+
 double pace_left(const struct pace *pace, const struct samples *samples, const bool *open,
                  size_t target)
 {
@@ -28,7 +48,5 @@ double pace_left(const struct pace *pace, const struct samples *samples, const b
         left += (double)(target - count) * pace->config_s[i] / (double)count;
         rounds = target - count > rounds ? target - count : rounds;
     }
-    double rest_s = pace->rounds > 0 && pace->rest_s > 0 ? pace->rest_s / (double)pace->rounds
-                                                         : 0.0;
-    return left + (double)rounds * rest_s;
+    return left + (double)rounds * rest_s(pace);
 }

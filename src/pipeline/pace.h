@@ -17,6 +17,11 @@ struct pace {
 void pace_add(struct pace *pace, size_t config, double seconds);
 void pace_end_round(struct pace *pace, double seconds);
 
+/* Of one replicate of a config; 0: not known. And of a round of those that are wanted, as far as
+ * that is known. */
+double pace_replicate(const struct pace *pace, const struct samples *samples, size_t config);
+double pace_round(const struct pace *pace, const struct samples *samples, const bool *want);
+
 /* Seconds until each config that is `open` has `target` replicates that count, as many marked ones
  * as before among them. Negative: an open config has none yet, so nobody knows. */
 double pace_left(const struct pace *pace, const struct samples *samples, const bool *open,

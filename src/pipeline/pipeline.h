@@ -24,6 +24,7 @@ struct pipeline_request {
     const char *local;     /* path of a local repository: no GitHub; else NULL; not copied */
     const char *token;     /* NULL: none */
     bool no_wait;          /* see struct github */
+    double budget_ns;      /* for measuring; 0: what the rules say */
     const char *folder;    /* existing folder for what stays: samples, verdict, report, log */
     const char *work;      /* existing empty folder for what goes; see sandbox_uid */
     bool only_tell; /* nothing is measured: device and cache are not needed, and not missed */

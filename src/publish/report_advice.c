@@ -56,6 +56,10 @@ static void write_hints(const struct report_view *view, struct buf *out)
          "No recipe builds the anchor's kernel on this host any more: once "
          "main's own is recorded (`ratchet promote --accept CONFIG --by "
          "NAME`), checks decide again"},
+        {CLAUSE_BUDGET,
+         "The time budget (`budget` of `[bench]` in `ci/ratchet.conf`) was spent "
+         "before there were enough processes: guard a smaller problem, or allow "
+         "more time"},
         {CLAUSE_GAPS, "A process that ended early has no samples of some arm: look for why in "
                       "the log. New rounds may fill the gaps; gaps that stay never pass"},
     };
@@ -81,7 +85,8 @@ static void next_unclear(const struct report_view *view, struct buf *out)
                  "it will show the same: look for threads beyond those it is given, and for "
                  "waiting that keeps a processor busy.\n",
                  parts_subject(view));
-    } else if (clause != CLAUSE_ANCHOR_UNBUILT) { /* that lasts: see hints */
+    } else if (clause != CLAUSE_ANCHOR_UNBUILT &&
+               clause != CLAUSE_BUDGET) { /* these last: see hints */
         buf_adds(out, "- Run this job again for a second look with fresh processes, best when "
                       "nothing else uses the machine.");
         if (view->report->comparison->unclear_passes)

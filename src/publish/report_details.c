@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns what stands below the table: the lines of other evidence, the log, the folded sections,
- * the commits and the rule. The tables in them are report_table.c's. */
+ * the commits. The tables in them are report_table.c's. */
 #include "publish/figures.h"
 #include "base/name.h"
 #include "publish/markdown.h"
@@ -327,7 +327,7 @@ void report_folded(const struct report_view *view, struct buf *out)
     table_environment(view, out, ENVIRONMENT_BUDGET);
     buf_adds(out, "\n</details>\n");
 }
-/* ---- commits, footer ---- */
+/* ---- commits ---- */
 
 /* The anchors of the configs, each commit once, a few of them. */
 static void write_anchors(const struct report_view *view, struct buf *out)
@@ -399,93 +399,4 @@ void report_commits(const struct report_view *view, struct buf *out)
         buf_addc(out, '.');
     }
     buf_addc(out, '\n');
-}
-
-static void write_rule(const struct rule *rule, struct buf *out)
-{
-    char text[FIGURE_BYTES];
-    buf_addf(out, "Rule: regressed or improved when the %g%% interval, corrected for ",
-             100 * rule->confidence);
-    if (rule->look_count > 1) {
-        buf_adds(out, "looks at ");
-        for (unsigned i = 0; i < rule->look_count && i < RULE_LOOKS_MAX; i++)
-            buf_addf(out, "%s%u",
-                     i == 0                      ? ""
-                     : i + 1 == rule->look_count ? " and "
-                                                 : ", ",
-                     rule->looks[i]);
-        buf_adds(out, " replicates and for ");
-    }
-    buf_addf(out, "the number of configs, is wholly beyond ±%s of the anchor",
-             figure_share(text, rule->threshold));
-    buf_addf(out, ", and regressed only if the change also adds more than %s to base. ",
-             figure_share(text, rule->own_floor));
-}
-
-/* A rate of errors in percent, to two digits; a bound is never rounded down. */
-static void write_rate(struct buf *out, double rate, bool is_bound)
-{
-    double percent = 100 * rate;
-    if (!(percent > 0)) {
-        buf_adds(out, "0%");
-        return;
-    }
-    int decimals = 1 - (int)floor(log10(percent));
-    double steps = percent * pow(10, decimals);
-    steps = is_bound ? ceil(steps - 1e-6) : round(steps); /* what rounding added is no digit */
-    buf_addf(out, "%.*f%%", decimals > 0 ? decimals : 0, steps / pow(10, decimals));
-}
-
-static bool same_rule(const struct calibration *calibration, const struct rule *rule)
-{
-    unsigned budget = rule->look_count > 0 ? rule->looks[rule->look_count - 1] : 0;
-    return fabs(calibration->threshold - rule->threshold) < 1e-9 &&
-           fabs(calibration->confidence - rule->confidence) < 1e-9 &&
-           calibration->budget == budget;
-}
-
-/* How often the rule errs on this very device: what a reader should know before believing a
- * verdict. */
-static void write_calibration(const struct calibration *calibration, const struct rule *rule,
-                              struct buf *out)
-{
-    char text[FIGURE_BYTES];
-    buf_addf(out,
-             "Calibrated on this device on %.10s: of %llu checks of identical code, drawn "
-             "from %u processes, %llu (",
-             calibration->recorded, calibration->checks, calibration->processes,
-             calibration->wrong);
-    write_rate(out, (double)calibration->wrong / (double)calibration->checks, false);
-    buf_adds(out, ") read regressed or improved, at most ");
-    write_rate(out, calibration->wrong_upper, true);
-    buf_adds(out, " by Clopper and Pearson's 95% bound; ");
-    if (calibration->smallest_change > 0)
-        buf_addf(out, "the smallest change seen in 95%% of checks is %s.",
-                 figure_share(text, calibration->smallest_change));
-    else
-        buf_adds(out, "no change that was tried is seen in 95% of checks.");
-    if (rule != NULL && !same_rule(calibration, rule))
-        buf_addf(out, " That was with another rule: ±%s at %g%%, up to %u replicates.",
-                 figure_share(text, calibration->threshold), 100 * calibration->confidence,
-                 calibration->budget);
-}
-
-void report_footer(const struct report_view *view, struct buf *out)
-{
-    const struct report *report = view->report;
-    buf_adds(out, "\n<sub>");
-    if (report->rule != NULL)
-        write_rule(report->rule, out);
-    buf_adds(out, "Positive is slower.");
-    if (report->calibration != NULL) {
-        buf_addc(out, ' ');
-        write_calibration(report->calibration, report->rule, out);
-    } else if (report->calibration_problem != NULL) {
-        buf_adds(out, " Not calibrated: ");
-        parts_text(out, report->calibration_problem, 300);
-        buf_addc(out, '.');
-    } else if (report->rule != NULL) {
-        buf_adds(out, " Calibration: none recorded for this device yet.");
-    }
-    buf_adds(out, "</sub>\n");
 }

@@ -73,6 +73,7 @@ void report_lines(const struct report_view *view, struct buf *out);
 void report_log(const struct report_view *view, struct buf *out);
 void report_folded(const struct report_view *view, struct buf *out);
 void report_commits(const struct report_view *view, struct buf *out);
+/* report_footer.c */
 void report_footer(const struct report_view *view, struct buf *out);
 
 /* report_table.c. Each writes at most `budget` bytes (and a line that says how many rows did

@@ -46,10 +46,12 @@ def quoted():
         "from 200 processes, 3 (0.030%) read regressed or improved, at most 0.088%", "the rates")
     has(text, "the smallest change seen in 95% of checks is 1.00%.", "what is seen")
     lacks(text, "another rule", "it is this rule's")
-    _, text = footer(facts(smallest_change=None,
-                           rule={"threshold": 0.03, "confidence": 0.95, "budget": 16}))
+    _, text = footer(facts(smallest_change=None))
     has(text, "no change that was tried is seen", "nothing is seen")
-    has(text, "another rule: ±3.00% at 95%, up to 16 replicates.", "another rule's")
+    _, text = footer(facts(rule={"threshold": 0.03, "confidence": 0.95, "budget": 16}))
+    has(text, "Calibration: not quoted; that of 2026-11-21 was of another rule: ±3.00% at 95%, up to 16 "
+        "replicates.", "another rule's")
+    lacks(text, "10000 checks", "is not quoted")
 
 
 def of_the_base_alone():
@@ -93,4 +95,5 @@ def malformed():
     lacks(report, "root:", "nobody follows it")
 
 
-lib.main(quoted, of_the_base_alone, malformed)
+if __name__ == "__main__":
+    lib.main(quoted, of_the_base_alone, malformed)

@@ -108,6 +108,21 @@ def doctor():
         "another card than the slug says")
 
 
+def idle():
+    """The idle command waits for whoever else is on the GPU, a check or not"""
+    need_no_gpu()
+    ran = os.path.join(lib.temp_dir(), "ran")
+    host = host_of("gpu = 0", "[daemon]", "idle-command = touch " + ran, "idle-after = 1s")
+    fake = Fake("compute 0 1\n")
+    daemon = lib.Daemon(host.config, host.socket, env=fake.env)
+    lib.wait_for(lambda: "idle-command waits: nvidia-h200: 1 other process is on the GPU" in
+                 lib.read(daemon.log), "somebody else to be seen")
+    ok(not os.path.exists(ran), "it does not run")
+    alone = lib.write(fake.record + ".alone", lib.read(os.path.join(DATA, "h200.txt")))
+    os.replace(alone, fake.record)
+    lib.wait_for(lambda: os.path.exists(ran), "it to run once nobody is")
+
+
 def need_compiler():
     need_no_gpu()
     if not shutil.which("nvcc", path=os.environ.get("PATH", "") + ":/usr/local/cuda/bin"):
@@ -305,5 +320,5 @@ def left_locked():
     daemon.kill()
 
 
-lib.main(no_driver, environment, doctor, not_alone, clocks_around_a_check, killed_while_locked, lanes, one_gpu_twice,
+lib.main(no_driver, environment, doctor, idle, not_alone, clocks_around_a_check, killed_while_locked, lanes, one_gpu_twice,
          left_locked)

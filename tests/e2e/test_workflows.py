@@ -16,10 +16,15 @@ from lib import eq, has, lacks, ok
 FOLDER = os.path.join(lib.TOP, ".github", "workflows")
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}\Z")
 CALLS = re.compile(r"(exec |sudo )?(ratchet|(\./)?ci/[\w.-]+)( [\w./=:\"$ {}@+-]*)?\Z")
+# The one that runs where nothing of ours is: it may call its cloud, about the one instance.
+CLOUD = re.compile(r"(until )?aws ec2 (start-instances|wait instance-status-ok) --instance-ids \"\$INSTANCE\""
+                   r"(; do sleep \d+; done)?\Z")
+CALLS_IN = {"wake.yml": CLOUD}
 # The most that any job of a file may hold.
 MAY = {
     "ci.yml": {"contents": "read"},
     "ratchet.yml": {"contents": "write", "pull-requests": "write", "statuses": "write"},
+    "wake.yml": {"id-token": "write"},
 }
 
 
@@ -70,7 +75,7 @@ def faults(name, workflow):
         for line in (step.get("run") or "").splitlines():
             if "${{" in line:
                 found.append("%s: an expression inside a script: %s" % (where, line))
-            elif line.strip() and not CALLS.match(line.strip()):
+            elif line.strip() and not CALLS_IN.get(name, CALLS).match(line.strip()):
                 found.append("%s: more than a call of ratchet or ci/: %s" % (where, line))
     return found
 
@@ -78,7 +83,7 @@ def faults(name, workflow):
 def github_has_nothing_to_say():
     """GitHub's own parser has nothing to say"""
     files = sorted(glob.glob(os.path.join(FOLDER, "*.yml")))
-    eq([os.path.basename(f) for f in files], ["ci.yml", "ratchet.yml"], "the two workflows")
+    eq([os.path.basename(f) for f in files], ["ci.yml", "ratchet.yml", "wake.yml"], "the three workflows")
     for one in parsed(*files) if files else []:
         eq(one["diagnostics"], [], os.path.basename(one["file"]))
 
@@ -128,6 +133,30 @@ def artifacts_are_the_whole_folder():
     has(names, '"env.json"', "env.json is one of the files that ratchetd sends")
 
 
+def wake_yml():
+    """wake.yml is called as it says, borrows its rights, and keeps no key"""
+    text = lib.read(os.path.join(FOLDER, "wake.yml"))
+    workflow = parsed(os.path.join(FOLDER, "wake.yml"))[0]["workflow"]
+    eq(list(workflow["on"]), ["workflow_call"], "by a job of another workflow alone")
+    lacks(text, "secrets.", "no secret is read")
+    lacks(text, "access-key", "no key")
+    # The job as its comment has it, in ratchet.yml, before those that need it.
+    job = "".join(line[3:] + "\n" for line in re.findall(r"^#(     .*)$", text, re.M))
+    whole = lib.read(os.path.join(FOLDER, "ratchet.yml")).replace("jobs:\n", "jobs:\n" + job + "\n")
+    for name in ("check", "promote"):
+        whole = whole.replace("\n  %s:\n" % name, "\n  %s:\n    needs: wake\n" % name)
+    folder = os.path.join(lib.temp_dir(), ".github", "workflows")
+    lib.write(os.path.join(folder, "wake.yml"), text)
+    one = parsed(lib.write(os.path.join(folder, "ratchet.yml"), whole))[0]
+    eq(one["diagnostics"], [], "GitHub's parser takes it")
+    jobs = one["workflow"]["jobs"]
+    eq([jobs[name].get("needs") for name in ("wake", "check", "promote")], [None, "wake", "wake"], "it comes first")
+    eq(jobs["wake"]["permissions"], {"id-token": "write"}, "with what it needs")
+    inputs = workflow["on"]["workflow_call"]["inputs"]
+    eq(sorted(jobs["wake"]["with"]), sorted(inputs), "every input is given")
+    ok(all(one["required"] for one in inputs.values()), "none may be forgotten")
+
+
 def the_checks_can_fail():
     """A bad workflow is found out"""
     bad = lib.write(os.path.join(lib.temp_dir(), "bad.yml"), """\
@@ -157,4 +186,5 @@ jobs:
         has(found, part, "our rules find `%s`" % part)
 
 
-lib.main(github_has_nothing_to_say, our_rules, ratchet_yml, artifacts_are_the_whole_folder, the_checks_can_fail)
+lib.main(github_has_nothing_to_say, our_rules, ratchet_yml, artifacts_are_the_whole_folder, wake_yml,
+         the_checks_can_fail)

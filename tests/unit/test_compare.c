@@ -881,6 +881,61 @@ static void test_below_clock(void)
     trial_free(&trial);
 }
 
+/* Samples that a time budget has ended. */
+static struct trial hurried(size_t count, double head)
+{
+    struct trial trial = trial_of(count, (struct changes){head, 0, 0, 0});
+    trial.samples.configs[0].out_of_time = true;
+    return trial;
+}
+
+static void test_budget(void)
+{
+    tap_case("a time budget: too few replicates are unclear, and say what stays open");
+    for (size_t count = 0; count < 6; count++) {
+        char text[160];
+        struct trial trial = hurried(count, 0.2);
+        const struct config_verdict *c = judge(&trial);
+        EQ_INT(c->verdict, VERDICT_UNCLEAR);
+        EQ_INT(c->clause, CLAUSE_BUDGET);
+        EQ_INT(c->fault, FAULT_NONE);
+        snprintf(text, sizeof text,
+                 "the time budget was spent after %zu of at least 6 replicates: whether it "
+                 "changed by more than ±3%% is not resolved", count);
+        HAS(c->reason, text);
+        OK((strstr(c->reason, "; these would tell a change of ") != NULL) == (count > 1));
+        EQ_INT(comparison_exit(&trial.comparison), 2);
+        trial_free(&trial);
+    }
+    tap_case("… marked ones are told");
+    struct trial trial = hurried(6, 0);
+    trial.samples.configs[0].replicates[2].marks = MARK_SHARED;
+    EQ_INT(judge(&trial)->clause, CLAUSE_BUDGET);
+    HAS(trial.comparison.configs[0].reason, "after 5 of at least 6 replicates (1 more marked)");
+    for (size_t i = 0; i < 6; i++)
+        trial.samples.configs[0].replicates[i].marks = MARK_SHARED;
+    HAS(judge(&trial)->reason, "after 0 of at least 6 replicates (6 more marked)");
+    EQ_INT(trial.comparison.configs[0].clause, CLAUSE_BUDGET);
+    trial_free(&trial);
+    tap_case("… what is settled stays so");
+    trial = hurried(6, 0.2);
+    EQ_INT(judge(&trial)->verdict, VERDICT_REGRESSED);
+    OK(strstr(trial.comparison.configs[0].reason, "budget") == NULL);
+    trial_free(&trial);
+    tap_case("… what is not says why it stayed so, and never passes");
+    for (int hurry = 0; hurry < 2; hurry++) {
+        trial = trial_of(8, (struct changes){0.03, 0.03, 0, 0});
+        trial.rule.unclear_passes = true;
+        trial.samples.configs[0].out_of_time = hurry == 1;
+        EQ_INT(judge(&trial)->clause, CLAUSE_STRADDLES);
+        OK((strstr(trial.comparison.configs[0].reason,
+                   "; `unclear = pass` does not pass it: the time budget cut it short; the time "
+                   "budget was spent after 8 replicates") != NULL) == (hurry == 1));
+        EQ_INT(comparison_exit(&trial.comparison), hurry == 1 ? 2 : 0);
+        trial_free(&trial);
+    }
+}
+
 static void test_anchor_drifted(void)
 {
     tap_case("today's anchor is far from its stored samples: beyond threshold and drift margin");
@@ -960,6 +1015,7 @@ int main(void)
     test_absent_arms();
     test_not_measured();
     test_below_clock();
+    test_budget();
     test_anchor_drifted();
     test_robust();
     test_order();

@@ -20,7 +20,7 @@ static const char whole[] = "; comment\n"
                             "\toutput = kernels/attention_cpu.so\n"
                             "[build \"nvidia-l4\"]\n\tcommand = make\n\toutput = k.so\n"
                             "[bench \"cpu\"]\n\tsamples = 50\n\ttarget = 500us\n"
-                            "\twarmup = 0\n\tinputs = warm\n"
+                            "\twarmup = 0\n\tinputs = warm\n\tbudget = 90s\n"
                             "[config \"a\"]\n\tdevice = cpu\n\tdevice = nvidia-l4\n\tbatch = 1\n"
                             "\theads = 4\n\theads-kv = 2\n\tseq-q = 256\n\tseq-k = 300\n"
                             "\thead-dim = 64\n\tdtype = fp32\n\tcausal = true\n"
@@ -83,6 +83,7 @@ static void test_whole(void)
     EQ_INT(config.bench.samples, 50);
     EQ_INT(config.bench.warmup, 0);
     OK(config.bench.target_ns == 500e3 && config.bench.warm_inputs);
+    OK(config.bench.budget_ns == 90e9);
     EQ_INT(config.config_count, 1);
     EQ_STR(config.configs[0].name, "a");
     const struct problem *problem = &config.configs[0].problem;
@@ -105,7 +106,7 @@ static void test_whole(void)
     struct rule rule = rule_default();
     OK(config.rule.threshold == rule.threshold && config.rule.look_count == rule.look_count);
     EQ_INT(config.promotion_gap_s, 600);
-    OK(config.bench.target_ns == 2e6);
+    OK(config.bench.target_ns == 2e6 && config.bench.budget_ns == 0);
     OK(parse_more("[rule]\nmin-replicates = 8\n") == 0);
     EQ_INT(config.rule.looks[0], 8);
 }
@@ -121,7 +122,11 @@ static void test_refusals(void)
             "rule.treshold: unknown key; allowed in [rule]: threshold, confidence, resamples, "
             "seed, own-floor, control-floor, drift-margin, min-replicates, look, unclear");
     refused("[bench \"cpu\"]\nsample = 3\n",
-            "bench.cpu.sample: unknown key; allowed in [bench]: samples, target, warmup, inputs");
+            "bench.cpu.sample: unknown key; allowed in [bench]: samples, target, warmup, inputs, "
+            "budget");
+    refused("[bench \"cpu\"]\nbudget = 10ms\n",
+            "bench.cpu.budget: expected a time with its unit (ns, us, ms, s, m, h) between 1s "
+            "and 24h, not `10ms`");
     refused("[rule]\nthreshold = 3%\nthreshold = 4%\n",
             "rule.threshold: stands twice, expected once");
     refused("[config \"c\"]\nbatch = 2\n", "config.c.batch: stands twice, expected once");

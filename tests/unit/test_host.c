@@ -15,7 +15,7 @@
 static const char whole[] =
     "[daemon]\nstate = /srv/state\nsocket = /run/r.sock\nlock-dir = /run/locks\n"
     "harness = /opt/ratchet-bench\nsandbox-user = nobody\nallow-user = root\n"
-    "allow-user = daemon\n"
+    "allow-user = daemon\nidle-command = systemctl suspend\nidle-after = 20m\n"
     "[device \"cpu\"]\nthreads = 2\ncpus = 0-2,8\n"
     "[device \"nvidia-l4\"]\n"
     "[device \"nvidia-h200\"]\ngpu = GPU-1234\nclock-lock = 1410MHz\n"
@@ -56,6 +56,8 @@ static void test_whole(void)
     EQ_STR(host.socket, "/run/r.sock");
     EQ_STR(host.lock_dir, "/run/locks");
     EQ_STR(host.harness, "/opt/ratchet-bench");
+    EQ_STR(host.idle_command, "systemctl suspend");
+    EQ_INT(host.idle_after_s, 1200);
     EQ_INT(host.allowed_count, 2);
     EQ_INT(host.allowed[0], 0);
     EQ_INT(host.device_count, 3);
@@ -266,7 +268,10 @@ static void test_refusals(void)
             NAME ": unknown section `demon`; allowed: daemon, device, repository, limits");
     refused("[daemon]\nstat = /x\n", NAME ": daemon.stat: unknown key; allowed in [daemon]: "
                                           "state, socket, lock-dir, harness, sandbox-user, "
-                                          "allow-user");
+                                          "allow-user, idle-command, idle-after");
+    refused("[daemon]\nidle-after = 0s\n",
+            NAME ": daemon.idle-after: expected a time with its unit (ns, us, ms, s, m, h) between "
+                 "1s and 168h, not `0s`");
     refused("[daemon]\nstate = /x\nstate = /y\n",
             NAME ": daemon.state: stands twice, expected once");
     refused("[repository \"a/b\"]\n", NAME ": repository.a/b.api: missing");

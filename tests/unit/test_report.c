@@ -823,9 +823,17 @@ static void footers(struct scene *scene)
     scene->calibration.smallest_change = 0;
     footer_has(scene, "; no change that was tried is seen in 95% of checks.</sub>");
 
-    tap_case("a calibration of another rule says so");
+    tap_case("a calibration is quoted only where the protocol was the calibrated one");
+    scene->measured[0].shortened = true;
+    footer_has(scene, "slower. Calibration: not quoted; that of 2026-11-21 was without the time "
+                      "budget, which cut this measurement short.</sub>");
+    scene->measured[0].shortened = false;
+    scene->measured[0].out_of_time = true;
+    footer_has(scene, "which cut this measurement short.</sub>");
+    scene->measured[0].out_of_time = false;
     scene->calibration.budget = 8;
-    footer_has(scene, "another rule: ±3.00% at 95%, up to 8 replicates.</sub>");
+    footer_has(scene, "slower. Calibration: not quoted; that of 2026-11-21 was of another rule: "
+                      "±3.00% at 95%, up to 8 replicates.</sub>");
     scene->calibration.budget = 16;
     scene->calibration.threshold = 0.05;
     footer_has(scene, "another rule: ±5.00% at 95%, up to 16 replicates.</sub>");

@@ -150,6 +150,23 @@ static void test_both_ways(void)
     buf_free(&text);
     samples_free(&samples);
 
+    tap_case("what a time budget did is kept");
+    if (OK(parse(example, &samples, &err) == 0)) {
+        OK(!samples.configs[0].shortened && !samples.configs[0].out_of_time);
+        for (int what = 1; what < 4; what++) {
+            struct samples back = {0};
+            samples.configs[0].shortened = (what & 1) != 0;
+            samples.configs[0].out_of_time = (what & 2) != 0;
+            round_trip(&samples, &text);
+            OK(parse(text.data, &back, &err) == 0);
+            OK(back.configs[0].shortened == ((what & 1) != 0));
+            OK(back.configs[0].out_of_time == ((what & 2) != 0));
+            samples_free(&back);
+            buf_free(&text);
+        }
+    }
+    samples_free(&samples);
+
     tap_case("nothing in it");
     struct samples empty = {.device = {.slug = "cpu"}};
     round_trip(&empty, &text);
