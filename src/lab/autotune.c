@@ -391,13 +391,3 @@ int autotune_run(struct measurement *measurement, const struct autotune_options 
         return -1;
     return run(tune, err);
 }
-
-const struct finalist *autotune_best(const struct autotune *tune)
-{
-    const struct finalist *best = NULL;
-    for (size_t i = 0; i < tune->finalist_count; i++)
-        if (tune->finalists[i].better &&
-            (best == NULL || tune->finalists[i].mean.change < best->mean.change))
-            best = &tune->finalists[i];
-    return best;
-}

@@ -29,6 +29,16 @@ static void add_words(struct buf *out, const struct autotune *tune, size_t trial
 
 /* ---- what was found ---- */
 
+const struct finalist *autotune_best(const struct autotune *tune)
+{
+    const struct finalist *best = NULL;
+    for (size_t i = 0; i < tune->finalist_count; i++)
+        if (tune->finalists[i].better &&
+            (best == NULL || tune->finalists[i].mean.change < best->mean.change))
+            best = &tune->finalists[i];
+    return best;
+}
+
 static const struct finalist *best_for(const struct autotune *tune, size_t config)
 {
     const struct finalist *best = NULL;
