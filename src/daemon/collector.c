@@ -176,9 +176,15 @@ void collector_collect(struct collector *collector)
     struct err err = {0};
     if (collector->due_ns > proc_now_ns())
         return;
-    collector->due_ns = proc_now_ns() + 1000000ull * host->limits.collect_ms;
-    time_t before = time(NULL) - (time_t)host->limits.keep_days * DAY_S;
-    if (queue_collect(collector->db, before, remove_job, collector, &err) != 0)
+    long long passed_s = collector->last_ns == 0
+                             ? 0
+                             : (long long)((proc_now_ns() - collector->last_ns) / 1000000000u);
+    collector->last_ns = proc_now_ns();
+    collector->due_ns = collector->last_ns + 1000000ull * host->limits.collect_ms;
+    long long keep_s = (long long)host->limits.keep_days * DAY_S;
+    time_t before = time(NULL) - keep_s;
+    if (queue_note_tried(collector->db, passed_s, &err) != 0 ||
+        queue_collect(collector->db, before, keep_s, remove_job, collector, &err) != 0)
         fprintf(stderr, "ratchetd: collect jobs: %s\n", err.text);
     if (store_collect(collector->db, &err) != 0)
         fprintf(stderr, "ratchetd: collect what was owed: %s\n", err.text);

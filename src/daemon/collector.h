@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What ratchetd removes of the state folder: scratch whose owner is dead; jobs that ended `keep-days`
- * ago, with their folders, and folders of jobs that nobody knows; results of commands and caches
+ * ago or that GitHub could not be told of in as long, with their folders, and folders of jobs that
+ * nobody knows; results of commands and caches
  * of repositories that nobody has used as long; built libraries beyond `cache-bytes`. */
 #ifndef RATCHET_DAEMON_COLLECTOR_H
 #define RATCHET_DAEMON_COLLECTOR_H
@@ -17,7 +18,8 @@ MUST_CHECK int collector_empty_scratch(const struct host *host, struct err *err)
 struct collector {
     const struct host *host;
     struct db *db;
-    uint64_t due_ns; /* of the monotonic clock; 0: at once */
+    /* Of the monotonic clock; 0: at once, and not yet. */
+    uint64_t due_ns, last_ns;
 };
 
 /* Every `collect-ms`, however often it is called: at due_ns again. What cannot be removed is said on

@@ -82,8 +82,10 @@ const char queue_schema_2[] =
     "ALTER TABLE job_2 RENAME TO job;"
     "CREATE INDEX job_state ON job (state, id);";
 
-/* Thousands may be owed while GitHub is away: hence the index. */
+/* lane: of its device, that a job was started on. tried_s: for how long a verdict has been owed while a
+ * daemon ran. Thousands may be owed while GitHub is away: hence the index. */
 const char queue_schema_3[] = "ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEFAULT '';"
+                              "ALTER TABLE job ADD COLUMN tried_s INTEGER NOT NULL DEFAULT 0;"
                               "CREATE INDEX job_owed ON job (state, repository, id);";
 
 #define ENTRY_COLUMNS                                                                \
@@ -437,15 +439,22 @@ int queue_start_ids(struct db *db, long long after, struct err *err)
                   "i", after);
 }
 
-/* The first job after `*id` that finished before `before_s`. 1: *id is it, 0: none. */
-static int next_finished(struct db *db, long long before_s, long long *id, struct err *err)
+int queue_note_tried(struct db *db, long long seconds, struct err *err)
+{
+    return db_run(db, err, "UPDATE job SET tried_s = tried_s + ? WHERE state = 'judged'", "i",
+                  seconds);
+}
+
+/* The first job after `*id` that is to be forgotten. 1: *id is it, 0: none. */
+static int next_old(struct db *db, long long before_s, long long tried_s, long long *id,
+                    struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(db, &stmt, err,
                    "SELECT id FROM job WHERE ((state = 'done' AND finished_s < ?)"
-                   " OR (state = 'judged' AND accepted_s < ?)) AND id > ?"
+                   " OR (state = 'judged' AND tried_s > ?)) AND id > ?"
                    " ORDER BY id LIMIT 1",
-                   "iii", before_s, before_s, *id) < 0)
+                   "iii", before_s, tried_s, *id) < 0)
         return -1;
     int row = db_step(stmt, err);
     if (row > 0)
@@ -454,12 +463,12 @@ static int next_finished(struct db *db, long long before_s, long long *id, struc
 }
 
 /* The folder goes before the row: killed between the two, it is done again. */
-int queue_collect(struct db *db, long long before_s, int (*each)(void *context, long long id),
-                  void *context, struct err *err)
+int queue_collect(struct db *db, long long before_s, long long tried_s,
+                  int (*each)(void *context, long long id), void *context, struct err *err)
 {
     long long left = 0;
     for (long long id = 0;;) {
-        int row = next_finished(db, before_s, &id, err);
+        int row = next_old(db, before_s, tried_s, &id, err);
         if (row == 0 && left > 0)
             return err_set(err, ERR_HOST, "queue: job %lld could not be removed", left);
         if (row <= 0)

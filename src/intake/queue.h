@@ -85,8 +85,11 @@ MUST_CHECK int queue_place(struct db *db, const struct queue_entry *entry, size_
 /* Newest first. */
 MUST_CHECK int queue_list(struct db *db, size_t max, struct queue_entry *out, size_t *count,
                           struct err *err);
-/* Forget jobs finished before `before_s`; their ids go to `each`, for removing folders. */
-MUST_CHECK int queue_collect(struct db *db, long long before_s,
+/* What GitHub is owed could not be told for so many seconds more. A clock that jumps must not end it. */
+MUST_CHECK int queue_note_tried(struct db *db, long long seconds, struct err *err);
+/* Forget jobs finished before `before_s`, and those that could not be told in more than `tried_s`;
+ * their ids go to `each`, for removing folders. */
+MUST_CHECK int queue_collect(struct db *db, long long before_s, long long tried_s,
                              int (*each)(void *context, long long id), void *context,
                              struct err *err);
 

@@ -114,6 +114,7 @@ def load(jobs, clients, repositories):
     table.row("… before it was time", polled, "0", polled == 0)
     table.row("daemon's memory, at most", "%d KiB" % place.status_of("VmHWM"), "20 MiB",
               place.status_of("VmHWM") <= GOAL_KB)
+    table.row("daemon's processor time for a job", "%.1f ms" % (place.cpu_ms() / jobs))
     idle = place.idle_ms()
     table.row("daemon's processor time in an idle second", "%.2f ms" % idle, "0.0 %", idle < 0.5)
     for one in failed[:5]:

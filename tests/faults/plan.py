@@ -14,7 +14,8 @@ import zlib
 
 JOBS = (("docs", 9), ("broken", 5), ("conflict", 2), ("wrong", 1), ("slow", 0.4), ("promote", 1))
 ASKED = (  # (path, method, weight): what the daemon asks of GitHub
-    (r"/pulls/\d+$", "GET", 3), (r"/comments", None, 5), (r"/statuses/", "POST", 5),
+    (r"/pulls/\d+$", "GET", 3), (r"/comments", "GET", 1), (r"/comments", "POST", 4),
+    (r"/comments", "PATCH", 2), (r"/statuses/", "POST", 7),
     (r"^/repos/", None, 2), (r"/info/refs", "GET", 2), (r"git-upload-pack$", "POST", 2),
     (r"git-receive-pack$", "POST", 0.5), ("", None, 2))
 HTML = "<html><h1>Welcome to the network of this hotel</h1></html>"
@@ -27,13 +28,15 @@ def pick(rng, rows):
     return row[0] if len(row) == 2 else row[:-1]
 
 
-def kinds(rng, path, host_token):
-    """(name, fault, weight) of the faults that a request may meet."""
+def kinds(rng, path, method, host_token):
+    """(name, fault, weight) of the faults that a request may meet. Of what is told, nobody knows after a
+    timeout or reset whether GitHub took it."""
     git = path.startswith("/info") or path.startswith("git-")
+    told = 4 if method in ("POST", "PATCH") and not git else 1
     after = rng.random() < 0.5
     rows = [
-        ("timeout", {"action": "silence", "after": after}, 2),
-        ("reset", {"action": "reset", "after": after}, 2),
+        ("timeout", {"action": "silence", "after": after}, 2 * told),
+        ("reset", {"action": "reset", "after": after}, 2 * told),
         ("truncated", {"action": "truncate", "bytes": rng.choice((0, 1, 20)), "after": True}, 2),
         ("garbage", {"action": "raw", "text": "garbage\r\n\r\n"}, 1),
         ("slow drip", {"action": "drip", "ms": 40, "after": True}, 1),
@@ -64,7 +67,7 @@ def kinds(rng, path, host_token):
 
 def draw_fault(rng, host_token):
     path, method = pick(rng, ASKED)
-    name, fault = pick(rng, kinds(rng, path, host_token))
+    name, fault = pick(rng, kinds(rng, path, method, host_token))
     fault = dict(fault, path=path, times=rng.choice((1, 1, 2, 4, 0)), skip=rng.choice((0, 0, 1, 3)))
     if method is not None:
         fault["method"] = method
@@ -90,7 +93,8 @@ def draw_ending(rng):
 
 
 def draw_act(rng, host_token):
-    do = pick(rng, (("fault", 10), ("kill", 6), ("terminate", 1), ("lose", 1), ("damage", 1), ("cache", 1.5),
+    do = pick(rng, (("fault", 14), ("kill", 6), ("terminate", 1), ("lose", 1), ("damage", 1), ("cache", 1.5),
+                    ("clock", 3),
                     ("kill-step", 4), ("stop-step", 2), ("kill-submit", 3), ("cancel", 3),
                     ("refuse", 2), ("full", 2), ("push", 2), ("close", 0.5), ("submit", 3),
                     ("calm", 2)))
@@ -103,6 +107,9 @@ def draw_act(rng, host_token):
         act["how"] = rng.choice(("zero", "removed"))
     elif do == "damage":
         act["how"] = rng.choice(("head", "page", "half"))
+    elif do == "clock":
+        act["of"] = rng.choice(("host", "host", "GitHub"))
+        act["days"] = rng.choice((40, 40, -40))
     elif do == "cache":
         act["how"] = rng.choice(("pack", "no-pack", "objects", "refs", "HEAD"))
     elif do in ("kill-step", "stop-step"):

@@ -63,10 +63,11 @@ def comments(run, world, rows):
             yield "#%d has %d comments" % (pr, len(bodies))
         if world.comment_refused(pr) or (not newest["head"] and world.head_refused(pr)):
             continue
-        report = os.path.join(run.host.state, "jobs", str(newest["id"]), "report.md")
+        report = run.old[newest["id"]]["report"] if newest["id"] in run.old else \
+            lib.read(run.file_of(newest["id"], "report.md"))
         if not bodies:
             yield "#%d has no comment" % pr
-        elif bodies[0] != lib.read(report):
+        elif bodies[0] != report:
             yield "#%d has not the words of its newest job, %d (%s), but:\n%s" % (
                 pr, newest["id"], newest["verdict"], bodies[0][:300])
 
@@ -92,28 +93,31 @@ def statuses(run, world, rows):
 
 def folders(run, rows):
     """Each job has its verdict, and nobody else's folder was touched."""
-    jobs = os.path.join(run.host.state, "jobs")
+    there = {row["id"] for row in run.queue()}
     for row in rows:
-        if not os.path.exists(os.path.join(jobs, str(row["id"]), "verdict.json")):
+        if row["id"] in there and not os.path.exists(run.file_of(row["id"], "verdict.json")):
             yield "job %d has no verdict.json" % row["id"]
+        if row["id"] not in there and os.path.exists(run.file_of(row["id"], "")):
+            yield "job %d was collected, its folder is there" % row["id"]
         if row["id"] <= run.told_before:
             yield "id %d was given again" % row["id"]
     for job, verdict in run.kept.items():
-        path = os.path.join(jobs, str(job), "verdict.json")
-        if verdict is not None and lib.read(path) != verdict:
+        path = run.file_of(job, "verdict.json")
+        collected = run.aged and not os.path.exists(path)
+        if verdict is not None and not collected and lib.read(path) != verdict:
             yield "the folder of the lost job %d was written again" % job
 
 
 def steps(run, rows):
     """Who was told that a job is accepted is not forgotten, and nobody is told two verdicts."""
-    ids = {row["id"] for row in rows}
+    ids = {row["id"] for row in rows} | set(run.old)
     exits = {tuple(map(int, row["key"].split("/")[1:3])): row["exit_code"] for row in rows}
     for wanted in run.wanted:
         said = wanted.said()[len(getattr(wanted, "lost", "")):]
         told = {int(n) for n in re.findall(r"^job (\d+) is ", said, re.M)}
         if not told <= ids:
             yield "run %d was told of the jobs %s, that are gone" % (wanted.number, told - ids)
-        if len(told) > 1:
+        if len(told - set(run.old)) > 1:
             yield "run %d is %d jobs" % (wanted.number, len(told))
         last = wanted.steps[-1]
         if "title=Ratchet: " in last.log() and \
@@ -125,8 +129,8 @@ def promotions(run, world, rows):
     """A promotion is one commit."""
     log = lib.run(["git", "-c", "safe.directory=*", "--git-dir", run.github.made["path"], "log",
                    "--format=%B", "main"]).out
-    most = sum(row["kind"] != 0 for row in rows) + sum(w.pr == 0 and w.attempt > 1
-                                                       for w in run.wanted)
+    most = len({row["id"] for row in [*rows, *run.old.values()] if row["kind"] != 0}) + \
+        sum(w.pr == 0 and w.attempt > 1 for w in run.wanted)
     if log.count("Ratchet-Promotion:") > most:
         yield "%d commits of %d promotions:\n%s" % (log.count("Ratchet-Promotion:"), most, log)
 

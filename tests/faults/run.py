@@ -43,7 +43,8 @@ class Run:
         self.host_token = plan["token"] == "host"
         self.github = scenery.GitHub(template)
         self.host = scene.Host(self.github, limits=scenery.LIMITS,
-                               token=lib.TOKEN if self.host_token else None)
+                               token=lib.TOKEN if self.host_token else None,
+                               settings=scenery.device_settings(plan))
         self.daemon = scenery.Daemon(self.host.config, self.host.socket)
         self.random = random.Random(plan["seed"])
         self.wanted, self.stopped, self.timers = [], [], []
@@ -53,6 +54,8 @@ class Run:
         self.serial = 0
         self.kept = {}        # folders of jobs that a lost database knew: {id: verdict.json}
         self.told_before = 0  # ids up to this one were given by a database that is lost
+        self.old = {}         # rows of jobs that ended so long ago that they may be collected: {id: row}
+        self.aged = False     # … and folders of a lost database
         self.orphans = 0
         self.problems = []
 
@@ -216,6 +219,7 @@ class Run:
             for ending in "", "-wal", "-shm":
                 if os.path.exists(self.database() + ending):
                     os.unlink(self.database() + ending)
+        self.old.clear()
         for wanted in self.wanted:
             for step in wanted.running():
                 lib.kill(step.process)
@@ -270,6 +274,35 @@ class Run:
             os.unlink(path)
         elif (how == "refs" and "/refs/" in path) or (how == "HEAD" and path.endswith("/HEAD")):
             lib.write(path, bytes(self.random.randrange(256) for _ in range(41)))
+
+    def do_clock(self, act):
+        """A clock jumps. The host's while the daemon is away: whatever it wrote down is as much older then,
+        or of the future. What has ended may be collected for that, nothing else."""
+        seconds = act["days"] * 86400
+        if act["of"] == "GitHub":
+            self.github.post("clock", advance=seconds)
+            return
+        self.daemon.kill()
+        self.alone()
+        db = sqlite3.connect(self.database(), timeout=30)
+        with db:
+            db.execute("UPDATE job SET accepted_s = accepted_s - ?,"
+                       " finished_s = iif(finished_s = 0, 0, finished_s - ?)", (seconds, seconds))
+        db.close()
+        for folder, folders, names in os.walk(self.host.state):
+            for path in [folder] + [os.path.join(folder, name) for name in names]:
+                if "queue.db" not in path:
+                    at = os.lstat(path).st_mtime - seconds
+                    os.utime(path, (at, at), follow_symlinks=False)
+        self.aged = self.aged or seconds > 0
+        for row in self.rows().values():
+            if 0 < row["finished_s"] < time.time() - scenery.KEEP_DAYS * 86400:
+                row["report"] = lib.read(self.file_of(row["id"], "report.md"))
+                self.old[row["id"]] = row
+        self.daemon.start()
+
+    def file_of(self, job, name):
+        return os.path.join(self.host.state, "jobs", str(job), name)
 
     def a_step(self, act):
         steps = sorted(scenery.below(self.daemon.process.pid))
@@ -349,15 +382,19 @@ class Run:
         self.alone()
         self.daemon.start()
 
-    def rows(self):
-        """{(run, attempt): row} of the queue."""
+    def queue(self):
+        """All rows of the queue, oldest first."""
         db = sqlite3.connect(self.database(), timeout=30)
         db.row_factory = sqlite3.Row
         try:
-            rows = [dict(row) for row in db.execute("SELECT * FROM job ORDER BY id")]
+            return [dict(row) for row in db.execute("SELECT * FROM job ORDER BY id")]
         finally:
             db.close()
-        return {tuple(map(int, row["key"].split("/")[1:3])): row for row in rows}
+
+    def rows(self):
+        """{(run, attempt): row} of all jobs, those that may be collected too."""
+        rows = {**self.old, **{row["id"]: row for row in self.queue()}}
+        return {tuple(map(int, rows[job]["key"].split("/")[1:3])): rows[job] for job in sorted(rows)}
 
     def finish(self):
         """Until every wanted job is accepted and done, and every step has gone home."""
@@ -385,7 +422,7 @@ class Run:
         """The daemon is asked for its jobs and stopped, and must be alone in that."""
         told = self.host.ratchet("status", "--socket", self.host.socket)
         undone = [l for l in told.out.splitlines() if l.split()[3] != "done"]
-        if told.code != 0 or undone or len(told.out.splitlines()) < len(self.wanted):
+        if told.code != 0 or undone or len(told.out.splitlines()) < len(self.queue()):
             self.problems.append("status says: " + told.text)
         left = os.listdir(os.path.join(self.host.state, "work"))
         if left:

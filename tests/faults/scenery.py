@@ -13,8 +13,14 @@ import scene
 # A busy machine marks replicates, and what is marked is measured again: not here.
 LIMITS = {"http-timeout-ms": 300, "github-timeout-ms": 500, "fetch-timeout-ms": 1500, "retry-ms": 300,
           "replicates": 8}
+KEEP_DAYS = 30  # the default
 COPIES = 6  # branches of each kind
 PR_SET_CHILD_SUBREAPER = 36
+
+
+def device_settings(plan):
+    """The lines of the section of the device, as the plan wants it: here belong its lanes."""
+    return ("threads = 1",)
 
 
 def make_template(path):

@@ -302,11 +302,17 @@ static void test_collect(void)
     struct collected collected = {0};
     long long future = 1ll << 40;
     tap_case("nothing is old enough");
-    OK(queue_collect(queue, 1000, collect, &collected, &err) == 0);
+    OK(queue_collect(queue, 1000, 1000, collect, &collected, &err) == 0);
     EQ_INT(collected.count, 0);
+    tap_case("what is owed is not old by a clock that jumps, but where it was tried for long");
+    OK(queue_note_tried(queue, 600, &err) == 0);
+    OK(queue_collect(queue, 1000, 1000, collect, &collected, &err) == 0);
+    EQ_INT(collected.count, 0);
+    EQ_INT(state_of(queue, ids[3]), JOB_JUDGED);
+    OK(queue_note_tried(queue, 600, &err) == 0);
     tap_case("a folder that could not be removed keeps its row, and is in nobody's way");
     collected.fail_at = ids[2];
-    OK(queue_collect(queue, future, collect, &collected, &err) < 0);
+    OK(queue_collect(queue, future, 1000, collect, &collected, &err) < 0);
     EQ_INT(collected.count, 2); /* what GitHub could not be told for so long is given up */
     struct queue_entry entry;
     OK(queue_get(queue, ids[0], &entry, &err) < 0);
@@ -314,14 +320,14 @@ static void test_collect(void)
     OK(queue_get(queue, ids[2], &entry, &err) == 0);
     tap_case("finished jobs go, the others stay");
     collected = (struct collected){0};
-    OK(queue_collect(queue, future, collect, &collected, &err) == 0);
+    OK(queue_collect(queue, future, 1000, collect, &collected, &err) == 0);
     EQ_INT(collected.count, 1);
     EQ_INT(collected.ids[0], ids[2]);
     EQ_INT(state_of(queue, ids[1]), JOB_ACCEPTED);
     tap_case("an id is never given twice");
     OK(judge(queue, ids[1], "held", 0, &err) == 0);
     OK(queue_done(queue, ids[1], &err) == 0);
-    OK(queue_collect(queue, future, collect, &collected, &err) == 0);
+    OK(queue_collect(queue, future, 1000, collect, &collected, &err) == 0);
     OK(accept(queue, "a", "cpu", &known) > ids[3]);
     OK(!known);
     db_close(&queue);
