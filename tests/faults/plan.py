@@ -139,6 +139,7 @@ def draw(seed):
     rng = random.Random(zlib.crc32(b"ratchet faults %d" % seed))
     host_token = rng.random() < 0.5
     plan = {"seed": seed, "token": "host" if host_token else "job",
+            "lanes": 1 + seed % 2,
             "mortal": rng.random() < 0.6,  # a job's token dies with its step
             "jobs": [draw_job(rng) for _ in range(rng.choice((1, 2, 2, 3)))], "acts": []}
     if rng.random() < 0.5:  # trouble that is there from the beginning
@@ -152,8 +153,9 @@ def draw(seed):
 
 def tell(plan):
     """The plan for reading, one thing a line."""
-    lines = ["seed %d: token = %s%s" % (plan["seed"], plan["token"], ", dies with its step"
-                                        if plan["token"] == "job" and plan["mortal"] else "")]
+    lines = ["seed %d: token = %s%s, %d lanes" % (
+        plan["seed"], plan["token"], ", dies with its step" if plan["token"] == "job" and plan["mortal"]
+        else "", plan["lanes"])]
     for job in plan["jobs"]:
         lines.append("  job: " + show(job))
     for act in plan["acts"]:
