@@ -12,6 +12,7 @@
 #include "pipeline/arms.h"
 #include "pipeline/hold.h"
 #include "pipeline/bench_setup.h"
+#include "pipeline/why.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,8 +257,10 @@ int measurement_take(struct measurement *measurement, const char *head, bool wit
     set_arms(measurement, arms, benches);
     if (bench(measurement, arms, benches, err) != 0)
         return -1;
-    if (with_base)
+    if (with_base) {
         alone_look(measurement, arms);
+        why_look(measurement, arms);
+    }
     return 0;
 }
 
