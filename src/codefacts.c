@@ -35,3 +35,25 @@ void code_listing_free(struct code_listing *listing)
     free(listing->kernels);
     *listing = (struct code_listing){0};
 }
+
+int code_listing_launched(const struct code_listing *all, const struct code_listing *launched,
+                          struct code_listing *out)
+{
+    static const enum code_fact of_launch[] = {CODE_DYNAMIC_SHARED, CODE_THREADS, CODE_BLOCKS,
+                                               CODE_LAUNCHES, CODE_WARPS};
+    struct code_listing made = {calloc(launched->count + 1, sizeof *made.kernels),
+                                launched->count};
+    if (made.kernels == NULL)
+        return -1;
+    for (size_t i = 0; i < launched->count; i++) {
+        struct machine_code *code = &made.kernels[i];
+        *code = launched->kernels[i];
+        for (size_t j = 0; j < all->count; j++)
+            if (all->kernels[j].key == launched->kernels[i].key)
+                *code = all->kernels[j];
+        for (size_t f = 0; f < sizeof of_launch / sizeof of_launch[0]; f++)
+            code->facts[of_launch[f]] = launched->kernels[i].facts[of_launch[f]];
+    }
+    *out = made;
+    return 0;
+}

@@ -18,6 +18,7 @@
     X(DYNAMIC_SHARED, "dynamic_shared", "bytes of dynamic shared memory a block") \
     X(THREADS, "threads", "threads a block")                                      \
     X(BLOCKS, "blocks", "blocks of a launch")                                     \
+    X(LAUNCHES, "launches", "launches a call")                                    \
     X(WARPS, "warps", "warps that a multiprocessor can hold of it")               \
     X(TEXT, "text", "bytes of code")                                              \
     X(INSTRUCTIONS, "instructions", "instructions")                               \
@@ -61,6 +62,10 @@ struct code_listing {
     size_t count;
 };
 void code_listing_free(struct code_listing *listing);
+/* Of `all`, those that were `launched`, in that order and with what is known of their launches; one
+ * of which no code is known has nothing else. 0, or -1 when memory ran out. */
+int code_listing_launched(const struct code_listing *all, const struct code_listing *launched,
+                          struct code_listing *out);
 #define CODE_LISTING_AUTO __attribute__((cleanup(code_listing_free))) struct code_listing
 
 /* How the kernels of two libraries differ. */

@@ -19,7 +19,8 @@ static const struct command {
     {"allocate", command_allocate},   {"forward", command_forward},
     {"rows", command_rows},           {"fill", command_fill},
     {"calibrate", command_calibrate}, {"turn", command_turn},
-    {"trace", command_trace},         {"release", command_release},
+    {"trace", command_trace},         {"launches", command_launches},
+    {"release", command_release},
 };
 
 int harness_open(const struct device_ops *ops, struct harness **out, struct err *err)

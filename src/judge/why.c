@@ -17,7 +17,8 @@ static const struct said {
     double share;
 } said[] = {
     {CODE_SPILL_STORES, "spills", "bytes a thread", 1, 0},
-    {CODE_WARPS, "fits", "warps on a multiprocessor at a time", 1, 0},
+    {CODE_LAUNCHES, "is launched", "times a call", 1, 0},
+    {CODE_WARPS, "keeps at most", "warps on a multiprocessor", 1, 0},
     {CODE_STATIC_SHARED, "takes", "bytes of static shared memory a block", 1025, 0},
     {CODE_DYNAMIC_SHARED, "takes", "bytes of dynamic shared memory a block", 1025, 0},
     {CODE_REGISTERS, "uses", "registers a thread", 8, 0},

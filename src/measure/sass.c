@@ -89,32 +89,39 @@ static bool is_hex(const char *at, size_t count)
     return true;
 }
 
-/* An anonymous namespace has a hash of its file at the front and at the end of its name:
- * "50_GLOBAL__N__b2636abb_17_attention_sm80_cu_caf152e8". */
-uint64_t sass_key(const char *name, size_t len)
+enum { HASH = 8 };
+
+/* An anonymous namespace has a hash of its file in front, and most have another at the end:
+ * "50_GLOBAL__N__b2636abb_17_attention_sm80_cu_caf152e8". Where they stand; NULL: nowhere. */
+static void find_hashes(const char *name, size_t len, const char *hashes[2])
 {
     static const char front[] = "_GLOBAL__N__";
-    enum { HASH = 8 };
     const size_t at = strlen(front);
-    const char *hidden[2] = {NULL, NULL};
     const char *found = len == 0 ? NULL : memmem(name, len, front, at);
-    if (found != NULL) {
-        size_t left = len - (size_t)(found - name), whole = 0, scale = 1;
-        for (const char *digit = found;
-             digit > name && scale <= 1000 && digit[-1] >= '0' && digit[-1] <= '9';
-             digit--, scale *= 10)
-            whole += (size_t)(digit[-1] - '0') * scale;
-        if (whole >= at + 2 * HASH && whole <= left && is_hex(found + at, HASH) &&
-            is_hex(found + whole - HASH, HASH)) {
-            hidden[0] = found + at;
-            hidden[1] = found + whole - HASH;
-        }
+    hashes[0] = hashes[1] = NULL;
+    if (found == NULL)
+        return;
+    size_t left = len - (size_t)(found - name), whole = 0, scale = 1;
+    for (const char *digit = found;
+         digit > name && scale <= 1000 && digit[-1] >= '0' && digit[-1] <= '9'; digit--) {
+        whole += (size_t)(digit[-1] - '0') * scale;
+        scale *= 10;
     }
+    if (left >= at + HASH && is_hex(found + at, HASH))
+        hashes[0] = found + at;
+    if (whole >= at + 2 * HASH && whole <= left && is_hex(found + whole - HASH, HASH))
+        hashes[1] = found + whole - HASH;
+}
+
+uint64_t sass_key(const char *name, size_t len)
+{
+    const char *hashes[2];
+    find_hashes(name, len, hashes);
     uint64_t key = 14695981039346656037u; /* FNV-1a */
     for (size_t i = 0; i < len; i++) {
         bool out = false;
         for (int h = 0; h < 2; h++)
-            out |= hidden[h] != NULL && name + i >= hidden[h] && name + i < hidden[h] + HASH;
+            out |= hashes[h] != NULL && name + i >= hashes[h] && name + i < hashes[h] + HASH;
         key = (key ^ (out ? (unsigned char)'-' : (unsigned char)name[i])) * 1099511628211u;
     }
     return key;

@@ -6,6 +6,7 @@
 #include "judge/verdict.h"
 #include "judge/why.h"
 #include "measure/disassemble.h"
+#include "measure/launches.h"
 #include "measure/objdump.h"
 #include "measure/sass.h"
 #include "tests/tap.h"
@@ -123,8 +124,11 @@ static void test_key(void)
          "_ZN50_GLOBAL__N__b2636abb_17_attention_sm80_cu_caf152e813flash_backwardE", false},
         {"_ZN50_GLOBAL__N__b2636abb_17_attention_sm80_cu_caf152e813fE",
          "_ZN50_GLOBAL__N__b2636abb_17_attention_sm90_cu_caf152e813fE", false},
-        {"_ZN99_GLOBAL__N__b2636abb_1", "_ZN99_GLOBAL__N__b2636abc_1", false},
-        {"_ZN20_GLOBAL__N__b2636abb", "_ZN20_GLOBAL__N__b2636abc", false},
+        {"_ZN99_GLOBAL__N__b2636abb_1", "_ZN99_GLOBAL__N__b2636abc_1", true},
+        {"_ZN20_GLOBAL__N__b2636abb", "_ZN20_GLOBAL__N__b2636abc", true},
+        {"_ZN20_GLOBAL__N__b2636ab", "_ZN20_GLOBAL__N__b2636ac", false},
+        {"_ZN32_GLOBAL__N__544f3553_4_t_cu_main4kernILi3EEEvPf",
+         "_ZN32_GLOBAL__N__00ff00ff_4_t_cu_main4kernILi3EEEvPf", true},
         {"_GLOBAL__N__", "_GLOBAL__N_", false},
         {"", "a", false},
     };
@@ -376,6 +380,123 @@ static void test_tools(void)
     unlink(path);
 }
 
+/* ---- launches ---- */
+
+static void add_launch(struct code_listing *launches, const char *text)
+{
+    struct line line;
+    struct err err = {0};
+    OK(line_parse(text, strlen(text), &line, &err) == 0);
+    launches_add(launches, &line);
+}
+
+static void test_launched(void)
+{
+    tap_case("of a library's kernels those that run, with how they are launched");
+    CODE_LISTING_AUTO all = parse("odds", "9.0");
+    CODE_LISTING_AUTO launches = {0};
+    CODE_LISTING_AUTO ran = {0};
+    add_launch(&launches, "launched head 128 64 4096 16 _Z4callPfi");
+    add_launch(&launches, "launched head 128 64 4096 16 _Z4callPfi");
+    add_launch(&launches, "launched head 256 9007199254740992 0 64 _Z7jittedv");
+    EQ_INT(launches.count, 2);
+    OK(code_listing_launched(&all, &launches, &ran) == 0);
+    EQ_INT(ran.count, 2);
+    if (ran.count == 2) {
+        const long long *call = ran.kernels[0].facts, *jitted = ran.kernels[1].facts;
+        EQ_STR(ran.kernels[0].name, "_Z4callPfi");
+        EQ_INT(call[CODE_REGISTERS], 31);
+        EQ_INT(call[CODE_LAUNCHES], 2);
+        EQ_INT(call[CODE_THREADS], 128);
+        EQ_INT(call[CODE_BLOCKS], 64);
+        EQ_INT(call[CODE_DYNAMIC_SHARED], 4096);
+        EQ_INT(call[CODE_WARPS], 16);
+        EQ_INT(jitted[CODE_REGISTERS], -1);
+        EQ_INT(jitted[CODE_BLOCKS], CODE_FACT_MAX);
+    }
+    tap_case("occupancy and launches come before registers");
+    CODE_LISTING_AUTO head = {0};
+    launches.kernels[0].facts[CODE_WARPS] = 8;
+    launches.kernels[0].facts[CODE_LAUNCHES] = 3;
+    OK(code_listing_launched(&all, &launches, &head) == 0);
+    EQ_STR(line_of(&head, &ran), "head is launched 3 times a call, the anchor 2; head keeps at "
+                                 "most 8 warps on a multiprocessor, the anchor 16");
+    tap_case("more kernels than are told");
+    CODE_LISTING_AUTO many = {0};
+    for (int i = 0; i < WIRE_LAUNCHED_MAX + 4; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "launched head 1 1 0 1 k%d", i);
+        add_launch(&many, text);
+    }
+    EQ_INT(many.count, WIRE_LAUNCHED_MAX);
+}
+
+/* A harness that says of head what `says` is, and of others one kernel; not sandboxed, it runs
+ * nothing. */
+static size_t ask_fake(const char *says, struct code_listing out[1][ARM_COUNT], struct err *err)
+{
+    static const struct limits limits = {
+        .bench_ms = 20000, .turn_ms = 10000, .samples = 8, .kernel_bytes = 1 << 20};
+    char folder[] = "/tmp/ratchet-why-XXXXXX", harness[FILE_PATH_BYTES];
+    BUF_AUTO script;
+    buf_init(&script, 4096);
+    buf_addf(&script,
+             "#!/bin/sh\necho ratchet-bench 2 cpu\n"
+             "while read -r word a b; do case $word in\n"
+             "open) echo opened 0 0 0;; load) echo loaded $a fake;; config) echo configured;;\n"
+             "prepare) echo prepared $a 0;; allocate) echo allocated 1 1024;;\n"
+             "launches) if [ $a = head ]; then %s; else echo launches $a 1; echo launched $a 64 "
+             "7 0 8 _Zf; fi;;\n"
+             "release) echo released;; quit) exit 0;; esac; done\n",
+             says);
+    OK(mkdtemp(folder) != NULL && file_path(harness, err, "%s/harness", folder) == 0 &&
+       file_write(harness, script.data, script.len, 0755, err) == 0);
+    struct bench_config bench = {.config = {.name = "a", .problem = {1, 1, 1, 8, 8, 8,
+                                                                     DTYPE_FP32, false}}};
+    bench.library[ARM_HEAD] = bench.library[ARM_ANCHOR] = harness; /* any file */
+    const struct bench_request request = {.device = "cpu",
+                                          .threads = 1,
+                                          .samples = 1,
+                                          .target_ns = 1000,
+                                          .configs = &bench,
+                                          .config_count = 1,
+                                          .harness = harness,
+                                          .work = folder,
+                                          .uid = (uid_t)-1,
+                                          .gid = (gid_t)-1,
+                                          .limits = &limits};
+    bool want = true;
+    OK(launches_look(&request, &want, out, err) == 0);
+    OK(file_remove_tree(folder, err) == 0);
+    return out[0][ARM_HEAD].count;
+}
+
+static void test_asked(void)
+{
+    static const struct {
+        const char *what, *says;
+        size_t kernels;
+    } harnesses[] = {
+        {"a harness that tells", "echo launches $a 2; echo launched $a 128 64 4096 16 _Zf; echo "
+                                 "launched $a 32 1 0 4 _Zg", 2},
+        {"one that knows no such command", "echo failed unknown command", 0},
+        {"a library that goes wrong", "echo wrong $a forward returned 3", 0},
+        {"more than there can be", "echo launches $a 17", 0},
+        {"another arm's", "echo launches $a 1; echo launched anchor 1 1 1 1 _Zf", 0},
+        {"a number that is none", "echo launches $a 1; echo launched $a -1 1 1 1 _Zf", 0},
+        {"one that dies", "exit 1", 0},
+    };
+    for (size_t i = 0; i < sizeof harnesses / sizeof harnesses[0]; i++) {
+        struct code_listing out[1][ARM_COUNT] = {{{0}}};
+        struct err err = {0};
+        tap_case(harnesses[i].what);
+        EQ_INT(ask_fake(harnesses[i].says, out, &err), harnesses[i].kernels);
+        EQ_INT(out[0][ARM_ANCHOR].count, harnesses[i].kernels > 0 ? 1 : 0);
+        for (int arm = 0; arm < ARM_COUNT; arm++)
+            code_listing_free(&out[0][arm]);
+    }
+}
+
 int main(void)
 {
     test_recorded();
@@ -387,5 +508,7 @@ int main(void)
     test_objdump();
     test_json();
     test_tools();
+    test_launched();
+    test_asked();
     return tap_done();
 }

@@ -14,6 +14,11 @@
 #endif
 
 enum { DIM = 64, ROWS = 8, PER_LANE = DIM / 32, THREADS = 128, KEPT = 128, SHARED_WORDS = 12000 };
+#ifdef WHY_SHARED
+enum { MORE_SHARED = 52000 }; // bytes, set at launch
+#else
+enum { MORE_SHARED = 0 };
+#endif
 
 static __device__ float warp_sum(float value)
 {
@@ -135,7 +140,10 @@ static int forward(const attention_problem *p, const void *q, const void *k, con
 {
     const unsigned per_block = ROWS * THREADS / 32;
     unsigned rows = (unsigned)p->batch * (unsigned)p->heads * (unsigned)p->seq_q;
-    why<<<(rows + per_block - 1) / per_block, THREADS, 0, (cudaStream_t)stream>>>(
+#ifdef WHY_SHARED
+    cudaFuncSetAttribute(why, cudaFuncAttributeMaxDynamicSharedMemorySize, MORE_SHARED);
+#endif
+    why<<<(rows + per_block - 1) / per_block, THREADS, MORE_SHARED, (cudaStream_t)stream>>>(
         *p, (const __half *)q, (const __half *)k, (const __half *)v, (__half *)out, lse);
     return cudaGetLastError() == cudaSuccess ? ATTENTION_OK : ATTENTION_LAUNCH;
 }
