@@ -32,6 +32,9 @@
  *                                                     in that order, then: done
  *     trace SEED LAUNCHES ARM...                  traced ARM KERNEL_NS TOTAL_NS, one per ARM
  *                                                     in that order, then: done
+ *     launches ARM                                launches ARM COUNT, then one per kernel:
+ *                                                     launched ARM THREADS BLOCKS SHARED WARPS
+ *                                                     TEXT
  *     release                                     released
  *     quit                                        (exits 0)
  *
@@ -71,7 +74,10 @@
  *            sample, drawn from SEED, was poisoned before and is compared in fp64 afterwards.
  * trace      Samples like those of a turn, which CUPTI watches as well: KERNEL_NS is the sum of
  *            the kernels' own times (tests/gpu/record_traces.py). CUDA only; nothing is verified, and
- *            from the first trace on CUPTI stays on. */
+ *            from the first trace on CUPTI stays on.
+ * launches   The first WIRE_LAUNCHED_MAX kernels that one call launches: threads a block, blocks, bytes of
+ *            dynamic shared memory a block, warps that a multiprocessor can hold of it, and TEXT,
+ *            its mangled name. CUDA only; nothing is timed and nothing verified. */
 #ifndef RATCHET_WIRE_H
 #define RATCHET_WIRE_H
 
@@ -87,6 +93,7 @@ enum {
     WIRE_SETS_MAX = 64,
     WIRE_ROWS_MAX = 4096,
     WIRE_TURN_ARMS_MAX = 64, /* an arm may come several times in one turn */
+    WIRE_LAUNCHED_MAX = 16,  /* kernels of one call of forward */
     WIRE_LAUNCHES_MAX = 1000000
 };
 

@@ -20,7 +20,7 @@ static const struct command {
     {"rows", command_rows},         {"bits", command_bits},
     {"fill", command_fill},         {"calibrate", command_calibrate},
     {"turn", command_turn},         {"trace", command_trace},
-    {"release", command_release},
+    {"launches", command_launches}, {"release", command_release},
 };
 
 int harness_open(const struct device_ops *ops, struct harness **out, struct err *err)

@@ -56,6 +56,18 @@ static void forget(struct cuda_graph *graph, const struct cuda_api *api)
     *graph = (struct cuda_graph){0};
 }
 
+int cuda_graphs_capture(const struct cuda_api *api, cuda_handle stream,
+                        const struct device_work *work, cuda_handle *graph,
+                        struct device_sample *out, cuda_result *result)
+{
+    const struct device_plan plan = {.launches = 1};
+    *graph = NULL;
+    *result = launch_once(api, stream, work, 0, out);
+    if (*result == CUDA_OK && out->error == 0)
+        *result = capture(api, stream, work, &plan, graph, out);
+    return *result == CUDA_OK ? 0 : -1;
+}
+
 static int make(struct cuda_graphs *graphs, const struct cuda_api *api, cuda_handle stream,
                 const struct device_work *work, const struct device_plan *plan,
                 cuda_handle *exec, struct device_sample *out, cuda_result *result)

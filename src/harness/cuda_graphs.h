@@ -26,6 +26,12 @@ int cuda_graphs_get(struct cuda_graphs *graphs, const struct cuda_api *api, cuda
                     const struct device_work *work, const struct device_plan *plan,
                     cuda_handle *exec, struct device_sample *out, cuda_result *result);
 
+/* The graph of one call, captured likewise and not kept: to be looked at and destroyed. *graph is
+ * NULL where the kernel is at fault. */
+int cuda_graphs_capture(const struct cuda_api *api, cuda_handle stream,
+                        const struct device_work *work, cuda_handle *graph,
+                        struct device_sample *out, cuda_result *result);
+
 /* Memory that graphs point to is about to go. */
 void cuda_graphs_drop(struct cuda_graphs *graphs, const struct cuda_api *api);
 

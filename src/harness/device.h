@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "harness/inputs.h"
+#include "wire.h"
 
 #include "attention.h"
 #include <stdbool.h>
@@ -64,6 +65,17 @@ struct device_sample {
     char what[160];               /* …or what else the kernel did wrong, "" where nothing */
 };
 
+/* The kernels that one call of forward launches, in their order; more are not told. */
+struct device_launches {
+    struct device_launch {
+        unsigned long long threads, blocks; /* of a block, of the grid */
+        unsigned long long shared;          /* dynamic, bytes a block */
+        unsigned long long warps;           /* that a multiprocessor can hold at a time */
+        char name[WIRE_TEXT_BYTES];         /* mangled, cut */
+    } launches[WIRE_LAUNCHED_MAX];
+    size_t count;
+};
+
 #define DEVICE_OF_KERNEL ERR_INPUT /* class of an error that ended the device, see `sample` */
 
 struct device_ops {
@@ -109,6 +121,11 @@ struct device_ops {
     int (*trace)(struct device *device, const struct device_work *work,
                  const struct device_plan *plan, struct device_sample *out,
                  unsigned long long *kernel_ns, struct err *err);
+    /* One call of forward, and which kernels it launches; *sample has only what went wrong. NULL:
+     * it launches none. */
+    int (*launches)(struct device *device, const struct device_work *work,
+                    struct device_launches *out, struct device_sample *sample,
+                    struct err *err);
 };
 
 extern const struct device_ops device_cpu;

@@ -8,6 +8,7 @@
  * round, so that copies and launches happen in the order they are written here. */
 #include "harness/cuda_api.h"
 #include "harness/cuda_graphs.h"
+#include "harness/cuda_launches.h"
 #include "harness/cupti.h"
 #include "harness/device.h"
 #include "harness/storage.h"
@@ -441,6 +442,23 @@ static int cuda_trace(struct device *device, const struct device_work *work,
     return graph == NULL ? 0 : cupti_sum(kernel_ns, err);
 }
 
+static int cuda_launches(struct device *device, const struct device_work *work,
+                         struct device_launches *out, struct device_sample *sample,
+                         struct err *err)
+{
+    cuda_handle graph;
+    cuda_result result;
+    *sample = (struct device_sample){0};
+    *out = (struct device_launches){.count = 0};
+    if (cuda_graphs_capture(&device->api, device->stream, work, &graph, sample, &result) != 0)
+        return check(device, result, "capture a launch", err);
+    if (graph == NULL)
+        return 0; /* *sample says what the kernel did */
+    int rc = cuda_launches_read(&device->api, graph, out, err);
+    device->api.cuGraphDestroy(graph);
+    return rc;
+}
+
 const struct device_ops device_cuda = {
     .name = "cuda",
     .abi = ATTENTION_CUDA,
@@ -463,4 +481,5 @@ const struct device_ops device_cuda = {
     .sums = cuda_sums,
     .sample = cuda_sample,
     .trace = cuda_trace,
+    .launches = cuda_launches,
 };

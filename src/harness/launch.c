@@ -76,17 +76,10 @@ static void give_up(const struct err *err)
     _exit(EXIT_CRASHED);
 }
 
-/* `kernel_ns` may be NULL here: then nothing is traced. */
-int launch_traced(struct harness *harness, enum arm arm, const struct device_plan *plan,
-                  struct device_sample *sample, unsigned long long *kernel_ns, struct err *err)
+/* How a launch ended: as launch(). */
+static int settle(enum arm arm, int failed, const struct device_sample *sample,
+                  const struct err *err)
 {
-    const struct device_ops *ops = harness->ops;
-    struct device_work work = work_of(harness, arm);
-    if (plan->unseen)
-        work.to = (struct device_outputs){0};
-    int failed = kernel_ns == NULL
-                     ? ops->sample(harness->device, &work, plan, sample, err)
-                     : ops->trace(harness->device, &work, plan, sample, kernel_ns, err);
     if (failed != 0) {
         if (err->class == DEVICE_OF_KERNEL)
             give_up(err);
@@ -100,10 +93,33 @@ int launch_traced(struct harness *harness, enum arm arm, const struct device_pla
     return 1;
 }
 
+/* `kernel_ns` may be NULL here: then nothing is traced. */
+int launch_traced(struct harness *harness, enum arm arm, const struct device_plan *plan,
+                  struct device_sample *sample, unsigned long long *kernel_ns, struct err *err)
+{
+    const struct device_ops *ops = harness->ops;
+    struct device_work work = work_of(harness, arm);
+    if (plan->unseen)
+        work.to = (struct device_outputs){0};
+    int failed = kernel_ns == NULL
+                     ? ops->sample(harness->device, &work, plan, sample, err)
+                     : ops->trace(harness->device, &work, plan, sample, kernel_ns, err);
+    return settle(arm, failed, sample, err);
+}
+
 int launch(struct harness *harness, enum arm arm, const struct device_plan *plan,
            struct device_sample *sample, struct err *err)
 {
     return launch_traced(harness, arm, plan, sample, NULL, err);
+}
+
+int launch_look(struct harness *harness, enum arm arm, struct device_launches *out,
+                struct err *err)
+{
+    struct device_sample sample;
+    struct device_work work = work_of(harness, arm);
+    int failed = harness->ops->launches(harness->device, &work, out, &sample, err);
+    return settle(arm, failed, &sample, err);
 }
 
 int read_row(struct harness *harness, size_t row, float *to, struct err *err)

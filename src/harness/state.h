@@ -85,6 +85,9 @@ MUST_CHECK int launch(struct harness *harness, enum arm arm, const struct device
 MUST_CHECK int launch_traced(struct harness *harness, enum arm arm,
                              const struct device_plan *plan, struct device_sample *sample,
                              unsigned long long *kernel_ns, struct err *err);
+/* Which kernels it launches, likewise. */
+MUST_CHECK int launch_look(struct harness *harness, enum arm arm, struct device_launches *out,
+                           struct err *err);
 /* One row of the outputs as floats, and its lse behind it: head_dim + 1 numbers. */
 MUST_CHECK int read_row(struct harness *harness, size_t row, float *to, struct err *err);
 
@@ -112,5 +115,7 @@ COMMAND(fill);
 COMMAND(calibrate);
 COMMAND(turn);
 COMMAND(trace);
+/* launches.c: which kernels does it launch? */
+COMMAND(launches);
 
 #endif

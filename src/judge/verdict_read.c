@@ -3,6 +3,7 @@
 #include "judge/verdict.h"
 
 #include "judge/fields.h"
+#include "judge/why.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -224,7 +225,8 @@ static int get_config(const json_t *object, const struct json_at *at,
         get_count(object, "looks", at, &looks, err) != 0 ||
         fields_get_marks(object, "marks", at, &out->marks, err) != 0 ||
         get_fault(object, at, &out->fault, err) != 0 ||
-        get_clause(object, at, &out->clause, err) != 0)
+        get_clause(object, at, &out->clause, err) != 0 ||
+        why_get(object, at, &out->code, err) != 0)
         return -1;
     out->verdict = (enum verdict)verdict;
     out->against = (enum against)against;

@@ -33,6 +33,10 @@ static void table_row(const struct config_verdict *config, int width, struct buf
     if (config->anchor_drifted)
         buf_addf(out, "\n    today's anchor reads %+.2f%% against its stored samples",
                  100 * config->anchor_drift);
+    if (config->code.line[0] != '\0') {
+        buf_adds(out, "\n    ");
+        text_plain(out, config->code.line);
+    }
     buf_addc(out, '\n');
 }
 

@@ -4,6 +4,7 @@
 
 #include "judge/fields.h"
 #include "judge/text.h"
+#include "judge/why.h"
 
 #include <math.h>
 
@@ -149,6 +150,7 @@ static void put_config(struct buf *out, const struct config_verdict *config)
         buf_adds(out, ",\n      \"unit\": \"ns\", ");
         fields_put_problem(out, &config->config.problem);
     }
+    why_put(out, &config->code);
     buf_adds(out, "\n    }");
 }
 

@@ -25,7 +25,9 @@ enum line_kind {
     LINE_CALIBRATED, /* arm; numbers: launches */
     LINE_SAMPLE,     /* arm; numbers: total ns, disturbances */
     LINE_DONE,
-    LINE_TRACED, /* arm; numbers: the kernels' ns, total ns */
+    LINE_TRACED,   /* arm; numbers: the kernels' ns, total ns */
+    LINE_LAUNCHES, /* arm; numbers: of kernels */
+    LINE_LAUNCHED, /* arm; numbers: threads, blocks, shared bytes, warps; text: its name */
     LINE_RELEASED,
     LINE_WRONG,   /* arm; text */
     LINE_FAILED,  /* text */
@@ -34,7 +36,7 @@ enum line_kind {
     LINE_KINDS
 };
 
-enum { LINE_NUMBERS = 3 };
+enum { LINE_NUMBERS = 4 };
 
 struct line {
     enum line_kind kind;

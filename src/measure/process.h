@@ -35,6 +35,8 @@ struct process_config {
     struct slowed slowed;                     /* of an experiment */
     unsigned long long peak_bytes[ARM_COUNT]; /* as in config_samples; 0 unless `done` */
     struct trouble trouble[TROUBLE_COUNT];
+    struct code_listing *launches; /* not NULL: nothing is timed, and these ARM_COUNT get the
+                                      kernels that each arm launches; see launches.h */
 };
 
 /* Configs run in random order. Where somebody else is on the GPU before, all are marked. Only the

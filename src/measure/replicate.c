@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "cost.h"
 #include "measure/draw.h"
+#include "measure/launches.h"
 #include "measure/turns.h"
 
 #include <math.h>
@@ -268,7 +269,29 @@ static void hash_launches(struct run *run)
     run->config->done = true;
 }
 
+/* ---- launches ---- */
+
+static enum reply tell_launches(struct run *run, enum arm arm, const char *when)
+{
+    struct line line;
+    struct code_listing *launches = &run->config->launches[arm];
+    enum reply reply = ask(run, arm, LINE_LAUNCHES, &line, when, "launches %s", arm_name(arm));
+    for (unsigned long long left = line.numbers[0]; reply == REPLY_OK && left > 0; left--) {
+        reply = session_receive(run->stage->session, LINE_LAUNCHED, arm, &line);
+        if (reply == REPLY_OK)
+            launches_add(launches, &line);
+    }
+    return reply;
+}
+
 /* ---- all of it ---- */
+
+static int look_at_launches(struct run *run)
+{
+    run->config->done = each_arm(run, "", prepare) && allocate(run) &&
+                        each_arm(run, "", tell_launches);
+    return 0;
+}
 
 static int check_and_time(struct run *run, struct err *err)
 {
@@ -302,7 +325,7 @@ int replicate_run(const struct stage *stage, struct process_config *config, stru
     config->started = true;
     if (configure(&run) != REPLY_OK)
         return 0;
-    int rc = check_and_time(&run, err);
+    int rc = config->launches != NULL ? look_at_launches(&run) : check_and_time(&run, err);
     if (rc == 0 && session_loss(stage->session) == LOSS_NONE &&
         ask(&run, ARM_COUNT, LINE_RELEASED, &line, "", "release") != REPLY_OK &&
         config->done) {

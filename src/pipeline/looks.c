@@ -14,6 +14,7 @@
 #include "pipeline/environment.h"
 #include "pipeline/hold.h"
 #include "pipeline/bench_setup.h"
+#include "pipeline/why.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -289,8 +290,10 @@ int measurement_verify(struct measurement *measurement, const char *head, bool w
     set_arms(measurement, arms, benches);
     if (bench(measurement, arms, benches, bits, err) != 0)
         return -1;
-    if (with_base)
+    if (with_base) {
         alone_look(measurement, arms);
+        why_look(measurement, arms);
+    }
     return 0;
 }
 

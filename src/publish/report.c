@@ -106,6 +106,7 @@ int report_markdown(const struct report *report, struct buf *out, struct err *er
     if (!parts_is_promotion(&view))
         write_notes(&view, &text);
     report_log(&view, &text);
+    report_why(&view, &text);
     if (!is_short(&view))
         report_folded(&view, &text);
     report_commits(&view, &text);

@@ -68,6 +68,8 @@ void report_drift(const struct report_view *view, struct buf *out);
 void report_first(const struct report_view *view, struct buf *out);
 /* report_advice.c */
 void report_advice(const struct report_view *view, struct buf *out);
+/* report_why.c: the machine code of configs that moved; folded, nothing where nobody looked. */
+void report_why(const struct report_view *view, struct buf *out);
 /* report_details.c */
 void report_lines(const struct report_view *view, struct buf *out);
 void report_log(const struct report_view *view, struct buf *out);

@@ -49,12 +49,20 @@ def verdicts():
     lacks(there.out, "matters", "nothing that matters differs")
     has(slow.file("explain.txt"), "replicates, medians in ns", "and what the verdict rests on")
     has(slow.file("report.md"), scene.MARKER, "and a report")
+    why = slow.config()["why"]
+    ok(why["line"].startswith("head "), "the machine code, in words", why["line"])
+    both = why["kernels"][0]
+    ok(both["head"]["text"] > 0 and both["head"]["instructions"] != both["against"]["instructions"],
+       "and in numbers", both)
+    has(slow.file("report.md"), "<summary>What differs in the machine code: " + why["line"], "folded")
+    has(slow.out, "\n    " + why["line"], "and in the terminal")
     same = host.check(repo, "comment")
     eq(same.brief(), (0, "held"), "another comment")
     has(json.dumps(same.verdict), "identical machine code", "why")
     lacks(same.err, "replicates:", "nothing ran, and nothing is said of replicates")
     again = host.check(repo, "refactored")
     eq(again.brief(), (0, "held"), "other code, the same speed")
+    lacks(again.file("verdict.json"), '"why"', "nobody asks why it did not move")
     ok(again.config()["replicates"] >= 6, "was measured")
     docs = host.check(repo, "docs")
     eq(docs.brief(), (0, "held"), "nothing of the kernel")

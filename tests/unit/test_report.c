@@ -233,6 +233,41 @@ static void golden_moved(struct scene *scene)
 }
 
 /* Held for every reason there is: what is said of each is true of it alone. */
+static void set_fact(struct code_pair *pair, enum code_fact fact, long long head,
+                     long long against)
+{
+    pair->head.facts[fact] = head;
+    pair->against.facts[fact] = against;
+}
+
+/* Two configs of one kernel that spills, whose name is a stranger's, and a third of another. */
+static void golden_why(struct scene *scene)
+{
+    static const char *const names[] = {"b1_h4_s256_d64", "b1_h4_s512_d64", "b1_h4_s128_d64"};
+    scene_begin(scene, VERDICT_REGRESSED);
+    for (int i = 0; i < 3; i++) {
+        struct config_verdict *row = scene_measured(
+            scene, names[i], VERDICT_REGRESSED, 0.09 - 0.01 * i, 0.08,
+            "+9.00% [+8.60%, +9.40%] against the anchor is wholly above +3%");
+        struct code_pair *pair = &row->code.pairs[0];
+        row->code.count = 1;
+        put(row->code.line, CODE_LINE_BYTES,
+            i < 2 ? "head spills 284 bytes a thread, the anchor none"
+                  : "head has 1497 instructions, the anchor 1233 (fused multiply-add: 484, the "
+                    "anchor 228)");
+        pair->head = pair->against = machine_code_none();
+        put(pair->head.name, CODE_NAME_BYTES, "_Z3why`|</details>@everyone#12");
+        set_fact(pair, CODE_REGISTERS, i < 2 ? 32 : 72, 72);
+        set_fact(pair, CODE_SPILL_STORES, i < 2 ? 284 : 0, 0);
+        set_fact(pair, CODE_SPILL_LOADS, i < 2 ? -1 : 0, 0);
+        set_fact(pair, CODE_INSTRUCTIONS, i < 2 ? 1375 : 1497, 1233);
+        set_fact(pair, CODE_FMA, i < 2 ? 228 : 484, 228);
+    }
+    scene->verdicts[2].code.left_out = 2;
+    scene->verdicts[2].code.alike = 5;
+    golden(scene, "regressed_why");
+}
+
 static void golden_mixed(struct scene *scene)
 {
     scene_begin(scene, VERDICT_HELD);
@@ -918,6 +953,14 @@ static void stays_small(struct scene *scene)
         row->marks = (1u << MARK_BITS) - 1;
         scene->measured[i].anchor_failed = i % 2 == 0;
         memset(scene->measured[i].anchor_failure, '*', 300);
+        memset(row->code.line, '|', CODE_LINE_BYTES - 1);
+        row->code.count = CODE_PAIRS_MAX;
+        for (int k = 0; k < CODE_PAIRS_MAX; k++) {
+            struct code_pair *pair = &row->code.pairs[k];
+            memset(pair->head.name, '`', CODE_NAME_BYTES - 1);
+            for (int fact = 0; fact < CODE_FACTS; fact++)
+                set_fact(pair, (enum code_fact)fact, CODE_FACT_MAX, i);
+        }
     }
     scene->report.log = log;
     scene->report.log_len = LOG_BYTES;
@@ -1076,6 +1119,7 @@ int main(void)
     if (scene == NULL)
         return 1;
     golden_held(scene);
+    golden_why(scene);
     golden_mixed(scene);
     golden_drifted(scene);
     golden_gaps(scene);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "cost.h"
 #include "measure/device/witness.h"
+#include "measure/objdump.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,9 @@ static int watch_open(const struct gpu *gpu, struct witness **out, struct err *e
     return 0;
 }
 
+static const struct disassembler disassembler = {
+    "objdump", "-h -d --no-show-raw-insn -j .text", objdump_parse};
+
 const struct device_kind device_kind_cpu = {
     .prefix = "cpu",
     .harness = "cpu",
@@ -158,4 +162,5 @@ const struct device_kind device_kind_cpu = {
     .floor_ns = floor_ns,
     .tick_ns = tick_ns,
     .witness = &watch,
+    .disassembler = &disassembler,
 };

@@ -63,6 +63,14 @@ struct device_use {
 
 struct witness_ops; /* measure/device/witness.h */
 
+/* What prints the machine code of a library, and who reads that. */
+struct disassembler {
+    const char *name;    /* of a program in the build sandbox */
+    const char *options; /* words */
+    int (*parse)(const char *text, size_t len, const char *capability,
+                 struct code_listing *out, struct err *err);
+};
+
 struct device_kind {
     const char *prefix;  /* of the slug where it ends with `-`, else all of the slug */
     const char *harness; /* DEVICE of the protocol, see wire.h */
@@ -102,7 +110,8 @@ struct device_kind {
     /* For GPUs, see clocks.h: lock the clock at `mhz`, and unlock it. NULL: cannot be done. */
     int (*lock_clock)(const struct gpu *gpu, unsigned mhz, struct err *err);
     int (*unlock_clock)(const struct gpu *gpu, struct err *err);
-    const struct device_checks *checks; /* NULL: not a GPU */
+    const struct device_checks *checks;      /* NULL: not a GPU */
+    const struct disassembler *disassembler; /* NULL: nobody reads its machine code */
 };
 
 extern const struct device_kind device_kind_cpu, device_kind_nvidia;

@@ -4,6 +4,7 @@
 
 #include "cost.h"
 #include "measure/device/nvidia.h"
+#include "measure/sass.h"
 #include "peaks.h"
 
 #include <math.h>
@@ -144,6 +145,8 @@ static const struct device_checks checks = {
     .list = {{"device nodes", "all there", true, try_nodes},
              {"persistence", "on, or not known", false, try_persistence}}};
 
+static const struct disassembler disassembler = {"cuobjdump", "-res-usage -sass", sass_parse};
+
 const struct device_kind device_kind_nvidia = {
     .prefix = "nvidia-",
     .harness = "cuda",
@@ -165,4 +168,5 @@ const struct device_kind device_kind_nvidia = {
     .lock_clock = nvidia_lock_clock,
     .unlock_clock = nvidia_unlock_clock,
     .checks = &checks,
+    .disassembler = &disassembler,
 };

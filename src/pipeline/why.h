@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Of configs that moved: how head's machine code differs from that of the arm it was judged
+ * against. After the verdict, and never part of it. Private to src/pipeline. */
+#ifndef RATCHET_PIPELINE_WHY_H
+#define RATCHET_PIPELINE_WHY_H
+
+#include "pipeline/arms.h"
+
+/* Fills in `code` of the comparison's rows. What cannot be looked at is a note. */
+void why_look(struct measurement *measurement, const struct arms *arms);
+
+#endif
