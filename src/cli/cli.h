@@ -31,7 +31,8 @@ int cli_status(int argc, char **argv, struct err *err);
 int cli_history(int argc, char **argv, struct err *err);
 int cli_sweep(int argc, char **argv, struct err *err);
 
-/* One option: `--name VALUE` into `value`, or `--name` into `flag`. One that may be given
+/* One option: `--name VALUE` into `value`, or `--name` into `flag`; with both, `--name` is the flag
+ * and `--name=VALUE` the value. One that may be given
  * several times stands in the table as often, in a row, each with a place that is NULL. */
 struct cli_option {
     const char *name;
