@@ -40,6 +40,7 @@ struct chart_axis {
     /* Where ticks stand; NULL: at round numbers. */
     const double *ticks;
     size_t tick_count;
+    double most; /* no value above it is shown, ranges end there; 0: any is */
 };
 
 enum chart_kind {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    WIDTH_LEAST = 440,
+    WIDTH_LEAST = 360,
     BAR_LEAST = 13, /* so wide that a label beside its bar, turned, has room */
     BAR_MOST = 30,
     BAR_GAP = 2,

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WIDTH = 440 };
+enum { WIDTH = 360 };
 
 struct drawing {
     const struct chart_lines *chart;
@@ -23,10 +23,19 @@ static bool is_drawn(const struct chart_lines *chart, const struct chart_point *
     return scale_takes(&chart->x, point->x) && scale_takes(&chart->y, point->y);
 }
 
-static bool has_range(const struct chart_lines *chart, const struct chart_point *point)
+/* The point's range as far as the axis goes; false: it has none. */
+static bool range_of(const struct chart_lines *chart, const struct chart_point *point,
+                     struct interval *out)
 {
-    return scale_takes(&chart->y, point->range.low) &&
-           scale_takes(&chart->y, point->range.high);
+    const struct chart_axis *y = &chart->y;
+    *out = point->range;
+    if (!isfinite(out->low) || !isfinite(out->high))
+        return false;
+    if (y->most != 0)
+        out->high = fmin(out->high, y->most);
+    if (y->from_zero)
+        out->low = fmax(out->low, 0);
+    return scale_takes(y, out->low) && scale_takes(y, out->high);
 }
 
 static void set_scales(struct drawing *drawing)
@@ -40,9 +49,10 @@ static void set_scales(struct drawing *drawing)
                 continue;
             extent_add(&x, &chart->x, point->x);
             extent_add(&y, &chart->y, point->y);
-            if (has_range(chart, point)) {
-                extent_add(&y, &chart->y, point->range.low);
-                extent_add(&y, &chart->y, point->range.high);
+            struct interval range;
+            if (range_of(chart, point, &range)) {
+                extent_add(&y, &chart->y, range.low);
+                extent_add(&y, &chart->y, range.high);
             }
         }
     scale_set(&drawing->x, &chart->x, &x, 6);
@@ -82,9 +92,10 @@ static void put_marks(struct drawing *drawing, const struct chart_series *series
         if (!is_drawn(chart, point))
             continue;
         double x = scale_at(&drawing->x, point->x);
-        if (has_range(chart, point))
-            frame_whisker(series->slot, x, scale_at(&drawing->y, point->range.low),
-                          scale_at(&drawing->y, point->range.high), drawing->out);
+        struct interval range;
+        if (range_of(chart, point, &range))
+            frame_whisker(series->slot, x, scale_at(&drawing->y, range.low),
+                          scale_at(&drawing->y, range.high), drawing->out);
         const struct frame_tip tip = {series->name,
                                       chart_value(where, point->x, chart->x.unit), point->y,
                                       point->range, chart->y.unit};

@@ -6,7 +6,8 @@
 
 bool scale_takes(const struct chart_axis *axis, double value)
 {
-    return isfinite(value) && (!axis->log || value > 0);
+    return isfinite(value) && (!axis->log || value > 0) &&
+           (axis->most == 0 || value <= axis->most);
 }
 
 void extent_add(struct extent *extent, const struct chart_axis *axis, double value)

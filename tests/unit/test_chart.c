@@ -76,8 +76,8 @@ static void test_latency(void)
     const struct chart_lines chart = {
         "Latency of a launch",
         "D 64, 32 × 8 heads, fp16, no mask. NVIDIA H200. Whiskers: 95% interval over 6 processes.",
-        {"sequence length", CHART_NUMBER, true, false, lengths, LENGTHS},
-        {"device time of a launch", CHART_TIME, true, false, NULL, 0},
+        {"sequence length", CHART_NUMBER, true, false, lengths, LENGTHS, 0},
+        {"device time of a launch", CHART_TIME, true, false, NULL, 0, 0},
         series,
         3};
     golden_lines(&chart, "latency");
@@ -96,8 +96,8 @@ static void test_roofline(void)
         {"flash", CHART_POINTS, 1, theirs, 2}};
     const struct chart_lines chart = {"Roofline",
                                       NULL,
-                                      {"operations a byte", CHART_NUMBER, true, false, NULL, 0},
-                                      {"TFLOP/s", CHART_NUMBER, true, false, NULL, 0},
+                                      {"operations a byte", CHART_NUMBER, true, false, NULL, 0, 0},
+                                      {"TFLOP/s", CHART_NUMBER, true, false, NULL, 0, 0},
                                       series,
                                       3};
     golden_lines(&chart, "roofline");
@@ -111,8 +111,8 @@ static void test_history(void)
     const struct chart_series series[] = {{"b1_h4_s256_d64", CHART_LINE, 4, points, 3}};
     const struct chart_lines chart = {"Share of the fastest",
                                       "",
-                                      {"", CHART_DATE, false, false, NULL, 0},
-                                      {"share", CHART_PERCENT, false, true, NULL, 0},
+                                      {"", CHART_DATE, false, false, NULL, 0, 0},
+                                      {"share", CHART_PERCENT, false, true, NULL, 0, 0},
                                       series,
                                       1};
     golden_lines(&chart, "history");
@@ -133,8 +133,8 @@ static void test_hostile(void)
     struct chart_lines chart = {"<b>Title</b> & so on, which is longer than two lines of this chart can be"
                                 " and so is cut where the second one ends, before this",
                                 endless,
-                                {endless, CHART_NUMBER, false, false, NULL, 0},
-                                {"<y>", CHART_NUMBER, false, false, NULL, 0},
+                                {endless, CHART_NUMBER, false, false, NULL, 0, 0},
+                                {"<y>", CHART_NUMBER, false, false, NULL, 0, 0},
                                 series,
                                 CHART_SERIES_MAX};
     golden_lines(&chart, "hostile");
@@ -152,7 +152,7 @@ static void test_hostile(void)
     OK(chart_lines(&chart, &small, &err) != 0);
     EQ_INT(err.class, ERR_LIMIT);
     buf_free(&small);
-    golden_lines(&(const struct chart_lines){"Nothing", NULL, {"x", CHART_NUMBER, true, false, NULL, 0}, {"y", CHART_TIME, true, false, NULL, 0}, NULL, 0}, "empty");
+    golden_lines(&(const struct chart_lines){"Nothing", NULL, {"x", CHART_NUMBER, true, false, NULL, 0, 0}, {"y", CHART_TIME, true, false, NULL, 0, 0}, NULL, 0}, "empty");
 }
 
 /* ---- bars ---- */
@@ -167,7 +167,7 @@ static void test_bars(void)
         {1.2, {1.19, 1.21}, NULL},  {0.8, {0.79, 0.81}, NULL}, {0, none, NULL}};
     const struct chart_bars chart = {
         "Forward, D 128, causal", "NVIDIA H200", "sequence length",
-        {"TFLOP/s", CHART_NUMBER, false, true, NULL, 0}, groups, 2, names, slots, 3, bars};
+        {"TFLOP/s", CHART_NUMBER, false, true, NULL, 0, 0}, groups, 2, names, slots, 3, bars};
     golden_bars(&chart, "bars");
 }
 
@@ -186,7 +186,7 @@ static void test_many_bars(void)
     bars[20] = (struct chart_bar){NAN, none, "wrong"};
     const struct chart_bars chart = {
         "Forward, D 64", NULL, "sequence length",
-        {"TFLOP/s", CHART_NUMBER, false, true, NULL, 0}, groups, GROUPS, names, slots, SERIES, bars};
+        {"TFLOP/s", CHART_NUMBER, false, true, NULL, 0, 0}, groups, GROUPS, names, slots, SERIES, bars};
     golden_bars(&chart, "bars_many");
 }
 
@@ -222,7 +222,7 @@ static void test_text(void)
 
 static size_t ticks_of(double low, double high, bool is_log, struct scale *scale)
 {
-    const struct chart_axis axis = {"", CHART_NUMBER, is_log, false, NULL, 0};
+    const struct chart_axis axis = {"", CHART_NUMBER, is_log, false, NULL, 0, 0};
     struct extent extent = {0};
     extent_add(&extent, &axis, low);
     extent_add(&extent, &axis, high);
