@@ -69,7 +69,7 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
             *option->flag = true;
             continue;
         }
-        if (option->flag != NULL)
+        if (option->value == NULL)
             return err_set(err, ERR_USAGE, "option `--%s` takes no value", option->name);
         if (value == NULL && ++i < argc)
             value = argv[i];

@@ -37,7 +37,8 @@ int cli_sweep(int argc, char **argv, struct err *err);
  * asked first; else -1. */
 int cli_guard(int argc, char **argv);
 
-/* One option: `--name VALUE` into `value`, or `--name` into `flag`. One that may be given
+/* One option: `--name VALUE` into `value`, or `--name` into `flag`; with both, `--name` is the flag
+ * and `--name=VALUE` the value. One that may be given
  * several times stands in the table as often, in a row, each with a place that is NULL. */
 struct cli_option {
     const char *name;

@@ -9,30 +9,70 @@
 
 enum { SHAPES_LIST_MAX = 16 };
 
-/* Numbers with commas; `otherwise` alone where nothing is given. */
-static int read_list(const char *text, const char *name, int otherwise,
-                     int out[SHAPES_LIST_MAX], size_t *count, struct err *err)
+struct list {
+    int values[SHAPES_LIST_MAX];
+    size_t count;
+};
+
+/* How one value of a list is read. */
+typedef int read_value(const char *text, const char *name, int *out, struct err *err);
+
+static int read_number(const char *text, const char *name, int *out, struct err *err)
 {
-    *count = 0;
-    if (text == NULL) {
-        out[(*count)++] = otherwise;
-        return 0;
-    }
-    for (;;) {
+    long long number;
+    if (value_int(text, 1, PROBLEM_DIM_MAX, name, &number, err) != 0)
+        return -1;
+    *out = (int)number;
+    return 0;
+}
+
+static int read_dtype(const char *text, const char *name, int *out, struct err *err)
+{
+    enum dtype dtype;
+    if (dtype_parse(text, &dtype) != 0)
+        return err_set(err, ERR_USAGE, "%s: expected fp16, bf16 or fp32, not `%s`", name,
+                       text);
+    *out = (int)dtype;
+    return 0;
+}
+
+static int read_bool(const char *text, const char *name, int *out, struct err *err)
+{
+    bool is_true = strcmp(text, "true") == 0;
+    if (!is_true && strcmp(text, "false") != 0)
+        return err_set(err, ERR_USAGE, "%s: expected true or false, not `%s`", name, text);
+    *out = is_true;
+    return 0;
+}
+
+static int add_value(struct list *list, int value, const char *name, const char *text,
+                     struct err *err)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->values[i] == value)
+            return err_set(err, ERR_USAGE, "%s: `%s` is there twice", name, text);
+    list->values[list->count++] = value;
+    return 0;
+}
+
+/* Values with commas; `otherwise` alone where nothing is given. */
+static int read_list(const char *text, const char *name, read_value *read, int otherwise,
+                     struct list *out, struct err *err)
+{
+    *out = (struct list){.values = {otherwise}, .count = text == NULL};
+    while (text != NULL) {
         char one[16];
-        long long number;
+        int value;
         size_t len = strcspn(text, ",");
-        if (len >= sizeof one || *count == SHAPES_LIST_MAX)
-            return err_set(err, ERR_USAGE, "%s: expected up to %d numbers with commas", name,
+        if (len >= sizeof one || out->count == SHAPES_LIST_MAX)
+            return err_set(err, ERR_USAGE, "%s: expected up to %d values with commas", name,
                            SHAPES_LIST_MAX);
         snprintf(one, sizeof one, "%.*s", (int)len, text);
-        if (value_int(one, 1, PROBLEM_DIM_MAX, name, &number, err) != 0)
+        if (read(one, name, &value, err) != 0 || add_value(out, value, name, one, err) != 0)
             return -1;
-        out[(*count)++] = (int)number;
-        if (text[len] == '\0')
-            return 0;
-        text += len + 1;
+        text = text[len] == '\0' ? NULL : text + len + 1;
     }
+    return 0;
 }
 
 static int add_shape(struct ratchet_config *config, const struct problem *problem,
@@ -52,44 +92,81 @@ static bool shapes_given(const struct shapes *given)
 {
     return given->seq != NULL || given->batch != NULL || given->heads != NULL ||
            given->dim != NULL || given->dtype != NULL || given->causal ||
-           given->heads_kv != NULL || given->seq_k != NULL;
+           given->causals != NULL || given->heads_kv != NULL || given->seq_k != NULL;
+}
+
+struct lists {
+    struct list batches, heads, lengths, dims, dtypes, causals;
+    int heads_kv, seq_k; /* 0: as heads, as the length */
+};
+
+/* What is not given is as in `shape`. */
+static int read_lists(const struct shapes *given, const struct problem *shape,
+                      struct lists *out, struct err *err)
+{
+    bool kept = given->heads == NULL && shape->heads_kv != shape->heads;
+    out->heads_kv = kept ? shape->heads_kv : 0;
+    out->seq_k = 0;
+    if ((given->heads_kv != NULL &&
+         read_number(given->heads_kv, "--heads-kv", &out->heads_kv, err) != 0) ||
+        (given->seq_k != NULL && read_number(given->seq_k, "--seq-k", &out->seq_k, err) != 0))
+        return -1;
+    return read_list(given->batch, "--batch", read_number, shape->batch, &out->batches, err) !=
+                       0 ||
+                   read_list(given->heads, "--heads", read_number, shape->heads, &out->heads,
+                             err) != 0 ||
+                   read_list(given->seq, "--seq", read_number, shape->seq_q, &out->lengths,
+                             err) != 0 ||
+                   read_list(given->dim, "--dim", read_number, shape->head_dim, &out->dims,
+                             err) != 0 ||
+                   read_list(given->dtype, "--dtype", read_dtype, (int)shape->dtype,
+                             &out->dtypes, err) != 0 ||
+                   read_list(given->causals, "--causal", read_bool,
+                             shape->causal || given->causal, &out->causals, err) != 0
+               ? -1
+               : 0;
+}
+
+/* The value of a list that belongs to combination *i, which goes on to the next list. */
+static int pick(const struct list *list, size_t *i)
+{
+    int value = list->values[*i % list->count];
+    *i /= list->count;
+    return value;
+}
+
+/* The i-th combination: masks change fastest, batches slowest. */
+static struct problem combine(const struct lists *lists, size_t i)
+{
+    struct problem shape = {.causal = pick(&lists->causals, &i) != 0};
+    shape.dtype = (enum dtype)pick(&lists->dtypes, &i);
+    shape.head_dim = pick(&lists->dims, &i);
+    shape.seq_q = pick(&lists->lengths, &i);
+    shape.heads = pick(&lists->heads, &i);
+    shape.batch = pick(&lists->batches, &i);
+    shape.seq_k = lists->seq_k > 0 ? lists->seq_k : shape.seq_q;
+    shape.heads_kv = lists->heads_kv > 0 ? lists->heads_kv : shape.heads;
+    return shape;
 }
 
 /* The shapes of the command line in place of those of ci/ratchet.conf, whose first one says what
- * is not given: every batch with every length and every dimension. */
+ * is not given: every combination. */
 static int override_shapes(const struct shapes *given, struct ratchet_config *config,
                            struct err *err)
 {
-    struct problem shape = config->configs[0].problem;
-    int batches[SHAPES_LIST_MAX], lengths[SHAPES_LIST_MAX], dims[SHAPES_LIST_MAX];
-    size_t batch_count, length_count, dim_count, count;
-    int keys[SHAPES_LIST_MAX], heads[SHAPES_LIST_MAX], heads_kv[SHAPES_LIST_MAX];
+    struct lists lists;
     if (!shapes_given(given))
         return 0;
-    if (read_list(given->batch, "--batch", shape.batch, batches, &batch_count, err) != 0 ||
-        read_list(given->seq, "--seq", shape.seq_q, lengths, &length_count, err) != 0 ||
-        read_list(given->dim, "--dim", shape.head_dim, dims, &dim_count, err) != 0 ||
-        read_list(given->heads, "--heads", shape.heads, heads, &count, err) != 0 ||
-        read_list(given->heads_kv, "--heads-kv",
-                  given->heads != NULL ? heads[0] : shape.heads_kv, heads_kv, &count,
-                  err) != 0 ||
-        read_list(given->seq_k, "--seq-k", 0, keys, &count, err) != 0)
+    if (read_lists(given, &config->configs[0].problem, &lists, err) != 0)
         return -1;
-    if (given->dtype != NULL && dtype_parse(given->dtype, &shape.dtype) != 0)
-        return err_set(err, ERR_USAGE, "--dtype: expected fp16, bf16 or fp32, not `%s`",
-                       given->dtype);
-    shape.heads = heads[0];
-    shape.heads_kv = heads_kv[0];
-    if (shape.heads % shape.heads_kv != 0)
-        return err_set(err, ERR_USAGE, "--heads-kv: %d does not divide %d heads",
-                       shape.heads_kv, shape.heads);
-    shape.causal = shape.causal || given->causal;
+    size_t count = lists.batches.count * lists.heads.count * lists.lengths.count *
+                   lists.dims.count * lists.dtypes.count * lists.causals.count;
     config->config_count = 0;
-    for (size_t i = 0; i < batch_count * length_count * dim_count; i++) {
-        shape.batch = batches[i / (length_count * dim_count)];
-        shape.seq_q = lengths[i / dim_count % length_count];
-        shape.seq_k = given->seq_k != NULL ? keys[0] : shape.seq_q;
-        shape.head_dim = dims[i % dim_count];
+    for (size_t i = 0; i < count; i++) {
+        const struct problem shape = combine(&lists, i);
+        if (shape.heads % shape.heads_kv != 0)
+            return err_set(err, ERR_USAGE, "--heads-kv: %d does not divide %d heads",
+                           shape.heads_kv, shape.heads);
         if (add_shape(config, &shape, err) != 0)
             return -1;
     }

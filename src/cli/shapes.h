@@ -11,8 +11,9 @@
 
 struct shapes {
     const char *configs, *replicates, *iterations, *warmup;
-    const char *batch, *heads, *heads_kv, *seq, *seq_k, *dim, *dtype;
-    bool causal;
+    const char *batch, *heads, *seq, *dim, *dtype, *causals; /* lists, with commas */
+    const char *heads_kv, *seq_k;
+    bool causal; /* --causal without a list: true alone */
 };
 
 /* Their places in a table of cli_options: SHAPES_OPTIONS(given.shapes), */
@@ -24,7 +25,7 @@ struct shapes {
         {"seq-k", &(shapes).seq_k, NULL}, {"dim", &(shapes).dim, NULL},                 \
         {"dtype", &(shapes).dtype, NULL},                                               \
     {                                                                                   \
-        "causal", NULL, &(shapes).causal                                                \
+        "causal", &(shapes).causals, &(shapes).causal                                   \
     }
 
 /* Narrow `config` down to what was asked for; `replicates` and `samples` where nothing was said.

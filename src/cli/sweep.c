@@ -4,52 +4,42 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/shapes.h"
+#include "cli/sweep_arms.h"
+#include "cli/sweep_folder.h"
 #include "cli/sweep_table.h"
 
 #include "measure/bench.h"
-#include "measure/code.h"
 #include "measure/device/device.h"
-#include "measure/sandbox.h"
 #include "pipeline/measurement.h"
 #include "pipeline/rules.h"
-#include "wire.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { SWEEP_ARMS_MAX = 1 + ARM_OTHERS_MAX, REPLICATES = 6 };
+enum { REPLICATES = 6, FILES_MAX = 4, CEILINGS = 2 };
 
 struct sweep_options {
-    const char *repo, *head, *device, *config, *output;
+    const char *repo, *head, *device, *config, *output, *report;
     const char *expose[SANDBOX_EXPOSED_MAX];
+    const char *files[FILES_MAX];
+    const char *ceilings[CEILINGS];
     struct shapes shapes;
-    bool quiet;
-};
-
-struct sweep_arm {
-    char name[MODEL_NAME_BYTES];
-    char library[PATH_MAX];
-    struct arm_info info;
+    bool quiet, png;
 };
 
 /* All there is of one sweep, in one piece of memory. */
 struct sweep {
-    struct sweep_arm arms[SWEEP_ARMS_MAX]; /* the first is head, the rest follow ARM_OTHER */
-    size_t count;
-    char others[ARM_OTHERS_MAX][MODEL_NAME_BYTES];
-    struct sandbox_bind expose[SANDBOX_EXPOSED_MAX];
-    char exposed[SANDBOX_EXPOSED_MAX][FILE_PATH_BYTES]; /* what they lead to */
-    size_t expose_count;
+    struct sweep_arms arms;
     struct bench_config configs[MODEL_CONFIGS_MAX];
     struct host host;
     struct cli_folders folders;
     struct ratchet_config config;
     struct measurement measurement;
     struct progress progress;
+    struct sweep_folder folder;
+    char asked[SWEEP_ASKED_BYTES];
+    struct err lost; /* why the folder could not be written while it was measured */
 };
 
 static void sweep_free(struct sweep **sweep)
@@ -59,95 +49,35 @@ static void sweep_free(struct sweep **sweep)
     progress_end(&(*sweep)->progress);
     measurement_free(&(*sweep)->measurement);
     cli_drop_scratch(&(*sweep)->folders);
+    sweep_folder_close(&(*sweep)->folder);
     free(*sweep);
     *sweep = NULL;
 }
 
-/* ---- the arms ---- */
-
-/* Keys that a replicate of samples.json has already. */
-static bool is_reserved(const char *name)
-{
-    for (int arm = 0; arm < ARM_OTHER; arm++)
-        if (strcmp(name, arm_name((enum arm)arm)) == 0)
-            return true;
-    return strcmp(name, "marks") == 0 || strcmp(name, "provoked") == 0;
-}
-
-static int read_name(const struct sweep *sweep, const char *text, size_t len,
-                     char out[MODEL_NAME_BYTES], struct err *err)
-{
-    char name[MODEL_NAME_BYTES] = "";
-    if (len < sizeof name)
-        memcpy(name, text, len);
-    if (!model_name_ok(name))
-        return err_set(err, ERR_USAGE,
-                       "expected NAME=LIBRARY, NAME of up to %d letters, digits and `_-.`,"
-                       " not `%.80s`",
-                       MODEL_NAME_BYTES - 1, text);
-    if (is_reserved(name))
-        return err_set(err, ERR_USAGE,
-                       "`%s` is no name for an arm: samples.json has its own use"
-                       " for it",
-                       name);
-    for (size_t i = 0; i < sweep->count; i++)
-        if (strcmp(sweep->arms[i].name, name) == 0)
-            return err_set(err, ERR_USAGE, "two arms with the name `%s`", name);
-    memcpy(out, name, sizeof name);
-    return 0;
-}
-
-/* What a library exports is read from its file, before anything of it runs. */
-static int read_library(const char *path, const struct limits *limits, struct sweep_arm *arm,
-                        struct err *err)
-{
-    struct stat st;
-    if (realpath(path, arm->library) == NULL || stat(arm->library, &st) != 0)
-        return err_errno(err, ERR_USAGE, errno, "`%s`", path);
-    if (!S_ISREG(st.st_mode) || (unsigned long long)st.st_size > limits->kernel_bytes)
-        return err_set(err, ERR_INPUT, "`%s`: expected a file of at most %llu bytes", path,
-                       limits->kernel_bytes);
-    arm->info.present = true;
-    return code_check_exports(arm->library, WIRE_KERNEL_SYMBOL, err) != 0 ||
-                   code_hash(arm->library, arm->info.code, err) != 0
-               ? -1
-               : 0;
-}
-
-static int read_arm(struct sweep *sweep, const char *text, struct err *err)
-{
-    struct sweep_arm *arm = &sweep->arms[sweep->count];
-    size_t len = strcspn(text, "=");
-    if (text[len] == '\0')
-        len = 0;
-    if (read_name(sweep, text, len, arm->name, err) != 0)
-        return -1;
-    if (read_library(text + len + 1, &sweep->host.limits, arm, err) != 0)
-        return err_wrap(err, "%s", arm->name);
-    if (sweep->count > 0)
-        memcpy(sweep->others[sweep->count - 1], arm->name, sizeof arm->name);
-    sweep->count++;
-    return 0;
-}
-
-static int read_exposed(const struct sweep_options *given, struct sweep *sweep,
-                        struct err *err)
-{
-    for (size_t i = 0; i < SANDBOX_EXPOSED_MAX && given->expose[i] != NULL; i++) {
-        if (sandbox_expose(given->expose[i], sweep->exposed[i], &sweep->expose[i], err) != 0)
-            return err_wrap(err, "--expose");
-        const char *state = sweep->host.state;
-        size_t len = strlen(sweep->exposed[i]);
-        if (strncmp(state, sweep->exposed[i], len) == 0 &&
-            (state[len] == '/' || state[len] == '\0'))
-            return err_set(err, ERR_INPUT, "--expose: `%s` holds this host's state",
-                           given->expose[i]);
-        sweep->expose_count++;
-    }
-    return 0;
-}
-
 /* ---- what is measured ---- */
+
+static int read_arms(const struct sweep_options *given, const char *const *operands,
+                     size_t count, struct sweep *sweep, struct err *err)
+{
+    const struct limits *limits = &sweep->host.limits;
+    struct sweep_arms *arms = &sweep->arms;
+    for (size_t i = 0; i < count; i++)
+        if (sweep_arms_add(arms, operands[i], limits, err) != 0)
+            return -1;
+    for (size_t i = 0; i < FILES_MAX && given->files[i] != NULL; i++)
+        if (sweep_arms_read(arms, given->files[i], sweep->host.state, limits, err) != 0)
+            return -1;
+    for (size_t i = 0; i < CEILINGS && given->ceilings[i] != NULL; i++)
+        if (sweep_arms_add_ceiling(arms, given->ceilings[i], limits, err) != 0)
+            return -1;
+    for (size_t i = 0; i < SANDBOX_EXPOSED_MAX && given->expose[i] != NULL; i++)
+        if (sweep_arms_expose(arms, given->expose[i], sweep->host.state, err) != 0)
+            return -1;
+    return arms->count > 0 ? 0
+                           : err_set(err, ERR_USAGE,
+                                     "expected NAME=LIBRARY, once for each arm, or --arms"
+                                     " with a file of them");
+}
 
 /* With no repository: the defaults of ci/ratchet.conf and one shape for the options to change. */
 static int default_rules(const struct measurement *measurement, struct ratchet_config *out,
@@ -185,16 +115,99 @@ static enum arm arm_of(size_t i)
     return i == 0 ? ARM_HEAD : (enum arm)(ARM_OTHER + (int)i - 1);
 }
 
-static void set_configs(struct sweep *sweep)
+static int add_ceiling(struct ratchet_config *config, const char *name,
+                       const struct arm_library *library, const struct problem *problem,
+                       struct err *err)
 {
-    for (size_t c = 0; c < sweep->config.config_count; c++) {
-        struct bench_config *bench = &sweep->configs[c];
-        bench->config = sweep->config.configs[c];
-        for (size_t i = 0; i < sweep->count; i++) {
-            bench->library[arm_of(i)] = sweep->arms[i].library;
-            bench->info[arm_of(i)] = sweep->arms[i].info;
-        }
+    if (library->name[0] == '\0')
+        return 0;
+    if (config->config_count == MODEL_CONFIGS_MAX)
+        return err_set(err, ERR_USAGE, "more than %d shapes, ceilings included",
+                       MODEL_CONFIGS_MAX);
+    struct config *out = &config->configs[config->config_count++];
+    snprintf(out->name, sizeof out->name, "%s", name);
+    out->problem = *problem;
+    return 0;
+}
+
+/* Configs of their own, after the others. What is copied is far more than any cache holds, 128 MiB on a CPU
+ * and 1 GiB on a GPU; what is multiplied takes milliseconds. The dtype is the first shape's. */
+static int add_ceilings(const struct sweep *sweep, bool is_gpu, struct ratchet_config *config,
+                        struct err *err)
+{
+    static const struct problem cpu_copy = {1, 2048, 2048, 64, 64, 64, DTYPE_FP32, false};
+    static const struct problem cpu_matrix = {1, 8, 8, 512, 512, 64, DTYPE_FP32, false};
+    static const struct problem gpu_copy = {256, 32, 32, 128, 128, 128, DTYPE_FP16, false};
+    static const struct problem gpu_matrix = {8, 32, 32, 4096, 4096, 128, DTYPE_FP16, false};
+    struct problem copy = is_gpu ? gpu_copy : cpu_copy;
+    struct problem matrix = is_gpu ? gpu_matrix : cpu_matrix;
+    copy.dtype = matrix.dtype = config->configs[0].problem.dtype;
+    return add_ceiling(config, SWEEP_COPY, &sweep->arms.copy, &copy, err) != 0 ||
+                   add_ceiling(config, SWEEP_MATRIX, &sweep->arms.matrix, &matrix, err) != 0
+               ? -1
+               : 0;
+}
+
+static void set_config(const struct sweep *sweep, struct bench_config *bench)
+{
+    const char *name = bench->config.name;
+    const struct arm_library *alone = strcmp(name, SWEEP_COPY) == 0     ? &sweep->arms.copy
+                                      : strcmp(name, SWEEP_MATRIX) == 0 ? &sweep->arms.matrix
+                                                                        : NULL;
+    const struct arm_library *list = alone != NULL ? alone : sweep->arms.list;
+    for (size_t i = 0; i < (alone != NULL ? 1 : sweep->arms.count); i++) {
+        bench->library[arm_of(i)] = list[i].library;
+        bench->info[arm_of(i)] = list[i].info;
     }
+}
+
+static int open_folder(const struct sweep_options *given, struct sweep *sweep, struct err *err)
+{
+    const char *names[SWEEP_ARMS_MAX + CEILINGS];
+    struct arm_info codes[SWEEP_ARMS_MAX + CEILINGS];
+    size_t count = 0;
+    for (size_t i = 0; i < sweep->arms.count; i++) {
+        names[count] = sweep->arms.list[i].name;
+        codes[count++] = sweep->arms.list[i].info;
+    }
+    names[count] = SWEEP_COPY;
+    codes[count++] = sweep->arms.copy.info;
+    names[count] = SWEEP_MATRIX;
+    codes[count++] = sweep->arms.matrix.info;
+    if (given->report == NULL)
+        return 0;
+    return sweep_asked(given->device, &sweep->config, codes, names, count, sweep->asked,
+                       err) != 0 ||
+                   sweep_folder_open(given->report, sweep->asked,
+                                     (const char(*)[MODEL_NAME_BYTES])sweep->arms.others,
+                                     &sweep->host.limits, &sweep->folder, err) != 0
+               ? -1
+               : 0;
+}
+
+/* ---- while it is measured ---- */
+
+static int set_facts(struct sweep *sweep, struct err *err)
+{
+    struct environment *environment = &sweep->measurement.samples.environment;
+    if (sweep->asked[0] != '\0' &&
+        environment_set(environment, SWEEP_FACT_ASKED, sweep->asked) != 0)
+        return err_set(err, ERR_HOST, "out of memory for the environment");
+    return sweep_arms_facts(&sweep->arms, environment, err);
+}
+
+/* After each process all that there is is kept, so that a sweep that is cut off loses one at most. */
+static void progress_says(void *context, const struct progress_event *event)
+{
+    struct sweep *sweep = context;
+    progress_show(&sweep->progress, event);
+    if (event->kind != PROGRESS_ROUND || sweep->folder.path[0] == '\0' ||
+        sweep->lost.class != ERR_NONE)
+        return;
+    if (set_facts(sweep, &sweep->lost) != 0 ||
+        sweep_folder_keep(&sweep->folder, &sweep->measurement.samples, &sweep->host.limits,
+                          &sweep->lost) != 0)
+        fprintf(stderr, "ratchet: %s\n", sweep->lost.text);
 }
 
 static int open_sweep(const struct sweep_options *given, struct sweep *sweep, struct err *err)
@@ -203,74 +216,128 @@ static int open_sweep(const struct sweep_options *given, struct sweep *sweep, st
     struct ratchet_config *config = &sweep->config;
     if (cli_check_device(given->device, err) != 0)
         return -1;
-    measurement_init(measurement, &sweep->host, progress_show, &sweep->progress);
+    measurement_init(measurement, &sweep->host, progress_says, sweep);
     if (measurement_set_device(measurement, given->device, NULL, err) != 0 ||
         read_rules(given, measurement, config, err) != 0 ||
         shapes_apply(&given->shapes, REPLICATES, config->bench.samples, config, err) != 0 ||
+        add_ceilings(sweep, device_is_gpu(given->device), config, err) != 0 ||
+        open_folder(given, sweep, err) != 0 ||
         cli_scratch(&sweep->host, &sweep->folders, err) != 0)
         return -1;
     measurement_set_config(measurement, config);
-    set_configs(sweep);
+    for (size_t c = 0; c < config->config_count; c++) {
+        sweep->configs[c].config = config->configs[c];
+        set_config(sweep, &sweep->configs[c]);
+    }
     return 0;
+}
+
+static size_t replicates_of(const struct samples *samples)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < samples->count; i++)
+        count += samples->configs[i].count;
+    return count;
+}
+
+static int measure(struct sweep *sweep, struct err *err)
+{
+    struct measurement *measurement = &sweep->measurement;
+    const struct measurement_libraries libraries = {
+        .configs = sweep->configs,
+        .others = (const char(*)[MODEL_NAME_BYTES])sweep->arms.others,
+        .expose = sweep->arms.expose,
+        .expose_count = sweep->arms.expose_count,
+        .before = sweep->folder.found ? &sweep->folder.before : NULL,
+    };
+    sweep->progress.all = measurement->config.config_count * measurement->config.rule.looks[0];
+    sweep->progress.done = replicates_of(&sweep->folder.before);
+    if (sweep->progress.done > 0 && !sweep->progress.quiet)
+        fprintf(stderr, "ratchet: %s: goes on, %zu replicates are there\n", sweep->folder.path,
+                sweep->progress.done);
+    int measured = measurement_sweep(measurement, &libraries, sweep->folders.scratch, err);
+    progress_end(&sweep->progress);
+    return measured != 0 ? -1 : set_facts(sweep, err);
 }
 
 /* ---- what is said ---- */
 
-static int print(const struct sweep *sweep, struct err *err)
+static int print(const struct sweep *sweep, const struct sweep_result *result, struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, 1 << 22);
     if (sweep_table(&sweep->measurement.samples, &sweep->measurement.comparison,
-                    &sweep->measurement.config.rule, sweep->arms[0].name, &text, err) != 0)
+                    &sweep->measurement.config.rule, result, &text, err) != 0)
         return -1;
     return cli_print(&text, err);
+}
+
+static int report(const struct sweep_options *given, const struct sweep *sweep,
+                  const struct sweep_result *result, struct err *err)
+{
+    char said[SWEEP_SAID_BYTES];
+    if (given->report == NULL)
+        return 0;
+    if (sweep_folder_keep(&sweep->folder, &sweep->measurement.samples, &sweep->host.limits,
+                          err) != 0 ||
+        sweep_folder_write(&sweep->folder, result, given->png, said, err) != 0)
+        return -1;
+    if (said[0] != '\0')
+        fprintf(stderr, "ratchet: %s\n", said);
+    if (!given->quiet)
+        fprintf(stderr, "ratchet: wrote %s/sweep.html\n", given->report);
+    return 0;
 }
 
 /* Exit 3 where the first arm, which the others are set against, could not be measured. */
 static int run(const struct sweep_options *given, struct sweep *sweep, struct err *err)
 {
-    struct measurement *measurement = &sweep->measurement;
-    const struct measurement_libraries libraries = {
-        .configs = sweep->configs,
-        .others = (const char(*)[MODEL_NAME_BYTES])sweep->others,
-        .expose = sweep->expose,
-        .expose_count = sweep->expose_count,
-    };
-    sweep->progress.all = measurement->config.config_count * measurement->config.rule.looks[0];
-    int measured = measurement_sweep(measurement, &libraries, sweep->folders.scratch, err);
-    progress_end(&sweep->progress);
-    if (measured != 0)
+    const struct measurement *measurement = &sweep->measurement;
+    struct sweep_result result __attribute__((cleanup(sweep_result_free))) = {.rows = NULL};
+    if (measure(sweep, err) != 0 ||
+        sweep_result_of(&measurement->samples, &measurement->comparison,
+                        &measurement->config.rule, &result, err) != 0 ||
+        print(sweep, &result, err) != 0 ||
+        cli_write_samples(&measurement->samples, given->output, &sweep->host.limits, err) !=
+            0 ||
+        report(given, sweep, &result, err) != 0)
         return -1;
-    if (environment_set(&measurement->samples.environment, "arm_head", sweep->arms[0].name) !=
-        0)
-        return err_set(err, ERR_HOST, "out of memory for the environment");
-    if (print(sweep, err) != 0 ||
-        cli_write_samples(&measurement->samples, given->output, &sweep->host.limits, err) != 0)
-        return -1;
-    for (size_t i = 0; i < measurement->samples.count; i++)
+    for (size_t i = 0; i < result.row_count; i++)
         if (measurement->samples.configs[i].fault != FAULT_NONE)
             return EXIT_UNMEASURED;
     return EXIT_HELD;
 }
 
+/* An option that may be given `max` times. */
+static size_t add_several(struct cli_option *options, size_t used, const char *name,
+                          const char **values, size_t max)
+{
+    for (size_t i = 0; i < max; i++)
+        options[used++] = (struct cli_option){name, &values[i], NULL};
+    return used;
+}
+
 static int read_options(int argc, char **argv, struct sweep_options *given,
                         const char *operands[SWEEP_ARMS_MAX], size_t *count, struct err *err)
 {
-    struct cli_option options[SANDBOX_EXPOSED_MAX + 20] = {
+    struct cli_option options[SANDBOX_EXPOSED_MAX + FILES_MAX + CEILINGS + 22] = {
         {"repo", &given->repo, NULL},     {"head", &given->head, NULL},
         {"device", &given->device, NULL}, {"config", &given->config, NULL},
-        {"output", &given->output, NULL}, {"quiet", NULL, &given->quiet},
+        {"output", &given->output, NULL}, {"report", &given->report, NULL},
+        {"quiet", NULL, &given->quiet},   {"png", NULL, &given->png},
         SHAPES_OPTIONS(given->shapes)};
     size_t used = 0;
     while (options[used].name != NULL)
         used++;
-    for (size_t i = 0; i < SANDBOX_EXPOSED_MAX; i++)
-        options[used++] = (struct cli_option){"expose", &given->expose[i], NULL};
+    used = add_several(options, used, "expose", given->expose, SANDBOX_EXPOSED_MAX);
+    used = add_several(options, used, "arms", given->files, FILES_MAX);
+    used = add_several(options, used, "ceiling", given->ceilings, CEILINGS);
     options[used] = (struct cli_option){NULL, NULL, NULL};
     if (cli_options(argc, argv, options, operands, SWEEP_ARMS_MAX, count, err) != 0)
         return -1;
-    return *count > 0 ? 0
-                      : err_set(err, ERR_USAGE, "expected NAME=LIBRARY, once for each arm");
+    return given->png && given->report == NULL
+               ? err_set(err, ERR_USAGE, "--png goes with --report")
+               : 0;
 }
 
 int cli_sweep(int argc, char **argv, struct err *err)
@@ -284,12 +351,9 @@ int cli_sweep(int argc, char **argv, struct err *err)
     if (sweep == NULL)
         return err_set(err, ERR_HOST, "out of memory for a sweep");
     progress_begin(&sweep->progress, given.quiet);
-    if (cli_host(given.config, &sweep->host, err) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        if (read_arm(sweep, operands[i], err) != 0)
-            return -1;
-    if (read_exposed(&given, sweep, err) != 0 || open_sweep(&given, sweep, err) != 0)
+    if (cli_host(given.config, &sweep->host, err) != 0 ||
+        read_arms(&given, operands, count, sweep, err) != 0 ||
+        open_sweep(&given, sweep, err) != 0)
         return -1;
     return run(&given, sweep, err);
 }

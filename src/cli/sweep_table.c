@@ -4,6 +4,7 @@
 
 #include "cli/table.h"
 #include "lab/sweep.h"
+#include "lab/sweep_report.h"
 #include "publish/figures.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@ struct printing {
     const struct comparison *comparison;
     const struct rule *rule;
     const char *first;
+    size_t shapes; /* of the configs, the first that are no ceilings */
     struct table table;
 };
 
@@ -107,30 +109,67 @@ static bool is_there(const struct samples *samples, int arm)
 static void add_reasons(const struct printing *printing, struct buf *out)
 {
     const struct samples *samples = printing->samples;
+    const char *name, *why;
     for (size_t i = 0; i < samples->count; i++) {
         const struct config_samples *config = &samples->configs[i];
         if (config->fault != FAULT_NONE)
-            buf_addf(out, "%s: unmeasured, %s: %s\n", config->config.name, printing->first,
-                     config->failure);
+            buf_addf(out, "%s: unmeasured, %s: %s\n", config->config.name,
+                     i < printing->shapes ? printing->first : "its library", config->failure);
         for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++)
             if (config->left_out[arm - ARM_OTHER][0] != '\0')
                 buf_addf(out, "%s: %s left out: %s\n", config->config.name,
                          name_of(printing, arm), config->left_out[arm - ARM_OTHER]);
     }
+    for (size_t i = 0; sweep_absent(samples, &i, &name, &why);)
+        buf_addf(out, "%s is not here: %s\n", name, why);
+}
+
+static void add_ceilings(const struct sweep_result *result, struct buf *out)
+{
+    char rate[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
+    if (result->copy.known)
+        buf_addf(out, "ceiling, copying: %s [%s, %s]\n",
+                 figure_rate(rate, result->copy.rate, "B/s"),
+                 figure_rate(low, result->copy.ci.low, "B/s"),
+                 figure_rate(high, result->copy.ci.high, "B/s"));
+    if (result->matrix.known)
+        buf_addf(out, "ceiling, multiplying in %s: %s [%s, %s]\n", result->matrix_dtype,
+                 figure_rate(rate, result->matrix.rate, "FLOP/s"),
+                 figure_rate(low, result->matrix.ci.low, "FLOP/s"),
+                 figure_rate(high, result->matrix.ci.high, "FLOP/s"));
+}
+
+/* Who is the fastest, config by config, and in all. */
+static void add_fastest(const struct sweep_result *result, struct buf *out)
+{
+    if (result->arm_count < 2)
+        return;
+    for (size_t i = 0; i < result->row_count; i++) {
+        char told[MODEL_TEXT_BYTES];
+        sweep_winner_text(result, &result->rows[i], told, sizeof told);
+        buf_addf(out, "%s: fastest: %s\n", result->rows[i].config->name, told);
+    }
+    sweep_summary(result, out);
+    buf_addc(out, '\n');
 }
 
 int sweep_table(const struct samples *samples, const struct comparison *comparison,
-                const struct rule *rule, const char *first, struct buf *out, struct err *err)
+                const struct rule *rule, const struct sweep_result *result, struct buf *out,
+                struct err *err)
 {
-    struct printing printing __attribute__((cleanup(free_printing))) = {
-        .samples = samples, .comparison = comparison, .rule = rule, .first = first};
+    struct printing printing
+        __attribute__((cleanup(free_printing))) = {.samples = samples,
+                                                   .comparison = comparison,
+                                                   .rule = rule,
+                                                   .first = result->arms[0].name,
+                                                   .shapes = result->row_count};
     struct table_row *row = table_row(&printing.table);
     static const char *const names[] = {"config", "arm", "median", "95% interval"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         table_cell(row, "%s", names[i]);
-    table_cell(row, "time / %.64s, 95%% interval", first);
+    table_cell(row, "time / %.64s, 95%% interval", printing.first);
     table_cell(row, "processes");
-    for (size_t i = 0; i < samples->count && i < comparison->count; i++)
+    for (size_t i = 0; i < result->row_count; i++)
         for (int arm = 0; arm < ARM_COUNT; arm++)
             if (is_there(samples, arm) && add_arm(&printing, i, arm, err) != 0)
                 return -1;
@@ -138,6 +177,8 @@ int sweep_table(const struct samples *samples, const struct comparison *comparis
         if (is_there(samples, arm) && add_mean(&printing, arm, arm == ARM_OTHER, err) != 0)
             return -1;
     table_print(&printing.table, out);
+    add_fastest(result, out);
+    add_ceilings(result, out);
     add_reasons(&printing, out);
     return 0;
 }

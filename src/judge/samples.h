@@ -44,6 +44,12 @@ MUST_CHECK int samples_parse(const char *bytes, size_t len, const char *name,
 MUST_CHECK int samples_parse_against(const char *bytes, size_t len, const char *name,
                                      const char *arm, const struct limits *limits,
                                      struct samples *out, struct err *err);
+/* The arms of a check and those of a sweep, `others`, ARM_OTHERS_MAX names or "", whose places in
+ * *out are theirs in `others`; and why some were left out. */
+MUST_CHECK int samples_parse_others(const char *bytes, size_t len, const char *name,
+                                    const char (*others)[MODEL_NAME_BYTES],
+                                    const struct limits *limits, struct samples *out,
+                                    struct err *err);
 MUST_CHECK int samples_format(const struct samples *samples, struct buf *out, struct err *err);
 
 #endif

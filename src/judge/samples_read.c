@@ -231,6 +231,25 @@ static int get_budget(const json_t *object, const struct json_at *at,
                : 0;
 }
 
+/* Member `left_out`, which may be missing: of the arms that are read. */
+static int get_left_out(const json_t *object, const struct json_at *at,
+                        const struct reading *reading, struct config_samples *out,
+                        struct err *err)
+{
+    if (!json_has(object, "left_out"))
+        return 0;
+    json_t *left_out;
+    if (json_get_object(object, "left_out", at, &left_out, err) != 0)
+        return -1;
+    struct json_at here = {.parent = at, .key = "left_out"};
+    for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++)
+        if (reading->keys[arm] != NULL &&
+            fields_get_text(left_out, reading->keys[arm], &here,
+                            out->left_out[arm - ARM_OTHER], sizeof out->left_out[0], err) != 0)
+            return -1;
+    return 0;
+}
+
 static int get_config(const json_t *object, const struct json_at *at,
                       const struct reading *reading, struct config_samples *out,
                       struct err *err)
@@ -242,7 +261,8 @@ static int get_config(const json_t *object, const struct json_at *at,
         get_replicates(object, at, reading, out, err) != 0 ||
         get_fault(object, at, out, err) != 0 || get_budget(object, at, out, err) != 0 ||
         (!reading->chosen && get_anchor(object, at, out, err) != 0) ||
-        get_peaks(object, at, reading, out, err) != 0)
+        get_peaks(object, at, reading, out, err) != 0 ||
+        get_left_out(object, at, reading, out, err) != 0)
         return -1;
     long long attempts = (long long)out->count;
     if (json_has(object, "attempts") &&
@@ -303,6 +323,22 @@ int samples_parse(const char *bytes, size_t len, const char *name, const struct 
     for (int arm = 0; arm < ARM_OTHER; arm++)
         reading.keys[arm] = arm_name((enum arm)arm);
     return read_all(bytes, len, name, &reading, out, err);
+}
+
+int samples_parse_others(const char *bytes, size_t len, const char *name,
+                         const char (*others)[MODEL_NAME_BYTES], const struct limits *limits,
+                         struct samples *out, struct err *err)
+{
+    struct reading reading = {.limits = limits};
+    for (int arm = 0; arm < ARM_OTHER; arm++)
+        reading.keys[arm] = arm_name((enum arm)arm);
+    for (int i = 0; i < ARM_OTHERS_MAX; i++)
+        if (others[i][0] != '\0')
+            reading.keys[ARM_OTHER + i] = others[i];
+    if (read_all(bytes, len, name, &reading, out, err) != 0)
+        return -1;
+    memcpy(out->others, others, sizeof out->others);
+    return 0;
 }
 
 static bool has_anchor(const struct samples *samples)

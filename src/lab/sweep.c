@@ -7,31 +7,38 @@
 
 #include <stdlib.h>
 
-static struct levels levels_of(const struct rule *rule)
+static int set_against(const struct medians *medians, const struct sweep_pair *arms,
+                       double tick_ns, const struct rule *rule, struct change *change,
+                       size_t *pairs, struct err *err)
 {
-    return (struct levels){
-        .bootstrap = {rule->resamples, rule->seed, rule->confidence}, .looks = 1, .family = 1};
-}
-
-static int set_against_head(const struct medians *medians, enum arm arm, double tick_ns,
-                            const struct rule *rule, struct change *change, struct err *err)
-{
-    const struct levels levels = levels_of(rule);
-    const struct pair pair = {.arm = arm, .other = ARM_HEAD, .tick_ns = tick_ns};
+    const struct levels levels = {.bootstrap = {rule->resamples, rule->seed, rule->confidence},
+                                  .looks = (double)arms->comparisons,
+                                  .family = 1};
+    const struct pair pair = {.arm = arms->arm, .other = arms->other, .tick_ns = tick_ns};
     struct estimate estimate __attribute__((cleanup(estimate_free))) = {.logs = NULL};
     if (change_paired(medians, &pair, &levels, &estimate, err) != 0)
         return -1;
     *change = estimate.change;
+    if (pairs != NULL)
+        *pairs = estimate.replicates;
     return 0;
+}
+
+int sweep_compare(const struct config_samples *config, const struct sweep_pair *pair,
+                  const struct rule *rule, struct change *change, size_t *pairs,
+                  struct err *err)
+{
+    struct medians medians __attribute__((cleanup(medians_free))) = {0};
+    if (medians_of(config, &medians, err) != 0)
+        return -1;
+    return set_against(&medians, pair, config->clock_resolution_ns, rule, change, pairs, err);
 }
 
 int sweep_ratio(const struct config_samples *config, enum arm arm, const struct rule *rule,
                 struct change *change, struct err *err)
 {
-    struct medians medians __attribute__((cleanup(medians_free))) = {0};
-    if (medians_of(config, &medians, err) != 0)
-        return -1;
-    return set_against_head(&medians, arm, config->clock_resolution_ns, rule, change, err);
+    const struct sweep_pair pair = {arm, ARM_HEAD, 1};
+    return sweep_compare(config, &pair, rule, change, NULL, err);
 }
 
 /* What one process read, over configs: the logs of its ratios, and of how many there was one. */
@@ -104,7 +111,8 @@ int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *r
         medians.rows[medians.count][ARM_HEAD] = 1.0;
         medians.rows[medians.count++][arm] = num_exp(processes.sums[i] / (double)found);
     }
-    if (set_against_head(&medians, arm, 0, rule, change, err) != 0)
+    const struct sweep_pair pair = {arm, ARM_HEAD, 1};
+    if (set_against(&medians, &pair, 0, rule, change, NULL, err) != 0)
         return -1;
     *configs = found;
     return 0;

@@ -9,6 +9,19 @@
 
 #include <stddef.h>
 
+/* Two arms, and how many such comparisons are made in all. */
+struct sweep_pair {
+    enum arm arm, other;
+    size_t comparisons;
+};
+/* `change` is arm ÷ other − 1 over the unmarked replicates of one config that have both; not known
+ * where there are fewer than two. `ci` is the plain interval, `ci_decision` the one corrected for the
+ * comparisons (Bonferroni). `pairs`: how many replicates; may be NULL. Of the rule: resamples, seed,
+ * confidence. */
+MUST_CHECK int sweep_compare(const struct config_samples *config,
+                             const struct sweep_pair *pair, const struct rule *rule,
+                             struct change *change, size_t *pairs, struct err *err);
+
 /* `change` is arm ÷ head − 1 over the unmarked replicates of one config; not known where fewer
  * than two have both. Of the rule: resamples, seed, confidence. */
 MUST_CHECK int sweep_ratio(const struct config_samples *config, enum arm arm,

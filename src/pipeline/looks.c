@@ -149,6 +149,7 @@ static int look_until_settled(struct measurement *measurement,
                          rule->looks[0], &request);
             if (take_round(measurement, &request, want, err) != 0)
                 return -1;
+            measurement_tell(measurement, PROGRESS_ROUND, "%s", "");
         }
         if (measurement_compare(measurement, err) != 0)
             return -1;
@@ -222,6 +223,9 @@ static int take(struct measurement *measurement, const struct bench_request *req
     uint64_t start = proc_now_ns();
     measurement->pace = (struct pace){.rounds = 0};
     measurement->budget = (struct budget){.begin_ns = start, .total_s = budget_ns / 1e9};
+    for (size_t i = 0; i < measurement->samples.count; i++)
+        measurement->pace.before[i] = config_samples_unmarked(
+            &measurement->samples.configs[i]);
     measurement_stage(measurement, STAGE_MEASURE);
     int result = look_until_settled(measurement, request, err);
     if (result == 0 && bits != NULL)
@@ -250,6 +254,45 @@ static int bench(struct measurement *measurement, const struct arms *arms,
                 bits, err);
 }
 
+/* Facts that are known before anything is measured have to be what they were then. */
+static int check_same_place(const struct samples *before, const struct samples *now,
+                            struct err *err)
+{
+    for (size_t i = 0; i < now->environment.count; i++) {
+        const struct fact *fact = &now->environment.facts[i];
+        const char *was = environment_get(&before->environment, fact->name);
+        if (was != NULL && strcmp(was, fact->value) != 0)
+            return err_set(err, ERR_INPUT,
+                           "it was begun with %s `%.80s`, now it is `%.80s`: begin another",
+                           fact->name, was, fact->value);
+    }
+    return 0;
+}
+
+/* Go on from what was measured before, config by config in the same order. */
+static int take_over(struct samples *before, struct samples *now, struct err *err)
+{
+    if (before->count != now->count)
+        return err_set(err, ERR_INTERNAL, "%zu configs before, %zu now", before->count,
+                       now->count);
+    if (check_same_place(before, now, err) != 0)
+        return -1;
+    for (size_t i = 0; i < now->count; i++) {
+        struct config_samples *from = &before->configs[i], *to = &now->configs[i];
+        to->replicates = from->replicates;
+        to->count = from->count;
+        to->attempts = from->attempts;
+        from->replicates = NULL;
+        from->count = 0;
+        to->fault = from->fault;
+        to->clause = from->clause;
+        memcpy(to->failure, from->failure, sizeof to->failure);
+        memcpy(to->left_out, from->left_out, sizeof to->left_out);
+        memcpy(to->peak_bytes, from->peak_bytes, sizeof to->peak_bytes);
+    }
+    return 0;
+}
+
 int measurement_sweep(struct measurement *measurement,
                       const struct measurement_libraries *libraries, const char *work,
                       struct err *err)
@@ -260,6 +303,9 @@ int measurement_sweep(struct measurement *measurement,
     if (file_path(measurement->work, err, "%s", work) != 0 ||
         begin(measurement, libraries->configs, NULL, libraries, &gpu, &watch, &request, err) !=
             0)
+        return -1;
+    if (libraries->before != NULL &&
+        take_over(libraries->before, &measurement->samples, err) != 0)
         return -1;
     return take(measurement, &request, 0, NULL, err);
 }

@@ -114,6 +114,9 @@ struct measurement_libraries {
     const char (*others)[MODEL_NAME_BYTES]; /* names of the arms from ARM_OTHER on */
     const struct sandbox_bind *expose;      /* folders of libraries that these need */
     size_t expose_count;
+    /* What an earlier run of the same measured, or NULL: what there is of replicates is taken out of it,
+     * and only what is missing is measured. */
+    struct samples *before;
 };
 /* Hold the device and measure them in the empty folder `work`, until the rule's looks are over.
  * Needs no repository: measurement_init, _set_device and _set_config. */

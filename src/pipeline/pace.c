@@ -43,9 +43,10 @@ double pace_left(const struct pace *pace, const struct samples *samples, const b
         size_t count = config_samples_unmarked(&samples->configs[i]);
         if (!open[i] || count >= target)
             continue;
-        if (count == 0 || pace->rounds == 0)
+        if (count <= pace->before[i] || pace->rounds == 0)
             return -1.0;
-        left += (double)(target - count) * pace->config_s[i] / (double)count;
+        left += (double)(target - count) * pace->config_s[i] /
+                (double)(count - pace->before[i]);
         rounds = target - count > rounds ? target - count : rounds;
     }
     return left + (double)rounds * rest_s(pace);

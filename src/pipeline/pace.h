@@ -9,6 +9,7 @@
 
 struct pace {
     double config_s[MODEL_CONFIGS_MAX]; /* of all its replicates, marked ones included */
+    size_t before[MODEL_CONFIGS_MAX];   /* replicates that an earlier run took */
     double rest_s;                      /* of all rounds: what was no config's own */
     size_t rounds;
 };

@@ -11,6 +11,7 @@ enum progress_kind {
     PROGRESS_STAGE,     /* another stage begins; no text */
     PROGRESS_BUILD,     /* a build ended */
     PROGRESS_REPLICATE, /* a replicate of one config ended */
+    PROGRESS_ROUND,     /* a process ended that measured every config that was open; no text */
     PROGRESS_BUSY,      /* a replicate takes its time: comes every 10 s or so */
     PROGRESS_LOOK,      /* the judge looked */
     PROGRESS_WAITING,   /* somebody else holds the device */

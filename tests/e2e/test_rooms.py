@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "base": set(), "model": {"base"},
     "intake": ROOM, "measure": ROOM, "harness": ROOM, "judge": ROOM, "publish": ROOM,
     "pipeline": JOINED,
-    "lab": ROOM | {"intake", "judge", "measure", "pipeline"},
+    "lab": ROOM | {"intake", "judge", "measure", "pipeline", "publish"},
     "daemon": JOINED | {"pipeline"},
     "cli": JOINED | {"pipeline", "lab", "daemon"},
     "ratchet": {"cli", "intake"}, "ratchetd": JOINED | {"pipeline", "cli", "daemon"},
@@ -65,6 +65,13 @@ def rooms_are_closed():
             ok(False, "%s includes %s" % (path, ", ".join(sorted(others))))
     eq(sorted(set(MAY_INCLUDE) - set(seen)), [], "every room has files")
     ok(sum(seen.values()) > 200, "all %d files were read" % sum(seen.values()))
+
+
+def labs_hold_no_token():
+    """Of publish, which holds the token, a lab has only how numbers and Markdown are written"""
+    used = {name for path, text in sources() if room_of(path) == "lab"
+            for name in includes(text) if name.startswith("publish/")}
+    eq(sorted(used), ["publish/figures.h", "publish/markdown.h"], "what labs include of publish")
 
 
 def one_user_each():
@@ -225,5 +232,5 @@ def programs_are_hardened():
         ok(re.search(r"GNU_STACK.* RW +0x", segments), "%s: a stack without code" % variable)
 
 
-lib.main(judge_is_pure, rooms_are_closed, one_user_each, measurements_are_the_pipelines, no_cycles,
+lib.main(judge_is_pure, rooms_are_closed, labs_hold_no_token, one_user_each, measurements_are_the_pipelines, no_cycles,
          programs_are_hardened, no_attic, files_have_a_size, functions_have_a_size)

@@ -3,10 +3,15 @@
 """`ratchet sweep`: libraries that are built already, as named arms of the same processes. Arms
 differ by factors, so that a busy machine changes nothing that is checked."""
 
+import csv
 import json
 import os
 import re
+import shutil
+import signal
+import sys
 
+import browser
 import lib
 import scene
 from lib import eq, has, lacks, ok
@@ -279,4 +284,194 @@ def refused():
        "nothing is left lying about")
 
 
-lib.main(table_and_file, judged, peers, trouble, wrong_later, exposed, refused)
+TINY = ["--head", "none", "--seq", "16,24", "--dim", 16, "--heads", 1, "--iterations", 4, "--warmup", 1]
+
+
+def lists():
+    """Every combination of lists of batches, heads, lengths, dimensions and masks"""
+    s = Sweep("ours=" + ours(), "--batch", "1,2", "--heads", "1,2", "--heads-kv", 1, "--seq", 16, "--dim", "8,16",
+              "--causal=false,true", replicates=1)
+    eq(s.code, 0, "exit")
+    eq([c["name"] for c in s.file["configs"]],
+       ["b%d_h%d_s16_d%d_fp32%s" % (b, h, d, mask) for b in (1, 2) for h in (1, 2) for d in (8, 16)
+        for mask in ("", "_causal")], "shapes, in order")
+    eq({c["problem"]["heads_kv"] for c in s.file["configs"]}, {1}, "groups of heads")
+    host = scene.Host()
+    for args, said in ((["--heads", "1,1"], "--heads: `1` is there twice"), (["--causal=maybe"], "expected true or false"),
+                       (["--dtype", "fp32,fp8"], "--dtype: expected fp16, bf16 or fp32, not `fp8`"),
+                       (["--heads-kv", "2,4"], "--heads-kv"), (["--heads", "2,3", "--heads-kv", 2], "does not divide 3"),
+                       (["--seq", "1,"], "--seq"), (["--quiet=true"], "takes no value")):
+        run = host.ratchet("sweep", "--config", host.config, "--head", "none", "ours=" + ours(), *args)
+        eq((run.code, run.out, len(run.err.splitlines())), (64, "", 1), "refused: " + " ".join(map(str, args)))
+        has(run.err, said, "and why")
+
+
+def arms_file(name, text):
+    return lib.write(os.path.join(WORK, name), text)
+
+
+def report():
+    """A folder with all that is made of a sweep: arms from a file, ceilings, and one that is not here"""
+    host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
+    built = lib.run([sys.executable, "-B", os.path.join(lib.TOP, "kernels", "ceilings", "build.py"), WORK, "cpu"],
+                    env=lib.clean_env({"CC": os.environ.get("CC", "cc")}))
+    eq(built.code, 0, "ceilings build")
+    arms = arms_file("arms.conf", "[arm \"slow\"]\n library = %s\n version = \"cc -O0; <i>slow</i>\"\n"
+                     "[arm \"xformers\"]\n absent = not installed: No module named 'xformers'\n" % ours("slow", "-O0"))
+    words = ["sweep", "--config", host.config, *TINY, "--replicates", 2, "--report", folder, "--arms", arms,
+             *built.out.split(), "ours=" + ours()]
+    run = host.ratchet(*words)
+    eq(run.code, 0, "exit")
+    has(run.err, "wrote %s/sweep.html" % folder, "where it is")
+    has(run.out, "xformers is not here: not installed: No module named 'xformers'", "what is not here is said")
+    quiet = all(unmarked(folder, c) for c in range(4))
+    if not quiet:
+        lib.note(BUSY)
+    ok(not quiet or "ceiling, copying: " in run.out, "ceilings are said", run.out)
+    lacks(run.out, "ceiling_copy", "and are no shapes")
+    files = sorted(os.listdir(folder))
+    kinds = sorted(name.split("_")[0] for name in files if name.endswith(".svg"))
+    eq(kinds, ["bandwidth", "flops", "latency", *["roofline"] * ("roofline" in kinds or quiet), "share"], "figures")
+    eq([name for name in files if not name.endswith(".svg")],
+       ["samples.json", "sweep.csv", "sweep.html", "sweep.json", "sweep.md"], "files, and no lock")
+    said = json.loads(lib.read(folder + "/sweep.json"))
+    eq(said["schema"], "ratchet.sweep/1", "JSON")
+    eq([i.get("version", i.get("absent")) for i in said["implementations"]],
+       ["", "cc -O0; <i>slow</i>", "not installed: No module named 'xformers'"], "what they are")
+    ok({c["told"] for c in said["configs"]} <= {"too few processes to tell", "nobody"}, "two processes tell nobody apart")
+    ok(not quiet or (said["ceilings"]["copy_gb_s"][0] > 0.1 and said["ceilings"]["matrix_tflop_s"][0] > 0.001), "ceilings",
+       said["ceilings"])
+    rows = list(csv.DictReader(lib.read(folder + "/sweep.csv").splitlines()))
+    eq([(r["config"], r["arm"]) for r in rows], [("b1_h1_s%d_d16_fp32" % n, a) for n in (16, 24) for a in ("ours", "slow")],
+       "CSV: a line for each arm of each shape")
+    has(lib.read(folder + "/sweep.md"), "](flops_b1_h1_d16_fp32.svg)", "Markdown: its figures")
+    lacks(lib.read(folder + "/sweep.html"), "<i>", "what is foreign is escaped")
+    eq(browser.show([folder + "/sweep.html"], 390).problems, [], "the page on a telephone")
+    again(host, words, folder)
+
+
+def absent_peers():
+    """Peers that are not here, or do not build, are said with their reason, up to the report"""
+    def build(env):
+        folder = lib.temp_dir()
+        run = lib.run([sys.executable, "-B", os.path.join(lib.TOP, "kernels", "peers", "build.py"), folder],
+                      env=lib.clean_env(env))
+        eq((run.code, run.out), (0, "--arms %s/peers.conf\n" % folder), "peers are looked for")
+        return run.err, folder + "/peers.conf"
+    modules = lib.temp_dir()
+    broken = "raise ImportError('libcudart.so.13: no \"such\" file\\\\')\n"
+    for name, text in (("torch", broken), ("xformers", "")):
+        os.mkdir(os.path.join(modules, name))
+        lib.write(os.path.join(modules, name, "__init__.py"), text)
+    said, arms = build({"PYTHONPATH": modules})
+    names = ["flash", "efficient", "cudnn", "math", "flash-attn", "xformers", "triton", "cutlass"]
+    eq([line.split(" is absent")[0] for line in said.splitlines()], ["build.py: " + name for name in names], "each is said")
+    has(said, "flash is absent: PyTorch is not installed: ", "with its reason")
+    has(said, "xformers is absent: xformers of no known version is installed, but kernels/peers has no adapter", "or its version")
+    has(said, "triton is absent: not installed: No module named 'triton'", "and by its name")
+    host = scene.Host()
+    run = host.ratchet("sweep", "--config", host.config, "--head", "none", "--seq", 16, "--dim", 16, "--heads", 1, "--iterations",
+                       4, "--replicates", 1, "--arms", arms, "ours=" + ours())
+    eq(run.code, 0, "exit")
+    for name in names:
+        has(run.out, "%s is not here: " % name, "the sweep says it, too")
+
+
+def again(host, words, folder):
+    """Once more the same: nothing is measured; and PNGs, where there is something that makes them."""
+    before = {name: lib.read(os.path.join(folder, name)) for name in os.listdir(folder)}
+    tools, fake = lib.temp_dir(), lib.temp_dir()
+    os.symlink(shutil.which("bwrap"), os.path.join(tools, "bwrap"))
+    run = host.ratchet(*words, "--png", env={"PATH": tools})
+    eq(run.code, 0, "exit")
+    eq(len([line for line in run.err.splitlines() if "no PNG was made" in line]), 1, "no converter: one line")
+    has(run.err, "none of rsvg-convert, inkscape and chromium is installed", "which says so")
+    has(run.err, "goes on, ", "what was there was taken")
+    eq({name: lib.read(os.path.join(folder, name)) for name in os.listdir(folder)}, before, "the same bytes")
+    lib.write(os.path.join(fake, "rsvg-convert"), "#!/bin/sh\nwhile [ $# -gt 1 ]; do [ $1 = -o ] && echo png >\"$2\"; shift; done\n")
+    os.chmod(os.path.join(fake, "rsvg-convert"), 0o755)
+    run = host.ratchet(*words, "--png", env={"PATH": "%s:%s" % (fake, os.environ["PATH"])})
+    eq(sorted(name for name in os.listdir(folder) if name.endswith(".png")),
+       sorted(name[:-4] + ".png" for name in os.listdir(folder) if name.endswith(".svg")), "a PNG of each figure")
+    lib.write(os.path.join(fake, "rsvg-convert"), "#!/bin/sh\nexit 3\n")
+    run = host.ratchet(*words, "--png", env={"PATH": "%s:%s" % (fake, os.environ["PATH"])})
+    eq(run.code, 0, "a converter that fails is no failure")
+    has(run.err, "no PNG was made: rsvg-convert: exit code 3", "and is said")
+
+
+def cut_off():
+    """Killed while it measures, it goes on where it was; what was measured is not measured again"""
+    host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
+    words = ["sweep", "--config", host.config, *TINY, "--replicates", 5, "--report", folder, "ours=" + ours(),
+             "fine=" + odd("odd")]
+    kept = []
+    for kill_after in (0, 1, 3):
+        log = os.path.join(WORK, "cut.log")
+        with open(log, "wb") as err:
+            process = lib.start([lib.program("RATCHET"), *map(str, words)], env=host.env(), cwd=host.folder, stderr=err,
+                                stdout=err)
+        lib.wait_for(lambda: process.poll() is not None or len(replicates(folder)) > kill_after or
+                     (kill_after == 0 and os.path.exists(folder)), "replicates")
+        process.send_signal(signal.SIGKILL)
+        process.wait(lib.DEADLINE)
+        now = replicates(folder)
+        eq(now[:len(kept)], kept, "what was there is there, to the bit")
+        kept = now
+    ok(len(kept) > 3, "replicates were kept", len(kept))
+    run = host.ratchet(*words)
+    eq(run.code, 0, "and then to its end")
+    has(run.err, "goes on, ", "it says that it goes on")
+    eq(replicates(folder)[:len(kept)], kept, "with what was there")
+    ok(len(replicates(folder)) >= 5, "and the rest", len(replicates(folder)))
+    whole = lib.read(folder + "/samples.json")
+    other = host.ratchet(*words[:-1], "other=" + odd("odd"))
+    eq((other.code, other.out, len(other.err.splitlines())), (64, "", 1), "another question in the same folder")
+    has(other.err, "of another sweep", "is refused")
+    was = json.loads(whole)["environment"]["cpu"]
+    lib.write(folder + "/samples.json", whole.replace('"cpu": "%s"' % was, '"cpu": "another"'))
+    other = host.ratchet(*words)
+    eq((other.code, other.out), (64, ""), "another machine")
+    has(other.err, "begun with cpu `another`, now it is `%s`" % was, "too")
+    lib.write(folder + "/samples.json", whole[:-20])
+    other = host.ratchet(*words)
+    eq((other.code, other.out), (64, ""), "a file that is torn")
+    has(other.err, "samples.json: ", "by its name")
+
+
+def replicates(folder, config=0):
+    path = os.path.join(folder, "samples.json")
+    return json.loads(lib.read(path))["configs"][config]["replicates"] if os.path.exists(path) else []
+
+
+def unmarked(folder, config):
+    return [one for one in replicates(folder, config) if not one.get("marks")]
+
+
+def bad_files():
+    """What a file of arms may not say, in one line"""
+    host, good = scene.Host(), ours()
+    absent = "[arm \"gone\"]\n absent = not here\n"
+    for text, said in (("[arm \"a\"]\n", "expected `library` or `absent`"), (absent, "expected NAME=LIBRARY"),
+                       ("[arm \"a\"]\n library = /none.so\n", "a: `/none.so`"),
+                       ("[arm \"a\"]\n version = 3\n", "expected `library` or `absent`"),
+                       ("[arm \"a\"]\n library = %s\n absent = why\n" % good, "expected `library` or `absent`"),
+                       ("[arm \"head\"]\n library = %s\n" % good, "`head` is no name"),
+                       ("[arm \"a b\"]\n library = %s\n" % good, "`a b` is no name"),
+                       ("[arm]\n library = %s\n" % good, "arm"), ("[arm \"a\"]\n colour = red\n", "colour"),
+                       ("[ceiling]\n copy = /none.so\n", "ceiling copy: `/none.so`"),
+                       ("[sandbox]\n expose = /etc\n", "--expose"), ("[include]\n path = x\n", "include")):
+        run = host.ratchet("sweep", "--config", host.config, *TINY, "--arms", arms_file("bad.conf", text))
+        eq((run.code, run.out, len(run.err.splitlines())), (64, "", 1), "refused: " + text.replace("\n", " "))
+        has(run.err, said, "and why")
+    for args, said in ((["--ceiling", "speed=" + good], "copy or matrix, not `speed`"), (["--ceiling", good], "expected copy=LIBRARY"),
+                       (["--ceiling", "copy=" + good, "--ceiling", "copy=" + good], "two libraries for the ceiling `copy`"),
+                       (["--png"], "--png goes with --report"), (["--report", good + "/x"], "--report"),
+                       (["--arms", "/none.conf"], "/none.conf"),
+                       (["--arms", arms_file("absent.conf", absent.replace("gone", "a"))], "two arms with the name `a`")):
+        run = host.ratchet("sweep", "--config", host.config, *TINY, "a=" + good, *args)
+        eq((run.code, run.out, len(run.err.splitlines())), (64, "", 1), "refused: " + args[0])
+        has(run.err, said, "and why")
+
+
+lib.main(table_and_file, judged, peers, trouble, wrong_later, exposed, refused, lists, report, absent_peers,
+         cut_off, bad_files)

@@ -274,6 +274,32 @@ static void test_others(void)
     }
 }
 
+static void test_all_others(void)
+{
+    static const char others[ARM_OTHERS_MAX][MODEL_NAME_BYTES] = {"cudnn", "", "other1"};
+    struct samples samples = {0};
+    struct err err = {0};
+    BUF_AUTO text;
+    BUF_AUTO again;
+    buf_init(&again, 1 << 20);
+    tap_case("a sweep is read as it was written, to the bit");
+    sweep_of(&text);
+    if (OK(samples_parse_others(text.data, text.len, "samples.json", others, &limits, &samples,
+                                &err) == 0)) {
+        OK(samples_format(&samples, &again, &err) == 0);
+        EQ_STR(again.data, text.data);
+        EQ_STR(samples.configs[1].left_out[0], "the kernel does not support this problem");
+    }
+    samples_free(&samples);
+    tap_case("why an arm was left out is a text");
+    char *bad = strstr(text.data, "\"the kernel does not support this problem\"");
+    memset(bad, ' ', strlen("\"the kernel does not support this problem\""));
+    bad[0] = '7';
+    OK(samples_parse_others(text.data, text.len, "samples.json", others, &limits, &samples,
+                            &err) != 0);
+    HAS(err.text, "left_out.cudnn");
+}
+
 /* The example with the first `from` replaced by `to`; the caller frees it. */
 static char *changed(const char *from, const char *to)
 {
@@ -569,5 +595,6 @@ int main(void)
     test_broken();
     test_hostile();
     test_others();
+    test_all_others();
     return tap_done();
 }
