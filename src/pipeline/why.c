@@ -120,7 +120,8 @@ static int ask(struct looks *looks, struct limits *limits, struct err *err)
         return -1;
     *limits = *request.limits;
     limits->turn_ms = limits->turn_ms < ANSWER_MS ? limits->turn_ms : ANSWER_MS;
-    limits->bench_ms = ASK_MS / count < limits->bench_ms ? ASK_MS / count : limits->bench_ms;
+    unsigned long long each_ms = ASK_MS / (count > 0 ? count : 1);
+    limits->bench_ms = each_ms < limits->bench_ms ? each_ms : limits->bench_ms;
     request.limits = limits;
     HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
     int rc = hold_device(measurement, request.gpu, &ignored, &hold, err);

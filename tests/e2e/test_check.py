@@ -49,7 +49,7 @@ def verdicts():
     lacks(there.out, "matters", "nothing that matters differs")
     has(slow.file("explain.txt"), "replicates, medians in ns", "and what the verdict rests on")
     has(slow.file("report.md"), scene.MARKER, "and a report")
-    why = slow.config()["why"]
+    why = slow.config().get("why", {"line": "", "kernels": [{"head": {"text": 0}, "against": {}}]})
     ok(why["line"].startswith("head "), "the machine code, in words", why["line"])
     both = why["kernels"][0]
     ok(both["head"]["text"] > 0 and both["head"]["instructions"] != both["against"]["instructions"],
