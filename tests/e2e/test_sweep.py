@@ -402,7 +402,7 @@ def again(host, words, folder):
 def cut_off():
     """Killed while it measures, it goes on where it was; what was measured is not measured again"""
     host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
-    words = ["sweep", "--config", host.config, *TINY, "--replicates", 5, "--report", folder, "ours=" + ours(),
+    words = ["sweep", "--config", host.config, *TINY, "--replicates", 12, "--report", folder, "ours=" + ours(),
              "fine=" + odd("odd")]
     kept = []
     for kill_after in (0, 1, 3):
@@ -412,6 +412,7 @@ def cut_off():
                                 stdout=err)
         lib.wait_for(lambda: process.poll() is not None or len(replicates(folder)) > kill_after or
                      (kill_after == 0 and os.path.exists(folder)), "replicates")
+        eq(process.poll(), None, "it is in the middle")
         process.send_signal(signal.SIGKILL)
         process.wait(lib.DEADLINE)
         now = replicates(folder)
@@ -422,7 +423,7 @@ def cut_off():
     eq(run.code, 0, "and then to its end")
     has(run.err, "goes on, ", "it says that it goes on")
     eq(replicates(folder)[:len(kept)], kept, "with what was there")
-    ok(len(replicates(folder)) >= 5, "and the rest", len(replicates(folder)))
+    ok(len(replicates(folder)) >= 12, "and the rest", len(replicates(folder)))
     whole = lib.read(folder + "/samples.json")
     other = host.ratchet(*words[:-1], "other=" + odd("odd"))
     eq((other.code, other.out, len(other.err.splitlines())), (64, "", 1), "another question in the same folder")
