@@ -122,7 +122,8 @@ static int exit_code(const struct samples *samples)
     int code = EXIT_HELD;
     for (size_t i = 0; i < samples->count; i++)
         if (samples->configs[i].fault != FAULT_NONE ||
-            (samples->configs[i].out_of_time && samples->configs[i].count == 0))
+            (samples->configs[i].out_of_time &&
+             config_samples_unmarked(&samples->configs[i]) == 0))
             code = EXIT_UNMEASURED;
     return code;
 }

@@ -17,15 +17,13 @@ enum {
     AUDIT_SAMPLES = 16,  /* of one arm alone in one audit turn, at most */
     AUDIT_REFERENCE = 5, /* audits of the first arm, whose overhead is the measure */
     AUDIT_TRIES = 12,    /* audits of another arm before it is believed to be off */
-    SAMPLES_LEAST =
-        5, /* of an arm, however short the time: of fewer, one that is off is the median */
-    FEW_LAUNCHES = 5 /* of one sample: the least that a kernel which takes long is given */
+    SAMPLES_LEAST = 5,   /* of an arm, however short the time */
+    FEW_LAUNCHES = 5     /* of one sample: what a kernel that takes long is given */
 };
 
 static const double audit_ns = 10e6; /* an audit turn is about so long */
 static const unsigned long long audit_slack_ns = 1000000;
-static const double long_sample_ns =
-    10e6; /* what begins and ends it weighs nothing any more */
+static const double long_sample_ns = 10e6; /* its ends weigh nothing */
 
 /* One turn as it was answered. */
 struct turn {

@@ -73,17 +73,21 @@ def a_look():
     host, repo = scene.Host(), repository()
     bench = ["bench", "--config", host.config, "--repo", repo.path, "--head", "slow", "--quiet"]
     quick = host.ratchet(*bench, "--quick", "--compare", "main")
-    eq(quick.code, 0, "a slow kernel fails no look")
+    eq(quick.code, 3 if "no samples" in quick.out else 0, "a slow kernel fails no look")
     lines = quick.out.splitlines()
     has(lines[0], "A first look, no verdict", "it says what it is")
     has(lines[1], "smallest change seen", "a column")
     row = re.split(r"  +", lines[2])
-    has(row[6], re.compile(r"^3(, \d marked)?$"), "three processes")
-    has(row[7], re.compile(r"^([\d.]+%|over 1000000%|-)$"), "of which it is")
+    if row[1] == "no samples":  # all were marked
+        lib.note("too busy to measure: " + quick.out)
+    else:
+        taken, marked = re.match(r"(\d+)(?:, (\d+) marked)?$", row[6]).groups("0")
+        ok(1 <= int(taken) - int(marked) <= 3, "three processes without a mark, at most", row[6])
+        has(row[7], re.compile(r"^([\d.]+%|over 1000000%|-)$"), "of which it is")
     cut = host.ratchet(*bench, "--budget", "1s", "--seq", "512")
     ok(cut.code in (0, 3), "bench has a budget, too", str(cut))
     has(cut.out, "Time budget: 1 s, measuring took ", "and says so")
-    ok(cut.code == 0 or "no samples" in cut.out, "3 where nothing was measured", str(cut))
+    eq(cut.code == 3, "no samples" in cut.out, "3 where nothing was measured")
 
 
 def refused():
