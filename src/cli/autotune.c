@@ -101,6 +101,11 @@ static int run(const struct autotune_given *given, const struct autotune_options
         file_mkdirs(options->folder, 0755, err) != 0)
         return -1;
     measurement_set_config(measurement, &config);
+    FD_AUTO lock = -1; /* two at once would write into one another's log */
+    char path[FILE_PATH_BYTES];
+    if (file_path(path, err, "%s/.lock", options->folder) != 0 ||
+        file_lock(path, &lock, err) != 0)
+        return -1;
     if (autotune_run(measurement, options, &tune, err) != 0)
         return -1;
     progress_end(&local->progress);

@@ -255,7 +255,7 @@ static void examine_lanes(struct doctor *doctor)
     for (size_t i = 0; i < doctor->host.device_count; i++)
         lanes += doctor->host.devices[i].lane_count;
     snprintf(text, sizeof text, "%zu, none shares a GPU or a core", lanes);
-    if (lanes > 1)
+    if (lanes > 1 || lanes_check(&doctor->host, machine_core_of, &err) != 0)
         tell(doctor, true, lanes_check(&doctor->host, machine_core_of, &err), "lanes", text,
              &err);
 }

@@ -153,6 +153,11 @@ static int finish_device(const struct parse *parse, struct host_device *device,
                            "%zu and %zu",
                            parse->name, device->slug, device->lanes[0].cpu_count,
                            lane->cpu_count);
+        if (!is_gpu && lane->cpu_count > 0 && device->threads > lane->cpu_count)
+            return err_set(
+                err, ERR_INPUT,
+                "%s: device.%s.threads: %u are more than the %zu processors of cpus",
+                parse->name, device->slug, device->threads, lane->cpu_count);
         if (device->lane_count > 1 && is_gpu)
             memcpy(lane->name, lane->gpu, sizeof lane->name);
         else if (device->lane_count > 1)

@@ -68,12 +68,12 @@ static int measure(struct search *search, const size_t *trials, size_t count,
         tune_log_arm(trials[i], others[i]);
     const struct measurement_libraries libraries = {
         .configs = benches, .others = (const char(*)[MODEL_NAME_BYTES])others};
-    uint64_t begin = proc_now_ns();
+    uint64_t begin = proc_now_ns(), held_ns = measurement->device_ns;
     measurement_set_config(measurement, &config);
     int result = file_path(work, err, "%s", measurement->work) != 0
                      ? -1
                      : measurement_sweep(measurement, &libraries, work, err);
-    tune->held_s += (double)(proc_now_ns() - begin) / 1e9;
+    tune->held_s += (double)(measurement->device_ns - held_ns) / 1e9;
     search->seconds_each = (double)(proc_now_ns() - begin) / 1e9 / replicates /
                            (double)(count + 1);
     free(benches);
@@ -160,9 +160,11 @@ static void tell(const struct search *search, unsigned round, size_t done, size_
 /* ---- rounds ---- */
 
 /* The next candidates of a list, from *at on, that belong in a group. What is not known to build is
- * built first, unless the log has this very group. */
-static int next_group(struct search *search, unsigned round, const size_t *list, size_t length,
-                      size_t *at, size_t *group, size_t *count, bool *known, struct err *err)
+ * built first, unless the log has this very group. 1: this part of the budget was spent on those that
+ * do not build. */
+static int next_group(struct search *search, unsigned round, double share, const size_t *list,
+                      size_t length, size_t *at, size_t *group, size_t *count, bool *known,
+                      struct err *err)
 {
     struct autotune *tune = search->tune;
     size_t next;
@@ -191,11 +193,12 @@ static int next_group(struct search *search, unsigned round, const size_t *list,
                 return -1;
             *count -= !trial_is_in(&tune->trials[group[i]], round);
         }
-        if (*known || *count == kept)
-            break;
-    } while (true);
-    *at = next;
-    return 0;
+        if (*known || *count == kept) {
+            *at = next;
+            return 0;
+        }
+    } while (spent_s(tune) <= share * tune->options->budget_s);
+    return 1;
 }
 
 static int run_round(struct search *search, unsigned round, const size_t *list, size_t length,
@@ -206,12 +209,14 @@ static int run_round(struct search *search, unsigned round, const size_t *list, 
     bool known;
     for (size_t at = 0; at < length;) {
         tell(search, round, at, length);
-        if (at > 0 && spent_s(tune) > share * tune->options->budget_s) {
+        bool over = at > 0 && spent_s(tune) > share * tune->options->budget_s;
+        int next = over ? 1
+                        : next_group(search, round, share, list, length, &at, group, &count,
+                                     &known, err);
+        if (next != 0) {
             *untried = length - at;
-            return 0;
+            return next < 0 ? -1 : 0;
         }
-        if (next_group(search, round, list, length, &at, group, &count, &known, err) != 0)
-            return -1;
         for (size_t i = 0; known && i < count; i++)
             tune->trials[group[i]].rounds = round;
         if (count > 0 && !known && measure_group(search, round, group, count, err) != 0)
@@ -271,15 +276,19 @@ static int compare(struct autotune *tune, size_t trial, struct err *err)
     samples_free(&tune->samples);
     if (tune_log_samples(tune, trial, &tune->samples, err) != 0)
         return -1;
-    rule.confidence = 1 - (1 - rule.confidence) / (double)tune->comparisons;
-    if (sweep_mean(&tune->samples, ARM_ANCHOR, &rule, &finalist->mean, &configs, err) != 0)
+    struct rule strict = rule;
+    strict.confidence = 1 - (1 - rule.confidence) / (double)tune->comparisons;
+    if (sweep_mean(&tune->samples, ARM_ANCHOR, &strict, &finalist->mean, &configs, err) != 0)
         return -1;
     finalist->better = finalist->mean.known && finalist->mean.ci_decision.high < 0;
     for (size_t c = 0; c < tune->samples.count; c++) {
-        struct change *change = &finalist->configs[c];
-        if (sweep_ratio(&tune->samples.configs[c], ARM_ANCHOR, &rule, change, err) != 0)
+        const struct config_samples *config = &tune->samples.configs[c];
+        struct change
+            alone; /* against a candidate counts what one interval shows, not corrected */
+        if (sweep_ratio(config, ARM_ANCHOR, &strict, &finalist->configs[c], err) != 0 ||
+            sweep_ratio(config, ARM_ANCHOR, &rule, &alone, err) != 0)
             return -1;
-        finalist->better = finalist->better && change->known && change->ci_decision.low <= 0;
+        finalist->better = finalist->better && alone.known && alone.ci_decision.low <= 0;
     }
     tune->finalist_count++;
     return 0;

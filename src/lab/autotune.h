@@ -66,6 +66,7 @@ struct autotune {
     struct build_result today;
     uint64_t start_ns;
     double before_s;        /* spent by earlier calls, as the log has it */
+    double told_s;          /* … of held_s, what the log has */
     double held_s;          /* … of both, with the device at work */
     size_t untried;         /* for want of time */
     struct samples samples; /* owned: of the end, today's kernel as head */

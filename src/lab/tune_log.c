@@ -7,13 +7,14 @@
 #include "judge/samples.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SCHEMA "ratchet.tune/1"
-enum { LOG_BYTES = 64 << 20 };
+enum { LOG_BYTES = 64 << 20, LOG_MOST = 50 /* of a ratio */ };
 
 static int path_of(const struct autotune *tune, const char *name, char out[FILE_PATH_BYTES],
                    struct err *err)
@@ -39,6 +40,14 @@ static int append(struct autotune *tune, json_t *line, bool failed, struct err *
                    path_of(tune, AUTOTUNE_LOG, path, err) != 0
                ? -1
                : file_append(path, text.data, text.len, err);
+}
+
+/* Seconds of the device that no line has yet. */
+static double take_held(struct autotune *tune)
+{
+    double held_s = tune->held_s - tune->told_s;
+    tune->told_s = tune->held_s;
+    return held_s;
 }
 
 static json_t *numbers_of(const size_t *trials, size_t count, bool *failed)
@@ -140,14 +149,18 @@ static int read_known(struct autotune *tune, const json_t *line, const struct js
                       void *context, struct err *err)
 {
     (void)context;
-    double seconds = 0;
+    double seconds = 0, held = 0;
     long long trial, round, last = (long long)tune->count - 1;
     char why[MODEL_TEXT_BYTES];
     if (json_has(line, "seconds") &&
         json_get_number(line, "seconds", at, 0, 1e9, &seconds, err) != 0)
         return -1;
     tune->before_s += seconds;
-    tune->held_s += seconds;
+    if (json_has(line, "device_s") &&
+        json_get_number(line, "device_s", at, 0, 1e9, &held, err) != 0)
+        return -1;
+    tune->held_s += held;
+    tune->told_s = tune->held_s;
     if (json_has(line, "built"))
         return json_get_int(line, "built", at, 0, last, &trial, err) != 0
                    ? -1
@@ -219,9 +232,10 @@ int tune_log_reject(struct autotune *tune, size_t trial, unsigned round, const c
     char *text = tune->trials[trial].rejected;
     tune->trials[trial].rejected_in = round;
     snprintf(text, MODEL_TEXT_BYTES, "%s", why);
-    for (char *at = text; *at != '\0'; at++) /* one line, that can be read again */
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = ' ';
+    for (char *at = text; *at != '\0';
+         at++) /* one line, that JSON can hold: a compiler may say anything */
+        if ((unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7f)
+            *at = '?';
     return append(tune,
                   json_pack("{s:I, s:i, s:s%}", "rejected", (json_int_t)trial, "round",
                             (int)round, "why", text, strlen(text)),
@@ -253,7 +267,10 @@ static int read_logs(struct autotune *tune, const json_t *line, const struct jso
                               configs);
         trial->mean = 0;
         for (size_t c = 0; c < configs; c++) {
-            trial->logs[c] = json_number_value(json_array_get(row, c));
+            const json_t *number = json_array_get(row, c);
+            trial->logs[c] = json_number(number);
+            if (!json_is_number(number) || fabs(trial->logs[c]) > LOG_MOST)
+                return json_error(at, err, "logs: expected logarithms of ratios");
             trial->mean += trial->logs[c] / (double)configs;
         }
     }
@@ -266,8 +283,11 @@ static int answer(struct autotune *tune, const json_t *line, const struct json_a
     struct question *question = context;
     size_t trials[AUTOTUNE_GROUP], count;
     long long round = 0;
-    if (question->found || !json_has(line, question->key))
+    bool is_end = question->round ==
+                  0; /* the last one has the samples: those before are gone */
+    if ((question->found && !is_end) || !json_has(line, question->key))
         return 0;
+    question->found = false;
     if (read_trials(tune, line, question->key, at, trials, &count, err) != 0 ||
         (question->round > 0 &&
          json_get_int(line, "round", at, 1, AUTOTUNE_ROUNDS_MAX, &round, err) != 0))
@@ -307,9 +327,9 @@ int tune_log_group(struct autotune *tune, unsigned round, const size_t *trials, 
         json_push(rows, row, &failed);
     }
     return append(tune,
-                  json_pack("{s:i, s:o, s:f, s:o}", "round", (int)round, "trials",
-                            numbers_of(trials, count, &failed), "seconds", seconds, "logs",
-                            rows),
+                  json_pack("{s:i, s:o, s:f, s:f, s:o}", "round", (int)round, "trials",
+                            numbers_of(trials, count, &failed), "seconds", seconds, "device_s",
+                            take_held(tune), "logs", rows),
                   failed, err);
 }
 
@@ -338,10 +358,10 @@ int tune_log_end(struct autotune *tune, const struct samples *samples, const siz
         samples_format(samples, &text, err) != 0 ||
         file_write(path, text.data, text.len, 0644, err) != 0)
         return -1;
-    return append(
-        tune,
-        json_pack("{s:o, s:f}", "end", numbers_of(trials, count, &failed), "seconds", seconds),
-        failed, err);
+    return append(tune,
+                  json_pack("{s:o, s:f, s:f}", "end", numbers_of(trials, count, &failed),
+                            "seconds", seconds, "device_s", take_held(tune)),
+                  failed, err);
 }
 
 int tune_log_samples(const struct autotune *tune, size_t trial, struct samples *out,

@@ -44,6 +44,7 @@ static const struct finalist *best_for(const struct autotune *tune, size_t confi
     const struct finalist *best = NULL;
     for (size_t i = 0; i < tune->finalist_count; i++)
         if (tune->finalists[i].configs[config].known &&
+            tune->finalists[i].configs[config].ci_decision.high < 0 &&
             (best == NULL ||
              tune->finalists[i].configs[config].change < best->configs[config].change))
             best = &tune->finalists[i];
@@ -74,7 +75,7 @@ static int add_config(const struct autotune *tune, size_t c, struct buf *out, st
     if (todays_median(&tune->samples.configs[c], &today, err) != 0)
         return -1;
     buf_addf(out, "| %s | %.2f | ", tune->config.configs[c].name, today / 1000);
-    if (best == NULL || best->configs[c].ci_decision.high >= 0)
+    if (best == NULL)
         buf_adds(out, "today's: of no candidate it can be said that it is faster | |\n");
     else {
         add_percent(out, &best->configs[c]);
@@ -113,8 +114,16 @@ static void add_verdict(const struct autotune *tune, struct buf *out)
     buf_addf(out, "**, geometric mean over %zu config%s.\n\n", tune->config.config_count,
              tune->config.config_count == 1 ? "" : "s");
     add_words(out, tune, best->trial);
-    buf_adds(out,
-             "\n\n`suggestions.patch` makes this change: `git apply suggestions.patch`.\n");
+    buf_adds(out, "\n\n");
+    for (size_t c = 0; c < tune->samples.count; c++) {
+        buf_addf(out, "- %s: ", tune->config.configs[c].name);
+        add_percent(out, &best->configs[c]);
+        buf_addc(out, '\n');
+    }
+    buf_adds(
+        out,
+        "\n`suggestions.patch` makes this change, at the top of the repository: `git apply "
+        "FOLDER/suggestions.patch`.\n");
 }
 
 static void add_finalists(const struct autotune *tune, struct buf *out)

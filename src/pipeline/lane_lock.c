@@ -6,6 +6,8 @@
 #include "measure/device/device.h"
 #include "measure/machine.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -156,6 +158,21 @@ static int check_gpus(const struct piece *a, const struct piece *b, struct err *
                    a->device->slug, a->lane->gpu, b->lane->gpu);
 }
 
+/* One that we may not use would fail every job that its lane is given, at once and in a row. */
+static int check_there(const struct piece *piece, struct err *err)
+{
+    cpu_set_t ours;
+    CPU_ZERO(&ours);
+    if (sched_getaffinity(0, sizeof ours, &ours) != 0)
+        return err_errno(err, ERR_HOST, errno, "ask for our processors");
+    for (size_t i = 0; i < piece->lane->cpu_count; i++)
+        if (!CPU_ISSET(piece->lane->cpus[i], &ours))
+            return err_set(err, ERR_INPUT,
+                           "device.%s.cpus: processor %u is not there, or not for us",
+                           piece->device->slug, piece->lane->cpus[i]);
+    return 0;
+}
+
 int lanes_check(const struct host *host, unsigned (*core_of)(unsigned cpu), struct err *err)
 {
     struct piece pieces[HOST_DEVICES_MAX * HOST_LANES_MAX];
@@ -163,6 +180,9 @@ int lanes_check(const struct host *host, unsigned (*core_of)(unsigned cpu), stru
     for (size_t d = 0; d < host->device_count; d++)
         for (size_t l = 0; l < host->devices[d].lane_count; l++)
             pieces[count++] = (struct piece){&host->devices[d], &host->devices[d].lanes[l]};
+    for (size_t i = 0; i < count; i++)
+        if (check_there(&pieces[i], err) != 0)
+            return -1;
     for (size_t i = 0; i < count; i++)
         for (size_t j = i + 1; j < count; j++)
             if (check_cores(&pieces[i], &pieces[j], core_of, err) != 0 ||

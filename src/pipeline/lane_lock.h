@@ -36,7 +36,7 @@ const struct host_lane *lane_lock_free(const struct host *host,
 /* Distinct physical cores that a lane is pinned to; 0: it is not. */
 unsigned lane_cores(const struct host_lane *lane);
 
-/* Lanes at work at the same time must not share a physical core (`core_of`: machine_core_of) or a GPU:
+/* Every processor of a lane has to be there, and lanes at work at the same time must not share a physical core (`core_of`: machine_core_of) or a GPU:
  * ERR_INPUT names the two. A GPU that is not to be found now is nobody's. */
 MUST_CHECK int lanes_check(const struct host *host, unsigned (*core_of)(unsigned cpu),
                            struct err *err);

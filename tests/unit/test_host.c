@@ -314,6 +314,8 @@ static void test_refusals(void)
     refused("[device \"cpu\"]\ngpu = 0\n", NAME ": device.cpu.gpu: `cpu` is no GPU");
     refused("[device \"cpu\"]\ncpus = 0,1\ncpus = 2\n",
             NAME ": device.cpu.cpus: expected as many processors in each lane, not 2 and 1");
+    refused("[device \"cpu\"]\nthreads = 2\ncpus = 0\ncpus = 1\n",
+            NAME ": device.cpu.threads: 2 are more than the 1 processors of cpus");
     refused("[device \"cpu\"]\ncpus = 0-2\ncpus = 2-4\n",
             NAME ": device.cpu.cpus: processor 2 is another lane's");
     refused("[device \"cpu\"]\ncpus = 0\n[device \"nvidia-l4\"]\ncpus = 0\n",

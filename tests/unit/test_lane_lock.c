@@ -115,10 +115,9 @@ static unsigned in_pairs(unsigned cpu)
 
 static void siblings(void)
 {
-    tap_case("two lanes share no physical core");
-    set_lane(0, 0, 2);
-    set_lane(1, 2, 2);
-    OK(lanes_check(&host, in_pairs, &err) == 0);
+    tap_case("a processor that is not there, and two lanes that share a physical core");
+    OK(lanes_check(&host, machine_core_of, &err) == -1);
+    EQ_STR(err.text, "device.cpu.cpus: processor 900 is not there, or not for us");
     set_lane(0, 0, 1);
     set_lane(1, 1, 1);
     OK(lanes_check(&host, in_pairs, &err) == -1 && err.class == ERR_INPUT);
