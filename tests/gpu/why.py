@@ -33,13 +33,13 @@ CONF = """\
 """ % {"device": DEVICE}
 # What is made slower, what its line must hold, and what must be so in the numbers of head and base.
 WAYS = [
-    ("registers", r"head uses \d+ registers a thread, base \d+",
+    ("registers", r"head uses \d+ registers a thread, the anchor \d+",
      lambda head, base: head["registers"] > base["registers"] and head["warps"] < base["warps"]),
-    ("spills", r"head spills \d+ bytes a thread, base none",
+    ("spills", r"head spills \d+ bytes a thread, the anchor none",
      lambda head, base: head["spill_stores"] > 0 == base["spill_stores"]),
-    ("shared", r"head takes \d+ bytes of (static|dynamic) shared memory a block, base none",
+    ("shared", r"head takes \d+ bytes of (static|dynamic) shared memory a block, the anchor none",
      lambda head, base: head["dynamic_shared"] == 52000 and head["warps"] < base["warps"]),
-    ("instructions", r"head has \d+ instructions, base \d+ \(fused multiply-add: ",
+    ("instructions", r"head has \d+ instructions, the anchor \d+ \(fused multiply-add: ",
      lambda head, base: head["fma"] > base["fma"] and head["registers"] == base["registers"]),
 ]
 
