@@ -295,8 +295,9 @@ class Run:
                     at = os.lstat(path).st_mtime - seconds
                     os.utime(path, (at, at), follow_symlinks=False)
         self.aged = self.aged or seconds > 0
-        for row in self.rows().values():
-            if 0 < row["finished_s"] < time.time() - scenery.KEEP_DAYS * 86400:
+        for row in self.queue():
+            old = 0 < row["finished_s"] < time.time() - scenery.KEEP_DAYS * 86400
+            if old and row["id"] not in self.old:
                 row["report"] = lib.read(self.file_of(row["id"], "report.md"))
                 self.old[row["id"]] = row
         self.daemon.start()
