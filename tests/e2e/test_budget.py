@@ -42,7 +42,8 @@ def the_budget_wins():
     eq(samples["attempts"], len(samples["replicates"]), "what was not begun is no attempt")
     ok(samples.get("out_of_time"), "samples.json tells")
     for replicate in samples["replicates"]:  # none where a busy machine took a second to begin
-        eq({len(replicate[arm]) for arm in ("head", "anchor", "control")}, {5}, "the least samples")
+        counts = {len(replicate[arm]) for arm in ("head", "anchor", "control")}
+        ok(len(counts) == 1 and counts <= {3, 4, 5}, "the least samples, without turns that were marked", counts)
         ok(samples.get("shortened"), "which is said")
     has(config["reason"], re.compile(r"the time budget was spent after \d of at least 6 replicates.*: whether "
                                      r"it changed by more than ±30% is not resolved"), "the reason")
