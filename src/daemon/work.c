@@ -19,6 +19,8 @@
 
 _Static_assert(sizeof(struct work_event) <= PIPE_BUF, "one write is one event");
 
+enum { LANE_GONE_S = 10 };
+
 struct step {
     const struct host *host;
     const char *lane;
@@ -258,14 +260,30 @@ static enum work_end send(struct step *step)
 
 /* ---- the step ---- */
 
+/* The daemon has read another ratchetd.conf than this step: its jobs wait for its restart. */
+static bool lane_is_gone(const struct step *step)
+{
+    const struct host_device *device = host_find_device(step->host, step->entry.job.device);
+    return step->entry.state == JOB_PINNED && device != NULL &&
+           host_find_lane(device, step->lane) == NULL;
+}
+
 enum work_end work_step(const struct host *host, long long job, const char *lane,
                         const char *token, int fd)
 {
     struct err err = {0};
     struct step step = {.host = host, .lane = lane, .fd = fd};
     if (store_open(host, &step.db, &err) != 0 ||
-        queue_get(step.db, job, &step.entry, &err) != 0 ||
-        open_pipeline(&step, token, &err) != 0) {
+        queue_get(step.db, job, &step.entry, &err) != 0) {
+        db_close(&step.db);
+        return fail(&step, &err);
+    }
+    if (lane_is_gone(&step)) {
+        say(&step, "waits: the lanes in ratchetd.conf have changed, restart ratchetd");
+        db_close(&step.db);
+        return later(&step, LANE_GONE_S);
+    }
+    if (open_pipeline(&step, token, &err) != 0) {
         db_close(&step.db);
         return fail(&step, &err);
     }

@@ -5,6 +5,7 @@ Here each of two processors is a lane; those of GPUs are in test_gpu_lane.py."""
 
 import fcntl
 import os
+import signal
 import sqlite3
 
 import lib
@@ -118,6 +119,21 @@ def stays():
     eq(lanes_of(host)[2:], [("done", "0"), ("done", "1")], "each where it began")
 
 
+def changed_under_it():
+    """Lanes that were changed under a running daemon: jobs wait for its restart"""
+    need_two_cores()
+    s, host, daemon = scenery()
+    text = lib.read(host.config)
+    lib.write(host.config, text.replace("cpus = 0\ncpus = 1\n", "cpus = 1\n"))
+    step, _, _ = check_step(s, host, "one", 1)
+    step.start()
+    lib.wait_for(lambda: "restart ratchetd" in step.log(), "the job to say what it waits for")
+    eq([state for state, _ in lanes_of(host)], ["pinned"], "it is not given up")
+    daemon.kill(signal.SIGTERM)
+    daemon.start()
+    scene.fair(step.finish(), (1, "regressed"), "and goes on when the daemon has read them, too")
+
+
 def builds_are_confined():
     """What a lane builds has its processors, and no others"""
     need_two_cores()
@@ -151,4 +167,4 @@ def unpinned():
     held.drop()
 
 
-lib.main(whichever_is_free, stays, builds_are_confined, unpinned)
+lib.main(whichever_is_free, stays, changed_under_it, builds_are_confined, unpinned)
