@@ -68,6 +68,7 @@ static struct schedule *open_schedule(bool host_tokens)
     host = (struct host){.limits = limits_default(), .device_count = 1, .repository_count = 3};
     snprintf(host.state, sizeof host.state, "%s/%u", folder, ++count);
     snprintf(host.devices[0].slug, sizeof host.devices[0].slug, "cpu");
+    host.devices[0].lane_count = 1;
     for (size_t i = 0; i < host.repository_count; i++) {
         snprintf(host.repositories[i].name, sizeof host.repositories[i].name, "octo/%c",
                  (char)('a' + i));
