@@ -127,15 +127,13 @@ static int measure_group(struct search *search, unsigned round, const size_t *tr
                          size_t count, struct err *err)
 {
     struct autotune *tune = search->tune;
-    unsigned all = tune->config.bench.samples, third = all / 3;
-    unsigned samples = round > 1 || third >= all ? all
-                       : third < ROUND_SAMPLES_LEAST && all > ROUND_SAMPLES_LEAST
-                           ? ROUND_SAMPLES_LEAST
-                       : third > 0 ? third
-                                   : all;
+    unsigned samples = tune->config.bench.samples;
+    unsigned third = samples / 3 > ROUND_SAMPLES_LEAST ? samples / 3 : ROUND_SAMPLES_LEAST;
     uint64_t begin = proc_now_ns();
-    if (measure(search, trials, count, AUTOTUNE_FIRST_REPLICATES << (round - 1), samples,
-                err) != 0)
+    if (round == 1 && third < samples)
+        samples = third;
+    if (measure(search, trials, count, (unsigned)AUTOTUNE_FIRST_REPLICATES << (round - 1),
+                samples, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++)
         if (score(search, round, trials[i], i, err) != 0)
@@ -159,41 +157,79 @@ static void tell(const struct search *search, unsigned round, size_t done, size_
 
 /* ---- rounds ---- */
 
-/* The next candidates of a list, from *at on, that belong in a group. What is not known to build is
- * built first, unless the log has this very group. 1: this part of the budget was spent on those that
- * do not build. */
-static int next_group(struct search *search, unsigned round, double share, const size_t *list,
-                      size_t length, size_t *at, size_t *group, size_t *count, bool *known,
+/* Candidates, as places in tune->trials. */
+struct list {
+    const size_t *trials;
+    size_t length;
+};
+struct group {
+    size_t trials[AUTOTUNE_GROUP];
+    size_t count;
+    bool known; /* to the log: it was measured */
+};
+
+/* Those of a list, from `at` on, that belong in a group; returns where the next group begins. */
+static size_t form_group(const struct autotune *tune, unsigned round, const struct list *list,
+                         size_t at, struct group *group)
+{
+    group->count = 0;
+    for (; at < list->length && group->count < AUTOTUNE_GROUP; at++)
+        if (trial_is_in(&tune->trials[list->trials[at]], round))
+            group->trials[group->count++] = list->trials[at];
+    return at;
+}
+
+/* Build what is in the group. *whole: all of it can be built, and is nothing that was there before. */
+static int build_group(struct search *search, unsigned round, const struct group *group,
+                       bool *whole, struct err *err)
+{
+    struct autotune *tune = search->tune;
+    *whole = true;
+    for (size_t i = 0; i < group->count; i++) {
+        char why[MODEL_TEXT_BYTES];
+        size_t trial = group->trials[i];
+        if (trials_wait_for(search, trial, err) != 0)
+            return -1;
+        bool twin = round == 1 && trial_is_in(&tune->trials[trial], 1) &&
+                    trials_has_twin(tune, trial, why, sizeof why);
+        if (twin && tune_log_reject(tune, trial, 0, why, err) != 0)
+            return -1;
+        *whole = *whole && trial_is_in(&tune->trials[trial], round);
+    }
+    return 0;
+}
+
+static int begin_builds(struct search *search, unsigned round, const struct list *list,
+                        size_t at, size_t end, struct err *err)
+{
+    for (; at < list->length && at < end; at++)
+        if (trial_is_in(&search->tune->trials[list->trials[at]], round) &&
+            trials_begin_build(search, list->trials[at], err) != 0)
+            return -1;
+    return 0;
+}
+
+/* The next group of a list, from *at on: known to the log, or built. 1: this part of the budget was
+ * spent on those that do not build. */
+static int next_group(struct search *search, unsigned round, double share,
+                      const struct list *list, size_t *at, struct group *group,
                       struct err *err)
 {
     struct autotune *tune = search->tune;
-    size_t next;
+    bool whole = false;
     do {
-        *count = 0;
-        for (next = *at; next < length && *count < AUTOTUNE_GROUP; next++)
-            if (trial_is_in(&tune->trials[list[next]], round))
-                group[(*count)++] = list[next];
-        int found = *count == 0 ? 0 : tune_log_find(tune, round, group, *count, err);
-        if (found < 0)
+        size_t next = form_group(tune, round, list, *at, group);
+        int found = group->count == 0
+                        ? 0
+                        : tune_log_find(tune, round, group->trials, group->count, err);
+        group->known = found > 0;
+        if (found < 0 ||
+            (!group->known &&
+             (begin_builds(search, round, list, *at,
+                           search->ahead ? next + AUTOTUNE_GROUP : next, err) != 0 ||
+              build_group(search, round, group, &whole, err) != 0)))
             return -1;
-        *known = found > 0;
-        size_t kept = *count;
-        size_t ahead = search->ahead ? next + AUTOTUNE_GROUP : next;
-        for (size_t i = *at; !*known && i < length && i < ahead; i++)
-            if (trial_is_in(&tune->trials[list[i]], round) &&
-                trials_begin_build(search, list[i], err) != 0)
-                return -1;
-        for (size_t i = 0; !*known && i < kept; i++) {
-            char why[MODEL_TEXT_BYTES];
-            if (trials_wait_for(search, group[i], err) != 0)
-                return -1;
-            bool twin = trial_is_in(&tune->trials[group[i]], 1) && round == 1 &&
-                        trials_has_twin(tune, group[i], why, sizeof why);
-            if (twin && tune_log_reject(tune, group[i], 0, why, err) != 0)
-                return -1;
-            *count -= !trial_is_in(&tune->trials[group[i]], round);
-        }
-        if (*known || *count == kept) {
+        if (group->known || whole) {
             *at = next;
             return 0;
         }
@@ -201,25 +237,23 @@ static int next_group(struct search *search, unsigned round, double share, const
     return 1;
 }
 
-static int run_round(struct search *search, unsigned round, const size_t *list, size_t length,
+static int run_round(struct search *search, unsigned round, const struct list *list,
                      double share, size_t *untried, struct err *err)
 {
     struct autotune *tune = search->tune;
-    size_t group[AUTOTUNE_GROUP], count;
-    bool known;
-    for (size_t at = 0; at < length;) {
-        tell(search, round, at, length);
+    struct group group;
+    for (size_t at = 0; at < list->length;) {
+        tell(search, round, at, list->length);
         bool over = at > 0 && spent_s(tune) > share * tune->options->budget_s;
-        int next = over ? 1
-                        : next_group(search, round, share, list, length, &at, group, &count,
-                                     &known, err);
+        int next = over ? 1 : next_group(search, round, share, list, &at, &group, err);
         if (next != 0) {
-            *untried = length - at;
+            *untried = list->length - at;
             return next < 0 ? -1 : 0;
         }
-        for (size_t i = 0; known && i < count; i++)
-            tune->trials[group[i]].rounds = round;
-        if (count > 0 && !known && measure_group(search, round, group, count, err) != 0)
+        for (size_t i = 0; group.known && i < group.count; i++)
+            tune->trials[group.trials[i]].rounds = round;
+        if (group.count > 0 && !group.known &&
+            measure_group(search, round, group.trials, group.count, err) != 0)
             return -1;
     }
     return 0;
@@ -351,14 +385,16 @@ static int search_all(struct search *search, struct ranked *ranked, size_t *list
     unsigned round = 1;
     for (size_t i = 0; i < length; i++)
         list[i] = i;
-    if (run_round(search, round, list, length, first_round_share, &tune->untried, err) != 0)
+    if (run_round(search, round, &(struct list){list, length}, first_round_share,
+                  &tune->untried, err) != 0)
         return -1;
     for (;;) {
         length = choose(tune, round, true, tune->count, ranked, list);
         if (length <= AUTOTUNE_ENOUGH || round == AUTOTUNE_ROUNDS_MAX ||
             spent_s(tune) > rounds_share * tune->options->budget_s)
             break;
-        if (run_round(search, ++round, list, length, rounds_share, &cut_off, err) != 0)
+        if (run_round(search, ++round, &(struct list){list, length}, rounds_share, &cut_off,
+                      err) != 0)
             return -1;
     }
     length = choose(tune, round, false, AUTOTUNE_GROUP, ranked, list);

@@ -17,9 +17,9 @@ struct panel {
     size_t rows[LENGTHS_MAX];
     size_t count;
     double lengths[LENGTHS_MAX];
-    char words[96]; /* "32 × 8 heads, D 64, fp16, causal" */
-    char file[48];  /* "b32_h8_d64_fp16_causal" */
-    char note[256]; /* under every title */
+    char words[160]; /* "32 × 8 heads, D 64, fp16, causal" */
+    char file[128];  /* "b32_h8_d64_fp16_causal" */
+    char note[256];  /* under every title */
 };
 
 void sweep_figures_free(struct sweep_figures *figures)
@@ -155,7 +155,7 @@ static int add_lines(struct sweep_figures *figures, const struct panel *panel,
          {"speed, of the fastest at that length", CHART_PERCENT, false, true, NULL, 0, 1.1}}};
     const struct sweep_result *result = panel->result;
     struct chart_series series[SWEEP_ARMS_MAX];
-    char title[128];
+    char title[256];
     struct chart_point *points = malloc((result->arm_count * panel->count + 1) *
                                         sizeof *points);
     if (points == NULL)
@@ -213,7 +213,7 @@ static int add_bars(struct sweep_figures *figures, const struct panel *panel, st
     const struct sweep_result *result = panel->result;
     const char *names[SWEEP_ARMS_MAX], *groups[LENGTHS_MAX], *unit_name;
     unsigned slots[SWEEP_ARMS_MAX];
-    char lengths[LENGTHS_MAX][16], title[128];
+    char lengths[LENGTHS_MAX][16], title[256];
     double unit = unit_of(result, &unit_name);
     struct chart_bar *bars = malloc((result->arm_count * panel->count + 1) * sizeof *bars);
     if (bars == NULL)
@@ -310,7 +310,7 @@ static int add_roofline(struct sweep_figures *figures, const struct sweep_result
                         enum dtype dtype, struct err *err)
 {
     const char *unit_name;
-    char title[128], note[256];
+    char title[256], note[256];
     struct roofline roofline = {.result = result,
                                 .dtype = dtype,
                                 .unit = unit_of(result, &unit_name),
