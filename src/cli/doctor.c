@@ -255,9 +255,9 @@ static void examine_lanes(struct doctor *doctor)
     for (size_t i = 0; i < doctor->host.device_count; i++)
         lanes += doctor->host.devices[i].lane_count;
     snprintf(text, sizeof text, "%zu, none shares a GPU or a core", lanes);
-    if (lanes > 1 || lanes_check(&doctor->host, machine_core_of, &err) != 0)
-        tell(doctor, true, lanes_check(&doctor->host, machine_core_of, &err), "lanes", text,
-             &err);
+    int bad = lanes_check(&doctor->host, machine_core_of, &err);
+    if (lanes > 1 || bad != 0)
+        tell(doctor, true, bad, "lanes", text, &err);
 }
 
 static void examine_device(struct doctor *doctor, const struct host_device *device)

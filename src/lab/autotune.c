@@ -138,7 +138,6 @@ static int measure_group(struct search *search, unsigned round, const size_t *tr
     for (size_t i = 0; i < count; i++)
         if (score(search, round, trials[i], i, err) != 0)
             return -1;
-    search->measured++;
     return tune_log_group(tune, round, trials, count, (double)(proc_now_ns() - begin) / 1e9,
                           err);
 }

@@ -13,7 +13,6 @@ struct search {
     struct builds *builds;
     bool ahead;          /* build further candidates while others are measured */
     double seconds_each; /* of one replicate of one arm of all configs, as seen last */
-    size_t measured;     /* groups */
 };
 
 /* Does it belong in this round, as it was when the round began? */

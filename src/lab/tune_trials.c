@@ -101,15 +101,16 @@ int trials_begin_build(struct search *search, size_t i, struct err *err)
 bool trials_has_twin(const struct autotune *tune, size_t i, char *text, size_t size)
 {
     const char *code = tune->trials[i].code;
-    if (strcmp(code, tune->today.code) == 0)
+    if (strcmp(code, tune->today.code) == 0) {
         snprintf(text, size, "the machine code is today's");
-    else
-        for (size_t other = 0; other < i; other++)
-            if (strcmp(tune->trials[other].code, code) == 0) {
-                snprintf(text, size, "the machine code is that of candidate %zu", other + 1);
-                return true;
-            }
-    return strcmp(code, tune->today.code) == 0;
+        return true;
+    }
+    for (size_t other = 0; other < i; other++)
+        if (strcmp(tune->trials[other].code, code) == 0) {
+            snprintf(text, size, "the machine code is that of candidate %zu", other + 1);
+            return true;
+        }
+    return false;
 }
 
 static int take_build(struct search *search, size_t i, const struct build_result *result,

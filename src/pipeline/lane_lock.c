@@ -30,13 +30,19 @@ static int take_core(const struct host *host, unsigned core, struct lane_lock *l
     return 0;
 }
 
-/* Is this processor the first of its physical core's in the list? */
-static bool is_new_core(const struct host_lane *lane, size_t at)
+/* The distinct physical cores of a lane's processors: each is asked for once, as it is read from /sys. */
+static size_t list_cores(const struct host_lane *lane, unsigned cores[HOST_CPUS_MAX])
 {
-    for (size_t i = 0; i < at; i++)
-        if (machine_core_of(lane->cpus[i]) == machine_core_of(lane->cpus[at]))
-            return false;
-    return true;
+    size_t count = 0;
+    for (size_t i = 0; i < lane->cpu_count; i++) {
+        unsigned core = machine_core_of(lane->cpus[i]);
+        size_t known = 0;
+        while (known < count && cores[known] != core)
+            known++;
+        if (known == count)
+            cores[count++] = core;
+    }
+    return count;
 }
 
 /* Others that are pinned may be at work on other cores. */
@@ -48,9 +54,10 @@ static int take_pinned(const struct host *host, const struct host_lane *lane, co
     file_close(&lock->turn);
     if (file_lock_shared(path, &lock->device, err) != 0)
         return -1;
-    for (size_t i = 0; i < lane->cpu_count; i++)
-        if (is_new_core(lane, i) &&
-            take_core(host, machine_core_of(lane->cpus[i]), lock, err) != 0)
+    unsigned cores[HOST_CPUS_MAX];
+    size_t count = list_cores(lane, cores);
+    for (size_t i = 0; i < count; i++)
+        if (take_core(host, cores[i], lock, err) != 0)
             return -1;
     return 0;
 }
@@ -119,10 +126,8 @@ const struct host_lane *lane_lock_free(const struct host *host,
 
 unsigned lane_cores(const struct host_lane *lane)
 {
-    unsigned cores = 0;
-    for (size_t i = 0; i < lane->cpu_count; i++)
-        cores += is_new_core(lane, i);
-    return cores;
+    unsigned cores[HOST_CPUS_MAX];
+    return (unsigned)list_cores(lane, cores);
 }
 
 /* ---- the host's lanes beside one another ---- */
@@ -135,13 +140,18 @@ struct piece {
 static int check_cores(const struct piece *a, const struct piece *b,
                        unsigned (*core_of)(unsigned cpu), struct err *err)
 {
-    for (size_t i = 0; i < a->lane->cpu_count; i++)
+    unsigned cores[HOST_CPUS_MAX];
+    for (size_t j = 0; j < b->lane->cpu_count; j++)
+        cores[j] = core_of(b->lane->cpus[j]);
+    for (size_t i = 0; i < a->lane->cpu_count; i++) {
+        unsigned core = core_of(a->lane->cpus[i]);
         for (size_t j = 0; j < b->lane->cpu_count; j++)
-            if (core_of(a->lane->cpus[i]) == core_of(b->lane->cpus[j]))
+            if (core == cores[j])
                 return err_set(err, ERR_INPUT,
                                "device.%s.cpus: processor %u is of the same physical core as "
                                "%u, which is another lane's",
                                b->device->slug, b->lane->cpus[j], a->lane->cpus[i]);
+    }
     return 0;
 }
 

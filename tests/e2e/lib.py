@@ -103,6 +103,14 @@ def has_gpu():
     return os.path.exists("/dev/nvidiactl") and bool(shutil.which("nvcc"))
 
 
+def has_two_cores():
+    """Are processors 0 and 1 two physical cores that we may use?"""
+    def siblings(cpu):
+        path = "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list" % cpu
+        return read(path).strip() if os.path.exists(path) else str(cpu)
+    return {0, 1} <= os.sched_getaffinity(0) and siblings(0) != siblings(1)
+
+
 def skip(why, allowed=False):
     """Loud, counted, and a failure where skipping is forbidden (CI), unless it is for want of
     what CI cannot have, a GPU."""

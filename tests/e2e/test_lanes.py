@@ -16,13 +16,8 @@ from test_promote import push_event
 LANES = ("threads = 1", "cpus = 0", "cpus = 1")
 
 
-def siblings(cpu):
-    path = "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list" % cpu
-    return lib.read(path).strip() if os.path.exists(path) else str(cpu)
-
-
 def need_two_cores():
-    if not {0, 1} <= os.sched_getaffinity(0) or siblings(0) == siblings(1):
+    if not lib.has_two_cores():
         raise lib.Skip("processors 0 and 1 are not two physical cores of ours")
 
 

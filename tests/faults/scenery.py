@@ -21,9 +21,8 @@ PR_SET_CHILD_SUBREAPER = 36
 def device_settings(plan):
     """The lines of the section of the device, with as many lanes as the plan wants; where processors 0 and 1
     are not two physical cores of ours, with one."""
-    siblings = "/sys/devices/system/cpu/cpu0/topology/thread_siblings_list"
-    two = {0, 1} <= os.sched_getaffinity(0) and not (os.path.exists(siblings) and lib.read(siblings).strip() != "0")
-    return ("threads = 1", "cpus = 0", "cpus = 1") if plan["lanes"] == 2 and two else ("threads = 1",)
+    two = plan["lanes"] == 2 and lib.has_two_cores()
+    return ("threads = 1", "cpus = 0", "cpus = 1") if two else ("threads = 1",)
 
 
 def make_template(path):
