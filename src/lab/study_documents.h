@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a study says: every document of its folder, as bytes, made from what was measured and from nothing else, so
+ * that the same files give the same documents, byte for byte. No clock, no host, no environment.
+ *
+ *     OPTIMIZATION_RESULTS.md    what was proposed, what was kept, what it gave
+ *     COMBINED_REPORT.md         the whole, for people; report.html: the same as one page with its figures
+ *     numbers.json               each number of the paragraph for a paper: as written, file, key (schema ratchet.numbers/1)
+ *     comparison.json            see lab/study.h
+ *     figures/NAME.svg, badges/NAME.svg, badges/NAME.json (shields.io's endpoint schema)
+ *     inventory.json             every other file of the folder: path, bytes, SHA-256 (schema ratchet.inventory/1) */
+#ifndef RATCHET_LAB_STUDY_DOCUMENTS_H
+#define RATCHET_LAB_STUDY_DOCUMENTS_H
+
+#include "lab/study.h"
+
+struct study_document {
+    char path[MODEL_NAME_BYTES * 2]; /* in the study's folder */
+    struct buf text;                 /* owned */
+};
+struct study_documents {
+    struct study_document *list; /* owned */
+    size_t count;
+};
+void study_documents_free(struct study_documents *documents);
+
+/* All but inventory.json. */
+MUST_CHECK int study_documents_of(const struct study_files *files, struct study_documents *out,
+                                  struct err *err);
+
+/* Make them, and write each whole; then inventory.json. */
+MUST_CHECK int study_documents_write(const char *path, const struct limits *limits,
+                                     struct err *err);
+
+/* Make them again and compare: each document byte for byte, each file with the inventory. Appends a line for each
+ * thing that differs, is missing or is not listed; *differ counts those. */
+MUST_CHECK int study_documents_verify(const char *path, const struct limits *limits,
+                                      struct buf *out, size_t *differ, struct err *err);
+
+#endif
