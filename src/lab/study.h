@@ -50,7 +50,7 @@ enum study_phase {
 const char *study_phase_name(enum study_phase phase); /* "environment", … */
 
 enum study_state {
-    STUDY_OPEN,    /* not yet */
+    STUDY_OPEN, /* not yet */
     STUDY_DONE,
     STUDY_SKIPPED, /* `why` says for want of what */
     STUDY_FAILED   /* `why` says of what; the study went on */
@@ -63,12 +63,14 @@ struct study_step {
     enum study_phase phase;
     char name[MODEL_NAME_BYTES]; /* of its folder for a proposal: "01-autotune", "02-tiles" */
     enum study_state state;
-    char why[STUDY_TEXT_BYTES];  /* one line, or "" */
-    double seconds;              /* of wall time, all calls together */
-    char command[STUDY_COMMAND_BYTES]; /* that does it again, by hand, in the repository; or "" */
+    char why[STUDY_TEXT_BYTES]; /* one line, or "" */
+    double seconds;             /* of wall time, all calls together */
+    char command
+        [STUDY_COMMAND_BYTES]; /* that does it again, by hand, in the repository; or "" */
     /* STUDY_OPTIMISE: */
-    bool proposal; /* it was measured beside the best kernel before it: samples.json is there */
-    bool kept;     /* it took that kernel's place */
+    bool
+        proposal; /* it was measured beside the best kernel before it: samples.json is there */
+    bool kept;    /* it took that kernel's place */
 };
 
 struct study_asked {
@@ -76,18 +78,20 @@ struct study_asked {
     char commit[MODEL_SHA_BYTES]; /* the first kernel's */
     double target_speedup;        /* time of the first kernel ÷ time of the best; 0: none */
     double budget_s;              /* of all steps; what is begun is ended */
-    size_t proposals;             /* that may be confirmed: what their intervals are corrected for */
-    char hash[FILE_SHA256_BYTES]; /* of all of this and of every other option: the same study goes on */
+    size_t proposals; /* that may be confirmed: what their intervals are corrected for */
+    char hash
+        [FILE_SHA256_BYTES]; /* of all of this and of every other option: the same study goes on */
 };
 
 struct study {
     char path[FILE_PATH_BYTES];
     struct study_asked asked;
-    char version[32];             /* of ratchet */
-    char started[32];             /* UTC, "2026-11-21T01:10:20Z"; of the first call */
-    char best[MODEL_SHA_BYTES];   /* the best kernel's commit, made of the first and the patches kept */
-    double estimate_s;            /* of all steps, told before they began */
-    struct price price;           /* of an hour of the device */
+    char version[32]; /* of ratchet */
+    char started[32]; /* UTC, "2026-11-21T01:10:20Z"; of the first call */
+    char best
+        [MODEL_SHA_BYTES]; /* the best kernel's commit, made of the first and the patches kept */
+    double estimate_s;     /* of all steps, told before they began */
+    struct price price;    /* of an hour of the device */
     struct study_step steps[STUDY_STEPS_MAX];
     size_t step_count;
 };
@@ -112,7 +116,8 @@ struct study_judged {
     struct change configs[MODEL_CONFIGS_MAX]; /* likewise, in the order of the samples */
     size_t config_count;
     size_t replicates; /* the fewest of a config without a mark */
-    bool better; /* mean.ci_decision wholly below 0, and no config's plain interval wholly above */
+    bool
+        better; /* mean.ci_decision wholly below 0, and no config's plain interval wholly above */
 };
 MUST_CHECK int study_judge(const struct samples *samples, const struct rule *rule,
                            size_t proposals, struct study_judged *out, struct err *err);
@@ -124,8 +129,8 @@ struct study_files {
     struct environment_file environment; /* owned, as all below */
     struct samples benchmark, end, backends, shapes;
     bool benchmark_there, end_there, backends_there, shapes_there;
-    struct comparison first; /* the judge's word on benchmark… */
-    struct comparison comparison; /* …and on end */
+    struct comparison first;                   /* the judge's word on benchmark… */
+    struct comparison comparison;              /* …and on end */
     struct samples proposals[STUDY_STEPS_MAX]; /* of steps with `proposal` */
     struct study_judged *judged;               /* likewise; [STUDY_STEPS_MAX] */
 };
