@@ -119,7 +119,11 @@ static int try_proposal(struct study_making *making, struct study_step *step, st
     int code;
     if (commit_of(making, step, commit, &why) != 0) {
         if (why.class == ERR_INPUT)
-            return study_settle(making, step, STUDY_FAILED, err, "%.400s", why.text);
+            return study_settle(making, step, STUDY_FAILED, err, "%s%.400s",
+                                strcmp(making->study->best, making->study->asked.commit) == 0
+                                    ? ""
+                                    : "on top of what was kept: ",
+                                why.text);
         *err = why;
         return -1;
     }

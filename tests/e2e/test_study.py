@@ -34,7 +34,7 @@ def patches(repo, **edits):
         ok(old in before, "%s: the kernel has what is edited" % name)
         with open(path, "w") as out:
             out.write(before.replace(old, new, 1))
-        made = subprocess.run(["git", "-C", repo.path, "diff"], check=True, capture_output=True).stdout
+        made = subprocess.run(["git", "-C", repo.path, "diff", "-U1"], check=True, capture_output=True).stdout
         with open(os.path.join(folder, name + ".patch"), "wb") as out:
             out.write(made)
     repo.git("checkout", "-q", "--", ".")
@@ -54,23 +54,23 @@ def steps(folder):
 def whole():
     """All phases: the better patch is kept, each of the others is told with its reason"""
     repo, folder = kernels(), lib.temp_dir()
-    wanted = patches(repo, a_slower=("TIMES 3", "TIMES 4"), b_faster=("TIMES 3", "TIMES 1"),
-                     c_again=("TIMES 3", "TIMES 2"), d_broken=("define STEP 1", "define STEP 9"),
-                     e_wrong=("define STEP 1", "define STEP 7"))
+    wanted = patches(repo, a_broken=("define STEP 1", "define STEP 9"), b_wrong=("define STEP 1", "define STEP 7"),
+                     c_slower=("TIMES 3", "TIMES 4"), d_faster=("TIMES 3", "TIMES 1"),
+                     e_again=("TIMES 3", "TIMES 2"))
     with open(os.path.join(wanted, "f_nothing.patch"), "w") as out:
         out.write("no patch\n")
     result = study(repo, folder, "--candidates", wanted, "--seq", "32,64")
     eq(result.code, 0, "exit code: %s" % result.err[-2000:])
     has(result.out, "1 of 6 proposals kept", "what was kept")
-    has(result.err, re.compile(r"^ratchet: study: \d+ of 12: 01-a_slower; at most \d+ s left$", re.M), "progress")
+    has(result.err, re.compile(r"^ratchet: study: \d+ of 12: 01-a_broken; at most \d+ s left$", re.M), "progress")
     made = steps(folder)
-    eq([name for name, step in made.items() if step.get("kept")], ["02-b_faster"], "the faster one is kept")
-    eq(made["01-a_slower"]["state"], "done", "the slower one was measured")
-    ok(made["01-a_slower"]["proposal"], "and is a proposal")
-    eq(made["03-c_again"]["state"], "failed", "one that fits only the first kernel")
-    has(made["03-c_again"]["why"], "does not apply", "is told as that")
-    has(made["04-d_broken"]["why"], "#error", "what does not build: the compiler's word")
-    has(made["05-e_wrong"]["why"], "wrong result", "what is wrong")
+    eq([name for name, step in made.items() if step.get("kept")], ["04-d_faster"], "the faster one is kept")
+    eq(made["03-c_slower"]["state"], "done", "the slower one was measured")
+    ok(made["03-c_slower"]["proposal"], "and is a proposal")
+    eq(made["05-e_again"]["state"], "failed", "one that fits only the first kernel")
+    has(made["05-e_again"]["why"], "on top of what was kept: the patch does not apply", "is told as that")
+    has(made["01-a_broken"]["why"], "#error", "what does not build: the compiler's word")
+    has(made["02-b_wrong"]["why"], "wrong result", "what is wrong")
     eq(made["06-f_nothing"]["state"], "failed", "what is no patch")
     eq(made["backends"]["state"], "skipped", "without other implementations")
     has(made["backends"]["why"], "--arms", "it says how to name some")
@@ -88,7 +88,8 @@ def whole():
     before = snapshot(folder)
     again = study(repo, folder, "--candidates", wanted, "--seq", "32,64")
     eq((again.code, again.out), (0, result.out), "once more, it says the same")
-    eq(snapshot(folder), before, "and changes nothing")
+    after = snapshot(folder)
+    eq([name for name in before if before[name] != after.get(name)], [], "and changes nothing")
     verify(repo, folder)
 
 
@@ -113,7 +114,7 @@ def verify(repo, folder):
     eq(files.code, 0, "the files alone: %s" % files.err)
     has(files.out, "each document is what the raw samples make", "it says so")
     measured = check(repo, folder, "--quiet")
-    scene.fair(measured, 0, "measured again")
+    ok(measured.code in (0, 2), "measured again; unclear where the machine is busy: %s" % measured)
     has(measured.out, "best against first, the study and now:", "the claim beside what was seen")
     has(measured.out, "small", "for each config")
     for name, find, put in (("samples.json", b"0", b"1"), ("COMBINED_REPORT.md", b"%", b"*"),
