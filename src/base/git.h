@@ -202,6 +202,12 @@ MUST_CHECK int git_commit_files(struct git_repo *repo, const char *parent,
                                 const char *name, const char *email, const char *message,
                                 char sha[GIT_SHA_BYTES], struct err *err);
 
+/* A commit on top of `parent` with a patch as `git diff` writes it. The same parent and patch give the same
+ * SHA: the time is the parent's. One that does not apply, or that changes nothing, is ERR_INPUT. Moves no ref. */
+MUST_CHECK int git_commit_patch(struct git_repo *repo, const char *parent, const char *patch,
+                                size_t len, const char *message, char sha[GIT_SHA_BYTES],
+                                struct err *err);
+
 /* Push a commit to a ref, fast-forward only: the ref must still be at `expected` (or absent
  * for GIT_ZERO_SHA). A lost race is ERR_CONFLICT; a declined update (protected branch, hook;
  * libgit2 itself returns 0 then) or refused credentials ERR_AUTH with the server's own words.

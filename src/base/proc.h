@@ -21,8 +21,8 @@ struct proc_limits {
     unsigned open_files;             /* RLIMIT_NOFILE; 0: as ours */
 };
 
-/* What a child of proc_run writes to its descriptor 3, in pieces as they come. `take` gives 0,
- * or -1 when it wants no more: the child then writes to a closed pipe. Never NULL. */
+/* What a child of proc_run writes, in pieces as they come. `take` gives 0, or -1 when it wants no
+ * more: the child then writes to a closed pipe. Never NULL. */
 struct proc_side {
     int (*take)(void *context, const char *bytes, size_t len);
     void *context;
@@ -36,10 +36,12 @@ struct proc_spec {
     uid_t uid;               /* run as this user and no other groups; */
     gid_t gid;               /*   (uid_t)-1 keeps ours */
     struct proc_limits limits;
-    const char *cgroup;           /* folder of the cgroup it runs in; NULL: ours */
-    const unsigned *cpus;         /* the processors it may use… */
-    size_t cpu_count;             /* …0: as we may */
-    const struct proc_side *side; /* NULL: no descriptor 3. Not for proc_start */
+    const char *cgroup;   /* folder of the cgroup it runs in; NULL: ours */
+    const unsigned *cpus; /* the processors it may use… */
+    size_t cpu_count;     /* …0: as we may */
+    const struct proc_side
+        *side; /* of descriptor 3; NULL: there is none. Not for proc_start */
+    const struct proc_side *heard; /* of stdout and stderr, where `out` is NULL; likewise */
 };
 
 enum proc_end { PROC_EXITED, PROC_SIGNALLED, PROC_TIMED_OUT };

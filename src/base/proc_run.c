@@ -149,10 +149,11 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
     file_close(&pipe_side.fd[1]);
     /* A pipe's end is not the child's: a left-over process can hold it open, and a child
      * can close it and run on. So the deadline holds for both. */
-    struct feed feeds[2] = {
-        {&pipe_out.fd[0], {out == NULL ? throw_away : keeper_take, &keeper}},
-        {&pipe_side.fd[0],
-         spec->side == NULL ? (struct proc_side){throw_away, NULL} : *spec->side}};
+    static const struct proc_side nobody = {throw_away, NULL};
+    struct feed feeds[2] = {{&pipe_out.fd[0], spec->heard == NULL ? nobody : *spec->heard},
+                            {&pipe_side.fd[0], spec->side == NULL ? nobody : *spec->side}};
+    if (out != NULL)
+        feeds[0].to = (struct proc_side){keeper_take, &keeper};
     bool ended = drain(feeds, deadline);
     proc_reap(pid, deadline, !ended, result);
     result->seconds = (double)(proc_now_ns() - begin) / 1e9;

@@ -18,7 +18,7 @@
 
 struct check_options {
     const char *repo, *base, *head, *device, *config, *repository, *pr, *output, *budget;
-    bool json, quiet;
+    bool json, quiet, no_baseline;
 };
 
 static int local_job(const struct check_options *options, char path[FILE_PATH_BYTES],
@@ -45,6 +45,15 @@ static int github_job(const struct check_options *options, struct job *job, stru
         return -1;
     job->pr = (int)number;
     return 0;
+}
+
+/* A pull request is judged against what main has recorded: never without it. */
+static int by_hand(const struct check_options *options, struct err *err)
+{
+    return options->no_baseline && options->repository != NULL
+               ? err_set(err, ERR_USAGE,
+                         "--no-baseline is for two commits, not for a pull request")
+               : 0;
 }
 
 static int print_result(const struct measurement *measurement,
@@ -89,13 +98,19 @@ int cli_check(int argc, char **argv, struct err *err)
 {
     struct check_options given = {
         .repo = ".", .base = "main", .head = "HEAD", .device = "cpu"};
-    const struct cli_option options[] = {
-        {"repo", &given.repo, NULL},     {"base", &given.base, NULL},
-        {"head", &given.head, NULL},     {"device", &given.device, NULL},
-        {"config", &given.config, NULL}, {"repository", &given.repository, NULL},
-        {"pr", &given.pr, NULL},         {"output", &given.output, NULL},
-        {"budget", &given.budget, NULL}, {"json", NULL, &given.json},
-        {"quiet", NULL, &given.quiet},   {NULL, NULL, NULL}};
+    const struct cli_option options[] = {{"repo", &given.repo, NULL},
+                                         {"base", &given.base, NULL},
+                                         {"head", &given.head, NULL},
+                                         {"device", &given.device, NULL},
+                                         {"config", &given.config, NULL},
+                                         {"repository", &given.repository, NULL},
+                                         {"pr", &given.pr, NULL},
+                                         {"output", &given.output, NULL},
+                                         {"budget", &given.budget, NULL},
+                                         {"json", NULL, &given.json},
+                                         {"quiet", NULL, &given.quiet},
+                                         {"no-baseline", NULL, &given.no_baseline},
+                                         {NULL, NULL, NULL}};
     struct host host;
     struct job job = {.kind = JOB_CHECK};
     struct cli_folders folders = {0};
@@ -103,7 +118,7 @@ int cli_check(int argc, char **argv, struct err *err)
     char local[FILE_PATH_BYTES];
     double budget_ns = 0;
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
-        cli_budget(given.budget, &budget_ns, err) != 0 ||
+        cli_budget(given.budget, &budget_ns, err) != 0 || by_hand(&given, err) != 0 ||
         cli_host(given.config, &host, err) != 0 ||
         (given.repository == NULL ? local_job(&given, local, &job, err)
                                   : github_job(&given, &job, err)) != 0)
@@ -120,6 +135,7 @@ int cli_check(int argc, char **argv, struct err *err)
                                        .local = given.repository == NULL ? local : NULL,
                                        .token = getenv("GITHUB_TOKEN"),
                                        .budget_ns = budget_ns,
+                                       .no_baseline = given.no_baseline,
                                        .folder = folders.results,
                                        .work = folders.scratch,
                                        .progress = progress_show,

@@ -20,6 +20,7 @@
 int cli_check(int argc, char **argv, struct err *err);
 int cli_submit(int argc, char **argv, struct err *err);
 int cli_autotune(int argc, char **argv, struct err *err);
+int cli_build(int argc, char **argv, struct err *err);
 int cli_bench(int argc, char **argv, struct err *err);
 int cli_calibrate(int argc, char **argv, struct err *err);
 int cli_compare(int argc, char **argv, struct err *err);
@@ -31,6 +32,7 @@ int cli_env(int argc, char **argv, struct err *err);
 int cli_doctor(int argc, char **argv, struct err *err);
 int cli_status(int argc, char **argv, struct err *err);
 int cli_history(int argc, char **argv, struct err *err);
+int cli_study(int argc, char **argv, struct err *err);
 int cli_sweep(int argc, char **argv, struct err *err);
 
 /* The exit code of a program that was started as the guardian of locked clocks (see clocks.h), to be

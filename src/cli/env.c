@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct env_options {
-    const char *repo, *head, *device, *config, *python, *against;
+    const char *repo, *head, *device, *config, *python, *against, *output;
 };
 
 struct env {
@@ -66,12 +66,14 @@ static int look(const struct env_options *given, struct env *env, struct err *er
     return peers_facts(given->python, &measurement->samples.environment, err);
 }
 
-static int print(const struct samples *samples, struct err *err)
+static int print(const struct samples *samples, const char *output, struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, ENVIRONMENT_MAX_BYTES);
-    return environment_write(&samples->device, &samples->environment, &text, err) == 0 &&
-                   cli_print(&text, err) == 0
+    if (environment_write(&samples->device, &samples->environment, &text, err) != 0)
+        return -1;
+    return (output != NULL ? file_write(output, text.data, text.len, 0644, err)
+                           : cli_print(&text, err)) == 0
                ? EXIT_HELD
                : -1;
 }
@@ -108,13 +110,11 @@ static int print_against(const struct samples *samples, const struct environment
 int cli_env(int argc, char **argv, struct err *err)
 {
     struct env_options given = {.head = "HEAD", .device = "cpu", .python = "python3"};
-    const struct cli_option options[] = {{"repo", &given.repo, NULL},
-                                         {"head", &given.head, NULL},
-                                         {"device", &given.device, NULL},
-                                         {"config", &given.config, NULL},
-                                         {"python", &given.python, NULL},
-                                         {"against", &given.against, NULL},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        {"repo", &given.repo, NULL},     {"head", &given.head, NULL},
+        {"device", &given.device, NULL}, {"config", &given.config, NULL},
+        {"python", &given.python, NULL}, {"against", &given.against, NULL},
+        {"output", &given.output, NULL}, {NULL, NULL, NULL}};
     ENVIRONMENT_FILE_AUTO then = {.hash = ""};
     struct env *env __attribute__((cleanup(env_free))) = calloc(1, sizeof *env);
     if (env == NULL)
@@ -125,5 +125,6 @@ int cli_env(int argc, char **argv, struct err *err)
         look(&given, env, err) != 0)
         return -1;
     const struct samples *samples = &env->measurement.samples;
-    return given.against == NULL ? print(samples, err) : print_against(samples, &then, err);
+    return given.against == NULL ? print(samples, given.output, err)
+                                 : print_against(samples, &then, err);
 }

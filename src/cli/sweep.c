@@ -25,6 +25,7 @@ struct sweep_options {
     const char *files[FILES_MAX];
     const char *ceilings[CEILINGS];
     struct shapes shapes;
+    const char *budget;
     bool quiet, png;
 };
 
@@ -39,6 +40,7 @@ struct sweep {
     struct progress progress;
     struct sweep_folder folder;
     char asked[SWEEP_ASKED_BYTES];
+    double budget_ns;
     struct err lost; /* why the folder could not be written while it was measured */
 };
 
@@ -249,6 +251,7 @@ static int measure(struct sweep *sweep, struct err *err)
         .expose = sweep->arms.expose,
         .expose_count = sweep->arms.expose_count,
         .before = sweep->folder.found ? &sweep->folder.before : NULL,
+        .budget_ns = sweep->budget_ns,
     };
     sweep->progress.all = measurement->config.config_count * measurement->config.rule.looks[0];
     sweep->progress.done = replicates_of(&sweep->folder.before);
@@ -320,12 +323,12 @@ static size_t add_several(struct cli_option *options, size_t used, const char *n
 static int read_options(int argc, char **argv, struct sweep_options *given,
                         const char *operands[SWEEP_ARMS_MAX], size_t *count, struct err *err)
 {
-    struct cli_option options[SANDBOX_EXPOSED_MAX + FILES_MAX + CEILINGS + 22] = {
+    struct cli_option options[SANDBOX_EXPOSED_MAX + FILES_MAX + CEILINGS + 23] = {
         {"repo", &given->repo, NULL},     {"head", &given->head, NULL},
         {"device", &given->device, NULL}, {"config", &given->config, NULL},
         {"output", &given->output, NULL}, {"report", &given->report, NULL},
         {"quiet", NULL, &given->quiet},   {"png", NULL, &given->png},
-        SHAPES_OPTIONS(given->shapes)};
+        {"budget", &given->budget, NULL}, SHAPES_OPTIONS(given->shapes)};
     size_t used = 0;
     while (options[used].name != NULL)
         used++;
@@ -351,7 +354,8 @@ int cli_sweep(int argc, char **argv, struct err *err)
     if (sweep == NULL)
         return err_set(err, ERR_HOST, "out of memory for a sweep");
     progress_begin(&sweep->progress, given.quiet);
-    if (cli_host(given.config, &sweep->host, err) != 0 ||
+    if (cli_budget(given.budget, &sweep->budget_ns, err) != 0 ||
+        cli_host(given.config, &sweep->host, err) != 0 ||
         read_arms(&given, operands, count, sweep, err) != 0 ||
         open_sweep(&given, sweep, err) != 0)
         return -1;

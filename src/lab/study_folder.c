@@ -132,6 +132,11 @@ static bool name_is_plain(const char *name)
     return true;
 }
 
+static bool is_lock(const char *name)
+{
+    return strcmp(name, "lock") == 0 || strcmp(name, ".lock") == 0;
+}
+
 static int add_file(struct walk *walk, int folder, const char *name, const char *path)
 {
     struct stat info;
@@ -166,7 +171,7 @@ static int add_entry(struct walk *walk, int folder, const char *before, const ch
     if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return err_errno(walk->err, ERR_INPUT, errno, "%s: stat", path);
     if (!S_ISDIR(info.st_mode))
-        return strcmp(name, STUDY_LOCK) == 0 ? 0 : add_file(walk, folder, name, path);
+        return is_lock(name) ? 0 : add_file(walk, folder, name, path);
     int inner = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (inner < 0)
         return cannot_open(path, walk->err);

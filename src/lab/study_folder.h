@@ -18,9 +18,6 @@ enum {
 };
 #define STUDY_FOLDER_BYTES (256ull << 20)
 
-/* One that somebody holds while he writes in the folder: of no study. */
-#define STUDY_LOCK "lock"
-
 struct study_file {
     char path[STUDY_FILE_PATH_BYTES];
     unsigned long long bytes;
@@ -37,8 +34,8 @@ void study_listing_free(struct study_listing *listing);
 MUST_CHECK int study_folder_read(const char *path, const char *name, struct buf *out,
                                  struct err *err);
 
-/* All files but locks. A link, what is no regular file, and a name that is not plain ASCII are ERR_INPUT; more than the
- * ceilings ERR_LIMIT. */
+/* All files but locks, which are there while somebody writes in the folder or in a sweep's. A link, what is no
+ * regular file, and a name that is not plain ASCII are ERR_INPUT; more than the ceilings ERR_LIMIT. */
 MUST_CHECK int study_folder_list(const char *path, struct study_listing *out, struct err *err);
 
 /* Is it made from the others? See lab/study_documents.h; inventory.json is one as well. */

@@ -10,22 +10,6 @@
 
 enum { SUMMARY_BYTES = 2000 };
 
-void study_put_figures(const struct study_page *page, enum study_phase phase)
-{
-    bool any = false;
-    for (size_t i = 0; i < page->figures->count; i++) {
-        const struct study_figure *figure = &page->figures->list[i];
-        if (figure->phase != phase)
-            continue;
-        if (!any)
-            document_figures(&page->document);
-        any = true;
-        document_figure(&page->document, figure->file, figure->title, &figure->svg);
-    }
-    if (any)
-        document_figures_end(&page->document);
-}
-
 static const char *why_of(const struct study *study, enum study_phase phase)
 {
     const struct study_step *step = study_step_find(study, phase, "");
@@ -65,7 +49,7 @@ static void tell_speedup(const struct study_result *result, struct buf *out)
         return;
     }
     const struct interval *ci = &speedup->ci_decision;
-    buf_addf(out, " %s: the first takes %s the time of the best (%s interval in brackets,",
+    buf_addf(out, " %s: the first takes %s as long as the best (%s interval in brackets,",
              ci->low > 0 ? "The best kernel found is faster than the first"
              : ci->high < 0
                  ? "The best kernel found is slower than the first"
@@ -172,7 +156,7 @@ static void tell_spent(const struct study_result *result, struct buf *out)
                   study->steps[i].state == STUDY_SKIPPED;
     if (undone > 0)
         buf_addf(out, " %zu step%s failed or skipped; the report says why.", undone,
-                 undone == 1 ? " was" : "s were");
+                 undone == 1 ? "" : "s");
 }
 
 void study_put_summary(const struct study_page *page)

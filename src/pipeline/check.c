@@ -146,7 +146,10 @@ static int look(struct measurement *measurement, char what[TOUCHED_BYTES], struc
 
 static void note_missing_baseline(struct measurement *measurement)
 {
-    if (!measurement->has_baseline)
+    if (measurement->no_baseline)
+        measurement_note(measurement, "Compared with the base commit alone, as it was asked: "
+                                      "no baseline was read.");
+    else if (!measurement->has_baseline)
         measurement_note(
             measurement,
             "No baseline for %s yet: compared with the base commit. The first merge "

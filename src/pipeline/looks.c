@@ -307,7 +307,7 @@ int measurement_sweep(struct measurement *measurement,
     if (libraries->before != NULL &&
         take_over(libraries->before, &measurement->samples, err) != 0)
         return -1;
-    return take(measurement, &request, 0, NULL, err);
+    return take(measurement, &request, libraries->budget_ns, NULL, err);
 }
 
 /* Without a driver, or without the GPU that the host's configuration names, nothing needs to be

@@ -55,6 +55,7 @@ struct measurement {
     /* what its rules say */
     bool has_config;
     struct ratchet_config config;
+    bool no_baseline; /* none is read, whatever was recorded */
     bool has_baseline;
     struct baseline baseline; /* owned */
     bool has_calibration;
@@ -117,6 +118,7 @@ struct measurement_libraries {
     /* What an earlier run of the same measured, or NULL: what there is of replicates is taken out of it,
      * and only what is missing is measured. */
     struct samples *before;
+    double budget_ns; /* of this call; 0: as long as it takes */
 };
 /* Hold the device and measure them in the empty folder `work`, until the rule's looks are over.
  * Needs no repository: measurement_init, _set_device and _set_config. */

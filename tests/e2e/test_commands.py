@@ -351,5 +351,53 @@ def usage():
        "output that cannot be written is no success")
 
 
-lib.main(stage_by_stage, base_without_recipe, verify, the_same_bits, doctor, status_and_history, history_anywhere, history_of_baseline_json_alone, from_anywhere, usage,
+def build():
+    """`build` gives the library that a check would measure, and the reason where there is none"""
+    repo, host, output = lib.Repo(), scene.Host(), lib.temp_dir() + "/kernel.so"
+    repo.commit(scene.tree("right"), "a kernel")
+    repo.commit(scene.tree("broken"), "one that does not build")
+    made = host.ratchet("build", "--config", host.config, "--repo", repo.path, "--head", "HEAD~", "--output", output)
+    eq(made.code, 0, "exit code")
+    code = made.out.split()[0]
+    has(code, re.compile(r"^sha256:[0-9a-f]{64}$"), "the machine code's hash")
+    ok(os.access(output, os.X_OK), "the library is there")
+    again = host.ratchet("build", "--config", host.config, "--repo", repo.path, "--head", "HEAD~", "--output", output)
+    eq((again.code, again.out), (0, made.out), "once more, over it")
+    sweep = host.ratchet("sweep", "--config", host.config, "--repo", repo.path, "--replicates", "1", "--iterations",
+                         "3", "--budget", "5s", "--output", output + ".json", "k=" + output)
+    eq(sweep.code, 0, "a sweep takes it, within a budget")
+    eq(json.loads(lib.read(output + ".json"))["arms"]["head"]["code"], code, "the same code")
+    broken = host.ratchet("build", "--config", host.config, "--repo", repo.path, "--output", output + ".no")
+    eq((broken.code, broken.out), (3, ""), "what does not build")
+    has(broken.err, "build failed", "has a reason")
+    ok(not os.path.exists(output + ".no"), "and no library")
+    for options, words in (((), "--output"), (("--output", "/nowhere/k.so"), "/nowhere/k.so")):
+        result = host.ratchet("build", "--config", host.config, "--repo", repo.path, "--head", "HEAD~", *options)
+        ok(result.code in (3, 64), "no place for it: %d" % result.code)
+        has(result.err, words, "is named")
+
+
+def against_base_alone():
+    """`check --no-baseline` judges two commits against base, whatever was recorded; never a pull request"""
+    repo, host = lib.Repo(), scene.Host()
+    repo.commit({**scene.tree("right"), "baselines/cpu/baseline.json": "not JSON\n"}, "main")
+    repo.commit({"kernels/attention.c": scene.kernel("right", "/* another */")}, "head")
+    held = host.check(repo, "HEAD", "HEAD~", "--no-baseline")
+    eq(held.brief(), (0, "held"), "a baseline that cannot be read is not looked at")
+    eq(host.check(repo, "HEAD", "HEAD~").code, 3, "without the option it is")
+    refused = host.ratchet("check", "--config", host.config, "--repository", "o/r", "--pr", "1", "--no-baseline")
+    eq(refused.code, 64, "a pull request is judged by what main recorded")
+    has(refused.err, "--no-baseline", "which is said")
+
+
+def environment_as_a_file():
+    """`env --output` writes what it would print"""
+    host, path = scene.Host(), lib.temp_dir() + "/env.json"
+    printed = host.ratchet("env", "--config", host.config, "--head", "none")
+    written = host.ratchet("env", "--config", host.config, "--head", "none", "--output", path)
+    eq((written.code, written.out), (0, ""), "nothing on stdout")
+    eq(json.loads(lib.read(path))["hash"], json.loads(printed.out)["hash"], "the same facts")
+
+
+lib.main(stage_by_stage, build, against_base_alone, environment_as_a_file, base_without_recipe, verify, the_same_bits, doctor, status_and_history, history_anywhere, history_of_baseline_json_alone, from_anywhere, usage,
          options_are_documented)

@@ -472,6 +472,52 @@ static void test_commit_files(void)
     HAS(err.text, "README");
 }
 
+/* What git itself writes of an edit in a clone of main. */
+static void patch_of(const char *edit, struct buf *out)
+{
+    struct err err = {0};
+    buf_clear(out);
+    box_run("rm -rf edit; git clone -q upstream.git edit; cd edit; %s; git add -A; "
+            "git diff --cached --binary >../edit.patch",
+            edit);
+    EQ_INT(file_read("edit.patch", out, &err), 0);
+}
+
+static void test_commit_patch(void)
+{
+    struct err err = {0};
+    char sha[GIT_SHA_BYTES], again[GIT_SHA_BYTES];
+    BUF_AUTO patch;
+    buf_init(&patch, 1 << 20);
+    tap_case("a file edited, one added, one removed: what the edit left");
+    patch_of("echo more >>kernels/a.cu; mkdir new; echo x >new/b; git rm -q README", &patch);
+    EQ_INT(git_commit_patch(repo, sha_of("main"), patch.data, patch.len, "one", sha, &err), 0);
+    EQ_STR(err.text, "");
+    EQ_STR(box_line("git -C cache.git rev-parse %s^{tree}", sha),
+           box_line("git -C edit write-tree"));
+    EQ_STR(box_line("git -C cache.git rev-parse %s^", sha), sha_of("main"));
+    tap_case("the same patch is the same commit");
+    EQ_INT(git_commit_patch(repo, sha_of("main"), patch.data, patch.len, "one", again, &err),
+           0);
+    EQ_STR(again, sha);
+
+    tap_case("what does not apply, changes nothing or is no patch");
+    OK(git_commit_patch(repo, sha, patch.data, patch.len, "two", again, &err) != 0);
+    EQ_INT(err.class, ERR_INPUT);
+    HAS(err.text, "does not apply");
+    static const char *const none[] = {"", "no patch\n", "diff --git a/x b/x\n",
+                                       "--- a/README\n+++ b/README\n@@ -1 +1 @@\n"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        OK(git_commit_patch(repo, sha_of("main"), none[i], strlen(none[i]), "x", again,
+                            &err) != 0);
+        EQ_INT(err.class, ERR_INPUT);
+    }
+    tap_case("paths that lead out of the tree");
+    static const char out[] = "diff --git a/../x b/../x\nnew file mode 100644\n--- /dev/null\n"
+                              "+++ b/../x\n@@ -0,0 +1 @@\n+x\n";
+    OK(git_commit_patch(repo, sha_of("main"), out, strlen(out), "x", again, &err) != 0);
+}
+
 static void test_push(void)
 {
     struct err err = {0};
@@ -566,6 +612,7 @@ int main(void)
     test_shallow();
     test_merge();
     test_commit_files();
+    test_commit_patch();
     test_push();
     git_close(&repo);
     tap_case("no descriptor is left open");

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet build`: the kernel library of one commit, built as a check builds it: by the commit's own
+ * recipe, in the sandbox, from the files under its [kernel] path. */
+#include "cli/cli.h"
+#include "cli/local.h"
+
+#include "pipeline/builds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct build_given {
+    struct local_options local;
+    const char *output;
+};
+
+/* Exit 3 where it does not build: there is nothing to measure. */
+static int build(struct measurement *measurement, const char *output, struct err *err)
+{
+    struct builds *builds __attribute__((cleanup(builds_stop))) = NULL;
+    struct build_result result;
+    size_t tag;
+    if (builds_open(measurement, 1, &builds, err) != 0 ||
+        builds_add(builds, measurement->job.head, 0, err) != 0 ||
+        builds_next(builds, true, &tag, &result, err) < 0)
+        return -1;
+    if (!result.built) {
+        fprintf(stderr, "ratchet build: %.10s: %s\n", measurement->job.head, result.failure);
+        return EXIT_UNMEASURED;
+    }
+    BUF_AUTO library;
+    buf_init(&library, measurement->host->limits.kernel_bytes);
+    if (file_read(result.library, &library, err) != 0 ||
+        file_write(output, library.data, library.len, 0755, err) != 0)
+        return err_wrap(err, "--output");
+    printf("%s %s\n", result.code, output);
+    return EXIT_HELD;
+}
+
+int cli_build(int argc, char **argv, struct err *err)
+{
+    struct build_given given = {
+        .local = {.repo = ".", .head = "HEAD", .device = "cpu", .quiet = true}};
+    const struct cli_option options[] = {
+        {"repo", &given.local.repo, NULL},     {"head", &given.local.head, NULL},
+        {"device", &given.local.device, NULL}, {"config", &given.local.config, NULL},
+        {"output", &given.output, NULL},       {NULL, NULL, NULL}};
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
+        return -1;
+    if (given.output == NULL)
+        return err_set(err, ERR_USAGE, "expected --output FILE");
+    struct local *local __attribute__((cleanup(local_free))) = calloc(1, sizeof *local);
+    if (local == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a pipeline");
+    return local_open(&given.local, local, err) == 0
+               ? build(&local->pipeline.measurement, given.output, err)
+               : -1;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ratchet study`: one kernel, from where it runs to a report that can be checked; and the checking. */
+#include "cli/cli.h"
+
+#include "cli/study_verify.h"
+#include "intake/values.h"
+#include "lab/study_run.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double budget_minutes_most = 7 * 24 * 60, speedup_most = 1000;
+
+struct study_given {
+    const char *repo, *head, *device, *config, *output, *candidates, *python;
+    const char *target, *budget, *verify;
+    const char *arms[STUDY_ARMS_MAX];
+    const char *batch, *heads, *heads_kv, *seq, *dim, *dtype, *causal;
+    bool quiet, no_measure;
+};
+
+/* What `ratchet study` was given, as paths that hold in any folder. */
+struct study_paths {
+    char program[FILE_PATH_BYTES], repo[FILE_PATH_BYTES];
+    char config[PATH_MAX], candidates[PATH_MAX], python[PATH_MAX];
+    char arms[STUDY_ARMS_MAX][PATH_MAX];
+    char causal[128];
+};
+
+static int read_number(const char *text, double least, double most, const char *name,
+                       double *out, struct err *err)
+{
+    char *end;
+    errno = 0;
+    *out = strtod(text, &end);
+    if (errno != 0 || end == text || *end != '\0' || !isfinite(*out) || *out < least ||
+        *out > most)
+        return err_set(err, ERR_USAGE, "%s: expected a number from %g to %g, not `%.64s`",
+                       name, least, most, text);
+    return 0;
+}
+
+static int real(const char *given, const char *name, char out[PATH_MAX], struct err *err)
+{
+    if (realpath(given, out) == NULL)
+        return err_errno(err, ERR_USAGE, errno, "%s: `%.512s`", name, given);
+    return 0;
+}
+
+/* Options of the sweep over shapes, in pairs. */
+static void add_shapes(const struct study_given *given, struct study_paths *paths,
+                       struct study_options *out)
+{
+    const char *const pairs[][2] = {
+        {"--batch", given->batch}, {"--heads", given->heads}, {"--heads-kv", given->heads_kv},
+        {"--seq", given->seq},     {"--dim", given->dim},     {"--dtype", given->dtype}};
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (pairs[i][1] != NULL) {
+            out->shapes[used++] = pairs[i][0];
+            out->shapes[used++] = pairs[i][1];
+        }
+    if (given->causal == NULL)
+        return;
+    /* in one word: `sweep` has a flag of this name, too */
+    snprintf(paths->causal, sizeof paths->causal, "--causal=%s", given->causal);
+    out->shapes[used] = paths->causal;
+}
+
+static int find_paths(const struct study_given *given, struct study_paths *paths,
+                      struct study_options *out, struct err *err)
+{
+    ssize_t len = readlink("/proc/self/exe", paths->program, sizeof paths->program - 1);
+    if (len <= 0)
+        return err_errno(err, ERR_HOST, errno, "find this program");
+    paths->program[len] = '\0';
+    out->program = paths->program;
+    if (cli_real_path(given->repo, paths->repo, err) != 0)
+        return -1;
+    out->repo = paths->repo;
+    if (given->config != NULL && real(given->config, "--config", paths->config, err) != 0)
+        return -1;
+    out->config = given->config == NULL ? NULL : paths->config;
+    if (given->candidates != NULL &&
+        real(given->candidates, "--candidates", paths->candidates, err) != 0)
+        return -1;
+    out->candidates = given->candidates == NULL ? NULL : paths->candidates;
+    if (strchr(given->python, '/') != NULL &&
+        real(given->python, "--python", paths->python, err) != 0)
+        return -1;
+    out->python = strchr(given->python, '/') != NULL ? paths->python : given->python;
+    for (size_t i = 0; i < STUDY_ARMS_MAX && given->arms[i] != NULL; i++) {
+        if (real(given->arms[i], "--arms", paths->arms[i], err) != 0)
+            return -1;
+        out->arms[i] = paths->arms[i];
+    }
+    return 0;
+}
+
+static int read_options(int argc, char **argv, struct study_given *given, struct err *err)
+{
+    const struct cli_option options[] = {{"repo", &given->repo, NULL},
+                                         {"head", &given->head, NULL},
+                                         {"device", &given->device, NULL},
+                                         {"config", &given->config, NULL},
+                                         {"output", &given->output, NULL},
+                                         {"candidates", &given->candidates, NULL},
+                                         {"python", &given->python, NULL},
+                                         {"target-speedup", &given->target, NULL},
+                                         {"budget-min", &given->budget, NULL},
+                                         {"verify", &given->verify, NULL},
+                                         {"no-measure", NULL, &given->no_measure},
+                                         {"batch", &given->batch, NULL},
+                                         {"heads", &given->heads, NULL},
+                                         {"heads-kv", &given->heads_kv, NULL},
+                                         {"seq", &given->seq, NULL},
+                                         {"dim", &given->dim, NULL},
+                                         {"dtype", &given->dtype, NULL},
+                                         {"causal", &given->causal, NULL},
+                                         {"quiet", NULL, &given->quiet},
+                                         {"arms", &given->arms[0], NULL},
+                                         {"arms", &given->arms[1], NULL},
+                                         {"arms", &given->arms[2], NULL},
+                                         {"arms", &given->arms[3], NULL},
+                                         {NULL, NULL, NULL}};
+    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
+        return -1;
+    return given->no_measure && given->verify == NULL
+               ? err_set(err, ERR_USAGE, "--no-measure goes with --verify")
+               : 0;
+}
+
+static void print_end(const struct study *study, const char *folder)
+{
+    const struct study_step *end = study_step_find(study, STUDY_END, "");
+    size_t kept = 0;
+    for (size_t i = 0; i < study->step_count; i++)
+        kept += study->steps[i].kept;
+    printf("%zu of %zu proposals kept; %s\n", kept, study->asked.proposals,
+           end != NULL && end->state == STUDY_DONE
+               ? "the best kernel was judged against the first"
+           : end != NULL ? end->why
+                         : "");
+    printf("report: %s/COMBINED_REPORT.md\npage:   %s/report.html\n", folder, folder);
+}
+
+static void free_paths(struct study_paths **paths)
+{
+    free(*paths);
+}
+
+static void free_host(struct host **host)
+{
+    free(*host);
+}
+
+static void free_study(struct study **study)
+{
+    free(*study);
+}
+
+static int make(const struct study_given *given, struct err *err)
+{
+    struct study_options options = {
+        .device = given->device, .folder = given->output, .quiet = given->quiet};
+    struct study_paths *paths __attribute__((cleanup(free_paths))) = calloc(1, sizeof *paths);
+    struct host *host __attribute__((cleanup(free_host))) = calloc(1, sizeof *host);
+    struct study *study __attribute__((cleanup(free_study))) = calloc(1, sizeof *study);
+    char commit[MODEL_SHA_BYTES];
+    double minutes;
+    if (paths == NULL || host == NULL || study == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a study");
+    if (read_number(given->budget, 0.1, budget_minutes_most, "--budget-min", &minutes, err) !=
+            0 ||
+        (given->target != NULL &&
+         read_number(given->target, 1, speedup_most, "--target-speedup",
+                     &options.target_speedup, err) != 0) ||
+        cli_check_device(given->device, err) != 0 ||
+        find_paths(given, paths, &options, err) != 0 ||
+        cli_host(options.config, host, err) != 0 ||
+        cli_resolve(paths->repo, given->head, commit, err) != 0)
+        return -1;
+    add_shapes(given, paths, &options);
+    options.commit = commit;
+    options.budget_s = 60 * minutes;
+    if (study_run(&options, host, study, err) != 0)
+        return -1;
+    print_end(study, given->output);
+    return EXIT_HELD;
+}
+
+int cli_study(int argc, char **argv, struct err *err)
+{
+    struct study_given given = {.repo = ".",
+                                .head = "HEAD",
+                                .device = "cpu",
+                                .output = "ratchet-study",
+                                .budget = "15",
+                                .python = "python3"};
+    if (read_options(argc, argv, &given, err) != 0)
+        return -1;
+    const struct study_verifying verify = {.folder = given.verify,
+                                           .repo = given.repo,
+                                           .config = given.config,
+                                           .no_measure = given.no_measure,
+                                           .quiet = given.quiet};
+    return given.verify != NULL ? study_verify(&verify, err) : make(&given, err);
+}

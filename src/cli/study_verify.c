@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the checking of a study: its files, and its kernels measured again. */
+#include "cli/study_verify.h"
+
+#include "cli/cli.h"
+#include "judge/compare.h"
+#include "judge/verdict.h"
+#include "lab/study_documents.h"
+#include "lab/study_run.h"
+#include "publish/figures.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SAID_BYTES = 4 << 20 };
+
+struct checking {
+    const struct study_verifying *given;
+    char folder[PATH_MAX], program[FILE_PATH_BYTES], repo[FILE_PATH_BYTES], config[PATH_MAX];
+    struct host host;
+    struct cli_folders folders;
+    struct study_files files;
+    struct samples again;
+};
+
+static void free_checking(struct checking **checking)
+{
+    if (*checking == NULL)
+        return;
+    study_files_free(&(*checking)->files);
+    samples_free(&(*checking)->again);
+    cli_drop_scratch(&(*checking)->folders);
+    free(*checking);
+    *checking = NULL;
+}
+
+/* ---- files ---- */
+
+static int check_files(struct checking *checking, struct err *err)
+{
+    BUF_AUTO said;
+    size_t differ;
+    buf_init(&said, SAID_BYTES);
+    if (study_documents_verify(checking->folder, &checking->host.limits, &said, &differ,
+                               err) != 0 ||
+        cli_print(&said, err) != 0)
+        return -1;
+    if (differ > 0)
+        return err_set(err, ERR_INPUT, "%s: %zu thing%s not what the raw samples make",
+                       checking->given->folder, differ, differ == 1 ? " is" : "s are");
+    puts("files: each document is what the raw samples make, each file what the inventory "
+         "says");
+    return study_files_read(checking->folder, &checking->host.limits, &checking->files, err);
+}
+
+/* ---- measured again ---- */
+
+/* Head alone: the other arms have no part in what the stored samples are compared with. */
+static void keep_head(struct samples *samples)
+{
+    for (size_t c = 0; c < samples->count; c++)
+        for (int arm = ARM_HEAD + 1; arm < ARM_COUNT; arm++) {
+            samples->configs[c].arms[arm] = (struct arm_info){.present = false};
+            for (size_t r = 0; r < samples->configs[c].count; r++) {
+                struct series *series = &samples->configs[c].replicates[r].arms[arm];
+                free(series->ns);
+                *series = (struct series){.ns = NULL};
+            }
+        }
+}
+
+/* The claim beside what was seen now; it decides nothing. */
+static int print_pairs(const struct checking *checking, struct err *err)
+{
+    COMPARISON_AUTO now = {0};
+    const struct comparison *then = &checking->files.comparison;
+    char a[FIGURE_BYTES], b[FIGURE_BYTES];
+    if (!checking->files.end_there)
+        return 0;
+    if (compare_samples(&checking->again, NULL, &checking->files.rule, &now, err) != 0)
+        return -1;
+    puts("best against first, the study and now:");
+    for (size_t i = 0; i < then->count && i < now.count; i++)
+        printf("  %-28s %s, now %s\n", then->configs[i].config.name,
+               figure_change(a, &then->configs[i].change),
+               figure_change(b, &now.configs[i].change));
+    return 0;
+}
+
+static int judge(struct checking *checking, struct err *err)
+{
+    COMPARISON_AUTO comparison = {0};
+    BASELINE_AUTO baseline = {0};
+    char path[FILE_PATH_BYTES];
+    BUF_AUTO text;
+    buf_init(&text, 64 << 20);
+    if (print_pairs(checking, err) != 0 ||
+        file_path(path, err, "%s/baseline.json", checking->folder) != 0 ||
+        cli_read_baseline(path, &checking->host.limits, &baseline, err) != 0)
+        return -1;
+    keep_head(&checking->again);
+    if (compare_samples(&checking->again, &baseline, &checking->files.rule, &comparison,
+                        err) != 0)
+        return -1;
+    puts("the best kernel now, against the study's samples of it:");
+    verdict_format_table(&comparison, &text);
+    return cli_print(&text, err) != 0 ? -1 : comparison_exit(&comparison);
+}
+
+/* 0, or 3 with the reason said: nothing can be measured here. */
+static int can_measure(struct checking *checking, struct err *err)
+{
+    const struct study_asked *asked = &checking->files.study.asked;
+    char commit[MODEL_SHA_BYTES];
+    struct err why = {0};
+    if (host_find_device(&checking->host, asked->device) == NULL)
+        err_write(&why, ERR_INPUT, "this host has no device `%s`", asked->device);
+    else if (cli_real_path(checking->given->repo, checking->repo, &why) != 0 ||
+             cli_resolve(checking->repo, asked->commit, commit, &why) != 0)
+        err_write_context(&why, "the study's commit");
+    if (why.class == ERR_NONE)
+        return 0;
+    fprintf(stderr, "ratchet study: not measured again: %s (--no-measure: the files alone)\n",
+            why.text);
+    (void)err;
+    return EXIT_UNMEASURED;
+}
+
+static int measure(struct checking *checking, struct err *err)
+{
+    const struct study_options options = {
+        .program = checking->program,
+        .repo = checking->repo,
+        .config = checking->given->config == NULL ? NULL : checking->config,
+        .quiet = checking->given->quiet};
+    int cannot = can_measure(checking, err);
+    if (cannot != 0)
+        return cannot;
+    return cli_scratch(&checking->host, &checking->folders, err) != 0 ||
+                   study_again(&options, &checking->host, &checking->files.study,
+                               checking->folders.scratch, &checking->again, err) != 0
+               ? -1
+               : judge(checking, err);
+}
+
+int study_verify(const struct study_verifying *verifying, struct err *err)
+{
+    struct checking *checking
+        __attribute__((cleanup(free_checking))) = calloc(1, sizeof *checking);
+    if (checking == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a study");
+    checking->given = verifying;
+    checking->folders.lock = -1;
+    ssize_t len = readlink("/proc/self/exe", checking->program, sizeof checking->program - 1);
+    if (len <= 0)
+        return err_errno(err, ERR_HOST, errno, "find this program");
+    if (realpath(verifying->folder, checking->folder) == NULL)
+        return err_errno(err, ERR_USAGE, errno, "--verify: `%.512s`", verifying->folder);
+    if (verifying->config != NULL && realpath(verifying->config, checking->config) == NULL)
+        return err_errno(err, ERR_USAGE, errno, "--config: `%.512s`", verifying->config);
+    if (cli_host(verifying->config, &checking->host, err) != 0 ||
+        check_files(checking, err) != 0)
+        return -1;
+    return verifying->no_measure ? EXIT_HELD : measure(checking, err);
+}

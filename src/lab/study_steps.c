@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the order of a study, its budget, and every step that is no proposal. */
+#include "lab/study_internal.h"
+
+#include "judge/baseline.h"
+#include "judge/samples.h"
+#include "lab/study_documents.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of the budget, the share that a step may take. The rest is the proposals', up to proposals_share (see
+ * study_proposals.c), and the end's. */
+static const double benchmark_share = 0.15, backends_share = 0.2, shapes_share = 0.2;
+static const double end_least_s = 5;
+
+double study_left(const struct study_making *making)
+{
+    double left = making->study->asked.budget_s - study_seconds(making->study);
+    return left > 0 ? left : 0;
+}
+
+int study_settle(struct study_making *making, struct study_step *step, enum study_state state,
+                 struct err *err, const char *why, ...)
+{
+    step->state = state;
+    step->why[0] = '\0';
+    if (why != NULL) {
+        va_list args;
+        va_start(args, why);
+        vsnprintf(step->why, sizeof step->why, why, args);
+        va_end(args);
+        for (char *at = step->why; *at != '\0'; at++) /* it may quote a program */
+            *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
+    }
+    if (!making->options->quiet && step->why[0] != '\0')
+        fprintf(stderr, "ratchet: study: %s: %s: %s\n", step->name, study_state_name(state),
+                step->why);
+    return study_save(making, err);
+}
+
+/* "study: 3 of 9: backends; at most 512 s left; 0.0123 USD so far" */
+static void tell(const struct study_making *making, const struct study_step *step)
+{
+    const struct study *study = making->study;
+    size_t place = (size_t)(step - study->steps) + 1;
+    if (making->options->quiet)
+        return;
+    fprintf(stderr, "ratchet: study: %zu of %zu: %s; at most %.0f s left", place,
+            study->step_count, step->name, study_left(making));
+    if (study->price.currency[0] != '\0')
+        fprintf(stderr, "; %.4f %s so far", study_cost(study) / 1e6, study->price.currency);
+    fputc('\n', stderr);
+}
+
+struct study_step *study_next(struct study_making *making, enum study_phase phase)
+{
+    for (size_t i = 0; i < making->study->step_count; i++) {
+        struct study_step *step = &making->study->steps[i];
+        if (step->phase != phase || step->state != STUDY_OPEN)
+            continue;
+        making->step = step;
+        step->command[0] = '\0';
+        tell(making, step);
+        return step;
+    }
+    return NULL;
+}
+
+static void budget_words(struct study_words *words, double seconds, char text[32])
+{
+    snprintf(text, 32, "%.0fs", seconds > end_least_s ? seconds : end_least_s);
+    study_add(words, "--budget");
+    study_add(words, text);
+}
+
+/* Has a command left this file? */
+static bool is_there(const struct study_making *making, const char *name)
+{
+    char path[FILE_PATH_BYTES];
+    struct err ignored;
+    return study_path(making, path, &ignored, "%s", name) == 0 && access(path, F_OK) == 0;
+}
+
+/* A step without which there is no study: it stays open. */
+static int stop(const struct study_making *making, struct err *err)
+{
+    return err_set(err, ERR_INPUT, "%s: %.400s", making->step->name,
+                   making->said[0] == '\0' ? "it failed without a word" : making->said);
+}
+
+/* ---- environment, benchmark ---- */
+
+static int environment(struct study_making *making, struct err *err)
+{
+    struct study_step *step = study_next(making, STUDY_ENVIRONMENT);
+    struct study_words words = {.count = 0};
+    int code;
+    if (step == NULL)
+        return 0;
+    study_add(&words, "env");
+    study_add_where(&words, making);
+    study_add(&words, "--head");
+    study_add(&words, making->study->asked.commit);
+    study_add(&words, "--python");
+    study_add_as(&words, making->options->python, "python3");
+    study_add(&words, "--output");
+    study_add(&words, "env.json");
+    study_show(step, &words);
+    if (study_child(making, &words, &code, err) != 0)
+        return -1;
+    return code != 0 ? stop(making, err) : study_settle(making, step, STUDY_DONE, err, NULL);
+}
+
+static int benchmark(struct study_making *making, struct err *err)
+{
+    struct study_step *step = study_next(making, STUDY_BENCHMARK);
+    struct study_words words = {.count = 0};
+    char budget[32];
+    int code;
+    if (step == NULL)
+        return 0;
+    study_add(&words, "bench");
+    study_add_where(&words, making);
+    study_add(&words, "--head");
+    study_add(&words, making->study->asked.commit);
+    budget_words(&words, benchmark_share * making->study->asked.budget_s, budget);
+    study_add(&words, "--output");
+    study_add(&words, "benchmark.json");
+    study_show(step, &words);
+    if (study_child(making, &words, &code, err) != 0)
+        return -1;
+    return code != 0 || !is_there(making, "benchmark.json")
+               ? stop(making, err)
+               : study_settle(making, step, STUDY_DONE, err, NULL);
+}
+
+/* ---- sweeps ---- */
+
+int study_build(struct study_making *making, const char *commit, const char *output,
+                bool *built, struct err *err)
+{
+    struct study_words words = {.count = 0};
+    int code;
+    study_add(&words, "build");
+    study_add_where(&words, making);
+    study_add(&words, "--head");
+    study_add(&words, commit);
+    study_add(&words, "--output");
+    study_add_as(&words, output, strrchr(output, '/') + 1);
+    study_show(making->step, &words);
+    if (study_child(making, &words, &code, err) != 0)
+        return -1;
+    if (code != EXIT_HELD && code != EXIT_UNMEASURED)
+        return stop(making, err);
+    *built = code == EXIT_HELD;
+    return 0;
+}
+
+/* Of the configs by default, or of `shapes`; with the arms of files. */
+static int run_sweep(struct study_making *making, const char *folder,
+                     const char *const *shapes, double share, int *code, struct err *err)
+{
+    struct study_words words = {.count = 0};
+    const struct study_options *options = making->options;
+    char budget[32];
+    bool built;
+    if (study_build(making, making->study->asked.commit, STUDY_FIRST, &built, err) != 0)
+        return -1;
+    if (!built)
+        return stop(making, err);
+    study_add(&words, "sweep");
+    study_add_where(&words, making);
+    study_add(&words, "--head");
+    study_add(&words, making->study->asked.commit);
+    for (size_t i = 0; shapes != NULL && i < STUDY_SHAPE_WORDS_MAX && shapes[i] != NULL; i++)
+        study_add(&words, shapes[i]);
+    for (size_t i = 0; i < STUDY_ARMS_MAX && options->arms[i] != NULL; i++) {
+        study_add(&words, "--arms");
+        study_add_as(&words, options->arms[i], strrchr(options->arms[i], '/') + 1);
+    }
+    budget_words(&words, share * making->study->asked.budget_s, budget);
+    study_add(&words, "--report");
+    study_add(&words, folder);
+    study_add_as(&words, "first=" STUDY_FIRST, "first=first.so");
+    study_show(making->step, &words);
+    return study_child(making, &words, code, err);
+}
+
+/* A sweep that failed leaves a study without it. */
+static int settle_sweep(struct study_making *making, struct study_step *step, int code,
+                        const char *file, struct err *err)
+{
+    if (!is_there(making, file))
+        return study_settle(making, step, STUDY_FAILED, err, "%.400s",
+                            making->said[0] == '\0' ? "it failed without a word"
+                                                    : making->said);
+    return study_settle(making, step, STUDY_DONE, err, "%s",
+                        code == 0 ? ""
+                                  : "the first kernel could not be measured at some shapes");
+}
+
+static int backends(struct study_making *making, struct err *err)
+{
+    struct study_step *step = study_next(making, STUDY_BACKENDS);
+    int code;
+    if (step == NULL)
+        return 0;
+    if (making->options->arms[0] == NULL)
+        return study_settle(making, step, STUDY_SKIPPED, err,
+                            "no other implementation was named (--arms FILE)");
+    return run_sweep(making, "backends", NULL, backends_share, &code, err) != 0
+               ? -1
+               : settle_sweep(making, step, code, "backends/sweep.json", err);
+}
+
+/* Where no shapes were asked for: the first config at a quarter to twice its length. */
+static void default_shapes(const struct study_making *making, char text[128],
+                           const char *words[])
+{
+    const struct problem *problem = &making->config.configs[0].problem;
+    int seq = problem->seq_q;
+    words[0] = "--configs";
+    words[1] = making->config.configs[0].name;
+    words[2] = "--seq";
+    words[3] = text;
+    words[4] = NULL;
+    if (seq >= 4)
+        snprintf(text, 128, "%d,%d,%d,%d", seq / 4, seq / 2, seq, 2 * seq);
+    else
+        snprintf(text, 128, "%d,%d", seq, 2 * seq);
+}
+
+static int shapes(struct study_making *making, struct err *err)
+{
+    struct study_step *step = study_next(making, STUDY_SHAPES);
+    const char *words[8];
+    char text[128];
+    int code;
+    if (step == NULL)
+        return 0;
+    default_shapes(making, text, words);
+    bool asked = making->options->shapes[0] != NULL;
+    return run_sweep(making, "shapes", asked ? making->options->shapes : words, shapes_share,
+                     &code, err) != 0
+               ? -1
+               : settle_sweep(making, step, code, "shapes/sweep.json", err);
+}
+
+int study_measure_first(struct study_making *making, struct err *err)
+{
+    return environment(making, err) != 0 || benchmark(making, err) != 0 ||
+                   backends(making, err) != 0 || shapes(making, err) != 0
+               ? -1
+               : 0;
+}
+
+/* ---- the end ---- */
+
+static int move(struct study_making *making, const char *from, const char *to, struct err *err)
+{
+    char source[FILE_PATH_BYTES], target[FILE_PATH_BYTES];
+    if (study_path(making, source, err, "%s", from) != 0 ||
+        study_path(making, target, err, "%s", to) != 0)
+        return -1;
+    return rename(source, target) == 0
+               ? 0
+               : err_errno(err, ERR_HOST, errno, "rename `%s` to `%s`", source, target);
+}
+
+static int read_samples(struct study_making *making, const char *name, struct samples *out,
+                        struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    BUF_AUTO text;
+    buf_init(&text, making->host->limits.samples_bytes);
+    return study_path(making, path, err, "%s", name) != 0 || file_read(path, &text, err) != 0
+               ? -1
+               : samples_parse(text.data, text.len, path, &making->host->limits, out, err);
+}
+
+/* One row as a promotion would record it: head's replicates without a mark. Borrows the series. */
+static int add_row(const struct study_making *making, const struct samples *samples, size_t c,
+                   struct baseline_config *row, struct err *err)
+{
+    const struct config_samples *config = &samples->configs[c];
+    const struct study *study = making->study;
+    *row = (struct baseline_config){.config = config->config,
+                                    .clock_resolution_ns = config->clock_resolution_ns};
+    snprintf(row->commit, sizeof row->commit, "%s", study->best);
+    memcpy(row->code, config->arms[ARM_HEAD].code, sizeof row->code);
+    memcpy(row->recorded, study->started, sizeof row->recorded);
+    snprintf(row->why, sizeof row->why, "new");
+    row->replicates = calloc(config->count + 1, sizeof *row->replicates);
+    if (row->replicates == NULL ||
+        environment_copy(&samples->environment, &row->environment) != 0)
+        return err_set(err, ERR_HOST, "out of memory for a baseline");
+    for (size_t i = 0; i < config->count; i++)
+        if (config->replicates[i].marks == 0 && config->replicates[i].arms[ARM_HEAD].count > 0)
+            row->replicates[row->count++] = config->replicates[i].arms[ARM_HEAD];
+    return 0;
+}
+
+static void free_rows(struct baseline *baseline)
+{
+    for (size_t i = 0; i < baseline->count; i++) {
+        free(baseline->configs[i].replicates); /* the series are the samples' */
+        environment_free(&baseline->configs[i].environment);
+    }
+    free(baseline->configs);
+}
+
+static int write_baseline(struct study_making *making, const char *from, struct err *err)
+{
+    SAMPLES_AUTO samples = {0};
+    struct baseline baseline __attribute__((cleanup(free_rows))) = {.configs = NULL};
+    char path[FILE_PATH_BYTES];
+    BUF_AUTO text;
+    buf_init(&text, making->host->limits.baseline_bytes);
+    if (read_samples(making, from, &samples, err) != 0)
+        return -1;
+    baseline.device = samples.device;
+    baseline.configs = calloc(samples.count + 1, sizeof *baseline.configs);
+    if (baseline.configs == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a baseline");
+    for (size_t c = 0; c < samples.count; c++) {
+        if (add_row(making, &samples, c, &baseline.configs[baseline.count++], err) != 0)
+            return -1;
+        if (baseline.configs[baseline.count - 1].count > 0)
+            continue;
+        struct baseline_config *empty = &baseline.configs[--baseline.count];
+        free(empty->replicates);
+        environment_free(&empty->environment);
+    }
+    return baseline_format(&baseline, &text, err) != 0 ||
+                   study_path(making, path, err, "baseline.json") != 0
+               ? -1
+               : file_write(path, text.data, text.len, 0644, err);
+}
+
+static int check_best(struct study_making *making, int *code, struct err *err)
+{
+    struct study_words words = {.count = 0};
+    const struct study *study = making->study;
+    char path[FILE_PATH_BYTES], budget[32];
+    if (study_path(making, path, err, "end") != 0 || file_remove_tree(path, err) != 0)
+        return -1;
+    study_add(&words, "check");
+    study_add_where(&words, making);
+    study_add(&words, "--base");
+    study_add(&words, study->asked.commit);
+    study_add(&words, "--head");
+    study_add(&words, study->best);
+    study_add(&words, "--no-baseline");
+    budget_words(&words, study_left(making), budget);
+    study_add(&words, "--output");
+    study_add(&words, "end");
+    study_show(making->step, &words);
+    return study_child(making, &words, code, err);
+}
+
+int study_end(struct study_making *making, struct err *err)
+{
+    struct study_step *step = study_next(making, STUDY_END);
+    const struct study *study = making->study;
+    int code;
+    if (step == NULL)
+        return 0;
+    if (strcmp(study->best, study->asked.commit) == 0)
+        return write_baseline(making, "benchmark.json", err) != 0
+                   ? -1
+                   : study_settle(making, step, STUDY_SKIPPED, err,
+                                  "nothing was kept: the first kernel is the best");
+    if (check_best(making, &code, err) != 0)
+        return -1;
+    if (code >= EXIT_USAGE || !is_there(making, "end/samples.json"))
+        return study_settle(making, step, STUDY_FAILED, err, "%.400s", making->said);
+    return move(making, "end/samples.json", "samples.json", err) != 0 ||
+                   write_baseline(making, "samples.json", err) != 0
+               ? -1
+               : study_settle(making, step, STUDY_DONE, err, NULL);
+}
+
+/* ---- all ---- */
+
+/* What is in the folder of work can be made again. study.json is whole before the documents are made of it. */
+static int report(struct study_making *making, struct err *err)
+{
+    struct study_step *step = study_next(making, STUDY_REPORT);
+    char path[FILE_PATH_BYTES];
+    if (step == NULL)
+        return 0;
+    if (study_settle(making, step, STUDY_DONE, err, NULL) != 0)
+        return -1;
+    git_close(&making->repo);
+    if (study_path(making, path, err, STUDY_WORK) == 0 && file_remove_tree(path, err) == 0 &&
+        study_documents_write(making->study->path, &making->host->limits, err) == 0)
+        return 0;
+    struct err ignored;
+    int undone = study_settle(making, step, STUDY_OPEN, &ignored, NULL);
+    (void)undone; /* the reason why there is no report is the one that is told */
+    return -1;
+}
+
+int study_run(const struct study_options *options, const struct host *host, struct study *out,
+              struct err *err)
+{
+    struct study_making *making = calloc(1, sizeof *making);
+    if (making == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a study");
+    making->study = out;
+    making->options = options;
+    making->host = host;
+    making->lock = -1;
+    making->device = host_find_device(host, options->device);
+    int result = making->device == NULL
+                     ? err_set(err, ERR_INPUT, "this host has no device `%s`", options->device)
+                     : study_open(making, err);
+    if (result == 0)
+        result = study_measure_first(making, err) != 0 || study_optimise(making, err) != 0 ||
+                         study_end(making, err) != 0 || report(making, err) != 0
+                     ? -1
+                     : 0;
+    study_close(making);
+    free(making);
+    return result;
+}

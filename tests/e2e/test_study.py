@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`ratchet study` on the CPU: from the environment to a report; what is kept, and why the rest is not; that it goes
+on after it was killed; that it can be checked. STUDY_KILLS=N: that many kills, by hand."""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+
+import lib
+import scene
+from lib import eq, has, lacks, ok
+
+TUNE = '[tune "cpu"]\n    parameter = TIMES: 2 3\n'
+
+
+def kernels(tune="", name="tunable"):
+    repo = lib.Repo()
+    files = scene.tree(name, configs=(("small", 48), ("other", 32)))
+    files["ci/ratchet.conf"] += tune
+    repo.commit(files, "a kernel")
+    return repo
+
+
+def patches(repo, **edits):
+    """A folder of patches, each what an edit of the kernel makes: NAME={"from": "to"}"""
+    folder = lib.temp_dir()
+    path = os.path.join(repo.path, "kernels/attention.c")
+    before = lib.read(path)
+    for name, (old, new) in edits.items():
+        ok(old in before, "%s: the kernel has what is edited" % name)
+        with open(path, "w") as out:
+            out.write(before.replace(old, new, 1))
+        made = subprocess.run(["git", "-C", repo.path, "diff", "-U1"], check=True, capture_output=True).stdout
+        with open(os.path.join(folder, name + ".patch"), "wb") as out:
+            out.write(made)
+    repo.git("checkout", "-q", "--", ".")
+    return folder
+
+
+def study(repo, folder, *more, host=None, seconds=lib.DEADLINE):
+    host = host or scene.Host()
+    return host.ratchet("study", "--config", host.config, "--repo", repo.path, "--output", folder, "--budget-min",
+                        "3", *more, folder=folder, seconds=seconds)
+
+
+def steps(folder):
+    return {step["name"]: step for step in json.loads(lib.read(os.path.join(folder, "study.json")))["steps"]}
+
+
+def whole():
+    """All phases: the better patch is kept, each of the others is told with its reason"""
+    repo, folder = kernels(), lib.temp_dir()
+    wanted = patches(repo, a_broken=("define STEP 1", "define STEP 9"), b_wrong=("define STEP 1", "define STEP 7"),
+                     c_slower=("TIMES 3", "TIMES 4"), d_faster=("TIMES 3", "TIMES 1"),
+                     e_again=("TIMES 3", "TIMES 2"))
+    with open(os.path.join(wanted, "f_nothing.patch"), "w") as out:
+        out.write("no patch\n")
+    result = study(repo, folder, "--candidates", wanted, "--seq", "32,64")
+    eq(result.code, 0, "exit code: %s" % result.err[-2000:])
+    has(result.out, "1 of 6 proposals kept", "what was kept")
+    has(result.err, re.compile(r"^ratchet: study: \d+ of 12: 01-a_broken; at most \d+ s left$", re.M), "progress")
+    made = steps(folder)
+    eq([name for name, step in made.items() if step.get("kept")], ["04-d_faster"], "the faster one is kept")
+    eq(made["03-c_slower"]["state"], "done", "the slower one was measured")
+    ok(made["03-c_slower"]["proposal"], "and is a proposal")
+    eq(made["05-e_again"]["state"], "failed", "one that fits only the first kernel")
+    has(made["05-e_again"]["why"], "on top of what was kept: the patch does not apply", "is told as that")
+    has(made["01-a_broken"]["why"], "#error", "what does not build: the compiler's word")
+    has(made["02-b_wrong"]["why"], "wrong result", "what is wrong")
+    eq(made["06-f_nothing"]["state"], "failed", "what is no patch")
+    eq(made["backends"]["state"], "skipped", "without other implementations")
+    has(made["backends"]["why"], "--arms", "it says how to name some")
+    eq(made["end"]["state"], "done", "the best was judged against the first")
+    verdict = json.loads(lib.read(os.path.join(folder, "end/verdict.json")))
+    eq(verdict["verdict"], "improved", "by a check")
+    for name in ("env.json", "benchmark.json", "samples.json", "comparison.json", "baseline.json", "ratchet.conf",
+                 "shapes/sweep.json", "COMBINED_REPORT.md", "OPTIMIZATION_RESULTS.md", "report.html",
+                 "numbers.json", "inventory.json"):
+        ok(os.path.exists(os.path.join(folder, name)), "%s is there" % name)
+    ok(not os.path.exists(os.path.join(folder, "work")), "what can be made again is not")
+    for name, step in made.items():
+        lacks(step.get("command", ""), repo.path, "%s: no path of this machine" % name)
+        lacks(step.get("command", ""), folder, "%s: nor of the folder" % name)
+    before = snapshot(folder)
+    again = study(repo, folder, "--candidates", wanted, "--seq", "32,64")
+    eq((again.code, again.out), (0, result.out), "once more, it says the same")
+    after = snapshot(folder)
+    eq([name for name in before if before[name] != after.get(name)], [], "and changes nothing")
+    verify(repo, folder)
+
+
+def read(path):
+    with open(path, "rb") as source:
+        return source.read()
+
+
+def snapshot(folder):
+    return {os.path.relpath(os.path.join(top, name), folder): read(os.path.join(top, name))
+            for top, _, names in os.walk(folder) for name in names}
+
+
+def check(repo, folder, *more):
+    host = scene.Host()
+    return host.ratchet("study", "--config", host.config, "--repo", repo.path, "--verify", folder, *more)
+
+
+def verify(repo, folder):
+    """The documents are what the raw samples make; measured again, the best is what it was"""
+    files = check(repo, folder, "--no-measure")
+    eq(files.code, 0, "the files alone: %s" % files.err)
+    has(files.out, "each document is what the raw samples make", "it says so")
+    measured = check(repo, folder, "--quiet")
+    ok(measured.code in (0, 2), "measured again; unclear where the machine is busy: %s" % measured)
+    has(measured.out, "best against first, the study and now:", "the claim beside what was seen")
+    has(measured.out, "small", "for each config")
+    for name, find, put in (("samples.json", b"0", b"1"), ("COMBINED_REPORT.md", b"%", b"*"),
+                            ("numbers.json", b"\"", b"'"), ("study.json", b"done", b"skip")):
+        copy = lib.temp_dir() + "/study"
+        shutil.copytree(folder, copy)
+        path = os.path.join(copy, name)
+        text = read(path)
+        place = text.rindex(find)
+        with open(path, "wb") as out:
+            out.write(text[:place] + put + text[place + len(find):])
+        broken = check(repo, copy, "--no-measure")
+        eq(broken.code, 64, "%s with one byte changed" % name)
+        has(broken.out + broken.err, name, "is named")
+    other = check(kernels(name="right"), folder)
+    eq(other.code, 3, "a repository without the study's commit measures nothing")
+    has(other.err, "not measured again", "and is not green")
+
+
+def tuned():
+    """autotune's parameters come first; a study that keeps nothing is a result"""
+    repo, folder = kernels(TUNE), lib.temp_dir()
+    result = study(repo, folder, "--target-speedup", "1.2", "--seq", "32")
+    eq(result.code, 0, "exit code: %s" % result.err[-2000:])
+    made = steps(folder)
+    ok(made["01-autotune"]["kept"], "the parameters are kept: %s" % made["01-autotune"])
+    has(lib.read(os.path.join(folder, "optimise/01-autotune/change.patch")), "+#define TIMES 2", "as a patch")
+    repo, folder = kernels(), lib.temp_dir()
+    result = study(repo, folder, "--candidates", patches(repo, slow=("TIMES 3", "TIMES 4")), "--seq", "32")
+    eq(result.code, 0, "nothing kept: %s" % result.err[-2000:])
+    has(result.out, "0 of 1 proposals kept", "is a result")
+    eq(steps(folder)["end"]["state"], "skipped", "there is nothing to judge at the end")
+    eq(check(repo, folder, "--no-measure").code, 0, "which can be checked")
+
+
+def refused():
+    """Bad input is one clear line, and nothing is written half"""
+    repo, folder = kernels(), lib.temp_dir()
+    empty = lib.temp_dir()
+    for options, words in ((("--budget-min", "0"), "--budget-min"), (("--budget-min", "soon"), "--budget-min"),
+                           (("--target-speedup", "0.5"), "--target-speedup"),
+                           (("--candidates", "/nowhere"), "--candidates"),
+                           (("--candidates", empty), "no *.patch"), (("--arms", "/nowhere"), "--arms"),
+                           (("--head", "nowhere"), "nowhere"), (("--device", "nvidia-h200"), "nvidia-h200"),
+                           (("--no-measure",), "--verify")):
+        result = study(repo, folder, *options)
+        eq((result.code, result.err.count("\n")), (64, 1), " ".join(options))
+        has(result.err, words, "is named")
+    bare = lib.Repo()
+    bare.commit({"README": "no kernel\n"}, "nothing")
+    result = study(bare, lib.temp_dir())
+    eq((result.code, result.err.count("\n")), (64, 1), "a repository without a kernel")
+    has(result.err, "ci/ratchet.conf", "says what it lacks")
+    wrong, folder = kernels(name="wrong"), lib.temp_dir()
+    result = study(wrong, folder, "--quiet")
+    eq(result.code, 64, "a kernel that is wrong")
+    has(result.err, "benchmark", "stops at the benchmark")
+    ok(os.path.exists(os.path.join(folder, "env.json")), "and keeps what was there")
+    other = study(repo, folder, "--quiet")
+    eq(other.code, 64, "another study in the same folder")
+    has(other.err, "another study", "is refused")
+
+
+def masked(folder):
+    """What a study says, without what was measured."""
+    text = lib.read(os.path.join(folder, "OPTIMIZATION_RESULTS.md"))
+    return re.sub(r"[+-]?\d+(\.\d+)?", "N", re.sub(r"[0-9a-f]{10,64}", "SHA", text))
+
+
+def killed():
+    """Killed at any moment, it goes on where it was, and ends with the same report"""
+    repo = kernels()
+    wanted = patches(repo, a_slower=("TIMES 3", "TIMES 5"), b_faster=("TIMES 3", "TIMES 1"))
+    options = ("--candidates", wanted, "--seq", "32")
+    first = lib.temp_dir()
+    eq(study(repo, first, *options).code, 0, "one that nobody kills")
+    seed = int(os.environ.get("STUDY_SEED", "7"))
+    for run in range(int(os.environ.get("STUDY_KILLS", "1"))):
+        rng, folder, host = random.Random("%d/%d" % (seed, run)), lib.temp_dir(), scene.Host()
+        argv = [lib.program("RATCHET"), "study", "--config", host.config, "--repo", repo.path, "--output", folder,
+                "--budget-min", "3", *options]
+        for lines in sorted(rng.sample(range(2, 90), 2)):
+            process = lib.start(argv, env=host.env(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE)
+            for _ in range(lines):
+                if not process.stderr.readline():
+                    break
+            lib.kill(process)
+        result = study(repo, folder, *options, host=host)
+        eq(result.code, 0, "kill %d of seed %d: %s" % (run, seed, result.err[-500:]))
+        eq(masked(folder), masked(first), "kill %d of seed %d" % (run, seed))
+        eq(check(repo, folder, "--no-measure").code, 0, "and it can be checked")
+
+
+if __name__ == "__main__":
+    lib.main(whole, tuned, refused, killed)
