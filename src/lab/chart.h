@@ -93,4 +93,25 @@ struct chart_bars {
  * need. */
 MUST_CHECK int chart_bars(const struct chart_bars *chart, struct buf *out, struct err *err);
 
+struct chart_forest_row {
+    const char *name, *told; /* `told` stands at the right: the value in words */
+    double value;
+    struct interval range; /* of value */
+    unsigned slot;
+};
+
+struct chart_forest {
+    const char *title, *subtitle;
+    struct chart_axis x;
+    double line; /* what nothing would read: drawn from top to bottom */
+    const struct chart_forest_row *rows;
+    size_t count;              /* at most CHART_ROWS_MAX are drawn */
+    const char *const *legend; /* a name for each slot used; NULL: none */
+    size_t legend_count;
+};
+enum { CHART_ROWS_MAX = 64 };
+/* Appends an <svg>: a row for each value, with its range from left to right. */
+MUST_CHECK int chart_forest(const struct chart_forest *chart, struct buf *out,
+                            struct err *err);
+
 #endif

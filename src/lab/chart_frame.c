@@ -133,10 +133,11 @@ void frame_open(struct frame *frame, struct buf *out)
     y = put_legend(frame, y + 4, &above);
     const struct frame_text label = {"label", "start", EDGE, y,
                                      (size_t)(frame->width - 2 * EDGE)};
-    frame_text(&label, frame->y_label, &above);
+    if (frame->y_label[0] != '\0')
+        frame_text(&label, frame->y_label, &above);
     frame->right = frame->width - EDGE - 4;
-    frame->top = y + 14;
-    frame->bottom = frame->top + FRAME_PLOT_HEIGHT;
+    frame->top = frame->y_label[0] != '\0' ? y + 14 : y - 4;
+    frame->bottom = frame->top + (frame->height > 0 ? frame->height : FRAME_PLOT_HEIGHT);
     double height = frame->bottom + (frame->x_label[0] == '\0' ? 26 : 44);
     buf_addf(out,
              "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" role=\"img\""

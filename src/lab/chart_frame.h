@@ -27,6 +27,7 @@ struct frame {
     struct frame_entry entries[CHART_SERIES_MAX]; /* of the legend */
     size_t entry_count;
     double width;
+    double height;                   /* of the plot; 0: FRAME_PLOT_HEIGHT */
     double left, right, top, bottom; /* of the plot: set by frame_open */
 };
 

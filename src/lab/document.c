@@ -177,6 +177,16 @@ void document_cell(const struct document *document, const char *format, ...)
     va_end(args);
 }
 
+void document_cell_code(const struct document *document, const char *text)
+{
+    tag(document, "<td><code>", " ");
+    if (is_html(document))
+        put(document, text);
+    else
+        markdown_code(document->out, text);
+    tag(document, "</code></td>", " |");
+}
+
 void document_row_end(const struct document *document)
 {
     tag(document, "</tr>\n", "\n");

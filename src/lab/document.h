@@ -38,6 +38,8 @@ void document_table(const struct document *document, const char *const *columns,
 void document_row(const struct document *document);
 void document_cell(const struct document *document, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A path, a hash: to be copied as it is. */
+void document_cell_code(const struct document *document, const char *text);
 void document_row_end(const struct document *document);
 void document_table_end(const struct document *document);
 

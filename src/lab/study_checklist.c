@@ -31,7 +31,7 @@ static void environment(const struct study_result *result, struct study_item *it
 {
     const struct environment_file *file = &result->files->environment;
     if (file->environment.count > 0)
-        set(item, true, "%zu facts in env.json, %s", file->environment.count, file->hash);
+        set(item, true, "%zu facts in env.json, with their hash", file->environment.count);
     else
         set(item, false, "there is no env.json");
 }
@@ -67,7 +67,7 @@ static void commit(const struct study_result *result, struct study_item *item)
     if (result->row_count == 0)
         set(item, false, "nothing was measured");
     else
-        set(item, true, "all samples of the first kernel are of commit %s", asked);
+        set(item, true, "all samples of the first kernel name the commit");
 }
 
 static void correct(const struct study_result *result, struct study_item *item)
@@ -196,11 +196,12 @@ static void again(const struct study_result *result, struct study_item *item)
 static void steps(const struct study_result *result, struct study_item *item)
 {
     const struct study *study = &result->files->study;
+    char text[STUDY_WORDS_BYTES];
     for (size_t i = 0; i < study->step_count; i++) {
         const struct study_step *step = &study->steps[i];
         if (step->state == STUDY_DONE || step->phase == STUDY_REPORT)
             continue;
-        set(item, false, "%s: %s is %s", study_phase_name(step->phase), step->name,
+        set(item, false, "%s is %s", study_step_text(text, step),
             study_state_name(step->state));
         return;
     }

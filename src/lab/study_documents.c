@@ -229,8 +229,12 @@ int study_documents_verify(const char *path, const struct limits *limits, struct
         buf_addf(out, "the documents cannot be made again: %s\n", why.text);
         ++*differ;
     }
+    size_t before = *differ;
     for (size_t i = 0; i < documents.count; i++)
         if (compare_one(path, &documents.list[i], out, differ, err) != 0)
             return -1;
+    if (*differ > before)
+        buf_adds(out,
+                 "another version of ratchet may write other documents: see study.json\n");
     return buf_check(out, "what differs in a study", err);
 }

@@ -2,6 +2,10 @@
 /* Owns the choice of a study's figures: of its sweeps a few, whose folders have all of them. */
 #include "lab/study_figures.h"
 
+#include "lab/chart.h"
+#include "lab/study_words.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,11 +63,109 @@ static int add_sweep(struct study_figures *figures, enum study_phase phase,
     return 0;
 }
 
+/* ---- our own ---- */
+
+/* Rows of a forest, and the words at their right. */
+struct forest {
+    struct chart_forest_row rows[CHART_ROWS_MAX];
+    char told[CHART_ROWS_MAX][STUDY_WORDS_BYTES];
+    size_t count;
+};
+
+/* The row's value is the change plus `more`. */
+static void add_row(struct forest *forest, const char *name, const struct change *change,
+                    const struct interval *interval, double more, unsigned slot)
+{
+    struct chart_forest_row *row = &forest->rows[forest->count];
+    double none = (double)NAN;
+    char *told = forest->told[forest->count++];
+    *row = (struct chart_forest_row){name, told, none, {none, none}, slot};
+    if (more > 0)
+        study_speedup_text(told, change, *interval);
+    else
+        study_change_text(told, change, *interval);
+    if (!change->known)
+        return;
+    row->value = change->change + more;
+    row->range = (struct interval){interval->low + more, interval->high + more};
+}
+
+static int add_forest(struct study_figures *figures, const struct study_result *result,
+                      enum study_phase phase, const char *file, struct chart_forest *chart,
+                      const struct forest *forest, struct err *err)
+{
+    char note[256];
+    chart->rows = forest->rows;
+    chart->count = forest->count;
+    const char *device = study_result_samples(result) == NULL
+                             ? result->files->study.asked.device
+                             : study_result_samples(result)->device.name;
+    snprintf(note, sizeof note, "%.127s. %s", device, chart->subtitle);
+    chart->subtitle = note;
+    struct study_figure *figure = add(figures, phase, file, chart->title, err);
+    return figure == NULL ? -1 : chart_forest(chart, &figure->svg, err);
+}
+
+static int add_speedups(struct study_figures *figures, const struct study_result *result,
+                        struct forest *forest, struct err *err)
+{
+    struct chart_forest chart = {
+        .title = "Speed-up of the best kernel over the first",
+        .subtitle = "Of shapes: plain intervals; of the mean: corrected for looks.",
+        .x = {"time of the first over time of the best", CHART_NUMBER, false, false, NULL, 0,
+              0},
+        .line = 1};
+    forest->count = 0;
+    if (!result->compared)
+        return 0;
+    add_row(forest, "geometric mean", &result->speedup, &result->speedup.ci_decision, 1, 1);
+    for (size_t i = 0; i < result->row_count && forest->count < CHART_ROWS_MAX; i++)
+        if (result->rows[i].missing == NULL)
+            add_row(forest, result->rows[i].samples->config.name, &result->rows[i].speedup,
+                    &result->rows[i].speedup.ci, 1, 0);
+    return add_forest(figures, result, STUDY_END, "speedup", &chart, forest, err);
+}
+
+static int add_proposals(struct study_figures *figures, const struct study_result *result,
+                         struct forest *forest, struct err *err)
+{
+    static const char *const legend[] = {"kept", "not kept"};
+    const struct study_files *files = result->files;
+    struct chart_forest chart = {
+        .title = "Proposals, in the order in which they were tried",
+        .subtitle =
+            "Each beside the best kernel before it; intervals corrected for all proposals.",
+        .x = {"change in time, mean over shapes", CHART_PERCENT, false, false, NULL, 0, 0},
+        .legend = legend,
+        .legend_count = 2};
+    forest->count = 0;
+    for (size_t i = 0; i < files->study.step_count && forest->count < CHART_ROWS_MAX; i++)
+        if (files->study.steps[i].proposal)
+            add_row(forest, files->study.steps[i].name, &files->judged[i].mean,
+                    &files->judged[i].mean.ci_decision, 0, !files->study.steps[i].kept);
+    return forest->count == 0
+               ? 0
+               : add_forest(figures, result, STUDY_OPTIMISE, "proposals", &chart, forest, err);
+}
+
+static int add_forests(struct study_figures *figures, const struct study_result *result,
+                       struct err *err)
+{
+    struct forest *forest = malloc(sizeof *forest);
+    int rc = forest == NULL ? err_set(err, ERR_HOST, "out of memory for a figure")
+             : add_speedups(figures, result, forest, err) != 0
+                 ? -1
+                 : add_proposals(figures, result, forest, err);
+    free(forest);
+    return rc;
+}
+
 int study_figures_of(const struct study_result *result, struct study_figures *out,
                      struct err *err)
 {
     struct study_figures figures = {.list = NULL};
-    if (add_sweep(&figures, STUDY_BACKENDS, &result->backends, err) != 0 ||
+    if (add_forests(&figures, result, err) != 0 ||
+        add_sweep(&figures, STUDY_BACKENDS, &result->backends, err) != 0 ||
         add_sweep(&figures, STUDY_SHAPES, &result->shapes, err) != 0) {
         study_figures_free(&figures);
         return -1;

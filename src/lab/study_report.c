@@ -129,14 +129,15 @@ static void tell_verdicts(const struct study_result *result, struct buf *out)
 
 static void tell_backends(const struct study_result *result, struct buf *out)
 {
+    const struct sweep_result *sweep = &result->backends.result;
     BUF_AUTO summary;
     buf_init(&summary, SUMMARY_BYTES);
-    if (!result->backends.there) {
+    if (!result->backends.there || sweep->arm_count < 2) {
         buf_addf(out, " It was not set beside other implementations: %s.",
-                 why_of(&result->files->study, STUDY_BACKENDS));
+                 result->backends.there ? "none of them ran"
+                                        : why_of(&result->files->study, STUDY_BACKENDS));
         return;
     }
-    const struct sweep_result *sweep = &result->backends.result;
     sweep_summary(sweep, &summary);
     buf_addf(out,
              " Beside %zu other implementation%s (the first kernel is called %s there), by"

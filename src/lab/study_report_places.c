@@ -6,7 +6,6 @@
 #include "publish/figures.h"
 
 #include <stdio.h>
-#include <string.h>
 
 void study_put_environment(const struct study_page *page)
 {
@@ -18,12 +17,16 @@ void study_put_environment(const struct study_page *page)
         document_text(document, "Nobody recorded it.");
         return;
     }
-    document_text(document, "As recorded in env.json, %s.", file->hash);
+    document_text(document, "As recorded in env.json, whose hash is the first row.");
     document_table(document, columns, 2);
+    document_row(document);
+    document_cell(document, "hash");
+    document_cell_code(document, file->hash);
+    document_row_end(document);
     for (size_t i = 0; i < file->environment.count; i++) {
         document_row(document);
         document_cell(document, "%s", file->environment.facts[i].name);
-        document_cell(document, "%s", file->environment.facts[i].value);
+        document_cell_code(document, file->environment.facts[i].value);
         document_row_end(document);
     }
     document_table_end(document);
@@ -38,10 +41,8 @@ static void put_step_table(const struct study_page *page)
     document_table(document, columns, 3);
     for (size_t i = 0; i < study->step_count; i++) {
         const struct study_step *step = &study->steps[i];
-        const char *phase = study_phase_name(step->phase);
         document_row(document);
-        document_cell(document, "%s%s%s", phase, strcmp(phase, step->name) == 0 ? "" : ": ",
-                      strcmp(phase, step->name) == 0 ? "" : step->name);
+        document_cell(document, "%s", study_step_text(text, step));
         document_cell(document, "%s", study_state_name(step->state));
         document_cell(document, "%s", study_duration_text(text, step->seconds));
         document_row_end(document);
@@ -52,6 +53,7 @@ static void put_step_table(const struct study_page *page)
 static void put_whys(const struct study_page *page)
 {
     const struct study *study = &page->result->files->study;
+    char text[STUDY_WORDS_BYTES];
     bool any = false;
     for (size_t i = 0; i < study->step_count; i++) {
         const struct study_step *step = &study->steps[i];
@@ -60,8 +62,8 @@ static void put_whys(const struct study_page *page)
         if (!any)
             document_list(&page->document);
         any = true;
-        document_point(&page->document, "%s: %s %s: %s", study_phase_name(step->phase),
-                       step->name, study_state_name(step->state),
+        document_point(&page->document, "%s %s: %s", study_step_text(text, step),
+                       study_state_name(step->state),
                        step->why[0] == '\0' ? "nobody said why" : step->why);
     }
     if (any)
@@ -72,6 +74,7 @@ static void put_commands(const struct study_page *page)
 {
     const struct document *document = &page->document;
     const struct study *study = &page->result->files->study;
+    char name[STUDY_WORDS_BYTES];
     BUF_AUTO text;
     buf_init(&text, 1 << 18);
     document_heading(document, "To run it again");
@@ -81,18 +84,21 @@ static void put_commands(const struct study_page *page)
             continue;
         if (text.len > 0)
             buf_addc(&text, '\n');
-        buf_addf(&text, "# %s: %s\n%s\n", study_phase_name(step->phase), step->name,
-                 step->command);
+        buf_addf(&text, "# %s\n%s\n", study_step_text(name, step), step->command);
     }
     buf_note_loss(document->out, &text);
     if (text.len == 0) {
         document_text(document, "No step recorded its command.");
         return;
     }
-    document_text(document,
-                  "In a clone of the repository, with ratchet %s, on the same kind of"
-                  " device:",
-                  study->version);
+    document_text(
+        document,
+        "With ratchet %s, in a clone of the repository, on the same kind of device;"
+        " RATCHETD.CONF stands for the host's own configuration. Commits other than the"
+        " first kernel's were made by the study: the first kernel with the change.patch of"
+        " each proposal that was kept before, and then of that proposal. ratchet study"
+        " --verify makes them again, and measures the best kernel against the first.",
+        study->version);
     document_code(document, text.data);
 }
 
@@ -134,12 +140,12 @@ void study_put_files(const struct study_page *page)
     document_table(document, columns, 3);
     for (size_t i = 0; i < raw->count; i++) {
         document_row(document);
-        document_cell(document, "%s", raw->files[i].path);
+        document_cell_code(document, raw->files[i].path);
         document_cell(document, "%s",
                       raw->files[i].bytes == 0
                           ? "0 B"
                           : figure_bytes(text, (double)raw->files[i].bytes));
-        document_cell(document, "%s", raw->files[i].sha256);
+        document_cell_code(document, raw->files[i].sha256);
         document_row_end(document);
     }
     document_table_end(document);

@@ -57,7 +57,7 @@ static void put_fates(const struct study_page *page)
     for (size_t i = 0; i < study->step_count; i++)
         if (study->steps[i].phase == STUDY_OPTIMISE)
             document_point(&page->document, "%s: %s", study->steps[i].name,
-                           study_fate_text(fate, &study->steps[i]));
+                           study_fate_text(fate, page->result->files, &study->steps[i]));
     document_list_end(&page->document);
 }
 

@@ -27,7 +27,7 @@ static void put_rate_cells(const struct document *document, const struct study_r
 {
     char text[FIGURE_BYTES], share[FIGURE_BYTES];
     if (isfinite(row->sequences_s))
-        document_cell(document, "%.4g", row->sequences_s);
+        document_cell(document, row->sequences_s < 1000 ? "%.4g" : "%.0f", row->sequences_s);
     else
         document_cell(document, "n/a");
     document_cell(document, "%s", figure_rate(text, row->flop_ns, "FLOP/s"));
@@ -168,6 +168,21 @@ static void put_code(const struct study_page *page)
         document_list_end(&page->document);
 }
 
+static void put_commits(const struct document *document, const struct study *study)
+{
+    static const char *const columns[] = {"kernel", "commit"};
+    document_table(document, columns, 2);
+    document_row(document);
+    document_cell(document, "first");
+    document_cell_code(document, study->asked.commit);
+    document_row_end(document);
+    document_row(document);
+    document_cell(document, "best");
+    document_cell_code(document, study->best);
+    document_row_end(document);
+    document_table_end(document);
+}
+
 static void put_against_first(const struct study_page *page)
 {
     static const char *const columns[] = {"shape",       "first",     "best",
@@ -177,25 +192,27 @@ static void put_against_first(const struct study_page *page)
     const struct study_result *result = page->result;
     char confidence[STUDY_WORDS_BYTES], mean[STUDY_WORDS_BYTES];
     document_heading(document, "The best kernel against the first");
+    put_commits(document, &result->files->study);
     document_text(
         document,
-        "The baseline is the first kernel, commit %s; the best is %s. Both ran in the"
-        " same fresh processes, in turns of random order. Speed-up is time of the first"
-        " over time of the best, with the %s interval of their paired ratio, for that"
-        " shape alone; the judge decides by a wider one, corrected for looks and"
-        " shapes.",
-        result->files->study.asked.commit, result->files->study.best,
+        "The baseline is the first kernel, which the judge calls the anchor; the best is"
+        " that kernel with what was kept of the proposals. Both ran in the same fresh"
+        " processes, in turns of random order. Speed-up is time of the first over time of"
+        " the best, with the %s interval of their paired ratio, for that shape alone; the"
+        " judge decides by a wider one, corrected for looks and shapes.",
         study_confidence_text(confidence, result->files->rule.confidence));
     document_table(document, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < result->row_count; i++)
         if (result->rows[i].missing == NULL)
             put_speedup_row(document, &result->rows[i]);
     document_row(document);
-    document_cell(document, "geometric mean");
+    document_cell(document, "geometric mean, corrected for looks");
     document_cell(document, "–");
     document_cell(document, "–");
     document_cell(document, "%s",
-                  study_speedup_text(mean, &result->speedup, result->speedup.ci));
+                  study_speedup_text(mean, &result->speedup, result->speedup.ci_decision));
+    for (int i = 0; i < 5; i++)
+        document_cell(document, "–");
     document_row_end(document);
     document_table_end(document);
     document_text(
@@ -242,7 +259,8 @@ static void put_sweep_table(const struct document *document, const struct sweep_
     columns[count++] = "shape";
     for (size_t a = 0; a < sweep->arm_count; a++)
         columns[count++] = sweep->arms[a].name;
-    columns[count++] = "fastest";
+    if (sweep->arm_count > 1)
+        columns[count++] = "fastest";
     document_table(document, columns, count);
     for (size_t i = 0; i < sweep->row_count; i++) {
         char told[MODEL_TEXT_BYTES];
@@ -251,7 +269,8 @@ static void put_sweep_table(const struct document *document, const struct sweep_
         for (size_t a = 0; a < sweep->arm_count; a++)
             put_cell(document, &sweep->rows[i].cells[a]);
         sweep_winner_text(sweep, &sweep->rows[i], told, sizeof told);
-        document_cell(document, "%s", told);
+        if (sweep->arm_count > 1)
+            document_cell(document, "%s", told);
         document_row_end(document);
     }
     document_table_end(document);
@@ -260,6 +279,8 @@ static void put_sweep_table(const struct document *document, const struct sweep_
 static int put_means(const struct document *document, const struct sweep_result *sweep,
                      struct err *err)
 {
+    if (sweep->arm_count < 2)
+        return 0;
     document_list(document);
     for (size_t a = 1; a < sweep->arm_count; a++) {
         struct change change;
@@ -296,14 +317,29 @@ static void put_arms(const struct document *document, const struct sweep_result 
     document_list_end(document);
 }
 
+static void put_short(const struct study_page *page, const struct sweep_result *sweep)
+{
+    BUF_AUTO summary;
+    buf_init(&summary, 2000);
+    if (sweep->arm_count < 2) {
+        document_text(&page->document, "Only the first kernel ran: nobody is set against it.");
+        return;
+    }
+    sweep_summary(sweep, &summary);
+    document_text(
+        &page->document,
+        "In short: %s. One is the fastest only where every other takes longer by more"
+        " than %.2g%% with an interval that is corrected for all %zu comparisons of this"
+        " section; else it is a tie.",
+        summary.data, 100 * page->result->files->rule.control_floor, sweep->comparisons);
+}
+
 static int put_sweep(const struct study_page *page, const char *heading,
                      enum study_phase phase, const struct study_sweep *sweep, struct err *err)
 {
     const struct document *document = &page->document;
     const struct study_step *step = study_step_find(&page->result->files->study, phase, "");
     char file[64];
-    BUF_AUTO summary;
-    buf_init(&summary, 2000);
     document_heading(document, heading);
     if (!sweep->there) {
         document_text(document, "Not done%s%s.",
@@ -311,14 +347,7 @@ static int put_sweep(const struct study_page *page, const char *heading,
                       step == NULL ? "" : step->why);
         return 0;
     }
-    sweep_summary(&sweep->result, &summary);
-    document_text(
-        document,
-        "In short: %s. One is the fastest only where every other takes longer by more"
-        " than %.2g%% with an interval that is corrected for all %zu comparisons of this"
-        " section; else it is a tie.",
-        summary.data, 100 * page->result->files->rule.control_floor,
-        sweep->result.comparisons);
+    put_short(page, &sweep->result);
     put_arms(document, &sweep->result);
     put_sweep_table(document, &sweep->result);
     if (put_means(document, &sweep->result, err) != 0)

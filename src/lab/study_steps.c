@@ -392,13 +392,14 @@ static int report(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_REPORT);
     char path[FILE_PATH_BYTES];
-    if (step == NULL)
-        return 0;
-    if (study_settle(making, step, STUDY_DONE, err, NULL) != 0)
+    if (step != NULL && study_settle(making, step, STUDY_DONE, err, NULL) != 0)
         return -1;
     git_close(&making->repo);
-    if (study_path(making, path, err, STUDY_WORK) == 0 && file_remove_tree(path, err) == 0 &&
-        study_documents_write(making->study->path, &making->host->limits, err) == 0)
+    bool clean = study_path(making, path, err, STUDY_WORK) == 0 &&
+                 file_remove_tree(path, err) == 0;
+    if (step == NULL)
+        return clean ? 0 : -1;
+    if (clean && study_documents_write(making->study->path, &making->host->limits, err) == 0)
         return 0;
     struct err ignored;
     int undone = study_settle(making, step, STUDY_OPEN, &ignored, NULL);

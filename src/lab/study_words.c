@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *study_times_text(char out[STUDY_WORDS_BYTES], double speedup)
 {
@@ -82,15 +83,38 @@ const char *study_count_text(char out[STUDY_WORDS_BYTES], size_t count, const ch
     return out;
 }
 
-const char *study_fate_text(char out[STUDY_FATE_BYTES], const struct study_step *step)
+const char *study_step_text(char out[STUDY_WORDS_BYTES], const struct study_step *step)
 {
+    const char *phase = study_phase_name(step->phase);
+    bool same = strcmp(phase, step->name) == 0;
+    snprintf(out, STUDY_WORDS_BYTES, "%s%s%s", phase, same ? "" : ": ",
+             same ? "" : step->name);
+    return out;
+}
+
+/* By which part of study_judge's rule a proposal was left. */
+static const char *why_left(const struct study_judged *judged, const struct rule *rule)
+{
+    return !judged->mean.known || judged->replicates < rule->min_replicates
+               ? "too few processes ran it"
+           : judged->mean.ci_decision.low > 0 ? "it is slower"
+           : judged->mean.ci_decision.high >= 0
+               ? "it is not shown to be faster"
+               : "it is slower at a shape, or not known there";
+}
+
+const char *study_fate_text(char out[STUDY_FATE_BYTES], const struct study_files *files,
+                            const struct study_step *step)
+{
+    const char *why = step->why;
+    if (why[0] == '\0' && step->proposal && !step->kept)
+        why = why_left(&files->judged[step - files->study.steps], &files->rule);
     const char *fate = step->kept                     ? "kept"
                        : step->state == STUDY_FAILED  ? "failed"
                        : step->state == STUDY_SKIPPED ? "not tried"
                        : step->state == STUDY_OPEN    ? "not done yet"
                                                       : "not kept";
-    snprintf(out, STUDY_FATE_BYTES, "%s%s%s", fate, step->why[0] == '\0' ? "" : ": ",
-             step->why);
+    snprintf(out, STUDY_FATE_BYTES, "%s%s%s", fate, why[0] == '\0' ? "" : ": ", why);
     return out;
 }
 

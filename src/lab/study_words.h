@@ -25,9 +25,13 @@ const char *study_confidence_text(char out[STUDY_WORDS_BYTES], double confidence
 /* "1 config", "3 configs" */
 const char *study_count_text(char out[STUDY_WORDS_BYTES], size_t count, const char *what);
 
+/* "backends", "optimise: 02-tiles" */
+const char *study_step_text(char out[STUDY_WORDS_BYTES], const struct study_step *step);
+
 /* What became of a proposal: "kept", "not kept: …", "failed: …", "not tried: …". */
 enum { STUDY_FATE_BYTES = STUDY_TEXT_BYTES + 64 };
-const char *study_fate_text(char out[STUDY_FATE_BYTES], const struct study_step *step);
+const char *study_fate_text(char out[STUDY_FATE_BYTES], const struct study_files *files,
+                            const struct study_step *step);
 
 /* What p95 and p99 are of: "each of which is the mean of launches that take 1 ms together". */
 const char *study_sample_text(char out[STUDY_WORDS_BYTES], const struct samples *samples);
