@@ -81,8 +81,8 @@ static void tell_result(const struct study_result *result, struct buf *out)
     else if (result->measured > 0)
         buf_addf(
             out,
-            " None of the %s that were measured was shown to be faster, so the first kernel is"
-            " the best that is known.",
+            " Of %s measured none was shown to be faster, so the first kernel is the best that"
+            " is known.",
             study_count_text(count, result->measured, "proposal"));
     else
         buf_addf(out,
