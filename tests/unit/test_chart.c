@@ -192,6 +192,24 @@ static void test_many_bars(void)
 
 /* ---- parts ---- */
 
+/* A range that is not known, a value that is not, a long name, and the line at the edge of the data. */
+static void test_forest(void)
+{
+    static const char *const legend[] = {"kept", "not kept"};
+    const struct chart_forest_row rows[] = {
+        {"01-autotune", "-15.00% [-15.10, -14.90]", -0.15, {-0.151, -0.149}, 0},
+        {"02-a-patch-whose-name-is-much-too-long-for-its-row <b>", "-2.00% [-4.00, +0.10]", -0.02, {-0.04, 0.001}, 1},
+        {"03-wide", "+3.00%", 0.03, none, 1},
+        {"04-none", "n/a", NAN, none, 1}};
+    const struct chart_forest chart = {
+        "Proposals", "NVIDIA H200", {"change in time", CHART_PERCENT, false, false, NULL, 0, 0}, 0, rows, 4, legend, 2};
+    struct err err;
+    BUF_AUTO out;
+    buf_init(&out, 1 << 20);
+    OK(chart_forest(&chart, &out, &err) == 0);
+    golden(&out, "forest");
+}
+
 static void test_text(void)
 {
     struct chart_line lines[CHART_LINES_MAX];
@@ -259,6 +277,7 @@ int main(void)
     test_hostile();
     test_bars();
     test_many_bars();
+    test_forest();
     test_text();
     test_ticks();
     return tap_done();
