@@ -182,14 +182,14 @@ static void corrected(const struct study_result *result, struct study_item *item
 static void bits(const struct study_result *result, struct study_item *item)
 {
     (void)result;
-    set(item, false, "not known: a study does not record it, `ratchet verify` tells");
+    set(item, false, "not known: a study does not record it, ratchet verify tells");
 }
 
 static void again(const struct study_result *result, struct study_item *item)
 {
     (void)result;
     set(item, false,
-        "not known: a study is of one device; `ratchet study --verify` measures"
+        "not known: a study is of one device; ratchet study --verify measures"
         " again on another");
 }
 

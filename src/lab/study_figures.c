@@ -91,25 +91,27 @@ static void add_row(struct forest *forest, const char *name, const struct change
 }
 
 static int add_forest(struct study_figures *figures, const struct study_result *result,
-                      enum study_phase phase, const char *file, struct chart_forest *chart,
-                      const struct forest *forest, struct err *err)
+                      enum study_phase phase, const char *file,
+                      const struct chart_forest *chart, const struct forest *forest,
+                      struct err *err)
 {
     char note[256];
-    chart->rows = forest->rows;
-    chart->count = forest->count;
+    struct chart_forest drawn = *chart;
     const char *device = study_result_samples(result) == NULL
                              ? result->files->study.asked.device
                              : study_result_samples(result)->device.name;
     snprintf(note, sizeof note, "%.127s. %s", device, chart->subtitle);
-    chart->subtitle = note;
+    drawn.subtitle = note;
+    drawn.rows = forest->rows;
+    drawn.count = forest->count;
     struct study_figure *figure = add(figures, phase, file, chart->title, err);
-    return figure == NULL ? -1 : chart_forest(chart, &figure->svg, err);
+    return figure == NULL ? -1 : chart_forest(&drawn, &figure->svg, err);
 }
 
 static int add_speedups(struct study_figures *figures, const struct study_result *result,
                         struct forest *forest, struct err *err)
 {
-    struct chart_forest chart = {
+    const struct chart_forest chart = {
         .title = "Speed-up of the best kernel over the first",
         .subtitle = "Of shapes: plain intervals; of the mean: corrected for looks.",
         .x = {"time of the first over time of the best", CHART_NUMBER, false, false, NULL, 0,
@@ -131,7 +133,7 @@ static int add_proposals(struct study_figures *figures, const struct study_resul
 {
     static const char *const legend[] = {"kept", "not kept"};
     const struct study_files *files = result->files;
-    struct chart_forest chart = {
+    const struct chart_forest chart = {
         .title = "Proposals, in the order in which they were tried",
         .subtitle =
             "Each beside the best kernel before it; intervals corrected for all proposals.",

@@ -51,7 +51,7 @@ static int open_regular(int folder, const char *last, const char *name, struct s
 int study_folder_read(const char *path, const char *name, struct buf *out, struct err *err)
 {
     char parts[STUDY_FILE_PATH_BYTES];
-    struct stat info;
+    struct stat info = {0};
     size_t len = strlen(name);
     if (len >= sizeof parts)
         return err_set(err, ERR_LIMIT, "%.60s…: a path of more than %zu bytes", name,
@@ -139,7 +139,7 @@ static bool is_lock(const char *name)
 
 static int add_file(struct walk *walk, int folder, const char *name, const char *path)
 {
-    struct stat info;
+    struct stat info = {0};
     BUF_AUTO bytes;
     FD_AUTO fd = open_regular(folder, name, path, &info, walk->err);
     buf_init(&bytes, (size_t)STUDY_FOLDER_BYTES);

@@ -75,9 +75,11 @@ static double memory_of(const struct environment *environment)
     double bytes = text == NULL ? (double)NAN : strtod(text, &end);
     if (text == NULL || !(bytes > 0))
         return (double)NAN;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++, bytes *= 1024)
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (*end == ' ' && strcmp(end + 1, units[i]) == 0)
             return bytes;
+        bytes *= 1024;
+    }
     return (double)NAN;
 }
 
