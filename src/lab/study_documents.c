@@ -5,6 +5,7 @@
 #include "judge/verdict.h"
 #include "lab/study_badges.h"
 #include "lab/study_data.h"
+#include "lab/study_derived.h"
 #include "lab/study_figures.h"
 #include "lab/study_inventory.h"
 #include "lab/study_paper.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOCUMENT_BYTES = 64 << 20 };
+enum { DOCUMENT_BYTES = 64 << 20 }; /* that are read */
 
 void study_documents_free(struct study_documents *documents)
 {
@@ -35,22 +36,9 @@ struct making {
     struct err *err;
 };
 
-/* The text of a new document; NULL: no memory. */
-static struct buf *add(const struct making *making, const char *name)
+static struct buf *add(const struct making *making, const char *path)
 {
-    struct study_documents *documents = making->documents;
-    struct study_document *list = realloc(documents->list,
-                                          (documents->count + 1) * sizeof *documents->list);
-    if (list == NULL) {
-        err_set(making->err, ERR_HOST, "out of memory for a study's documents");
-        return NULL;
-    }
-    documents->list = list;
-    struct study_document *document = &list[documents->count++];
-    *document = (struct study_document){.path = ""};
-    snprintf(document->path, sizeof document->path, "%s", name);
-    buf_init(&document->text, DOCUMENT_BYTES);
-    return &document->text;
+    return study_documents_add(making->documents, path, making->err);
 }
 
 static int make_data(const struct making *making)
@@ -138,8 +126,31 @@ int study_documents_of(const struct study_files *files, struct study_documents *
     return 0;
 }
 
-/* Of the folder as it is. */
-static int documents_read(const char *path, const struct limits *limits,
+/* Adds what else was made of the samples; what is not in the folder is no claim. */
+static int add_derived(const struct study_files *files, struct study_documents *out,
+                       struct err *err)
+{
+    struct study_result result __attribute__((cleanup(study_result_free))) = {.files = NULL};
+    struct study_documents derived
+        __attribute__((cleanup(study_documents_free))) = {.list = NULL};
+    if (study_result_of(files, &result, err) != 0 ||
+        study_derived_of(&result, &derived, err) != 0)
+        return -1;
+    for (size_t i = 0; i < derived.count; i++) {
+        struct study_document *from = &derived.list[i];
+        if (study_listing_find(&files->raw, from->path) == NULL)
+            continue;
+        struct buf *text = study_documents_add(out, from->path, err);
+        if (text == NULL)
+            return -1;
+        *text = from->text;
+        from->text = (struct buf){.data = NULL};
+    }
+    return 0;
+}
+
+/* Of the folder as it is; with `derived`, also what was made of the samples before. */
+static int documents_read(const char *path, const struct limits *limits, bool derived,
                           struct study_documents *out, struct err *err)
 {
     struct study_files *files = malloc(sizeof *files);
@@ -148,6 +159,8 @@ static int documents_read(const char *path, const struct limits *limits,
     int rc = study_files_read(path, limits, files, err);
     if (rc == 0) {
         rc = study_documents_of(files, out, err);
+        if (rc == 0 && derived)
+            rc = add_derived(files, out, err);
         study_files_free(files);
     }
     free(files);
@@ -184,7 +197,7 @@ int study_documents_write(const char *path, const struct limits *limits, struct 
         __attribute__((cleanup(study_documents_free))) = {.list = NULL};
     BUF_AUTO inventory;
     buf_init(&inventory, STUDY_INVENTORY_BYTES);
-    return documents_read(path, limits, &documents, err) != 0 ||
+    return documents_read(path, limits, false, &documents, err) != 0 ||
                    write_all(path, &documents, err) != 0 ||
                    study_inventory_of(path, &inventory, err) != 0 ||
                    write_one(path, STUDY_INVENTORY, &inventory, err) != 0
@@ -223,7 +236,7 @@ int study_documents_verify(const char *path, const struct limits *limits, struct
     *differ = 0;
     if (study_inventory_verify(path, out, differ, err) != 0)
         return -1;
-    if (documents_read(path, limits, &documents, &why) != 0) {
+    if (documents_read(path, limits, true, &documents, &why) != 0) {
         if (why.class == ERR_HOST)
             return err_set(err, why.class, "%s", why.text);
         buf_addf(out, "the documents cannot be made again: %s\n", why.text);

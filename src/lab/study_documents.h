@@ -32,7 +32,8 @@ MUST_CHECK int study_documents_of(const struct study_files *files, struct study_
 MUST_CHECK int study_documents_write(const char *path, const struct limits *limits,
                                      struct err *err);
 
-/* Make them again and compare: each document byte for byte, each file with the inventory. Appends a line for each
+/* Make them again and compare: each document byte for byte, and baseline.json and the reports of sweeps with them;
+ * each file with the inventory. Appends a line for each
  * thing that differs, is missing or is not listed; *differ counts those. */
 MUST_CHECK int study_documents_verify(const char *path, const struct limits *limits,
                                       struct buf *out, size_t *differ, struct err *err);

@@ -17,6 +17,15 @@ void study_listing_free(struct study_listing *listing)
     *listing = (struct study_listing){.files = NULL};
 }
 
+const struct study_file *study_listing_find(const struct study_listing *listing,
+                                            const char *path)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        if (strcmp(listing->files[i].path, path) == 0)
+            return &listing->files[i];
+    return NULL;
+}
+
 static int open_top(const char *path, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

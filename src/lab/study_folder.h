@@ -28,6 +28,9 @@ struct study_listing {
     size_t count;
 };
 void study_listing_free(struct study_listing *listing);
+/* NULL: not there. */
+const struct study_file *study_listing_find(const struct study_listing *listing,
+                                            const char *path);
 
 /* Append the file `name` ("optimise/01-tiles/samples.json"). One that is not there is ERR_NOT_FOUND; a link on the
  * way, or what is no regular file, ERR_INPUT. */

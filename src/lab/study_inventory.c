@@ -79,20 +79,12 @@ static int read_inventory(const char *path, struct study_listing *out, struct er
     return 0;
 }
 
-static const struct study_file *find(const struct study_listing *listing, const char *path)
-{
-    for (size_t i = 0; i < listing->count; i++)
-        if (strcmp(listing->files[i].path, path) == 0)
-            return &listing->files[i];
-    return NULL;
-}
-
 static void compare(const struct study_listing *listed, const struct study_listing *there,
                     struct buf *out, size_t *differ)
 {
     for (size_t i = 0; i < listed->count; i++) {
         const struct study_file *want = &listed->files[i];
-        const struct study_file *got = find(there, want->path);
+        const struct study_file *got = study_listing_find(there, want->path);
         if (got != NULL && got->bytes == want->bytes && strcmp(got->sha256, want->sha256) == 0)
             continue;
         text_plain(out, want->path);
@@ -101,7 +93,7 @@ static void compare(const struct study_listing *listed, const struct study_listi
     }
     for (size_t i = 0; i < there->count; i++) {
         const char *path = there->files[i].path;
-        if (strcmp(path, STUDY_INVENTORY) == 0 || find(listed, path) != NULL)
+        if (strcmp(path, STUDY_INVENTORY) == 0 || study_listing_find(listed, path) != NULL)
             continue;
         text_plain(out, path);
         buf_adds(out, ": not in the inventory\n");

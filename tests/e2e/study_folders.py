@@ -102,7 +102,7 @@ class Folder:
         for phase, there in (("backends", backends), ("shapes", shapes)):
             if there:
                 self.files[phase + "/samples.json"] = samples(peers, facts=told, seed=len(phase))
-                self.files[phase + "/sweep.md"] = "# All of it\n"
+                self.files[phase + "/notes.md"] = "# Not ours\n"
                 self.steps.append(step(phase, seconds=60))
             else:
                 self.steps.append(step(phase, state="skipped", seconds=0, why="no other implementation was named"))

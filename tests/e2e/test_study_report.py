@@ -334,6 +334,15 @@ def believed():
     has(verified(path).out, "COMBINED_REPORT.md: is not what the samples give", "found")
 
 
+def derived():
+    """Nor are the baseline, or a sweep's files, what the samples do not give"""
+    for name in ("baseline.json", "backends/sweep.json", "shapes/sweep.csv", "shapes/sweep.md", "backends/sweep.html",
+                 "backends/roofline_fp16.svg"):
+        folder = folders.Folder()
+        folder.files[name] = "{}\n"
+        has(verified(made(folder)).out, "%s: is not what the samples give" % name, name)
+
+
 def twice():
     """The same files give the same documents, byte for byte, and figures of before do not stay"""
     path = made(folders.Folder())
@@ -360,4 +369,4 @@ def page():
         ok(seen.pages[0]["texts"] > 100, "%s: its figures are there" % name, seen.pages)
 
 
-lib.main(kept, missed, states, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, twice, page)
+lib.main(kept, missed, states, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
