@@ -50,6 +50,11 @@ MUST_CHECK int samples_parse_others(const char *bytes, size_t len, const char *n
                                     const char (*others)[MODEL_NAME_BYTES],
                                     const struct limits *limits, struct samples *out,
                                     struct err *err);
+/* The same, whose others are all arms that the file declares besides a check's, in its order; more than
+ * ARM_OTHERS_MAX are ERR_INPUT. */
+MUST_CHECK int samples_parse_all(const char *bytes, size_t len, const char *name,
+                                 const struct limits *limits, struct samples *out,
+                                 struct err *err);
 MUST_CHECK int samples_format(const struct samples *samples, struct buf *out, struct err *err);
 
 #endif

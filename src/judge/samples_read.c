@@ -5,6 +5,7 @@
 
 #include "judge/fields.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* How much of a file is read, and under which names its arms stand. */
@@ -298,30 +299,43 @@ static int get_configs(const json_t *root, const struct json_at *at,
     return 0;
 }
 
-static int read_all(const char *bytes, size_t len, const char *name,
-                    const struct reading *reading, struct samples *out, struct err *err)
+static int read_root(const json_t *root, const struct json_at *at,
+                     const struct reading *reading, struct samples *out, struct err *err)
 {
-    const struct json_at at = {.key = name};
-    JSON_AUTO *root = NULL;
-    if (fields_open(bytes, len, reading->limits->samples_bytes, &at, SAMPLES_SCHEMA, &root,
-                    err) != 0)
-        return -1;
     SAMPLES_AUTO read = {0};
-    if (fields_get_device(root, &at, &read.device, err) != 0 ||
-        fields_get_environment(root, &at, &read.environment, err) != 0 ||
-        get_configs(root, &at, reading, &read, err) != 0)
+    if (fields_get_device(root, at, &read.device, err) != 0 ||
+        fields_get_environment(root, at, &read.environment, err) != 0 ||
+        get_configs(root, at, reading, &read, err) != 0)
         return -1;
     *out = read;
     read = (struct samples){0};
     return 0;
 }
 
-int samples_parse(const char *bytes, size_t len, const char *name, const struct limits *limits,
-                  struct samples *out, struct err *err)
+static int read_all(const char *bytes, size_t len, const char *name,
+                    const struct reading *reading, struct samples *out, struct err *err)
+{
+    const struct json_at at = {.key = name};
+    JSON_AUTO *root = NULL;
+    return fields_open(bytes, len, reading->limits->samples_bytes, &at, SAMPLES_SCHEMA, &root,
+                       err) != 0 ||
+                   read_root(root, &at, reading, out, err) != 0
+               ? -1
+               : 0;
+}
+
+static struct reading reading_of_check(const struct limits *limits)
 {
     struct reading reading = {.limits = limits};
     for (int arm = 0; arm < ARM_OTHER; arm++)
         reading.keys[arm] = arm_name((enum arm)arm);
+    return reading;
+}
+
+int samples_parse(const char *bytes, size_t len, const char *name, const struct limits *limits,
+                  struct samples *out, struct err *err)
+{
+    const struct reading reading = reading_of_check(limits);
     return read_all(bytes, len, name, &reading, out, err);
 }
 
@@ -329,15 +343,65 @@ int samples_parse_others(const char *bytes, size_t len, const char *name,
                          const char (*others)[MODEL_NAME_BYTES], const struct limits *limits,
                          struct samples *out, struct err *err)
 {
-    struct reading reading = {.limits = limits};
-    for (int arm = 0; arm < ARM_OTHER; arm++)
-        reading.keys[arm] = arm_name((enum arm)arm);
+    struct reading reading = reading_of_check(limits);
     for (int i = 0; i < ARM_OTHERS_MAX; i++)
         if (others[i][0] != '\0')
             reading.keys[ARM_OTHER + i] = others[i];
     if (read_all(bytes, len, name, &reading, out, err) != 0)
         return -1;
     memcpy(out->others, others, sizeof out->others);
+    return 0;
+}
+
+/* Names of arms of `object` that are not read yet: from then on they are. */
+static int find_others(const json_t *object, const struct json_at *at, struct reading *reading,
+                       struct err *err)
+{
+    json_t *arms, *value;
+    const char *name;
+    struct json_at here = {.parent = at, .key = "arms"};
+    if (!json_has(object, "arms"))
+        return 0;
+    if (json_get_object(object, "arms", at, &arms, err) != 0)
+        return -1;
+    json_object_foreach(arms, name, value)
+    {
+        int arm = ARM_OTHER;
+        if (arm_of(reading, name) < ARM_COUNT)
+            continue;
+        while (arm < ARM_COUNT && reading->keys[arm] != NULL)
+            arm++;
+        if (arm == ARM_COUNT)
+            return json_error(&here, err, "more than %d besides those of a check",
+                              ARM_OTHERS_MAX);
+        if (!model_name_ok(name))
+            return json_error(&here, err, "`%.64s` is no name of an arm", name);
+        reading->keys[arm] = name;
+    }
+    return 0;
+}
+
+int samples_parse_all(const char *bytes, size_t len, const char *name,
+                      const struct limits *limits, struct samples *out, struct err *err)
+{
+    const struct json_at at = {.key = name}, configs_at = {.parent = &at, .key = "configs"};
+    struct reading reading = reading_of_check(limits);
+    json_t *configs;
+    JSON_AUTO *root = NULL;
+    if (fields_open(bytes, len, limits->samples_bytes, &at, SAMPLES_SCHEMA, &root, err) != 0 ||
+        fields_get_configs(root, &at, &configs, err) != 0 ||
+        find_others(root, &at, &reading, err) != 0)
+        return -1;
+    for (size_t i = 0; i < json_array_size(configs); i++) {
+        const struct json_at item = {.parent = &configs_at, .index = i};
+        if (find_others(json_array_get(configs, i), &item, &reading, err) != 0)
+            return -1;
+    }
+    if (read_root(root, &at, &reading, out, err) != 0)
+        return -1;
+    for (int i = 0; i < ARM_OTHERS_MAX; i++)
+        if (reading.keys[ARM_OTHER + i] != NULL)
+            snprintf(out->others[i], sizeof out->others[i], "%s", reading.keys[ARM_OTHER + i]);
     return 0;
 }
 

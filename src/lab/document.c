@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_BYTES = 2048 };
+enum { TEXT_BYTES = 2048, CODE_BYTES = 1 << 18 };
 
 static const char style[] =
     ":root{color-scheme:light dark}"
@@ -21,6 +21,8 @@ static const char style[] =
     "font-variant-numeric:tabular-nums}"
     "th,td{padding:4px 12px 4px 0;text-align:left;white-space:nowrap;vertical-align:top;"
     "border-bottom:1px solid #e6e5e0}"
+    "pre{overflow-x:auto;padding:8px 12px;border:1px solid #e6e5e0;border-radius:6px;"
+    "font-size:13px}a{color:inherit}"
     ".figures{display:grid;gap:16px;grid-template-columns:repeat(auto-fill,"
     "minmax(min(100%,360px),1fr))}"
     "figure{margin:0;overflow-x:auto;border:1px solid #e6e5e0;border-radius:6px}"
@@ -28,7 +30,7 @@ static const char style[] =
     "figure svg{display:block;height:auto;width:100%;max-width:560px}"
     "figure.wide svg{width:auto;max-width:none}"
     "@media(prefers-color-scheme:dark){body{background:#121211;color:#f4f3ef}"
-    "th,td{border-color:#353431}figure{border-color:#353431}}";
+    "th,td{border-color:#353431}figure,pre{border-color:#353431}}";
 
 static bool is_html(const struct document *document)
 {
@@ -112,6 +114,38 @@ void document_point(const struct document *document, const char *format, ...)
 void document_list_end(const struct document *document)
 {
     tag(document, "</ul>\n", "\n");
+}
+
+void document_code(const struct document *document, const char *text)
+{
+    if (!is_html(document)) {
+        markdown_fenced(document->out, text, strlen(text), CODE_BYTES);
+        buf_addc(document->out, '\n');
+        return;
+    }
+    buf_adds(document->out, "<pre>");
+    for (const char *line = text; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        chart_text_put(document->out, line, len);
+        buf_addc(document->out, '\n');
+        line += line[len] == '\n' ? len + 1 : len;
+    }
+    buf_adds(document->out, "</pre>\n");
+}
+
+void document_link(const struct document *document, const char *file, const char *text)
+{
+    if (is_html(document)) {
+        buf_adds(document->out, "<li><a href=\"");
+        put(document, file);
+        buf_adds(document->out, "\">");
+        put(document, text);
+        buf_adds(document->out, "</a></li>\n");
+        return;
+    }
+    buf_adds(document->out, "- [");
+    put(document, text);
+    buf_addf(document->out, "](%s)\n", file);
 }
 
 void document_table(const struct document *document, const char *const *columns, size_t count)

@@ -28,6 +28,11 @@ void document_point(const struct document *document, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void document_list_end(const struct document *document);
 
+/* Text as it is, in lines of its own: commands. */
+void document_code(const struct document *document, const char *text);
+/* A point that is a link to `file`, beside the document: one of our own names. */
+void document_link(const struct document *document, const char *file, const char *text);
+
 /* A table: names of the columns, then for each row a document_row and its cells. */
 void document_table(const struct document *document, const char *const *columns, size_t count);
 void document_row(const struct document *document);

@@ -27,6 +27,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "judge/environment.h"
+#include "lab/study_folder.h"
 #include "limit.h"
 #include "model.h"
 
@@ -117,8 +118,10 @@ struct study_judged {
     size_t config_count;
     size_t replicates; /* the fewest of a config without a mark */
     bool
-        better; /* mean.ci_decision wholly below 0, and no config's plain interval wholly above */
+        better; /* mean.ci_decision wholly below 0, and no config's plain interval wholly above, nor one unknown,
+                 * in no fewer replicates than rule->min_replicates */
 };
+/* `ci` of these is plain; `ci_decision` holds for all `proposals` together (Bonferroni). */
 MUST_CHECK int study_judge(const struct samples *samples, const struct rule *rule,
                            size_t proposals, struct study_judged *out, struct err *err);
 
@@ -129,11 +132,16 @@ struct study_files {
     struct environment_file environment; /* owned, as all below */
     struct samples benchmark, end, backends, shapes;
     bool benchmark_there, end_there, backends_there, shapes_there;
-    struct comparison first;                   /* the judge's word on benchmark… */
-    struct comparison comparison;              /* …and on end */
+    struct comparison first;      /* the judge's word on benchmark… */
+    struct comparison comparison; /* …and on end */
+    struct comparison check; /* end/verdict.json, which has how the machine code differs */
+    bool check_there;
     struct samples proposals[STUDY_STEPS_MAX]; /* of steps with `proposal` */
     struct study_judged *judged;               /* likewise; [STUDY_STEPS_MAX] */
+    struct study_listing raw;                  /* all files that are no documents */
 };
+/* A folder may come from anybody: no link is followed, and errors name the file. What a step says that it made has
+ * to be there. */
 MUST_CHECK int study_files_read(const char *path, const struct limits *limits,
                                 struct study_files *out, struct err *err);
 void study_files_free(struct study_files *files);

@@ -5,6 +5,7 @@
  *     OPTIMIZATION_RESULTS.md    what was proposed, what was kept, what it gave
  *     COMBINED_REPORT.md         the whole, for people; report.html: the same as one page with its figures
  *     numbers.json               each number of the paragraph for a paper: as written, file, key (schema ratchet.numbers/1)
+ *     summary.json               the numbers that the report works out of the samples (schema ratchet.summary/1)
  *     comparison.json            see lab/study.h
  *     figures/NAME.svg, badges/NAME.svg, badges/NAME.json (shields.io's endpoint schema)
  *     inventory.json             every other file of the folder: path, bytes, SHA-256 (schema ratchet.inventory/1) */

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns where a study ran, what its steps took, how to run them again, and its files. */
+#include "lab/study_report.h"
+
+#include "lab/study_words.h"
+#include "publish/figures.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void study_put_environment(const struct study_page *page)
+{
+    static const char *const columns[] = {"fact", "value"};
+    const struct document *document = &page->document;
+    const struct environment_file *file = &page->result->files->environment;
+    document_heading(document, "Where it was measured");
+    if (file->environment.count == 0) {
+        document_text(document, "Nobody recorded it.");
+        return;
+    }
+    document_text(document, "As recorded in env.json, %s.", file->hash);
+    document_table(document, columns, 2);
+    for (size_t i = 0; i < file->environment.count; i++) {
+        document_row(document);
+        document_cell(document, "%s", file->environment.facts[i].name);
+        document_cell(document, "%s", file->environment.facts[i].value);
+        document_row_end(document);
+    }
+    document_table_end(document);
+}
+
+static void put_step_table(const struct study_page *page)
+{
+    static const char *const columns[] = {"step", "state", "took"};
+    const struct document *document = &page->document;
+    const struct study *study = &page->result->files->study;
+    char text[STUDY_WORDS_BYTES];
+    document_table(document, columns, 3);
+    for (size_t i = 0; i < study->step_count; i++) {
+        const struct study_step *step = &study->steps[i];
+        const char *phase = study_phase_name(step->phase);
+        document_row(document);
+        document_cell(document, "%s%s%s", phase, strcmp(phase, step->name) == 0 ? "" : ": ",
+                      strcmp(phase, step->name) == 0 ? "" : step->name);
+        document_cell(document, "%s", study_state_name(step->state));
+        document_cell(document, "%s", study_duration_text(text, step->seconds));
+        document_row_end(document);
+    }
+    document_table_end(document);
+}
+
+static void put_whys(const struct study_page *page)
+{
+    const struct study *study = &page->result->files->study;
+    bool any = false;
+    for (size_t i = 0; i < study->step_count; i++) {
+        const struct study_step *step = &study->steps[i];
+        if (step->state != STUDY_FAILED && step->state != STUDY_SKIPPED)
+            continue;
+        if (!any)
+            document_list(&page->document);
+        any = true;
+        document_point(&page->document, "%s: %s %s: %s", study_phase_name(step->phase),
+                       step->name, study_state_name(step->state),
+                       step->why[0] == '\0' ? "nobody said why" : step->why);
+    }
+    if (any)
+        document_list_end(&page->document);
+}
+
+static void put_commands(const struct study_page *page)
+{
+    const struct document *document = &page->document;
+    const struct study *study = &page->result->files->study;
+    BUF_AUTO text;
+    buf_init(&text, 1 << 18);
+    document_heading(document, "To run it again");
+    for (size_t i = 0; i < study->step_count; i++) {
+        const struct study_step *step = &study->steps[i];
+        if (step->command[0] == '\0')
+            continue;
+        if (text.len > 0)
+            buf_addc(&text, '\n');
+        buf_addf(&text, "# %s: %s\n%s\n", study_phase_name(step->phase), step->name,
+                 step->command);
+    }
+    buf_note_loss(document->out, &text);
+    if (text.len == 0) {
+        document_text(document, "No step recorded its command.");
+        return;
+    }
+    document_text(document,
+                  "In a clone of the repository, with ratchet %s, on the same kind of"
+                  " device:",
+                  study->version);
+    document_code(document, text.data);
+}
+
+void study_put_steps(const struct study_page *page)
+{
+    const struct study *study = &page->result->files->study;
+    char spent[STUDY_WORDS_BYTES], estimate[STUDY_WORDS_BYTES];
+    document_heading(&page->document, "Time and cost");
+    if (study->estimate_s > 0)
+        document_text(&page->document, "Estimated before it began: %s. Spent: %s.",
+                      study_spent_text(estimate, study, study->estimate_s),
+                      study_spent_text(spent, study, study_seconds(study)));
+    else
+        document_text(&page->document, "Spent: %s. Nothing was estimated before.",
+                      study_spent_text(spent, study, study_seconds(study)));
+    if (study->price.currency[0] == '\0')
+        document_text(&page->document,
+                      "No price of the device is known, so there is no cost.");
+    put_step_table(page);
+    put_whys(page);
+    put_commands(page);
+}
+
+void study_put_files(const struct study_page *page)
+{
+    static const char *const columns[] = {"file", "size", "SHA-256"};
+    const struct document *document = &page->document;
+    const struct study_listing *raw = &page->result->files->raw;
+    char text[FIGURE_BYTES];
+    document_heading(document, "Files");
+    document_text(
+        document,
+        "All that is not made from other files, as this report found it. What is made"
+        " from these, the report itself among it, is in the inventory: ratchet study"
+        " --verify makes it again and compares every byte.");
+    document_list(document);
+    document_link(document, "inventory.json", "inventory.json: every file, its size and hash");
+    document_list_end(document);
+    document_table(document, columns, 3);
+    for (size_t i = 0; i < raw->count; i++) {
+        document_row(document);
+        document_cell(document, "%s", raw->files[i].path);
+        document_cell(document, "%s",
+                      raw->files[i].bytes == 0
+                          ? "0 B"
+                          : figure_bytes(text, (double)raw->files[i].bytes));
+        document_cell(document, "%s", raw->files[i].sha256);
+        document_row_end(document);
+    }
+    document_table_end(document);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the tables of times in a study's report. */
+#include "lab/study_report.h"
+
+#include "lab/study_words.h"
+#include "lab/sweep.h"
+#include "lab/sweep_report.h"
+#include "publish/figures.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- the kernel itself ---- */
+
+static void put_time_cells(const struct document *document, const struct study_row *row)
+{
+    char a[FIGURE_BYTES], b[FIGURE_BYTES], c[FIGURE_BYTES];
+    document_cell(document, "%s [%s, %s]", figure_time(a, row->median_ns),
+                  figure_time(b, row->median_ci.low), figure_time(c, row->median_ci.high));
+    document_cell(document, "%s ± %s", figure_time(a, row->mean_ns),
+                  figure_time(b, row->sd_ns));
+    document_cell(document, "%s", figure_time(a, row->p95_ns));
+    document_cell(document, "%s", figure_time(a, row->p99_ns));
+}
+
+static void put_rate_cells(const struct document *document, const struct study_row *row)
+{
+    char text[FIGURE_BYTES], share[FIGURE_BYTES];
+    if (isfinite(row->sequences_s))
+        document_cell(document, "%.4g", row->sequences_s);
+    else
+        document_cell(document, "n/a");
+    document_cell(document, "%s", figure_rate(text, row->flop_ns, "FLOP/s"));
+    document_cell(document, "%s", figure_rate(text, row->byte_ns, "B/s"));
+    figure_bytes(text, row->memory_bytes);
+    if (isfinite(row->memory_share))
+        document_cell(document, "%s (%s)", text, figure_share(share, row->memory_share));
+    else
+        document_cell(document, "%s", text);
+    document_cell(document, "%zu", row->processes);
+}
+
+static void put_how_timed(const struct study_page *page)
+{
+    const struct document *document = &page->document;
+    const struct study_result *result = page->result;
+    char confidence[STUDY_WORDS_BYTES], samples[STUDY_WORDS_BYTES];
+    study_confidence_text(confidence, result->files->rule.confidence);
+    document_text(
+        document,
+        "Times are device time of one launch of the %s kernel. The median is that over"
+        " fresh processes of each process's median, with its %s interval over processes;"
+        " mean and standard deviation are of the same medians. p95 and p99 are of all"
+        " samples of all processes, %s: they are no tail of single launches.",
+        result->compared ? "best" : "first", confidence,
+        study_sample_text(samples, study_result_samples(result)));
+    document_text(
+        document,
+        "Sequences a second are the batch over the median; FLOP/s count the two matrix"
+        " products that the mask leaves; B/s count Q, K, V and O, each moved once. The"
+        " relative interval of a rate is that of its median. Memory is the most that a"
+        " launch held on the device, in brackets its share of all that the device has,"
+        " where that is recorded.");
+}
+
+static void put_missing_rows(const struct study_page *page)
+{
+    const struct study_result *result = page->result;
+    bool any = false;
+    for (size_t i = 0; i < result->row_count; i++) {
+        const struct study_row *row = &result->rows[i];
+        if (row->missing == NULL)
+            continue;
+        if (!any)
+            document_list(&page->document);
+        any = true;
+        document_point(&page->document, "%s has no times: %s", row->samples->config.name,
+                       row->missing);
+    }
+    if (any)
+        document_list_end(&page->document);
+}
+
+static void put_kernel(const struct study_page *page)
+{
+    static const char *const columns[] = {
+        "shape",       "median", "mean ± sd", "p95 of samples", "p99 of samples",
+        "sequences/s", "FLOP/s", "B/s",       "peak memory",    "processes"};
+    const struct document *document = &page->document;
+    const struct study_result *result = page->result;
+    put_how_timed(page);
+    document_table(document, columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < result->row_count; i++) {
+        const struct study_row *row = &result->rows[i];
+        if (row->missing != NULL)
+            continue;
+        document_row(document);
+        document_cell(document, "%s", row->samples->config.name);
+        put_time_cells(document, row);
+        put_rate_cells(document, row);
+        document_row_end(document);
+    }
+    document_table_end(document);
+    put_missing_rows(page);
+}
+
+/* ---- beside the first ---- */
+
+static void put_effect_cells(const struct document *document, const struct study_row *row)
+{
+    if (!row->effects_known) {
+        for (int i = 0; i < 4; i++)
+            document_cell(document, "n/a");
+        return;
+    }
+    if (isfinite(row->hedges_g))
+        document_cell(document, "%+.2f", row->hedges_g);
+    else
+        document_cell(document, "no scatter");
+    document_cell(document, "%+.2f", row->cliffs_delta);
+    document_cell(document, "%s", row->ci_overlap ? "yes" : "no");
+    document_cell(document, "%.3g", row->p_value);
+}
+
+static void put_speedup_row(const struct document *document, const struct study_row *row)
+{
+    char text[STUDY_WORDS_BYTES], figure[FIGURE_BYTES];
+    document_row(document);
+    document_cell(document, "%s", row->samples->config.name);
+    document_cell(document, "%s", figure_time(figure, row->first_ns));
+    document_cell(document, "%s", figure_time(figure, row->median_ns));
+    document_cell(document, "%s", study_speedup_text(text, &row->speedup, row->speedup.ci));
+    put_effect_cells(document, row);
+    document_cell(document, "%s", verdict_name(row->verdict->verdict));
+    document_row_end(document);
+}
+
+static void put_reasons(const struct study_page *page)
+{
+    const struct study_result *result = page->result;
+    document_text(&page->document, "Why the judge says so:");
+    document_list(&page->document);
+    for (size_t i = 0; i < result->row_count; i++)
+        document_point(&page->document, "%s: %s", result->rows[i].samples->config.name,
+                       result->rows[i].verdict->reason);
+    document_list_end(&page->document);
+}
+
+/* In words, of those configs where somebody looked. */
+static void put_code(const struct study_page *page)
+{
+    const struct comparison *check = &page->result->files->check;
+    bool any = false;
+    for (size_t i = 0; i < check->count; i++) {
+        if (check->configs[i].code.line[0] == '\0')
+            continue;
+        if (!any) {
+            document_text(&page->document,
+                          "How the machine code of the best kernel differs, which need not be"
+                          " the cause:");
+            document_list(&page->document);
+        }
+        any = true;
+        document_point(&page->document, "%s: %s", check->configs[i].config.name,
+                       check->configs[i].code.line);
+    }
+    if (any)
+        document_list_end(&page->document);
+}
+
+static void put_against_first(const struct study_page *page)
+{
+    static const char *const columns[] = {"shape",       "first",     "best",
+                                          "speed-up",    "Hedges' g", "Cliff's delta",
+                                          "CIs overlap", "p",         "the judge says"};
+    const struct document *document = &page->document;
+    const struct study_result *result = page->result;
+    char confidence[STUDY_WORDS_BYTES], mean[STUDY_WORDS_BYTES];
+    document_heading(document, "The best kernel against the first");
+    document_text(
+        document,
+        "The baseline is the first kernel, commit %s; the best is %s. Both ran in the"
+        " same fresh processes, in turns of random order. Speed-up is time of the first"
+        " over time of the best, with the %s interval of their paired ratio, for that"
+        " shape alone; the judge decides by a wider one, corrected for looks and"
+        " shapes.",
+        result->files->study.asked.commit, result->files->study.best,
+        study_confidence_text(confidence, result->files->rule.confidence));
+    document_table(document, columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < result->row_count; i++)
+        if (result->rows[i].missing == NULL)
+            put_speedup_row(document, &result->rows[i]);
+    document_row(document);
+    document_cell(document, "geometric mean");
+    document_cell(document, "–");
+    document_cell(document, "–");
+    document_cell(document, "%s",
+                  study_speedup_text(mean, &result->speedup, result->speedup.ci));
+    document_row_end(document);
+    document_table_end(document);
+    document_text(
+        document,
+        "Hedges' g and Cliff's delta are of the medians of processes, best minus first:"
+        " below 0 the best is faster. p is of the Mann–Whitney test of the same, for one"
+        " shape, not corrected. Whether the intervals of the two medians overlap is told"
+        " as a fact; nothing is concluded from it. Improved: the whole interval is beyond"
+        " the threshold of %.3g%%; held: all of it is within.",
+        100 * result->files->rule.threshold);
+    study_put_figures(page, STUDY_END);
+    put_reasons(page);
+    put_code(page);
+}
+
+void study_put_times(const struct study_page *page)
+{
+    const struct study_result *result = page->result;
+    if (study_result_samples(result) == NULL)
+        return;
+    document_heading(&page->document, result->compared ? "Times of the best kernel"
+                                                       : "Times of the first kernel");
+    put_kernel(page);
+    if (result->compared)
+        put_against_first(page);
+}
+
+/* ---- the sweeps ---- */
+
+static void put_cell(const struct document *document, const struct sweep_cell *cell)
+{
+    char ns[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
+    if (cell->missing != NULL)
+        document_cell(document, "–");
+    else
+        document_cell(document, "%s [%s, %s]", figure_time(ns, cell->ns),
+                      figure_time(low, cell->ci.low), figure_time(high, cell->ci.high));
+}
+
+static void put_sweep_table(const struct document *document, const struct sweep_result *sweep)
+{
+    const char *columns[SWEEP_ARMS_MAX + 2];
+    size_t count = 0;
+    columns[count++] = "shape";
+    for (size_t a = 0; a < sweep->arm_count; a++)
+        columns[count++] = sweep->arms[a].name;
+    columns[count++] = "fastest";
+    document_table(document, columns, count);
+    for (size_t i = 0; i < sweep->row_count; i++) {
+        char told[MODEL_TEXT_BYTES];
+        document_row(document);
+        document_cell(document, "%s", sweep->rows[i].config->name);
+        for (size_t a = 0; a < sweep->arm_count; a++)
+            put_cell(document, &sweep->rows[i].cells[a]);
+        sweep_winner_text(sweep, &sweep->rows[i], told, sizeof told);
+        document_cell(document, "%s", told);
+        document_row_end(document);
+    }
+    document_table_end(document);
+}
+
+static int put_means(const struct document *document, const struct sweep_result *sweep,
+                     struct err *err)
+{
+    document_list(document);
+    for (size_t a = 1; a < sweep->arm_count; a++) {
+        struct change change;
+        size_t configs;
+        if (sweep_mean(sweep->samples, sweep->arms[a].arm, sweep->rule, &change, &configs,
+                       err) != 0)
+            return -1;
+        if (change.known)
+            document_point(document,
+                           "%s takes %.4f [%.4f, %.4f] of the time of %s, geometric mean over"
+                           " %zu shapes",
+                           sweep->arms[a].name, 1 + change.change, 1 + change.ci.low,
+                           1 + change.ci.high, sweep->arms[0].name, configs);
+    }
+    document_list_end(document);
+    return 0;
+}
+
+static void put_arms(const struct document *document, const struct sweep_result *sweep)
+{
+    const char *name, *why;
+    document_list(document);
+    for (size_t a = 0; a < sweep->arm_count; a++)
+        document_point(document, "%s%s%s%s", sweep->arms[a].name,
+                       a == 0 ? " (the first kernel)" : "",
+                       sweep->arms[a].version[0] == '\0' ? "" : ": ", sweep->arms[a].version);
+    for (size_t i = 0; sweep_absent(sweep->samples, &i, &name, &why);)
+        document_point(document, "%s is not here: %s", name, why);
+    for (size_t i = 0; i < sweep->row_count; i++)
+        for (size_t a = 0; a < sweep->arm_count; a++)
+            if (sweep->rows[i].cells[a].missing != NULL)
+                document_point(document, "%s has no time at %s: %s", sweep->arms[a].name,
+                               sweep->rows[i].config->name, sweep->rows[i].cells[a].missing);
+    document_list_end(document);
+}
+
+static int put_sweep(const struct study_page *page, const char *heading,
+                     enum study_phase phase, const struct study_sweep *sweep, struct err *err)
+{
+    const struct document *document = &page->document;
+    const struct study_step *step = study_step_find(&page->result->files->study, phase, "");
+    char file[64];
+    BUF_AUTO summary;
+    buf_init(&summary, 2000);
+    document_heading(document, heading);
+    if (!sweep->there) {
+        document_text(document, "Not done%s%s.",
+                      step == NULL || step->why[0] == '\0' ? "" : ": ",
+                      step == NULL ? "" : step->why);
+        return 0;
+    }
+    sweep_summary(&sweep->result, &summary);
+    document_text(
+        document,
+        "In short: %s. One is the fastest only where every other takes longer by more"
+        " than %.2g%% with an interval that is corrected for all %zu comparisons of this"
+        " section; else it is a tie.",
+        summary.data, 100 * page->result->files->rule.control_floor,
+        sweep->result.comparisons);
+    put_arms(document, &sweep->result);
+    put_sweep_table(document, &sweep->result);
+    if (put_means(document, &sweep->result, err) != 0)
+        return -1;
+    study_put_figures(page, phase);
+    snprintf(file, sizeof file, "%s/sweep.md", study_phase_name(phase));
+    document_list(document);
+    document_link(document, file, "all tables and figures of this section");
+    document_list_end(document);
+    return 0;
+}
+
+int study_put_sweeps(const struct study_page *page, struct err *err)
+{
+    const struct study_result *result = page->result;
+    return put_sweep(page, "Beside other implementations", STUDY_BACKENDS, &result->backends,
+                     err) != 0 ||
+                   put_sweep(page, "More shapes", STUDY_SHAPES, &result->shapes, err) != 0
+               ? -1
+               : 0;
+}
