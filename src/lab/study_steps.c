@@ -387,18 +387,25 @@ int study_end(struct study_making *making, struct err *err)
 
 /* ---- all ---- */
 
-/* What is in the folder of work can be made again. study.json is whole before the documents are made of it. */
+/* It can be made again. */
+static int drop_work(struct study_making *making, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    git_close(&making->repo);
+    return study_path(making, path, err, STUDY_WORK) != 0 ? -1 : file_remove_tree(path, err);
+}
+
+/* study.json is whole before the documents are made of it. */
 static int report(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_REPORT);
-    char path[FILE_PATH_BYTES];
+    if (drop_work(making, err) != 0)
+        return -1;
     if (step == NULL)
         return 0;
     if (study_settle(making, step, STUDY_DONE, err, NULL) != 0)
         return -1;
-    git_close(&making->repo);
-    if (study_path(making, path, err, STUDY_WORK) == 0 && file_remove_tree(path, err) == 0 &&
-        study_documents_write(making->study->path, &making->host->limits, err) == 0)
+    if (study_documents_write(making->study->path, &making->host->limits, err) == 0)
         return 0;
     struct err ignored;
     int undone = study_settle(making, step, STUDY_OPEN, &ignored, NULL);
