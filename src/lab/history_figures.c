@@ -52,8 +52,8 @@ static void draw_moves(const struct history *history, const char *config,
 static void draw_checks(const struct history *history, const char *config,
                         enum verdict verdict, struct drawing *drawing)
 {
-    static const char *const names[] = {"head of a check: held", "improved", "unclear",
-                                        "unmeasured", "regressed"};
+    static const char *const names[] = {"heads: held", "heads: improved", "heads: unclear",
+                                        "heads: unmeasured", "heads: regressed"};
     begin_series(drawing, names[verdict], CHART_POINTS, 1 + (unsigned)verdict);
     for (size_t i = 0; i < history->check_count; i++)
         for (size_t j = 0; j < history->checks[i].count; j++) {
@@ -80,7 +80,7 @@ int history_figure_config(const struct history *history, const char *config, str
         draw_checks(history, config, (enum verdict)verdict, &drawing);
     const struct chart_lines chart = {
         config,
-        "Medians of a launch. Whiskers: 95% intervals.",
+        "Medians, 95% intervals. The line only joins.",
         {"", CHART_DATE, false, false, NULL, 0, 0},
         {"device time of a launch", CHART_TIME, false, false, NULL, 0, 0},
         drawing.series,

@@ -115,7 +115,8 @@ static void put_check(const struct history *history, const struct history_check 
 {
     char stamp[24], text[HISTORY_COST_BYTES];
     document_row(document);
-    document_cell(document, "%.16s", history_stamp(check->time, stamp));
+    history_stamp(check->time, stamp);
+    document_cell(document, "%.10s %.5s", stamp, stamp + strlen("2026-11-21T"));
     document_cell(document, "%s", check->result);
     if (!check->queued)
         document_cell(document, "–");
@@ -125,7 +126,6 @@ static void put_check(const struct history *history, const struct history_check 
         document_cell(document, "%s#%d", check->repository, check->pr);
     document_cell(document, "%.*s", SHORT_SHA, check->head[0] != '\0' ? check->head : "–");
     document_cell(document, "%s", verdict_name(check->verdict));
-    document_cell(document, "%s%.*s", check->again > 0 ? "again; " : "", 160, check->reason);
     document_cell(document, "%s",
                   check->spent.known ? history_seconds(history, check->spent.device_ms, text)
                                      : "not told");
@@ -134,13 +134,14 @@ static void put_check(const struct history *history, const struct history_check 
                   : check->spent.price.currency[0] == '\0'
                       ? "no price"
                       : history_money(check->cost_micro, check->spent.price.currency, text));
+    document_cell(document, "%s%.*s", check->again > 0 ? "again; " : "", 160, check->reason);
     document_row_end(document);
 }
 
 static void put_checks(const struct history *history, const struct document *document)
 {
     static const char *const columns[] = {"ended (UTC)", "result", "of",   "head",
-                                          "verdict",     "why",    "time", "cost"};
+                                          "verdict",     "time",   "cost", "why"};
     size_t count = history->check_count < CHECKS_MAX ? history->check_count : CHECKS_MAX;
     size_t again = 0, starts = 0;
     if (count == 0)
@@ -152,9 +153,9 @@ static void put_checks(const struct history *history, const struct document *doc
     document_heading(document, "Checks");
     document_text(
         document,
-        "%zu of %zu checked a head that had been checked before; %zu jobs of the daemon "
-        "were started more than once.",
-        again, history->check_count, starts);
+        "%zu of %zu checked a head that had been checked before; %zu %s started more "
+        "than once by the daemon.",
+        again, history->check_count, starts, starts == 1 ? "job was" : "jobs were");
     if (count < history->check_count)
         document_text(document, "The newest %zu.", count);
     document_table(document, columns, 8);
@@ -176,12 +177,6 @@ static int put_months(const struct history *history, const struct document *docu
                       history->device);
         return 0;
     }
-    if (history_figure_months(history, &svg, err) != 0 ||
-        buf_check(&svg, "a figure", err) != 0)
-        return -1;
-    document_figures(document);
-    document_figure(document, "", "Time of the device by month", &svg);
-    document_figures_end(document);
     document_table(document, columns, 2);
     for (size_t i = 0; i < history->month_count; i++) {
         const struct history_month *month = &history->months[i];
@@ -194,6 +189,13 @@ static int put_months(const struct history *history, const struct document *docu
         document_row_end(document);
     }
     document_table_end(document);
+    document_text(document, "Each check is priced as its host's configuration said then.");
+    if (history_figure_months(history, &svg, err) != 0 ||
+        buf_check(&svg, "a figure", err) != 0)
+        return -1;
+    document_figures(document);
+    document_figure(document, "", "Time of the device by month", &svg);
+    document_figures_end(document);
     return 0;
 }
 

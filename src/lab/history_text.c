@@ -147,8 +147,9 @@ static int put_charts(const struct history *history, struct buf *out, struct err
         return -1;
     if (count > 0)
         buf_adds(out,
-                 "\nMedians of a launch, `|-o-|` with their 95% intervals: as recorded in "
-                 "the baseline,\nand as checks here read their heads.\n");
+                 "\nMedians of a launch and their 95% intervals (of fewer than six processes "
+                 "their\nrange): as the baseline recorded them, and as checks here read "
+                 "their heads.\n");
     for (size_t i = 0; rc == 0 && i < count && i < CONFIGS_MAX; i++)
         rc = put_chart(history, configs[i], out, err);
     free(configs);
