@@ -210,7 +210,7 @@ static void put_address(const char *path, char *out, size_t size)
     }
     bool open_elsewhere = (size_t)snprintf(log, sizeof log, "%s-wal", path) < sizeof log &&
                           access(log, F_OK) == 0;
-    strcpy(out + len, open_elsewhere ? "" : "?immutable=1");
+    snprintf(out + len, size - len, "%s", open_elsewhere ? "" : "?immutable=1");
 }
 
 static int check_version(struct db *db, const char *const steps[], struct err *err)

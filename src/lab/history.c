@@ -110,6 +110,15 @@ void history_month_text(const struct history *history, const struct history_mont
     char text[HISTORY_COST_BYTES];
     size_t told = month->checks - month->untold;
     buf_addf(out, "%zu check%s", month->checks, month->checks == 1 ? "" : "s");
+    const char *before = " (";
+    for (int verdict = VERDICT_REGRESSED; verdict >= 0; verdict--) {
+        if (month->of_verdict[verdict] == 0)
+            continue;
+        buf_addf(out, "%s%zu %s", before, month->of_verdict[verdict],
+                 verdict_name((enum verdict)verdict));
+        before = ", ";
+    }
+    buf_addc(out, ')');
     if (month->again > 0)
         buf_addf(out, ", %zu of a head checked before", month->again);
     if (told > 0)

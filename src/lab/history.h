@@ -85,6 +85,7 @@ enum { HISTORY_CURRENCIES_MAX = 4 };
 struct history_month {
     int year, month; /* 1 to 12 */
     size_t checks, again;
+    size_t of_verdict[VERDICT_REGRESSED + 1];
     size_t
         untold; /* checks whose verdict says nothing of time: promotions, files of older versions */
     unsigned long long device_ms, unpriced_ms;

@@ -7,7 +7,7 @@
  *     checks[]               oldest first: result, time, verdict, reason, head, again (earlier checks of that
  *                            head), cost; of a daemon's job also kind, repository, pr, starts;
  *                            configs[]: name, verdict, median, change
- *     months[]               month, checks, again, device_seconds, costs[]: amount, currency;
+ *     months[]               month, checks, again, verdicts, device_seconds, costs[]: amount, currency;
  *                            unpriced, unpriced_seconds; untold (checks that tell no time)
  *     notes[], notes_left_out
  * Times are UTC, ns of device time a launch, intervals 95%, changes relative. */
@@ -134,9 +134,12 @@ static void put_check(const struct history_check *check, struct buf *out)
 static void put_month(const struct history_month *month, struct buf *out)
 {
     buf_addf(out,
-             "    {\"month\": \"%04d-%02d\", \"checks\": %zu, \"again\": %zu,"
-             " \"device_seconds\": ",
+             "    {\"month\": \"%04d-%02d\", \"checks\": %zu, \"again\": %zu, \"verdicts\": {",
              month->year, month->month, month->checks, month->again);
+    for (int verdict = 0; verdict <= VERDICT_REGRESSED; verdict++)
+        buf_addf(out, "%s\"%s\": %zu", verdict == 0 ? "" : ", ",
+                 verdict_name((enum verdict)verdict), month->of_verdict[verdict]);
+    buf_adds(out, "}, \"device_seconds\": ");
     text_number(out, (double)month->device_ms / 1e3);
     buf_adds(out, ", \"costs\": [");
     for (size_t i = 0; i < month->cost_count; i++) {

@@ -51,6 +51,7 @@ static void add_to_month(struct history_month *month, const struct history_check
 {
     month->checks++;
     month->again += check->again > 0;
+    month->of_verdict[check->verdict]++;
     if (!check->spent.known) {
         month->untold++;
         return;

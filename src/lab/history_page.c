@@ -60,7 +60,7 @@ static int put_figures(const struct history *history, const struct document *doc
     document_figures(document);
     for (size_t i = 0; rc == 0 && i < count && i < FIGURES_MAX; i++) {
         BUF_AUTO svg;
-        buf_init(&svg, 4u << 20);
+        buf_init(&svg, 64u << 20);
         rc = history_figure_config(history, configs[i], &svg, err);
         if (rc == 0 && (rc = buf_check(&svg, "a figure", err)) == 0)
             document_figure(document, "", configs[i], &svg);

@@ -88,6 +88,7 @@ def add_job(db, number, head, day, pr=7, repository="octo/kernels", starts=1):
     db.commit()
 
 
+MEASURED = "%040x" % 13
 HEADS = ["%040x" % n for n in (10, 11, 12)]
 
 
@@ -100,7 +101,11 @@ def told(host):
         add_job(db, number, head, day, starts=2 if number == 4 else 1, repository="octo/Other" if number == 4 else "octo/kernels")
         keep(host, "jobs/%d" % number, verdict(host, **what), 0)
     db.close()
-    keep(host, "runs/12-34", verdict(host, verdict="held"), 42)
+    run = keep(host, "runs/12-34", verdict(host, verdict="held"), 42)
+    samples = json.loads(lib.read(os.path.join(lib.TOP, "tests", "judge", "change_plus10", "samples.json")))
+    samples["configs"][0]["arms"] = {"head": {"commit": MEASURED}}
+    lib.write(os.path.join(run, "samples.json"), json.dumps(samples))
+    os.utime(run, (START + 42 * DAY,) * 2)
 
 
 def listing(folder):
@@ -152,14 +157,14 @@ def told_by_checks():
     eq(listing(host.state), before, "nothing is made or changed")
     eq([(c["result"], c["head"], c["again"], c.get("pr"), c.get("starts")) for c in found["checks"]],
        [("jobs/1", HEADS[0], 0, 7, 1), ("jobs/2", HEADS[1], 0, 7, 1), ("jobs/3", HEADS[0], 1, 7, 1),
-        ("jobs/4", HEADS[2], 0, 7, 2), ("runs/12-34", "", 0, None, None)], "checks, the oldest first")
+        ("jobs/4", HEADS[2], 0, 7, 2), ("runs/12-34", MEASURED, 0, None, None)], "checks, the oldest first")
     eq([(m["month"], m["checks"], m["again"], m["device_seconds"], m["costs"], m["unpriced"], m["untold"]) for m in found["months"]],
        [("2025-12", 2, 0, 90, [{"amount": 0.06, "currency": "USD"}], 1, 0),
         ("2026-01", 3, 1, 120, [{"amount": 0.12, "currency": "USD"}], 0, 2)], "months")
     text = history(host, repo)
-    has(text.out, "  2025-12  2 checks; 90.0 device-seconds, 0.060000 USD; without a price: 30.0 device-seconds of 1\n",
+    has(text.out, "  2025-12  2 checks (2 regressed); 90.0 device-seconds, 0.060000 USD; without a price: 30.0 device-seconds of 1\n",
         "what has no price is said")
-    has(text.out, "  2026-01  3 checks, 1 of a head checked before; 120.0 device-seconds, 0.120000 USD; 2 tell no time\n", "cost")
+    has(text.out, "  2026-01  3 checks (2 regressed, 1 held), 1 of a head checked before; 120.0 device-seconds, 0.120000 USD; 2 tell no time\n", "cost")
     has(text.out, re.compile(r"^  2025-12-06 regressed +215\.0 µs .*o", re.M), "a head's median in the chart")
     eq(text.err, "", "nothing else")
     only = as_json(host, repo, "--config-name", "b", "--repository", "OCTO/kernels")
