@@ -156,7 +156,7 @@ static int take_change(struct walk *walk, const struct git_commit_info *commit,
                        const char *parent, struct err *err)
 {
     BASELINE_AUTO old = {0};
-    if (walk->known && walk->since.sha[0] == '\0')
+    if (walk->since.sha[0] == '\0')
         walk->since = *commit;
     int read = read_version(walk, parent, &old, err);
     if (read <= 0)

@@ -236,7 +236,7 @@ def hostile_state():
     keep(host, "runs/7-7", "\x00\xff\n", 3)
     os.mkfifo(os.path.join(keep(host, "runs/8-8", whole, 3), "x"))
     os.rename(os.path.join(host.state, "runs/8-8/x"), os.path.join(host.state, "runs/8-8/verdict.json"))
-    secret = lib.write(os.path.join(host.folder, "secret"), "root:hash:1\n")
+    secret = lib.write(os.path.join(host.folder, "secret"), json.dumps(verdict(host, reason="hash")))
     os.remove(os.path.join(keep(host, "runs/9-9", whole, 3), "verdict.json"))
     os.symlink(secret, os.path.join(host.state, "runs/9-9/verdict.json"))
     os.symlink(os.path.join(host.state, "jobs/1"), os.path.join(host.state, "runs", "10-10"))
