@@ -129,6 +129,12 @@ def verify(repo, folder):
         broken = check(repo, copy, "--no-measure")
         eq(broken.code, 64, "%s with one byte changed" % name)
         has(broken.out + broken.err, name, "is named")
+    copy = lib.temp_dir() + "/study"
+    shutil.copytree(folder, copy)
+    os.remove(copy + "/report.html")
+    has(check(repo, copy, "--no-measure").out, "report.html", "a document that is gone is named")
+    written = scene.Host().ratchet("study", "--report", copy)
+    eq((written.code, snapshot(copy)), (0, snapshot(folder)), "written anew, the documents are the same")
     other = check(kernels(name="right"), folder)
     eq(other.code, 3, "a repository without the study's commit measures nothing")
     has(other.err, "not measured again", "and is not green")
