@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -153,22 +155,101 @@ static int set_up(struct db *db, const char *const steps[], struct err *err)
     return db_end(db, check_or_create(db, steps, err), err);
 }
 
-int db_open(const char *path, const char *const steps[], struct db **out, struct err *err)
+static struct db *new_db(const char *path, struct err *err)
 {
-    if (create_private(path, err) != 0)
-        return -1;
     struct db *db = calloc(1, sizeof *db);
     char *copy = strdup(path);
     if (db == NULL || copy == NULL) {
         free(db);
         free(copy);
-        return err_set(err, ERR_HOST, "open database `%s`: out of memory", path);
+        err_set(err, ERR_HOST, "open database `%s`: out of memory", path);
+        return NULL;
     }
     *db = (struct db){.path = copy, .owner = getpid()};
+    return db;
+}
+
+int db_open(const char *path, const char *const steps[], struct db **out, struct err *err)
+{
+    if (create_private(path, err) != 0)
+        return -1;
+    struct db *db = new_db(path, err);
+    if (db == NULL)
+        return -1;
     int code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE, NULL);
     if (code != SQLITE_OK)
         fail(db, code, err);
     if (code != SQLITE_OK || set_up(db, steps, err) != 0) {
+        db_close(&db);
+        return -1;
+    }
+    *out = db;
+    return 0;
+}
+
+/* ---- for reading alone ---- */
+
+/* As an address, since only there SQLite takes `immutable`. Without a log beside it nobody has the file
+ * open, and SQLite would make one to read it. */
+static void put_address(const char *path, char *out, size_t size)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789/._-";
+    char log[PATH_MAX];
+    size_t len = 5;
+    memcpy(out, "file:", len);
+    for (const char *at = path; *at != '\0' && len + 32 < size; at++) {
+        if (strchr(plain, *at) != NULL) {
+            out[len++] = *at;
+            continue;
+        }
+        out[len++] = '%';
+        out[len++] = hex[(unsigned char)*at >> 4];
+        out[len++] = hex[(unsigned char)*at & 15];
+    }
+    bool open_elsewhere = (size_t)snprintf(log, sizeof log, "%s-wal", path) < sizeof log &&
+                          access(log, F_OK) == 0;
+    snprintf(out + len, size - len, "%s", open_elsewhere ? "" : "?immutable=1");
+}
+
+static int check_version(struct db *db, const char *const steps[], struct err *err)
+{
+    long long there = 0;
+    int version = 0;
+    while (steps[version] != NULL)
+        version++;
+    if (db_exec(db, "PRAGMA trusted_schema = OFF", err) != 0 ||
+        query_int(db, "PRAGMA user_version", &there, err) != 0)
+        return -1;
+    return there == version
+               ? 0
+               : err_set(err, ERR_INPUT,
+                         "database `%s`: has schema version %lld, this program reads %d",
+                         db->path, there, version);
+}
+
+int db_open_reading(const char *path, const char *const steps[], struct db **out,
+                    struct err *err)
+{
+    char address[3 * PATH_MAX + 64];
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return err_errno(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_HOST, errno,
+                         "open database `%s`", path);
+    if (!S_ISREG(info.st_mode))
+        return err_set(err, ERR_INPUT, "database `%s`: not a regular file", path);
+    struct db *db = new_db(path, err);
+    if (db == NULL)
+        return -1;
+    put_address(path, address, sizeof address);
+    int code = sqlite3_open_v2(address, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                               NULL);
+    if (code != SQLITE_OK)
+        fail(db, code, err);
+    else
+        sqlite3_busy_timeout(db->handle, BUSY_MS);
+    if (code != SQLITE_OK || check_version(db, steps, err) != 0) {
         db_close(&db);
         return -1;
     }

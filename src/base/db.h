@@ -17,6 +17,10 @@ struct db_stmt;
  * else's is ERR_INPUT. */
 MUST_CHECK int db_open(const char *path, const char *const steps[], struct db **db,
                        struct err *err);
+/* The same file for reading alone, beside those who write it: nothing is made or changed, not even a log
+ * beside it. No file is ERR_NOT_FOUND; one that is not of the last version ERR_INPUT. */
+MUST_CHECK int db_open_reading(const char *path, const char *const steps[], struct db **db,
+                               struct err *err);
 void db_close(struct db **db);
 
 MUST_CHECK int db_exec(struct db *db, const char *sql, struct err *err);

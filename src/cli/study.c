@@ -4,6 +4,7 @@
 
 #include "cli/study_verify.h"
 #include "intake/values.h"
+#include "lab/study_documents.h"
 #include "lab/study_run.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@ static const double budget_minutes_most = 7 * 24 * 60, speedup_most = 1000;
 
 struct study_given {
     const char *repo, *head, *device, *config, *output, *candidates, *python;
-    const char *target, *budget, *verify;
+    const char *target, *budget, *verify, *report;
     const char *arms[STUDY_ARMS_MAX];
     const char *batch, *heads, *heads_kv, *seq, *dim, *dtype, *causal;
     bool quiet, no_measure;
@@ -114,6 +115,7 @@ static int read_options(int argc, char **argv, struct study_given *given, struct
                                          {"target-speedup", &given->target, NULL},
                                          {"budget-min", &given->budget, NULL},
                                          {"verify", &given->verify, NULL},
+                                         {"report", &given->report, NULL},
                                          {"no-measure", NULL, &given->no_measure},
                                          {"batch", &given->batch, NULL},
                                          {"heads", &given->heads, NULL},
@@ -130,6 +132,8 @@ static int read_options(int argc, char **argv, struct study_given *given, struct
                                          {NULL, NULL, NULL}};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
         return -1;
+    if (given->verify != NULL && given->report != NULL)
+        return err_set(err, ERR_USAGE, "--verify and --report do not go together");
     return given->no_measure && given->verify == NULL
                ? err_set(err, ERR_USAGE, "--no-measure goes with --verify")
                : 0;
@@ -194,6 +198,18 @@ static int make(const struct study_given *given, struct err *err)
     return EXIT_HELD;
 }
 
+/* The documents of a study that is there, in the words of this version. */
+static int report(const struct study_given *given, struct err *err)
+{
+    struct limits limits;
+    if (cli_limits(given->config, &limits, err) != 0 ||
+        study_documents_write(given->report, &limits, err) != 0)
+        return -1;
+    printf("report: %s/COMBINED_REPORT.md\npage:   %s/report.html\n", given->report,
+           given->report);
+    return EXIT_HELD;
+}
+
 int cli_study(int argc, char **argv, struct err *err)
 {
     struct study_given given = {.repo = ".",
@@ -209,5 +225,7 @@ int cli_study(int argc, char **argv, struct err *err)
                                            .config = given.config,
                                            .no_measure = given.no_measure,
                                            .quiet = given.quiet};
-    return given.verify != NULL ? study_verify(&verify, err) : make(&given, err);
+    return given.verify != NULL   ? study_verify(&verify, err)
+           : given.report != NULL ? report(&given, err)
+                                  : make(&given, err);
 }

@@ -126,7 +126,8 @@ int sweep_arms_expose(struct sweep_arms *arms, const char *folder, const char *s
     size_t i = arms->expose_count;
     if (i == SANDBOX_EXPOSED_MAX)
         return err_set(err, ERR_USAGE, "too many of `--expose`");
-    if (sandbox_expose(folder, arms->exposed[i], &arms->expose[i], err) != 0)
+    if (file_path(arms->expose_as[i], err, "%s", folder) != 0 ||
+        sandbox_expose(arms->expose_as[i], arms->exposed[i], &arms->expose[i], err) != 0)
         return err_wrap(err, "--expose");
     if (file_is_at_or_below(state, arms->exposed[i]))
         return err_set(err, ERR_INPUT, "--expose: `%s` holds this host's state", folder);

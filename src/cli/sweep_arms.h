@@ -47,7 +47,8 @@ struct sweep_arms {
     size_t absent_count;
     struct arm_library copy, matrix;
     struct sandbox_bind expose[SANDBOX_EXPOSED_MAX];
-    char exposed[SANDBOX_EXPOSED_MAX][FILE_PATH_BYTES]; /* what they lead to */
+    char expose_as[SANDBOX_EXPOSED_MAX][FILE_PATH_BYTES]; /* as they were named… */
+    char exposed[SANDBOX_EXPOSED_MAX][FILE_PATH_BYTES];   /* …and what they lead to */
     size_t expose_count;
 };
 

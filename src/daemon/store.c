@@ -11,10 +11,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static const char *const steps[] = {queue_schema_1, queue_schema_2, outbox_schema,
+                                    queue_schema_3, NULL};
+
+int store_read(const struct host *host, struct db **out, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    return state_database(host, path, err) == 0 ? db_open_reading(path, steps, out, err) : -1;
+}
+
 int store_open(const struct host *host, struct db **out, struct err *err)
 {
-    static const char *const steps[] = {queue_schema_1, queue_schema_2, outbox_schema,
-                                        queue_schema_3, NULL};
     char path[FILE_PATH_BYTES];
     return state_database(host, path, err) == 0 ? db_open(path, steps, out, err) : -1;
 }

@@ -12,7 +12,11 @@
  * ERR_INPUT. */
 MUST_CHECK int store_open(const struct host *host, struct db **out, struct err *err);
 
-/* The same at the start of a daemon: an id whose folder is still there is not given again, even if
+/* For reading alone, beside a daemon or without one: nothing is made, changed or brought up to date. None there
+ * is ERR_NOT_FOUND; one of another version than ours ERR_INPUT. */
+MUST_CHECK int store_read(const struct host *host, struct db **out, struct err *err);
+
+/* The same as store_open at the start of a daemon: an id whose folder is still there is not given again, even if
  * the database was lost, and jobs that were being measured are pinned again. */
 MUST_CHECK int store_open_first(const struct host *host, struct db **out, struct err *err);
 

@@ -58,7 +58,7 @@ enum study_state {
 };
 const char *study_state_name(enum study_state state); /* "open", "done", "skipped", "failed" */
 
-enum { STUDY_STEPS_MAX = 80, STUDY_COMMAND_BYTES = 2048, STUDY_TEXT_BYTES = 512 };
+enum { STUDY_STEPS_MAX = 80, STUDY_COMMAND_BYTES = 4096, STUDY_TEXT_BYTES = 512 };
 
 struct study_step {
     enum study_phase phase;

@@ -4,6 +4,7 @@
 
 #include "base/proc.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,20 +58,49 @@ static void add_word(struct buf *out, const char *word)
     buf_addc(out, '\'');
 }
 
+/* One that is too long is not told in part. */
+static void show(struct study_step *step, const struct buf *command)
+{
+    size_t used = strlen(step->command), room = sizeof step->command - used;
+    const char *between = used > 0 ? " && " : "";
+    if (!command->failed && strlen(between) + command->len < room)
+        snprintf(step->command + used, room, "%s%s", between, command->data);
+}
+
 void study_show(struct study_step *step, const struct study_words *words)
 {
     BUF_AUTO text;
-    buf_init(&text, sizeof step->command - 1);
-    buf_adds(&text, step->command);
-    if (text.len > 0)
-        buf_adds(&text, " && ");
+    buf_init(&text, sizeof step->command);
     buf_adds(&text, "ratchet");
     for (size_t i = 0; i < words->count; i++) {
         buf_addc(&text, ' ');
         add_word(&text, words->shown[i]);
     }
-    if (!text.failed) /* one that is too long is not told in part */
-        memcpy(step->command, text.data, text.len + 1);
+    show(step, &text);
+}
+
+void study_show_text(struct study_step *step, const char *format, ...)
+{
+    char line[STUDY_TEXT_BYTES];
+    BUF_AUTO text;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    buf_init(&text, sizeof step->command);
+    buf_adds(&text, line);
+    show(step, &text);
+}
+
+void study_show_best(struct study_making *making)
+{
+    const struct study *study = making->study;
+    study_show_text(making->step, "git checkout -q --detach %s", study->asked.commit);
+    for (size_t i = 0; i < study->step_count; i++)
+        if (study->steps[i].kept)
+            study_show_text(making->step,
+                            "git apply STUDY/optimise/%s/change.patch && git commit -qam %s",
+                            study->steps[i].name, study->steps[i].name);
 }
 
 /* ---- what it says ---- */

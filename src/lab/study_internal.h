@@ -29,9 +29,10 @@ struct study_making {
     struct ratchet_config config; /* of the first kernel's commit */
     struct study_patch patches[STUDY_PATCHES_MAX];
     size_t patch_count;
-    bool again;            /* of a study that is there: its study.json is not written */
-    bool tunes;            /* [tune] has parameters: the first proposal is autotune's */
-    struct git_repo *repo; /* owned: STUDY_REPO, with the commits of this study alone */
+    bool again;                  /* of a study that is there: its study.json is not written */
+    bool tunes;                  /* [tune] has parameters: the first proposal is autotune's */
+    struct git_repo *repo;       /* owned: STUDY_REPO, with the commits of this study alone */
+    char built[MODEL_SHA_BYTES]; /* whose library STUDY_WORK "/best.so" is, or "" */
     int lock;
     /* the step that runs */
     struct study_step *step;
@@ -71,8 +72,12 @@ void study_add(struct study_words *words, const char *word);
 void study_add_as(struct study_words *words, const char *word, const char *shown);
 /* "--repo", "--device" and "--config", which every command takes. */
 void study_add_where(struct study_words *words, const struct study_making *making);
-/* Append the command to the step's, after " && " where there is one. */
+/* Append a command to the step's, after " && " where there is one: of ratchet, or any. */
 void study_show(struct study_step *step, const struct study_words *words);
+void study_show_text(struct study_step *step, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Append the git commands that make the best kernel's commit the HEAD of a clone. STUDY stands for the study's folder. */
+void study_show_best(struct study_making *making);
 /* Run it; its lines go to stderr. *code: its exit code; making->said: the reason of one that is not 0. One that was killed
  * is an error. Counts the step's seconds. */
 MUST_CHECK int study_child(struct study_making *making, const struct study_words *words,
@@ -88,9 +93,9 @@ double study_left(const struct study_making *making);
 MUST_CHECK int study_settle(struct study_making *making, struct study_step *step,
                             enum study_state state, struct err *err, const char *why, ...)
     __attribute__((format(printf, 5, 6)));
-/* `ratchet build` of a commit; *built is false where it cannot be built. */
-MUST_CHECK int study_build(struct study_making *making, const char *commit, const char *output,
-                           bool *built, struct err *err);
+/* `ratchet build` of a commit, by hand of `shown`; *built is false where it cannot be built. */
+MUST_CHECK int study_build(struct study_making *making, const char *commit, const char *shown,
+                           const char *output, bool *built, struct err *err);
 
 MUST_CHECK int study_measure_first(struct study_making *making, struct err *err);
 MUST_CHECK int study_optimise(struct study_making *making, struct err *err);

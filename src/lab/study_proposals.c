@@ -110,6 +110,25 @@ static int measure(struct study_making *making, struct study_step *step, int *co
     return study_child(making, &words, code, err);
 }
 
+/* Of several proposals on top of the same kernel, it is built once. */
+static int build_best(struct study_making *making, struct err *err)
+{
+    const char *best = making->study->best;
+    bool built = true;
+    study_show_best(making);
+    if (strcmp(making->built, best) == 0)
+        study_show_text(making->step,
+                        "ratchet build --repo . --device %s --head HEAD --output best.so",
+                        making->study->asked.device);
+    else if (study_build(making, best, "HEAD", STUDY_WORK "/best.so", &built, err) != 0)
+        return -1;
+    if (!built)
+        return err_set(err, ERR_HOST, "%s: the best kernel builds no more: %.400s",
+                       making->step->name, making->said);
+    snprintf(making->built, sizeof making->built, "%s", best);
+    return 0;
+}
+
 /* Build both, measure both, keep the better. */
 static int try_proposal(struct study_making *making, struct study_step *step, struct err *err)
 {
@@ -127,15 +146,14 @@ static int try_proposal(struct study_making *making, struct study_step *step, st
         *err = why;
         return -1;
     }
-    if (study_build(making, commit, STUDY_WORK "/proposal.so", &built, err) != 0)
+    if (build_best(making, err) != 0)
+        return -1;
+    study_show_text(step, "git apply STUDY/optimise/%s/change.patch && git commit -qam %s",
+                    step->name, step->name);
+    if (study_build(making, commit, "HEAD", STUDY_WORK "/proposal.so", &built, err) != 0)
         return -1;
     if (!built)
         return study_settle(making, step, STUDY_FAILED, err, "%.400s", making->said);
-    if (study_build(making, making->study->best, STUDY_WORK "/best.so", &built, err) != 0)
-        return -1;
-    if (!built)
-        return err_set(err, ERR_HOST, "%s: the best kernel builds no more: %.400s", step->name,
-                       making->said);
     if (measure(making, step, &code, err) != 0)
         return -1;
     if (code >= EXIT_USAGE)

@@ -141,15 +141,15 @@ static int benchmark(struct study_making *making, struct err *err)
 
 /* ---- sweeps ---- */
 
-int study_build(struct study_making *making, const char *commit, const char *output,
-                bool *built, struct err *err)
+int study_build(struct study_making *making, const char *commit, const char *shown,
+                const char *output, bool *built, struct err *err)
 {
     struct study_words words = {.count = 0};
     int code;
     study_add(&words, "build");
     study_add_where(&words, making);
     study_add(&words, "--head");
-    study_add(&words, commit);
+    study_add_as(&words, commit, shown);
     study_add(&words, "--output");
     study_add_as(&words, output, strrchr(output, '/') + 1);
     study_show(making->step, &words);
@@ -169,7 +169,8 @@ static int run_sweep(struct study_making *making, const char *folder,
     const struct study_options *options = making->options;
     char budget[32];
     bool built;
-    if (study_build(making, making->study->asked.commit, STUDY_FIRST, &built, err) != 0)
+    const char *first = making->study->asked.commit;
+    if (study_build(making, first, first, STUDY_FIRST, &built, err) != 0)
         return -1;
     if (!built)
         return stop(making, err);
@@ -308,11 +309,12 @@ static int check_best(struct study_making *making, int *code, struct err *err)
     study_add(&words, "--base");
     study_add(&words, study->asked.commit);
     study_add(&words, "--head");
-    study_add(&words, study->best);
+    study_add_as(&words, study->best, "HEAD");
     study_add(&words, "--no-baseline");
     budget_words(&words, study_left(making), budget);
     study_add(&words, "--output");
     study_add(&words, "end");
+    study_show_best(making);
     study_show(making->step, &words);
     return study_child(making, &words, code, err);
 }
@@ -341,19 +343,25 @@ int study_end(struct study_making *making, struct err *err)
 
 /* ---- all ---- */
 
-/* What is in the folder of work can be made again. study.json is whole before the documents are made of it. */
+/* It can be made again. */
+static int drop_work(struct study_making *making, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    git_close(&making->repo);
+    return study_path(making, path, err, STUDY_WORK) != 0 ? -1 : file_remove_tree(path, err);
+}
+
+/* study.json is whole before the documents are made of it. */
 static int report(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_REPORT);
-    char path[FILE_PATH_BYTES];
-    if (step != NULL && study_settle(making, step, STUDY_DONE, err, NULL) != 0)
+    if (drop_work(making, err) != 0)
         return -1;
-    git_close(&making->repo);
-    bool clean = study_path(making, path, err, STUDY_WORK) == 0 &&
-                 file_remove_tree(path, err) == 0;
     if (step == NULL)
-        return clean ? 0 : -1;
-    if (clean && study_documents_write(making->study->path, &making->host->limits, err) == 0)
+        return 0;
+    if (study_settle(making, step, STUDY_DONE, err, NULL) != 0)
+        return -1;
+    if (study_documents_write(making->study->path, &making->host->limits, err) == 0)
         return 0;
     struct err ignored;
     int undone = study_settle(making, step, STUDY_OPEN, &ignored, NULL);

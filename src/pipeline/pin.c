@@ -199,21 +199,25 @@ static void need_all_submodules(struct measurement *measurement)
 /* ---- whether it is whole ---- */
 
 /* Read what rules and, by `source`, builds read of a commit: a cache that is damaged is found here,
- * and not while others wait for the device. Nothing else is an error: whoever measures says it. */
+ * and not while others wait for the device. Nothing else is an error: whoever measures says it. What
+ * people keep beside the two recorded files, such as studies, may be large and is not read. */
 static int read_through(struct measurement *measurement, const char *commit,
                         const struct kernel_source *source, struct err *err)
 {
-    char recorded[FILE_PATH_BYTES];
-    if (file_path(recorded, err, "baselines/%s", measurement->job.device) != 0)
+    enum { ALWAYS = 3 };
+    char baseline[FILE_PATH_BYTES], calibration[FILE_PATH_BYTES];
+    const char *device = measurement->job.device;
+    if (file_path(baseline, err, "baselines/%s/baseline.json", device) != 0 ||
+        file_path(calibration, err, "baselines/%s/calibration.json", device) != 0)
         return -1;
-    const char *paths[MODEL_PATHS_MAX + 2] = {CONFIG_PATH, recorded};
+    const char *paths[MODEL_PATHS_MAX + ALWAYS] = {CONFIG_PATH, baseline, calibration};
     struct git_tree_limits tree = checkout_limits(&measurement->host->limits);
     struct git_part part = {.paths = paths,
-                            .path_count = 2,
+                            .path_count = ALWAYS,
                             .submodules = measurement->submodules.list,
                             .submodule_count = measurement->submodules.count};
     if (source != NULL)
-        part.path_count += paths_of(source, paths + 2);
+        part.path_count += paths_of(source, paths + ALWAYS);
     return git_cache_read(measurement->repo, commit, &part, &tree, err) != 0 &&
                    git_is_damage(err)
                ? -1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the order of a report, and the one line of it: what a reader needs in five seconds, then
  * the table and what to do, then, folded, the evidence. Every part has a budget of bytes, and
- * the budgets together stay below REPORT_MAX_BYTES. */
+ * the budgets together stay below REPORT_MAX_BYTES; where the chart is too much, it goes. */
 #include "publish/report.h"
 
 #include "publish/figures.h"
@@ -84,34 +84,46 @@ static bool is_short(const struct report_view *view)
            (view->count == 0 || parts_all_identical(view));
 }
 
+static void write_all(const struct report_view *view, bool chart, struct buf *out)
+{
+    write_heading(view, out);
+    report_drift(view, out);
+    if (parts_is_promotion(view)) {
+        write_notes(view, out);
+        buf_adds(out, view->report->note_count > 0 ? "\nMain" : "Main");
+        buf_addf(out, " against its anchors: %s. ",
+                 verdict_name(view->report->comparison->verdict));
+    }
+    report_first(view, out);
+    if (view->count > 0 && !is_short(view))
+        table_verdicts(view, out, VERDICTS_BUDGET);
+    if (chart)
+        report_chart(view, out);
+    report_lines(view, out);
+    report_advice(view, out);
+    if (!parts_is_promotion(view))
+        write_notes(view, out);
+    report_log(view, out);
+    report_why(view, out);
+    if (!is_short(view))
+        report_folded(view, out);
+    report_commits(view, out);
+    if (!is_short(view))
+        report_footer(view, out);
+}
+
 int report_markdown(const struct report *report, struct buf *out, struct err *err)
 {
     struct report_view view;
     parts_view(&view, report);
     BUF_AUTO text;
     buf_init(&text, REPORT_MAX_BYTES);
-    write_heading(&view, &text);
-    report_drift(&view, &text);
-    if (parts_is_promotion(&view)) {
-        write_notes(&view, &text);
-        buf_adds(&text, report->note_count > 0 ? "\nMain" : "Main");
-        buf_addf(&text, " against its anchors: %s. ",
-                 verdict_name(report->comparison->verdict));
+    write_all(&view, true, &text);
+    if (text.failed && !text.no_memory) { /* all that the chart shows, the tables say */
+        buf_free(&text);
+        buf_init(&text, REPORT_MAX_BYTES);
+        write_all(&view, false, &text);
     }
-    report_first(&view, &text);
-    if (view.count > 0 && !is_short(&view))
-        table_verdicts(&view, &text, VERDICTS_BUDGET);
-    report_lines(&view, &text);
-    report_advice(&view, &text);
-    if (!parts_is_promotion(&view))
-        write_notes(&view, &text);
-    report_log(&view, &text);
-    report_why(&view, &text);
-    if (!is_short(&view))
-        report_folded(&view, &text);
-    report_commits(&view, &text);
-    if (!is_short(&view))
-        report_footer(&view, &text);
     if (text.failed && !text.no_memory)
         return err_set(err, ERR_INTERNAL, "the report is longer than %d bytes",
                        REPORT_MAX_BYTES);

@@ -66,6 +66,8 @@ void parts_commit(struct buf *out, const char *sha);
 /* report_first.c. Where today's anchor is not what was recorded, that; and the first sentences. */
 void report_drift(const struct report_view *view, struct buf *out);
 void report_first(const struct report_view *view, struct buf *out);
+/* report_chart.c: head, base and anchor of the worst configs; nothing where nothing was judged. */
+void report_chart(const struct report_view *view, struct buf *out);
 /* report_advice.c */
 void report_advice(const struct report_view *view, struct buf *out);
 /* report_why.c: the machine code of configs that moved; folded, nothing where nobody looked. */

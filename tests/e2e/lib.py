@@ -205,7 +205,8 @@ def clean_env(more=None, home=None):
     env = {name: os.environ[name] for name in ("PATH", "TMPDIR", "ASAN_OPTIONS",
                                                "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH")
            if name in os.environ}
-    env.update({"HOME": home or "/nonexistent", "LC_ALL": "C.UTF-8"})
+    # what is freed is overwritten: whoever still reads it is found where no sanitizer looks, too
+    env.update({"HOME": home or "/nonexistent", "LC_ALL": "C.UTF-8", "MALLOC_PERTURB_": "165"})
     env.update(more or {})
     return {k: v for k, v in env.items() if v is not None}
 

@@ -166,7 +166,7 @@ def status_and_history():
     ok(result.code not in (0, 1, 2), "no daemon", result.text)
     eq(len(result.err.strip().splitlines()), 1, "in one line")
     has(result.err, host.socket, "that names the socket")
-    result = host.ratchet("history", "--repo", repo.path)
+    result = host.ratchet("history", "--config", host.config, "--repo", repo.path)
     eq((result.code, result.out), (0, ""), "no baseline has no history")
     eq(result.err, "ratchet history: nothing recorded yet for cpu\n", "and that is said")
 
@@ -185,7 +185,7 @@ def recorded(repo):
 
 def which(out):
     """[(config, why)] of a history's lines."""
-    return [tuple(line.split()[2:4]) for line in out.splitlines()]
+    return [tuple(line.split()[2:4]) for line in out.split("\n\n")[0].splitlines()]
 
 
 def history_anywhere():
@@ -195,11 +195,11 @@ def history_anywhere():
     moves = [(two, "gone"), (one, "improved"), (one, "new"), (two, "new")]
     for what, folder in (("its top", repo.path), ("a folder in it", os.path.join(repo.path, "kernels")),
                          (".git", os.path.join(repo.path, ".git"))):
-        result = host.ratchet("history", "--repo", folder)
+        result = host.ratchet("history", "--config", host.config, "--repo", folder)
         eq((result.code, which(result.out), result.err), (0, moves, ""), what)
     bare = os.path.join(lib.temp_dir(), "bare.git")
     repo.git("clone", "-q", "--bare", repo.path, bare)
-    result = host.ratchet("history", "--repo", bare)
+    result = host.ratchet("history", "--config", host.config, "--repo", bare)
     eq((result.code, which(result.out), result.err), (0, moves, ""), "a bare repository")
     for depth, seen, inherited in ((1, [], [(one, "improved")]),
                                    (3, moves[:1], [(one, "improved"), (two, "new")]),
@@ -207,21 +207,21 @@ def history_anywhere():
         shallow = os.path.join(lib.temp_dir(), "shallow")
         repo.git("clone", "-q", "--depth", str(depth), "file://" + repo.path, shallow)
         last = repo.sha("HEAD~%d" % (depth - 1))
-        result = host.ratchet("history", "--repo", shallow)
+        result = host.ratchet("history", "--config", host.config, "--repo", shallow)
         eq((result.code, which(result.out)), (0, seen + inherited), "a clone %d deep tells what there is" % depth)
         eq(result.err, "ratchet history: the history ends at %s: a shallow clone\n" % last[:10],
            "and where it ends")
-        eq([line.startswith("^" + last[:9]) for line in result.out.splitlines()],
+        eq([line.startswith("^" + last[:9]) for line in result.out.split("\n\n")[0].splitlines()],
            [False] * len(seen) + [True] * len(inherited), "what was there before is marked, as git does")
     squashed = lib.Repo()
     recorded(squashed)
     squashed.git("checkout", "-q", "--orphan", "new")
     squashed.git("commit", "-q", "-m", "all at once")
-    result = host.ratchet("history", "--repo", squashed.path)
+    result = host.ratchet("history", "--config", host.config, "--repo", squashed.path)
     eq((result.code, which(result.out)), (0, [(one, "improved")]), "a baseline in the first commit of all")
     empty = lib.temp_dir()
     for folder in (empty, os.path.join(empty, "none")):
-        result = host.ratchet("history", "--repo", folder)
+        result = host.ratchet("history", "--config", host.config, "--repo", folder)
         eq((result.code, result.out), (64, ""), "where there is no repository")
         has(result.err, folder, "it is named")
     eq(os.listdir(empty), [], "and none is made")
@@ -233,7 +233,7 @@ def history_of_baseline_json_alone():
     host = scene.Host()
     plain, littered = sample(), sample()
     recorded(plain)
-    want = which(host.ratchet("history", "--repo", plain.path).out)
+    want = which(host.ratchet("history", "--config", host.config, "--repo", plain.path).out)
     litter = {"baselines/cpu/calibration.json": "[" * 100000, "baselines/cpu/README.md": "\x1b[31m\n",
               "baselines/cpu/baseline.json.orig": "{", "baselines/cpu/study/baseline.json": '{"schema": 7}',
               "baselines/cpu/study/" + 40 * "deep/" + "samples.json": "x" * (3 << 20),

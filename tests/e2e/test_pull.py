@@ -170,7 +170,8 @@ def damaged_cache():
     """A cache of git that is damaged between two jobs costs the next one a fetch and no more"""
     s = scene.github()
     host = scene.Host(s)
-    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    study = "baselines/cpu/study/samples.json"
+    number, head = scene.pull(s, "docs", {"README": "x\n", study: "[]\n"})
     eq(host.check_pull(number).brief(), (0, "held"), "a whole one")
     repos = os.path.join(host.state, "repos")
 
@@ -194,6 +195,10 @@ def damaged_cache():
         result = host.check_pull(number)
         eq(result.brief(), (0, "held"), what)
         lacks(result.out + result.err, "unmeasured", "nobody is at fault")
+    shell(loose + "lose %s:%s rm" % (head, study))
+    result = host.check_pull(number)
+    eq(result.brief(), (0, "held"), "a study's file that is lost")
+    lacks(result.out + result.err, "damaged", "is not missed: of baselines/ only the ratchet's own is read")
     eq(len(scene.ours(s, number)), 1, "one comment")
 
 

@@ -89,7 +89,7 @@ def whole():
     again = study(repo, folder, "--candidates", wanted, "--seq", "32,64")
     eq((again.code, again.out), (0, result.out), "once more, it says the same")
     after = snapshot(folder)
-    eq([name for name in before if before[name] != after.get(name)], [], "and changes nothing")
+    eq(sorted(name for name in {**before, **after} if before.get(name) != after.get(name)), [], "and changes nothing")
     verify(repo, folder)
 
 
@@ -129,6 +129,12 @@ def verify(repo, folder):
         broken = check(repo, copy, "--no-measure")
         eq(broken.code, 64, "%s with one byte changed" % name)
         has(broken.out + broken.err, name, "is named")
+    copy = lib.temp_dir() + "/study"
+    shutil.copytree(folder, copy)
+    os.remove(copy + "/report.html")
+    has(check(repo, copy, "--no-measure").out, "report.html", "a document that is gone is named")
+    written = scene.Host().ratchet("study", "--report", copy)
+    eq((written.code, snapshot(copy)), (0, snapshot(folder)), "written anew, the documents are the same")
     other = check(kernels(name="right"), folder)
     eq(other.code, 3, "a repository without the study's commit measures nothing")
     has(other.err, "not measured again", "and is not green")

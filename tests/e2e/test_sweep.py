@@ -241,6 +241,12 @@ def exposed():
     has(hidden.file["configs"][0]["left_out"]["user"], "libneeded.so", "out of sight: it does not load")
     seen = Sweep(*args, "--expose", "/usr/share", "--expose", folder, replicates=1)
     eq(arms_of(seen.file["configs"][0])[0], ["head", "user"], "exposed: it is timed")
+    repo = lib.Repo()
+    repo.commit(scene.tree("right"), "reading its rules uses memory again that the file of arms had")
+    named = lib.write(os.path.join(WORK, "exposed.conf"), "[arm \"ours\"]\n library = %s\n[arm \"user\"]\n library = %s\n"
+                      "[sandbox]\n expose = %s\n" % (ours(), path, folder))
+    seen = Sweep("--arms", named, repo=repo, replicates=1)
+    eq(arms_of(seen.file["configs"][0])[0], ["head", "user"], "exposed by a file: it is timed")
     state = scene.Host()
     os.makedirs(state.state)
     for where, text in (("libraries", "absolute path"), (folder + "/../libraries", "absolute path"),

@@ -268,6 +268,55 @@ static void test_together(void)
     db_close(&db);
 }
 
+static int count_files(void)
+{
+    char command[256];
+    snprintf(command, sizeof command, "ls -A '%s' | wc -l", folder);
+    FILE *pipe = popen(command, "r");
+    int files = -1;
+    if (pipe != NULL && fscanf(pipe, "%d", &files) != 1)
+        files = -1;
+    if (pipe != NULL)
+        pclose(pipe);
+    return files;
+}
+
+static void test_reading(void)
+{
+    struct err err;
+    struct db *db = NULL, *reader = NULL;
+    tap_case("for reading alone");
+    OK(db_open_reading(path_of("none"), steps, &reader, &err) != 0);
+    EQ_INT(err.class, ERR_NOT_FOUND);
+    const char *path = path_of("odd ?#%20'name");
+    if (!OK(db_open(path, steps, &db, &err) == 0))
+        return;
+    OK(db_run(db, &err, "INSERT INTO u VALUES (5)", "") == 0);
+    int files = count_files();
+    OK(db_open_reading(path, steps, &reader, &err) == 0); /* beside who writes it */
+    EQ_INT(count(reader, "SELECT a FROM u"), 5);
+    OK(db_run(db, &err, "INSERT INTO u VALUES (6)", "") == 0);
+    EQ_INT(count(reader, "SELECT count(*) FROM u"), 2);
+    OK(db_run(reader, &err, "INSERT INTO u VALUES (7)", "") != 0);
+    db_close(&reader);
+    EQ_INT(count_files(), files);
+    db_close(&db);
+    files = count_files();
+    OK(db_open_reading(path, steps, &reader, &err) == 0); /* alone: no log is made */
+    EQ_INT(count(reader, "SELECT count(*) FROM u"), 2);
+    EQ_INT(count_files(), files);
+    db_close(&reader);
+    EQ_INT(count_files(), files);
+    OK(db_open_reading(path, two_steps, &reader, &err) != 0);
+    HAS(err.text, "has schema version 1, this program reads 2");
+    EQ_INT(count_files(), files);
+    write_file(path_of("garbage"), "no database at all, and long enough to be read as one");
+    OK(db_open_reading(path_of("garbage"), steps, &reader, &err) != 0);
+    EQ_INT(err.class, ERR_INPUT);
+    OK(db_open_reading(folder, steps, &reader, &err) != 0);
+    EQ_INT(err.class, ERR_INPUT);
+}
+
 int main(void)
 {
     if (mkdtemp(folder) == NULL)
@@ -278,6 +327,7 @@ int main(void)
     test_fork();
     test_killed();
     test_together();
+    test_reading();
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     OK(system(command) == 0);

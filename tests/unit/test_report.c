@@ -971,6 +971,20 @@ static void stays_small(struct scene *scene)
     OK(out.len > 20000);
     HAS(out.data, " more rows are left out here.");
     HAS(out.data, " more notes are left out here.");
+    HAS(out.data, "is head with the interval that decides");
+    printf("# %zu bytes\n", out.len);
+
+    tap_case("what is too much for a comment costs the chart first");
+    static char fact[] = "|||||||||||||||||||||||||||||||||||||||||||||||||||||||||||||||";
+    static struct fact many[64];
+    for (size_t i = 0; i < 64; i++)
+        many[i] = (struct fact){.name = fact, .value = fact};
+    scene->samples.environment = (struct environment){many, 64};
+    buf_clear(&out);
+    OK(report_markdown(&scene->report, &out, &err) == 0);
+    OK(out.len > 60000 && out.len <= REPORT_MAX_BYTES);
+    OK(strstr(out.data, "is head with the interval that decides") == NULL);
+    HAS(out.data, "<sub>Rule: regressed or improved");
     printf("# %zu bytes\n", out.len);
     free(log);
 }

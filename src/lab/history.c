@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the memory of a history, and how its times and costs are written. */
+#include "lab/history.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+void history_free(struct history *history)
+{
+    for (size_t i = 0; i < history->check_count; i++)
+        free(history->checks[i].readings);
+    free(history->moves);
+    free(history->checks);
+    free(history->months);
+    free(history->notes);
+    *history = (struct history){0};
+}
+
+/* Room for one element more, doubling; NULL with err set. */
+static void *grown(void *list, size_t count, size_t size, struct err *err)
+{
+    if ((count & (count + 1)) != 0) /* not at 0, 1, 3, 7, …: there is room */
+        return list;
+    void *more = realloc(list, (2 * count + 1) * size);
+    if (more == NULL)
+        err_set(err, ERR_HOST, "out of memory for a history");
+    return more;
+}
+
+int history_note(struct history *history, struct err *err, const char *format, ...)
+{
+    if (history->note_count == HISTORY_NOTES_MAX) {
+        history->notes_left_out++;
+        return 0;
+    }
+    void *list = grown(history->notes, history->note_count, sizeof *history->notes, err);
+    if (list == NULL)
+        return -1;
+    va_list args;
+    va_start(args, format);
+    history->notes = list;
+    vsnprintf(history->notes[history->note_count++], sizeof *history->notes, format, args);
+    va_end(args);
+    return 0;
+}
+
+struct history_move *history_add_move(struct history *history, struct err *err)
+{
+    void *list = grown(history->moves, history->move_count, sizeof *history->moves, err);
+    if (list == NULL)
+        return NULL;
+    history->moves = list;
+    struct history_move *move = &history->moves[history->move_count++];
+    *move = (struct history_move){0};
+    return move;
+}
+
+struct history_check *history_add_check(struct history *history, struct err *err)
+{
+    void *list = grown(history->checks, history->check_count, sizeof *history->checks, err);
+    if (list == NULL)
+        return NULL;
+    history->checks = list;
+    struct history_check *check = &history->checks[history->check_count++];
+    *check = (struct history_check){0};
+    return check;
+}
+
+/* ---- in words ---- */
+
+const char *history_stamp(long long time, char out[24])
+{
+    static const long long most = 253402300799; /* the last second of the year 9999 */
+    time_t seconds = (time_t)(time < 0 ? 0 : time > most ? most : time);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return out;
+}
+
+const char *history_day(long long time, char out[24])
+{
+    history_stamp(time, out);
+    out[strlen("2026-11-21")] = '\0';
+    return out;
+}
+
+const char *history_seconds(const struct history *history, unsigned long long ms,
+                            char out[HISTORY_COST_BYTES])
+{
+    snprintf(out, HISTORY_COST_BYTES, "%.1f %s-seconds", (double)ms / 1e3,
+             device_is_gpu(history->device) ? "GPU" : "device");
+    return out;
+}
+
+const char *history_money(unsigned long long micro, const char *currency,
+                          char out[HISTORY_COST_BYTES])
+{
+    snprintf(out, HISTORY_COST_BYTES, "%llu.%06llu %s", micro / 1000000, micro % 1000000,
+             currency);
+    return out;
+}
+
+void history_month_text(const struct history *history, const struct history_month *month,
+                        struct buf *out)
+{
+    char text[HISTORY_COST_BYTES];
+    size_t told = month->checks - month->untold;
+    buf_addf(out, "%zu check%s", month->checks, month->checks == 1 ? "" : "s");
+    const char *before = " (";
+    for (int verdict = VERDICT_REGRESSED; verdict >= 0; verdict--) {
+        if (month->of_verdict[verdict] == 0)
+            continue;
+        buf_addf(out, "%s%zu %s", before, month->of_verdict[verdict],
+                 verdict_name((enum verdict)verdict));
+        before = ", ";
+    }
+    buf_addc(out, ')');
+    if (month->again > 0)
+        buf_addf(out, ", %zu of a head checked before", month->again);
+    if (told > 0)
+        buf_addf(out, "; %s", history_seconds(history, month->device_ms, text));
+    for (size_t i = 0; i < month->cost_count; i++)
+        buf_addf(out, ", %s",
+                 history_money(month->costs[i].micro, month->costs[i].currency, text));
+    if (month->unpriced > 0)
+        buf_addf(out, "; without a price: %s of %zu",
+                 history_seconds(history, month->unpriced_ms, text), month->unpriced);
+    if (month->untold > 0)
+        buf_addf(out, "; %zu tell%s no time", month->untold, month->untold == 1 ? "s" : "");
+}
+
+/* ---- names ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int history_configs(const struct history *history, const char ***names, size_t *count,
+                    struct err *err)
+{
+    size_t most = history->move_count, found = 0, kept = 0;
+    for (size_t i = 0; i < history->check_count; i++)
+        most += history->checks[i].count;
+    const char **all = calloc(most + 1, sizeof *all);
+    if (all == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a history");
+    for (size_t i = 0; i < history->move_count; i++)
+        if (history->moves[i].ns > 0)
+            all[found++] = history->moves[i].config;
+    for (size_t i = 0; i < history->check_count; i++)
+        for (size_t j = 0; j < history->checks[i].count; j++)
+            if (history->checks[i].readings[j].ns > 0)
+                all[found++] = history->checks[i].readings[j].config;
+    qsort(all, found, sizeof *all, by_name);
+    for (size_t i = 0; i < found; i++)
+        if (kept == 0 || strcmp(all[kept - 1], all[i]) != 0)
+            all[kept++] = all[i];
+    *names = all;
+    *count = kept;
+    return 0;
+}
