@@ -167,9 +167,10 @@ static void tell_proposals(struct study_paper *paper, const struct study_result 
     put_count(paper, "proposals.measured", result->measured);
     buf_addf(text, " proposed change%s ", result->measured == 1 ? "" : "s");
     put_count(paper, "proposals.kept", result->kept);
-    buf_addf(text,
-             " %s kept: one is where the interval of its mean change in time, corrected for ",
-             result->kept == 1 ? "was" : "were");
+    buf_addf(
+        text,
+        " %s kept: one is kept where the interval of its mean change in time, corrected for ",
+        result->kept == 1 ? "was" : "were");
     put_count(paper, "proposals.corrected_for", corrected);
     buf_addf(text, " proposal%s, lies wholly below zero and no shape is slower.",
              corrected == 1 ? "" : "s");
