@@ -17,6 +17,14 @@ struct device_use bench_use(const struct bench_request *request, const struct ma
                                .warm_inputs = request->warm_inputs};
 }
 
+const char *bench_problem(const struct problem *problem, char out[BENCH_PROBLEM_BYTES])
+{
+    snprintf(out, BENCH_PROBLEM_BYTES, "%d %d %d %d %d %d %s %d", problem->batch,
+             problem->heads, problem->heads_kv, problem->seq_q, problem->seq_k,
+             problem->head_dim, dtype_name(problem->dtype), problem->causal ? 1 : 0);
+    return out;
+}
+
 bool bench_is_late(const struct bench_request *request)
 {
     return request->deadline_ns != 0 && proc_now_ns() >= request->deadline_ns;

@@ -10,6 +10,10 @@
 struct device_use bench_use(const struct bench_request *request,
                             const struct machine *machine);
 
+/* A problem as the words that `config` has for it (wire.h). Returns `out`. */
+enum { BENCH_PROBLEM_BYTES = 128 };
+const char *bench_problem(const struct problem *problem, char out[BENCH_PROBLEM_BYTES]);
+
 /* The deadline is over: no further config begins. */
 bool bench_is_late(const struct bench_request *request);
 

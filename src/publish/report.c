@@ -107,6 +107,7 @@ int report_markdown(const struct report *report, struct buf *out, struct err *er
         write_notes(&view, &text);
     report_log(&view, &text);
     report_why(&view, &text);
+    report_counters(&view, &text);
     if (!is_short(&view))
         report_folded(&view, &text);
     report_commits(&view, &text);
