@@ -183,6 +183,14 @@ static void note_run(struct buf *all, const struct words *words, const struct bu
     buf_addf(all, "\n%s\n[%s after %.1f s]\n", said->data, how, result->seconds);
 }
 
+/* What comes behind a NUL is looked at, too. */
+static void clean(struct buf *said)
+{
+    for (size_t i = 0; i < said->len; i++)
+        if (said->data[i] == '\0')
+            said->data[i] = '?';
+}
+
 /* 1: once more, without what it does not know. */
 static int try_once(struct run *run, struct buf *all, struct metric_readings *out,
                     struct err *err)
@@ -200,6 +208,7 @@ static int try_once(struct run *run, struct buf *all, struct metric_readings *ou
         rc = run_inside(run, run->request->wall_ms - (unsigned)gone_ms, words.list, &said,
                         &result, err);
     if (rc == 0) {
+        clean(&said);
         note_run(all, &words, &said, &result);
         if (result.end == PROC_TIMED_OUT || ncu_parse(said.data, said.len, out, NULL) != 0)
             rc = result.end != PROC_TIMED_OUT && ncu_mark_unknown(said.data, run->unknown)

@@ -32,7 +32,6 @@ static void put_config(const struct report_view *view, const struct config_verdi
              row->metrics.count + row->metrics.alike);
     if (row->metrics.count == 0 || out->len >= limit)
         return;
-    buf_addc(out, '\n');
     struct table table = table_begin(view, out, limit - out->len);
     table_header(&table, names, sizeof names / sizeof names[0]);
     put_rows(&row->metrics, &table);
