@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 
 /* Of what the profiler and its target print; of its files; of their processes and threads together. */
-enum { SAID_BYTES = 1 << 20, FILE_BYTES = 64 << 20, PROCESSES = 512, TRIES = 3 };
+enum { SAID_BYTES = 1 << 20, FILE_BYTES = 512 << 20, PROCESSES = 512, TRIES = 3 };
 /* Kernels that `fill` launches for its one set of inputs: q, k and v. */
 #define FILL_KERNELS "3"
 #define LIBRARY "lib-00.so"
@@ -120,9 +120,10 @@ static int run_inside(const struct run *run, unsigned wall_ms, const char *const
                                          {.from = "/usr/bin", .to = "/usr/bin"},
                                          {.from = "/bin", .to = "/bin"}};
     struct device_variables variables;
-    const char *env[DEVICE_VARIABLES_MAX + 1] = {"TMPDIR=/tmp"}; /* for its lock */
+    /* Where its lock lies; and no locale, of which the sandbox has no files. */
+    const char *env[2 + DEVICE_VARIABLES_MAX] = {"TMPDIR=/tmp", "LC_ALL=C"};
     run->kind->set_variables(bench->gpu, &variables);
-    memcpy(env + 1, variables.list, sizeof variables.list);
+    memcpy(env + 2, variables.list, sizeof variables.list);
     const struct sandbox sandbox = {
         .kind = SANDBOX_BENCH,
         .device = run->kind,
