@@ -24,6 +24,8 @@ enum { SAID_BYTES = 1 << 20, FILE_BYTES = 512 << 20, PROCESSES = 512, TRIES = 3 
 #define LIBRARY "lib-00.so"
 #define COMMANDS "commands"
 
+static const char harness[] = "/bench/" SESSION_PROGRAM; /* inside */
+
 struct run {
     const struct profile_request *request;
     const struct device_kind *kind;
@@ -102,7 +104,7 @@ static void set_words(const struct run *run, struct words *words)
                                 "4",
                                 "--metrics",
                                 words->metrics.data,
-                                "/bench/" SESSION_PROGRAM,
+                                harness,
                                 run->kind->harness,
                                 NULL};
     _Static_assert(NCU_KERNELS_MAX == 4, "--launch-count");
@@ -124,22 +126,21 @@ static int run_inside(const struct run *run, unsigned wall_ms, const char *const
     const char *env[2 + DEVICE_VARIABLES_MAX] = {"TMPDIR=/tmp", "LC_ALL=C"};
     run->kind->set_variables(bench->gpu, &variables);
     memcpy(env + 2, variables.list, sizeof variables.list);
-    const struct sandbox sandbox = {
-        .kind = SANDBOX_BENCH,
-        .device = run->kind,
-        .gpu = bench->gpu,
-        .binds = binds,
-        .bind_count = profiler->script ? 4 : 2,
-        .argv = argv,
-        .env = env,
-        .cwd = "/bench",
-        .uid = bench->uid,
-        .gid = bench->gid,
-        .limits = {.wall_ms = wall_ms,
-                   .memory_bytes = run->kind->reserves_memory ? 0
-                                                              : bench->limits->bench_memory,
-                   .file_bytes = FILE_BYTES,
-                   .processes = PROCESSES}};
+    struct proc_limits limits = bench_limits(bench, run->kind);
+    limits.wall_ms = wall_ms;
+    limits.file_bytes = FILE_BYTES;
+    limits.processes = PROCESSES;
+    const struct sandbox sandbox = {.kind = SANDBOX_BENCH,
+                                    .device = run->kind,
+                                    .gpu = bench->gpu,
+                                    .binds = binds,
+                                    .bind_count = profiler->script ? 4 : 2,
+                                    .argv = argv,
+                                    .env = env,
+                                    .cwd = "/bench",
+                                    .uid = bench->uid,
+                                    .gid = bench->gid,
+                                    .limits = limits};
     struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
     struct proc_spec spec;
     char path[FILE_PATH_BYTES];

@@ -270,7 +270,8 @@ static void test_good(void)
     HAS(said.data, "\nopen 3 60000\nload 0 lib-00.so\nconfig 1 2 2 8 8 16 fp16 1 0 - - -\nprepare head\n"
                    "allocate 0\nfill ");
     HAS(said.data, "\nlaunches head\nquit\n");
-    HAS(said.data, "/tmp /home --csv --page raw --print-units base --clock-control none ");
+    HAS(said.data, "/tmp /home --csv --page raw --print-units base --clock-control none "
+                   "--target-processes all --launch-skip 3 --launch-count 4 --metrics l1tex__");
     HAS(said.data, ".ratio /bench/ratchet-bench cpu\n");
     tap_case("the program that it starts hears its commands");
     buf_clear(&said);
