@@ -47,6 +47,8 @@
       "milliseconds of waiting while somebody else measures")                                 \
     X(turn_ms, "turn-timeout-ms", 20000, LIMIT_MS,                                            \
       "milliseconds without a word from the harness")                                         \
+    X(profile_ms, "profile-timeout-ms", 60000, LIMIT_MS,                                      \
+      "milliseconds of all profiling of one check")                                           \
     X(idle_ms, "idle-timeout-ms", 60000, LIMIT_MS, "milliseconds of idle-command")            \
     X(bench_memory, "bench-memory", 16ull << 30, LIMIT_BYTES,                                 \
       "bytes of address space of a CPU bench")                                                \

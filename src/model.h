@@ -9,6 +9,7 @@
 #define RATCHET_MODEL_H
 
 #include "codefacts.h"
+#include "metrics.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -380,11 +381,12 @@ struct config_verdict {
     size_t rounds;             /* unmarked */
     size_t missing[ARM_COUNT]; /* of these, those without an arm that the config has */
     size_t attempts;
-    unsigned marks;          /* union of the marks seen */
-    unsigned looks;          /* how many looks the decision interval is corrected for */
-    bool wants_more;         /* more replicates could settle it, or make it enough */
-    struct code_change code; /* how the machine code differs, of a config that moved: told
+    unsigned marks;               /* union of the marks seen */
+    unsigned looks;               /* how many looks the decision interval is corrected for */
+    bool wants_more;              /* more replicates could settle it, or make it enough */
+    struct code_change code;      /* how the machine code differs, of a config that moved: told
                                 beside the verdict, which was there before */
+    struct metric_change metrics; /* likewise, what a profiler counted */
 };
 
 /* Is `a` of more concern than `b`? The worse verdict is; among equals the larger loss, the

@@ -9,6 +9,7 @@
 #include "measure/cgroup.h"
 #include "measure/device/clocks.h"
 #include "measure/device/device.h"
+#include "measure/profiler.h"
 #include "measure/sandbox.h"
 #include "measure/session.h"
 #include "measure/machine.h"
@@ -260,6 +261,20 @@ static void examine_lanes(struct doctor *doctor)
         tell(doctor, true, bad, "lanes", text, &err);
 }
 
+/* Where the profiler is; what it may count shows a check. */
+static void examine_profiler(struct doctor *doctor, const struct host_device *device)
+{
+    struct err err;
+    struct profiler profiler;
+    const struct device_kind *kind = device_kind_of(device->slug);
+    bool usual = device->profiler[0] == '\0';
+    if (kind == NULL || (usual && kind->profilers == NULL) ||
+        strcmp(device->profiler, HOST_PROFILER_OFF) == 0)
+        return;
+    int found = profiler_find(device->profiler, kind, &profiler, &err);
+    tell(doctor, false, found, "  profiler", profiler.program, &err);
+}
+
 static void examine_device(struct doctor *doctor, const struct host_device *device)
 {
     struct err err;
@@ -268,6 +283,7 @@ static void examine_device(struct doctor *doctor, const struct host_device *devi
     snprintf(what, sizeof what, "device %s", device->slug);
     int result = build_toolchain(device->slug, text, sizeof text, &err);
     tell(doctor, true, result, what, text, &err);
+    examine_profiler(doctor, device);
     for (size_t i = 0; i < device->lane_count; i++)
         examine_lane(doctor, device, &device->lanes[i]);
 }

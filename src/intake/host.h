@@ -36,6 +36,8 @@ struct host_lane {
     size_t cpu_count;        /* 0: any */
 };
 
+#define HOST_PROFILER_OFF "off"
+
 struct host_device {
     char slug[MODEL_NAME_BYTES];
     unsigned threads; /* 0: physical cores */
@@ -44,6 +46,7 @@ struct host_device {
     size_t gpu_lines, cpus_lines; /* how often these keys stand; the n-th is the n-th lane's */
     struct price price;           /* an hour of one lane */
     unsigned clock_lock_mhz;      /* 0: clocks are left as they are */
+    char profiler[HOST_PATH_BYTES]; /* "": the usual one; HOST_PROFILER_OFF: none */
 };
 
 struct host_submodule {

@@ -27,6 +27,17 @@ static int read_path(void *target, const struct key *key, const char *value, con
 
 static const struct key_type path = {"absolute path", read_path, NULL, NULL};
 
+static int read_profiler(void *target, const struct key *key, const char *value,
+                         const char *where, struct err *err)
+{
+    if (strcmp(value, HOST_PROFILER_OFF) != 0)
+        return read_path(target, key, value, where, err);
+    memcpy((char *)target + key->offset, value, strlen(value) + 1);
+    return 0;
+}
+
+static const struct key_type profiler = {"absolute path or off", read_profiler, NULL, NULL};
+
 int host_find_user(const char *name, const char *where, struct passwd *out, struct err *err)
 {
     struct passwd *user = getpwnam(name);
@@ -333,6 +344,9 @@ static const struct key keys[] = {
     KEY(DEVICE, "price-per-hour", price,
         "such as 0.70 USD, of one lane: reports say what a check cost",
         .otherwise = "reports tell its time alone"),
+    KEY(DEVICE, "profiler", profiler,
+        "Nsight Compute, for what it counts of configs that moved", IN(host_device, profiler),
+        .otherwise = "ncu of CUDA, or on PATH"),
     KEY(REPOSITORY, "api", web_address, "of GitHub's API", IN(host_repository, api),
         .required = true),
     KEY(REPOSITORY, "git", git_address,

@@ -2,6 +2,7 @@
 /* Owns the reading of verdict.json, also of files that older versions wrote. */
 #include "judge/verdict.h"
 
+#include "judge/counters.h"
 #include "judge/fields.h"
 #include "judge/why.h"
 
@@ -226,7 +227,8 @@ static int get_config(const json_t *object, const struct json_at *at,
         fields_get_marks(object, "marks", at, &out->marks, err) != 0 ||
         get_fault(object, at, &out->fault, err) != 0 ||
         get_clause(object, at, &out->clause, err) != 0 ||
-        why_get(object, at, &out->code, err) != 0)
+        why_get(object, at, &out->code, err) != 0 ||
+        counters_get(object, at, &out->metrics, err) != 0)
         return -1;
     out->verdict = (enum verdict)verdict;
     out->against = (enum against)against;

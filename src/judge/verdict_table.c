@@ -33,10 +33,12 @@ static void table_row(const struct config_verdict *config, int width, struct buf
     if (config->anchor_drifted)
         buf_addf(out, "\n    today's anchor reads %+.2f%% against its stored samples",
                  100 * config->anchor_drift);
-    if (config->code.line[0] != '\0') {
-        buf_adds(out, "\n    ");
-        text_plain(out, config->code.line);
-    }
+    const char *const told[] = {config->code.line, config->metrics.line};
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
+        if (told[i][0] != '\0') {
+            buf_adds(out, "\n    ");
+            text_plain(out, told[i]);
+        }
     buf_addc(out, '\n');
 }
 

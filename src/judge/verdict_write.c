@@ -2,6 +2,7 @@
 /* Owns the text of verdict.json. Computes nothing. */
 #include "judge/verdict.h"
 
+#include "judge/counters.h"
 #include "judge/fields.h"
 #include "judge/text.h"
 #include "judge/why.h"
@@ -151,6 +152,7 @@ static void put_config(struct buf *out, const struct config_verdict *config)
         fields_put_problem(out, &config->config.problem);
     }
     why_put(out, &config->code);
+    counters_put(out, &config->metrics);
     buf_adds(out, "\n    }");
 }
 

@@ -17,6 +17,38 @@ struct device_use bench_use(const struct bench_request *request, const struct ma
                                .warm_inputs = request->warm_inputs};
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* A sanitised harness reserves terabytes of address space. */
+struct proc_limits bench_limits(const struct bench_request *request,
+                                const struct device_kind *kind)
+{
+    bool any = SANITIZED || kind->reserves_memory;
+    return (struct proc_limits){
+        .memory_bytes = any ? 0 : request->limits->bench_memory,
+        .file_bytes = kind->makes_files ? 0 : 1,
+        .processes = (unsigned)request->limits->bench_processes,
+    };
+}
+
+const char *bench_problem(const struct problem *problem, char out[BENCH_PROBLEM_BYTES])
+{
+    snprintf(out, BENCH_PROBLEM_BYTES, "%d %d %d %d %d %d %s %d", problem->batch,
+             problem->heads, problem->heads_kv, problem->seq_q, problem->seq_k,
+             problem->head_dim, dtype_name(problem->dtype), problem->causal ? 1 : 0);
+    return out;
+}
+
 bool bench_is_late(const struct bench_request *request)
 {
     return request->deadline_ns != 0 && proc_now_ns() >= request->deadline_ns;

@@ -4,6 +4,7 @@
 
 #include "base/proc.h"
 #include "cost.h"
+#include "measure/bench_request.h"
 #include "measure/draw.h"
 #include "measure/launches.h"
 #include "measure/turns.h"
@@ -56,8 +57,7 @@ static enum reply ask(struct run *run, enum arm arm, enum line_kind want, struct
 static enum reply configure(struct run *run)
 {
     const struct process_config *config = run->config;
-    const struct problem *p = &config->bench->config.problem;
-    char slots[ARM_COUNT * 4 + 1];
+    char slots[ARM_COUNT * 4 + 1], problem[BENCH_PROBLEM_BYTES];
     size_t used = 0, needed = 0;
     struct line line;
     for (int arm = 0; arm < ARM_COUNT; arm++) {
@@ -69,10 +69,8 @@ static enum reply configure(struct run *run)
         if (slot >= 0 || arm < ARM_OTHER)
             needed = used;
     }
-    return ask(run, ARM_COUNT, LINE_CONFIGURED, &line, "",
-               "config %d %d %d %d %d %d %s %d%.*s", p->batch, p->heads, p->heads_kv, p->seq_q,
-               p->seq_k, p->head_dim, dtype_name(p->dtype), p->causal ? 1 : 0, (int)needed,
-               slots);
+    return ask(run, ARM_COUNT, LINE_CONFIGURED, &line, "", "config %s%.*s",
+               bench_problem(&config->bench->config.problem, problem), (int)needed, slots);
 }
 
 /* Do one thing with every arm in turn; a wrong arm does not keep the others from being

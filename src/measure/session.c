@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "measure/device/device.h"
+#include "measure/bench_request.h"
 #include "measure/sandbox.h"
 
 #include <signal.h>
@@ -15,18 +15,6 @@
 #include <string.h>
 
 enum { QUIT_MS = 2000, STDERR_BYTES = 16 << 10 };
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 struct session {
     struct proc_child *child;
@@ -200,18 +188,6 @@ enum reply session_receive(struct session *session, enum line_kind want, enum ar
 
 /* ---- start and end ---- */
 
-/* A sanitised harness reserves terabytes of address space. */
-static struct proc_limits limits_of(const struct bench_request *request,
-                                    const struct device_kind *kind)
-{
-    bool any = SANITIZED || kind->reserves_memory;
-    return (struct proc_limits){
-        .memory_bytes = any ? 0 : request->limits->bench_memory,
-        .file_bytes = kind->makes_files ? 0 : 1,
-        .processes = (unsigned)request->limits->bench_processes,
-    };
-}
-
 static int start_sandboxed(struct session *session, const struct bench_request *request,
                            const struct device_kind *kind, const char *folder, struct err *err)
 {
@@ -235,7 +211,7 @@ static int start_sandboxed(struct session *session, const struct bench_request *
         .cwd = "/bench",
         .uid = request->uid,
         .gid = request->gid,
-        .limits = limits_of(request, kind),
+        .limits = bench_limits(request, kind),
     };
     struct proc_spec spec;
     if (sandbox_command(&sandbox, &session->command, &spec, err) != 0)
@@ -259,7 +235,7 @@ static int start_bare(struct session *session, const struct bench_request *reque
         .stdin_fd = -1,
         .uid = (uid_t)-1,
         .gid = (gid_t)-1,
-        .limits = limits_of(request, kind),
+        .limits = bench_limits(request, kind),
     };
     spec.limits.processes = 0; /* would count every process of this user */
     return proc_start(&spec, STDERR_BYTES, &session->child, err);

@@ -11,6 +11,7 @@
 #include "measure/device/device.h"
 #include "pipeline/alone.h"
 #include "pipeline/arms.h"
+#include "pipeline/counters.h"
 #include "pipeline/environment.h"
 #include "pipeline/hold.h"
 #include "pipeline/bench_setup.h"
@@ -339,6 +340,7 @@ int measurement_verify(struct measurement *measurement, const char *head, bool w
     if (with_base) {
         alone_look(measurement, arms);
         why_look(measurement, arms);
+        counters_look(measurement, arms);
     }
     return 0;
 }

@@ -38,9 +38,8 @@ struct looks {
 
 /* ---- which ---- */
 
-/* What a row that moved was judged against; NULL: it did not, or nothing that is built here. */
-static const struct library *against(const struct arms *arms, const struct config_verdict *row,
-                                     size_t config)
+const struct library *why_against(const struct arms *arms, const struct config_verdict *row,
+                                  size_t config)
 {
     if (row->verdict != VERDICT_REGRESSED && row->verdict != VERDICT_IMPROVED)
         return NULL;
@@ -53,8 +52,8 @@ static bool find_moved(struct looks *looks)
 {
     bool any = false;
     for (size_t i = 0; i < looks->measurement->config.config_count; i++) {
-        looks->against[i] = against(looks->arms, &looks->measurement->comparison.configs[i],
-                                    i);
+        looks->against[i] = why_against(looks->arms,
+                                        &looks->measurement->comparison.configs[i], i);
         any = any || looks->against[i] != NULL;
     }
     return any;

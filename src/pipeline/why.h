@@ -6,6 +6,10 @@
 
 #include "pipeline/arms.h"
 
+/* What a row that moved was judged against; NULL: it did not, or nothing that is built here. */
+const struct library *why_against(const struct arms *arms, const struct config_verdict *row,
+                                  size_t config);
+
 /* Fills in `code` of the comparison's rows. What cannot be looked at is a note. */
 void why_look(struct measurement *measurement, const struct arms *arms);
 

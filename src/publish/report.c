@@ -105,6 +105,7 @@ static void write_all(const struct report_view *view, bool chart, struct buf *ou
         write_notes(view, out);
     report_log(view, out);
     report_why(view, out);
+    report_counters(view, out);
     if (!is_short(view))
         report_folded(view, out);
     report_commits(view, out);

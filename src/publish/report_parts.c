@@ -207,3 +207,16 @@ bool parts_all_identical(const struct report_view *view)
             return false;
     return view->count > 0;
 }
+
+static bool is_plain(const char *line)
+{
+    return line[strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                             " ,;:()-.%")] == '\0';
+}
+
+void parts_fold(struct buf *out, const char *title, const char *line)
+{
+    bool plain = is_plain(line);
+    buf_addf(out, "\n<details><summary>%s%s%s</summary>\n", title, plain ? ": " : "",
+             plain ? line : "");
+}

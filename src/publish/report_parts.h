@@ -63,6 +63,10 @@ void parts_name(struct buf *out, const char *name);
 /* A commit in short, so that GitHub links it; "?" for what is none. */
 void parts_commit(struct buf *out, const char *sha);
 
+/* Opens a folded part, whose first line ends with `line` where that is of the words that the judge is
+ * made of: nothing is escaped there. */
+void parts_fold(struct buf *out, const char *title, const char *line);
+
 /* report_first.c. Where today's anchor is not what was recorded, that; and the first sentences. */
 void report_drift(const struct report_view *view, struct buf *out);
 void report_first(const struct report_view *view, struct buf *out);
@@ -72,6 +76,8 @@ void report_chart(const struct report_view *view, struct buf *out);
 void report_advice(const struct report_view *view, struct buf *out);
 /* report_why.c: the machine code of configs that moved; folded, nothing where nobody looked. */
 void report_why(const struct report_view *view, struct buf *out);
+/* report_counters.c: what a profiler counted of them, likewise. */
+void report_counters(const struct report_view *view, struct buf *out);
 /* report_details.c */
 void report_lines(const struct report_view *view, struct buf *out);
 void report_log(const struct report_view *view, struct buf *out);

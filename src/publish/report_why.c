@@ -104,13 +104,6 @@ static void put_why(const struct report_view *view, size_t index, size_t limit,
                  row->code.alike);
 }
 
-/* In the line that unfolds it, nothing is escaped: only the words that the judge is made of. */
-static bool is_plain(const char *line)
-{
-    return line[strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                             " ,;:()-.")] == '\0';
-}
-
 void report_why(const struct report_view *view, struct buf *out)
 {
     size_t limit = out->len + WHY_BUDGET, more = 0;
@@ -120,10 +113,7 @@ void report_why(const struct report_view *view, struct buf *out)
         if (!has_why(row) || told_before(view, i))
             continue;
         if (!begun)
-            buf_addf(out,
-                     "\n<details><summary>What differs in the machine code%s%s</summary>\n",
-                     is_plain(row->code.line) ? ": " : "",
-                     is_plain(row->code.line) ? row->code.line : "");
+            parts_fold(out, "What differs in the machine code", row->code.line);
         begun = true;
         if (out->len < limit)
             put_why(view, i, limit, out);

@@ -428,6 +428,46 @@ def nothing_is_left():
     lacks(repo.git("for-each-ref", "--format=%(refname)"), "ratchet", "nor has it new refs")
 
 
-lib.main(verdicts, costs, json_and_text, faults_of_the_pull_request, faults_of_the_base,
+NCU = os.path.join(lib.HERE, "..", "data", "ncu")
+
+
+def profiled_host(script, **more):
+    """A host whose profiler is a script, with what it prints beside it"""
+    folder = lib.temp_dir()
+    os.chmod(folder, 0o755)
+    for name in ("plain.txt", "spills.txt"):
+        os.chmod(lib.write(os.path.join(folder, name), lib.read(os.path.join(NCU, name))), 0o644)
+    path = lib.write(os.path.join(folder, "ncu"), "#!/bin/sh\ncd /bench\n" + script + "\n", 0o755)
+    return scene.Host(settings=("threads = 1", "profiler = " + path), **more)
+
+
+def counters():
+    """What a profiler counts of the configs that moved most is told, and a profiler that hangs is a note"""
+    repo = sample(configs=[("c%d" % i, 16 + 8 * i) for i in range(5)])
+    scene.branch(repo, "slow", "slow")
+    host = profiled_host("if grep -q slow lib-00.so; then cat ${0%/*}/spills.txt; else cat ${0%/*}/plain.txt; fi")
+    slow = host.check(repo, "slow")
+    if scene.fair(slow, (1, "regressed"), "twice the work")[0] == 1:
+        moved = sorted((c for c in slow.verdict["configs"] if c["verdict"] == "regressed"),
+                       key=lambda c: -abs(c["change"]))
+        eq(re.findall("(\\S+): profiled head, ", slow.err), [c["name"] for c in moved[:4]], "four at most, those that "
+           "moved most first")
+        eq([c["name"] for c in moved if "metrics" in c], [c["name"] for c in moved[:4]], "and of those it is told")
+        metrics = moved[0]["metrics"]
+        eq(metrics["line"], "head 18.6 M sectors of 32 bytes stored to local memory, the anchor 0", "in words")
+        eq(metrics["moved"][0], {"name": "local_stores", "head": 18612224, "against": 0}, "in numbers")
+        has(slow.file("report.md"), "<summary>What the profiler counted: " + metrics["line"], "folded")
+        has(slow.out, "\n    " + metrics["line"], "and in the terminal")
+        eq(slow.err.count(": profiled the anchor, "), len(moved[:4]), "the other side, too")
+        lacks(slow.file("report.md"), "could not be looked at", "without a note")
+    hangs = profiled_host("trap '' TERM INT; while :; do sleep 600; done", limits={"profile-timeout-ms": 900})
+    slow = hangs.check(repo, "slow")
+    if scene.fair(slow, (1, "regressed"), "the verdict stands")[0] == 1:
+        lacks(slow.file("verdict.json"), '"metrics"', "nothing was counted")
+        has(slow.file("report.md"), re.compile("What a profiler counts could not be looked at: c.: head: it took longer "
+                                               "than 0[.]9 s"), "a note")
+
+
+lib.main(verdicts, counters, costs, json_and_text, faults_of_the_pull_request, faults_of_the_base,
          nothing_to_measure, rules_come_from_the_base, many_configs, usage, folders, conflict, no_sandbox, limits,
          full_disk, nothing_is_left)

@@ -152,6 +152,12 @@ def doctor():
         result = lost.ratchet("doctor", "--config", lost.config)
         eq(result.code, 3, "no GitHub")
         has(result.out, re.compile("^FAIL .*octo/kernels", re.M), "is named")
+    for path, line in (("/usr/bin/true", "ok +profiler +/usr/bin/true"),
+                       ("/nowhere/ncu", "note +profiler +no profiler: `/nowhere/ncu` is no program")):
+        counts = scene.Host(settings=("profiler = " + path,))
+        result = counts.ratchet("doctor", "--config", counts.config)
+        eq(result.code, 0, "a profiler is never needed")
+        has(result.out, re.compile("^(%s)$" % line, re.M), "but told of")
     tools = lib.temp_dir()
     os.symlink("/usr/bin/cc", os.path.join(tools, "cc"))
     result = host.ratchet("doctor", "--config", host.config, env={"PATH": tools})

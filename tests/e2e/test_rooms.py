@@ -10,7 +10,7 @@ import lib
 from lib import eq, ok
 
 SRC = os.path.join(lib.TOP, "src")
-SHARED = {"codefacts.h", "model.h", "limit.h", "peaks.h", "cost.h", "wire.h", "result_files.h"}
+SHARED = {"codefacts.h", "metrics.h", "model.h", "limit.h", "peaks.h", "cost.h", "wire.h", "result_files.h"}
 # Who may include whom, besides himself. The five rooms never include one another; what joins them is
 # above: the pipeline, and the programs.
 ROOM = {"base", "model"}
@@ -46,7 +46,7 @@ def room_of(path):
     if folder:
         return folder.split("/")[0]
     stem = name.rsplit(".", 1)[0]
-    return "model" if name in SHARED or name in ("model.c", "peaks.c", "cost.c", "codefacts.c") else stem
+    return "model" if name in SHARED or name in ("model.c", "peaks.c", "cost.c", "codefacts.c", "metrics.c") else stem
 
 
 def rooms_are_closed():
@@ -167,7 +167,7 @@ def judge_is_pure():
               if not re.match(r"_*(asan|ubsan|lsan|sanitizer|stack_chk)|_GLOBAL_", n)}
     needed = {n for n in needed if not re.match(
         r"(buf|err|json|dtype|arm|mark|fault|verdict|against|clause|model|environment|baseline|samples|"
-        r"config_samples|config_verdict|replicate|series|rule|comparison|problem|code_fact|machine_code)_", n)}
+        r"config_samples|config_verdict|replicate|series|rule|comparison|problem|code_fact|machine_code|metric)_", n)}
     ok(needed, "symbols were read")
     eq(sorted(needed - PURE), [], "nothing else is called")
 

@@ -15,7 +15,8 @@ TOP = os.path.abspath(os.environ.get("top_srcdir") or
                       os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 ROOM = os.path.join(TOP, "src", "judge")
 SUPPORT = [os.path.join(TOP, "src", name) for name in
-           ("model.c", "codefacts.c", "base/err.c", "base/buf.c", "base/json.c", "base/leftover.c", "base/name.c")]
+           ("model.c", "codefacts.c", "metrics.c", "base/err.c", "base/buf.c", "base/json.c", "base/leftover.c",
+            "base/name.c")]
 DRIVER = os.path.join(TOP, "tests", "unit", "stats_driver.c")
 
 _count = _failed = 0

@@ -112,6 +112,8 @@ struct device_kind {
     int (*unlock_clock)(const struct gpu *gpu, struct err *err);
     const struct device_checks *checks;      /* NULL: not a GPU */
     const struct disassembler *disassembler; /* NULL: nobody reads its machine code */
+    const char *const *profilers; /* where one may be, or its name on PATH; ends with NULL.
+                                     NULL: nobody counts on it */
 };
 
 extern const struct device_kind device_kind_cpu, device_kind_nvidia;

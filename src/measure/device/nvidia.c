@@ -146,6 +146,7 @@ static const struct device_checks checks = {
              {"persistence", "on, or not known", false, try_persistence}}};
 
 static const struct disassembler disassembler = {"cuobjdump", "-res-usage -sass", sass_parse};
+static const char *const profilers[] = {"/usr/local/cuda/bin/ncu", "ncu", NULL};
 
 const struct device_kind device_kind_nvidia = {
     .prefix = "nvidia-",
@@ -169,4 +170,5 @@ const struct device_kind device_kind_nvidia = {
     .unlock_clock = nvidia_unlock_clock,
     .checks = &checks,
     .disassembler = &disassembler,
+    .profilers = profilers,
 };
