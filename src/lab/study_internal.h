@@ -83,7 +83,7 @@ void study_show_best(struct study_making *making);
 MUST_CHECK int study_child(struct study_making *making, const struct study_words *words,
                            int *code, struct err *err);
 
-/* ---- study_steps.c, study_proposals.c ---- */
+/* ---- study_step.c ---- */
 
 /* The next step of a phase that is still to be done, which begins now; NULL: there is none. */
 struct study_step *study_next(struct study_making *making, enum study_phase phase);
@@ -96,6 +96,11 @@ MUST_CHECK int study_settle(struct study_making *making, struct study_step *step
 /* `ratchet build` of a commit, by hand of `shown`; *built is false where it cannot be built. */
 MUST_CHECK int study_build(struct study_making *making, const char *commit, const char *shown,
                            const char *output, bool *built, struct err *err);
+
+/* A step without which there is no study failed: it stays open. ERR_INPUT, with the command's reason. */
+MUST_CHECK int study_stop(const struct study_making *making, struct err *err);
+
+/* ---- study_steps.c, study_proposals.c ---- */
 
 MUST_CHECK int study_measure_first(struct study_making *making, struct err *err);
 MUST_CHECK int study_optimise(struct study_making *making, struct err *err);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns how one step of a study begins and ends. */
+#include "lab/study_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+double study_left(const struct study_making *making)
+{
+    double left = making->study->asked.budget_s - study_seconds(making->study);
+    return left > 0 ? left : 0;
+}
+
+int study_settle(struct study_making *making, struct study_step *step, enum study_state state,
+                 struct err *err, const char *why, ...)
+{
+    step->state = state;
+    step->why[0] = '\0';
+    if (why != NULL) {
+        va_list args;
+        va_start(args, why);
+        vsnprintf(step->why, sizeof step->why, why, args);
+        va_end(args);
+        for (char *at = step->why; *at != '\0'; at++) /* it may quote a program */
+            *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
+    }
+    if (!making->options->quiet && step->why[0] != '\0')
+        fprintf(stderr, "ratchet: study: %s: %s: %s\n", step->name, study_state_name(state),
+                step->why);
+    return study_save(making, err);
+}
+
+/* "study: 3 of 9: backends; at most 512 s left; 0.0123 USD so far" */
+static void tell(const struct study_making *making, const struct study_step *step)
+{
+    const struct study *study = making->study;
+    size_t place = (size_t)(step - study->steps) + 1;
+    if (making->options->quiet)
+        return;
+    fprintf(stderr, "ratchet: study: %zu of %zu: %s; at most %.0f s left", place,
+            study->step_count, step->name, study_left(making));
+    if (study->price.currency[0] != '\0')
+        fprintf(stderr, "; %.4f %s so far", study_cost(study) / 1e6, study->price.currency);
+    fputc('\n', stderr);
+}
+
+struct study_step *study_next(struct study_making *making, enum study_phase phase)
+{
+    for (size_t i = 0; i < making->study->step_count; i++) {
+        struct study_step *step = &making->study->steps[i];
+        if (step->phase != phase || step->state != STUDY_OPEN)
+            continue;
+        making->step = step;
+        step->command[0] = '\0';
+        tell(making, step);
+        return step;
+    }
+    return NULL;
+}
+
+int study_stop(const struct study_making *making, struct err *err)
+{
+    return err_set(err, ERR_INPUT, "%s: %.400s", making->step->name,
+                   making->said[0] == '\0' ? "it failed without a word" : making->said);
+}
+
+int study_build(struct study_making *making, const char *commit, const char *shown,
+                const char *output, bool *built, struct err *err)
+{
+    struct study_words words = {.count = 0};
+    int code;
+    study_add(&words, "build");
+    study_add_where(&words, making);
+    study_add(&words, "--head");
+    study_add_as(&words, commit, shown);
+    study_add(&words, "--output");
+    study_add_as(&words, output, strrchr(output, '/') + 1);
+    study_show(making->step, &words);
+    if (study_child(making, &words, &code, err) != 0)
+        return -1;
+    if (code != EXIT_HELD && code != EXIT_UNMEASURED)
+        return study_stop(making, err);
+    *built = code == EXIT_HELD;
+    return 0;
+}
