@@ -8,6 +8,7 @@ expected one, or `unclear` with its reason on a machine too busy to tell; 1 if o
 
 import os
 import sys
+import tempfile
 import time
 
 import lib
@@ -136,8 +137,26 @@ def check(standin, host, name, source, run):
     return number, verdict["verdict"] if wanted in text else verdict["verdict"] + " (other reason)"
 
 
+def study(standin, host, source, first, folder):
+    """A small study of main's first kernel: two of the edits as proposals"""
+    patches = lib.temp_dir()
+    for place, name in enumerate(("slow", "fast"), 1):
+        path = os.path.join(standin.repo.path, KERNEL)
+        standin.repo.git("checkout", "-q", first)
+        lib.write(path, edit(source, *EDITS[name][1:]))
+        lib.write(os.path.join(patches, "%d-%s.patch" % (place, name)), standin.repo.git("diff") + "\n")
+        standin.repo.git("checkout", "-q", "--", ".")
+    run = host.ratchet("study", "--config", host.config, "--repo", standin.repo.path, "--head", first, "--output", folder,
+                       "--budget-min", "1", "--candidates", patches, "--seq", "64,128,256", seconds=600)
+    say("\n".join(line for line in run.err.splitlines() if line.startswith("ratchet: study: ")))
+    say(run.out)
+    return run.code
+
+
 def main():
     standin, source = start()
+    first = standin.repo.sha("main")
+    shown = tempfile.mkdtemp(prefix="ratchet-demo-")
     host = scene.Host(standin)
     host.daemon()
     heading("Main is pushed for the first time: its kernel becomes the baseline")
@@ -150,8 +169,11 @@ def main():
     standin.on("pulls/%d/merge" % numbers["fast"], user="alice")
     rows.append(("push of the merge", "promoted",
                  "promoted" if promote(standin, host, 9) else "unclear"))
-    say("\n" + lib.run([lib.program("RATCHET"), "history", "--repo", standin.repo.path, "--head",
-                        "refs/remotes/origin/main"], env=host.env()).out)
+    page = os.path.join(shown, "history.html")
+    say("\n" + host.ratchet("history", "--config", host.config, "--repo", standin.repo.path, "--head",
+                            "refs/remotes/origin/main", "--html", page).out)
+    heading("And by hand: a study of main's first kernel, two of the edits proposed as patches")
+    studied = study(standin, host, source, first, os.path.join(shown, "study"))
     heading("What was expected, and what came")
     for what, expected, got in rows:
         say("%-52s %-11s %-11s %s" % (what, expected, got, "as expected" if got == expected
@@ -161,7 +183,8 @@ def main():
     if unsure:
         say("\n%d not sure: this machine is too busy for a verdict, and the comment says so."
             % len(unsure))
-    return 1 if wrong else 0
+    say("\nTo look at:\n  %s/study/report.html\n  %s" % (shown, page))
+    return 1 if wrong or studied != 0 else 0
 
 
 sys.exit(main())

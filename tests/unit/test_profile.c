@@ -36,7 +36,10 @@ static void test_recorded(void)
     } readings[] = {{"plain", METRIC_INSTRUCTIONS, 77332480}, {"plain", METRIC_LOCAL_STORES, 0},
                     {"plain", METRIC_L2_HITS, 98.41},         {"plain", METRIC_WAIT_MEMORY, 2.18},
                     {"plain", METRIC_DRAM_BYTES, 16908288},   {"spills", METRIC_LOCAL_STORES, 18612224},
-                    {"spills", METRIC_L1_BYTES, 5628755968},  {"spills", METRIC_SM_SHARE, 58.93}};
+                    {"spills", METRIC_L1_BYTES, 5628755968},  {"spills", METRIC_SM_SHARE, 58.93},
+                    {"h200", METRIC_LOCAL_STORES, 135118848}, {"h200", METRIC_L2_HITS, 99.81},
+                    {"h200", METRIC_DRAM_BYTES, 27852800},    {"h200", METRIC_WAIT_MEMORY, 3.01},
+                    {"h200", METRIC_TENSOR, 61440},           {"h200", METRIC_WARPS, 40.83}};
     for (size_t i = 0; i < sizeof readings / sizeof readings[0]; i++) {
         struct metric_readings out;
         BUF_AUTO text;
