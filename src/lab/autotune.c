@@ -24,6 +24,7 @@ void autotune_free(struct autotune *tune)
         free(tune->trials[i].logs);
     free(tune->trials);
     samples_free(&tune->samples);
+    code_listing_free(&tune->today_code);
     tune_sources_free(&tune->sources);
 }
 
@@ -380,7 +381,7 @@ static int search_all(struct search *search, struct ranked *ranked, size_t *list
                       struct err *err)
 {
     struct autotune *tune = search->tune;
-    size_t length = tune->count, cut_off = 0;
+    size_t length = tune->count;
     unsigned round = 1;
     for (size_t i = 0; i < length; i++)
         list[i] = i;
@@ -392,8 +393,8 @@ static int search_all(struct search *search, struct ranked *ranked, size_t *list
         if (length <= AUTOTUNE_ENOUGH || round == AUTOTUNE_ROUNDS_MAX ||
             spent_s(tune) > rounds_share * tune->options->budget_s)
             break;
-        if (run_round(search, ++round, &(struct list){list, length}, rounds_share, &cut_off,
-                      err) != 0)
+        if (run_round(search, ++round, &(struct list){list, length}, rounds_share,
+                      &tune->cut_off, err) != 0)
             return -1;
     }
     length = choose(tune, round, false, AUTOTUNE_GROUP, ranked, list);

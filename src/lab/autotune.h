@@ -12,6 +12,7 @@
 #define RATCHET_LAB_AUTOTUNE_H
 
 #include "base/err.h"
+#include "codefacts.h"
 #include "lab/tune_space.h"
 #include "measure/build.h"
 #include "model.h"
@@ -64,11 +65,13 @@ struct autotune {
     struct trial *trials; /* owned */
     size_t count;
     struct build_result today;
+    struct code_listing today_code; /* owned; empty where spills are not looked at */
     uint64_t start_ns;
     double before_s;        /* spent by earlier calls, as the log has it */
     double told_s;          /* … of held_s, what the log has */
     double held_s;          /* … of both, with the device at work */
     size_t untried;         /* for want of time */
+    size_t cut_off;         /* measured, but not in a later round, for the same reason */
     struct samples samples; /* owned: of the end, today's kernel as head */
     struct finalist finalists[AUTOTUNE_GROUP];
     size_t finalist_count, comparisons;

@@ -104,7 +104,9 @@ static void add_verdict(const struct autotune *tune, struct buf *out)
         buf_adds(out, "**Nothing better than today's values was found.**");
         buf_adds(out,
                  tune->finalist_count == 0
-                     ? " No candidate could be measured beside today's kernel.\n"
+                     ? tune->count == 0
+                           ? " The constraints leave no other combination of values.\n"
+                           : " No candidate could be measured beside today's kernel.\n"
                      : " Of no candidate the interval over all configs lies wholly below 0"
                        " while no config's lies wholly above.\n");
         return;
@@ -220,6 +222,9 @@ int autotune_report(const struct autotune *tune, struct buf *out, struct err *er
              tune->count == 1 ? "" : "s", count_rejected(tune));
     if (tune->untried > 0)
         buf_addf(out, ", %zu not tried for want of time", tune->untried);
+    if (tune->cut_off > 0)
+        buf_addf(out, ", %zu of the better ones not measured once more for the same reason",
+                 tune->cut_off);
     buf_adds(out, ". It took ");
     autotune_spent(tune, out);
     buf_adds(out, ". Percentages are changes of time: below 0 is faster.\n");

@@ -5,6 +5,7 @@
 
 #include "base/git.h"
 #include "lab/tune_log.h"
+#include "lab/tune_spills.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,11 @@ static int take_build(struct search *search, size_t i, const struct build_result
     trial->library = *result;
     if (!result->built)
         return tune_log_reject(tune, i, 0, result->failure, err);
+    char why[MODEL_TEXT_BYTES];
+    CODE_LISTING_AUTO code = {0};
+    tune_spills_read(tune->measurement, result->library, &code);
+    if (tune_spills_more(&tune->today_code, &code, why, sizeof why))
+        return tune_log_reject(tune, i, 0, why, err);
     return tune_log_built(tune, i, result->code, err);
 }
 
@@ -150,6 +156,7 @@ int trials_build_today(struct search *search, struct err *err)
     if (!tune->today.built)
         return err_set(err, ERR_INPUT, "%.10s: %.400s", tune->measurement->job.head,
                        tune->today.failure);
+    tune_spills_read(tune->measurement, tune->today.library, &tune->today_code);
     return 0;
 }
 
