@@ -109,7 +109,9 @@ static int run(const struct autotune_given *given, const struct autotune_options
     if (autotune_run(measurement, options, &tune, err) != 0)
         return -1;
     progress_end(&local->progress);
-    return conclude(&tune, options->folder, err);
+    int code = conclude(&tune, options->folder, err);
+    unlink(path); /* nobody else writes here while it is held */
+    return code;
 }
 
 int cli_autotune(int argc, char **argv, struct err *err)
