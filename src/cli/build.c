@@ -18,22 +18,23 @@ struct build_given {
 static int build(struct measurement *measurement, const char *output, struct err *err)
 {
     struct builds *builds __attribute__((cleanup(builds_stop))) = NULL;
-    struct build_result result;
+    struct built built;
     size_t tag;
-    if (builds_open(measurement, 1, &builds, err) != 0 ||
+    if (builds_open(measurement, 1, false, &builds, err) != 0 ||
         builds_add(builds, measurement->job.head, 0, err) != 0 ||
-        builds_next(builds, true, &tag, &result, err) < 0)
+        builds_next(builds, true, &tag, &built, err) < 0)
         return -1;
-    if (!result.built) {
-        fprintf(stderr, "ratchet build: %.10s: %s\n", measurement->job.head, result.failure);
+    const struct build_result *result = &built.result;
+    if (!result->built) {
+        fprintf(stderr, "ratchet build: %.10s: %s\n", measurement->job.head, result->failure);
         return EXIT_UNMEASURED;
     }
     BUF_AUTO library;
     buf_init(&library, measurement->host->limits.kernel_bytes);
-    if (file_read(result.library, &library, err) != 0 ||
+    if (file_read(result->library, &library, err) != 0 ||
         file_write(output, library.data, library.len, 0755, err) != 0)
         return err_wrap(err, "--output");
-    printf("%s %s\n", result.code, output);
+    printf("%s %s\n", result->code, output);
     return EXIT_HELD;
 }
 

@@ -24,7 +24,6 @@ void autotune_free(struct autotune *tune)
         free(tune->trials[i].logs);
     free(tune->trials);
     samples_free(&tune->samples);
-    code_listing_free(&tune->today_code);
     tune_sources_free(&tune->sources);
 }
 
@@ -409,8 +408,8 @@ static int run(struct autotune *tune, struct err *err)
     size_t *list = calloc(tune->count + AUTOTUNE_GROUP, sizeof *list);
     int result = ranked == NULL || list == NULL
                      ? err_set(err, ERR_HOST, "out of memory for candidates")
-                     : builds_open(tune->measurement, tune->options->jobs, &search.builds,
-                                   err);
+                     : builds_open(tune->measurement, tune->options->jobs, true,
+                                   &search.builds, err);
     if (result == 0)
         result = trials_build_today(&search, err) != 0
                      ? -1

@@ -12,7 +12,6 @@
 #define RATCHET_LAB_AUTOTUNE_H
 
 #include "base/err.h"
-#include "codefacts.h"
 #include "lab/tune_space.h"
 #include "measure/build.h"
 #include "model.h"
@@ -65,7 +64,7 @@ struct autotune {
     struct trial *trials; /* owned */
     size_t count;
     struct build_result today;
-    struct code_listing today_code; /* owned; empty where spills are not looked at */
+    long long today_spills; /* bytes a thread; -1: not known */
     uint64_t start_ns;
     double before_s;        /* spent by earlier calls, as the log has it */
     double told_s;          /* … of held_s, what the log has */

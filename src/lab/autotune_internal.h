@@ -30,6 +30,9 @@ MUST_CHECK int trials_build_today(struct search *search, struct err *err);
 MUST_CHECK int trials_begin_build(struct search *search, size_t i, struct err *err);
 /* Until it is built, or rejected because it cannot be. */
 MUST_CHECK int trials_wait_for(struct search *search, size_t i, struct err *err);
+/* Does a candidate spill more than today's kernel, in bytes a thread of the worst kernel (-1: not known)? `why` is one
+ * line. */
+bool trials_spills_more(long long today, long long now, char why[MODEL_TEXT_BYTES]);
 /* Is its machine code that of today's, or of a candidate before it? Then `text` says whose. */
 bool trials_has_twin(const struct autotune *tune, size_t i, char *text, size_t size);
 

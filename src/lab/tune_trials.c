@@ -5,7 +5,6 @@
 
 #include "base/git.h"
 #include "lab/tune_log.h"
-#include "lab/tune_spills.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,18 +113,30 @@ bool trials_has_twin(const struct autotune *tune, size_t i, char *text, size_t s
     return false;
 }
 
-static int take_build(struct search *search, size_t i, const struct build_result *result,
+bool trials_spills_more(long long today, long long now, char why[MODEL_TEXT_BYTES])
+{
+    if (today < 0 || now <= today)
+        return false;
+    if (today == 0)
+        snprintf(why, MODEL_TEXT_BYTES, "it spills %lld bytes a thread, today's kernel none",
+                 now);
+    else
+        snprintf(why, MODEL_TEXT_BYTES, "it spills %lld bytes a thread, today's kernel %lld",
+                 now, today);
+    return true;
+}
+
+static int take_build(struct search *search, size_t i, const struct built *built,
                       struct err *err)
 {
+    const struct build_result *result = &built->result;
     struct autotune *tune = search->tune;
     struct trial *trial = &tune->trials[i];
     trial->library = *result;
     if (!result->built)
         return tune_log_reject(tune, i, 0, result->failure, err);
     char why[MODEL_TEXT_BYTES];
-    CODE_LISTING_AUTO code = {0};
-    tune_spills_read(tune->measurement, result->library, &code);
-    if (tune_spills_more(&tune->today_code, &code, why, sizeof why))
+    if (trials_spills_more(tune->today_spills, built->spills, why))
         return tune_log_reject(tune, i, 0, why, err);
     return tune_log_built(tune, i, result->code, err);
 }
@@ -135,12 +146,12 @@ int trials_wait_for(struct search *search, size_t i, struct err *err)
 {
     struct trial *trial = &search->tune->trials[i];
     while (!trial->library.built && trial_is_in(trial, 1)) {
-        struct build_result result;
+        struct built built;
         size_t tag;
-        int next = builds_next(search->builds, true, &tag, &result, err);
+        int next = builds_next(search->builds, true, &tag, &built, err);
         if (next == 0)
             return err_set(err, ERR_INTERNAL, "candidate %zu is not being built", i + 1);
-        if (next < 0 || take_build(search, tag, &result, err) != 0)
+        if (next < 0 || take_build(search, tag, &built, err) != 0)
             return -1;
     }
     return 0;
@@ -149,14 +160,16 @@ int trials_wait_for(struct search *search, size_t i, struct err *err)
 int trials_build_today(struct search *search, struct err *err)
 {
     struct autotune *tune = search->tune;
+    struct built today;
     size_t tag;
     if (builds_add(search->builds, tune->measurement->job.head, 0, err) != 0 ||
-        builds_next(search->builds, true, &tag, &tune->today, err) < 0)
+        builds_next(search->builds, true, &tag, &today, err) < 0)
         return -1;
+    tune->today = today.result;
+    tune->today_spills = today.spills;
     if (!tune->today.built)
         return err_set(err, ERR_INPUT, "%.10s: %.400s", tune->measurement->job.head,
                        tune->today.failure);
-    tune_spills_read(tune->measurement, tune->today.library, &tune->today_code);
     return 0;
 }
 

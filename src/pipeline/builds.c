@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "pipeline/arms.h"
 #include "pipeline/rules.h"
+#include "pipeline/spills.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 struct answer {
     int status;
     struct err err;
-    struct build_result result;
+    struct built built;
 };
 
 struct one_build {
@@ -36,18 +37,20 @@ struct one_build {
 struct builds {
     struct measurement *measurement;
     size_t at_once;
+    bool spills;
     struct one_build *list; /* owned; those that have ended are taken out */
     size_t count;
 };
 
-int builds_open(struct measurement *measurement, size_t at_once, struct builds **out,
-                struct err *err)
+int builds_open(struct measurement *measurement, size_t at_once, bool spills,
+                struct builds **out, struct err *err)
 {
     struct builds *builds = calloc(1, sizeof *builds);
     if (builds == NULL)
         return err_set(err, ERR_HOST, "out of memory for builds");
     builds->measurement = measurement;
     builds->at_once = at_once;
+    builds->spills = spills;
     *out = builds;
     return 0;
 }
@@ -91,16 +94,19 @@ static void add_error(const struct measurement *measurement, struct build_result
              (int)(strcspn(at, "\r\n") < 200 ? strcspn(at, "\r\n") : 200), at);
 }
 
-static void build_it(struct measurement *measurement, const char *commit,
-                     struct answer *answer)
+static void build_it(const struct builds *builds, const char *commit, struct answer *answer)
 {
+    struct measurement *measurement = builds->measurement;
     struct library library = {.commit = ""};
     snprintf(library.commit, sizeof library.commit, "%s", commit);
     answer->status = rules_read_source(measurement, commit, &library.source, &answer->err) == 0
                          ? arms_build_library(measurement, &library, &answer->err)
                          : -1;
     add_error(measurement, &library.result);
-    answer->result = library.result;
+    answer->built.result = library.result;
+    answer->built.spills = builds->spills && library.result.built
+                               ? spills_of(measurement, library.result.library)
+                               : -1;
 }
 
 static int begin(struct builds *builds, struct one_build *build, struct err *err)
@@ -114,7 +120,7 @@ static int begin(struct builds *builds, struct one_build *build, struct err *err
         static struct answer answer;
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
             _exit(1);
-        build_it(builds->measurement, build->commit, &answer);
+        build_it(builds, build->commit, &answer);
         const char *at = (const char *)&answer;
         for (size_t left = sizeof answer; left > 0;) {
             ssize_t put = write(ends[1], at, left);
@@ -189,7 +195,7 @@ static int look(struct builds *builds, bool wait, size_t *index, struct err *err
     return ended;
 }
 
-int builds_next(struct builds *builds, bool wait, size_t *tag, struct build_result *result,
+int builds_next(struct builds *builds, bool wait, size_t *tag, struct built *built,
                 struct err *err)
 {
     size_t index = 0;
@@ -204,7 +210,7 @@ int builds_next(struct builds *builds, bool wait, size_t *tag, struct build_resu
     const struct one_build *build = &builds->list[index];
     bool whole = build->got == sizeof build->answer;
     *tag = build->tag;
-    *result = build->answer.result;
+    *built = build->answer.built;
     int answered = whole ? build->answer.status
                          : err_set(err, ERR_HOST, "build %.10s: its process was killed",
                                    build->commit);

@@ -10,17 +10,22 @@
 
 struct builds;
 
-/* `at_once` processes at most. The measurement is borrowed until builds_stop; the caller must have one
- * thread. */
-MUST_CHECK int builds_open(struct measurement *measurement, size_t at_once,
+struct built {
+    struct build_result result;
+    long long spills; /* see pipeline/spills.h; -1: not known, or nobody asked */
+};
+
+/* `at_once` processes at most, which look for spills as well where `spills`. The measurement is borrowed until
+ * builds_stop; the caller must have one thread. */
+MUST_CHECK int builds_open(struct measurement *measurement, size_t at_once, bool spills,
                            struct builds **out, struct err *err);
 /* Build this commit by its own recipe, as soon as there is room. `tag` is the caller's. */
 MUST_CHECK int builds_add(struct builds *builds, const char *commit, size_t tag,
                           struct err *err);
 /* One that has ended: its tag and what came of it, 1. None has: 0; `wait`: only if none is left. A build
  * that the host could not do is an error; the others go on. */
-MUST_CHECK int builds_next(struct builds *builds, bool wait, size_t *tag,
-                           struct build_result *result, struct err *err);
+MUST_CHECK int builds_next(struct builds *builds, bool wait, size_t *tag, struct built *built,
+                           struct err *err);
 /* Kills those that are left. NULL is fine. */
 void builds_stop(struct builds **builds);
 

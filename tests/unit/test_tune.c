@@ -2,8 +2,9 @@
 #include "tests/tap.h"
 
 #include "intake/expression.h"
+#include "lab/autotune_internal.h"
 #include "lab/tune_space.h"
-#include "lab/tune_spills.h"
+#include "pipeline/spills.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,39 +189,26 @@ static void texts(void)
     tune_sources_free(&sources);
 }
 
-/* Of two kernels each: -1 is not known. */
-static bool more(long long today1, long long today2, long long now1, long long now2,
-                 char why[128])
-{
-    struct machine_code before[2] = {machine_code_none(), machine_code_none()};
-    struct machine_code after[2] = {machine_code_none(), machine_code_none()};
-    const struct code_listing today = {before, 2}, candidate = {after, 2};
-    before[0].facts[CODE_SPILL_STORES] = today1;
-    before[1].facts[CODE_SPILL_STORES] = today2;
-    after[0].facts[CODE_SPILL_STORES] = now1;
-    after[1].facts[CODE_SPILL_STORES] = now2;
-    why[0] = '\0';
-    return tune_spills_more(&today, &candidate, why, 128);
-}
-
 static void test_spills(void)
 {
-    char why[128];
-    tap_case("what spills more than today's worst is told, what does not is not");
-    OK(more(0, 0, 0, 24, why));
+    char why[MODEL_TEXT_BYTES];
+    tap_case("what spills more than today's kernel is told");
+    OK(trials_spills_more(0, 24, why));
     EQ_STR(why, "it spills 24 bytes a thread, today's kernel none");
-    OK(more(8, 0, 0, 16, why));
+    OK(trials_spills_more(8, 16, why));
     EQ_STR(why, "it spills 16 bytes a thread, today's kernel 8");
-    OK(!more(16, 0, 0, 16, why));
-    OK(!more(0, 0, 0, 0, why));
-    OK(!more(0, 0, -1, -1, why));
-    OK(more(-1, -1, 4, 0, why));
-    tap_case("where nothing is known of today's, nothing is said");
-    const struct code_listing none = {NULL, 0};
-    struct machine_code spilling = machine_code_none();
-    spilling.facts[CODE_SPILL_STORES] = 100;
-    const struct code_listing one = {&spilling, 1};
-    OK(!tune_spills_more(&none, &one, why, sizeof why));
+    tap_case("what does not, or where nothing is known, is not");
+    OK(!trials_spills_more(16, 16, why));
+    OK(!trials_spills_more(0, 0, why));
+    OK(!trials_spills_more(0, -1, why));
+    OK(!trials_spills_more(-1, 100, why));
+    tap_case("a library spills what its worst kernel does");
+    struct machine_code kernels[2] = {machine_code_none(), machine_code_none()};
+    const struct code_listing none = {NULL, 0}, both = {kernels, 2};
+    EQ_INT(spills_worst(&none), -1);
+    EQ_INT(spills_worst(&both), -1);
+    kernels[1].facts[CODE_SPILL_STORES] = 4;
+    EQ_INT(spills_worst(&both), 4);
 }
 
 int main(void)
