@@ -14,7 +14,7 @@
 
 /* Of the budget, the share that a step may take. The rest is the proposals', up to proposals_share (see
  * study_proposals.c), and the end's. */
-static const double benchmark_share = 0.15, backends_share = 0.2, shapes_share = 0.2;
+static const double benchmark_share = 0.1, backends_share = 0.2, shapes_share = 0.3;
 static const double end_least_s = 5;
 
 static void budget_words(struct study_words *words, double seconds, char text[32])

@@ -57,7 +57,7 @@ def main():
         hopper_patch(work + "/candidates")
     argv = [RATCHET, "study", *WHERE, "--device", DEVICE, "--output", FOLDER, "--budget-min", MINUTES,
             "--target-speedup", "1.2", "--candidates", work + "/candidates", *arms(work),
-            "--batch", "32", "--heads", "8", "--dim", "64", "--dtype", "fp16", "--seq", "128,256,512,1024,2048,4096",
+            "--batch", "32", "--heads", "8", "--dim", "64", "--dtype", "fp16", "--seq", "256,1024,4096",
             "--causal=false,true", "--python", sys.executable]
     if KILL > 0:
         print("$ killed after %g s: %s" % (KILL, " ".join(argv)), flush=True)
