@@ -2,6 +2,7 @@
 /* Owns the tables of times in a study's report. */
 #include "lab/study_report.h"
 
+#include "lab/study_rows.h"
 #include "lab/study_words.h"
 #include "lab/sweep.h"
 #include "lab/sweep_report.h"
@@ -173,18 +174,30 @@ static void put_code(const struct study_page *page)
         document_list_end(&page->document);
 }
 
-static void put_commits(const struct document *document, const struct study *study)
+static void put_commit(const struct document *document, const char *name, const char *commit,
+                       const char *code)
 {
-    static const char *const columns[] = {"kernel", "commit"};
-    document_table(document, columns, 2);
     document_row(document);
-    document_cell(document, "first");
-    document_cell_code(document, study->asked.commit);
+    document_cell(document, "%s", name);
+    document_cell_code(document, commit);
+    if (code[0] == '\0')
+        document_cell(document, "not known");
+    else
+        document_cell_code(document, code);
     document_row_end(document);
-    document_row(document);
-    document_cell(document, "best");
-    document_cell_code(document, study->best);
-    document_row_end(document);
+}
+
+static void put_commits(const struct document *document, const struct study_result *result)
+{
+    static const char *const columns[] = {"kernel", "commit", "machine code"};
+    const struct study *study = &result->files->study;
+    const struct config_samples *samples = result->row_count == 0 ? NULL
+                                                                  : result->rows[0].samples;
+    document_table(document, columns, 3);
+    put_commit(document, "first", study->asked.commit,
+               samples == NULL ? "" : samples->arms[study_first_arm(samples)].code);
+    put_commit(document, "best", study->best,
+               samples == NULL ? "" : samples->arms[ARM_HEAD].code);
     document_table_end(document);
 }
 
@@ -197,7 +210,7 @@ static void put_against_first(const struct study_page *page)
     const struct study_result *result = page->result;
     char confidence[STUDY_WORDS_BYTES], mean[STUDY_WORDS_BYTES];
     document_heading(document, "The best kernel against the first");
-    put_commits(document, &result->files->study);
+    put_commits(document, result);
     document_text(
         document,
         "The baseline is the first kernel, which the judge calls the anchor; the best is"

@@ -51,6 +51,8 @@ def kept():
         "the speed-up and its interval")
     has(text, "The target of 1.200× is met: the whole interval is above it.", "the target")
     has(text, "judged improved at 4", "the verdicts")
+    for name, arm in (("first", "base"), ("best", "head")):
+        has(text, re.compile(r"\| %s \| `\d+` \| `%s` \|" % (name, folders.CODES[arm])), "the machine code of the %s" % name)
     has(text, "each the mean of as many launches as take 1 ms together: they are no tail of single launches",
         "p95 and p99 are labelled")
     has(text, "32.00 MiB (0.02%)", "memory as a share of the card's")
