@@ -184,7 +184,8 @@ static void raw(const struct study_result *result, struct study_item *item)
         const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
         count += strcmp(name, "samples.json") == 0 || strcmp(name, "benchmark.json") == 0;
     }
-    set(item, count > 0, "%zu files with every sample, listed below with their hashes", count);
+    set(item, count > 0, "%zu file%s with every sample, listed below with %s", count,
+        count == 1 ? "" : "s", count == 1 ? "its hash" : "their hashes");
 }
 
 static void corrected(const struct study_result *result, struct study_item *item)

@@ -158,12 +158,17 @@ static void tell_spent(const struct study_result *result, struct buf *out)
 {
     const struct study *study = &result->files->study;
     char text[STUDY_WORDS_BYTES];
-    size_t failed = 0, skipped = 0;
-    buf_addf(out, " All of it took %s.", study_spent_text(text, study, study_seconds(study)));
+    size_t failed = 0, skipped = 0, open = 0;
     for (size_t i = 0; i < study->step_count; i++) {
         failed += study->steps[i].state == STUDY_FAILED;
         skipped += study->steps[i].state == STUDY_SKIPPED;
+        open += study->steps[i].state == STUDY_OPEN && study->steps[i].phase != STUDY_REPORT;
     }
+    buf_addf(out, " %s took %s.", open > 0 ? "What is done of it" : "All of it",
+             study_spent_text(text, study, study_seconds(study)));
+    if (open > 0)
+        buf_addf(out, " %zu of its %zu steps %s not done yet.", open, study->step_count,
+                 open == 1 ? "is" : "are");
     if (failed + skipped > 0)
         buf_addf(out, " Of its %zu steps %zu failed and %zu %s skipped: see Time and cost.",
                  study->step_count, failed, skipped, skipped == 1 ? "was" : "were");

@@ -132,6 +132,18 @@ def states():
     has(text_of(made(alone)), "Only the first kernel ran: nobody is set against it.", "a sweep of one")
 
 
+def unfinished():
+    """A study that was stopped says so"""
+    folder = folders.Folder(proposals=())
+    for step in folder.steps:
+        if step["phase"] in ("optimise", "end", "report"):
+            step.update(state="open", seconds=0)
+    text = text_of(made(folder))
+    has(text, "What is done of it took 2 min 32 s", "what it took so far")
+    has(text, "2 of its 7 steps are not done yet.", "what is left")
+    lacks(text, "All of it took", "and not that it is all")
+
+
 def unbuilt():
     """A config without times, a control that read something, marks, a replicate too few"""
     folder = folders.Folder()
@@ -383,4 +395,4 @@ def page():
         ok(seen.pages[0]["texts"] > 100, "%s: its figures are there" % name, seen.pages)
 
 
-lib.main(kept, missed, states, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
+lib.main(kept, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
