@@ -12,18 +12,23 @@
 
 enum { HEIGHT = 20, TEXT_SIZE = 11, PADDING = 7 };
 
-/* Greener than what is shown is nothing: the interval has to lie wholly on one side of 1. */
+/* Greener than what is shown is nothing: the interval has to lie wholly on one side of 1, over all shapes. */
 static void set_speedup(const struct study_result *result, struct study_badge *badge)
 {
     const struct change *speedup = &result->speedup;
     *badge = (struct study_badge){"speedup", "speed-up", "none shown", "lightgrey"};
     if (!speedup->known)
         return;
-    snprintf(badge->message, sizeof badge->message, "%.2fx [%.2f, %.2f]", 1 + speedup->change,
-             1 + speedup->ci_decision.low, 1 + speedup->ci_decision.high);
-    badge->color = speedup->ci_decision.low > 0    ? "brightgreen"
-                   : speedup->ci_decision.high < 0 ? "red"
-                                                   : "yellow";
+    int len = snprintf(badge->message, sizeof badge->message, "%.3fx [%.3f, %.3f]",
+                       1 + speedup->change, 1 + speedup->ci_decision.low,
+                       1 + speedup->ci_decision.high);
+    bool all = result->speedup_configs == result->row_count;
+    if (!all && len > 0 && (size_t)len < sizeof badge->message)
+        snprintf(badge->message + len, sizeof badge->message - (size_t)len,
+                 " at %zu of %zu shapes", result->speedup_configs, result->row_count);
+    badge->color = speedup->ci_decision.high < 0         ? "red"
+                   : speedup->ci_decision.low > 0 && all ? "brightgreen"
+                                                         : "yellow";
 }
 
 static void set_verdict(const struct study_result *result, struct study_badge *badge)

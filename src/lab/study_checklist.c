@@ -70,6 +70,21 @@ static void commit(const struct study_result *result, struct study_item *item)
         set(item, true, "all samples of the first kernel name the commit");
 }
 
+/* The first shape without times; NULL: none. */
+static const struct study_row *lacking(const struct study_result *result)
+{
+    for (size_t i = 0; i < result->row_count; i++)
+        if (result->rows[i].missing != NULL)
+            return &result->rows[i];
+    return NULL;
+}
+
+static void told_lacking(const struct study_result *result, struct study_item *item)
+{
+    const struct study_row *row = lacking(result);
+    set(item, false, "%s has no times: %.300s", row->samples->config.name, row->missing);
+}
+
 static void correct(const struct study_result *result, struct study_item *item)
 {
     for (size_t i = 0; i < result->row_count; i++)
@@ -80,6 +95,8 @@ static void correct(const struct study_result *result, struct study_item *item)
         }
     if (result->row_count == 0)
         set(item, false, "nothing was measured");
+    else if (lacking(result) != NULL)
+        told_lacking(result, item);
     else
         set(item, true,
             "each process compares all outputs with fp64 before timing and after it,"
@@ -102,12 +119,12 @@ static void control(const struct study_result *result, struct study_item *item)
             continue;
         set(item, false, "%s: %s", row->samples->config.name,
             change->known ? study_change_text(text, change, change->ci)
-                          : "no control was read");
+                          : "no control was measured");
         return;
     }
     set(item, true,
-        "a second copy of the anchor ran as if it were another kernel; at no shape is"
-        " its interval wholly beyond ±%.2g%%",
+        "a second copy of the first kernel ran as if it were another; at no shape is the"
+        " interval of its change wholly beyond ±%.2g%%",
         100 * floor);
 }
 
@@ -116,6 +133,8 @@ static void processes(const struct study_result *result, struct study_item *item
     unsigned needed = result->files->rule.min_replicates;
     if (result->row_measured == 0)
         set(item, false, "nothing was measured");
+    else if (result->processes >= needed && lacking(result) != NULL)
+        told_lacking(result, item);
     else
         set(item, result->processes >= needed, "at least %zu at each shape, %u are needed",
             result->processes, needed);
@@ -165,18 +184,31 @@ static void raw(const struct study_result *result, struct study_item *item)
         const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
         count += strcmp(name, "samples.json") == 0 || strcmp(name, "benchmark.json") == 0;
     }
-    set(item, count > 0, "%zu files with every sample, listed below with their hashes", count);
+    set(item, count > 0, "%zu file%s with every sample, listed below with %s", count,
+        count == 1 ? "" : "s", count == 1 ? "its hash" : "their hashes");
 }
 
 static void corrected(const struct study_result *result, struct study_item *item)
 {
-    if (result->measured == 0 && !result->backends.there && !result->compared)
+    bool fastest = (result->backends.there && result->backends.result.arm_count > 1) ||
+                   (result->shapes.there && result->shapes.result.arm_count > 1);
+    char proposals[STUDY_WORDS_BYTES] = "";
+    if (result->measured > 0)
+        snprintf(proposals, sizeof proposals, "proposals for %zu",
+                 result->files->study.asked.proposals);
+    const char *const parts[] = {
+        proposals, result->compared ? "the last check for looks and shapes" : "",
+        fastest ? "who is the fastest for all pairs and shapes of a section" : "",
+        result->compared ? "p-values are not" : ""};
+    char text[2 * STUDY_WORDS_BYTES] = "";
+    for (size_t i = 0, len = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i][0] != '\0')
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", len > 0 ? "; " : "",
+                                    parts[i]);
+    if (text[0] == '\0')
         set(item, false, "nothing was compared");
     else
-        set(item, true,
-            "Bonferroni: proposals for %zu, the last check for looks and shapes,"
-            " who is the fastest for all pairs and shapes; p-values are not",
-            result->files->study.asked.proposals);
+        set(item, true, "Bonferroni: %s", text);
 }
 
 static void bits(const struct study_result *result, struct study_item *item)
@@ -190,7 +222,7 @@ static void again(const struct study_result *result, struct study_item *item)
     (void)result;
     set(item, false,
         "not known: a study is of one device; ratchet study --verify measures"
-        " again on another");
+        " again on another of its kind");
 }
 
 static void steps(const struct study_result *result, struct study_item *item)
@@ -217,7 +249,7 @@ size_t study_checklist(const struct study_result *result, struct study_item item
                           {"Driver and compiler are recorded", versions},
                           {"The kernel is a commit, not a working tree", commit},
                           {"Results were verified before and after timing", correct},
-                          {"The control arm read nothing", control},
+                          {"The control shows no bias", control},
                           {"Enough fresh processes", processes},
                           {"No measurement was disturbed", undisturbed},
                           {"Clocks were locked", clocks},

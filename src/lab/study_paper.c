@@ -147,7 +147,10 @@ static void tell_speedup(struct study_paper *paper, const struct study_result *r
     put_percent(paper, "rule.confidence", result->files->rule.confidence);
     buf_adds(text, " bootstrap interval over processes, corrected for ");
     put_count(paper, "rule.looks", result->files->rule.look_count);
-    buf_addf(text, " interim look%s.", result->files->rule.look_count == 1 ? "" : "s");
+    buf_addf(text, " look%s at which measuring could have stopped.",
+             result->files->rule.look_count == 1 ? "" : "s");
+    if (result->speedup_configs < result->row_count)
+        buf_adds(text, " At the other shapes of the study it is not known.");
     if (least == most)
         return;
     buf_adds(text, " Of single shapes it lies between ");
@@ -164,13 +167,14 @@ static void tell_proposals(struct study_paper *paper, const struct study_result 
     if (result->measured == 0)
         return;
     buf_adds(text, " Of ");
+    put_count(paper, "proposals.listed", result->proposed);
+    buf_addf(text, " proposal%s ", result->proposed == 1 ? "" : "s");
     put_count(paper, "proposals.measured", result->measured);
-    buf_addf(text, " proposed change%s ", result->measured == 1 ? "" : "s");
+    buf_addf(text, " %s measured and ", result->measured == 1 ? "was" : "were");
     put_count(paper, "proposals.kept", result->kept);
-    buf_addf(
+    buf_adds(
         text,
-        " %s kept: one is kept where the interval of its mean change in time, corrected for ",
-        result->kept == 1 ? "was" : "were");
+        " kept: one is kept where the interval of its mean change in time, corrected for ");
     put_count(paper, "proposals.corrected_for", corrected);
     buf_addf(text, " proposal%s, lies wholly below zero and no shape is slower.",
              corrected == 1 ? "" : "s");

@@ -61,6 +61,9 @@ static void tell_speedup(const struct study_result *result, struct buf *out)
              " %s).",
              study_count_text(text, files->rule.look_count, "look"),
              study_count_text(count, result->speedup_configs, "shape"));
+    if (result->speedup_configs < result->row_count)
+        buf_addf(out, " At %zu of %zu shapes the speed-up is not known.",
+                 result->row_count - result->speedup_configs, result->row_count);
 }
 
 static void tell_result(const struct study_result *result, struct buf *out)
@@ -101,7 +104,10 @@ static void tell_target(const struct study_result *result, struct buf *out)
         return;
     study_times_text(target, result->files->study.asked.target_speedup);
     if (result->target != STUDY_TARGET_OPEN)
-        buf_addf(out, " The target of %s is %s.", target, words[result->target]);
+        buf_addf(out, " The target of %s is %s%s.", target, words[result->target],
+                 result->speedup_configs < result->row_count
+                     ? ", over the shapes where it is known"
+                     : "");
     else
         buf_addf(out, " That the target of %s is met is not shown: %s.", target,
                  result->speedup.known ? "the interval reaches to both sides of it"
@@ -133,31 +139,39 @@ static void tell_backends(const struct study_result *result, struct buf *out)
     BUF_AUTO summary;
     buf_init(&summary, SUMMARY_BYTES);
     if (!result->backends.there || sweep->arm_count < 2) {
-        buf_addf(out, " It was not set beside other implementations: %s.",
+        buf_addf(out, " The kernel was not set beside other implementations: %s.",
                  result->backends.there ? "none of them ran"
                                         : why_of(&result->files->study, STUDY_BACKENDS));
         return;
     }
     sweep_summary(sweep, &summary);
-    buf_addf(out,
-             " Beside %zu other implementation%s (the first kernel is called %s there), by"
-             " intervals corrected for all %zu comparisons: %s.",
-             sweep->arm_count - 1, sweep->arm_count == 2 ? "" : "s", sweep->arms[0].name,
-             sweep->comparisons, summary.data);
+    buf_addf(
+        out,
+        " %zu other implementation%s ran beside the first kernel%s (called %s there). With"
+        " intervals corrected for all %zu comparisons, %s.",
+        sweep->arm_count - 1, sweep->arm_count == 2 ? "" : "s",
+        result->compared ? ", not the best" : "", sweep->arms[0].name, sweep->comparisons,
+        summary.data);
 }
 
 static void tell_spent(const struct study_result *result, struct buf *out)
 {
     const struct study *study = &result->files->study;
     char text[STUDY_WORDS_BYTES];
-    size_t undone = 0;
-    buf_addf(out, " All of it took %s.", study_spent_text(text, study, study_seconds(study)));
-    for (size_t i = 0; i < study->step_count; i++)
-        undone += study->steps[i].state == STUDY_FAILED ||
-                  study->steps[i].state == STUDY_SKIPPED;
-    if (undone > 0)
-        buf_addf(out, " %zu step%s failed or skipped; the report says why.", undone,
-                 undone == 1 ? "" : "s");
+    size_t failed = 0, skipped = 0, open = 0;
+    for (size_t i = 0; i < study->step_count; i++) {
+        failed += study->steps[i].state == STUDY_FAILED;
+        skipped += study->steps[i].state == STUDY_SKIPPED;
+        open += study->steps[i].state == STUDY_OPEN && study->steps[i].phase != STUDY_REPORT;
+    }
+    buf_addf(out, " %s took %s.", open > 0 ? "What is done of it" : "All of it",
+             study_spent_text(text, study, study_seconds(study)));
+    if (open > 0)
+        buf_addf(out, " %zu of its %zu steps %s not done yet.", open, study->step_count,
+                 open == 1 ? "is" : "are");
+    if (failed + skipped > 0)
+        buf_addf(out, " Of its %zu steps %zu failed and %zu %s skipped: see Time and cost.",
+                 study->step_count, failed, skipped, skipped == 1 ? "was" : "were");
 }
 
 void study_put_summary(const struct study_page *page)

@@ -6,6 +6,15 @@
 #include "publish/figures.h"
 
 #include <stdio.h>
+#include <string.h>
+
+static bool tells_of_peers(const struct environment *environment)
+{
+    for (size_t i = 0; i < environment->count; i++)
+        if (strncmp(environment->facts[i].name, "peer_", 5) == 0)
+            return true;
+    return false;
+}
 
 void study_put_environment(const struct study_page *page)
 {
@@ -17,7 +26,13 @@ void study_put_environment(const struct study_page *page)
         document_text(document, "Nobody recorded it.");
         return;
     }
-    document_text(document, "As recorded in env.json, whose hash is the first row.");
+    document_text(document,
+                  "As recorded in env.json, whose hash is the first row. The build is that of"
+                  " the first kernel: a proposal may change it.%s",
+                  tells_of_peers(&file->environment)
+                      ? " What begins with peer_ is of the Python that the study was given,"
+                        " which need not be that of the implementations above."
+                      : "");
     document_table(document, columns, 2);
     document_row(document);
     document_cell(document, "hash");
@@ -94,7 +109,8 @@ static void put_commands(const struct study_page *page)
     document_text(
         document,
         "With ratchet %s, in a clone of the repository, on the same kind of device;"
-        " RATCHETD.CONF stands for the host's own configuration. Commits other than the"
+        " RATCHETD.CONF stands for the host's own configuration, STUDY for this folder; a"
+        " file that --arms names is not in it. Commits other than the"
         " first kernel's were made by the study: the first kernel with the change.patch of"
         " each proposal that was kept before, and then of that proposal. ratchet study"
         " --verify makes them again, and measures the best kernel against the first.",
@@ -131,9 +147,9 @@ void study_put_files(const struct study_page *page)
     document_heading(document, "Files");
     document_text(
         document,
-        "All that is not made from other files, as this report found it. What is made"
-        " from these, the report itself among it, is in the inventory: ratchet study"
-        " --verify makes it again and compares every byte.");
+        "What the steps left, as this report found it. The inventory has also what this"
+        " report brought. ratchet study --verify makes all again that is made from samples,"
+        " the report among it, and compares every byte.");
     document_list(document);
     document_link(document, "inventory.json", "inventory.json: every file, its size and hash");
     document_list_end(document);

@@ -15,17 +15,19 @@ static void put_rule(const struct study_page *page)
     double alpha = 1 - files->rule.confidence;
     document_text(
         &page->document,
-        "Each proposal is a patch on top of the best kernel before it, and ran beside that "
-        "kernel"
-        " in the same fresh processes. It is kept only if the interval of its mean change in "
-        "time"
-        " lies wholly below 0, and no shape is slower by its own interval. Of up to %zu "
-        "proposals"
-        " %s, so that interval is one of %s: all of them together hold with %s (Bonferroni). A"
-        " change below 0 is faster.",
-        proposals, "some would look faster by luck",
-        study_confidence_text(one, 1 - alpha / (double)(proposals == 0 ? 1 : proposals)),
-        study_confidence_text(all, files->rule.confidence));
+        "Each proposal is a patch on top of the best kernel before it, and ran beside that"
+        " kernel in the same fresh processes. It is kept only if the interval of its mean"
+        " change in time (geometric, over shapes) lies wholly below 0, and no shape is slower"
+        " by its own interval. A change below 0 is faster.");
+    if (proposals > 1)
+        document_text(&page->document,
+                      "Of up to %zu proposals some would look faster by luck, so that interval"
+                      " is one of %s: all of them together hold with %s (Bonferroni).",
+                      proposals, study_confidence_text(one, 1 - alpha / (double)proposals),
+                      study_confidence_text(all, files->rule.confidence));
+    else
+        document_text(&page->document, "That interval is one of %s.",
+                      study_confidence_text(all, files->rule.confidence));
 }
 
 static void put_row(const struct document *document, const struct study_step *step,
@@ -38,7 +40,8 @@ static void put_row(const struct document *document, const struct study_step *st
         document_cell(document, "%s",
                       study_change_text(change, &judged->mean, judged->mean.ci_decision));
     else
-        document_cell(document, "not measured");
+        document_cell(document,
+                      step->state == STUDY_DONE ? "nothing to judge" : "not measured");
     document_cell(document, "%s", step->kept ? "yes" : "no");
     if (step->proposal)
         document_cell(document, "%zu", judged->replicates);

@@ -2,6 +2,7 @@
 /* Owns the tables of times in a study's report. */
 #include "lab/study_report.h"
 
+#include "lab/study_rows.h"
 #include "lab/study_words.h"
 #include "lab/sweep.h"
 #include "lab/sweep_report.h"
@@ -26,10 +27,10 @@ static void put_time_cells(const struct document *document, const struct study_r
 static void put_rate_cells(const struct document *document, const struct study_row *row)
 {
     char text[FIGURE_BYTES], share[FIGURE_BYTES];
-    if (isfinite(row->sequences_s))
-        document_cell(document, row->sequences_s < 1000 ? "%.4g" : "%.0f", row->sequences_s);
+    if (row->sequences_s < 1000)
+        document_cell(document, "%.4g /s", row->sequences_s);
     else
-        document_cell(document, "n/a");
+        document_cell(document, "%s", figure_rate(text, row->sequences_s / 1e9, "/s"));
     document_cell(document, "%s", figure_rate(text, row->flop_ns, "FLOP/s"));
     document_cell(document, "%s", figure_rate(text, row->byte_ns, "B/s"));
     figure_bytes(text, row->memory_bytes);
@@ -51,16 +52,18 @@ static void put_how_timed(const struct study_page *page)
         "Times are device time of one launch of the %s kernel. The median is that over"
         " fresh processes of each process's median, with its %s interval over processes;"
         " mean and standard deviation are of the same medians. p95 and p99 are of all"
-        " samples of all processes, %s: they are no tail of single launches.",
+        " samples of all processes, %s: they are no tail of single launches, unless a"
+        " launch takes that long by itself.",
         result->compared ? "best" : "first", confidence,
         study_sample_text(samples, study_result_samples(result)));
     document_text(
         document,
         "Sequences a second are the batch over the median; FLOP/s count the two matrix"
         " products that the mask leaves; B/s count Q, K, V and O, each moved once. The"
-        " relative interval of a rate is that of its median. Memory is the most that a"
-        " launch held on the device, in brackets its share of all that the device has,"
-        " where that is recorded.");
+        " relative interval of a rate is that of its median. Memory is what one launch"
+        " needs: its inputs, outputs and workspace, and device memory that the launch itself"
+        " took; in brackets its share of all that the device has, where that is"
+        " recorded.");
 }
 
 static void put_missing_rows(const struct study_page *page)
@@ -138,7 +141,10 @@ static void put_speedup_row(const struct document *document, const struct study_
 static void put_reasons(const struct study_page *page)
 {
     const struct study_result *result = page->result;
-    document_text(&page->document, "Why the judge says so:");
+    document_text(
+        &page->document,
+        "Why the judge says so: the change in time from the first kernel, its anchor,"
+        " to the best, with the interval that decides.");
     document_list(&page->document);
     for (size_t i = 0; i < result->row_count; i++)
         document_point(&page->document, "%s: %s", result->rows[i].samples->config.name,
@@ -156,8 +162,8 @@ static void put_code(const struct study_page *page)
             continue;
         if (!any) {
             document_text(&page->document,
-                          "How the machine code of the best kernel differs, which need not be"
-                          " the cause:");
+                          "How the machine code of the best kernel (head) differs from that of"
+                          " the first (the anchor), which need not be the cause:");
             document_list(&page->document);
         }
         any = true;
@@ -168,18 +174,30 @@ static void put_code(const struct study_page *page)
         document_list_end(&page->document);
 }
 
-static void put_commits(const struct document *document, const struct study *study)
+static void put_commit(const struct document *document, const char *name, const char *commit,
+                       const char *code)
 {
-    static const char *const columns[] = {"kernel", "commit"};
-    document_table(document, columns, 2);
     document_row(document);
-    document_cell(document, "first");
-    document_cell_code(document, study->asked.commit);
+    document_cell(document, "%s", name);
+    document_cell_code(document, commit);
+    if (code[0] == '\0')
+        document_cell(document, "not known");
+    else
+        document_cell_code(document, code);
     document_row_end(document);
-    document_row(document);
-    document_cell(document, "best");
-    document_cell_code(document, study->best);
-    document_row_end(document);
+}
+
+static void put_commits(const struct document *document, const struct study_result *result)
+{
+    static const char *const columns[] = {"kernel", "commit", "machine code"};
+    const struct study *study = &result->files->study;
+    const struct config_samples *samples = result->row_count == 0 ? NULL
+                                                                  : result->rows[0].samples;
+    document_table(document, columns, 3);
+    put_commit(document, "first", study->asked.commit,
+               samples == NULL ? "" : samples->arms[study_first_arm(samples)].code);
+    put_commit(document, "best", study->best,
+               samples == NULL ? "" : samples->arms[ARM_HEAD].code);
     document_table_end(document);
 }
 
@@ -192,14 +210,16 @@ static void put_against_first(const struct study_page *page)
     const struct study_result *result = page->result;
     char confidence[STUDY_WORDS_BYTES], mean[STUDY_WORDS_BYTES];
     document_heading(document, "The best kernel against the first");
-    put_commits(document, &result->files->study);
+    put_commits(document, result);
     document_text(
         document,
         "The baseline is the first kernel, which the judge calls the anchor; the best is"
         " that kernel with what was kept of the proposals. Both ran in the same fresh"
         " processes, in turns of random order. Speed-up is time of the first over time of"
-        " the best, with the %s interval of their paired ratio, for that shape alone; the"
-        " judge decides by a wider one, corrected for looks and shapes.",
+        " the best: in each process the ratio of the two medians, and of these ratios the"
+        " geometric mean over processes, so it need not be the quotient of the two columns"
+        " before it. With it stands the %s interval for that shape alone; the judge decides"
+        " by a wider one, corrected for looks and shapes.",
         study_confidence_text(confidence, result->files->rule.confidence));
     document_table(document, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < result->row_count; i++)
@@ -218,9 +238,10 @@ static void put_against_first(const struct study_page *page)
     document_text(
         document,
         "Hedges' g and Cliff's delta are of the medians of processes, best minus first:"
-        " below 0 the best is faster. p is of the Mann–Whitney test of the same, for one"
-        " shape, not corrected. Whether the intervals of the two medians overlap is told"
-        " as a fact; nothing is concluded from it. Improved: the whole interval is beyond"
+        " negative where the best's are smaller. p is of the two-sided Mann–Whitney test"
+        " of the same, for one shape, not corrected; with six processes a side it cannot be"
+        " less than 0.00216. Whether the intervals of the two medians overlap is told as a"
+        " fact; nothing is concluded from it. Improved: the judge's whole interval is beyond"
         " the threshold of %.3g%%; held: all of it is within.",
         100 * result->files->rule.threshold);
     study_put_figures(page, STUDY_END);
@@ -254,13 +275,14 @@ static void put_cell(const struct document *document, const struct sweep_cell *c
 
 static void put_sweep_table(const struct document *document, const struct sweep_result *sweep)
 {
-    const char *columns[SWEEP_ARMS_MAX + 2];
+    const char *columns[SWEEP_ARMS_MAX + 3];
     size_t count = 0;
     columns[count++] = "shape";
     for (size_t a = 0; a < sweep->arm_count; a++)
         columns[count++] = sweep->arms[a].name;
     if (sweep->arm_count > 1)
         columns[count++] = "fastest";
+    columns[count++] = "processes";
     document_table(document, columns, count);
     for (size_t i = 0; i < sweep->row_count; i++) {
         char told[MODEL_TEXT_BYTES];
@@ -271,6 +293,7 @@ static void put_sweep_table(const struct document *document, const struct sweep_
         sweep_winner_text(sweep, &sweep->rows[i], told, sizeof told);
         if (sweep->arm_count > 1)
             document_cell(document, "%s", told);
+        document_cell(document, "%zu", sweep->rows[i].processes);
         document_row_end(document);
     }
     document_table_end(document);
@@ -279,8 +302,14 @@ static void put_sweep_table(const struct document *document, const struct sweep_
 static int put_means(const struct document *document, const struct sweep_result *sweep,
                      struct err *err)
 {
+    char confidence[STUDY_WORDS_BYTES];
     if (sweep->arm_count < 2)
         return 0;
+    document_text(document,
+                  "Geometric means of the paired ratios over the shapes where both ran, with"
+                  " their %s intervals over the processes that ran at every one of these"
+                  " shapes:",
+                  study_confidence_text(confidence, sweep->rule->confidence));
     document_list(document);
     for (size_t a = 1; a < sweep->arm_count; a++) {
         struct change change;
@@ -289,11 +318,10 @@ static int put_means(const struct document *document, const struct sweep_result 
                        err) != 0)
             return -1;
         if (change.known)
-            document_point(document,
-                           "%s takes %.4f [%.4f, %.4f] of the time of %s, geometric mean over"
-                           " %zu shapes",
-                           sweep->arms[a].name, 1 + change.change, 1 + change.ci.low,
-                           1 + change.ci.high, sweep->arms[0].name, configs);
+            document_point(
+                document, "%s takes %.4f [%.4f, %.4f] times as long as %s, over %zu shape%s",
+                sweep->arms[a].name, 1 + change.change, 1 + change.ci.low, 1 + change.ci.high,
+                sweep->arms[0].name, configs, configs == 1 ? "" : "s");
     }
     document_list_end(document);
     return 0;
@@ -317,6 +345,16 @@ static void put_arms(const struct document *document, const struct sweep_result 
     document_list_end(document);
 }
 
+static void put_brackets(const struct document *document, const struct sweep_result *sweep)
+{
+    char confidence[STUDY_WORDS_BYTES];
+    document_text(document,
+                  "Times are medians of a launch over fresh processes, in brackets their %s"
+                  " intervals over processes; of fewer than %u processes, their range.",
+                  study_confidence_text(confidence, sweep->rule->confidence),
+                  sweep->rule->min_replicates);
+}
+
 static void put_short(const struct study_page *page, const struct sweep_result *sweep)
 {
     BUF_AUTO summary;
@@ -328,10 +366,11 @@ static void put_short(const struct study_page *page, const struct sweep_result *
     sweep_summary(sweep, &summary);
     document_text(
         &page->document,
-        "In short: %s. One is the fastest only where every other takes longer by more"
+        "In short, %s. One is the fastest only where every other takes longer by more"
         " than %.2g%% with an interval that is corrected for all %zu comparisons of this"
-        " section; else it is a tie.",
-        summary.data, 100 * page->result->files->rule.control_floor, sweep->comparisons);
+        " section, in at least %u processes; else, with so many processes, it is a tie.",
+        summary.data, 100 * page->result->files->rule.control_floor, sweep->comparisons,
+        sweep->rule->min_replicates);
 }
 
 static int put_sweep(const struct study_page *page, const char *heading,
@@ -349,6 +388,7 @@ static int put_sweep(const struct study_page *page, const char *heading,
     }
     put_short(page, &sweep->result);
     put_arms(document, &sweep->result);
+    put_brackets(document, &sweep->result);
     put_sweep_table(document, &sweep->result);
     if (put_means(document, &sweep->result, err) != 0)
         return -1;

@@ -51,9 +51,13 @@ def kept():
         "the speed-up and its interval")
     has(text, "The target of 1.200× is met: the whole interval is above it.", "the target")
     has(text, "judged improved at 4", "the verdicts")
+    for name, arm in (("first", "base"), ("best", "head")):
+        has(text, re.compile(r"\| %s \| `\d+` \| `%s` \|" % (name, folders.CODES[arm])), "the machine code of the %s" % name)
     has(text, "each the mean of as many launches as take 1 ms together: they are no tail of single launches",
         "p95 and p99 are labelled")
     has(text, "32.00 MiB (0.02%)", "memory as a share of the card's")
+    has(text, "Of 3 proposals 3 were measured and 2 kept", "what was tried")
+    has(text, "Bonferroni: proposals for 4; the last check for looks and shapes; who is the fastest", "what is corrected")
     has(text, "xformers is not here: not installed", "who is not here")
     has(text, "01-autotune: kept", "what was kept")
     has(text, "03-unroll: not kept: its interval is not wholly below 0", "what was not, and why")
@@ -101,6 +105,7 @@ def states():
     lacks(text, "Cliff", "nobody stands beside it")
     has(text, "No price of the device is known", "no price")
     lacks(text, "USD", "no money")
+    has(text, "Bonferroni: proposals for 4; who is the fastest for all pairs and shapes of a section.", "no last check")
     has(text, "end skipped: nothing was kept", "a step that was skipped")
     bare = folders.Folder(proposals=(), backends=False, shapes=False, target=0)
     del bare.files["env.json"]
@@ -108,7 +113,7 @@ def states():
     path = made(bare)
     text = text_of(path)
     has(text, "No proposal was measured (no proposal fits the budget)", "nothing proposed")
-    has(text, "It was not set beside other implementations: no other implementation was named", "no backends")
+    has(text, "The kernel was not set beside other implementations: no other implementation was named", "no backends")
     has(text, "☐ The environment is recorded: there is no env.json", "no environment")
     has(text, "environment failed: no driver", "a step that failed")
     eq(verified(path).out, "", "it can be verified")
@@ -127,6 +132,18 @@ def states():
     has(text_of(made(alone)), "Only the first kernel ran: nobody is set against it.", "a sweep of one")
 
 
+def unfinished():
+    """A study that was stopped says so"""
+    folder = folders.Folder(proposals=())
+    for step in folder.steps:
+        if step["phase"] in ("optimise", "end", "report"):
+            step.update(state="open", seconds=0)
+    text = text_of(made(folder))
+    has(text, "What is done of it took 2 min 32 s", "what it took so far")
+    has(text, "2 of its 7 steps are not done yet.", "what is left")
+    lacks(text, "All of it took", "and not that it is all")
+
+
 def unbuilt():
     """A config without times, a control that read something, marks, a replicate too few"""
     folder = folders.Folder()
@@ -136,11 +153,18 @@ def unbuilt():
     for replicate in end["configs"][2]["replicates"]:
         replicate["control"] = [ns * 1.05 for ns in replicate["control"]]
     end["configs"][3]["replicates"] = end["configs"][3]["replicates"][:3]
-    text = text_of(made(folder))
+    path = made(folder)
+    text = text_of(path)
     has(text, "b8_h16_s512_d64 has no times: wrong result: out[0] is nan", "why there are none")
     has(text, "☐ Results were verified before and after timing: b8_h16_s512_d64: wrong result", "not ticked")
-    has(text, re.compile(r"☐ The control arm read nothing: b8_h16_s512_d64: no control was read"), "nor this")
+    has(text, re.compile(r"☐ The control shows no bias: b8_h16_s512_d64: no control was measured"), "nor this")
     has(text, "☐ Enough fresh processes: at least 3 at each shape, 6 are needed", "nor this")
+    has(text, "At 1 of 4 shapes the speed-up is not known.", "the summary says where nothing is known")
+    has(text, "At the other shapes of the study it is not known.", "and the paragraph for a paper")
+    has(json_of(path, "badges/speedup.json")["message"], " at 3 of 4 shapes", "and the badge")
+    del folder.files["samples.json"]["configs"][3]
+    text = text_of(made(folder))
+    has(text, "☐ Enough fresh processes: b8_h16_s512_d64 has no times: wrong result", "six elsewhere are not enough")
     has(text, re.compile(r"☐ No measurement was disturbed: 1 of \d+ measurements"), "nor this")
 
 
@@ -184,7 +208,7 @@ def traced():
 def badges():
     """Badges: pictures that need nothing, and shields.io's JSON"""
     path = made(folders.Folder())
-    for name, message in (("speedup", r"1\.24x \[1\.2\d, 1\.2\d\]"), ("verdict", "improved"), ("reproducible", r"\d+ of \d+")):
+    for name, message in (("speedup", r"1\.2\d\dx \[1\.2\d\d, 1\.2\d\d\]"), ("verdict", "improved"), ("reproducible", r"\d+ of \d+")):
         badge = json_of(path, "badges/%s.json" % name)
         eq((sorted(badge), badge["schemaVersion"]), (["color", "label", "message", "schemaVersion"], 1), name)
         has(badge["message"], re.compile("^%s$" % message), "its message")
@@ -371,4 +395,4 @@ def page():
         ok(seen.pages[0]["texts"] > 100, "%s: its figures are there" % name, seen.pages)
 
 
-lib.main(kept, missed, states, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
+lib.main(kept, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
