@@ -83,7 +83,8 @@ static void set_words(struct panel *panel)
     snprintf(panel->file, sizeof panel->file, "b%d_h%d%s_d%d%s_%s%s", p->batch, p->heads,
              file_groups, p->head_dim, file_keys, dtype_name(p->dtype),
              p->causal ? "_causal" : "");
-    snprintf(panel->note, sizeof panel->note, "%.127s. Whiskers: %.3g%% intervals.",
+    snprintf(panel->note, sizeof panel->note,
+             "%.127s. Whiskers: %.3g%% intervals, or the range of fewer than six processes.",
              samples->device.name, 100 * panel->result->rule->confidence);
 }
 

@@ -186,7 +186,7 @@ def refused():
 
 def masked(folder):
     """What a study says, without what was measured."""
-    text = lib.read(os.path.join(folder, "OPTIMIZATION_RESULTS.md"))
+    text = lib.read(os.path.join(folder, "OPTIMIZATION_RESULTS.md")).replace("\\", "")
     return re.sub(r"[+-]?\d+(\.\d+)?", "N", re.sub(r"[0-9a-f]{10,64}", "SHA", text))
 
 
