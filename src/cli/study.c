@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 
 #include "cli/study_verify.h"
-#include "intake/values.h"
 #include "lab/study_documents.h"
 #include "lab/study_run.h"
 

@@ -5,8 +5,6 @@
 #include "judge/fields.h"
 #include "judge/text.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { FILE_BYTES = 4 << 20 };

@@ -6,9 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* So often the time of a step that runs is written down: what a kill can lose of it. */
 static const uint64_t save_ns = 5000000000;

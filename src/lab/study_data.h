@@ -14,8 +14,6 @@
 
 #define STUDY_SUMMARY_SCHEMA "ratchet.summary/1"
 
-const char *study_target_name(enum study_target target);
-
 MUST_CHECK int study_summary_json(const struct study_result *result, struct buf *out,
                                   struct err *err);
 

@@ -57,7 +57,6 @@ static void count_proposals(struct study_result *result)
         result->proposed++;
         result->measured += step->proposal;
         result->kept += step->kept;
-        result->failed += step->state == STUDY_FAILED;
     }
 }
 

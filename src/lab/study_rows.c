@@ -10,7 +10,6 @@
 #include "lab/sweep.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -18,7 +18,6 @@
 #include "lab/study.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum { STUDY_ARMS_MAX = 4, STUDY_SHAPE_WORDS_MAX = 24 };
 
