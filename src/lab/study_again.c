@@ -2,9 +2,6 @@
 /* Owns the measuring of a study that is there, once more. */
 #include "lab/study_internal.h"
 
-#include "judge/samples.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,17 +58,13 @@ static int measure(struct study_making *making, struct err *err)
 static int read_samples(const struct study_making *making, struct samples *out,
                         struct err *err)
 {
-    char path[FILE_PATH_BYTES];
     struct err why = {0};
-    BUF_AUTO text;
-    buf_init(&text, making->host->limits.samples_bytes);
-    if (study_path(making, path, err, "samples.json") != 0)
-        return -1;
-    if (file_read(path, &text, &why) != 0)
-        return err_set(err, why.class == ERR_NOT_FOUND ? ERR_INPUT : why.class,
-                       "not measured: %.400s",
-                       making->said[0] == '\0' ? why.text : making->said);
-    return samples_parse(text.data, text.len, path, &making->host->limits, out, err);
+    if (study_read_samples(making, "samples.json", out, &why) == 0)
+        return 0;
+    bool there = why.class != ERR_NOT_FOUND;
+    return err_set(err, there ? why.class : ERR_INPUT, "%s%.400s",
+                   there ? "" : "not measured: ",
+                   there || making->said[0] == '\0' ? why.text : making->said);
 }
 
 static int again(struct study_making *making, const char *from, struct samples *out,

@@ -97,13 +97,15 @@ MUST_CHECK int study_settle(struct study_making *making, struct study_step *step
 MUST_CHECK int study_build(struct study_making *making, const char *commit, const char *shown,
                            const char *output, bool *built, struct err *err);
 
+/* Samples of the folder with all their arms. None there is ERR_NOT_FOUND. */
+MUST_CHECK int study_read_samples(const struct study_making *making, const char *name,
+                                  struct samples *out, struct err *err);
+
 /* A step without which there is no study failed: it stays open. ERR_INPUT, with the command's reason. */
 MUST_CHECK int study_stop(const struct study_making *making, struct err *err);
 
-/* ---- study_steps.c, study_proposals.c ---- */
+/* ---- study_proposals.c ---- */
 
-MUST_CHECK int study_measure_first(struct study_making *making, struct err *err);
 MUST_CHECK int study_optimise(struct study_making *making, struct err *err);
-MUST_CHECK int study_end(struct study_making *making, struct err *err);
 
 #endif

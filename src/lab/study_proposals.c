@@ -2,12 +2,9 @@
 /* Owns what is proposed, and what of it is kept. */
 #include "lab/study_internal.h"
 
-#include "judge/samples.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* After this share of the budget no proposal is begun, so that the end has its time. Of what is left before it, autotune
  * gets half where there are patches as well. */
@@ -26,18 +23,17 @@ static void free_judged(struct study_judged **judged)
     free(*judged);
 }
 
-static int read_samples(struct study_making *making, const struct study_step *step,
-                        struct samples *out, struct err *err)
+/* Its samples, and what they say. */
+static int judge(struct study_making *making, const struct study_step *step,
+                 struct samples *samples, struct study_judged *judged, struct err *err)
 {
-    static const char others[ARM_OTHERS_MAX][MODEL_NAME_BYTES] = {STUDY_PROPOSAL};
-    char path[FILE_PATH_BYTES];
-    BUF_AUTO text;
-    buf_init(&text, making->host->limits.samples_bytes);
-    return study_path(making, path, err, "optimise/%s/samples.json", step->name) != 0 ||
-                   file_read(path, &text, err) != 0
+    char name[MODEL_NAME_BYTES * 2];
+    snprintf(name, sizeof name, "optimise/%s/samples.json", step->name);
+    return study_read_samples(making, name, samples, err) != 0 ||
+                   study_judge(samples, &making->config.rule, making->study->asked.proposals,
+                               judged, err) != 0
                ? -1
-               : samples_parse_others(text.data, text.len, path, others, &making->host->limits,
-                                      out, err);
+               : 0;
 }
 
 /* Why the proposal has no samples at some config, or "". */
@@ -62,8 +58,7 @@ static int decide(struct study_making *making, struct study_step *step, const ch
     char trouble[STUDY_TEXT_BYTES];
     if (judged == NULL)
         return err_set(err, ERR_HOST, "out of memory for a judgement");
-    if (read_samples(making, step, &samples, err) != 0 ||
-        study_judge(&samples, &making->config.rule, study->asked.proposals, judged, err) != 0)
+    if (judge(making, step, &samples, judged, err) != 0)
         return -1;
     find_trouble(&samples, trouble);
     if (trouble[0] != '\0')
@@ -244,9 +239,7 @@ static int speedup(struct study_making *making, double *out, struct err *err)
         SAMPLES_AUTO samples = {0};
         if (!step->kept)
             continue;
-        if (read_samples(making, step, &samples, err) != 0 ||
-            study_judge(&samples, &making->config.rule, making->study->asked.proposals, judged,
-                        err) != 0)
+        if (judge(making, step, &samples, judged, err) != 0)
             return -1;
         *out /= 1 + judged->mean.change;
     }
