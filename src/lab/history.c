@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 void history_free(struct history *history)
 {
@@ -71,19 +70,9 @@ struct history_check *history_add_check(struct history *history, struct err *err
 
 /* ---- in words ---- */
 
-const char *history_stamp(long long time, char out[24])
+const char *history_day(long long time, char out[UTC_BYTES])
 {
-    static const long long most = 253402300799; /* the last second of the year 9999 */
-    time_t seconds = (time_t)(time < 0 ? 0 : time > most ? most : time);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return out;
-}
-
-const char *history_day(long long time, char out[24])
-{
-    history_stamp(time, out);
+    utc_text(out, time);
     out[strlen("2026-11-21")] = '\0';
     return out;
 }

@@ -17,6 +17,7 @@
 #include "base/db.h"
 #include "base/err.h"
 #include "base/git.h"
+#include "base/utc.h"
 #include "limit.h"
 #include "model.h"
 
@@ -142,9 +143,7 @@ MUST_CHECK int history_read_state(const struct history_state *from, struct histo
 /* Counts what is a check of the same head again, and fills in the months. */
 MUST_CHECK int history_sum_up(struct history *history, struct err *err);
 
-/* "2026-11" and so on; `out` has room for 24 bytes. Any time is taken. */
-const char *history_day(long long time, char out[24]);   /* "2026-11-21" */
-const char *history_stamp(long long time, char out[24]); /* "2026-11-21T01:10:20Z" */
+const char *history_day(long long time, char out[UTC_BYTES]); /* "2026-11-21" */
 /* "12.345 GPU-seconds", of a CPU "device-seconds"; "0.003302 USD". */
 enum { HISTORY_COST_BYTES = 96 };
 const char *history_seconds(const struct history *history, unsigned long long ms,

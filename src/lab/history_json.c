@@ -52,11 +52,11 @@ static void put_change(struct buf *out, const char *key, const struct change *ch
 
 static void put_move(const struct history_move *move, struct buf *out)
 {
-    char stamp[24];
+    char stamp[UTC_BYTES];
     buf_adds(out, "    {");
     put_word(out, "commit", move->commit);
     buf_adds(out, ", ");
-    put_word(out, "time", history_stamp(move->time, stamp));
+    put_word(out, "time", utc_text(stamp, move->time));
     buf_addf(out, ", \"inherited\": %s, ", move->inherited ? "true" : "false");
     put_word(out, "config", move->config);
     buf_adds(out, ", ");
@@ -105,11 +105,11 @@ static void put_reading(const struct history_reading *reading, struct buf *out)
 
 static void put_check(const struct history_check *check, struct buf *out)
 {
-    char stamp[24];
+    char stamp[UTC_BYTES];
     buf_adds(out, "    {");
     put_word(out, "result", check->result);
     buf_adds(out, ", ");
-    put_word(out, "time", history_stamp(check->time, stamp));
+    put_word(out, "time", utc_text(stamp, check->time));
     buf_adds(out, ", ");
     put_word(out, "verdict", verdict_name(check->verdict));
     buf_adds(out, ", ");

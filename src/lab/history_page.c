@@ -20,7 +20,7 @@ enum {
 
 static void put_summary(const struct history *history, const struct document *document)
 {
-    char first[24], last[24];
+    char first[UTC_BYTES], last[UTC_BYTES];
     if (history->move_count + history->check_count == 0)
         document_text(document, "Nothing is recorded yet for %s.", history->device);
     if (history->move_count > 0)
@@ -90,7 +90,7 @@ static void put_moves(const struct history *history, const struct document *docu
     document_table(document, columns, 8);
     for (size_t i = 0; i < count; i++) {
         const struct history_move *move = &history->moves[i];
-        char day[24], ns[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
+        char day[UTC_BYTES], ns[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
         document_row(document);
         document_cell(document, "%s%s", history_day(move->time, day),
                       move->inherited ? " or before" : "");
@@ -113,9 +113,9 @@ static void put_moves(const struct history *history, const struct document *docu
 static void put_check(const struct history *history, const struct history_check *check,
                       const struct document *document)
 {
-    char stamp[24], text[HISTORY_COST_BYTES];
+    char stamp[UTC_BYTES], text[HISTORY_COST_BYTES];
     document_row(document);
-    history_stamp(check->time, stamp);
+    utc_text(stamp, check->time);
     document_cell(document, "%.10s %.5s", stamp, stamp + strlen("2026-11-21T"));
     document_cell(document, "%s", check->result);
     if (!check->queued)

@@ -21,7 +21,7 @@ enum {
 
 static void put_move(const struct history_move *move, struct buf *out)
 {
-    char day[24];
+    char day[UTC_BYTES];
     BUF_AUTO who;
     buf_init(&who, MODEL_WHO_BYTES);
     text_plain(&who, move->who);
@@ -77,7 +77,7 @@ static int field(int columns, const char *text)
 
 static void put_rows(const struct row *rows, size_t count, struct buf *out)
 {
-    char low[FIGURE_BYTES], high[FIGURE_BYTES], time[FIGURE_BYTES], day[24];
+    char low[FIGURE_BYTES], high[FIGURE_BYTES], time[FIGURE_BYTES], day[UTC_BYTES];
     char cells[PLOT_COLUMNS_MAX + 1];
     struct plot plot = {HUGE_VAL, 0, COLUMNS, NULL, 0};
     for (size_t i = 0; i < count; i++) {
@@ -106,7 +106,7 @@ static void put_rows(const struct row *rows, size_t count, struct buf *out)
 
 static void put_steps(const struct history *history, const char *config, struct buf *out)
 {
-    char day[24], text[FIGURE_BYTES];
+    char day[UTC_BYTES], text[FIGURE_BYTES];
     for (size_t i = history->move_count; i > 0; i--) {
         const struct history_move *move = &history->moves[i - 1];
         if (move->step.known && strcmp(move->config, config) == 0)

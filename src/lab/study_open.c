@@ -2,6 +2,7 @@
 /* Owns what a study is asked, its folder, and the list of its steps. */
 #include "lab/study_internal.h"
 
+#include "base/utc.h"
 #include "intake/host.h"
 
 #include <dirent.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 int study_path(const struct study_making *making, char out[FILE_PATH_BYTES], struct err *err,
@@ -247,14 +247,6 @@ static double estimate(const struct study_making *making)
 }
 
 /* ---- open and close ---- */
-
-static void utc_now(char out[32])
-{
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
 
 static int begin(struct study_making *making, struct err *err)
 {
