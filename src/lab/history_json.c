@@ -21,21 +21,12 @@ static void put_word(struct buf *out, const char *key, const char *value)
     text_string(out, value);
 }
 
-static void put_interval(struct buf *out, struct interval ci)
-{
-    buf_adds(out, "[");
-    text_number(out, ci.low);
-    buf_adds(out, ", ");
-    text_number(out, ci.high);
-    buf_adds(out, "]");
-}
-
 static void put_median(struct buf *out, double ns, struct interval ci)
 {
     buf_adds(out, ", \"median\": {\"ns\": ");
     text_number(out, ns);
     buf_adds(out, ", \"ci\": ");
-    put_interval(out, ci);
+    text_interval(out, ci);
     buf_addc(out, '}');
 }
 
@@ -46,7 +37,7 @@ static void put_change(struct buf *out, const char *key, const struct change *ch
     buf_addf(out, ", \"%s\": {\"change\": ", key);
     text_number(out, change->change);
     buf_adds(out, ", \"ci\": ");
-    put_interval(out, change->ci);
+    text_interval(out, change->ci);
     buf_addc(out, '}');
 }
 

@@ -26,9 +26,7 @@ static void put_interval(struct buf *out, const char *before, struct interval in
                          double more)
 {
     buf_adds(out, before);
-    put_number(out, "[", interval.low + more);
-    put_number(out, ", ", interval.high + more);
-    buf_addc(out, ']');
+    text_interval(out, (struct interval){interval.low + more, interval.high + more});
 }
 
 /* As a factor: 1.2 is a fifth faster. */
