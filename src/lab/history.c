@@ -129,13 +129,19 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+size_t history_times_max(const struct history *history)
+{
+    size_t most = history->move_count;
+    for (size_t i = 0; i < history->check_count; i++)
+        most += history->checks[i].count;
+    return most;
+}
+
 int history_configs(const struct history *history, const char ***names, size_t *count,
                     struct err *err)
 {
-    size_t most = history->move_count, found = 0, kept = 0;
-    for (size_t i = 0; i < history->check_count; i++)
-        most += history->checks[i].count;
-    const char **all = calloc(most + 1, sizeof *all);
+    size_t found = 0, kept = 0;
+    const char **all = calloc(history_times_max(history) + 1, sizeof *all);
     if (all == NULL)
         return err_set(err, ERR_HOST, "out of memory for a history");
     for (size_t i = 0; i < history->move_count; i++)
