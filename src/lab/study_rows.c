@@ -34,10 +34,10 @@ static void set_spread(const double *medians, size_t count, struct study_row *ro
     row->sd_ns = count > 1 ? num_sqrt(squares / (double)(count - 1)) : (double)NAN;
 }
 
+/* The nearest rank: the least value that so many per cent do not pass. */
 static double rank_of(double *values, size_t count, size_t percent)
 {
-    size_t rank = (percent * count + 99) /
-                  100; /* the least that so many per cent do not pass */
+    size_t rank = (percent * count + 99) / 100;
     return stats_select(values, count, rank == 0 ? 0 : rank - 1);
 }
 
