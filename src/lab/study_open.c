@@ -156,21 +156,7 @@ static int hash_asked(const struct study_making *making, struct study_asked *ask
     return 0;
 }
 
-/* ---- the repository, and what the first kernel's commit says ---- */
-
-int study_fetch(struct study_making *making, struct err *err)
-{
-    char path[FILE_PATH_BYTES], sha[GIT_SHA_BYTES];
-    const struct limits *limits = &making->host->limits;
-    const struct git_remote_spec remote = {.url = making->options->repo,
-                                           .timeout_ms = (unsigned)limits->fetch_ms,
-                                           .max_bytes = limits->fetch_bytes};
-    if (study_path(making, path, err, STUDY_WORK) != 0 || file_mkdirs(path, 0755, err) != 0 ||
-        study_path(making, path, err, STUDY_REPO) != 0 ||
-        git_open(path, &making->repo, err) != 0)
-        return -1;
-    return git_fetch(making->repo, &remote, making->study->asked.commit, sha, err);
-}
+/* ---- what the first kernel's commit says ---- */
 
 static int read_config(struct study_making *making, struct err *err)
 {
@@ -286,32 +272,6 @@ static int read_before(struct study_making *making, struct err *err)
     return 1;
 }
 
-int study_replay(struct study_making *making, struct err *err)
-{
-    char path[FILE_PATH_BYTES], best[GIT_SHA_BYTES];
-    struct study *study = making->study;
-    memcpy(best, study->asked.commit, sizeof best);
-    for (size_t i = 0; i < study->step_count; i++) {
-        BUF_AUTO patch;
-        buf_init(&patch, STUDY_PATCH_BYTES);
-        if (study->steps[i].phase != STUDY_OPTIMISE || !study->steps[i].kept)
-            continue;
-        if (study_path(making, path, err, "optimise/%s/change.patch", study->steps[i].name) !=
-                0 ||
-            file_read(path, &patch, err) != 0 ||
-            git_commit_patch(making->repo, best, patch.data, patch.len, study->steps[i].name,
-                             best, err) != 0) {
-            err->class = err->class == ERR_HOST ? ERR_HOST : ERR_INPUT;
-            return err_wrap(err, "%s was kept", study->steps[i].name);
-        }
-    }
-    return strcmp(best, study->best) == 0
-               ? 0
-               : err_set(err, ERR_INPUT,
-                         "%s/" STUDY_FILE ": best: %.10s is not what its patches make, %.10s",
-                         study->path, study->best, best);
-}
-
 static int open_folder(struct study_making *making, struct err *err)
 {
     char path[FILE_PATH_BYTES];
@@ -335,6 +295,7 @@ int study_open(struct study_making *making, struct err *err)
     snprintf(study->asked.device, sizeof study->asked.device, "%s", options->device);
     snprintf(study->asked.commit, sizeof study->asked.commit, "%s", options->commit);
     making->lock = -1;
+    making->kept_folder = study->path;
     if (open_folder(making, err) != 0 || study_fetch(making, err) != 0 ||
         read_config(making, err) != 0)
         return -1;

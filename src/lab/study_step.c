@@ -74,8 +74,7 @@ int study_read_samples(const struct study_making *making, const char *name,
 
 int study_stop(const struct study_making *making, struct err *err)
 {
-    return err_set(err, ERR_INPUT, "%s: %.400s", making->step->name,
-                   making->said[0] == '\0' ? "it failed without a word" : making->said);
+    return err_set(err, ERR_INPUT, "%s: %.400s", making->step->name, study_said(making));
 }
 
 int study_build(struct study_making *making, const char *commit, const char *shown,

@@ -116,9 +116,7 @@ static int settle_sweep(struct study_making *making, struct study_step *step, in
                         const char *file, struct err *err)
 {
     if (!is_there(making, file))
-        return study_settle(making, step, STUDY_FAILED, err, "%.400s",
-                            making->said[0] == '\0' ? "it failed without a word"
-                                                    : making->said);
+        return study_settle(making, step, STUDY_FAILED, err, "%.400s", study_said(making));
     return study_settle(making, step, STUDY_DONE, err, "%s",
                         code == 0 ? ""
                                   : "the first kernel could not be measured at some shapes");
@@ -242,7 +240,7 @@ static int end(struct study_making *making, struct err *err)
     if (check_best(making, &code, err) != 0)
         return -1;
     if (code >= EXIT_USAGE || !is_there(making, "end/samples.json"))
-        return study_settle(making, step, STUDY_FAILED, err, "%.400s", making->said);
+        return study_settle(making, step, STUDY_FAILED, err, "%.400s", study_said(making));
     return move(making, "end/samples.json", "samples.json", err) != 0 ||
                    write_baseline(making, "samples.json", err) != 0
                ? -1
