@@ -120,8 +120,6 @@ struct study_judged {
      * replicates than rule->min_replicates. */
     bool better;
 };
-MUST_CHECK int study_judge(const struct samples *samples, const struct rule *rule,
-                           size_t proposals, struct study_judged *out, struct err *err);
 
 /* All of a folder that documents are made of. What is not there is not known: `*_there`. */
 struct study_files {

@@ -295,7 +295,6 @@ int study_open(struct study_making *making, struct err *err)
     snprintf(study->asked.device, sizeof study->asked.device, "%s", options->device);
     snprintf(study->asked.commit, sizeof study->asked.commit, "%s", options->commit);
     making->lock = -1;
-    making->kept_folder = study->path;
     if (open_folder(making, err) != 0 || study_fetch(making, err) != 0 ||
         read_config(making, err) != 0)
         return -1;

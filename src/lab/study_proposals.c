@@ -2,6 +2,8 @@
 /* Owns what is proposed, and what of it is kept. */
 #include "lab/study_internal.h"
 
+#include "lab/study_means.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

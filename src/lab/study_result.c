@@ -3,6 +3,7 @@
 #include "lab/study_result.h"
 
 #include "judge/compare.h"
+#include "lab/study_means.h"
 #include "lab/study_rows.h"
 
 #include <stdlib.h>

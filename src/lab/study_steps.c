@@ -125,7 +125,7 @@ static int settle_sweep(struct study_making *making, struct study_step *step, in
 static int backends(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_BACKENDS);
-    int code;
+    int code = 0;
     if (step == NULL)
         return 0;
     if (making->options->arms[0] == NULL)
@@ -158,7 +158,7 @@ static int shapes(struct study_making *making, struct err *err)
     struct study_step *step = study_next(making, STUDY_SHAPES);
     const char *words[8];
     char text[128];
-    int code;
+    int code = 0;
     if (step == NULL)
         return 0;
     default_shapes(making, text, words);
@@ -282,6 +282,7 @@ int study_run(const struct study_options *options, const struct host *host, stru
     if (making == NULL)
         return err_set(err, ERR_HOST, "out of memory for a study");
     making->study = out;
+    making->kept_folder = out->path;
     making->options = options;
     making->host = host;
     making->lock = -1;
