@@ -214,6 +214,15 @@ int json_get_sha(const json_t *object, const char *key, const struct json_at *at
                             : json_error(&here, err, "expected 40 hex digits, not `%s`", out);
 }
 
+int json_get_sha256(const json_t *object, const char *key, const struct json_at *at,
+                    char out[65], struct err *err)
+{
+    struct json_at here = {.parent = at, .key = key};
+    if (json_get_string(object, key, at, out, 65, err) != 0)
+        return -1;
+    return name_is_hex(out, 64) ? 0 : json_error(&here, err, "expected a SHA-256 in hex");
+}
+
 int json_get_int(const json_t *object, const char *key, const struct json_at *at,
                  long long min, long long max, long long *out, struct err *err)
 {

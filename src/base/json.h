@@ -44,6 +44,9 @@ MUST_CHECK int json_get_string(const json_t *object, const char *key, const stru
 /* 40 lower-case hex digits. */
 MUST_CHECK int json_get_sha(const json_t *object, const char *key, const struct json_at *at,
                             char out[41], struct err *err);
+/* 64 of them: a SHA-256. */
+MUST_CHECK int json_get_sha256(const json_t *object, const char *key, const struct json_at *at,
+                               char out[65], struct err *err);
 MUST_CHECK int json_get_int(const json_t *object, const char *key, const struct json_at *at,
                             long long min, long long max, long long *out, struct err *err);
 MUST_CHECK int json_get_number(const json_t *object, const char *key, const struct json_at *at,

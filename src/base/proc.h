@@ -39,9 +39,9 @@ struct proc_spec {
     const char *cgroup;   /* folder of the cgroup it runs in; NULL: ours */
     const unsigned *cpus; /* the processors it may use… */
     size_t cpu_count;     /* …0: as we may */
-    const struct proc_side
-        *side; /* of descriptor 3; NULL: there is none. Not for proc_start */
-    const struct proc_side *heard; /* of stdout and stderr, where `out` is NULL; likewise */
+    /* Not for proc_start; NULL: nobody listens. */
+    const struct proc_side *side;  /* to descriptor 3, which is there for it alone */
+    const struct proc_side *heard; /* to stdout and stderr, where `out` is NULL */
 };
 
 enum proc_end { PROC_EXITED, PROC_SIGNALLED, PROC_TIMED_OUT };

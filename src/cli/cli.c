@@ -8,6 +8,7 @@
 #include "judge/samples.h"
 #include "measure/device/clocks.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,14 +86,28 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
     return 0;
 }
 
+int cli_find_self(char out[FILE_PATH_BYTES], struct err *err)
+{
+    ssize_t len = readlink("/proc/self/exe", out, FILE_PATH_BYTES - 1);
+    out[len > 0 ? len : 0] = '\0';
+    return len > 0 ? 0 : err_errno(err, ERR_HOST, errno, "find this program");
+}
+
+int cli_find_file(const char *given, const char *option, char out[PATH_MAX], struct err *err)
+{
+    return realpath(given, out) != NULL
+               ? 0
+               : err_errno(err, ERR_USAGE, errno, "%s: `%.512s`", option, given);
+}
+
 int cli_find_harness(struct host *host, struct err *err)
 {
     if (host->harness[0] != '\0')
         return 0;
-    char self[FILE_PATH_BYTES] = "";
+    char self[FILE_PATH_BYTES];
     char beside[FILE_PATH_BYTES];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash = len > 0 ? strrchr(self, '/') : NULL;
+    struct err ignored;
+    char *slash = cli_find_self(self, &ignored) == 0 ? strrchr(self, '/') : NULL;
     const char *found = LIBEXECDIR "/ratchet-bench";
     if (slash != NULL) {
         *slash = '\0';

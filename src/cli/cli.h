@@ -14,6 +14,7 @@
 #include "pipeline/progress.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdbool.h>
 
 /* A command's exit code, or -1 with err set. */
@@ -61,6 +62,11 @@ MUST_CHECK int cli_check_device(const char *slug, struct err *err);
  * was installed, unless configured. */
 MUST_CHECK int cli_host(const char *path, struct host *host, struct err *err);
 MUST_CHECK int cli_find_harness(struct host *host, struct err *err);
+/* This program's own path. */
+MUST_CHECK int cli_find_self(char out[FILE_PATH_BYTES], struct err *err);
+/* The absolute path of a file that `option` names; none there is ERR_USAGE. */
+MUST_CHECK int cli_find_file(const char *given, const char *option, char out[PATH_MAX],
+                             struct err *err);
 /* Its limits alone, for those who only read files: of the same configuration. */
 MUST_CHECK int cli_limits(const char *path, struct limits *limits, struct err *err);
 

@@ -2,20 +2,18 @@
 /* `ratchet status`: the daemon's newest jobs. */
 #include "cli/cli.h"
 
+#include "base/utc.h"
 #include "daemon/client.h"
 #include "daemon/message.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static void print_job(const json_t *message)
 {
-    char when[32] = "";
-    time_t accepted = (time_t)json_integer_value(json_object_get(message, "accepted"));
-    struct tm utc;
-    gmtime_r(&accepted, &utc);
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &utc);
+    char when[UTC_BYTES];
+    utc_text(when, json_integer_value(json_object_get(message, "accepted")));
+    when[strlen("2026-11-21")] = ' ';
     /* Of a pull request its number, of a push its branch: "#7", "main". */
     char about[JOB_REF_BYTES];
     long long pr = json_integer_value(json_object_get(message, "pr"));

@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 
 #include "cli/study_verify.h"
-#include "intake/values.h"
 #include "lab/study_documents.h"
 #include "lab/study_run.h"
 
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const double budget_minutes_most = 7 * 24 * 60, speedup_most = 1000;
 
@@ -46,13 +44,6 @@ static int read_number(const char *text, double least, double most, const char *
     return 0;
 }
 
-static int real(const char *given, const char *name, char out[PATH_MAX], struct err *err)
-{
-    if (realpath(given, out) == NULL)
-        return err_errno(err, ERR_USAGE, errno, "%s: `%.512s`", name, given);
-    return 0;
-}
-
 /* Options of the sweep over shapes, in pairs. */
 static void add_shapes(const struct study_given *given, struct study_paths *paths,
                        struct study_options *out)
@@ -73,33 +64,34 @@ static void add_shapes(const struct study_given *given, struct study_paths *path
     out->shapes[used] = paths->causal;
 }
 
+/* `given` NULL: nothing was. */
+static int find(const char *given, const char *option, char path[PATH_MAX], const char **out,
+                struct err *err)
+{
+    if (given == NULL)
+        return 0;
+    *out = path;
+    return cli_find_file(given, option, path, err);
+}
+
 static int find_paths(const struct study_given *given, struct study_paths *paths,
                       struct study_options *out, struct err *err)
 {
-    ssize_t len = readlink("/proc/self/exe", paths->program, sizeof paths->program - 1);
-    if (len <= 0)
-        return err_errno(err, ERR_HOST, errno, "find this program");
-    paths->program[len] = '\0';
+    bool is_path = strchr(given->python, '/') != NULL; /* else a name on PATH */
     out->program = paths->program;
-    if (cli_real_path(given->repo, paths->repo, err) != 0)
-        return -1;
     out->repo = paths->repo;
-    if (given->config != NULL && real(given->config, "--config", paths->config, err) != 0)
+    out->python = given->python;
+    if (cli_find_self(paths->program, err) != 0 ||
+        cli_real_path(given->repo, paths->repo, err) != 0 ||
+        find(given->config, "--config", paths->config, &out->config, err) != 0 ||
+        find(given->candidates, "--candidates", paths->candidates, &out->candidates, err) !=
+            0 ||
+        find(is_path ? given->python : NULL, "--python", paths->python, &out->python, err) !=
+            0)
         return -1;
-    out->config = given->config == NULL ? NULL : paths->config;
-    if (given->candidates != NULL &&
-        real(given->candidates, "--candidates", paths->candidates, err) != 0)
-        return -1;
-    out->candidates = given->candidates == NULL ? NULL : paths->candidates;
-    if (strchr(given->python, '/') != NULL &&
-        real(given->python, "--python", paths->python, err) != 0)
-        return -1;
-    out->python = strchr(given->python, '/') != NULL ? paths->python : given->python;
-    for (size_t i = 0; i < STUDY_ARMS_MAX && given->arms[i] != NULL; i++) {
-        if (real(given->arms[i], "--arms", paths->arms[i], err) != 0)
+    for (size_t i = 0; i < STUDY_ARMS_MAX; i++)
+        if (find(given->arms[i], "--arms", paths->arms[i], &out->arms[i], err) != 0)
             return -1;
-        out->arms[i] = paths->arms[i];
-    }
     return 0;
 }
 
@@ -139,6 +131,11 @@ static int read_options(int argc, char **argv, struct study_given *given, struct
                : 0;
 }
 
+static void print_report(const char *folder)
+{
+    printf("report: %s/COMBINED_REPORT.md\npage:   %s/report.html\n", folder, folder);
+}
+
 static void print_end(const struct study *study, const char *folder)
 {
     const struct study_step *end = study_step_find(study, STUDY_END, "");
@@ -150,52 +147,48 @@ static void print_end(const struct study *study, const char *folder)
                ? "the best kernel was judged against the first"
            : end != NULL ? end->why
                          : "");
-    printf("report: %s/COMBINED_REPORT.md\npage:   %s/report.html\n", folder, folder);
+    print_report(folder);
 }
 
-static void free_paths(struct study_paths **paths)
-{
-    free(*paths);
-}
+struct making {
+    struct study_paths paths;
+    struct host host;
+    struct study study;
+};
 
-static void free_host(struct host **host)
-{
-    free(*host);
-}
-
-static void free_study(struct study **study)
-{
-    free(*study);
-}
-
-static int make(const struct study_given *given, struct err *err)
+static int make_in(struct making *making, const struct study_given *given, struct err *err)
 {
     struct study_options options = {
         .device = given->device, .folder = given->output, .quiet = given->quiet};
-    struct study_paths *paths __attribute__((cleanup(free_paths))) = calloc(1, sizeof *paths);
-    struct host *host __attribute__((cleanup(free_host))) = calloc(1, sizeof *host);
-    struct study *study __attribute__((cleanup(free_study))) = calloc(1, sizeof *study);
     char commit[MODEL_SHA_BYTES];
     double minutes;
-    if (paths == NULL || host == NULL || study == NULL)
-        return err_set(err, ERR_HOST, "out of memory for a study");
     if (read_number(given->budget, 0.1, budget_minutes_most, "--budget-min", &minutes, err) !=
             0 ||
         (given->target != NULL &&
          read_number(given->target, 1, speedup_most, "--target-speedup",
                      &options.target_speedup, err) != 0) ||
         cli_check_device(given->device, err) != 0 ||
-        find_paths(given, paths, &options, err) != 0 ||
-        cli_host(options.config, host, err) != 0 ||
-        cli_resolve(paths->repo, given->head, commit, err) != 0)
+        find_paths(given, &making->paths, &options, err) != 0 ||
+        cli_host(options.config, &making->host, err) != 0 ||
+        cli_resolve(making->paths.repo, given->head, commit, err) != 0)
         return -1;
-    add_shapes(given, paths, &options);
+    add_shapes(given, &making->paths, &options);
     options.commit = commit;
     options.budget_s = 60 * minutes;
-    if (study_run(&options, host, study, err) != 0)
+    if (study_run(&options, &making->host, &making->study, err) != 0)
         return -1;
-    print_end(study, given->output);
+    print_end(&making->study, given->output);
     return EXIT_HELD;
+}
+
+static int make(const struct study_given *given, struct err *err)
+{
+    struct making *making = calloc(1, sizeof *making);
+    if (making == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a study");
+    int code = make_in(making, given, err);
+    free(making);
+    return code;
 }
 
 /* The documents of a study that is there, in the words of this version. */
@@ -205,8 +198,7 @@ static int report(const struct study_given *given, struct err *err)
     if (cli_limits(given->config, &limits, err) != 0 ||
         study_documents_write(given->report, &limits, err) != 0)
         return -1;
-    printf("report: %s/COMBINED_REPORT.md\npage:   %s/report.html\n", given->report,
-           given->report);
+    print_report(given->report);
     return EXIT_HELD;
 }
 

@@ -9,12 +9,8 @@
 #include "lab/study_run.h"
 #include "publish/figures.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { SAID_BYTES = 4 << 20 };
 
@@ -112,7 +108,7 @@ static int judge(struct checking *checking, struct err *err)
 }
 
 /* 0, or 3 with the reason said: nothing can be measured here. */
-static int can_measure(struct checking *checking, struct err *err)
+static int can_measure(struct checking *checking)
 {
     const struct study_asked *asked = &checking->files.study.asked;
     char commit[MODEL_SHA_BYTES];
@@ -126,7 +122,6 @@ static int can_measure(struct checking *checking, struct err *err)
         return 0;
     fprintf(stderr, "ratchet study: not measured again: %s (--no-measure: the files alone)\n",
             why.text);
-    (void)err;
     return EXIT_UNMEASURED;
 }
 
@@ -137,7 +132,7 @@ static int measure(struct checking *checking, struct err *err)
         .repo = checking->repo,
         .config = checking->given->config == NULL ? NULL : checking->config,
         .quiet = checking->given->quiet};
-    int cannot = can_measure(checking, err);
+    int cannot = can_measure(checking);
     if (cannot != 0)
         return cannot;
     return cli_scratch(&checking->host, &checking->folders, err) != 0 ||
@@ -155,14 +150,11 @@ int study_verify(const struct study_verifying *verifying, struct err *err)
         return err_set(err, ERR_HOST, "out of memory for a study");
     checking->given = verifying;
     checking->folders.lock = -1;
-    ssize_t len = readlink("/proc/self/exe", checking->program, sizeof checking->program - 1);
-    if (len <= 0)
-        return err_errno(err, ERR_HOST, errno, "find this program");
-    if (realpath(verifying->folder, checking->folder) == NULL)
-        return err_errno(err, ERR_USAGE, errno, "--verify: `%.512s`", verifying->folder);
-    if (verifying->config != NULL && realpath(verifying->config, checking->config) == NULL)
-        return err_errno(err, ERR_USAGE, errno, "--config: `%.512s`", verifying->config);
-    if (cli_host(verifying->config, &checking->host, err) != 0 ||
+    if (cli_find_self(checking->program, err) != 0 ||
+        cli_find_file(verifying->folder, "--verify", checking->folder, err) != 0 ||
+        (verifying->config != NULL &&
+         cli_find_file(verifying->config, "--config", checking->config, err) != 0) ||
+        cli_host(verifying->config, &checking->host, err) != 0 ||
         check_files(checking, err) != 0)
         return -1;
     return verifying->no_measure ? EXIT_HELD : measure(checking, err);

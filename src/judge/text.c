@@ -70,6 +70,15 @@ void text_number(struct buf *out, double number)
     buf_adds(out, digits);
 }
 
+void text_interval(struct buf *out, struct interval interval)
+{
+    buf_addc(out, '[');
+    text_number(out, interval.low);
+    buf_adds(out, ", ");
+    text_number(out, interval.high);
+    buf_addc(out, ']');
+}
+
 const char *text_change(char out[TEXT_CHANGE_BYTES], double change, struct interval interval)
 {
     snprintf(out, TEXT_CHANGE_BYTES, "%+.2f%% [%+.2f%%, %+.2f%%]", 100 * change,

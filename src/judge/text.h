@@ -16,6 +16,9 @@ void text_string(struct buf *out, const char *text);
  * whole numbers without a point. NaN and infinities have no JSON and become null. */
 void text_number(struct buf *out, double number);
 
+/* "[1.5, 2]", of such numbers. */
+void text_interval(struct buf *out, struct interval interval);
+
 /* Text for a terminal. A failure's words may come from a hostile program: control
  * characters become `?`. */
 void text_plain(struct buf *out, const char *text);

@@ -9,15 +9,6 @@
 
 #include <math.h>
 
-static void put_interval(struct buf *out, struct interval interval)
-{
-    buf_addc(out, '[');
-    text_number(out, interval.low);
-    buf_adds(out, ", ");
-    text_number(out, interval.high);
-    buf_addc(out, ']');
-}
-
 /* `"change": …, "ci": …, "ci_decision": …`, nulls where it is not known. */
 static void put_change(struct buf *out, const struct change *change)
 {
@@ -28,9 +19,9 @@ static void put_change(struct buf *out, const struct change *change)
     buf_adds(out, "\"change\": ");
     text_number(out, change->change);
     buf_adds(out, ", \"ci\": ");
-    put_interval(out, change->ci);
+    text_interval(out, change->ci);
     buf_adds(out, ", \"ci_decision\": ");
-    put_interval(out, change->ci_decision);
+    text_interval(out, change->ci_decision);
 }
 
 static void put_part(struct buf *out, const char *key, const struct change *change)
@@ -80,7 +71,7 @@ static void put_medians(struct buf *out, const struct config_verdict *config)
         buf_addf(out, "%s\"%s\": {\"ns\": ", before, arm_name((enum arm)arm));
         text_number(out, config->median_ns[arm]);
         buf_adds(out, ", \"ci\": ");
-        put_interval(out, config->median_ci[arm]);
+        text_interval(out, config->median_ci[arm]);
         buf_addc(out, '}');
         before = ", ";
     }

@@ -3,6 +3,7 @@
 #include "lab/calibrate.h"
 
 #include "base/proc.h"
+#include "base/utc.h"
 #include "judge/stats.h"
 #include "measure/bench.h"
 #include "measure/machine.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { POOL_BYTES_MAX = 256 << 20 };
@@ -96,8 +96,6 @@ static int record_one(struct recording *recording, struct err *err)
     size_t count = recording->pool.config_count;
     struct process_config *configs = calloc(count, sizeof *configs);
     struct pool_process *process = pool_add(&recording->pool);
-    time_t now;
-    struct tm utc;
     if (configs == NULL || process == NULL) {
         free(configs);
         return err_set(err, ERR_HOST, "out of memory for a process");
@@ -114,9 +112,7 @@ static int record_one(struct recording *recording, struct err *err)
     if (rc == 0)
         rc = keep(recording, configs, process, err);
     configs_free(configs, count);
-    now = time(NULL);
-    gmtime_r(&now, &utc);
-    strftime(process->ended, sizeof process->ended, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    utc_now(process->ended);
     return rc == 0 ? write_process(recording, process, err) : -1;
 }
 

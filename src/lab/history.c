@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 void history_free(struct history *history)
 {
@@ -71,19 +70,9 @@ struct history_check *history_add_check(struct history *history, struct err *err
 
 /* ---- in words ---- */
 
-const char *history_stamp(long long time, char out[24])
+const char *history_day(long long time, char out[UTC_BYTES])
 {
-    static const long long most = 253402300799; /* the last second of the year 9999 */
-    time_t seconds = (time_t)(time < 0 ? 0 : time > most ? most : time);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return out;
-}
-
-const char *history_day(long long time, char out[24])
-{
-    history_stamp(time, out);
+    utc_text(out, time);
     out[strlen("2026-11-21")] = '\0';
     return out;
 }
@@ -140,13 +129,19 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+size_t history_times_max(const struct history *history)
+{
+    size_t most = history->move_count;
+    for (size_t i = 0; i < history->check_count; i++)
+        most += history->checks[i].count;
+    return most;
+}
+
 int history_configs(const struct history *history, const char ***names, size_t *count,
                     struct err *err)
 {
-    size_t most = history->move_count, found = 0, kept = 0;
-    for (size_t i = 0; i < history->check_count; i++)
-        most += history->checks[i].count;
-    const char **all = calloc(most + 1, sizeof *all);
+    size_t found = 0, kept = 0;
+    const char **all = calloc(history_times_max(history) + 1, sizeof *all);
     if (all == NULL)
         return err_set(err, ERR_HOST, "out of memory for a history");
     for (size_t i = 0; i < history->move_count; i++)

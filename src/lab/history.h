@@ -17,6 +17,7 @@
 #include "base/db.h"
 #include "base/err.h"
 #include "base/git.h"
+#include "base/utc.h"
 #include "limit.h"
 #include "model.h"
 
@@ -80,14 +81,13 @@ struct history_check {
     size_t again; /* earlier checks of the same head, of those here */
 };
 
-enum { HISTORY_CURRENCIES_MAX = 4 };
+enum { HISTORY_CURRENCIES_MAX = 4, HISTORY_SHORT_SHA = 10 /* digits that people are shown */ };
 /* A calendar month, UTC. */
 struct history_month {
     int year, month; /* 1 to 12 */
     size_t checks, again;
     size_t of_verdict[VERDICT_REGRESSED + 1];
-    size_t
-        untold; /* checks whose verdict says nothing of time: promotions, files of older versions */
+    size_t untold; /* checks without a time: promotions, verdicts of older versions */
     unsigned long long device_ms, unpriced_ms;
     size_t unpriced; /* checks that tell the time and no price */
     struct {
@@ -142,9 +142,7 @@ MUST_CHECK int history_read_state(const struct history_state *from, struct histo
 /* Counts what is a check of the same head again, and fills in the months. */
 MUST_CHECK int history_sum_up(struct history *history, struct err *err);
 
-/* "2026-11" and so on; `out` has room for 24 bytes. Any time is taken. */
-const char *history_day(long long time, char out[24]);   /* "2026-11-21" */
-const char *history_stamp(long long time, char out[24]); /* "2026-11-21T01:10:20Z" */
+const char *history_day(long long time, char out[UTC_BYTES]); /* "2026-11-21" */
 /* "12.345 GPU-seconds", of a CPU "device-seconds"; "0.003302 USD". */
 enum { HISTORY_COST_BYTES = 96 };
 const char *history_seconds(const struct history *history, unsigned long long ms,
@@ -155,6 +153,8 @@ const char *history_money(unsigned long long micro, const char *currency,
 void history_month_text(const struct history *history, const struct history_month *month,
                         struct buf *out);
 
+/* The most times that there can be of one config: the moves and all readings. */
+size_t history_times_max(const struct history *history);
 /* Names of the configs that have a time somewhere, each once, in order of name; borrowed from `history`.
  * ERR_HOST. The caller frees *names. */
 MUST_CHECK int history_configs(const struct history *history, const char ***names,

@@ -69,10 +69,7 @@ int history_figure_config(const struct history *history, const char *config, str
                           struct err *err)
 {
     struct drawing drawing = {0};
-    size_t most = history->move_count;
-    for (size_t i = 0; i < history->check_count; i++)
-        most += history->checks[i].count;
-    drawing.points = calloc(most + 1, sizeof *drawing.points);
+    drawing.points = calloc(history_times_max(history) + 1, sizeof *drawing.points);
     if (drawing.points == NULL)
         return err_set(err, ERR_HOST, "out of memory for a figure");
     draw_moves(history, config, &drawing);

@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHORT_SHA = 10 };
-
 /* On the way back: the last version that could be read, and the commit that made the file so; "" where
  * the walk has not come to it yet. A version between that cannot be read is passed over. */
 struct walk {
@@ -127,7 +125,7 @@ static int add_inherited(struct walk *walk, const struct git_commit_info *commit
     for (size_t i = first; i < walk->history->move_count; i++)
         walk->history->moves[i].inherited = true;
     return history_note(walk->history, err, "the history ends at %.*s: a shallow clone",
-                        SHORT_SHA, commit->sha);
+                        HISTORY_SHORT_SHA, commit->sha);
 }
 
 /* ---- the walk ---- */
@@ -148,7 +146,7 @@ static int read_version(struct walk *walk, const char *sha, struct baseline *out
         return 1;
     }
     baseline_free(out);
-    return history_note(walk->history, err, "%.*s: %s", SHORT_SHA, sha, problem.text);
+    return history_note(walk->history, err, "%.*s: %s", HISTORY_SHORT_SHA, sha, problem.text);
 }
 
 /* `commit` has the version that is known, or one that cannot be read; its parent has another. */
@@ -191,11 +189,11 @@ static int step_back(struct walk *walk, struct git_commit_info *commit, struct e
     }
     if (missing)
         return history_note(walk->history, err, "before %.*s nothing can be read: %s",
-                            SHORT_SHA, commit->sha, problem.text);
+                            HISTORY_SHORT_SHA, commit->sha, problem.text);
     if (git_differs(walk->from->repo, parent.sha, commit->sha, paths, 1, &differs, NULL,
                     &problem) != 0)
         return history_note(walk->history, err, "before %.*s nothing can be compared: %s",
-                            SHORT_SHA, commit->sha, problem.text);
+                            HISTORY_SHORT_SHA, commit->sha, problem.text);
     if (differs && take_change(walk, commit, parent.sha, err) != 0)
         return -1;
     *commit = parent;
@@ -216,7 +214,7 @@ static int walk_back(struct walk *walk, struct err *err)
             walk->history->move_count == HISTORY_MOVES_MAX)
             return history_note(walk->history, err,
                                 "the baseline moved often: nothing before %.*s was looked at",
-                                SHORT_SHA, commit.sha);
+                                HISTORY_SHORT_SHA, commit.sha);
         int more = step_back(walk, &commit, err);
         if (more <= 0)
             return more;

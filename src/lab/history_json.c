@@ -21,21 +21,12 @@ static void put_word(struct buf *out, const char *key, const char *value)
     text_string(out, value);
 }
 
-static void put_interval(struct buf *out, struct interval ci)
-{
-    buf_adds(out, "[");
-    text_number(out, ci.low);
-    buf_adds(out, ", ");
-    text_number(out, ci.high);
-    buf_adds(out, "]");
-}
-
 static void put_median(struct buf *out, double ns, struct interval ci)
 {
     buf_adds(out, ", \"median\": {\"ns\": ");
     text_number(out, ns);
     buf_adds(out, ", \"ci\": ");
-    put_interval(out, ci);
+    text_interval(out, ci);
     buf_addc(out, '}');
 }
 
@@ -46,17 +37,17 @@ static void put_change(struct buf *out, const char *key, const struct change *ch
     buf_addf(out, ", \"%s\": {\"change\": ", key);
     text_number(out, change->change);
     buf_adds(out, ", \"ci\": ");
-    put_interval(out, change->ci);
+    text_interval(out, change->ci);
     buf_addc(out, '}');
 }
 
 static void put_move(const struct history_move *move, struct buf *out)
 {
-    char stamp[24];
+    char stamp[UTC_BYTES];
     buf_adds(out, "    {");
     put_word(out, "commit", move->commit);
     buf_adds(out, ", ");
-    put_word(out, "time", history_stamp(move->time, stamp));
+    put_word(out, "time", utc_text(stamp, move->time));
     buf_addf(out, ", \"inherited\": %s, ", move->inherited ? "true" : "false");
     put_word(out, "config", move->config);
     buf_adds(out, ", ");
@@ -105,11 +96,11 @@ static void put_reading(const struct history_reading *reading, struct buf *out)
 
 static void put_check(const struct history_check *check, struct buf *out)
 {
-    char stamp[24];
+    char stamp[UTC_BYTES];
     buf_adds(out, "    {");
     put_word(out, "result", check->result);
     buf_adds(out, ", ");
-    put_word(out, "time", history_stamp(check->time, stamp));
+    put_word(out, "time", utc_text(stamp, check->time));
     buf_adds(out, ", ");
     put_word(out, "verdict", verdict_name(check->verdict));
     buf_adds(out, ", ");

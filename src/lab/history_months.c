@@ -16,7 +16,7 @@ static bool same_head(const struct history_check *a, const struct history_check 
 /* The month of a time that any file may claim. */
 static void find_month(long long time, int *year, int *month)
 {
-    char day[24];
+    char day[UTC_BYTES];
     char *end;
     history_day(time, day);
     *year = (int)strtol(day, &end, 10);

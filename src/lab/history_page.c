@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-    SHORT_SHA = 10,
     FIGURES_MAX = 64, /* configs that are drawn */
     MOVES_MAX = 200,  /* rows of a table, the newest */
     CHECKS_MAX = 200
@@ -20,7 +19,7 @@ enum {
 
 static void put_summary(const struct history *history, const struct document *document)
 {
-    char first[24], last[24];
+    char first[UTC_BYTES], last[UTC_BYTES];
     if (history->move_count + history->check_count == 0)
         document_text(document, "Nothing is recorded yet for %s.", history->device);
     if (history->move_count > 0)
@@ -30,7 +29,7 @@ static void put_summary(const struct history *history, const struct document *do
             "up to commit %.*s.",
             history->move_count,
             history_day(history->moves[history->move_count - 1].time, first),
-            history_day(history->moves[0].time, last), SHORT_SHA, history->head);
+            history_day(history->moves[0].time, last), HISTORY_SHORT_SHA, history->head);
     if (history->check_count > 0)
         document_text(
             document,
@@ -90,11 +89,11 @@ static void put_moves(const struct history *history, const struct document *docu
     document_table(document, columns, 8);
     for (size_t i = 0; i < count; i++) {
         const struct history_move *move = &history->moves[i];
-        char day[24], ns[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
+        char day[UTC_BYTES], ns[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
         document_row(document);
         document_cell(document, "%s%s", history_day(move->time, day),
                       move->inherited ? " or before" : "");
-        document_cell(document, "%.*s", SHORT_SHA, move->commit);
+        document_cell(document, "%.*s", HISTORY_SHORT_SHA, move->commit);
         document_cell(document, "%s", move->config);
         document_cell(document, "%s", move->why);
         if (move->ns > 0)
@@ -103,7 +102,7 @@ static void put_moves(const struct history *history, const struct document *docu
         else
             document_cell(document, "–");
         document_cell(document, "%s", move->step.known ? figure_change(ns, &move->step) : "–");
-        document_cell(document, "%.*s", SHORT_SHA, move->kernel);
+        document_cell(document, "%.*s", HISTORY_SHORT_SHA, move->kernel);
         document_cell(document, "%s", move->who[0] != '\0' ? move->who : "–");
         document_row_end(document);
     }
@@ -113,9 +112,9 @@ static void put_moves(const struct history *history, const struct document *docu
 static void put_check(const struct history *history, const struct history_check *check,
                       const struct document *document)
 {
-    char stamp[24], text[HISTORY_COST_BYTES];
+    char stamp[UTC_BYTES], text[HISTORY_COST_BYTES];
     document_row(document);
-    history_stamp(check->time, stamp);
+    utc_text(stamp, check->time);
     document_cell(document, "%.10s %.5s", stamp, stamp + strlen("2026-11-21T"));
     document_cell(document, "%s", check->result);
     if (!check->queued)
@@ -124,7 +123,8 @@ static void put_check(const struct history *history, const struct history_check 
         document_cell(document, "%s, main", check->repository);
     else
         document_cell(document, "%s#%d", check->repository, check->pr);
-    document_cell(document, "%.*s", SHORT_SHA, check->head[0] != '\0' ? check->head : "–");
+    document_cell(document, "%.*s", HISTORY_SHORT_SHA,
+                  check->head[0] != '\0' ? check->head : "–");
     document_cell(document, "%s", verdict_name(check->verdict));
     document_cell(document, "%s",
                   check->spent.known ? history_seconds(history, check->spent.device_ms, text)

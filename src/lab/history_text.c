@@ -8,13 +8,11 @@
 #include "publish/figures.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const double span_least = 0.03; /* of the middle, to either side */
 enum {
-    SHORT_SHA = 10,
     ROWS_MAX = 12,    /* of a config's chart, the newest */
     CONFIGS_MAX = 16, /* that have a chart */
     COLUMNS = 45      /* of it: 80 with what stands before it */
@@ -22,16 +20,17 @@ enum {
 
 static void put_move(const struct history_move *move, struct buf *out)
 {
-    char day[24];
+    char day[UTC_BYTES];
     BUF_AUTO who;
     buf_init(&who, MODEL_WHO_BYTES);
     text_plain(&who, move->who);
     buf_note_loss(out, &who);
     if (move->inherited)
-        buf_addf(out, "^%.*s  %.10s", SHORT_SHA - 1, move->commit, move->recorded);
+        buf_addf(out, "^%.*s  %.10s", HISTORY_SHORT_SHA - 1, move->commit, move->recorded);
     else
-        buf_addf(out, "%.*s  %s", SHORT_SHA, move->commit, history_day(move->time, day));
-    buf_addf(out, "  %-28s %-8s kernel %.*s%s%s\n", move->config, move->why, SHORT_SHA,
+        buf_addf(out, "%.*s  %s", HISTORY_SHORT_SHA, move->commit,
+                 history_day(move->time, day));
+    buf_addf(out, "  %-28s %-8s kernel %.*s%s%s\n", move->config, move->why, HISTORY_SHORT_SHA,
              move->kernel, who.len > 0 ? "  by " : "", who.data);
 }
 
@@ -78,7 +77,7 @@ static int field(int columns, const char *text)
 
 static void put_rows(const struct row *rows, size_t count, struct buf *out)
 {
-    char low[FIGURE_BYTES], high[FIGURE_BYTES], time[FIGURE_BYTES], day[24];
+    char low[FIGURE_BYTES], high[FIGURE_BYTES], time[FIGURE_BYTES], day[UTC_BYTES];
     char cells[PLOT_COLUMNS_MAX + 1];
     struct plot plot = {HUGE_VAL, 0, COLUMNS, NULL, 0};
     for (size_t i = 0; i < count; i++) {
@@ -107,22 +106,20 @@ static void put_rows(const struct row *rows, size_t count, struct buf *out)
 
 static void put_steps(const struct history *history, const char *config, struct buf *out)
 {
-    char day[24], text[FIGURE_BYTES];
+    char day[UTC_BYTES], text[FIGURE_BYTES];
     for (size_t i = history->move_count; i > 0; i--) {
         const struct history_move *move = &history->moves[i - 1];
         if (move->step.known && strcmp(move->config, config) == 0)
-            buf_addf(out, "  step %s %.*s  %s  %s\n", history_day(move->time, day), SHORT_SHA,
-                     move->commit, figure_change(text, &move->step), move->why);
+            buf_addf(out, "  step %s %.*s  %s  %s\n", history_day(move->time, day),
+                     HISTORY_SHORT_SHA, move->commit, figure_change(text, &move->step),
+                     move->why);
     }
 }
 
 static int put_chart(const struct history *history, const char *config, struct buf *out,
                      struct err *err)
 {
-    size_t most = history->move_count;
-    for (size_t i = 0; i < history->check_count; i++)
-        most += history->checks[i].count;
-    struct row *rows = calloc(most + 1, sizeof *rows);
+    struct row *rows = calloc(history_times_max(history) + 1, sizeof *rows);
     if (rows == NULL)
         return err_set(err, ERR_HOST, "out of memory for a history");
     size_t count = gather(history, config, rows);

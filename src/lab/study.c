@@ -5,8 +5,6 @@
 #include "judge/fields.h"
 #include "judge/text.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { FILE_BYTES = 4 << 20 };
@@ -130,18 +128,6 @@ static int get_word(const json_t *object, const char *key, const struct json_at 
     return json_error(&here, err, "`%s` is none of those that there are", word);
 }
 
-static int get_hash(const json_t *object, const struct json_at *at,
-                    char out[FILE_SHA256_BYTES], struct err *err)
-{
-    struct json_at here = {.parent = at, .key = "hash"};
-    if (json_get_string(object, "hash", at, out, FILE_SHA256_BYTES, err) != 0)
-        return -1;
-    return strlen(out) == FILE_SHA256_BYTES - 1 &&
-                   strspn(out, "0123456789abcdef") == FILE_SHA256_BYTES - 1
-               ? 0
-               : json_error(&here, err, "expected a SHA-256 in hex");
-}
-
 static int get_asked(const json_t *root, const struct json_at *at, struct study_asked *out,
                      struct err *err)
 {
@@ -156,7 +142,7 @@ static int get_asked(const json_t *root, const struct json_at *at, struct study_
                         err) != 0 ||
         json_get_number(asked, "budget_s", &here, 0, seconds_max, &out->budget_s, err) != 0 ||
         json_get_int(asked, "proposals", &here, 0, STUDY_STEPS_MAX, &proposals, err) != 0 ||
-        get_hash(asked, &here, out->hash, err) != 0)
+        json_get_sha256(asked, "hash", &here, out->hash, err) != 0)
         return -1;
     out->proposals = (size_t)proposals;
     return model_name_ok(out->device) ? 0 : json_error(&device, err, "no name of a device");

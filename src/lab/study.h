@@ -66,12 +66,11 @@ struct study_step {
     enum study_state state;
     char why[STUDY_TEXT_BYTES]; /* one line, or "" */
     double seconds;             /* of wall time, all calls together */
-    char command
-        [STUDY_COMMAND_BYTES]; /* that does it again, by hand, in the repository; or "" */
+    /* That does it again, by hand, in the repository; or "". */
+    char command[STUDY_COMMAND_BYTES];
     /* STUDY_OPTIMISE: */
-    bool
-        proposal; /* it was measured beside the best kernel before it: samples.json is there */
-    bool kept;    /* it took that kernel's place */
+    bool proposal; /* measured beside the best kernel before it: samples.json is there */
+    bool kept;     /* it took that kernel's place */
 };
 
 struct study_asked {
@@ -80,8 +79,8 @@ struct study_asked {
     double target_speedup;        /* time of the first kernel ÷ time of the best; 0: none */
     double budget_s;              /* of all steps; what is begun is ended */
     size_t proposals; /* that may be confirmed: what their intervals are corrected for */
-    char hash
-        [FILE_SHA256_BYTES]; /* of all of this and of every other option: the same study goes on */
+    /* Of all of this and of every other option: the same study goes on. */
+    char hash[FILE_SHA256_BYTES];
 };
 
 struct study {
@@ -89,10 +88,10 @@ struct study {
     struct study_asked asked;
     char version[32]; /* of ratchet */
     char started[32]; /* UTC, "2026-11-21T01:10:20Z"; of the first call */
-    char best
-        [MODEL_SHA_BYTES]; /* the best kernel's commit, made of the first and the patches kept */
-    double estimate_s;     /* of all steps, told before they began */
-    struct price price;    /* of an hour of the device */
+    /* The best kernel's commit, made of the first and the patches kept. */
+    char best[MODEL_SHA_BYTES];
+    double estimate_s;  /* of all steps, told before they began */
+    struct price price; /* of an hour of the device */
     struct study_step steps[STUDY_STEPS_MAX];
     size_t step_count;
 };
@@ -110,20 +109,17 @@ MUST_CHECK int study_format(const struct study *study, struct buf *out, struct e
 MUST_CHECK int study_parse(const char *bytes, size_t len, const char *name, struct study *out,
                            struct err *err);
 
-/* What a proposal was found to be, by its samples alone: its time over the best kernel's before it. `mean` is over
- * all configs; ci_decision holds for all `asked.proposals` together. */
+/* What a proposal was found to be, by its samples alone: its time over the best kernel's before it. `ci` is plain;
+ * `ci_decision` holds for all proposals together (Bonferroni). */
 struct study_judged {
-    struct change mean;
+    struct change mean;                       /* over all configs */
     struct change configs[MODEL_CONFIGS_MAX]; /* likewise, in the order of the samples */
     size_t config_count;
     size_t replicates; /* the fewest of a config without a mark */
-    bool
-        better; /* mean.ci_decision wholly below 0, and no config's plain interval wholly above, nor one unknown,
-                 * in no fewer replicates than rule->min_replicates */
+    /* mean.ci_decision wholly below 0, and no config's plain interval wholly above, nor one unknown, in no fewer
+     * replicates than rule->min_replicates. */
+    bool better;
 };
-/* `ci` of these is plain; `ci_decision` holds for all `proposals` together (Bonferroni). */
-MUST_CHECK int study_judge(const struct samples *samples, const struct rule *rule,
-                           size_t proposals, struct study_judged *out, struct err *err);
 
 /* All of a folder that documents are made of. What is not there is not known: `*_there`. */
 struct study_files {

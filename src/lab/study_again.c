@@ -2,32 +2,8 @@
 /* Owns the measuring of a study that is there, once more. */
 #include "lab/study_internal.h"
 
-#include "judge/samples.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The patches that were kept, where study_replay looks for them. */
-static int copy_patches(const struct study_making *making, const char *from, struct err *err)
-{
-    for (size_t i = 0; i < making->study->step_count; i++) {
-        const struct study_step *step = &making->study->steps[i];
-        char source[FILE_PATH_BYTES], target[FILE_PATH_BYTES];
-        BUF_AUTO patch;
-        buf_init(&patch, STUDY_PATCH_BYTES);
-        if (!step->kept)
-            continue;
-        if (file_path(source, err, "%s/optimise/%s/change.patch", from, step->name) != 0 ||
-            file_read(source, &patch, err) != 0 ||
-            study_path(making, target, err, "optimise/%s", step->name) != 0 ||
-            file_mkdirs(target, 0700, err) != 0 ||
-            study_path(making, target, err, "optimise/%s/change.patch", step->name) != 0 ||
-            file_write(target, patch.data, patch.len, 0600, err) != 0)
-            return -1;
-    }
-    return 0;
-}
 
 static void add_commits(struct study_words *words, const struct study *study)
 {
@@ -55,30 +31,25 @@ static int measure(struct study_making *making, struct err *err)
     study_add(&words, strcmp(words.given[0], "check") == 0 ? "." : "samples.json");
     if (study_child(making, &words, &code, err) != 0)
         return -1;
-    return code < EXIT_USAGE ? 0 : err_set(err, ERR_INPUT, "%.400s", making->said);
+    return code < EXIT_USAGE ? 0 : err_set(err, ERR_INPUT, "%.400s", study_said(making));
 }
 
 static int read_samples(const struct study_making *making, struct samples *out,
                         struct err *err)
 {
-    char path[FILE_PATH_BYTES];
     struct err why = {0};
-    BUF_AUTO text;
-    buf_init(&text, making->host->limits.samples_bytes);
-    if (study_path(making, path, err, "samples.json") != 0)
-        return -1;
-    if (file_read(path, &text, &why) != 0)
-        return err_set(err, why.class == ERR_NOT_FOUND ? ERR_INPUT : why.class,
-                       "not measured: %.400s",
-                       making->said[0] == '\0' ? why.text : making->said);
-    return samples_parse(text.data, text.len, path, &making->host->limits, out, err);
+    if (study_read_samples(making, "samples.json", out, &why) == 0)
+        return 0;
+    bool there = why.class != ERR_NOT_FOUND;
+    return err_set(err, there ? why.class : ERR_INPUT, "%s%.400s",
+                   there ? "" : "not measured: ",
+                   there || making->said[0] == '\0' ? why.text : making->said);
 }
 
-static int again(struct study_making *making, const char *from, struct samples *out,
-                 struct err *err)
+static int again(struct study_making *making, struct samples *out, struct err *err)
 {
-    return copy_patches(making, from, err) != 0 || study_fetch(making, err) != 0 ||
-                   study_replay(making, err) != 0 || measure(making, err) != 0
+    return study_fetch(making, err) != 0 || study_replay(making, err) != 0 ||
+                   measure(making, err) != 0
                ? -1
                : read_samples(making, out, err);
 }
@@ -98,12 +69,12 @@ int study_again(const struct study_options *options, const struct host *host,
         *making = (struct study_making){.study = study,
                                         .options = options,
                                         .host = host,
+                                        .kept_folder = of->path,
                                         .lock = -1,
                                         .step = &step,
                                         .again = true};
-        result = file_path(study->path, err, "%s", scratch) != 0
-                     ? -1
-                     : again(making, of->path, out, err);
+        result = file_path(study->path, err, "%s", scratch) != 0 ? -1
+                                                                 : again(making, out, err);
         study_close(making);
     }
     free(study);

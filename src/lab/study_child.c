@@ -6,9 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* So often the time of a step that runs is written down: what a kill can lose of it. */
 static const uint64_t save_ns = 5000000000;
@@ -92,18 +90,27 @@ void study_show_text(struct study_step *step, const char *format, ...)
     show(step, &text);
 }
 
+void study_show_patch(struct study_step *step, const char *name)
+{
+    study_show_text(step, "git apply STUDY/optimise/%s/change.patch && git commit -qam %s",
+                    name, name);
+}
+
 void study_show_best(struct study_making *making)
 {
     const struct study *study = making->study;
     study_show_text(making->step, "git checkout -q --detach %s", study->asked.commit);
     for (size_t i = 0; i < study->step_count; i++)
         if (study->steps[i].kept)
-            study_show_text(making->step,
-                            "git apply STUDY/optimise/%s/change.patch && git commit -qam %s",
-                            study->steps[i].name, study->steps[i].name);
+            study_show_patch(making->step, study->steps[i].name);
 }
 
 /* ---- what it says ---- */
+
+const char *study_said(const struct study_making *making)
+{
+    return making->said[0] == '\0' ? "it failed without a word" : making->said;
+}
 
 /* "ratchet: TEXT", "ratchet sweep: TEXT": the text. */
 static void keep_line(struct study_making *making)

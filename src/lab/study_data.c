@@ -4,7 +4,7 @@
 
 #include "judge/text.h"
 
-const char *study_target_name(enum study_target target)
+static const char *target_name(enum study_target target)
 {
     static const char *const names[] = {"none", "met", "missed", "not shown"};
     return names[target];
@@ -26,9 +26,7 @@ static void put_interval(struct buf *out, const char *before, struct interval in
                          double more)
 {
     buf_adds(out, before);
-    put_number(out, "[", interval.low + more);
-    put_number(out, ", ", interval.high + more);
-    buf_addc(out, ']');
+    text_interval(out, (struct interval){interval.low + more, interval.high + more});
 }
 
 /* As a factor: 1.2 is a fifth faster. */
@@ -150,7 +148,7 @@ int study_summary_json(const struct study_result *result, struct buf *out, struc
     put_speedup(out, ",\n  \"speedup\": ", &result->speedup);
     buf_addf(out, ", \"speedup_configs\": %zu", result->speedup_configs);
     put_number(out, ",\n  \"target\": {\"asked\": ", study->asked.target_speedup);
-    put_text(out, ", \"told\": ", study_target_name(result->target));
+    put_text(out, ", \"told\": ", target_name(result->target));
     buf_addf(out, "},\n  \"processes\": %zu, \"measured_configs\": %zu", result->processes,
              result->row_measured);
     put_cost(out, study);

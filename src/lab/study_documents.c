@@ -4,26 +4,38 @@
 
 #include "judge/verdict.h"
 #include "lab/study_badges.h"
+#include "lab/study_baseline.h"
 #include "lab/study_data.h"
-#include "lab/study_derived.h"
 #include "lab/study_figures.h"
 #include "lab/study_inventory.h"
 #include "lab/study_paper.h"
 #include "lab/study_report.h"
 #include "lab/study_result.h"
+#include "lab/sweep_data.h"
+#include "lab/sweep_report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOCUMENT_BYTES = 64 << 20 }; /* that are read */
+enum { DOCUMENT_BYTES = 64 << 20 };
 
-void study_documents_free(struct study_documents *documents)
+struct document_file {
+    char path[MODEL_NAME_BYTES * 2]; /* in the study's folder */
+    struct buf text;                 /* owned */
+    bool derived;                    /* no document: see make_derived */
+};
+struct documents {
+    struct document_file *list; /* owned */
+    size_t count;
+};
+
+static void documents_free(struct documents *documents)
 {
     for (size_t i = 0; i < documents->count; i++)
         buf_free(&documents->list[i].text);
     free(documents->list);
-    *documents = (struct study_documents){.list = NULL};
+    *documents = (struct documents){.list = NULL};
 }
 
 /* ---- making ---- */
@@ -32,13 +44,35 @@ struct making {
     const struct study_result *result;
     const struct study_figures *figures;
     const struct study_paper *paper;
-    struct study_documents *documents;
+    struct documents *documents;
     struct err *err;
 };
 
+/* The text of a new document; NULL: no memory. */
 static struct buf *add(const struct making *making, const char *path)
 {
-    return study_documents_add(making->documents, path, making->err);
+    struct documents *documents = making->documents;
+    struct document_file *list = realloc(documents->list,
+                                         (documents->count + 1) * sizeof *list);
+    if (list == NULL) {
+        err_set(making->err, ERR_HOST, "out of memory for a study's documents");
+        return NULL;
+    }
+    documents->list = list;
+    struct document_file *file = &list[documents->count++];
+    *file = (struct document_file){.path = ""};
+    snprintf(file->path, sizeof file->path, "%s", path);
+    buf_init(&file->text, DOCUMENT_BYTES);
+    return &file->text;
+}
+
+static int add_copy(const struct making *making, const char *path, const struct buf *from)
+{
+    struct buf *text = add(making, path);
+    if (text == NULL)
+        return -1;
+    buf_add(text, from->data, from->len);
+    return buf_check(text, path, making->err);
 }
 
 static int make_data(const struct making *making)
@@ -51,10 +85,7 @@ static int make_data(const struct making *making)
     if (files->end_there && ((text = add(making, "comparison.json")) == NULL ||
                              verdict_format_json(&files->comparison, text, making->err) != 0))
         return -1;
-    if ((text = add(making, "numbers.json")) == NULL)
-        return -1;
-    buf_add(text, making->paper->numbers.data, making->paper->numbers.len);
-    return buf_check(text, "numbers.json", making->err);
+    return add_copy(making, "numbers.json", &making->paper->numbers);
 }
 
 static int make_reports(const struct making *making)
@@ -84,10 +115,7 @@ static int make_pictures(const struct making *making)
     struct buf *text;
     for (size_t i = 0; i < making->figures->count; i++) {
         const struct study_figure *figure = &making->figures->list[i];
-        if ((text = add(making, figure->file)) == NULL)
-            return -1;
-        buf_add(text, figure->svg.data, figure->svg.len);
-        if (buf_check(text, figure->file, making->err) != 0)
+        if (add_copy(making, figure->file, &figure->svg) != 0)
             return -1;
     }
     study_badges_of(making->result, badges);
@@ -107,60 +135,85 @@ static int make_pictures(const struct making *making)
     return 0;
 }
 
-int study_documents_of(const struct study_files *files, struct study_documents *out,
-                       struct err *err)
+static struct buf *add_to(const struct making *making, enum study_phase phase,
+                          const char *name)
+{
+    char path[MODEL_NAME_BYTES * 2];
+    snprintf(path, sizeof path, "%s/%.80s", study_phase_name(phase), name);
+    return add(making, path);
+}
+
+static int make_sweep(const struct making *making, enum study_phase phase,
+                      const struct study_sweep *sweep)
+{
+    struct err *err = making->err;
+    struct buf *text;
+    if (!sweep->there)
+        return 0;
+    for (size_t i = 0; i < sweep->figures.count; i++) {
+        const struct sweep_figure *figure = &sweep->figures.list[i];
+        char path[MODEL_NAME_BYTES * 2];
+        snprintf(path, sizeof path, "%s/%.80s.svg", study_phase_name(phase), figure->name);
+        if (add_copy(making, path, &figure->svg) != 0)
+            return -1;
+    }
+    if ((text = add_to(making, phase, "sweep.json")) == NULL ||
+        sweep_json(&sweep->result, text, err) != 0 ||
+        (text = add_to(making, phase, "sweep.csv")) == NULL ||
+        sweep_csv(&sweep->result, text, err) != 0 ||
+        (text = add_to(making, phase, "sweep.md")) == NULL ||
+        sweep_report(&sweep->result, &sweep->figures, DOCUMENT_MARKDOWN, text, err) != 0 ||
+        (text = add_to(making, phase, "sweep.html")) == NULL)
+        return -1;
+    return sweep_report(&sweep->result, &sweep->figures, DOCUMENT_HTML, text, err);
+}
+
+/* What was made of the samples before the documents were, so that nobody has to believe it. */
+static int make_derived(const struct making *making)
+{
+    const struct study_result *result = making->result;
+    const struct samples *samples = study_result_samples(result);
+    size_t before = making->documents->count;
+    struct buf *text;
+    if (samples != NULL &&
+        ((text = add(making, STUDY_BASELINE)) == NULL ||
+         study_baseline_json(&result->files->study, samples, text, making->err) != 0))
+        return -1;
+    if (make_sweep(making, STUDY_BACKENDS, &result->backends) != 0 ||
+        make_sweep(making, STUDY_SHAPES, &result->shapes) != 0)
+        return -1;
+    for (size_t i = before; i < making->documents->count; i++)
+        making->documents->list[i].derived = true;
+    return 0;
+}
+
+static int make_all(const struct study_files *files, bool derived, struct documents *out,
+                    struct err *err)
 {
     struct study_result result __attribute__((cleanup(study_result_free))) = {.files = NULL};
     struct study_figures figures __attribute__((cleanup(study_figures_free))) = {.list = NULL};
     struct study_paper paper __attribute__((cleanup(study_paper_free))) = {0};
-    struct study_documents documents = {.list = NULL};
-    const struct making making = {&result, &figures, &paper, &documents, err};
-    if (study_result_of(files, &result, err) != 0 ||
-        study_figures_of(&result, &figures, err) != 0 ||
-        study_paper_of(&result, &paper, err) != 0 || make_data(&making) != 0 ||
-        make_pictures(&making) != 0 || make_reports(&making) != 0) {
-        study_documents_free(&documents);
-        return -1;
-    }
-    *out = documents;
-    return 0;
-}
-
-/* Adds what else was made of the samples; what is not in the folder is no claim. */
-static int add_derived(const struct study_files *files, struct study_documents *out,
-                       struct err *err)
-{
-    struct study_result result __attribute__((cleanup(study_result_free))) = {.files = NULL};
-    struct study_documents derived
-        __attribute__((cleanup(study_documents_free))) = {.list = NULL};
-    if (study_result_of(files, &result, err) != 0 ||
-        study_derived_of(&result, &derived, err) != 0)
-        return -1;
-    for (size_t i = 0; i < derived.count; i++) {
-        struct study_document *from = &derived.list[i];
-        if (study_listing_find(&files->raw, from->path) == NULL)
-            continue;
-        struct buf *text = study_documents_add(out, from->path, err);
-        if (text == NULL)
-            return -1;
-        *text = from->text;
-        from->text = (struct buf){.data = NULL};
-    }
-    return 0;
+    const struct making making = {&result, &figures, &paper, out, err};
+    if (study_result_of(files, &result, err) == 0 &&
+        study_figures_of(&result, &figures, err) == 0 &&
+        study_paper_of(&result, &paper, err) == 0 && make_data(&making) == 0 &&
+        make_pictures(&making) == 0 && make_reports(&making) == 0 &&
+        (!derived || make_derived(&making) == 0))
+        return 0;
+    documents_free(out);
+    return -1;
 }
 
 /* Of the folder as it is; with `derived`, also what was made of the samples before. */
-static int documents_read(const char *path, const struct limits *limits, bool derived,
-                          struct study_documents *out, struct err *err)
+static int read_and_make(const char *path, const struct limits *limits, bool derived,
+                         struct documents *out, struct err *err)
 {
     struct study_files *files = malloc(sizeof *files);
     if (files == NULL)
         return err_set(err, ERR_HOST, "out of memory for a study");
     int rc = study_files_read(path, limits, files, err);
     if (rc == 0) {
-        rc = study_documents_of(files, out, err);
-        if (rc == 0 && derived)
-            rc = add_derived(files, out, err);
+        rc = make_all(files, derived, out, err);
         study_files_free(files);
     }
     free(files);
@@ -179,8 +232,7 @@ static int write_one(const char *path, const char *name, const struct buf *text,
 }
 
 /* Figures of an earlier state of the study would stay, and be nobody's. */
-static int write_all(const char *path, const struct study_documents *documents,
-                     struct err *err)
+static int write_all(const char *path, const struct documents *documents, struct err *err)
 {
     if (study_folder_empty(path, "figures", err) != 0 ||
         study_folder_empty(path, "badges", err) != 0)
@@ -193,11 +245,10 @@ static int write_all(const char *path, const struct study_documents *documents,
 
 int study_documents_write(const char *path, const struct limits *limits, struct err *err)
 {
-    struct study_documents documents
-        __attribute__((cleanup(study_documents_free))) = {.list = NULL};
+    struct documents documents __attribute__((cleanup(documents_free))) = {.list = NULL};
     BUF_AUTO inventory;
     buf_init(&inventory, STUDY_INVENTORY_BYTES);
-    return documents_read(path, limits, false, &documents, err) != 0 ||
+    return read_and_make(path, limits, false, &documents, err) != 0 ||
                    write_all(path, &documents, err) != 0 ||
                    study_inventory_of(path, &inventory, err) != 0 ||
                    write_one(path, STUDY_INVENTORY, &inventory, err) != 0
@@ -207,13 +258,15 @@ int study_documents_write(const char *path, const struct limits *limits, struct 
 
 /* ---- verifying ---- */
 
-static int compare_one(const char *path, const struct study_document *document,
-                       struct buf *out, size_t *differ, struct err *err)
+static int compare_one(const char *path, const struct document_file *document, struct buf *out,
+                       size_t *differ, struct err *err)
 {
     struct err why = {0};
     BUF_AUTO text;
     buf_init(&text, DOCUMENT_BYTES);
     if (study_folder_read(path, document->path, &text, &why) != 0) {
+        if (document->derived && why.class == ERR_NOT_FOUND)
+            return 0; /* what is not in the folder is no claim */
         if (why.class == ERR_HOST)
             return err_set(err, why.class, "%s", why.text);
         buf_addf(out, "%s\n", why.text);
@@ -230,13 +283,12 @@ static int compare_one(const char *path, const struct study_document *document,
 int study_documents_verify(const char *path, const struct limits *limits, struct buf *out,
                            size_t *differ, struct err *err)
 {
-    struct study_documents documents
-        __attribute__((cleanup(study_documents_free))) = {.list = NULL};
+    struct documents documents __attribute__((cleanup(documents_free))) = {.list = NULL};
     struct err why = {0};
     *differ = 0;
     if (study_inventory_verify(path, out, differ, err) != 0)
         return -1;
-    if (documents_read(path, limits, true, &documents, &why) != 0) {
+    if (read_and_make(path, limits, true, &documents, &why) != 0) {
         if (why.class == ERR_HOST)
             return err_set(err, why.class, "%s", why.text);
         buf_addf(out, "the documents cannot be made again: %s\n", why.text);

@@ -14,27 +14,13 @@
 
 #include "lab/study.h"
 
-struct study_document {
-    char path[MODEL_NAME_BYTES * 2]; /* in the study's folder */
-    struct buf text;                 /* owned */
-};
-struct study_documents {
-    struct study_document *list; /* owned */
-    size_t count;
-};
-void study_documents_free(struct study_documents *documents);
-
-/* All but inventory.json. */
-MUST_CHECK int study_documents_of(const struct study_files *files, struct study_documents *out,
-                                  struct err *err);
-
 /* Make them, and write each whole; then inventory.json. */
 MUST_CHECK int study_documents_write(const char *path, const struct limits *limits,
                                      struct err *err);
 
-/* Make them again and compare: each document byte for byte, and baseline.json and the reports of sweeps with them;
- * each file with the inventory. Appends a line for each
- * thing that differs, is missing or is not listed; *differ counts those. */
+/* Make them again and compare: each document byte for byte, and with them baseline.json and the reports of sweeps, which
+ * are made of the samples as well; each file with the inventory. Appends a line for each thing that differs, is missing
+ * or is not listed; *differ counts those. */
 MUST_CHECK int study_documents_verify(const char *path, const struct limits *limits,
                                       struct buf *out, size_t *differ, struct err *err);
 

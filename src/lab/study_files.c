@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns which files of a study's folder documents are made of, and what a proposal's samples say. */
+/* Owns which files of a study's folder documents are made of. */
 #include "lab/study.h"
 
 #include "intake/config.h"
 #include "judge/compare.h"
 #include "judge/samples.h"
 #include "judge/verdict.h"
-#include "lab/sweep.h"
+#include "lab/study_means.h"
 #include "pipeline/environment.h"
 
 #include <stdio.h>
@@ -14,44 +14,6 @@
 #include <string.h>
 
 enum { SMALL_BYTES = 4 << 20 };
-
-/* ---- a proposal ---- */
-
-static bool config_is_better(const struct change *change)
-{
-    return change->known && change->ci.low <= 0;
-}
-
-int study_judge(const struct samples *samples, const struct rule *rule, size_t proposals,
-                struct study_judged *out, struct err *err)
-{
-    struct rule strict = *rule;
-    struct study_judged judged = {.config_count = samples->count};
-    struct change corrected;
-    size_t configs;
-    strict.confidence = 1 - (1 - rule->confidence) / (double)(proposals == 0 ? 1 : proposals);
-    if (sweep_mean(samples, ARM_OTHER, rule, &judged.mean, &configs, err) != 0 ||
-        sweep_mean(samples, ARM_OTHER, &strict, &corrected, &configs, err) != 0)
-        return -1;
-    judged.mean.ci_decision = corrected.ci;
-    judged.better = judged.mean.known && judged.mean.ci_decision.high < 0;
-    for (size_t i = 0; i < samples->count; i++) {
-        struct change *change = &judged.configs[i];
-        size_t unmarked = config_samples_unmarked(&samples->configs[i]);
-        if (sweep_ratio(&samples->configs[i], ARM_OTHER, rule, change, err) != 0 ||
-            sweep_ratio(&samples->configs[i], ARM_OTHER, &strict, &corrected, err) != 0)
-            return -1;
-        change->ci_decision = corrected.ci;
-        if (i == 0 || unmarked < judged.replicates)
-            judged.replicates = unmarked;
-        judged.better = judged.better && config_is_better(change);
-    }
-    judged.better = judged.better && judged.replicates >= rule->min_replicates;
-    *out = judged;
-    return 0;
-}
-
-/* ---- reading ---- */
 
 struct reading {
     const char *path;

@@ -29,6 +29,7 @@ struct study_making {
     struct ratchet_config config; /* of the first kernel's commit */
     struct study_patch patches[STUDY_PATCHES_MAX];
     size_t patch_count;
+    const char *kept_folder;     /* whose optimise/NAME/change.patch are read */
     bool again;                  /* of a study that is there: its study.json is not written */
     bool tunes;                  /* [tune] has parameters: the first proposal is autotune's */
     struct git_repo *repo;       /* owned: STUDY_REPO, with the commits of this study alone */
@@ -54,9 +55,16 @@ MUST_CHECK int study_path(const struct study_making *making, char out[FILE_PATH_
                           struct err *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The first kernel's commit, from options->repo into STUDY_REPO; and on top of it the commits of what was kept: the
- * same parents and patches give the same. */
+/* ---- study_commits.c: the first kernel's commit, and what patches make on top of it ---- */
+
+/* The first kernel's commit, from options->repo into STUDY_REPO. */
 MUST_CHECK int study_fetch(struct study_making *making, struct err *err);
+/* change.patch of a proposal, into the folder; and as a commit on top of `parent`: the same of both give the same. */
+MUST_CHECK int study_keep_patch(struct study_making *making, const char *name,
+                                const struct buf *patch, struct err *err);
+MUST_CHECK int study_commit(const struct study_making *making, const char *name,
+                            const char *parent, char commit[GIT_SHA_BYTES], struct err *err);
+/* The commits of all that was kept; ERR_INPUT where the last is not study->best. */
 MUST_CHECK int study_replay(struct study_making *making, struct err *err);
 
 /* ---- study_child.c: one command of ratchet ---- */
@@ -76,12 +84,16 @@ void study_add_where(struct study_words *words, const struct study_making *makin
 void study_show(struct study_step *step, const struct study_words *words);
 void study_show_text(struct study_step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Append the git commands that make the best kernel's commit the HEAD of a clone. STUDY stands for the study's folder. */
+/* Append the git commands that put a proposal's patch on top of HEAD, and those that make the best kernel's commit the
+ * HEAD of a clone. STUDY stands for the study's folder. */
+void study_show_patch(struct study_step *step, const char *name);
 void study_show_best(struct study_making *making);
 /* Run it; its lines go to stderr. *code: its exit code; making->said: the reason of one that is not 0. One that was killed
  * is an error. Counts the step's seconds. */
 MUST_CHECK int study_child(struct study_making *making, const struct study_words *words,
                            int *code, struct err *err);
+/* The reason of the command that failed, for people: never empty. */
+const char *study_said(const struct study_making *making);
 
 /* ---- study_step.c ---- */
 
@@ -97,13 +109,15 @@ MUST_CHECK int study_settle(struct study_making *making, struct study_step *step
 MUST_CHECK int study_build(struct study_making *making, const char *commit, const char *shown,
                            const char *output, bool *built, struct err *err);
 
+/* Samples of the folder with all their arms. None there is ERR_NOT_FOUND. */
+MUST_CHECK int study_read_samples(const struct study_making *making, const char *name,
+                                  struct samples *out, struct err *err);
+
 /* A step without which there is no study failed: it stays open. ERR_INPUT, with the command's reason. */
 MUST_CHECK int study_stop(const struct study_making *making, struct err *err);
 
-/* ---- study_steps.c, study_proposals.c ---- */
+/* ---- study_proposals.c ---- */
 
-MUST_CHECK int study_measure_first(struct study_making *making, struct err *err);
 MUST_CHECK int study_optimise(struct study_making *making, struct err *err);
-MUST_CHECK int study_end(struct study_making *making, struct err *err);
 
 #endif

@@ -2,6 +2,7 @@
 /* Owns what a study is asked, its folder, and the list of its steps. */
 #include "lab/study_internal.h"
 
+#include "base/utc.h"
 #include "intake/host.h"
 
 #include <dirent.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 int study_path(const struct study_making *making, char out[FILE_PATH_BYTES], struct err *err,
@@ -156,21 +156,7 @@ static int hash_asked(const struct study_making *making, struct study_asked *ask
     return 0;
 }
 
-/* ---- the repository, and what the first kernel's commit says ---- */
-
-int study_fetch(struct study_making *making, struct err *err)
-{
-    char path[FILE_PATH_BYTES], sha[GIT_SHA_BYTES];
-    const struct limits *limits = &making->host->limits;
-    const struct git_remote_spec remote = {.url = making->options->repo,
-                                           .timeout_ms = (unsigned)limits->fetch_ms,
-                                           .max_bytes = limits->fetch_bytes};
-    if (study_path(making, path, err, STUDY_WORK) != 0 || file_mkdirs(path, 0755, err) != 0 ||
-        study_path(making, path, err, STUDY_REPO) != 0 ||
-        git_open(path, &making->repo, err) != 0)
-        return -1;
-    return git_fetch(making->repo, &remote, making->study->asked.commit, sha, err);
-}
+/* ---- what the first kernel's commit says ---- */
 
 static int read_config(struct study_making *making, struct err *err)
 {
@@ -248,14 +234,6 @@ static double estimate(const struct study_making *making)
 
 /* ---- open and close ---- */
 
-static void utc_now(char out[32])
-{
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 static int begin(struct study_making *making, struct err *err)
 {
     struct study *study = making->study;
@@ -292,32 +270,6 @@ static int read_before(struct study_making *making, struct err *err)
                        "candidates): name another folder, or remove it",
                        path);
     return 1;
-}
-
-int study_replay(struct study_making *making, struct err *err)
-{
-    char path[FILE_PATH_BYTES], best[GIT_SHA_BYTES];
-    struct study *study = making->study;
-    memcpy(best, study->asked.commit, sizeof best);
-    for (size_t i = 0; i < study->step_count; i++) {
-        BUF_AUTO patch;
-        buf_init(&patch, STUDY_PATCH_BYTES);
-        if (study->steps[i].phase != STUDY_OPTIMISE || !study->steps[i].kept)
-            continue;
-        if (study_path(making, path, err, "optimise/%s/change.patch", study->steps[i].name) !=
-                0 ||
-            file_read(path, &patch, err) != 0 ||
-            git_commit_patch(making->repo, best, patch.data, patch.len, study->steps[i].name,
-                             best, err) != 0) {
-            err->class = err->class == ERR_HOST ? ERR_HOST : ERR_INPUT;
-            return err_wrap(err, "%s was kept", study->steps[i].name);
-        }
-    }
-    return strcmp(best, study->best) == 0
-               ? 0
-               : err_set(err, ERR_INPUT,
-                         "%s/" STUDY_FILE ": best: %.10s is not what its patches make, %.10s",
-                         study->path, study->best, best);
 }
 
 static int open_folder(struct study_making *making, struct err *err)

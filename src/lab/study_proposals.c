@@ -2,12 +2,11 @@
 /* Owns what is proposed, and what of it is kept. */
 #include "lab/study_internal.h"
 
-#include "judge/samples.h"
+#include "lab/study_means.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* After this share of the budget no proposal is begun, so that the end has its time. Of what is left before it, autotune
  * gets half where there are patches as well. */
@@ -26,18 +25,17 @@ static void free_judged(struct study_judged **judged)
     free(*judged);
 }
 
-static int read_samples(struct study_making *making, const struct study_step *step,
-                        struct samples *out, struct err *err)
+/* Its samples, and what they say. */
+static int judge(struct study_making *making, const struct study_step *step,
+                 struct samples *samples, struct study_judged *judged, struct err *err)
 {
-    static const char others[ARM_OTHERS_MAX][MODEL_NAME_BYTES] = {STUDY_PROPOSAL};
-    char path[FILE_PATH_BYTES];
-    BUF_AUTO text;
-    buf_init(&text, making->host->limits.samples_bytes);
-    return study_path(making, path, err, "optimise/%s/samples.json", step->name) != 0 ||
-                   file_read(path, &text, err) != 0
+    char name[MODEL_NAME_BYTES * 2];
+    snprintf(name, sizeof name, "optimise/%s/samples.json", step->name);
+    return study_read_samples(making, name, samples, err) != 0 ||
+                   study_judge(samples, &making->config.rule, making->study->asked.proposals,
+                               judged, err) != 0
                ? -1
-               : samples_parse_others(text.data, text.len, path, others, &making->host->limits,
-                                      out, err);
+               : 0;
 }
 
 /* Why the proposal has no samples at some config, or "". */
@@ -62,8 +60,7 @@ static int decide(struct study_making *making, struct study_step *step, const ch
     char trouble[STUDY_TEXT_BYTES];
     if (judged == NULL)
         return err_set(err, ERR_HOST, "out of memory for a judgement");
-    if (read_samples(making, step, &samples, err) != 0 ||
-        study_judge(&samples, &making->config.rule, study->asked.proposals, judged, err) != 0)
+    if (judge(making, step, &samples, judged, err) != 0)
         return -1;
     find_trouble(&samples, trouble);
     if (trouble[0] != '\0')
@@ -76,20 +73,6 @@ static int decide(struct study_making *making, struct study_step *step, const ch
 }
 
 /* ---- one proposal ---- */
-
-/* change.patch on top of the best kernel, as a commit. */
-static int commit_of(struct study_making *making, const struct study_step *step,
-                     char commit[GIT_SHA_BYTES], struct err *err)
-{
-    char path[FILE_PATH_BYTES];
-    BUF_AUTO patch;
-    buf_init(&patch, STUDY_PATCH_BYTES);
-    return study_path(making, path, err, "optimise/%s/change.patch", step->name) != 0 ||
-                   file_read(path, &patch, err) != 0
-               ? -1
-               : git_commit_patch(making->repo, making->study->best, patch.data, patch.len,
-                                  step->name, commit, err);
-}
 
 static int measure(struct study_making *making, struct study_step *step, int *code,
                    struct err *err)
@@ -124,7 +107,7 @@ static int build_best(struct study_making *making, struct err *err)
         return -1;
     if (!built)
         return err_set(err, ERR_HOST, "%s: the best kernel builds no more: %.400s",
-                       making->step->name, making->said);
+                       making->step->name, study_said(making));
     snprintf(making->built, sizeof making->built, "%s", best);
     return 0;
 }
@@ -136,7 +119,7 @@ static int try_proposal(struct study_making *making, struct study_step *step, st
     struct err why = {0};
     bool built;
     int code;
-    if (commit_of(making, step, commit, &why) != 0) {
+    if (study_commit(making, step->name, making->study->best, commit, &why) != 0) {
         if (why.class == ERR_INPUT)
             return study_settle(making, step, STUDY_FAILED, err, "%s%.400s",
                                 strcmp(making->study->best, making->study->asked.commit) == 0
@@ -148,31 +131,19 @@ static int try_proposal(struct study_making *making, struct study_step *step, st
     }
     if (build_best(making, err) != 0)
         return -1;
-    study_show_text(step, "git apply STUDY/optimise/%s/change.patch && git commit -qam %s",
-                    step->name, step->name);
+    study_show_patch(step, step->name);
     if (study_build(making, commit, "HEAD", STUDY_WORK "/proposal.so", &built, err) != 0)
         return -1;
     if (!built)
-        return study_settle(making, step, STUDY_FAILED, err, "%.400s", making->said);
+        return study_settle(making, step, STUDY_FAILED, err, "%.400s", study_said(making));
     if (measure(making, step, &code, err) != 0)
         return -1;
     if (code >= EXIT_USAGE)
-        return err_set(err, ERR_HOST, "%s: %.400s", step->name, making->said);
+        return err_set(err, ERR_HOST, "%s: %.400s", step->name, study_said(making));
     return decide(making, step, commit, err);
 }
 
 /* ---- where it comes from ---- */
-
-static int keep_patch(struct study_making *making, const struct study_step *step,
-                      const struct buf *patch, struct err *err)
-{
-    char path[FILE_PATH_BYTES];
-    if (study_path(making, path, err, "optimise/%s", step->name) != 0 ||
-        file_mkdirs(path, 0755, err) != 0 ||
-        study_path(making, path, err, "optimise/%s/change.patch", step->name) != 0)
-        return -1;
-    return file_write(path, patch->data, patch->len, 0644, err);
-}
 
 static int autotune(struct study_making *making, struct study_step *step, int *code,
                     struct err *err)
@@ -206,7 +177,7 @@ static int try_autotune(struct study_making *making, struct study_step *step, st
     if (autotune(making, step, &code, err) != 0)
         return -1;
     if (code != 0)
-        return study_settle(making, step, STUDY_FAILED, err, "%.400s", making->said);
+        return study_settle(making, step, STUDY_FAILED, err, "%.400s", study_said(making));
     if (study_path(making, path, err, "optimise/%s/suggestions.patch", step->name) != 0)
         return -1;
     if (file_read(path, &patch, &why) != 0) {
@@ -216,14 +187,16 @@ static int try_autotune(struct study_making *making, struct study_step *step, st
         *err = why;
         return -1;
     }
-    return keep_patch(making, step, &patch, err) != 0 ? -1 : try_proposal(making, step, err);
+    return study_keep_patch(making, step->name, &patch, err) != 0
+               ? -1
+               : try_proposal(making, step, err);
 }
 
 static int try_patch(struct study_making *making, struct study_step *step, struct err *err)
 {
     for (size_t i = 0; i < making->patch_count; i++)
         if (strcmp(making->patches[i].name, step->name) == 0)
-            return keep_patch(making, step, &making->patches[i].text, err) != 0
+            return study_keep_patch(making, step->name, &making->patches[i].text, err) != 0
                        ? -1
                        : try_proposal(making, step, err);
     return err_set(err, ERR_INTERNAL, "%s: no such patch", step->name);
@@ -244,9 +217,7 @@ static int speedup(struct study_making *making, double *out, struct err *err)
         SAMPLES_AUTO samples = {0};
         if (!step->kept)
             continue;
-        if (read_samples(making, step, &samples, err) != 0 ||
-            study_judge(&samples, &making->config.rule, making->study->asked.proposals, judged,
-                        err) != 0)
+        if (judge(making, step, &samples, judged, err) != 0)
             return -1;
         *out /= 1 + judged->mean.change;
     }

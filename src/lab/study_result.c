@@ -3,6 +3,7 @@
 #include "lab/study_result.h"
 
 #include "judge/compare.h"
+#include "lab/study_means.h"
 #include "lab/study_rows.h"
 
 #include <stdlib.h>
@@ -59,7 +60,6 @@ static void count_proposals(struct study_result *result)
         result->proposed++;
         result->measured += step->proposal;
         result->kept += step->kept;
-        result->failed += step->state == STUDY_FAILED;
     }
 }
 

@@ -53,7 +53,7 @@ struct study_result {
     struct change speedup;
     size_t speedup_configs;
     enum study_target target;
-    size_t proposed, measured, kept, failed; /* steps of the optimisation */
+    size_t proposed, measured, kept; /* steps of the optimisation */
     struct study_sweep backends, shapes;
 };
 MUST_CHECK int study_result_of(const struct study_files *files, struct study_result *out,

@@ -7,10 +7,8 @@
 #include "judge/num.h"
 #include "judge/numbers.h"
 #include "judge/stats.h"
-#include "lab/sweep.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,10 +33,10 @@ static void set_spread(const double *medians, size_t count, struct study_row *ro
     row->sd_ns = count > 1 ? num_sqrt(squares / (double)(count - 1)) : (double)NAN;
 }
 
+/* The nearest rank: the least value that so many per cent do not pass. */
 static double rank_of(double *values, size_t count, size_t percent)
 {
-    size_t rank = (percent * count + 99) /
-                  100; /* the least that so many per cent do not pass */
+    size_t rank = (percent * count + 99) / 100;
     return stats_select(values, count, rank == 0 ? 0 : rank - 1);
 }
 
@@ -197,56 +195,5 @@ int study_row_of(const struct study_files *files, const struct config_samples *s
         (compared && set_effects(files, &medians, first, &row, err) != 0))
         return -1;
     *out = row;
-    return 0;
-}
-
-/* Samples whose first kernels all stand in one place. Borrows every series. */
-struct view {
-    struct samples samples;
-    struct replicate *replicates; /* owned: of all configs */
-};
-
-static void view_free(struct view *view)
-{
-    free(view->samples.configs);
-    free(view->replicates);
-}
-
-static int view_of(const struct samples *samples, struct view *out, struct err *err)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < samples->count; i++)
-        count += samples->configs[i].count;
-    out->samples = *samples;
-    out->samples.configs = calloc(samples->count + 1, sizeof *samples->configs);
-    out->replicates = calloc(count + 1, sizeof *out->replicates);
-    if (out->samples.configs == NULL || out->replicates == NULL)
-        return err_set(err, ERR_HOST, "out of memory for a study's mean");
-    struct replicate *at = out->replicates;
-    for (size_t i = 0; i < samples->count; i++) {
-        const struct config_samples *from = &samples->configs[i];
-        enum arm first = study_first_arm(from);
-        out->samples.configs[i] = *from;
-        out->samples.configs[i].replicates = at;
-        for (size_t r = 0; r < from->count; r++, at++) {
-            *at = from->replicates[r];
-            at->arms[ARM_OTHER] = at->arms[first];
-        }
-    }
-    return 0;
-}
-
-int study_speedup(const struct samples *samples, const struct rule *rule, struct change *out,
-                  size_t *configs, struct err *err)
-{
-    struct view view __attribute__((cleanup(view_free))) = {.replicates = NULL};
-    struct rule strict = *rule;
-    struct change corrected;
-    strict.confidence = 1 - (1 - rule->confidence) / (double)rule->look_count;
-    if (view_of(samples, &view, err) != 0 ||
-        sweep_mean(&view.samples, ARM_OTHER, rule, out, configs, err) != 0 ||
-        sweep_mean(&view.samples, ARM_OTHER, &strict, &corrected, configs, err) != 0)
-        return -1;
-    out->ci_decision = corrected.ci;
     return 0;
 }

@@ -13,8 +13,4 @@ MUST_CHECK int study_row_of(const struct study_files *files,
                             const struct config_verdict *verdict, bool compared,
                             struct study_row *out, struct err *err);
 
-/* Geometric mean over configs, see lab/study_result.h. */
-MUST_CHECK int study_speedup(const struct samples *samples, const struct rule *rule,
-                             struct change *out, size_t *configs, struct err *err);
-
 #endif

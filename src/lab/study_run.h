@@ -18,7 +18,6 @@
 #include "lab/study.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum { STUDY_ARMS_MAX = 4, STUDY_SHAPE_WORDS_MAX = 24 };
 
@@ -31,9 +30,9 @@ struct study_options {
     const char *python;               /* that knows of frameworks */
     const char *candidates;           /* folder of *.patch; NULL: none */
     const char *arms[STUDY_ARMS_MAX]; /* files for `ratchet sweep --arms`; NULL: no more */
-    const char *shapes
-        [STUDY_SHAPE_WORDS_MAX]; /* options and values of `ratchet sweep`; NULL: no more */
-    double target_speedup;       /* 0: none */
+    /* Options of `ratchet sweep` and their values; NULL: no more. */
+    const char *shapes[STUDY_SHAPE_WORDS_MAX];
+    double target_speedup; /* 0: none */
     double budget_s;
     bool quiet;
 };

@@ -2,6 +2,8 @@
 /* Owns how one step of a study begins and ends. */
 #include "lab/study_internal.h"
 
+#include "judge/samples.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,10 +61,20 @@ struct study_step *study_next(struct study_making *making, enum study_phase phas
     return NULL;
 }
 
+int study_read_samples(const struct study_making *making, const char *name,
+                       struct samples *out, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    BUF_AUTO text;
+    buf_init(&text, making->host->limits.samples_bytes);
+    return study_path(making, path, err, "%s", name) != 0 || file_read(path, &text, err) != 0
+               ? -1
+               : samples_parse_all(text.data, text.len, path, &making->host->limits, out, err);
+}
+
 int study_stop(const struct study_making *making, struct err *err)
 {
-    return err_set(err, ERR_INPUT, "%s: %.400s", making->step->name,
-                   making->said[0] == '\0' ? "it failed without a word" : making->said);
+    return err_set(err, ERR_INPUT, "%s: %.400s", making->step->name, study_said(making));
 }
 
 int study_build(struct study_making *making, const char *commit, const char *shown,

@@ -2,7 +2,6 @@
 /* Owns the order of a study, its budget, and every step that is no proposal. */
 #include "lab/study_internal.h"
 
-#include "judge/samples.h"
 #include "lab/study_baseline.h"
 #include "lab/study_documents.h"
 
@@ -117,9 +116,7 @@ static int settle_sweep(struct study_making *making, struct study_step *step, in
                         const char *file, struct err *err)
 {
     if (!is_there(making, file))
-        return study_settle(making, step, STUDY_FAILED, err, "%.400s",
-                            making->said[0] == '\0' ? "it failed without a word"
-                                                    : making->said);
+        return study_settle(making, step, STUDY_FAILED, err, "%.400s", study_said(making));
     return study_settle(making, step, STUDY_DONE, err, "%s",
                         code == 0 ? ""
                                   : "the first kernel could not be measured at some shapes");
@@ -128,7 +125,7 @@ static int settle_sweep(struct study_making *making, struct study_step *step, in
 static int backends(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_BACKENDS);
-    int code;
+    int code = 0;
     if (step == NULL)
         return 0;
     if (making->options->arms[0] == NULL)
@@ -161,7 +158,7 @@ static int shapes(struct study_making *making, struct err *err)
     struct study_step *step = study_next(making, STUDY_SHAPES);
     const char *words[8];
     char text[128];
-    int code;
+    int code = 0;
     if (step == NULL)
         return 0;
     default_shapes(making, text, words);
@@ -172,7 +169,7 @@ static int shapes(struct study_making *making, struct err *err)
                : settle_sweep(making, step, code, "shapes/sweep.json", err);
 }
 
-int study_measure_first(struct study_making *making, struct err *err)
+static int measure_first(struct study_making *making, struct err *err)
 {
     return environment(making, err) != 0 || benchmark(making, err) != 0 ||
                    backends(making, err) != 0 || shapes(making, err) != 0
@@ -193,24 +190,13 @@ static int move(struct study_making *making, const char *from, const char *to, s
                : err_errno(err, ERR_HOST, errno, "rename `%s` to `%s`", source, target);
 }
 
-static int read_samples(struct study_making *making, const char *name, struct samples *out,
-                        struct err *err)
-{
-    char path[FILE_PATH_BYTES];
-    BUF_AUTO text;
-    buf_init(&text, making->host->limits.samples_bytes);
-    return study_path(making, path, err, "%s", name) != 0 || file_read(path, &text, err) != 0
-               ? -1
-               : samples_parse(text.data, text.len, path, &making->host->limits, out, err);
-}
-
 static int write_baseline(struct study_making *making, const char *from, struct err *err)
 {
     SAMPLES_AUTO samples = {0};
     char path[FILE_PATH_BYTES];
     BUF_AUTO text;
     buf_init(&text, making->host->limits.baseline_bytes);
-    return read_samples(making, from, &samples, err) != 0 ||
+    return study_read_samples(making, from, &samples, err) != 0 ||
                    study_baseline_json(making->study, &samples, &text, err) != 0 ||
                    study_path(making, path, err, STUDY_BASELINE) != 0
                ? -1
@@ -239,7 +225,7 @@ static int check_best(struct study_making *making, int *code, struct err *err)
     return study_child(making, &words, code, err);
 }
 
-int study_end(struct study_making *making, struct err *err)
+static int end(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_END);
     const struct study *study = making->study;
@@ -254,7 +240,7 @@ int study_end(struct study_making *making, struct err *err)
     if (check_best(making, &code, err) != 0)
         return -1;
     if (code >= EXIT_USAGE || !is_there(making, "end/samples.json"))
-        return study_settle(making, step, STUDY_FAILED, err, "%.400s", making->said);
+        return study_settle(making, step, STUDY_FAILED, err, "%.400s", study_said(making));
     return move(making, "end/samples.json", "samples.json", err) != 0 ||
                    write_baseline(making, "samples.json", err) != 0
                ? -1
@@ -296,6 +282,7 @@ int study_run(const struct study_options *options, const struct host *host, stru
     if (making == NULL)
         return err_set(err, ERR_HOST, "out of memory for a study");
     making->study = out;
+    making->kept_folder = out->path;
     making->options = options;
     making->host = host;
     making->lock = -1;
@@ -304,8 +291,8 @@ int study_run(const struct study_options *options, const struct host *host, stru
                      ? err_set(err, ERR_INPUT, "this host has no device `%s`", options->device)
                      : study_open(making, err);
     if (result == 0)
-        result = study_measure_first(making, err) != 0 || study_optimise(making, err) != 0 ||
-                         study_end(making, err) != 0 || report(making, err) != 0
+        result = measure_first(making, err) != 0 || study_optimise(making, err) != 0 ||
+                         end(making, err) != 0 || report(making, err) != 0
                      ? -1
                      : 0;
     study_close(making);

@@ -12,7 +12,7 @@ const char *study_speedup_text(char out[STUDY_WORDS_BYTES], const struct change 
                                struct interval interval);
 /* "1.234×" */
 const char *study_times_text(char out[STUDY_WORDS_BYTES], double speedup);
-/* "41 s", "12 min 3 s", "2 h 5 min" */
+/* "1.5 s", "41 s", "12 min 3 s", "2 h 5 min" */
 const char *study_duration_text(char out[STUDY_WORDS_BYTES], double seconds);
 /* "12 min 3 s, 0.14 USD at 0.7 USD an hour"; without a price the time alone. */
 const char *study_spent_text(char out[STUDY_WORDS_BYTES], const struct study *study,
@@ -33,7 +33,7 @@ enum { STUDY_FATE_BYTES = STUDY_TEXT_BYTES + 64 };
 const char *study_fate_text(char out[STUDY_FATE_BYTES], const struct study_files *files,
                             const struct study_step *step);
 
-/* What p95 and p99 are of: "each of which is the mean of launches that take 1 ms together". */
+/* What p95 and p99 are of: "each the mean of as many launches as take 1 ms together". */
 const char *study_sample_text(char out[STUDY_WORDS_BYTES], const struct samples *samples);
 
 #endif

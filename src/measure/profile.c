@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns one run of the profiler: the folder of copies, the commands that the harness finds on its stdin,
- * the sandbox, and a second try where a metric is not known. What it prints is ncu.c's. */
+ * the sandbox, and more tries where metrics are not known. What it prints is ncu.c's. */
 #include "measure/profile.h"
 
 #include "base/proc.h"
@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -64,8 +63,8 @@ static int make_folder(const struct run *run, struct err *err)
     char path[FILE_PATH_BYTES];
     if (file_mkdirs(run->folder, 0755, err) != 0)
         return -1;
-    if (chmod(run->folder, 0755) !=
-        0) /* whatever our umask is: the sandbox's user must read it */
+    /* Whatever our umask is: the sandbox's user must read it. */
+    if (chmod(run->folder, 0755) != 0)
         return err_errno(err, ERR_HOST, errno, "chmod `%s`", run->folder);
     if (file_path(path, err, "%s/" SESSION_PROGRAM, run->folder) != 0 ||
         file_copy(bench->harness, path, 0755, err) != 0 ||

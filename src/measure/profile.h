@@ -10,12 +10,12 @@
 #include "metrics.h"
 
 struct profile_request {
-    const struct bench_request
-        *bench;    /* device, GPU, harness, folders, user and limits of it */
+    /* Of it: device, GPU, harness, folders, user and limits. */
+    const struct bench_request *bench;
     size_t config; /* of the bench's… */
     enum arm arm;  /* …and its arm */
     const struct profiler *profiler;
-    unsigned wall_ms; /* then it is stopped; both tries together */
+    unsigned wall_ms; /* then it is stopped; all tries together */
 };
 
 /* The readings of one call of forward. A metric that this profiler or GPU does not know is NaN. `said`,

@@ -117,30 +117,27 @@ static int count_all(struct counting *counting, struct err *err)
     return rc;
 }
 
-static int find(struct counting *counting, bool *silent, struct err *err)
+static int find(const struct host_device *device, struct profiler *out, struct err *err)
 {
-    const struct host_device *device = counting->measurement->device;
-    const struct device_kind *kind;
-    *silent = device->profiler[0] == '\0';
-    kind = device_kind_of(device->slug);
+    const struct device_kind *kind = device_kind_of(device->slug);
     if (kind == NULL)
         return err_set(err, ERR_NOT_FOUND, "nothing is measured on `%s`", device->slug);
-    return profiler_find(device->profiler, kind, &counting->profiler, err);
+    return profiler_find(device->profiler, kind, out, err);
 }
 
 void counters_look(struct measurement *measurement, const struct arms *arms)
 {
     struct counting counting = {.measurement = measurement};
+    const struct host_device *device = measurement->device;
     struct err problem = {0};
-    bool silent;
-    if (strcmp(measurement->device->profiler, HOST_PROFILER_OFF) == 0)
+    if (strcmp(device->profiler, HOST_PROFILER_OFF) == 0)
         return;
     choose_all(&counting, arms);
     if (counting.count == 0)
         return;
-    int rc = find(&counting, &silent, &problem);
-    if (rc != 0 && silent && problem.class == ERR_NOT_FOUND)
-        return;
+    int rc = find(device, &counting.profiler, &problem);
+    if (rc != 0 && device->profiler[0] == '\0' && problem.class == ERR_NOT_FOUND)
+        return; /* nobody asked for one */
     if (rc != 0 || count_all(&counting, &problem) != 0)
         measurement_note(measurement, "What a profiler counts could not be looked at: %.300s",
                          problem.text);

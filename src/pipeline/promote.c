@@ -5,6 +5,7 @@
  * themselves are promote_runs.c's. */
 #include "pipeline/pipeline.h"
 
+#include "base/utc.h"
 #include "judge/compare.h"
 #include "judge/verdict.h"
 #include "pipeline/main_verdict.h"
@@ -15,7 +16,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { RACES_MAX = 5 };
 
@@ -96,14 +96,6 @@ static bool could_move(const struct measurement *measurement,
     return false;
 }
 
-static void utc_now(char out[32])
-{
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 /* "baselines: nvidia-l4: a improved, b new", and a line of reason for each config. */
 static int write_message(const struct measurement *measurement,
                          const struct promotion_move *moves, size_t count, struct buf *out,
@@ -182,7 +174,7 @@ static int decide_and_push(struct pipeline *pipeline, const struct promote_runs 
     struct measurement *measurement = &pipeline->measurement;
     static struct promotion_move moves[MODEL_CONFIGS_MAX];
     size_t move_count = 0, moved = 0;
-    char now[32], path[FILE_PATH_BYTES];
+    char now[UTC_BYTES], path[FILE_PATH_BYTES];
     utc_now(now);
     const char *accepted[MODEL_CONFIGS_MAX], *lost[MODEL_CONFIGS_MAX];
     for (size_t i = 0; i < accept->count; i++)

@@ -64,7 +64,10 @@ static size_t name_width(const struct report_view *view)
     size_t widest = 0, drawn = 0;
     for (size_t i = 0; i < view->count && drawn < CHART_ROWS; i++) {
         size_t bytes = strlen(view->rows[i]->config.name);
-        if (is_drawn(view->rows[i]) && drawn++ < CHART_ROWS && bytes > widest)
+        if (!is_drawn(view->rows[i]))
+            continue;
+        drawn++;
+        if (bytes > widest)
             widest = bytes;
     }
     return widest < CHART_NAME ? widest : CHART_NAME;

@@ -97,3 +97,17 @@ def show(paths, width, dark=False, picture=None):
     if picture:
         _run(page, max(width, 500), min(seen.height + 20, 16000), dark, "--screenshot=" + picture)
     return seen
+
+
+def check_page(path, name, texts, looks=((390, False), (1200, True))):
+    """A page that needs nothing from elsewhere, with more than so many texts in its pictures, and nothing wrong at each
+    (width, dark). CHARTS_SHOTS: a folder for what it looks like."""
+    page, shots = lib.read(path), os.environ.get("CHARTS_SHOTS")
+    for word in ("<script", "http:", "https:", "url(", "@import", " src=", "<link"):
+        lib.eq([line for line in page.split("\n") if word in line.replace("http://www.w3.org/2000/svg", "")], [],
+               "nothing is fetched: " + word)
+    for width, dark in looks:
+        look = "%s-%d%s" % (name, width, "-dark" if dark else "")
+        seen = show([path], width, dark=dark, picture=shots and "%s/%s.png" % (shots, look))
+        lib.eq(seen.problems, [], look)
+        lib.ok(seen.pages[0]["texts"] > texts, "%s: its figures are there" % look, seen.pages)

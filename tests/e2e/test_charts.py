@@ -110,17 +110,8 @@ def looked_at():
 
 def page():
     """A sweep's page: all of it in one file, no wider than a telephone, in light and dark"""
-    text = lib.read(PAGE)
-    for word in ("<script", "http:", "https:", "url(", "@import", " src=", "<link"):
-        eq([line for line in text.split("\n") if word in line.replace("http://www.w3.org/2000/svg", "")], [],
-           "nothing is fetched: " + word)
-    ok("<b>" not in text, "what is foreign is escaped")
-    folder = os.environ.get("CHARTS_SHOTS")
-    for width, dark in ((390, False), (1200, True)):
-        name = "page-%d%s" % (width, "-dark" if dark else "")
-        seen = browser.show([PAGE], width, dark=dark, picture=folder and "%s/%s.png" % (folder, name))
-        eq(seen.problems, [], name)
-        ok(seen.pages[0]["texts"] > 80, "%s: its figures are there" % name, seen.pages)
+    lacks(lib.read(PAGE), "<b>", "what is foreign is escaped")
+    browser.check_page(PAGE, "page", 80)
 
 
 lib.main(well_formed, colours, looked_at, page)

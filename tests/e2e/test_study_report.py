@@ -3,6 +3,7 @@
 """The documents of a study, made of folders that study_folders.py writes: each sentence for each state of a study, each
 number traced to its file, hostile bytes, and what `verify` finds. Measures nothing."""
 
+import hashlib
 import json
 import os
 import re
@@ -30,6 +31,11 @@ def text_of(path, name="COMBINED_REPORT.md"):
     """As a reader sees it."""
     text = lib.read(os.path.join(path, name)).replace("\u200b", "")
     return re.sub(r"\\(.)", r"\1", text)
+
+
+def bytes_of(path):
+    with open(path, "rb") as source:
+        return source.read()
 
 
 def json_of(path, name):
@@ -330,7 +336,7 @@ def every_byte():
        "the inventory has every other file")
     for name in names:
         full = os.path.join(path, name)
-        before = open(full, "rb").read()
+        before = bytes_of(full)
         place = len(before) // 2
         with open(full, "wb") as out:
             out.write(before[:place] + bytes([before[place] ^ 1]) + before[place + 1:])
@@ -351,11 +357,11 @@ def believed():
     path = made(folders.Folder())
     text = lib.read(os.path.join(path, "COMBINED_REPORT.md"))
     lib.write(os.path.join(path, "COMBINED_REPORT.md"), text.replace("1.23", "2.23"))
-    data = open(os.path.join(path, "COMBINED_REPORT.md"), "rb").read()
+    data = bytes_of(os.path.join(path, "COMBINED_REPORT.md"))
     def fit(value):
         for entry in value["files"]:
             if entry["path"] == "COMBINED_REPORT.md":
-                entry.update(bytes=len(data), sha256=__import__("hashlib").sha256(data).hexdigest())
+                entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
     edit(path, "inventory.json", fit)
     has(verified(path).out, "COMBINED_REPORT.md: is not what the samples give", "found")
 
@@ -383,16 +389,7 @@ def twice():
 
 def page():
     """One page that needs nothing, no wider than a telephone, in light and dark"""
-    path = os.path.join(made(folders.Folder()), "report.html")
-    text = lib.read(path)
-    for word in ("<script", "http:", "https:", "url(", "@import", " src=", "<link"):
-        lacks(text.replace("http://www.w3.org/2000/svg", ""), word, "nothing is fetched: " + word)
-    shots = os.environ.get("CHARTS_SHOTS")
-    for width, dark in ((390, False), (1200, True)):
-        name = "study-%d%s" % (width, "-dark" if dark else "")
-        seen = browser.show([path], width, dark=dark, picture=shots and "%s/%s.png" % (shots, name))
-        eq(seen.problems, [], name)
-        ok(seen.pages[0]["texts"] > 100, "%s: its figures are there" % name, seen.pages)
+    browser.check_page(os.path.join(made(folders.Folder()), "report.html"), "study", 100)
 
 
 lib.main(kept, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)

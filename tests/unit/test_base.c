@@ -6,10 +6,12 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "base/proc.h"
+#include "base/utc.h"
 #include "tests/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -525,6 +527,26 @@ static void test_programs(void)
     setenv("PATH", before, 1);
 }
 
+static void test_utc(void)
+{
+    static const struct {
+        long long seconds;
+        const char *text;
+    } times[] = {{0, "1970-01-01T00:00:00Z"},
+                 {1763687420, "2025-11-21T01:10:20Z"},
+                 {-1, "1970-01-01T00:00:00Z"},
+                 {253402300799, "9999-12-31T23:59:59Z"},
+                 {253402300800, "9999-12-31T23:59:59Z"},
+                 {LLONG_MIN, "1970-01-01T00:00:00Z"},
+                 {LLONG_MAX, "9999-12-31T23:59:59Z"}};
+    char text[UTC_BYTES];
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        tap_case(times[i].text);
+        EQ_STR(utc_text(text, times[i].seconds), times[i].text);
+    }
+    OK(strlen(utc_now(text)) == strlen(times[0].text));
+}
+
 int main(void)
 {
     if (mkdtemp(folder) == NULL)
@@ -545,5 +567,6 @@ int main(void)
     OK(file_remove_tree(folder, &err) == 0);
     test_names();
     test_programs();
+    test_utc();
     return tap_done();
 }
