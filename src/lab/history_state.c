@@ -98,29 +98,44 @@ static int newest_first(const void *a, const void *b)
 
 /* ---- one file ---- */
 
-/* A plain file of the state folder's owner, root or us: a link there could lead anywhere. 1: read, with its
- * time; 0: there is none; -1 with a reason. */
+/* What is opened is what is looked at: no link, and of the state folder's owner, root or us. 1: *fd; 0: it is not
+ * there; -1 with a reason. */
+static int open_plain(const struct reader *reader, int folder, const char *path,
+                      bool is_folder, int *fd, struct stat *info, struct err *problem)
+{
+    const char *name = is_folder ? "it" : path;
+    *fd = openat(folder, path,
+                 O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC |
+                     (is_folder ? O_DIRECTORY : 0));
+    if (*fd < 0 && errno == ENOENT)
+        return 0;
+    if (*fd < 0 && errno != ELOOP && errno != ENOTDIR)
+        return err_errno(problem, ERR_INPUT, errno, "open `%s`", name);
+    if (*fd < 0 || fstat(*fd, info) != 0 || (!is_folder && !S_ISREG(info->st_mode)))
+        return err_set(problem, ERR_INPUT, "`%s` is no plain %s", name,
+                       is_folder ? "folder" : "file");
+    if (info->st_uid != reader->owner && info->st_uid != 0 && info->st_uid != geteuid())
+        return err_set(problem, ERR_INPUT, "`%s` is another user's", name);
+    return 1;
+}
+
+/* A file of one check. 1: read, with its time; 0: there is none; -1 with a reason. */
 static int read_file(struct reader *reader, const struct found *found, const char *file,
                      size_t max, struct buf *out, long long *time, struct err *problem)
 {
-    char folder[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
+    char path[FILE_PATH_BYTES];
     struct stat info;
-    const char *const paths[] = {folder, path};
-    if (file_path(folder, problem, "%s/%s", reader->from->folder, found->name) != 0 ||
-        file_path(path, problem, "%s/%s", folder, file) != 0)
+    FD_AUTO folder = -1;
+    FD_AUTO fd = -1;
+    if (file_path(path, problem, "%s/%s", reader->from->folder, found->name) != 0)
         return -1;
-    for (size_t i = 0; i < 2; i++) {
-        if (lstat(paths[i], &info) != 0)
-            return errno == ENOENT ? 0
-                                   : err_errno(problem, ERR_INPUT, errno, "open `%s`", file);
-        if (i == 0 ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode))
-            return err_set(problem, ERR_INPUT, "`%s` is no plain %s", i == 0 ? "it" : file,
-                           i == 0 ? "folder" : "file");
-        if (info.st_uid != reader->owner && info.st_uid != 0 && info.st_uid != geteuid())
-            return err_set(problem, ERR_INPUT, "`%s` is another user's", i == 0 ? "it" : file);
-    }
+    int opened = open_plain(reader, AT_FDCWD, path, true, &folder, &info, problem);
+    if (opened == 1)
+        opened = open_plain(reader, folder, file, false, &fd, &info, problem);
+    if (opened != 1)
+        return opened;
     buf_init(out, max);
-    if (file_read(path, out, problem) != 0)
+    if (file_read_fd(fd, file, out, problem) != 0)
         return -1;
     reader->bytes += out->len;
     *time = info.st_mtim.tv_sec;
