@@ -48,6 +48,8 @@ struct study_making {
 /* Make the folder or go on in it, and list the steps. */
 MUST_CHECK int study_open(struct study_making *making, struct err *err);
 void study_close(struct study_making *making);
+/* Remove STUDY_WORK: it can be made again. */
+MUST_CHECK int study_drop_work(struct study_making *making, struct err *err);
 MUST_CHECK int study_save(struct study_making *making, struct err *err);
 /* A path in the folder. */
 MUST_CHECK int study_path(const struct study_making *making, char out[FILE_PATH_BYTES],
