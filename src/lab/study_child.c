@@ -98,9 +98,10 @@ void study_show_best(struct study_making *making)
     study_show_text(making->step, "git checkout -q --detach %s", study->asked.commit);
     for (size_t i = 0; i < study->step_count; i++)
         if (study->steps[i].kept)
-            study_show_text(making->step,
-                            "git apply STUDY/optimise/%s/change.patch && git commit -qam %s",
-                            study->steps[i].name, study->steps[i].name);
+            study_show_text(
+                making->step,
+                "git apply --index STUDY/optimise/%s/change.patch && git commit -qm %s",
+                study->steps[i].name, study->steps[i].name);
 }
 
 /* ---- what it says ---- */

@@ -148,7 +148,8 @@ static int try_proposal(struct study_making *making, struct study_step *step, st
     }
     if (build_best(making, err) != 0)
         return -1;
-    study_show_text(step, "git apply STUDY/optimise/%s/change.patch && git commit -qam %s",
+    study_show_text(step,
+                    "git apply --index STUDY/optimise/%s/change.patch && git commit -qm %s",
                     step->name, step->name);
     if (study_build(making, commit, "HEAD", STUDY_WORK "/proposal.so", &built, err) != 0)
         return -1;

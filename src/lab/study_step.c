@@ -79,7 +79,8 @@ int study_build(struct study_making *making, const char *commit, const char *sho
     study_show(making->step, &words);
     if (study_child(making, &words, &code, err) != 0)
         return -1;
-    if (code != EXIT_HELD && code != EXIT_UNMEASURED)
+    /* EXIT_USAGE: the commit itself is at fault, as with a ci/ratchet.conf that cannot be read */
+    if (code != EXIT_HELD && code != EXIT_UNMEASURED && code != EXIT_USAGE)
         return study_stop(making, err);
     *built = code == EXIT_HELD;
     return 0;
