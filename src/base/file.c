@@ -108,9 +108,18 @@ static void sync_folder_of(const char *path)
         fsync(fd);
 }
 
+/* The rename would put a file in the place of /dev/null. */
+static bool is_special(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
 {
     char temporary[FILE_PATH_BYTES];
+    if (is_special(path))
+        return err_set(err, ERR_INPUT, "write `%s`: not a regular file", path);
     if (file_path(temporary, err, "%s.XXXXXX", path) != 0)
         return -1;
     FD_AUTO fd = mkostemp(temporary, O_CLOEXEC);

@@ -20,7 +20,8 @@ MUST_CHECK int file_read(const char *path, struct buf *out, struct err *err);
 MUST_CHECK int file_read_fd(int fd, const char *name, struct buf *out, struct err *err);
 
 /* Write a temporary file beside `path`, sync it, rename it over `path`: readers see the old
- * bytes or the new ones, never half. On failure nothing is left behind. */
+ * bytes or the new ones, never half. On failure nothing is left behind. A device, FIFO or socket is no place for a
+ * file: ERR_INPUT. */
 MUST_CHECK int file_write(const char *path, const void *bytes, size_t len, mode_t mode,
                           struct err *err);
 

@@ -2,6 +2,7 @@
 /* Owns the checking of a study: its files, and its kernels measured again. */
 #include "cli/study_verify.h"
 
+#include "base/git.h"
 #include "cli/cli.h"
 #include "judge/compare.h"
 #include "judge/verdict.h"
@@ -11,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SAID_BYTES = 4 << 20 };
 
@@ -69,21 +71,44 @@ static void keep_head(struct samples *samples)
         }
 }
 
-/* The claim beside what was seen now; it decides nothing. */
-static int print_pairs(const struct checking *checking, struct err *err)
+static const struct config_verdict *find(const struct comparison *comparison, const char *name)
+{
+    for (size_t i = 0; i < comparison->count; i++)
+        if (strcmp(comparison->configs[i].config.name, name) == 0)
+            return &comparison->configs[i];
+    return NULL;
+}
+
+/* Whatever the study's samples of the first kernel were, it was the same kernel: what was gained has to be
+ * gained again, but for the threshold. */
+static bool is_lost(const struct change *then, const struct change *now, double threshold)
+{
+    return then->known && now->known &&
+           (1 + now->ci_decision.low) / (1 + then->ci_decision.high) - 1 > threshold;
+}
+
+/* The claim beside what was seen now. *lost counts configs where it is not seen again. */
+static int compare_claims(const struct checking *checking, size_t *lost, struct err *err)
 {
     COMPARISON_AUTO now = {0};
     const struct comparison *then = &checking->files.comparison;
     char a[FIGURE_BYTES], b[FIGURE_BYTES];
+    *lost = 0;
     if (!checking->files.end_there)
         return 0;
     if (compare_samples(&checking->again, NULL, &checking->files.rule, &now, err) != 0)
         return -1;
     puts("best against first, the study and now:");
-    for (size_t i = 0; i < then->count && i < now.count; i++)
-        printf("  %-28s %s, now %s\n", then->configs[i].config.name,
-               figure_change(a, &then->configs[i].change),
-               figure_change(b, &now.configs[i].change));
+    for (size_t i = 0; i < then->count; i++) {
+        const struct config_verdict *was = &then->configs[i];
+        const struct config_verdict *is = find(&now, was->config.name);
+        if (is == NULL)
+            continue;
+        bool gone = is_lost(&was->change, &is->change, checking->files.rule.threshold);
+        printf("  %-28s %s, now %s%s\n", was->config.name, figure_change(a, &was->change),
+               figure_change(b, &is->change), gone ? ": not seen again" : "");
+        *lost += gone;
+    }
     return 0;
 }
 
@@ -92,9 +117,10 @@ static int judge(struct checking *checking, struct err *err)
     COMPARISON_AUTO comparison = {0};
     BASELINE_AUTO baseline = {0};
     char path[FILE_PATH_BYTES];
+    size_t lost;
     BUF_AUTO text;
     buf_init(&text, 64 << 20);
-    if (print_pairs(checking, err) != 0 ||
+    if (compare_claims(checking, &lost, err) != 0 ||
         file_path(path, err, "%s/baseline.json", checking->folder) != 0 ||
         cli_read_baseline(path, &checking->host.limits, &baseline, err) != 0)
         return -1;
@@ -104,7 +130,29 @@ static int judge(struct checking *checking, struct err *err)
         return -1;
     puts("the best kernel now, against the study's samples of it:");
     verdict_format_table(&comparison, &text);
-    return cli_print(&text, err) != 0 ? -1 : comparison_exit(&comparison);
+    if (cli_print(&text, err) != 0)
+        return -1;
+    return lost > 0 ? EXIT_REGRESSED : comparison_exit(&comparison);
+}
+
+/* A study is judged by the rules of its first kernel's commit, not by those that it brings. */
+static int check_rules(const struct checking *checking, struct err *err)
+{
+    static const char ours[] = "ratchet.conf", theirs[] = "ci/ratchet.conf";
+    const char *commit = checking->files.study.asked.commit;
+    GIT_AUTO *repo = NULL;
+    BUF_AUTO is;
+    BUF_AUTO wanted;
+    buf_init(&is, checking->host.limits.config_bytes);
+    buf_init(&wanted, checking->host.limits.config_bytes);
+    if (cli_open_repo(checking->repo, &repo, err) != 0 ||
+        git_read_file(repo, commit, theirs, &wanted, err) != 0 ||
+        study_folder_read(checking->folder, ours, &is, err) != 0)
+        return -1;
+    return is.len == wanted.len && memcmp(is.data, wanted.data, is.len) == 0
+               ? 0
+               : err_set(err, ERR_INPUT, "%s/%s: is not %s of %.10s", checking->given->folder,
+                         ours, theirs, commit);
 }
 
 /* 0, or 3 with the reason said: nothing can be measured here. */
@@ -135,7 +183,8 @@ static int measure(struct checking *checking, struct err *err)
     int cannot = can_measure(checking);
     if (cannot != 0)
         return cannot;
-    return cli_scratch(&checking->host, &checking->folders, err) != 0 ||
+    return check_rules(checking, err) != 0 ||
+                   cli_scratch(&checking->host, &checking->folders, err) != 0 ||
                    study_again(&options, &checking->host, &checking->files.study,
                                checking->folders.scratch, &checking->again, err) != 0
                ? -1

@@ -56,12 +56,17 @@ static void add_word(struct buf *out, const char *word)
     buf_addc(out, '\'');
 }
 
-/* One that is too long is not told in part. */
+/* One that is too long is not told in part: it would look whole. */
 static void show(struct study_step *step, const struct buf *command)
 {
+    static const char too_long[] = "# too long to be told";
     size_t used = strlen(step->command), room = sizeof step->command - used;
     const char *between = used > 0 ? " && " : "";
-    if (!command->failed && strlen(between) + command->len < room)
+    if (strcmp(step->command, too_long) == 0)
+        return;
+    if (command->failed || strlen(between) + command->len >= room)
+        snprintf(step->command, sizeof step->command, "%s", too_long);
+    else
         snprintf(step->command + used, room, "%s%s", between, command->data);
 }
 
@@ -92,7 +97,8 @@ void study_show_text(struct study_step *step, const char *format, ...)
 
 void study_show_patch(struct study_step *step, const char *name)
 {
-    study_show_text(step, "git apply STUDY/optimise/%s/change.patch && git commit -qam %s",
+    study_show_text(step,
+                    "git apply --index STUDY/optimise/%s/change.patch && git commit -qm %s",
                     name, name);
 }
 

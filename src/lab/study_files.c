@@ -128,6 +128,17 @@ static int read_measured(const struct reading *reading)
     return 0;
 }
 
+/* What was kept is no matter of belief: the samples say it. */
+static int check_kept(const struct reading *reading, const struct study_step *step,
+                      const struct study_judged *judged)
+{
+    return step->kept == judged->better
+               ? 0
+               : err_set(reading->err, ERR_INPUT,
+                         STUDY_FILE ": %s: %s, which is not what its samples give", step->name,
+                         step->kept ? "kept" : "not kept");
+}
+
 static int read_proposals(const struct reading *reading)
 {
     struct study_files *files = reading->files;
@@ -144,6 +155,8 @@ static int read_proposals(const struct reading *reading)
         if (study_judge(&files->proposals[i], &files->rule, files->study.asked.proposals,
                         &files->judged[i], reading->err) != 0)
             return err_wrap(reading->err, "%s", name);
+        if (check_kept(reading, step, &files->judged[i]) != 0)
+            return -1;
     }
     return 0;
 }

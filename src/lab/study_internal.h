@@ -49,6 +49,8 @@ struct study_making {
 /* Make the folder or go on in it, and list the steps. */
 MUST_CHECK int study_open(struct study_making *making, struct err *err);
 void study_close(struct study_making *making);
+/* Remove STUDY_WORK: it can be made again. */
+MUST_CHECK int study_drop_work(struct study_making *making, struct err *err);
 MUST_CHECK int study_save(struct study_making *making, struct err *err);
 /* A path in the folder. */
 MUST_CHECK int study_path(const struct study_making *making, char out[FILE_PATH_BYTES],
@@ -113,6 +115,8 @@ MUST_CHECK int study_build(struct study_making *making, const char *commit, cons
 MUST_CHECK int study_read_samples(const struct study_making *making, const char *name,
                                   struct samples *out, struct err *err);
 
+/* What study_build would be by hand, where the library is there already. */
+void study_show_build(const struct study_making *making, const char *output);
 /* A step without which there is no study failed: it stays open. ERR_INPUT, with the command's reason. */
 MUST_CHECK int study_stop(const struct study_making *making, struct err *err);
 

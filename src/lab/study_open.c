@@ -160,7 +160,6 @@ static int hash_asked(const struct study_making *making, struct study_asked *ask
 
 static int read_config(struct study_making *making, struct err *err)
 {
-    char path[FILE_PATH_BYTES];
     const struct study_asked *asked = &making->study->asked;
     const struct limits *limits = &making->host->limits;
     BUF_AUTO text;
@@ -170,7 +169,16 @@ static int read_config(struct study_making *making, struct err *err)
         return err_wrap(err, "ci/ratchet.conf at %.10s", asked->commit);
     }
     return config_parse(text.data, text.len, "ci/ratchet.conf", asked->device, limits,
-                        &making->config, err) != 0 ||
+                        &making->config, err);
+}
+
+static int keep_config(struct study_making *making, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    BUF_AUTO text;
+    buf_init(&text, making->host->limits.config_bytes);
+    return git_read_file(making->repo, making->study->asked.commit, "ci/ratchet.conf", &text,
+                         err) != 0 ||
                    study_path(making, path, err, "ratchet.conf") != 0
                ? -1
                : file_write(path, text.data, text.len, 0644, err);
@@ -272,6 +280,46 @@ static int read_before(struct study_making *making, struct err *err)
     return 1;
 }
 
+/* May it lie in a folder without STUDY_FILE? Where a study was killed before its first step. */
+static bool is_beginning(const struct study_making *making, const char *name)
+{
+    static const char *const files[] = {".", "..", ".lock", "ratchet.conf"};
+    static const char *const fronts[] = {"ratchet.conf.", STUDY_FILE "."}; /* half written */
+    char work[FILE_PATH_BYTES], repo[FILE_PATH_BYTES];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (strcmp(name, files[i]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof fronts / sizeof *fronts; i++)
+        if (strncmp(name, fronts[i], strlen(fronts[i])) == 0)
+            return true;
+    return strcmp(name, STUDY_WORK) == 0 && study_path(making, work, NULL, STUDY_WORK) == 0 &&
+           study_path(making, repo, NULL, STUDY_REPO) == 0 &&
+           (access(repo, F_OK) == 0 || rmdir(work) == 0);
+}
+
+/* A study overwrites and removes files by their names: it must find none of somebody else's. */
+static int check_folder(const struct study_making *making, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    int result = 0;
+    if (study_path(making, path, err, STUDY_FILE) != 0)
+        return -1;
+    if (access(path, F_OK) == 0)
+        return 0;
+    DIR *dir = opendir(making->study->path);
+    if (dir == NULL)
+        return err_errno(err, ERR_USAGE, errno, "--output: open `%s`", making->study->path);
+    for (struct dirent *entry; result == 0 && (entry = readdir(dir)) != NULL;)
+        if (!is_beginning(making, entry->d_name))
+            result = err_set(
+                err, ERR_USAGE,
+                "--output: `%.512s` holds other files and no study: name an empty "
+                "folder",
+                making->options->folder);
+    closedir(dir);
+    return result;
+}
+
 static int open_folder(struct study_making *making, struct err *err)
 {
     char path[FILE_PATH_BYTES];
@@ -282,21 +330,24 @@ static int open_folder(struct study_making *making, struct err *err)
     }
     if (realpath(making->options->folder, study->path) == NULL)
         return err_errno(err, ERR_USAGE, errno, "--output: `%s`", making->options->folder);
-    return study_path(making, path, err, ".lock") != 0 ? -1
-                                                       : file_lock(path, &making->lock, err);
+    return study_path(making, path, err, ".lock") != 0 ||
+                   file_lock(path, &making->lock, err) != 0
+               ? -1
+               : check_folder(making, err);
 }
 
-int study_open(struct study_making *making, struct err *err)
+int study_drop_work(struct study_making *making, struct err *err)
+{
+    char path[FILE_PATH_BYTES];
+    git_close(&making->repo);
+    return study_path(making, path, err, STUDY_WORK) != 0 ? -1 : file_remove_tree(path, err);
+}
+
+/* Nothing of the folder is changed before it is known that it holds this study or none. */
+static int open_study(struct study_making *making, struct err *err)
 {
     struct study *study = making->study;
-    const struct study_options *options = making->options;
-    *study = (struct study){
-        .asked = {.target_speedup = options->target_speedup, .budget_s = options->budget_s}};
-    snprintf(study->asked.device, sizeof study->asked.device, "%s", options->device);
-    snprintf(study->asked.commit, sizeof study->asked.commit, "%s", options->commit);
-    making->lock = -1;
-    if (open_folder(making, err) != 0 || study_fetch(making, err) != 0 ||
-        read_config(making, err) != 0)
+    if (study_fetch(making, err) != 0 || read_config(making, err) != 0)
         return -1;
     making->tunes = making->config.tune.parameter_count > 0;
     if (read_patches(making, err) != 0)
@@ -305,7 +356,31 @@ int study_open(struct study_making *making, struct err *err)
     if (hash_asked(making, &study->asked, err) != 0)
         return -1;
     int before = read_before(making, err);
-    return before < 0 ? -1 : before == 0 ? begin(making, err) : study_replay(making, err);
+    if (before < 0 || keep_config(making, err) != 0)
+        return -1;
+    return before == 0 ? begin(making, err) : study_replay(making, err);
+}
+
+int study_open(struct study_making *making, struct err *err)
+{
+    char work[FILE_PATH_BYTES];
+    struct err ignored;
+    struct study *study = making->study;
+    const struct study_options *options = making->options;
+    *study = (struct study){
+        .asked = {.target_speedup = options->target_speedup, .budget_s = options->budget_s}};
+    snprintf(study->asked.device, sizeof study->asked.device, "%s", options->device);
+    snprintf(study->asked.commit, sizeof study->asked.commit, "%s", options->commit);
+    making->lock = -1;
+    if (open_folder(making, err) != 0 || study_path(making, work, err, STUDY_WORK) != 0)
+        return -1;
+    bool was_there = access(work, F_OK) == 0;
+    int result = open_study(making, err);
+    if (result != 0 && !was_there) {
+        int dropped = study_drop_work(making, &ignored);
+        (void)dropped; /* what went wrong first is what is told */
+    }
+    return result;
 }
 
 void study_close(struct study_making *making)

@@ -100,9 +100,7 @@ static int build_best(struct study_making *making, struct err *err)
     bool built = true;
     study_show_best(making);
     if (strcmp(making->built, best) == 0)
-        study_show_text(making->step,
-                        "ratchet build --repo . --device %s --head HEAD --output best.so",
-                        making->study->asked.device);
+        study_show_build(making, STUDY_WORK "/best.so");
     else if (study_build(making, best, "HEAD", STUDY_WORK "/best.so", &built, err) != 0)
         return -1;
     if (!built)

@@ -77,21 +77,34 @@ int study_stop(const struct study_making *making, struct err *err)
     return err_set(err, ERR_INPUT, "%s: %.400s", making->step->name, study_said(making));
 }
 
+static void build_words(const struct study_making *making, const char *commit,
+                        const char *shown, const char *output, struct study_words *words)
+{
+    study_add(words, "build");
+    study_add_where(words, making);
+    study_add(words, "--head");
+    study_add_as(words, commit, shown);
+    study_add(words, "--output");
+    study_add_as(words, output, strrchr(output, '/') + 1);
+    study_show(making->step, words);
+}
+
+void study_show_build(const struct study_making *making, const char *output)
+{
+    struct study_words words = {.count = 0};
+    build_words(making, "HEAD", "HEAD", output, &words);
+}
+
 int study_build(struct study_making *making, const char *commit, const char *shown,
                 const char *output, bool *built, struct err *err)
 {
     struct study_words words = {.count = 0};
     int code;
-    study_add(&words, "build");
-    study_add_where(&words, making);
-    study_add(&words, "--head");
-    study_add_as(&words, commit, shown);
-    study_add(&words, "--output");
-    study_add_as(&words, output, strrchr(output, '/') + 1);
-    study_show(making->step, &words);
+    build_words(making, commit, shown, output, &words);
     if (study_child(making, &words, &code, err) != 0)
         return -1;
-    if (code != EXIT_HELD && code != EXIT_UNMEASURED)
+    /* EXIT_USAGE: the commit itself is at fault, as with a ci/ratchet.conf that cannot be read */
+    if (code != EXIT_HELD && code != EXIT_UNMEASURED && code != EXIT_USAGE)
         return study_stop(making, err);
     *built = code == EXIT_HELD;
     return 0;

@@ -4,6 +4,7 @@
 
 #include "lab/study_baseline.h"
 #include "lab/study_documents.h"
+#include "lab/study_inventory.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -249,29 +250,49 @@ static int end(struct study_making *making, struct err *err)
 
 /* ---- all ---- */
 
-/* It can be made again. */
-static int drop_work(struct study_making *making, struct err *err)
+/* "samples.json.a1B2c3": what file_write leaves where it was killed. */
+static bool is_half_written(const char *path)
 {
-    char path[FILE_PATH_BYTES];
-    git_close(&making->repo);
-    return study_path(making, path, err, STUDY_WORK) != 0 ? -1 : file_remove_tree(path, err);
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    const char *ending = strrchr(path, '.');
+    return ending != NULL && strlen(ending) == 7 && strspn(ending + 1, letters) == 6;
 }
 
-/* study.json is whole before the documents are made of it. */
+/* Of calls that were killed; no file of a study has such a name. */
+static int drop_half_written(struct study_making *making, struct err *err)
+{
+    struct study_listing listing
+        __attribute__((cleanup(study_listing_free))) = {.files = NULL};
+    char path[FILE_PATH_BYTES];
+    if (study_folder_list(making->study->path, &listing, err) != 0)
+        return -1;
+    for (size_t i = 0; i < listing.count; i++)
+        if (is_half_written(listing.files[i].path) &&
+            (study_path(making, path, err, "%s", listing.files[i].path) != 0 ||
+             unlink(path) != 0))
+            return err_errno(err, ERR_HOST, errno, "remove `%s`", listing.files[i].path);
+    return 0;
+}
+
+/* study.json is whole before the documents are made of it, so that it calls the step done before they are there;
+ * the inventory is the last of them. */
 static int report(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_REPORT);
-    if (drop_work(making, err) != 0)
+    if (study_drop_work(making, err) != 0 || drop_half_written(making, err) != 0)
         return -1;
-    if (step == NULL)
+    if (step == NULL && is_there(making, STUDY_INVENTORY))
         return 0;
-    if (study_settle(making, step, STUDY_DONE, err, NULL) != 0)
+    if (step != NULL && study_settle(making, step, STUDY_DONE, err, NULL) != 0)
         return -1;
     if (study_documents_write(making->study->path, &making->host->limits, err) == 0)
         return 0;
-    struct err ignored;
-    int undone = study_settle(making, step, STUDY_OPEN, &ignored, NULL);
-    (void)undone; /* the reason why there is no report is the one that is told */
+    if (step != NULL) {
+        struct err ignored;
+        int undone = study_settle(making, step, STUDY_OPEN, &ignored, NULL);
+        (void)undone; /* the reason why there is no report is the one that is told */
+    }
     return -1;
 }
 

@@ -108,7 +108,9 @@ static int count_all(struct counting *counting, struct err *err)
     struct gpu gpu;
     if (request_fill(measurement, counting->benches, NULL, &gpu, NULL, &bench, err) != 0)
         return -1;
-    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
+    /* The verdict is there: it does not wait for somebody who took the lane meanwhile. */
+    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE,
+                      .wait_ms = measurement->host->limits.profile_ms};
     int rc = hold_device(measurement, bench.gpu, &ignored, &hold, err);
     environment_free(&ignored);
     counting->begin_ns = proc_now_ns();

@@ -23,10 +23,13 @@ void hold_end(struct hold *hold)
 
 enum { TRY_MS = 100, TELL_MS = 60000 };
 
-static int lock_lane(struct measurement *measurement, const struct gpu *gpu,
-                     struct lane_lock *lock, struct err *err)
+static int lock_lane(struct measurement *measurement, const struct gpu *gpu, struct hold *hold,
+                     struct err *err)
 {
-    const unsigned long long limit_ms = measurement->host->limits.device_wait_ms;
+    unsigned long long limit_ms = measurement->host->limits.device_wait_ms;
+    struct lane_lock *lock = &hold->lock;
+    if (hold->wait_ms > 0 && hold->wait_ms < limit_ms)
+        limit_ms = hold->wait_ms;
     for (unsigned long long waited_ms = 0;; waited_ms += TRY_MS) {
         if (lane_lock_try(measurement->host, measurement->device, measurement->lane, gpu, lock,
                           err) == 0)
@@ -74,7 +77,7 @@ static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
 int hold_device(struct measurement *measurement, const struct gpu *gpu,
                 struct environment *environment, struct hold *hold, struct err *err)
 {
-    if (lock_lane(measurement, gpu, &hold->lock, err) != 0)
+    if (lock_lane(measurement, gpu, hold, err) != 0)
         return -1;
     hold->begin_ns = proc_now_ns();
     return gpu == NULL ? 0 : settle_clocks(measurement, gpu, environment, hold, err);

@@ -13,6 +13,8 @@
 struct hold {
     struct measurement *measurement;
     struct lane_lock lock;
+    unsigned long long
+        wait_ms; /* for the lane, at most; 0: as long as the host lets a measurement wait */
     uint64_t begin_ns;          /* 0: not yet held */
     struct clocks_lock *clocks; /* NULL: left as they were */
 };

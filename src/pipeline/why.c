@@ -122,7 +122,8 @@ static int ask(struct looks *looks, struct limits *limits, struct err *err)
     unsigned long long each_ms = ASK_MS / (count > 0 ? count : 1);
     limits->bench_ms = each_ms < limits->bench_ms ? each_ms : limits->bench_ms;
     request.limits = limits;
-    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
+    /* The verdict is there: it does not wait for somebody who took the lane meanwhile. */
+    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE, .wait_ms = ASK_MS};
     int rc = hold_device(measurement, request.gpu, &ignored, &hold, err);
     environment_free(&ignored);
     return rc == 0 ? launches_look(&request, want, looks->launches, err) : -1;

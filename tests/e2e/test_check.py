@@ -3,9 +3,11 @@
 """`ratchet check` on a local repository: each verdict with its exit code and words, and each way
 in which a pull request, its base or the host can make a measurement impossible."""
 
+import fcntl
 import json
 import os
 import re
+import threading
 
 import lib
 import scene
@@ -441,6 +443,36 @@ def profiled_host(script, **more):
     return scene.Host(settings=("threads = 1", "profiler = " + path), **more)
 
 
+def take_behind(folder, stop):
+    """Take the lane as soon as whoever measures lets it go, and keep it"""
+    while not stop.is_set():
+        for name in os.listdir(folder):
+            if not name.endswith(".lock"):
+                continue
+            with open(os.path.join(folder, name)) as lane:
+                try:
+                    fcntl.flock(lane, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    fcntl.flock(lane, fcntl.LOCK_EX)
+                    stop.wait()
+        stop.wait(0.001)
+
+
+def counters_wait_for_nobody():
+    """A verdict that is there does not wait for a lane that somebody took meanwhile"""
+    repo = sample()
+    scene.branch(repo, "slow", "slow")
+    host = profiled_host("cat ${0%/*}/plain.txt", limits={"profile-timeout-ms": 300})
+    stop = threading.Event()
+    taker = threading.Thread(target=take_behind, args=(host.folder, stop))
+    taker.start()
+    slow = host.check(repo, "slow")
+    stop.set()
+    taker.join()
+    if scene.fair(slow, (1, "regressed"), "twice the work")[0] == 1:
+        has(slow.file("report.md"), "What a profiler counts could not be looked at: waited 0 s for the device", "a note")
+
+
 def counters():
     """What a profiler counts of the configs that moved most is told, and a profiler that hangs is a note"""
     repo = sample(configs=[("c%d" % i, 16 + 8 * i) for i in range(5)])
@@ -468,6 +500,6 @@ def counters():
                                                "than 0[.]9 s"), "a note")
 
 
-lib.main(verdicts, counters, costs, json_and_text, faults_of_the_pull_request, faults_of_the_base,
+lib.main(verdicts, counters, counters_wait_for_nobody, costs, json_and_text, faults_of_the_pull_request, faults_of_the_base,
          nothing_to_measure, rules_come_from_the_base, many_configs, usage, folders, conflict, no_sandbox, limits,
          full_disk, nothing_is_left)

@@ -317,6 +317,9 @@ def bad_folders():
             "samples.json: of device `cpu`")
     refused(changed(lambda p: edit(p, "optimise/02-tiles/samples.json", lambda v: v.update(
         arms={"head": {}, "other": {}}))), "no proposal's arm", "no arm `proposal`")
+    for kept, words in ((True, "01-slow: kept, which is not what"), (False, "01-slow: not kept, which is not what")):
+        folder = folders.Folder(proposals=(("01-slow", 0.9 if not kept else 1.05, kept, ""),))
+        refused(folder.write(), "a proposal that is %s against its samples" % ("kept" if kept else "left"), words)
     path = folders.Folder().write()
     outside = lib.temp_dir()
     os.symlink(outside, full(path, "figures"))

@@ -92,6 +92,12 @@ static void test_file(void)
     OK(file_read(folder, &text, &err) == -1 && err.class == ERR_INPUT);
     HAS(err.text, "is not a regular file");
     OK(file_write("/proc/absent/f", "x", 1, 0600, &err) == -1);
+    char fifo[FILE_PATH_BYTES];
+    struct stat info;
+    OK(file_path(fifo, NULL, "%s/fifo", folder) == 0 && mkfifo(fifo, 0600) == 0);
+    OK(file_write(fifo, "x", 1, 0600, &err) == -1);
+    EQ_INT(err.class, ERR_INPUT);
+    OK(stat(fifo, &info) == 0 && S_ISFIFO(info.st_mode)); /* nor is a file put in its place */
 
     tap_case("a lock is exclusive and dies with its holder");
     OK(file_path(other, &err, "%s/lock", folder) == 0);
