@@ -129,7 +129,7 @@ static int settle_sweep(struct study_making *making, struct study_step *step, in
 static int backends(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_BACKENDS);
-    int code;
+    int code = EXIT_INTERNAL;
     if (step == NULL)
         return 0;
     if (making->options->arms[0] == NULL)
@@ -162,7 +162,7 @@ static int shapes(struct study_making *making, struct err *err)
     struct study_step *step = study_next(making, STUDY_SHAPES);
     const char *words[8];
     char text[128];
-    int code;
+    int code = EXIT_INTERNAL;
     if (step == NULL)
         return 0;
     default_shapes(making, text, words);
