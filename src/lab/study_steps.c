@@ -8,6 +8,7 @@
 #include "lab/study_inventory.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,12 @@
 /* Of the budget, the share that a step may take. The rest is the proposals', up to proposals_share (see
  * study_proposals.c), and the end's. */
 static const double benchmark_share = 0.15, backends_share = 0.2, shapes_share = 0.2;
-static const double end_least_s = 5;
+static const double end_least_s = 5,
+                    budget_most_s = 24 * 3600; /* the latter is what --budget takes */
 
 static void budget_words(struct study_words *words, double seconds, char text[32])
 {
-    snprintf(text, 32, "%.0fs", seconds > end_least_s ? seconds : end_least_s);
+    snprintf(text, 32, "%.0fs", fmin(fmax(seconds, end_least_s), budget_most_s));
     study_add(words, "--budget");
     study_add(words, text);
 }
