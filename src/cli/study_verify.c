@@ -44,8 +44,12 @@ static int check_files(struct checking *checking, struct err *err)
     size_t differ;
     buf_init(&said, SAID_BYTES);
     if (study_documents_verify(checking->folder, &checking->host.limits, &said, &differ,
-                               err) != 0 ||
-        cli_print(&said, err) != 0)
+                               err) != 0) {
+        err->class = err->class == ERR_HOST ? ERR_HOST
+                                            : ERR_INPUT; /* of the folder's making */
+        return -1;
+    }
+    if (cli_print(&said, err) != 0)
         return -1;
     if (differ > 0)
         return err_set(err, ERR_INPUT, "%s: %zu thing%s not what the raw samples make",
@@ -130,6 +134,8 @@ static int judge(struct checking *checking, struct err *err)
         return -1;
     puts("the best kernel now, against the study's samples of it:");
     verdict_format_table(&comparison, &text);
+    buf_adds(&text, "not measured again: other implementations, other shapes, proposals that "
+                    "were not kept\n");
     if (cli_print(&text, err) != 0)
         return -1;
     return lost > 0 ? EXIT_REGRESSED : comparison_exit(&comparison);

@@ -7,6 +7,7 @@
 #include "lab/study_inventory.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,12 @@
 /* Of the budget, the share that a step may take. The rest is the proposals', up to proposals_share (see
  * study_proposals.c), and the end's. */
 static const double benchmark_share = 0.1, backends_share = 0.2, shapes_share = 0.3;
-static const double end_least_s = 5;
+static const double end_least_s = 5,
+                    budget_most_s = 24 * 3600; /* the latter is what --budget takes */
 
 static void budget_words(struct study_words *words, double seconds, char text[32])
 {
-    snprintf(text, 32, "%.0fs", seconds > end_least_s ? seconds : end_least_s);
+    snprintf(text, 32, "%.0fs", fmin(fmax(seconds, end_least_s), budget_most_s));
     study_add(words, "--budget");
     study_add(words, text);
 }
@@ -126,7 +128,7 @@ static int settle_sweep(struct study_making *making, struct study_step *step, in
 static int backends(struct study_making *making, struct err *err)
 {
     struct study_step *step = study_next(making, STUDY_BACKENDS);
-    int code = 0;
+    int code = EXIT_INTERNAL;
     if (step == NULL)
         return 0;
     if (making->options->arms[0] == NULL)
@@ -159,7 +161,7 @@ static int shapes(struct study_making *making, struct err *err)
     struct study_step *step = study_next(making, STUDY_SHAPES);
     const char *words[8];
     char text[128];
-    int code = 0;
+    int code = EXIT_INTERNAL;
     if (step == NULL)
         return 0;
     default_shapes(making, text, words);

@@ -206,7 +206,10 @@ def refused():
     result = study(bare, lib.temp_dir())
     eq((result.code, result.err.count("\n")), (64, 1), "a repository without a kernel")
     has(result.err, "ci/ratchet.conf", "says what it lacks")
-    wrong, folder = kernels(name="wrong"), lib.temp_dir()
+    wrong, folder, host = kernels(name="wrong"), lib.temp_dir(), scene.Host()
+    result = host.ratchet("study", "--config", host.config, "--repo", wrong.path, "--output", lib.temp_dir(),
+                          "--budget-min", "10080", "--quiet")
+    has(result.err, "wrong result", "a week's budget is one that its commands take")
     result = study(wrong, folder, "--quiet")
     eq(result.code, 64, "a kernel that is wrong")
     has(result.err, "benchmark", "stops at the benchmark")
