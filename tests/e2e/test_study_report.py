@@ -395,4 +395,16 @@ def page():
     browser.check_page(os.path.join(made(folders.Folder()), "report.html"), "study", 100)
 
 
-lib.main(kept, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
+def of_this_repository():
+    """The study in baselines/ is what its samples give, on this machine as well"""
+    folder = os.path.join(lib.TOP, "baselines/nvidia-h200/study")
+    result = lib.run([lib.program("RATCHET"), "study", "--verify", folder, "--no-measure"])
+    eq(result.code, 0, "verified (after a change of words: `ratchet study --report %s`)" % os.path.relpath(folder, lib.TOP))
+    for top, _, names in os.walk(folder):
+        for name in names:
+            text = lib.read(os.path.join(top, name))
+            lacks(text, "/root/", "%s: no path of a machine" % name)
+            lacks(text, "/tmp/", "%s: nor of a temporary folder" % name)
+
+
+lib.main(of_this_repository, kept, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
