@@ -88,10 +88,15 @@ const char queue_schema_3[] = "ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEF
                               "ALTER TABLE job ADD COLUMN tried_s INTEGER NOT NULL DEFAULT 0;"
                               "CREATE INDEX job_owed ON job (state, repository, id);";
 
+/* Of a merge group: its branch, and what the step says that it is built on. */
+const char queue_schema_4[] =
+    "ALTER TABLE job ADD COLUMN merge_group TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE job ADD COLUMN event_base TEXT NOT NULL DEFAULT '';";
+
 #define ENTRY_COLUMNS                                                                \
     "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"   \
     " state, attempts, exit_code, verdict, accepted_s, finished_s, event_head, uid," \
-    " secret, clause, why, lane"
+    " secret, clause, why, lane, merge_group, event_base"
 
 static const char *const state_names[] = {
     [JOB_ACCEPTED] = "accepted", [JOB_PINNED] = "pinned", [JOB_RUNNING] = "running",
@@ -162,6 +167,8 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         {19, entry.secret, sizeof entry.secret},
         {21, entry.why, sizeof entry.why},
         {22, entry.lane, sizeof entry.lane},
+        {23, job->group, sizeof job->group},
+        {24, job->event_base, sizeof job->event_base},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) != 0)
@@ -305,11 +312,13 @@ static int accept_job(struct db *db, const struct job *job, const struct queue_o
         return -1;
     if (db_run(db, err,
                "INSERT INTO job (kind, repository, device, key, pr, base_ref, event_head,"
-               " head, base, merge, run_url, uid, secret, state, accepted_s)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
-               "itttittttttiti", (long long)job->kind, job->repository, job->device, job->key,
-               (long long)job->pr, job->base_ref, job->event_head, job->head, job->base,
-               job->merge, job->run_url, owner->uid, owner->secret, (long long)time(NULL)) < 0)
+               " head, base, merge, run_url, merge_group, event_base, uid, secret, state,"
+               " accepted_s)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
+               "itttittttttttiti", (long long)job->kind, job->repository, job->device,
+               job->key, (long long)job->pr, job->base_ref, job->event_head, job->head,
+               job->base, job->merge, job->run_url, job->group, job->event_base, owner->uid,
+               owner->secret, (long long)time(NULL)) < 0)
         return -1;
     *id = db_last_id(db);
     *known = false;

@@ -88,6 +88,12 @@ static int ask_head(struct pipeline *pipeline, bool *moved_on, struct err *err)
     struct err problem = {0};
     if (job->kind == JOB_PROMOTE)
         return github_branch_tip(github, job->base_ref, job->head, err);
+    if (job->group[0] != '\0') {
+        bool ignored;
+        memcpy(job->head, job->event_head, sizeof job->head);
+        return github_find_group(github, job->base_ref, job->group, job->event_head,
+                                 job->event_base, &ignored, err);
+    }
     bool told = github_get_pull(github, job->pr, &pull, err) == 0;
     if (told) {
         memcpy(job->head, pull.head, sizeof job->head);

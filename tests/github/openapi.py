@@ -27,6 +27,7 @@ USED = {
     "/commits/{ref}/status": ["get"],
     "/commits/{commit_sha}/pulls": ["get"],
     "/git/ref/{ref}": ["get"],
+    "/git/matching-refs/{ref}": ["get"],
     "/git/refs": ["post"],
     "/git/refs/{ref}": ["patch"],
     "/contents/{path}": ["get"],

@@ -373,6 +373,15 @@ def ref_get(call, ref):
     return Answer(200, call.views.ref(call.repo, ref, sha))
 
 
+def refs_matching(call, prefix):
+    """All refs whose names begin so; none is an empty list, not a 404."""
+    call.need("contents=read")
+    call.world.sync(call.repo)
+    prefix = "refs/" + urllib.parse.unquote(prefix)
+    return Answer(200, [call.views.ref(call.repo, ref, sha)
+                        for ref, sha in sorted(call.repo.git.refs().items()) if ref.startswith(prefix)])
+
+
 def ref_object(call, body, docs):
     sha = call.text(body, "sha", docs)
     if not SHA.match(sha) or call.repo.git.commit_of(sha) is None:
@@ -476,6 +485,7 @@ REPO = [
     ("GET", r"/commits/(.+)/status", status_combined),
     ("GET", r"/commits/([^/]+)/pulls", commit_pulls),
     ("GET", r"/git/ref/(.+)", ref_get),
+    ("GET", r"/git/matching-refs/(.+)", refs_matching),
     ("POST", r"/git/refs", ref_create),
     ("PATCH", r"/git/refs/(.+)", ref_update),
     ("GET", r"/contents/?(.*)", contents_get),
