@@ -377,5 +377,5 @@ static const struct key keys[] = {
 
 const struct keys_table host_keys = {sections, HOST_SECTIONS, keys,
                                      sizeof keys / sizeof keys[0]};
-_Static_assert(sizeof keys / sizeof keys[0] <= 64, "keys_target.seen has 64 bits");
+_Static_assert(sizeof keys / sizeof keys[0] <= KEYS_MAX, "keys_seen has a bit for each");
 _Static_assert(LIMIT_CONFIGS == MODEL_CONFIGS_MAX, "src/limit.h knows no model");
