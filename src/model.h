@@ -145,7 +145,7 @@ enum clause {
     CLAUSE_BAD_BASELINE,
     CLAUSE_BAD_PATH, /* a [kernel] path that is nothing, or cannot be followed */
     CLAUSE_INTERNAL,
-    CLAUSE_CANCELLED, /* by whoever submitted it */
+    CLAUSE_CANCELLED, /* by whoever submitted it, or nobody needs it any more */
     CLAUSE_COUNT
 };
 const char *clause_name(enum clause clause);          /* "within", …; "" for none */
