@@ -30,6 +30,11 @@ static int ask_github(struct pipeline *pipeline, struct err *err)
             "pull request #%d comes from the fork `%s`: code of forks is not run on "
             "this host",
             job->pr, pull.head_repository[0] == '\0' ? "(deleted)" : pull.head_repository);
+    if (pull.draft && pipeline->measurement.repository->skip_drafts)
+        return err_set(err, ERR_INPUT,
+                       "pull request #%d is a draft: this host measures it once it is ready "
+                       "for review",
+                       job->pr);
     return 0;
 }
 

@@ -166,4 +166,24 @@ def owed():
         check_final(s, number, head, change, change.__name__ + " while it is owed")
 
 
-lib.main(waiting, waiting_behind_a_newer_one, building, measuring, owed)
+def drafts():
+    """A host that skips drafts says so, finally, until they are ready"""
+    s, host, daemon = scenery()
+    number, head = scene.pull(s, "row-draft", {"README": "draft\n"}, draft=True)
+    eq(pull_step(s, host, number, token=None).run().brief(), (0, "held"), "they are measured by default")
+    daemon.kill()
+    lib.write(host.config, lib.read(host.config).replace("author = ", "drafts = skip\nauthor = "))
+    daemon.start()
+    result = pull_step(s, host, number, run=2, token=None).run()
+    eq(result.brief(), (3, "unmeasured"), "skipped")
+    has(result.verdict["reason"], "is a draft", "and it says why")
+    all_done(host, 2)
+    eq(scene.status(s, head)[-1], "error", "it does not hang")
+    s.on("pulls/%d" % number, draft=False)
+    ready = host.step("pull_request", scene.pull_event(s, number, "ready_for_review"), run=3, token=None)
+    eq(ready.run().brief(), (0, "held"), "ready: measured")
+    all_done(host, 3)
+    eq(scene.status(s, head)[-1], "success", "and told")
+
+
+lib.main(drafts, waiting, waiting_behind_a_newer_one, building, measuring, owed)
