@@ -257,6 +257,8 @@ static enum work_end send(struct step *step)
     int sent = ending_send(step->db, &step->pipeline, &result, &err);
     if (result.refusal[0] != '\0')
         say(step, result.refusal);
+    if (result.seen[0] != '\0')
+        say(step, result.seen);
     if (sent != 0)
         return fail(step, &err);
     if (result.sent > 0)

@@ -65,6 +65,15 @@ MUST_CHECK int github_set_status(const struct github *github, const char *sha,
                                  const char *description, const char *target_url,
                                  struct err *err);
 
+/* Who else has a hand in a status that was just set? Reads those of the commit once: where the newest
+ * of this context is somebody else's and says something else, ours is set again, once. `seen` is a
+ * line about whoever spoke there last but for us, or "". Only a token that is ours alone can tell:
+ * every workflow of a repository speaks as github-actions[bot]. */
+MUST_CHECK int github_guard_status(const struct github *github, const char *sha,
+                                   const char *context, const char *state,
+                                   const char *description, const char *target_url,
+                                   char seen[MODEL_TEXT_BYTES], struct err *err);
+
 struct github_comment {
     int pr;
     const char *marker;

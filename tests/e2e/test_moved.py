@@ -186,4 +186,31 @@ def drafts():
     eq(scene.status(s, head)[-1], "success", "and told")
 
 
-lib.main(drafts, waiting, waiting_behind_a_newer_one, building, measuring, owed)
+def overwritten():
+    """A status that somebody else overwrote is set right, and the log names who it was: by a token of
+    the host's alone, as every workflow has the same name"""
+    s, host, _ = scenery()
+    s.post("tokens", token="mallorys", login="mallory")
+
+    def overwrite(sha):
+        s.api("POST", "/repos/%s/statuses/%s" % (scene.REPOSITORY, sha),
+              {"state": "success", "context": "ratchet/cpu"}, token="mallorys")
+
+    number, head = scene.pull(s, "row-over", "wrong")
+    held = s.fault("/statuses[?]", "hold", method="GET")
+    step = pull_step(s, host, number, token=None).start()
+    s.await_fault(held)
+    overwrite(head)
+    s.release(held)
+    step.finish()
+    all_done(host, 1)
+    eq(scene.status(s, head), ["pending", "error", "success", "error"], "at once: set again, once")
+    has(step.log(), "mallory had set ratchet/cpu to success", "and it is told")
+    overwrite(head)
+    step = pull_step(s, host, number, run=2, token=None)
+    step.run()
+    all_done(host, 2)
+    eq(scene.status(s, head)[4:], ["success", "pending", "error"], "at the next event")
+
+
+lib.main(drafts, overwritten, waiting, waiting_behind_a_newer_one, building, measuring, owed)

@@ -82,6 +82,14 @@ def each_call():
         checked(s, prism, "status " + state, "set-status", s.head, "ratchet/cpu", state,
                 "d" * 200, url)
     eq([x["state"] for x in s.statuses(s.head)], ["pending", "failure"], "both are there")
+    args = ("guard-status", s.head, "ratchet/cpu", "failure")
+    eq(checked(s, prism, "a status that stands", *args)["seen"], "", "is nobody else's")
+    s.post("tokens", token="zoes", login="zoe")
+    s.api("POST", "/repos/%s/statuses/%s" % (REPOSITORY, s.head),
+          {"state": "success", "context": "ratchet/cpu"}, token="zoes")
+    eq(checked(s, prism, "one that zoe has overwritten", *args)["seen"],
+       "zoe had set ratchet/cpu to success: it is set again", "is seen")
+    eq([x["state"] for x in s.statuses(s.head)][2:], ["success", "failure"], "and set right, once")
     s.on("comments", issue=1, user="zoe", body="comment {i}", count=250)
     checked(s, prism, "a new comment after 250 others", "upsert", "1", MARKER, body)
     lib.write(body, MARKER + "\n**regressed**\n")

@@ -25,6 +25,7 @@ USED = {
     "/pulls/{pull_number}/files": ["get"],
     "/statuses/{sha}": ["post"],
     "/commits/{ref}/status": ["get"],
+    "/commits/{ref}/statuses": ["get"],
     "/commits/{commit_sha}/pulls": ["get"],
     "/git/ref/{ref}": ["get"],
     "/git/matching-refs/{ref}": ["get"],

@@ -336,6 +336,16 @@ def status_combined(call, ref):
     return Answer(200, call.views.combined(call.repo, commit_named(call, ref)))
 
 
+def statuses_list(call, ref):
+    """Newest first."""
+    call.need("statuses=read")
+    sha = commit_named(call, ref)
+    rows = [s for s in reversed(call.repo.statuses) if s["sha"] == sha]
+    answer = call.page(rows, "/commits/%s/statuses" % sha)
+    answer.body = [call.views.status(call.repo, s) for s in answer.body]
+    return answer
+
+
 def commit_pulls(call, sha):
     """Open pull requests with the commit on them, or the merged ones that brought it."""
     call.need("pull_requests=read", "contents=read")
@@ -483,6 +493,7 @@ REPO = [
     ("GET", r"/pulls/(\d+)/files", pull_files),
     ("POST", r"/statuses/([^/]+)", status_create),
     ("GET", r"/commits/(.+)/status", status_combined),
+    ("GET", r"/commits/([^/]+)/statuses", statuses_list),
     ("GET", r"/commits/([^/]+)/pulls", commit_pulls),
     ("GET", r"/git/ref/(.+)", ref_get),
     ("GET", r"/git/matching-refs/(.+)", refs_matching),
