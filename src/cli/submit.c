@@ -97,14 +97,18 @@ static int send_submit(const struct submit *submit, struct client_connection *co
                        struct err *err)
 {
     const struct event *event = &submit->event;
+    const char *kind = event->kind == JOB_PROMOTE   ? "promote"
+                       : event->base_ref[0] != '\0' ? "group"
+                                                    : "check";
     JSON_AUTO *message = json_pack(
         "{s:s, s:i, s:s, s:s, s:i, s:s}", "type", "submit", "version", MESSAGE_VERSION, "kind",
-        event->kind == JOB_PROMOTE ? "promote" : "check", "repository", event->repository,
-        "pr", event->pr, "device", submit->device);
+        kind, "repository", event->repository, "pr", event->pr, "device", submit->device);
     if (message == NULL)
         return err_set(err, ERR_INPUT, "the event's fields do not make a message");
     if (add_text(message, "ref", event->ref, err) != 0 ||
         add_text(message, "head", event->head, err) != 0 ||
+        add_text(message, "base", event->base, err) != 0 ||
+        add_text(message, "base_ref", event->base_ref, err) != 0 ||
         add_text(message, "secret", submit->secret, err) != 0)
         return -1;
     static const struct {

@@ -140,7 +140,7 @@ int sweep_arms_expose(struct sweep_arms *arms, const char *folder, const char *s
 struct file_arm {
     char name[MODEL_NAME_BYTES];
     char library[PATH_MAX], version[ARMS_TEXT_BYTES], absent[ARMS_TEXT_BYTES];
-    uint64_t seen;
+    keys_seen seen;
 };
 
 /* What is in it, before any of it is looked at. */
@@ -150,7 +150,7 @@ struct file {
     char copy[PATH_MAX], matrix[PATH_MAX];
     char expose[SANDBOX_EXPOSED_MAX][FILE_PATH_BYTES];
     size_t expose_count;
-    uint64_t seen_ceiling, seen_sandbox;
+    keys_seen seen_ceiling, seen_sandbox;
     const char *path;
 };
 

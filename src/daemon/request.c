@@ -76,6 +76,27 @@ static int parse_push(const struct host_repository *repository, const json_t *me
     return 0;
 }
 
+/* All that the step says of a merge group is asked of GitHub when the job is pinned. */
+static int parse_group(const json_t *message, struct job *job, struct err *err)
+{
+    static const char heads[] = "refs/heads/";
+    char ref[JOB_REF_BYTES], folder[JOB_REF_BYTES + 32];
+    struct json_at here = {.parent = &at, .key = "ref"};
+    if (json_get_string(message, "base_ref", &at, job->base_ref, sizeof job->base_ref, err) !=
+            0 ||
+        json_get_string(message, "ref", &at, ref, sizeof ref, err) != 0 ||
+        json_get_sha(message, "base", &at, job->event_base, err) != 0 ||
+        json_get_sha(message, "head", &at, job->event_head, err) != 0)
+        return -1;
+    int len = snprintf(folder, sizeof folder, "%sgh-readonly-queue/%s/", heads, job->base_ref);
+    if (!name_is_branch(job->base_ref) || strncmp(ref, folder, (size_t)len) != 0 ||
+        !name_is_branch(ref + sizeof heads - 1) || strchr(ref + len, '/') != NULL)
+        return json_error(&here, err, "`%s` is no merge group of `%s`", ref, job->base_ref);
+    job->kind = JOB_CHECK;
+    memcpy(job->group, ref + sizeof heads - 1, strlen(ref + sizeof heads - 1) + 1);
+    return 0;
+}
+
 static int parse_kind(const struct host_repository *repository, const json_t *message,
                       struct request *out, struct err *err)
 {
@@ -86,9 +107,11 @@ static int parse_kind(const struct host_repository *repository, const json_t *me
         return -1;
     if (strcmp(kind, "promote") == 0)
         return parse_push(repository, message, out, err);
+    if (strcmp(kind, "group") == 0)
+        return parse_group(message, job, err);
     if (strcmp(kind, "check") != 0)
-        return err_set(err, ERR_INPUT, "submit: kind: expected `check` or `promote`, not `%s`",
-                       kind);
+        return err_set(err, ERR_INPUT,
+                       "submit: kind: expected `check`, `group` or `promote`, not `%s`", kind);
     if (json_get_int(message, "pr", &at, 1, INT_MAX, &pr, err) != 0)
         return -1;
     job->kind = JOB_CHECK;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const char *const steps[] = {queue_schema_1, queue_schema_2, outbox_schema,
-                                    queue_schema_3, NULL};
+                                    queue_schema_3, queue_schema_4, NULL};
 
 int store_read(const struct host *host, struct db **out, struct err *err)
 {

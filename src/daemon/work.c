@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct work_event) <= PIPE_BUF, "one write is one event");
@@ -178,7 +179,8 @@ static enum work_end pin(struct step *step)
         return fail(step, &err);
     if (settled)
         return judged(step); /* nobody needs to read `pending` before that */
-    if (queue_pin(step->db, &measurement->job, &err) != 0)
+    if (queue_pin(step->db, &measurement->job, &err) != 0 ||
+        queue_supersede(step->db, &measurement->job, &err) != 0)
         return fail(step, &err);
     /* A status that cannot be set is no reason not to measure. */
     if (measurement->job.kind == JOB_CHECK &&
@@ -201,6 +203,19 @@ static enum work_end started_too_often(struct step *step)
     return judged(step);
 }
 
+static bool has_waited(const struct step *step)
+{
+    long long s = (long long)time(NULL) - step->entry.accepted_s;
+    return s > 0 && (unsigned long long)s * 1000 >= step->host->limits.ask_again_ms;
+}
+
+static enum work_end not_wanted(struct step *step, const struct err *why)
+{
+    say(step, why->text);
+    measurement_unmeasured(&step->pipeline.measurement, FAULT_NONE, CLAUSE_CANCELLED, why);
+    return judged(step);
+}
+
 static enum work_end run(struct step *step)
 {
     struct err err = {0}, problem = {0};
@@ -208,6 +223,8 @@ static enum work_end run(struct step *step)
     long long id = step->entry.job.id;
     if (step->entry.attempts >= step->host->limits.job_attempts)
         return started_too_often(step);
+    if (has_waited(step) && !pipeline_is_wanted(pipeline, &problem))
+        return not_wanted(step, &problem);
     if (queue_start(step->db, id, step->lane, &err) != 0)
         return fail(step, &err);
     unsigned wait_s = 0;
@@ -240,6 +257,8 @@ static enum work_end send(struct step *step)
     int sent = ending_send(step->db, &step->pipeline, &result, &err);
     if (result.refusal[0] != '\0')
         say(step, result.refusal);
+    if (result.seen[0] != '\0')
+        say(step, result.seen);
     if (sent != 0)
         return fail(step, &err);
     if (result.sent > 0)

@@ -17,7 +17,7 @@ enum { SECTIONS_MAX = 1024 };
 struct part {
     unsigned section;
     char name[MODEL_NAME_BYTES];
-    uint64_t seen;
+    keys_seen seen;
     struct recipe recipe;
     struct bench_settings bench;
     struct tune_space tune;
@@ -28,8 +28,8 @@ struct parse {
     const char *name;
     const struct limits *limits;
     struct ratchet_config out;
-    uint64_t seen[CONFIG_SECTIONS]; /* of those without subsections */
-    struct part *parts;             /* owned */
+    keys_seen seen[CONFIG_SECTIONS]; /* of those without subsections */
+    struct part *parts;              /* owned */
     size_t part_count;
 };
 

@@ -262,4 +262,4 @@ static const struct key keys[] = {
 
 const struct keys_table config_keys = {sections, CONFIG_SECTIONS, keys,
                                        sizeof keys / sizeof keys[0]};
-_Static_assert(sizeof keys / sizeof keys[0] <= 64, "keys_target.seen has 64 bits");
+_Static_assert(sizeof keys / sizeof keys[0] <= KEYS_MAX, "keys_seen has a bit for each");

@@ -99,16 +99,7 @@ static int read_head(const json_t *pull, const struct json_at *at, struct event 
     struct json_at here = {.parent = at, .key = "head"};
     if (json_get_object(pull, "head", at, &head, err) != 0)
         return -1;
-    if (!json_has(head, "sha"))
-        return 0;
-    char sha[MODEL_SHA_BYTES] = "";
-    if (json_get_string(head, "sha", &here, sha, sizeof sha, err) != 0)
-        return -1;
-    struct json_at place = {.parent = &here, .key = "sha"};
-    if (!name_is_sha(sha))
-        return json_error(&place, err, "expected 40 hex digits, not `%s`", sha);
-    memcpy(event->head, sha, sizeof sha);
-    return 0;
+    return json_has(head, "sha") ? json_get_sha(head, "sha", &here, event->head, err) : 0;
 }
 
 static int parse_pull_request(const json_t *payload, const struct json_at *root,
@@ -167,6 +158,53 @@ static int parse_dispatch(const json_t *payload, const struct json_at *root,
                           json_is_string(value) ? "`" : "");
     event->pr = (int)number;
     return 0;
+}
+
+/* ---- merge_group ---- */
+
+/* Which branch is the group's and which one it goes to is said twice: in the group's name, and beside
+ * it. Where they differ, somebody wrote the payload by hand. */
+static int check_group_ref(const struct json_at *at, struct event *event, struct err *err)
+{
+    char folder[JOB_REF_BYTES + 32];
+    int len = snprintf(folder, sizeof folder, "refs/heads/gh-readonly-queue/%s/",
+                       event->base_ref);
+    struct json_at here = {.parent = at, .key = "head_ref"};
+    if (!name_is_branch(event->base_ref) || strncmp(event->ref, folder, (size_t)len) != 0 ||
+        !name_is_branch(event->ref + strlen("refs/heads/")) ||
+        strchr(event->ref + len, '/') != NULL)
+        return json_error(&here, err, "expected a branch below `%.200s`, not `%s`", folder,
+                          event->ref);
+    return 0;
+}
+
+static int parse_group(const json_t *payload, const struct json_at *root, struct event *event,
+                       struct err *err)
+{
+    static const char heads[] = "refs/heads/";
+    char action[64] = "", base_ref[JOB_REF_BYTES] = "";
+    json_t *group = NULL;
+    struct json_at at = {.parent = root, .key = "merge_group"};
+    event->kind = JOB_CHECK;
+    if (json_get_string(payload, "action", root, action, sizeof action, err) != 0 ||
+        json_get_object(payload, "merge_group", root, &group, err) != 0 ||
+        json_get_string(group, "head_ref", &at, event->ref, sizeof event->ref, err) != 0 ||
+        json_get_sha(group, "head_sha", &at, event->head, err) != 0 ||
+        json_get_string(group, "base_ref", &at, base_ref, sizeof base_ref, err) != 0 ||
+        json_get_sha(group, "base_sha", &at, event->base, err) != 0)
+        return -1;
+    bool full = strncmp(base_ref, heads, sizeof heads - 1) == 0;
+    snprintf(event->base_ref, sizeof event->base_ref, "%s",
+             base_ref + (full ? sizeof heads - 1 : 0));
+    if (check_group_ref(&at, event, err) != 0)
+        return -1;
+    if (strcmp(action, "destroyed") == 0)
+        return ignore(event, "the merge group is gone: a job for it ends by itself");
+    struct json_at here = {.parent = root, .key = "action"};
+    return strcmp(action, "checks_requested") == 0
+               ? 0
+               : json_error(&here, err, "`%s` is not handled; use the type checks_requested",
+                            action);
 }
 
 /* ---- push ---- */
@@ -260,6 +298,7 @@ static const struct kind {
     {"pull_request", parse_pull_request},
     {"workflow_dispatch", parse_dispatch},
     {"push", parse_push},
+    {"merge_group", parse_group},
 };
 
 int event_parse(const char *name, const char *bytes, size_t len, struct event *out,
@@ -272,7 +311,7 @@ int event_parse(const char *name, const char *bytes, size_t len, struct event *o
     if (kind == NULL)
         return err_set(err, ERR_INPUT,
                        "event `%.40s` is not handled; expected pull_request, "
-                       "workflow_dispatch or push",
+                       "merge_group, workflow_dispatch or push",
                        name);
     char title[64];
     snprintf(title, sizeof title, "%s event", kind->name);

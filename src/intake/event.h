@@ -13,13 +13,15 @@
 
 struct event {
     enum job_kind kind;
-    char name[32];                         /* "pull_request", "push", "workflow_dispatch" */
+    char name[32]; /* "pull_request", "push", "workflow_dispatch", "merge_group" */
     char repository[JOB_REPOSITORY_BYTES]; /* owner/name */
-    int pr;                                /* 0 for a push */
-    char ref[JOB_REF_BYTES];               /* of a push: "refs/heads/main" */
-    char after[MODEL_SHA_BYTES];           /* of a push: the new tip */
-    char head[MODEL_SHA_BYTES];            /* of a PR: a hint, never trusted */
-    bool ignored;                          /* nothing to do: exit 0 and say `why` */
+    int pr;                                /* 0 for a push and for a merge group */
+    char ref[JOB_REF_BYTES];      /* of a push: "refs/heads/main"; of a group: its own */
+    char after[MODEL_SHA_BYTES];  /* of a push: the new tip */
+    char head[MODEL_SHA_BYTES];   /* of a PR or a group: a hint, never trusted */
+    char base[MODEL_SHA_BYTES];   /* of a group: what it is built on, no more trusted */
+    char base_ref[JOB_REF_BYTES]; /* … the branch that it goes to, without refs/heads/ */
+    bool ignored;                 /* nothing to do: exit 0 and say `why` */
     char why[MODEL_TEXT_BYTES];
 };
 
@@ -27,8 +29,9 @@ struct event {
  * edited, labeled, unlabeled, ready_for_review, closed → ignored), workflow_dispatch (input
  * `pull-request`, a positive number), push (a deleted branch, or one not `refs/heads/…`, is
  * ignored; so is a push whose commits are all ours: the messages have our
- * `Ratchet-Promotion:` trailer, and they change baselines only). Whether the branch is the one
- * that is promoted, the daemon knows. A null or missing pull_request object, other events and
+ * `Ratchet-Promotion:` trailer, and they change baselines only; whether the branch is the one
+ * that is promoted, the daemon knows), merge_group (checks_requested, destroyed → ignored: a
+ * group that is gone is not measured, whoever says so). A null or missing pull_request object, other events and
  * malformed fields are ERR_INPUT. */
 MUST_CHECK int event_parse(const char *name, const char *bytes, size_t len, struct event *out,
                            struct err *err);

@@ -19,9 +19,9 @@
 struct parse {
     const char *name;
     struct host out;
-    uint64_t seen[HOST_SECTIONS]; /* of those without subsections */
-    uint64_t device_seen[HOST_DEVICES_MAX];
-    uint64_t repository_seen[HOST_REPOSITORIES_MAX];
+    keys_seen seen[HOST_SECTIONS]; /* of those without subsections */
+    keys_seen device_seen[HOST_DEVICES_MAX];
+    keys_seen repository_seen[HOST_REPOSITORIES_MAX];
 };
 
 /* ---- sections ---- */
@@ -89,7 +89,7 @@ static int open_section(void *context, unsigned section, const char *subsection,
 /* ---- checks and defaults of the whole ---- */
 
 static int finish_repository(const struct parse *parse, struct host_repository *repository,
-                             uint64_t seen, struct err *err)
+                             keys_seen seen, struct err *err)
 {
     const char *name = repository->name;
     if (keys_require(&host_keys, HOST_REPOSITORY, name, seen, parse->name, err) != 0 ||

@@ -62,6 +62,8 @@ struct host_repository {
     char author[64];
     char branch[JOB_REF_BYTES];
     bool host_token;
+    bool skip_drafts; /* a draft is unmeasured until it is ready for review */
+    bool trust_queue; /* what its merge queue holds may run here, forks' code included */
     char token_file[HOST_PATH_BYTES];
     struct host_submodule submodules[HOST_SUBMODULES_MAX];
     size_t submodule_count;

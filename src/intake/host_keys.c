@@ -362,6 +362,12 @@ static const struct key keys[] = {
         IN(host_repository, token_file), .otherwise = "needed by token = host"),
     KEY(REPOSITORY, "branch", branch, "branch whose pushes are promoted",
         IN(host_repository, branch), .initial = "main"),
+    KEY(REPOSITORY, "drafts", key_choice, "skip: not measured until they are ready for review",
+        IN(host_repository, skip_drafts), .no = "measure", .yes = "skip",
+        .initial = "measure"),
+    KEY(REPOSITORY, "merge-queue", key_choice,
+        "trust: what is queued may run here, a fork's code, too",
+        IN(host_repository, trust_queue), .no = "refuse", .yes = "trust", .initial = "refuse"),
     KEY(REPOSITORY, "submodule", submodule,
         "where a submodule under [kernel] path is fetched from; gets no token", .repeat = true,
         .otherwise = "none is fetched"),
@@ -374,5 +380,5 @@ static const struct key keys[] = {
 
 const struct keys_table host_keys = {sections, HOST_SECTIONS, keys,
                                      sizeof keys / sizeof keys[0]};
-_Static_assert(sizeof keys / sizeof keys[0] <= 64, "keys_target.seen has 64 bits");
+_Static_assert(sizeof keys / sizeof keys[0] <= KEYS_MAX, "keys_seen has a bit for each");
 _Static_assert(LIMIT_CONFIGS == MODEL_CONFIGS_MAX, "src/limit.h knows no model");

@@ -72,7 +72,7 @@ int keys_read_one(const struct keys_table *table, unsigned section, const char *
         const struct key *key = &table->keys[i];
         if (key->section != section || strcmp(key->name, name) != 0)
             continue;
-        uint64_t bit = UINT64_C(1) << i;
+        keys_seen bit = (keys_seen)1 << i;
         if (!key->repeat && (*target->seen & bit) != 0)
             return err_set(err, ERR_INPUT, "%s: stands twice, expected once", where);
         *target->seen |= bit;
@@ -172,11 +172,11 @@ int keys_read(const struct keys_table *table, const char *text, size_t len, cons
 }
 
 int keys_require(const struct keys_table *table, unsigned section, const char *subsection,
-                 uint64_t seen, const char *name, struct err *err)
+                 keys_seen seen, const char *name, struct err *err)
 {
     for (size_t i = 0; i < table->key_count; i++) {
         const struct key *key = &table->keys[i];
-        if (key->section == section && key->required && (seen & (UINT64_C(1) << i)) == 0)
+        if (key->section == section && key->required && (seen & ((keys_seen)1 << i)) == 0)
             return err_set(err, ERR_INPUT, "%s: %s%s%.63s.%s: missing", name,
                            table->sections[section].name, subsection[0] == '\0' ? "" : ".",
                            subsection, key->name);
@@ -184,13 +184,13 @@ int keys_require(const struct keys_table *table, unsigned section, const char *s
     return 0;
 }
 
-int keys_initial(const struct keys_table *table, unsigned section, void *target, uint64_t seen,
-                 struct err *err)
+int keys_initial(const struct keys_table *table, unsigned section, void *target,
+                 keys_seen seen, struct err *err)
 {
     for (size_t i = 0; i < table->key_count; i++) {
         const struct key *key = &table->keys[i];
         if (key->section != section || key->initial == NULL ||
-            (seen & (UINT64_C(1) << i)) != 0)
+            (seen & ((keys_seen)1 << i)) != 0)
             continue;
         if (key->type->read(target, key, key->initial, key->name, err) != 0)
             return -1;

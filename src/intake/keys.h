@@ -51,13 +51,17 @@ struct keys_table {
     const struct keys_section *sections;
     size_t section_count;
     const struct key *keys;
-    size_t key_count; /* at most 64 */
+    size_t key_count; /* at most KEYS_MAX */
 };
 
-/* Where the values of a section go. `seen` has one bit per key of the table. */
+/* One bit per key of a table. */
+typedef unsigned __int128 keys_seen;
+enum { KEYS_MAX = 128 };
+
+/* Where the values of a section go. */
 struct keys_target {
     void *target;
-    uint64_t *seen;
+    keys_seen *seen;
 };
 
 /* Read `text`. `open` is called for every section met, empty ones too, perhaps several times
@@ -75,12 +79,12 @@ MUST_CHECK int keys_read_one(const struct keys_table *table, unsigned section,
 
 /* Are the required keys of a section there? */
 MUST_CHECK int keys_require(const struct keys_table *table, unsigned section,
-                            const char *subsection, uint64_t seen, const char *name,
+                            const char *subsection, keys_seen seen, const char *name,
                             struct err *err);
 
 /* Give each key of a section that is not in `seen` its `initial`. */
 MUST_CHECK int keys_initial(const struct keys_table *table, unsigned section, void *target,
-                            uint64_t seen, struct err *err);
+                            keys_seen seen, struct err *err);
 
 /* The table for people: two lines a key, with name, default, type and range, and its help. */
 void keys_help(const struct keys_table *table, struct buf *out);

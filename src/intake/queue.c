@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the table of jobs and which state may follow which. Every change is one
+/* Owns the rows of jobs and which state may follow which. Every change is one
  * transaction, on disk before the call returns. Does not know how a job is done, and
  * holds no token. */
 #include "intake/queue.h"
@@ -9,89 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-/* AUTOINCREMENT: folders are named after ids, so an id is never given twice. The key
- * alone does not make a job: the legs of a matrix over devices share it, and a step could
- * name the key of a run that is not its own. */
-const char queue_schema_1[] =
-    "CREATE TABLE job ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " kind INTEGER NOT NULL,"
-    " repository TEXT NOT NULL,"
-    " device TEXT NOT NULL,"
-    " key TEXT NOT NULL CHECK (key <> ''),"
-    " pr INTEGER NOT NULL,"
-    " base_ref TEXT NOT NULL,"
-    " head TEXT NOT NULL,"
-    " base TEXT NOT NULL,"
-    " merge TEXT NOT NULL,"
-    " run_url TEXT NOT NULL,"
-    " state TEXT NOT NULL"
-    "  CHECK (state IN ('accepted', 'pinned', 'running', 'judged', 'done', 'cancelled')),"
-    " attempts INTEGER NOT NULL DEFAULT 0,"
-    " exit_code INTEGER NOT NULL DEFAULT 0,"
-    " verdict TEXT NOT NULL DEFAULT '',"
-    " accepted_s INTEGER NOT NULL,"
-    " finished_s INTEGER NOT NULL DEFAULT 0,"
-    " UNIQUE (key, repository, device, kind, pr));"
-    "CREATE INDEX job_lane ON job (device, state, id);";
-
-/* SQLite cannot change a CHECK: the table is made again. The row of sqlite_sequence follows the
- * new table's name, so that ids go on where they were. What GitHub is owed for a job that is judged
- * was not kept with it: it is measured again. */
-const char queue_schema_2[] =
-    "CREATE TABLE job_2 ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " kind INTEGER NOT NULL,"
-    " repository TEXT NOT NULL COLLATE NOCASE,"
-    " device TEXT NOT NULL,"
-    " key TEXT NOT NULL CHECK (key <> ''),"
-    " pr INTEGER NOT NULL,"
-    " base_ref TEXT NOT NULL,"
-    " event_head TEXT NOT NULL DEFAULT '',"
-    " head TEXT NOT NULL,"
-    " base TEXT NOT NULL,"
-    " merge TEXT NOT NULL,"
-    " run_url TEXT NOT NULL,"
-    " uid INTEGER NOT NULL DEFAULT -1,"
-    " secret TEXT NOT NULL DEFAULT '',"
-    " state TEXT NOT NULL"
-    "  CHECK (state IN ('accepted', 'pinned', 'running', 'ending', 'judged', 'done')),"
-    " clause TEXT NOT NULL DEFAULT '',"
-    " why TEXT NOT NULL DEFAULT '',"
-    " attempts INTEGER NOT NULL DEFAULT 0,"
-    " exit_code INTEGER NOT NULL DEFAULT 0,"
-    " verdict TEXT NOT NULL DEFAULT '',"
-    " accepted_s INTEGER NOT NULL,"
-    " finished_s INTEGER NOT NULL DEFAULT 0,"
-    " UNIQUE (key, repository, device, kind, pr, uid));"
-    "INSERT OR IGNORE INTO job_2 (id, kind, repository, device, key, pr, base_ref, head, "
-    "base, merge,"
-    "  run_url, state, attempts, exit_code, verdict, accepted_s, finished_s)"
-    " SELECT id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"
-    "  CASE state WHEN 'cancelled' THEN 'done'"
-    "   WHEN 'judged' THEN iif(merge = '', 'accepted', 'pinned') ELSE state END,"
-    "  iif(state = 'judged', 0, attempts),"
-    "  iif(state = 'cancelled', 3, exit_code), iif(state = 'cancelled', 'unmeasured', "
-    "verdict),"
-    "  accepted_s, finished_s"
-    " FROM job ORDER BY id DESC;" /* of one that was spelled in two ways the newer */
-    "DELETE FROM sqlite_sequence WHERE name = 'job_2';"
-    "INSERT INTO sqlite_sequence (name, seq)"
-    " SELECT 'job_2', seq FROM sqlite_sequence WHERE name = 'job';"
-    "DROP TABLE job;"
-    "ALTER TABLE job_2 RENAME TO job;"
-    "CREATE INDEX job_state ON job (state, id);";
-
-/* lane: of its device, that a job was started on. tried_s: for how long a verdict has been owed while a
- * daemon ran. Thousands may be owed while GitHub is away: hence the index. */
-const char queue_schema_3[] = "ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEFAULT '';"
-                              "ALTER TABLE job ADD COLUMN tried_s INTEGER NOT NULL DEFAULT 0;"
-                              "CREATE INDEX job_owed ON job (state, repository, id);";
-
 #define ENTRY_COLUMNS                                                                \
     "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"   \
     " state, attempts, exit_code, verdict, accepted_s, finished_s, event_head, uid," \
-    " secret, clause, why, lane"
+    " secret, clause, why, lane, merge_group, event_base"
 
 static const char *const state_names[] = {
     [JOB_ACCEPTED] = "accepted", [JOB_PINNED] = "pinned", [JOB_RUNNING] = "running",
@@ -162,6 +83,8 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         {19, entry.secret, sizeof entry.secret},
         {21, entry.why, sizeof entry.why},
         {22, entry.lane, sizeof entry.lane},
+        {23, job->group, sizeof job->group},
+        {24, job->event_base, sizeof job->event_base},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) != 0)
@@ -305,11 +228,13 @@ static int accept_job(struct db *db, const struct job *job, const struct queue_o
         return -1;
     if (db_run(db, err,
                "INSERT INTO job (kind, repository, device, key, pr, base_ref, event_head,"
-               " head, base, merge, run_url, uid, secret, state, accepted_s)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
-               "itttittttttiti", (long long)job->kind, job->repository, job->device, job->key,
-               (long long)job->pr, job->base_ref, job->event_head, job->head, job->base,
-               job->merge, job->run_url, owner->uid, owner->secret, (long long)time(NULL)) < 0)
+               " head, base, merge, run_url, merge_group, event_base, uid, secret, state,"
+               " accepted_s)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
+               "itttittttttttiti", (long long)job->kind, job->repository, job->device,
+               job->key, (long long)job->pr, job->base_ref, job->event_head, job->head,
+               job->base, job->merge, job->run_url, job->group, job->event_base, owner->uid,
+               owner->secret, (long long)time(NULL)) < 0)
         return -1;
     *id = db_last_id(db);
     *known = false;
@@ -391,6 +316,21 @@ int queue_end(struct db *db, long long id, enum clause clause, const char *why,
                "tti", clause_name(clause), why, id) < 0)
         return -1;
     return check_moved(db, id, "ended", err);
+}
+
+int queue_supersede(struct db *db, const struct job *job, struct err *err)
+{
+    if (job->pr == 0)
+        return 0;
+    return db_run(db, err,
+                  "UPDATE job SET state = 'ending', clause = ?,"
+                  " why = iif(base_ref = ?, 'superseded by ' || substr(?, 1, 10),"
+                  "  'the pull request goes to `' || substr(?, 1, 200) || '` now')"
+                  " WHERE repository = ? AND device = ? AND kind = ? AND pr = ? AND id < ?"
+                  " AND state = 'pinned' AND (head <> ? OR base_ref <> ?)",
+                  "ttttttiiitt", clause_name(CLAUSE_CANCELLED), job->base_ref, job->head,
+                  job->base_ref, job->repository, job->device, (long long)job->kind,
+                  (long long)job->pr, job->id, job->head, job->base_ref);
 }
 
 int queue_judged(struct db *db, const struct job *job, const char *verdict, int exit_code,

@@ -39,7 +39,7 @@ struct queue_entry {
 };
 
 /* Steps of the schema, in this order, for db_open. */
-extern const char queue_schema_1[], queue_schema_2[], queue_schema_3[];
+extern const char queue_schema_1[], queue_schema_2[], queue_schema_3[], queue_schema_4[];
 
 /* The next id will be greater than `after`, whatever the database remembers: for one that was lost
  * while the folders of its jobs are still there. */
@@ -73,6 +73,9 @@ MUST_CHECK int queue_rest(struct db *db, long long id, bool planned, struct err 
 /* There will be no measurement of a job that is not judged yet: ERR_CONFLICT if it is. */
 MUST_CHECK int queue_end(struct db *db, long long id, enum clause clause, const char *why,
                          struct err *err);
+/* `job` is pinned: what waits of its pull request on its device, made for another head or for
+ * another branch, ends. What runs already sees it when it is told. */
+MUST_CHECK int queue_supersede(struct db *db, const struct job *job, struct err *err);
 /* The commits of the job are kept, too: it may have been pinned in part only. */
 MUST_CHECK int queue_judged(struct db *db, const struct job *job, const char *verdict,
                             int exit_code, struct err *err);

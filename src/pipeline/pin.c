@@ -30,6 +30,11 @@ static int ask_github(struct pipeline *pipeline, struct err *err)
             "pull request #%d comes from the fork `%s`: code of forks is not run on "
             "this host",
             job->pr, pull.head_repository[0] == '\0' ? "(deleted)" : pull.head_repository);
+    if (pull.draft && pipeline->measurement.repository->skip_drafts)
+        return err_set(err, ERR_INPUT,
+                       "pull request #%d is a draft: this host measures it once it is ready "
+                       "for review",
+                       job->pr);
     return 0;
 }
 
@@ -49,6 +54,70 @@ static int pin_branch(struct pipeline *pipeline, struct err *err)
 }
 
 static const struct git_remote_spec here = {.url = NULL};
+
+/* May the code of this job's merge group run here? What GitHub says of the group is what is known of
+ * it: the step's word alone would set a status on any commit. */
+static int ask_for_group(struct pipeline *pipeline, bool *base_queued, struct err *err)
+{
+    struct job *job = &pipeline->measurement.job;
+    if (github_find_group(&pipeline->origin.github, job->base_ref, job->group, job->event_head,
+                          job->event_base, base_queued, err) != 0) {
+        if (err->class == ERR_NOT_FOUND)
+            err->class = ERR_INPUT;
+        return -1;
+    }
+    memcpy(job->head, job->event_head, sizeof job->head);
+    if (!pipeline->measurement.repository->trust_queue)
+        return err_set(
+            err, ERR_INPUT,
+            "merge groups are not measured on this host: in a queue a fork's code is "
+            "the repository's own (ratchetd.conf: merge-queue = trust)");
+    return 0;
+}
+
+/* What the group is judged against, rules and baseline included: the group before it where GitHub's
+ * queue has that, too, else the branch. A step may name any commit as the base. */
+static int choose_base(struct measurement *measurement, const char *tip, bool base_queued,
+                       struct err *err)
+{
+    struct job *job = &measurement->job;
+    bool current = false, after_tip = false, before_head = false;
+    memcpy(job->base, tip, sizeof job->base);
+    if (git_is_ancestor(measurement->repo, tip, job->head, &current, err) != 0)
+        return -1;
+    if (!current)
+        return err_set(err, ERR_INPUT, "merge group `%s` is not built on `%s` as it is now",
+                       job->group, job->base_ref);
+    if (base_queued &&
+        (git_is_ancestor(measurement->repo, tip, job->event_base, &after_tip, err) != 0 ||
+         git_is_ancestor(measurement->repo, job->event_base, job->head, &before_head, err) !=
+             0))
+        return -1;
+    if (after_tip && before_head)
+        memcpy(job->base, job->event_base, sizeof job->base);
+    return 0;
+}
+
+/* The group's commit is what the branch will be: nothing is merged here. */
+static int pin_group(struct pipeline *pipeline, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    struct job *job = &measurement->job;
+    const struct git_remote_spec *remote = &pipeline->origin.remote;
+    bool base_queued = false;
+    char ref[JOB_REF_BYTES + 16], tip[GIT_SHA_BYTES];
+    snprintf(ref, sizeof ref, "refs/heads/%s", job->base_ref);
+    if (ask_for_group(pipeline, &base_queued, err) != 0 ||
+        git_fetch(measurement->repo, remote, ref, tip, err) != 0 ||
+        checkout_need(measurement->repo, remote, job->head, err) != 0 ||
+        (base_queued && checkout_need(measurement->repo, remote, job->event_base, err) != 0) ||
+        choose_base(measurement, tip, base_queued, err) != 0)
+        return -1;
+    memcpy(job->merge, job->head, sizeof job->merge);
+    measurement_say(measurement, "merge group %.*s on %.*s", SHORT_SHA, job->head, SHORT_SHA,
+                    job->base);
+    return 0;
+}
 
 /* Bring base and head here. */
 static int need_commits(struct pipeline *pipeline, struct err *err)
@@ -94,6 +163,8 @@ static int pin(struct pipeline *pipeline, struct err *err)
         return need_commits(pipeline, err) != 0 ? -1 : need_merge(pipeline, err);
     if (job->kind == JOB_PROMOTE)
         return pin_branch(pipeline, err);
+    if (job->group[0] != '\0')
+        return pin_group(pipeline, err);
     if (job->pr > 0 && ask_github(pipeline, err) != 0)
         return -1;
     if (job->pr == 0 && need_commits(pipeline, err) != 0)

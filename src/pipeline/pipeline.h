@@ -59,6 +59,10 @@ void pipeline_close(struct pipeline *pipeline);
  * here. */
 MUST_CHECK int pipeline_pin(struct pipeline *pipeline, struct err *err);
 
+/* GitHub is asked again, once: is what was pinned still to be measured? False, with `why`: its pull
+ * request is closed, has a newer head or goes to another branch, or its merge group is gone. */
+MUST_CHECK bool pipeline_is_wanted(struct pipeline *pipeline, struct err *why);
+
 /* From pinned commits to a comparison. Whatever goes wrong becomes an unmeasured verdict that says
  * whose fault it is; an error is returned for defects of ours only. */
 MUST_CHECK int pipeline_check(struct measurement *measurement, struct err *err);

@@ -88,6 +88,12 @@ static int ask_head(struct pipeline *pipeline, bool *moved_on, struct err *err)
     struct err problem = {0};
     if (job->kind == JOB_PROMOTE)
         return github_branch_tip(github, job->base_ref, job->head, err);
+    if (job->group[0] != '\0') {
+        bool ignored;
+        memcpy(job->head, job->event_head, sizeof job->head);
+        return github_find_group(github, job->base_ref, job->group, job->event_head,
+                                 job->event_base, &ignored, err);
+    }
     bool told = github_get_pull(github, job->pr, &pull, err) == 0;
     if (told) {
         memcpy(job->head, pull.head, sizeof job->head);
@@ -122,14 +128,13 @@ static int find_head(struct pipeline *pipeline, struct db *outbox,
     return outbox_put_off(outbox, job->id, &origin->github, &problem, result, err);
 }
 
-/* A pull request whose head moved on while it was measured has a job of its own for the new head:
- * this one's comment would only overwrite the newer word. Its status still counts, on the commit
- * that was measured. Asked of git: that is not counted by GitHub's limits. */
-static bool superseded(struct pipeline *pipeline)
+/* Has the pull request moved on to `tip`? Its status still counts, on the commit that was measured.
+ * Asked of git: that is not counted by GitHub's limits. */
+static bool superseded(struct pipeline *pipeline, char tip[GIT_SHA_BYTES])
 {
     struct measurement *measurement = &pipeline->measurement;
     const struct job *job = &measurement->job;
-    char ref[64], tip[GIT_SHA_BYTES];
+    char ref[64];
     struct err ignored;
     if (job->head[0] == '\0')
         return false; /* nothing was measured, on no commit */
@@ -145,6 +150,35 @@ static bool superseded(struct pipeline *pipeline)
            strcmp(tip, job->head) != 0;
 }
 
+/* A comment says first that it is about a head of before. Where the newer head's job has spoken already
+ * this one says nothing. */
+static int mark_superseded(struct pipeline *pipeline, struct db *outbox, const char *tip,
+                           struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    const struct job *job = &measurement->job;
+    char path[FILE_PATH_BYTES], marker[128];
+    BUF_AUTO report, body;
+    buf_init(&report, REPORT_MAX_BYTES);
+    buf_init(&body, REPORT_MAX_BYTES + 400); /* below what GitHub takes */
+    measurement_say(measurement, "the pull request has moved on: %.*s is superseded by %.*s",
+                    SHORT_SHA, job->head, SHORT_SHA, tip);
+    if (file_path(path, err, "%s/" RESULT_REPORT, measurement->folder) != 0 ||
+        file_read(path, &report, err) != 0)
+        return -1;
+    report_marker(job->device, marker);
+    const char *rest = strchr(report.data, '\n'); /* behind the marker */
+    buf_addf(
+        &body,
+        "%s\n> **Superseded by `%.*s`.** What follows is about `%.*s`, which was the head "
+        "before.\n\n%s",
+        marker, SHORT_SHA, tip, SHORT_SHA, job->head, rest == NULL ? "" : rest + 1);
+    if (buf_check(&body, "the comment", err) != 0)
+        return -1;
+    return outbox_put_comment(outbox, job->id, job->repository, job->pr, job->head, marker,
+                              body.data, body.len, err);
+}
+
 int pipeline_send(struct pipeline *pipeline, struct db *outbox, struct outbox_result *result,
                   struct err *err)
 {
@@ -158,11 +192,9 @@ int pipeline_send(struct pipeline *pipeline, struct db *outbox, struct outbox_re
         return -1;
     if (result->waiting > 0)
         return 0;
-    if (owed.comment && !owed.no_head && superseded(pipeline)) {
-        measurement_say(measurement, "the pull request has moved on: no comment for %.*s",
-                        SHORT_SHA, job->head);
-        if (outbox_drop_comment(outbox, job->id, err) != 0)
-            return -1;
-    }
+    char tip[GIT_SHA_BYTES];
+    if (owed.comment && !owed.no_head && superseded(pipeline, tip) &&
+        mark_superseded(pipeline, outbox, tip, err) != 0)
+        return -1;
     return outbox_send(outbox, job->id, &pipeline->origin.github, result, err);
 }

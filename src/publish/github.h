@@ -53,11 +53,26 @@ MUST_CHECK int github_get_pull(const struct github *github, int number,
 MUST_CHECK int github_branch_tip(const struct github *github, const char *branch,
                                  char sha[MODEL_SHA_BYTES], struct err *err);
 
+/* Is `group` a branch of the merge queue for `branch`, and at `head`? ERR_NOT_FOUND where it is not.
+ * *base_queued: another group there is at `base`. */
+MUST_CHECK int github_find_group(const struct github *github, const char *branch,
+                                 const char *group, const char *head, const char *base,
+                                 bool *base_queued, struct err *err);
+
 /* state: "pending", "success", "failure", "error"; description is cut to 140 characters. */
 MUST_CHECK int github_set_status(const struct github *github, const char *sha,
                                  const char *context, const char *state,
                                  const char *description, const char *target_url,
                                  struct err *err);
+
+/* Who else has a hand in a status that was just set? Reads those of the commit once: where the newest
+ * of this context is somebody else's and says something else, ours is set again, once. `seen` is a
+ * line about whoever spoke there last but for us, or "". Only a token that is ours alone can tell:
+ * every workflow of a repository speaks as github-actions[bot]. */
+MUST_CHECK int github_guard_status(const struct github *github, const char *sha,
+                                   const char *context, const char *state,
+                                   const char *description, const char *target_url,
+                                   char seen[MODEL_TEXT_BYTES], struct err *err);
 
 struct github_comment {
     int pr;

@@ -232,6 +232,50 @@ int github_branch_tip(const struct github *github, const char *branch,
     return json_get_sha(object, "sha", &at, sha, err);
 }
 
+/* ---- merge groups ---- */
+
+struct group_search {
+    const char *group, *head, *base;
+    bool found, base_queued;
+};
+
+static int look_at_group(void *context, const json_t *item, struct err *err)
+{
+    (void)err;
+    static const char heads[] = "refs/heads/";
+    struct group_search *search = context;
+    const char *ref = github_text(item, "ref");
+    const char *sha = github_text_of(item, "object", "sha");
+    if (ref == NULL || sha == NULL || strncmp(ref, heads, sizeof heads - 1) != 0)
+        return 0;
+    bool own = strcmp(ref + sizeof heads - 1, search->group) == 0;
+    search->found = search->found || (own && strcmp(sha, search->head) == 0);
+    search->base_queued = search->base_queued || (!own && strcmp(sha, search->base) == 0);
+    return 0;
+}
+
+int github_find_group(const struct github *github, const char *branch, const char *group,
+                      const char *head, const char *base, bool *base_queued, struct err *err)
+{
+    struct github_budget budget = github_budget(github);
+    BUF_AUTO url;
+    if (github_url(github, &url, err, "/git/matching-refs/heads%%2Fgh-readonly-queue%%2F") !=
+        0)
+        return -1;
+    http_escape(&url, branch);
+    buf_adds(&url, "%2F");
+    if (url.failed)
+        return github_url_too_long(url.data, err);
+    struct group_search search = {.group = group, .head = head, .base = base};
+    if (github_walk(github, &budget, url.data, look_at_group, &search, NULL, err) < 0)
+        return -1;
+    if (!search.found)
+        return err_set(err, ERR_NOT_FOUND, "there is no merge group `%s` at %.12s", group,
+                       head);
+    *base_queued = search.base_queued;
+    return 0;
+}
+
 /* ---- opening a pull request ---- */
 
 struct pull_search {

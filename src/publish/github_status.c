@@ -4,7 +4,9 @@
 
 #include "publish/github_call.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { DESCRIPTION_UNITS = 140 };
 
@@ -89,4 +91,47 @@ int github_set_status(const struct github *github, const char *sha, const char *
     struct github_request request = {.method = "POST", .url = url.data, .body = body};
     GITHUB_ANSWER_AUTO answer = {0};
     return github_call(github, &budget, &request, &answer, NULL, err);
+}
+
+/* The newest statuses of a context come first: ours, or what was set after it; then the one before. */
+struct guard {
+    const char *author, *context, *state;
+    unsigned found;
+    bool overwritten;
+    char seen[MODEL_TEXT_BYTES];
+};
+
+static int look_at_status(void *context, const json_t *item, struct err *err)
+{
+    (void)err;
+    struct guard *guard = context;
+    const char *slot = github_text(item, "context");
+    const char *state = github_text(item, "state");
+    const char *who = github_text_of(item, "creator", "login");
+    if (slot == NULL || state == NULL || strcmp(slot, guard->context) != 0)
+        return 0;
+    bool newest = guard->found++ == 0;
+    if (who == NULL || strcasecmp(who, guard->author) == 0 || strcmp(state, guard->state) == 0)
+        return guard->found == 2;
+    guard->overwritten = newest;
+    snprintf(guard->seen, sizeof guard->seen, "%.60s had set %.255s to %.16s%s", who, slot,
+             state, guard->overwritten ? ": it is set again" : "");
+    return 1;
+}
+
+int github_guard_status(const struct github *github, const char *sha, const char *context,
+                        const char *state, const char *description, const char *target_url,
+                        char seen[MODEL_TEXT_BYTES], struct err *err)
+{
+    struct github_budget budget = github_budget(github);
+    struct guard guard = {.author = github->author, .context = context, .state = state};
+    BUF_AUTO url;
+    seen[0] = '\0';
+    if (github_url(github, &url, err, "/commits/%.40s/statuses?per_page=100", sha) != 0 ||
+        github_walk(github, &budget, url.data, look_at_status, &guard, NULL, err) < 0)
+        return -1;
+    memcpy(seen, guard.seen, sizeof guard.seen);
+    return guard.overwritten
+               ? github_set_status(github, sha, context, state, description, target_url, err)
+               : 0;
 }

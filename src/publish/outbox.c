@@ -424,6 +424,15 @@ static int send_status(struct db *db, long long job, const struct github *github
     int sent = github_set_status(&here, message.subject, message.slot, message.state,
                                  message.text, message.url[0] == '\0' ? NULL : message.url,
                                  &problem);
+    /* Once it is set, trouble with looking again changes nothing. */
+    if (sent == 0 && !here.borrowed) {
+        struct err ignored;
+        here.no_wait = true;
+        if (github_guard_status(&here, message.subject, message.slot, message.state,
+                                message.text, message.url[0] == '\0' ? NULL : message.url,
+                                result->seen, &ignored) != 0)
+            *github->trouble = (struct github_trouble){0};
+    }
     return settle(db, &message, github, sent, &problem, "", 0, result, err);
 }
 

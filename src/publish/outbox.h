@@ -52,6 +52,7 @@ struct outbox_result {
     bool token_dead;    /* … nobody knows this one (401) */
     char refusal[MODEL_TEXT_BYTES]; /* the last refusal or trouble, one line */
     char comment_url[JOB_URL_BYTES];
+    char seen[MODEL_TEXT_BYTES]; /* who else has set the status, one line; "": nobody seen */
 };
 /* Nothing of this job can be sent, as GitHub does not tell its head: `problem`, with
  * github->trouble. It waits, or is dropped where that lasts. */

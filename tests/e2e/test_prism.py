@@ -71,10 +71,25 @@ def each_call():
     eq(checked(s, prism, "tip of a branch with a slash", "branch-tip", "topic/x")["sha"], s.head,
        "topic/x")
     checked(s, prism, "a branch that is not there", "branch-tip", "none", good=False)
+    first = s.on("pulls/1/queue")["merge_group"]
+    behind = s.on("pulls/1/queue", on=first["head_sha"])["merge_group"]
+    for group, base_queued in ((first, False), (behind, True)):
+        args = ("find-group", "main", group["head_ref"][len("refs/heads/"):], group["head_sha"],
+                group["base_sha"])
+        eq(checked(s, prism, "a merge group", *args)["base_queued"], base_queued, "and its base")
+    checked(s, prism, "a merge group that is not there", *args[:3], s.head, s.base, good=False)
     for state, url in (("pending", ""), ("failure", "https://github.example/runs/1")):
         checked(s, prism, "status " + state, "set-status", s.head, "ratchet/cpu", state,
                 "d" * 200, url)
     eq([x["state"] for x in s.statuses(s.head)], ["pending", "failure"], "both are there")
+    args = ("guard-status", s.head, "ratchet/cpu", "failure")
+    eq(checked(s, prism, "a status that stands", *args)["seen"], "", "is nobody else's")
+    s.post("tokens", token="zoes", login="zoe")
+    s.api("POST", "/repos/%s/statuses/%s" % (REPOSITORY, s.head),
+          {"state": "success", "context": "ratchet/cpu"}, token="zoes")
+    eq(checked(s, prism, "one that zoe has overwritten", *args)["seen"],
+       "zoe had set ratchet/cpu to success: it is set again", "is seen")
+    eq([x["state"] for x in s.statuses(s.head)][2:], ["success", "failure"], "and set right, once")
     s.on("comments", issue=1, user="zoe", body="comment {i}", count=250)
     checked(s, prism, "a new comment after 250 others", "upsert", "1", MARKER, body)
     lib.write(body, MARKER + "\n**regressed**\n")

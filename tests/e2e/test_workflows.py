@@ -105,7 +105,7 @@ def ratchet_yml():
         return
     workflow = parsed(file)[0]["workflow"]
     on = workflow["on"]
-    eq(sorted(on), ["pull_request", "push", "workflow_dispatch"], "its events")
+    eq(sorted(on), ["merge_group", "pull_request", "push", "workflow_dispatch"], "its events")
     types = set(on["pull_request"]["types"])
     ok({"opened", "synchronize", "reopened", "edited", "labeled"} <= types, "types", types)
     ok(not {"paths", "paths-ignore"} & set(on["pull_request"]),

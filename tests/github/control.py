@@ -199,6 +199,15 @@ def merge_pull(world, body, full_name, number):
                                     body.get("method", "merge"))}
 
 
+def queue_pull(world, body, full_name, number):
+    """The payload of the event that GitHub sends for the group, but for `repository`."""
+    repo, pull = pull_of(world, full_name, number)
+    ref, head, base = world.queue_pull(repo, pull, body.get("on"))
+    return {"action": "checks_requested", "merge_group": {
+        "head_sha": head, "head_ref": ref, "base_sha": base, "base_ref": "refs/heads/" + pull.base_ref,
+        "head_commit": {"id": head, "message": "Merge pull request #%d" % pull.number}}}
+
+
 def label_pull(world, body, full_name, number):
     repo, pull = pull_of(world, full_name, number)
     world.label(repo, pull, body["name"], body["by"], body.get("on", True))
@@ -324,6 +333,7 @@ ROUTES = [
     ("POST", R + r"/pulls", locked(open_pull)),
     ("POST", R + r"/pulls/(\d+)", locked(change_pull)),
     ("POST", R + r"/pulls/(\d+)/merge", locked(merge_pull)),
+    ("POST", R + r"/pulls/(\d+)/queue", locked(queue_pull)),
     ("POST", R + r"/pulls/(\d+)/label", locked(label_pull)),
     ("POST", R + r"/comments", locked(add_comments)),
     ("GET", r"requests", requests_list),

@@ -336,6 +336,16 @@ def status_combined(call, ref):
     return Answer(200, call.views.combined(call.repo, commit_named(call, ref)))
 
 
+def statuses_list(call, ref):
+    """Newest first."""
+    call.need("statuses=read")
+    sha = commit_named(call, ref)
+    rows = [s for s in reversed(call.repo.statuses) if s["sha"] == sha]
+    answer = call.page(rows, "/commits/%s/statuses" % sha)
+    answer.body = [call.views.status(call.repo, s) for s in answer.body]
+    return answer
+
+
 def commit_pulls(call, sha):
     """Open pull requests with the commit on them, or the merged ones that brought it."""
     call.need("pull_requests=read", "contents=read")
@@ -371,6 +381,15 @@ def ref_get(call, ref):
     if sha is None:
         raise refusal(404, "Not Found", "/git/refs#get-a-reference")
     return Answer(200, call.views.ref(call.repo, ref, sha))
+
+
+def refs_matching(call, prefix):
+    """All refs whose names begin so; none is an empty list, not a 404."""
+    call.need("contents=read")
+    call.world.sync(call.repo)
+    prefix = "refs/" + urllib.parse.unquote(prefix)
+    return Answer(200, [call.views.ref(call.repo, ref, sha)
+                        for ref, sha in sorted(call.repo.git.refs().items()) if ref.startswith(prefix)])
 
 
 def ref_object(call, body, docs):
@@ -474,8 +493,10 @@ REPO = [
     ("GET", r"/pulls/(\d+)/files", pull_files),
     ("POST", r"/statuses/([^/]+)", status_create),
     ("GET", r"/commits/(.+)/status", status_combined),
+    ("GET", r"/commits/([^/]+)/statuses", statuses_list),
     ("GET", r"/commits/([^/]+)/pulls", commit_pulls),
     ("GET", r"/git/ref/(.+)", ref_get),
+    ("GET", r"/git/matching-refs/(.+)", refs_matching),
     ("POST", r"/git/refs", ref_create),
     ("PATCH", r"/git/refs/(.+)", ref_update),
     ("GET", r"/contents/?(.*)", contents_get),

@@ -389,6 +389,19 @@ class World:
         self.sync(repo)
         return sha
 
+    def queue_pull(self, repo, pull, on=None):
+        """Put a pull request into the merge queue, behind the group at `on`: (ref, head, base)."""
+        self.sync(repo)
+        base = on or pull.base_sha
+        tree = repo.git.merge_tree(base, pull.head_sha)
+        if tree is None:
+            raise ValueError("pull request %d conflicts with %s" % (pull.number, base))
+        head = self.make_commit(repo, tree, [base, pull.head_sha], "Merge pull request #%d from %s/%s"
+                                % (pull.number, pull.head_owner, pull.head_ref), pull.user)
+        ref = "refs/heads/gh-readonly-queue/%s/pr-%d-%s" % (pull.base_ref, pull.number, base)
+        repo.git.set_ref(ref, head)
+        return ref, head, base
+
     def label(self, repo, pull, name, by, on=True):
         if (name in pull.labels) == on:
             return

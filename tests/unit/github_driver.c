@@ -95,11 +95,29 @@ static int do_branch_tip(char **args, json_t *out, struct err *err)
     return result;
 }
 
+static int do_find_group(char **args, json_t *out, struct err *err)
+{
+    bool base_queued = false;
+    int result = github_find_group(&github, args[0], args[1], args[2], args[3], &base_queued,
+                                   err);
+    set_bool(out, "base_queued", base_queued);
+    return result;
+}
+
 static int do_set_status(char **args, json_t *out, struct err *err)
 {
     (void)out;
     return github_set_status(&github, args[0], args[1], args[2], args[3],
                              args[4][0] == '\0' ? NULL : args[4], err);
+}
+
+static int do_guard_status(char **args, json_t *out, struct err *err)
+{
+    char seen[MODEL_TEXT_BYTES];
+    int result = github_guard_status(&github, args[0], args[1], args[2], "as it is", NULL,
+                                     seen, err);
+    set_text(out, "seen", seen);
+    return result;
 }
 
 static int do_upsert(char **args, json_t *out, struct err *err)
@@ -187,7 +205,9 @@ static const struct verb {
     {"get-pull", 1, do_get_pull, NULL},
     {"pull-of-commit", 1, do_pull_of_commit, NULL},
     {"branch-tip", 1, do_branch_tip, NULL},
+    {"find-group", 4, do_find_group, NULL},
     {"set-status", 5, do_set_status, NULL},
+    {"guard-status", 3, do_guard_status, NULL},
     {"upsert", 3, do_upsert, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
     {"open-pull", 4, do_open_pull, NULL},

@@ -22,6 +22,14 @@ static const char push[] =
     "\",\"deleted\":false,\"head_commit\":{\"message\":\"faster\",\"added\":[],\"modified\":"
     "[\"kernels/a.c\"],\"removed\":[]}," REPOSITORY "}";
 
+#define OTHER_SHA "2b3c4d5e6f708192a3b4c5d6e7f809123456781a"
+#define GROUP(action, head_ref, base_ref, base)                                            \
+    "{\"action\":\"" action "\",\"merge_group\":{\"head_sha\":\"" OTHER_SHA            \
+    "\",\"head_ref\":\"" head_ref "\",\"base_sha\":\"" base "\",\"base_ref\":\"" base_ref   \
+    "\",\"head_commit\":null}," REPOSITORY "}"
+static const char group[] = GROUP(
+    "checks_requested", "refs/heads/gh-readonly-queue/main/pr-104-" SHA, "refs/heads/main", SHA);
+
 static struct event event;
 static struct err err;
 
@@ -220,14 +228,57 @@ static void test_push(void)
             "}", "push event: deleted: expected true or false");
 }
 
+static void test_group(void)
+{
+    tap_case("a merge group");
+    OK(parse("merge_group", group) == 0);
+    EQ_STR(event.name, "merge_group");
+    EQ_INT(event.kind, JOB_CHECK);
+    EQ_INT(event.pr, 0);
+    EQ_STR(event.ref, "refs/heads/gh-readonly-queue/main/pr-104-" SHA);
+    EQ_STR(event.base_ref, "main");
+    EQ_STR(event.head, OTHER_SHA);
+    EQ_STR(event.base, SHA);
+    OK(!event.ignored);
+    OK(parse("merge_group", GROUP("destroyed", "refs/heads/gh-readonly-queue/main/pr-1-x",
+                                  "refs/heads/main", SHA)) == 0);
+    OK(event.ignored);
+    OK(parse("merge_group", GROUP("checks_requested", "refs/heads/gh-readonly-queue/a/b/pr-1-x",
+                                  "refs/heads/a/b", SHA)) == 0);
+    EQ_STR(event.base_ref, "a/b");
+
+    tap_case("merge groups that are not right");
+    refused("merge_group", "{\"action\":\"checks_requested\"," REPOSITORY "}",
+            "merge_group event: merge_group: missing, expected an object");
+    refused("merge_group", GROUP("checked", "refs/heads/gh-readonly-queue/main/pr-1-x",
+                                 "refs/heads/main", SHA),
+            "merge_group event: action: `checked` is not handled; use the type checks_requested");
+    static const char *const bad[] = {
+        GROUP("checks_requested", "refs/heads/main", "refs/heads/main", SHA),
+        GROUP("checks_requested", "refs/heads/gh-readonly-queue/main", "refs/heads/main", SHA),
+        GROUP("checks_requested", "refs/heads/gh-readonly-queue/main/", "refs/heads/main", SHA),
+        GROUP("checks_requested", "refs/heads/gh-readonly-queue/old/pr-1-x", "refs/heads/main", SHA),
+        GROUP("checks_requested", "refs/heads/gh-readonly-queue/a/b/pr-1-x", "refs/heads/a", SHA),
+        GROUP("checks_requested", "refs/heads/gh-readonly-queue/a/../pr-1-x", "refs/heads/a/..", SHA),
+        GROUP("checks_requested", "refs/tags/gh-readonly-queue/main/pr-1-x", "refs/heads/main", SHA),
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        OK(parse("merge_group", bad[i]) == -1);
+        HAS(err.text, "merge_group event: merge_group.head_ref: expected a branch below");
+    }
+    refused("merge_group", GROUP("checks_requested", "refs/heads/gh-readonly-queue/main/pr-1-x",
+                                 "refs/heads/main", "main"),
+            "merge_group event: merge_group.base_sha: expected 40 hex digits, not `main`");
+}
+
 static void test_others(void)
 {
     tap_case("payloads that are none");
-    refused("merge_group", "{}",
-            "event `merge_group` is not handled; expected pull_request, workflow_dispatch or push");
+    refused("issues", "{}",
+            "event `issues` is not handled; expected pull_request, merge_group, workflow_dispatch or push");
     refused("pull_request_target", pull,
             "event `pull_request_target` is not handled; expected pull_request, "
-            "workflow_dispatch or push");
+            "merge_group, workflow_dispatch or push");
     OK(parse("pull_request", "") == -1);
     HAS(err.text, "pull_request event: line 1: not JSON");
     OK(parse("pull_request", "null") == -1);
@@ -255,10 +306,11 @@ static void test_mutations(void)
     tap_case("four thousand broken payloads");
     static const struct {
         const char *name, *text;
-    } seeds[] = {{"pull_request", pull}, {"workflow_dispatch", dispatch}, {"push", push}};
+    } seeds[] = {{"pull_request", pull}, {"workflow_dispatch", dispatch}, {"push", push},
+                 {"merge_group", group}};
     unsigned taken = 0, wrong = 0;
     for (unsigned i = 0; i < 4000; i++) {
-        size_t seed = i % 3;
+        size_t seed = i % 4;
         char *text = malloc(4096); /* on the heap, so that reading past its end is seen */
         if (text == NULL)
             return;
@@ -272,7 +324,7 @@ static void test_mutations(void)
             if (event_parse(seeds[seed].name, exact, len, &out, &err) == 0) {
                 taken++;
                 wrong += !name_is_repository(out.repository, JOB_REPOSITORY_BYTES) ||
-                         (out.kind == JOB_CHECK && out.pr < 1);
+                         (out.kind == JOB_CHECK && out.pr < 1 && out.base_ref[0] == 0);
             } else {
                 wrong += err.text[0] == '\0' || strstr(err.text, seeds[seed].name) == NULL;
             }
@@ -290,6 +342,7 @@ int main(void)
     test_repository();
     test_dispatch();
     test_push();
+    test_group();
     test_others();
     test_mutations();
     return tap_done();

@@ -12,7 +12,7 @@
 static char folder[] = "/tmp/ratchet-test-queue-XXXXXX";
 static char path[128];
 static struct limits limits;
-static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, NULL};
+static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, queue_schema_4, NULL};
 static const struct queue_owner owner = {.uid = 1000, .secret = "0123456789abcdef0123456789abcdef"};
 
 static struct job job_of(const char *key, const char *device, int pr)
@@ -488,7 +488,7 @@ static void test_refused_file(void)
     struct db *db = NULL;
     tap_case("a database of a later version is refused by name");
     snprintf(path, sizeof path, "%s/later", folder);
-    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", "",
+    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", "", "",
                                         NULL};
     OK(db_open(path, later, &db, &err) == 0);
     db_close(&db);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the second look at a job that had to wait: does anybody still need what it would measure? */
+#include "pipeline/pipeline.h"
+
+#include <string.h>
+
+/* Once, and at once: a lane waits for it. */
+static struct github in_haste(const struct github *github, struct limits *limits)
+{
+    struct github here = *github;
+    *limits = *github->limits;
+    if (limits->http_ms < limits->github_ms)
+        limits->github_ms = limits->http_ms;
+    here.limits = limits;
+    here.no_wait = true;
+    return here;
+}
+
+static bool group_is_gone(const struct github *github, const struct job *job, struct err *why)
+{
+    bool ignored;
+    return github_find_group(github, job->base_ref, job->group, job->head, job->base, &ignored,
+                             why) != 0 &&
+           why->class == ERR_NOT_FOUND;
+}
+
+bool pipeline_is_wanted(struct pipeline *pipeline, struct err *why)
+{
+    const struct job *job = &pipeline->measurement.job;
+    struct limits limits;
+    struct github github = in_haste(&pipeline->origin.github, &limits);
+    struct github_pull pull;
+    struct err trouble;
+    if (job->group[0] != '\0')
+        return !group_is_gone(&github, job, why);
+    if (job->kind != JOB_CHECK || job->pr == 0 ||
+        github_get_pull(&github, job->pr, &pull, &trouble) != 0)
+        return true; /* who cannot be asked has not said no */
+    if (!pull.open)
+        err_set(why, ERR_INPUT, "pull request #%d was %s while this waited", job->pr,
+                pull.merged ? "merged" : "closed");
+    else if (strcmp(pull.head, job->head) != 0)
+        err_set(why, ERR_INPUT, "superseded by %.*s", SHORT_SHA, pull.head);
+    else if (strcmp(pull.base_ref, job->base_ref) != 0)
+        err_set(why, ERR_INPUT, "the pull request goes to `%.200s` now", pull.base_ref);
+    else
+        return true;
+    return false;
+}

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Merge groups: measured on their own commit, against the group before where GitHub's queue has it,
+a status and no comment; and nothing that a step says of one is believed. Nothing here takes more
+than a build: a wrong kernel tells whether a base has it, too."""
+
+import copy
+import os
+
+import lib
+import scene
+from lib import BOT, TOKEN, eq, has
+from test_daemon import jobs
+
+
+def queue_scenery(policy="trust"):
+    s = scene.github()
+    host = scene.Host(s, token=TOKEN)
+    if policy:
+        lib.write(host.config, lib.read(host.config).replace(
+            "author = " + BOT, "author = %s\nmerge-queue = %s" % (BOT, policy)))
+    return s, host, host.daemon()
+
+
+def queued(s, number, **more):
+    """A pull request's group, as the event tells of it."""
+    event = s.on("pulls/%d/queue" % number, **more)
+    event["repository"] = s.api("GET", "/repos/" + scene.REPOSITORY, token=TOKEN).json
+    return event, event["merge_group"]["head_sha"]
+
+
+class Runs:
+    def __init__(self, host):
+        self.host, self.number = host, 0
+
+    def step(self, event):
+        self.number += 1
+        return self.host.step("merge_group", event, run=self.number, token=None)
+
+    def __call__(self, event, want, what):
+        step = self.step(event)
+        eq(step.run().brief(), want, what)
+        lib.wait_for(lambda: [state for state, *_ in jobs(self.host)] == ["done"] * self.number,
+                     "GitHub to know of it")
+        return step
+
+
+def groups():
+    """A group's own commit has the status; its base is the group before, if GitHub's queue has it"""
+    s, host, _ = queue_scenery()
+    run = Runs(host)
+    wrong, wrong_head = scene.pull(s, "wrong", "wrong")
+    docs, docs_head = scene.pull(s, "docs", {"README": "x\n"})
+    event, first = queued(s, docs)
+    run(event, (0, "held"), "docs alone")
+    eq((scene.status(s, first), scene.status(s, docs_head)), (["success"], []), "its own commit")
+    broken, second = queued(s, wrong)
+    run(broken, (3, "unmeasured"), "a wrong kernel")
+    eq(scene.status(s, second), ["pending", "error"], "is not merged")
+    behind, third = queued(s, docs, on=second)
+    run(behind, (0, "held"), "docs behind the wrong kernel add nothing to it")
+    eq(scene.status(s, third), ["success"], "against the group before")
+    s.on("ref", ref=broken["merge_group"]["head_ref"], sha=None)
+    step = run(behind, (3, "unmeasured"), "the group before has left the queue")
+    has(step.log(), "build head", "against the branch's tip, then")
+    eq(scene.status(s, third)[-1], "error", "with the wrong kernel")
+    eq([len(scene.ours(s, number)) for number in (docs, wrong)], [0, 0], "no comments")
+
+
+def forged():
+    """What a step says of a group sets no status that GitHub's queue does not bear out"""
+    s, host, _ = queue_scenery()
+    run = Runs(host)
+    number, head = scene.pull(s, "wrong", "wrong")
+    event, group = queued(s, number)
+
+    def but(**fields):
+        other = copy.deepcopy(event)
+        other["merge_group"].update(fields)
+        return other
+
+    before = len(s.statuses())
+    run(but(head_sha=head), (3, "unmeasured"), "a commit that is not the group's")
+    run(but(head_ref=event["merge_group"]["head_ref"] + "0"), (3, "unmeasured"), "a group that is not there")
+    s.on("ref", ref="refs/heads/gh-readonly-queue/other/pr-1-x", sha=group)
+    eq(len(s.statuses()), before, "no status")
+    for what, base in (("itself", group), ("the pull request's head", head)):
+        step = run(but(base_sha=base), (3, "unmeasured"), "a base that is %s" % what)
+        has(step.log(), "build head", "is judged against the branch's tip")
+    s.repo.commit({"README": "on\n"}, "main goes on", branch="main")
+    s.repo.push(s.git_url, "main")
+    step = run(event, (3, "unmeasured"), "a group of yesterday's main")
+    has(step.log(), "as it is now", "says so")
+    eq(scene.status(s, group)[-1], "error", "and is not merged")
+    s.on("ref", ref=event["merge_group"]["head_ref"], sha=None)
+    told = len(s.statuses())
+    run(event, (3, "unmeasured"), "a group that was destroyed")
+    eq(len(s.statuses()), told, "is told nothing")
+    event["action"] = "destroyed"
+    step = host.step("merge_group", event, run=90, token=None)
+    eq(step.start().process.wait(60), 0, "the event of that")
+    eq(len(jobs(host)), run.number, "is no job")
+
+
+def refused():
+    """A host that does not trust the queue says so on the group, at once, and runs nothing"""
+    for policy in (None, "refuse"):
+        s, host, _ = queue_scenery(policy)
+        number, _ = scene.pull(s, "docs", {"README": "x\n"})
+        event, group = queued(s, number)
+        step = Runs(host)(event, (3, "unmeasured"), "refused")
+        has(step.log(), "merge-queue = trust", "and it is said what to change")
+        eq(scene.status(s, group), ["error"], "never green, and it does not hang")
+        eq(os.listdir(os.path.join(host.state, "cache")), [], "nothing was built")
+
+
+lib.main(groups, forged, refused)
