@@ -59,18 +59,24 @@ MUST_CHECK int github_set_status(const struct github *github, const char *sha,
                                  const char *description, const char *target_url,
                                  struct err *err);
 
+enum { GITHUB_COMMENT_BYTES = 65000 }; /* GitHub refuses more than 65536 characters */
 struct github_comment {
     int pr;
     const char *marker;
-    const char *body; /* 65000 bytes at most: cutting it is the caller's part */
+    const char *body; /* a section; 65000 bytes at most: cutting it is the caller's part */
     size_t len;
-    long long id; /* where it is thought to be, 0: not known; then where it is */
+    bool
+        only_update; /* where there is no such section, none is made: no url, and that is all */
+    long long id;    /* where it is thought to be, 0: not known; then where it is */
     char url[JOB_URL_BYTES];
 };
-/* One comment of ours per PR and marker: the one with that id, or found by `marker` as its first
- * line and by author (walking all pages), updated, or created where there is none. Should a
+/* One comment of ours per PR, with a section for each device (publish/sections.h): the one with that
+ * id, or found by a marker of the family as its first line and by author (walking all pages); its
+ * section of `marker` is updated, or added, or the comment is created where there is none. Should a
  * POST's answer be lost, the pages are walked again before another. If several of ours are
- * there, the oldest is kept. */
+ * there, the oldest is kept. GitHub knows no compare-and-swap of a comment: after a write beside
+ * others' sections it is looked at again, and written again where another host's write, based on what
+ * was there before, has taken ours away. */
 MUST_CHECK int github_upsert_comment(const struct github *github,
                                      struct github_comment *comment, struct err *err);
 

@@ -15,6 +15,7 @@ import lib
 from lib import BOT, eq, has, lacks, ok
 
 MARKER = "<!-- ratchet:v1 device=cpu -->"
+L4 = "<!-- ratchet:v1 device=nvidia-l4 -->"
 COMMENTS = r"/issues/1/comments"
 WALK = {"GITHUB_MS": "20000"}    # plenty: a test that needs it all has failed
 BRIEF = {"GITHUB_MS": "300"}     # for what cannot succeed
@@ -82,13 +83,69 @@ def one_comment_of_ours():
     eq(len(s.requests("PATCH")), 0, "and nothing was written")
     eq(upsert(s, body("regressed"))["url"], made["url"], "other words: the same comment")
     eq([c["body"] for c in ours(s)], [body("regressed")], "now says them")
-    gpu = "<!-- ratchet:v1 device=nvidia-l4 -->"
+    gpu = L4
     upsert(s, gpu + "\nheld\n", marker=gpu)
-    eq(len(ours(s)), 2, "another device has a comment of its own")
+    eq([c["body"] for c in ours(s)], [body("regressed") + "\n" + gpu + "\nheld\n"],
+       "another device has a section of its own")
     eq(upsert(s, "held, without a marker", number=1)["class"], "none", "a missing marker")
-    eq([c["body"] for c in ours(s)][0], body("held, without a marker").rstrip("\n"),
-       "is put in front")
+    eq([c["body"] for c in ours(s)], [body("held, without a marker") + "\n" + gpu + "\nheld\n"],
+       "is put in front, and the other section stays")
     ok(not any(r.get("leaked") for r in s.requests()), "the token was nowhere else")
+
+
+def start_upsert(s, words, marker):
+    path = lib.write(os.path.join(lib.temp_dir(), "body.md"), marker + "\n" + words + "\n")
+    return lib.start(argv(s, "upsert", 1, marker, path), stdout=subprocess.PIPE,
+                     env=lib.clean_env({"RATCHET_TOKEN": SECRET, **WALK, "GITHUB_MS": "20000"}))
+
+
+def ended(process):
+    return json.loads(process.communicate(timeout=lib.DEADLINE)[0])
+
+
+def two_at_once():
+    """Two devices' jobs write at the same moment: one comment, and no section is lost"""
+    both = [body("cpu"), L4 + "\nl4\n"]
+    s = scene()
+    # Both have looked, and there is none: both post.
+    held = s.fault(COMMENTS, "hold", method="POST")
+    first = start_upsert(s, "cpu", MARKER)
+    s.await_fault(held)
+    eq(upsert(s, L4 + "\nl4\n", marker=L4)["class"], "none", "another posts meanwhile")
+    s.release(held)
+    got = ended(first)
+    eq((got["class"], len(ours(s))), ("none", 1), "one comment stays")
+    eq(sorted(ours(s)[0]["body"].split("\n\n")), sorted([both[0], both[1].strip()]), "with both sections")
+    eq(len(s.requests("DELETE")), 1, "the later one was taken away again")
+    has(got["url"], "#issuecomment-%d" % ours(s)[0]["id"], "its address is the one that stays")
+    # Both have read the same text; the one that writes last takes the other's word away.
+    for slow, fast in ((MARKER, L4), (L4, MARKER)):
+        held = s.fault("/issues/comments/", "hold", method="PATCH")
+        late = start_upsert(s, "slow", slow)
+        s.await_fault(held)
+        quick = start_upsert(s, "quick", fast)
+        lib.wait_for(lambda: any("quick" in c["body"] for c in ours(s)), "the quick one's word")
+        s.release(held)
+        eq([ended(late)["class"], ended(quick)["class"]], ["none", "none"], "both are settled")
+        eq(sorted(ours(s)[0]["body"].strip().split("\n\n")), sorted(
+            ["%s\nslow" % slow, "%s\nquick" % fast]), "no section is lost")
+        for words, marker in (("cpu", MARKER), ("l4", L4)):
+            upsert(s, "%s\n%s\n" % (marker, words), marker=marker, env={"GITHUB_MS": "20000"})
+
+
+def others_are_left():
+    """One section's failure leaves the others; a comment that is too long loses what is folded"""
+    s = scene()
+    upsert(s, L4 + "\n### held\n\n<details>\n" + "x" * 40000 + "\n</details>\n", marker=L4)
+    before = ours(s)[0]["body"]
+    s.fault("/issues/comments/", "answer", method="PATCH", status=422, body={"message": "no"})
+    eq(upsert(s, body("cpu"))["class"], "input", "refused")
+    eq(ours(s)[0]["body"], before, "and nothing was touched")
+    s.calm()
+    own = body("cpu " + "y" * 40000)
+    eq(upsert(s, own, env={"GITHUB_MS": "20000"})["class"], "none", "80 kB do not fit")
+    has(ours(s)[0]["body"], L4 + "\n### held\n\n\nThe folded parts are left out here", "the other is shortened")
+    has(ours(s)[0]["body"], own.strip(), "and ours is whole")
 
 
 def among_many():
@@ -674,7 +731,7 @@ def outbox_killed():
         has(last["target_url"], "#issuecomment-", "with its link, learnt before the kill")
 
 
-lib.main(one_comment_of_ours, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
+lib.main(one_comment_of_ours, two_at_once, others_are_left, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
          crowded_out, refused, rate_limited, troubled, token_stays, renamed, around_and_around,
          certificates, pulls,
          branches_and_origins, statuses, labels, opening, outbox_sends, outbox_refused,
