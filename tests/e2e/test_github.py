@@ -148,6 +148,19 @@ def others_are_left():
     has(ours(s)[0]["body"], own.strip(), "and ours is whole")
 
 
+def only_updated():
+    """Where none is to be made, one that is there is kept up to date, and only its own section"""
+    s = scene()
+    path = text(s, body("held"))
+    eq(drive(s, "update-only", 1, MARKER, path), {"ok": True, "class": "none", "url": ""}, "none is there")
+    upsert(s, L4 + "\nregressed\n", marker=L4)
+    eq(drive(s, "update-only", 1, MARKER, path)["url"], "", "another device's is not ours")
+    eq([c["body"] for c in ours(s)], [L4 + "\nregressed\n"], "it stays alone")
+    upsert(s, body("regressed"))
+    has(drive(s, "update-only", 1, MARKER, text(s, body("held")))["url"], "#issuecomment-", "ours is there")
+    eq([c["body"] for c in ours(s)], [L4 + "\nregressed\n\n" + body("held")], "and tells no old verdict")
+
+
 def among_many():
     """Ours is found behind 250 of others, over the pages as GitHub links them"""
     s = scene()
@@ -731,7 +744,7 @@ def outbox_killed():
         has(last["target_url"], "#issuecomment-", "with its link, learnt before the kill")
 
 
-lib.main(one_comment_of_ours, two_at_once, others_are_left, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
+lib.main(one_comment_of_ours, two_at_once, others_are_left, only_updated, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
          crowded_out, refused, rate_limited, troubled, token_stays, renamed, around_and_around,
          certificates, pulls,
          branches_and_origins, statuses, labels, opening, outbox_sends, outbox_refused,

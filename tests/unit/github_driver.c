@@ -117,6 +117,22 @@ static int do_upsert(char **args, json_t *out, struct err *err)
     return result;
 }
 
+static int do_update_only(char **args, json_t *out, struct err *err)
+{
+    BUF_AUTO body;
+    buf_init(&body, 1 << 20);
+    if (file_read(args[2], &body, err) < 0)
+        return -1;
+    struct github_comment comment = {.pr = number(args[0]),
+                                     .marker = args[1],
+                                     .body = body.data,
+                                     .len = body.len,
+                                     .only_update = true};
+    int result = github_upsert_comment(&github, &comment, err);
+    set_text(out, "url", result == 0 ? comment.url : "untouched");
+    return result;
+}
+
 static int do_who_labeled(char **args, json_t *out, struct err *err)
 {
     char login[64] = "untouched";
@@ -147,7 +163,7 @@ static int do_put_comment(struct db *outbox, char **args, json_t *out,
     if (file_read(args[4], &body, err) < 0)
         return -1;
     return outbox_put_comment(outbox, number(args[1]), github.repository, number(args[2]),
-                              "known", args[3], body.data, body.len, err);
+                              "known", args[3], body.data, body.len, false, err);
 }
 
 static int do_put_status(struct db *outbox, char **args, json_t *out, struct err *err)
@@ -189,6 +205,7 @@ static const struct verb {
     {"branch-tip", 1, do_branch_tip, NULL},
     {"set-status", 5, do_set_status, NULL},
     {"upsert", 3, do_upsert, NULL},
+    {"update-only", 3, do_update_only, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
     {"open-pull", 4, do_open_pull, NULL},
     {"put-comment", 5, NULL, do_put_comment},
