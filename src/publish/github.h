@@ -80,6 +80,11 @@ struct github_comment {
 MUST_CHECK int github_upsert_comment(const struct github *github,
                                      struct github_comment *comment, struct err *err);
 
+/* The number of the one open pull request of this repository whose head is that branch, or, where `branch` is
+ * NULL or "", that commit. ERR_NOT_FOUND where there is none, ERR_INPUT where there are several. */
+MUST_CHECK int github_find_pull(const struct github *github, const char *branch,
+                                const char *sha, int *number, struct err *err);
+
 /* Is this commit one of the pull request's? ERR_NOT_FOUND where it is not. */
 MUST_CHECK int github_confirm_head(const struct github *github, int number, const char *sha,
                                    struct err *err);

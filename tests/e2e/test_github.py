@@ -534,6 +534,28 @@ def pulls():
     eq((got["author"], got["labels"]), ("", ["ok"]), "no account, odd labels")
 
 
+def found_by_branch_or_head():
+    """The one open pull request of a branch or a head; several, closed ones and forks' are refused"""
+    s = scene()
+    eq(drive(s, "find-pull", "faster", "")["number"], 1, "by its branch")
+    eq(drive(s, "find-pull", "refs/heads/faster", "")["number"], 1, "in full")
+    eq(drive(s, "find-pull", "", s.head)["number"], 1, "by its head")
+    for branch, sha in (("main", ""), ("none", ""), ("", s.base), ("fas", "")):
+        got = drive(s, "find-pull", branch, sha)
+        eq((got["class"], got["number"]), ("not-found", 77), "no head: %s%s" % (branch, sha))
+        has(got["error"], "is the head of no open pull request of octo/kernels", "and it says so")
+    newer = s.on("commit", branch="faster", files={"k.c": "int c;\n"}, message="more")["sha"]
+    eq(drive(s, "find-pull", "", s.head)["class"], "not-found", "a commit that is a head no more")
+    eq(drive(s, "find-pull", "", newer)["number"], 1, "the new one is")
+    s.on("ref", ref="refs/heads/v2", sha=s.base)
+    s.on("pulls", head="faster", base="v2", user="alice")
+    got = drive(s, "find-pull", "faster", "")
+    eq(got["class"], "input", "two of one branch")
+    has(got["error"], "#1: name the one that is meant" if "#1:" in got["error"] else "#2: name the one", "both are named")
+    s.on("pulls/2", state="closed")
+    eq(drive(s, "find-pull", "faster", "")["number"], 1, "a closed one does not count")
+
+
 def branches_and_origins():
     """The tip of a branch, and the pull request a commit came from"""
     s = scene()
@@ -746,6 +768,6 @@ def outbox_killed():
 
 lib.main(one_comment_of_ours, two_at_once, others_are_left, only_updated, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
          crowded_out, refused, rate_limited, troubled, token_stays, renamed, around_and_around,
-         certificates, pulls,
+         certificates, pulls, found_by_branch_or_head,
          branches_and_origins, statuses, labels, opening, outbox_sends, outbox_refused,
          outbox_waits, outbox_killed)

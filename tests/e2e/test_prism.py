@@ -86,6 +86,8 @@ def each_call():
     eq(checked(s, prism, "tip of a branch with a slash", "branch-tip", "topic/x")["sha"], s.head,
        "topic/x")
     checked(s, prism, "a branch that is not there", "branch-tip", "none", good=False)
+    eq(checked(s, prism, "the pull request of a branch", "find-pull", "topic/x", "")["number"], 1, "found")
+    eq(checked(s, prism, "the pull request of a head", "find-pull", "", s.head)["number"], 1, "found")
     for state, url in (("pending", ""), ("failure", "https://github.example/runs/1")):
         checked(s, prism, "status " + state, "set-status", s.head, "ratchet/cpu", state,
                 "d" * 200, url)

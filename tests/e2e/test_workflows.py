@@ -135,6 +135,7 @@ def ratchet_yml():
     workflow = parsed(file)[0]["workflow"]
     called_when_it_should_be(workflow["on"], "ratchet.yml", lib.read(file))
     jobs = workflow["jobs"]
+    eq(sorted(workflow["on"]["workflow_dispatch"]["inputs"]), ["branch", "pull-request", "sha"], "three ways to name one")
     eq([job["uses"] for job in jobs.values()], ["./.github/workflows/gate.yml"] * 2, "the one gate")
     eq([may(job["permissions"]) for job in jobs.values()], [[], []], "whose permissions they list")
     eq(jobs["nvidia-l4"]["if"], "vars.RATCHET_L4 != ''", "no runner, no job that waits for ever")

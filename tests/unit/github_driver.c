@@ -117,6 +117,15 @@ static int do_upsert(char **args, json_t *out, struct err *err)
     return result;
 }
 
+/* Branch, or "", and then a commit. */
+static int do_find_pull(char **args, json_t *out, struct err *err)
+{
+    int found = 77;
+    int result = github_find_pull(&github, args[0], args[1], &found, err);
+    set_int(out, "number", found);
+    return result;
+}
+
 static int do_update_only(char **args, json_t *out, struct err *err)
 {
     BUF_AUTO body;
@@ -206,6 +215,7 @@ static const struct verb {
     {"set-status", 5, do_set_status, NULL},
     {"upsert", 3, do_upsert, NULL},
     {"update-only", 3, do_update_only, NULL},
+    {"find-pull", 2, do_find_pull, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
     {"open-pull", 4, do_open_pull, NULL},
     {"put-comment", 5, NULL, do_put_comment},
