@@ -302,16 +302,29 @@ static int talk(struct submit *submit, struct err *err)
     return result;
 }
 
+/* A cancel that came while ratchetd was away (it is restarted, say) is brought to it for some seconds:
+ * a job that it knows would go on. Actions kills the step 7.5 s after the signal. */
+static bool gives_up(const struct submit *submit, uint64_t *interrupted_ns)
+{
+    enum { BRING_S = 5 };
+    if (!interrupted)
+        return false;
+    if (*interrupted_ns == 0)
+        *interrupted_ns = proc_now_ns();
+    return submit->secret[0] == '\0' ||
+           proc_now_ns() - *interrupted_ns >= BRING_S * 1000000000ull;
+}
+
 static int talk_until_ended(struct submit *submit, unsigned wait_s, struct err *err)
 {
-    uint64_t lost_ns = proc_now_ns();
+    uint64_t lost_ns = proc_now_ns(), interrupted_ns = 0;
     bool told = false;
     for (;;) {
         uint64_t begin_ns = proc_now_ns();
         int result = talk(submit, err);
         if (submit->ended)
             return result == 0 ? submit->exit_code : -1;
-        if (result == 0 || err->class != ERR_NOT_FOUND || interrupted)
+        if (result == 0 || err->class != ERR_NOT_FOUND || gives_up(submit, &interrupted_ns))
             return result == 0 ? err_set(err, ERR_INTERNAL, "no result") : -1;
         if (proc_now_ns() - begin_ns > 1000000000u)
             lost_ns = proc_now_ns(), told = false; /* we were connected until now */
