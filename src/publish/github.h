@@ -43,6 +43,7 @@ struct github_pull {
     char base_ref[JOB_REF_BYTES];
     char base_repository[JOB_REPOSITORY_BYTES];
     char head_repository[JOB_REPOSITORY_BYTES]; /* "" for a deleted fork */
+    char head_ref[JOB_REF_BYTES];               /* its branch; "" where it is too long */
     char author[64];
     char labels[16][64]; /* the first 16 */
     size_t label_count;
@@ -92,9 +93,16 @@ MUST_CHECK int github_confirm_head(const struct github *github, int number, cons
 /* The merged PR a commit on a branch came from; ERR_NOT_FOUND where there is none. */
 MUST_CHECK int github_pull_of_commit(const struct github *github, const char *sha,
                                      struct github_pull *out, struct err *err);
-/* Who put `label` on the PR last, and may that person write to the repository? */
+enum { GITHUB_TIME_BYTES = 21 }; /* "2026-01-05T09:00:00Z": later is greater as text, too */
+/* Who put `label` on the PR last, and when, and may that person write to the repository? */
 MUST_CHECK int github_who_labeled(const struct github *github, int pr, const char *label,
-                                  char login[64], bool *may_write, struct err *err);
+                                  char login[64], char when[GITHUB_TIME_BYTES],
+                                  bool *may_write, struct err *err);
+/* When that branch of the repository was last pushed to that commit, by GitHub's own clock (a commit's date
+ * is its author's word). ERR_NOT_FOUND where GitHub knows of no such push. */
+MUST_CHECK int github_pushed_at(const struct github *github, const char *branch,
+                                const char *sha, char when[GITHUB_TIME_BYTES],
+                                struct err *err);
 
 /* An open PR from `branch` into `base`, made if there is none. */
 MUST_CHECK int github_open_pull(const struct github *github, const char *branch,

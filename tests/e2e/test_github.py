@@ -629,6 +629,23 @@ def labels():
     has(s.requests("GET", "collaborators")[-1]["path"], "/collaborators/a%2F..%2Fb%3F/", "escaped")
 
 
+def pushed_at():
+    """When a branch got its head: by the newest push that brought it there, of that branch alone"""
+    s = scene()
+    first = drive(s, "pushed-at", "faster", s.head)
+    ok(first["ok"], "known", first)
+    for branch, sha in (("faster", s.base), ("main", s.head), ("fast", s.head)):
+        eq(drive(s, "pushed-at", branch, sha)["class"], "not-found", "no such push")
+    other = s.on("commit", branch="faster", files={"k.c": "int c;\n"}, message="more")["sha"]
+    ok(drive(s, "pushed-at", "faster", other)["when"] > first["when"], "the next one is later")
+    s.on("ref", ref="refs/heads/faster", sha=s.head)
+    ok(drive(s, "pushed-at", "faster", s.head)["when"] > first["when"], "the old head again: by the last push")
+    for odd in ("yesterday", "2026-01-05T09:00:00+01:00", None, 7):
+        s.fault("/activity", "answer", status=200, body=[
+            {"ref": "refs/heads/faster", "after": s.head, "timestamp": odd}])
+        eq(drive(s, "pushed-at", "faster", s.head)["class"], "not-found", "a time that cannot be compared")
+
+
 def opening():
     """A pull request is opened once"""
     s = scene()
@@ -769,5 +786,5 @@ def outbox_killed():
 lib.main(one_comment_of_ours, two_at_once, others_are_left, only_updated, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
          crowded_out, refused, rate_limited, troubled, token_stays, renamed, around_and_around,
          certificates, pulls, found_by_branch_or_head,
-         branches_and_origins, statuses, labels, opening, outbox_sends, outbox_refused,
+         branches_and_origins, statuses, labels, pushed_at, opening, outbox_sends, outbox_refused,
          outbox_waits, outbox_killed)

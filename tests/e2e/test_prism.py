@@ -107,6 +107,8 @@ def each_call():
     s.on("pulls/1/label", name="ratchet:accept-loss", by="alice")
     said = checked(s, prism, "who labelled", "who-labeled", "1", "ratchet:accept-loss")
     eq((said["login"], said["may_write"]), ("alice", True), "alice, who may write")
+    ok(said["when"] > checked(s, prism, "when it was pushed", "pushed-at", "topic/x", s.head)["when"],
+       "after the push")
     said = checked(s, prism, "open a pull request", "open-pull", "ratchet/cpu", "main", "title",
                    "words")
     again = checked(s, prism, "the same again", "open-pull", "ratchet/cpu", "main", "title",

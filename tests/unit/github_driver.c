@@ -117,6 +117,15 @@ static int do_upsert(char **args, json_t *out, struct err *err)
     return result;
 }
 
+/* Branch and commit. */
+static int do_pushed_at(char **args, json_t *out, struct err *err)
+{
+    char when[GITHUB_TIME_BYTES] = "";
+    int result = github_pushed_at(&github, args[0], args[1], when, err);
+    set_text(out, "when", when);
+    return result;
+}
+
 /* Branch, or "", and then a commit. */
 static int do_find_pull(char **args, json_t *out, struct err *err)
 {
@@ -145,10 +154,12 @@ static int do_update_only(char **args, json_t *out, struct err *err)
 static int do_who_labeled(char **args, json_t *out, struct err *err)
 {
     char login[64] = "untouched";
+    char when[GITHUB_TIME_BYTES] = "";
     bool may_write = false;
-    int result = github_who_labeled(&github, number(args[0]), args[1], login, &may_write,
-                                    err);
+    int result = github_who_labeled(&github, number(args[0]), args[1], login, when,
+                                    &may_write, err);
     set_text(out, "login", login);
+    set_text(out, "when", when);
     set_bool(out, "may_write", may_write);
     return result;
 }
@@ -216,6 +227,7 @@ static const struct verb {
     {"upsert", 3, do_upsert, NULL},
     {"update-only", 3, do_update_only, NULL},
     {"find-pull", 2, do_find_pull, NULL},
+    {"pushed-at", 2, do_pushed_at, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
     {"open-pull", 4, do_open_pull, NULL},
     {"put-comment", 5, NULL, do_put_comment},
