@@ -9,6 +9,7 @@
 #include "judge/verdict.h"
 #include "pipeline/main_verdict.h"
 #include "pipeline/paths.h"
+#include "pipeline/promote_changes.h"
 #include "pipeline/promote_runs.h"
 #include "pipeline/rules.h"
 #include "publish/push_baseline.h"
@@ -339,6 +340,7 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
         if (*wait_s > 0)
             return 0;
         find_accepted(pipeline, &runs.forgotten, &accept);
+        promote_note_changes(pipeline);
         if (measurement->samples.count == 0)
             return 0; /* it could not be built: the verdict says so */
         if (runs.is_second)

@@ -313,6 +313,22 @@ def force_pushed():
     earned(result, lambda: recorded(s)["small"] == (s.repo.sha("anew"), "accepted"), "until somebody accepts it")
 
 
+def rules_that_changed():
+    """The summary says which rule, recipe or path changed since the last promotion, and by which pull request"""
+    s = scene.github("slow")
+    host = scene.Host(s)
+    host.promote()
+    lacks(host.promote().text, "Changed since", "nothing changed")
+    rules = scene.conf(threshold="35%").replace("cc -O2", "cc -O2 -g")
+    sha = merge(s, "laxer", {"ci/ratchet.conf": rules})
+    number = s.state()["pulls"][-1]["number"]
+    merge(s, "docs", {"README": "words\n"})
+    result = host.promote()
+    has(plain(result.file("report.md")).replace("\\", ""), "[rule] threshold, [build] command", "which keys")
+    has(plain(result.file("report.md")), "; by %s" % sha[:10], "by which commit")
+    has(plain(result.file("report.md")), "#%d, by alice" % number, "and pull request")
+
+
 def protected():
     """A protected main: the same commit on a branch, and a pull request for it"""
     for kind in ("GH006", "GH013"):
@@ -565,6 +581,6 @@ def killed_while_pushing():
 
 
 if __name__ == "__main__":
-    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, accepted, anchor_gone, race, two_merges_at_once, force_pushed, protected, no_permission,
+    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, accepted, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
              through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
              killed_between_the_runs, killed_while_pushing)
