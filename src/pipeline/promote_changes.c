@@ -28,8 +28,8 @@ static void add_name(struct buf *out, const char *name)
 static void name_differences(const struct ratchet_config *old,
                              const struct ratchet_config *now, struct buf *out)
 {
-#define COMPARE(type, field, word, ...)                                          \
-    if (memcmp(&old->rule.field, &now->rule.field, sizeof old->rule.field) != 0) \
+#define COMPARE(type, field, word, ...)     \
+    if (old->rule.field != now->rule.field) \
         add_name(out, "[rule] " word);
     RULE_TABLE(COMPARE)
 #undef COMPARE
