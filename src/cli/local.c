@@ -67,7 +67,7 @@ int local_print_notes(const struct measurement *measurement, struct err *err)
     return cli_print(&text, err);
 }
 
-static int owe(const struct pipeline *pipeline, struct db *outbox, struct err *err)
+static int owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
 {
     if (db_begin(outbox, err) != 0)
         return -1;

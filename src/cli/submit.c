@@ -10,6 +10,7 @@
 #include "intake/event.h"
 #include "intake/values.h"
 #include "publish/actions.h"
+#include "publish/github.h"
 #include "result_files.h"
 
 #include <errno.h>
@@ -66,6 +67,31 @@ static int read_event(const struct limits *limits, struct event *event, struct e
         return err_wrap(err, "event%s", too_long ? " ([limits] event-bytes)" : "");
     }
     return event_parse(name, text.data, text.len, event, err);
+}
+
+/* Which pull request a dispatch means by a branch or a commit. It is asked here, with the step's own
+ * token: the daemon believes the number no more than any other, and asks GitHub about it. */
+static int find_pull(const struct limits *limits, struct event *event, struct err *err)
+{
+    const struct github github = {.api = from_environment("GITHUB_API_URL"),
+                                  .token = from_environment("GITHUB_TOKEN"),
+                                  .borrowed = true,
+                                  .repository = event->repository,
+                                  .author = "",
+                                  .limits = limits};
+    if (event->pr != 0 || event->kind != JOB_CHECK)
+        return 0;
+    if (github.api[0] == '\0' || github.token[0] == '\0')
+        return err_set(err, ERR_USAGE,
+                       "a pull request by its branch or head: GITHUB_API_URL and "
+                       "GITHUB_TOKEN are needed");
+    if (github_find_pull(&github, event->branch, event->head, &event->pr, err) != 0) {
+        if (err->class == ERR_NOT_FOUND)
+            err->class = ERR_INPUT;
+        return -1;
+    }
+    printf("pull request #%d\n", event->pr);
+    return 0;
 }
 
 /* ---- messages ---- */
@@ -280,16 +306,29 @@ static int talk(struct submit *submit, struct err *err)
     return result;
 }
 
+/* A cancel that came while ratchetd was away (it is restarted, say) is brought to it for some seconds:
+ * a job that it knows would go on. Actions kills the step 7.5 s after the signal. */
+static bool gives_up(const struct submit *submit, uint64_t *interrupted_ns)
+{
+    enum { BRING_S = 5 };
+    if (!interrupted)
+        return false;
+    if (*interrupted_ns == 0)
+        *interrupted_ns = proc_now_ns();
+    return submit->secret[0] == '\0' ||
+           proc_now_ns() - *interrupted_ns >= BRING_S * 1000000000ull;
+}
+
 static int talk_until_ended(struct submit *submit, unsigned wait_s, struct err *err)
 {
-    uint64_t lost_ns = proc_now_ns();
+    uint64_t lost_ns = proc_now_ns(), interrupted_ns = 0;
     bool told = false;
     for (;;) {
         uint64_t begin_ns = proc_now_ns();
         int result = talk(submit, err);
         if (submit->ended)
             return result == 0 ? submit->exit_code : -1;
-        if (result == 0 || err->class != ERR_NOT_FOUND || interrupted)
+        if (result == 0 || err->class != ERR_NOT_FOUND || gives_up(submit, &interrupted_ns))
             return result == 0 ? err_set(err, ERR_INTERNAL, "no result") : -1;
         if (proc_now_ns() - begin_ns > 1000000000u)
             lost_ns = proc_now_ns(), told = false; /* we were connected until now */
@@ -348,6 +387,8 @@ int cli_submit(int argc, char **argv, struct err *err)
         print_foreign(submit.event.why);
         return EXIT_HELD;
     }
+    if (!submit.settle && find_pull(&host.limits, &submit.event, err) != 0)
+        return -1;
     if (submit.artifacts != NULL && file_mkdirs(submit.artifacts, 0755, err) != 0)
         return -1;
     catch_signals(&submit.waiting);

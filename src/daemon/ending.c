@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static int judged(struct db *db, const struct pipeline *pipeline, struct err *err)
+static int judged(struct db *db, struct pipeline *pipeline, struct err *err)
 {
     const struct measurement *measurement = &pipeline->measurement;
     const struct comparison *comparison = &measurement->comparison;

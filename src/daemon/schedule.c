@@ -160,7 +160,10 @@ int schedule_accept(struct schedule *schedule, struct request *request,
 int schedule_cancel(struct schedule *schedule, long long job, struct err *err)
 {
     struct err ended = {0};
+    struct note *note = schedule_find_note(schedule, job);
     lanes_kill(&schedule->lanes, job);
+    if (note != NULL)
+        note->not_before_ns = 0; /* a promotion between its two runs waits no more */
     if (queue_end(schedule->db, job, CLAUSE_CANCELLED, "cancelled by its workflow run",
                   &ended) != 0 &&
         ended.class != ERR_CONFLICT) /* judged already: the verdict stands */

@@ -62,10 +62,19 @@ struct tune_space {
     size_t constraint_count;
 };
 
+/* When a pull request gets a comment of ours. One that is there already is kept up to date whatever is
+ * said here: it shall tell no old verdict. */
+enum comment_when {
+    COMMENT_ALWAYS,
+    COMMENT_CHANGE, /* once a verdict is another than held, which is what nobody needs to be told */
+    COMMENT_NEVER
+};
+
 struct ratchet_config { /* for one device */
     struct kernel_source source;
     struct rule rule;
     unsigned promotion_gap_s;
+    enum comment_when comment;
     struct bench_settings bench;
     struct tune_space tune; /* no parameters: there is no [tune] for this device */
     struct config configs[MODEL_CONFIGS_MAX];

@@ -184,13 +184,37 @@ static void range_constraint(const struct key *key, struct buf *out)
 static const struct key_type constraint = {"expression", read_constraint, range_constraint,
                                            NULL};
 
+static int read_comment(void *target, const struct key *key, const char *value,
+                        const char *where, struct err *err)
+{
+    static const char *const words[] = {
+        [COMMENT_ALWAYS] = "always", [COMMENT_CHANGE] = "change", [COMMENT_NEVER] = "never"};
+    (void)key;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            ((struct ratchet_config *)target)->comment = (enum comment_when)i;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INPUT, "%s: expected `always`, `change` or `never`, not `%.60s`",
+                   where, value);
+}
+
+static void range_comment(const struct key *key, struct buf *out)
+{
+    (void)key;
+    buf_adds(out, "always, change or never");
+}
+
+static const struct key_type comment_when = {"word", read_comment, range_comment, NULL};
+
 /* ---- the table ---- */
 
 static const struct keys_section sections[] = {
     [CONFIG_KERNEL] = {"kernel", NULL},       [CONFIG_RULE] = {"rule", NULL},
-    [CONFIG_PROMOTION] = {"promotion", NULL}, [CONFIG_BUILD] = {"build", "device"},
-    [CONFIG_BENCH] = {"bench", "device"},     [CONFIG_TUNE] = {"tune", "device"},
-    [CONFIG_CONFIG] = {"config", "name"},
+    [CONFIG_PROMOTION] = {"promotion", NULL}, [CONFIG_REPORT] = {"report", NULL},
+    [CONFIG_BUILD] = {"build", "device"},     [CONFIG_BENCH] = {"bench", "device"},
+    [CONFIG_TUNE] = {"tune", "device"},       [CONFIG_CONFIG] = {"config", "name"},
 };
 
 #define TEXT_OF(...) #__VA_ARGS__
@@ -224,6 +248,9 @@ static const struct key keys[] = {
         IN(rule, unclear_passes), .no = "fail", .yes = "pass", .initial = "fail"),
     KEY(PROMOTION, "gap", key_seconds, "between the two runs of a promotion",
         IN(ratchet_config, promotion_gap_s), .max = 86400e9, .initial = "10m"),
+    KEY(REPORT, "comment", comment_when,
+        "when a pull request gets one; change: once a verdict is not held",
+        .initial = "always"),
     KEY(BUILD, "command", key_text, "for /bin/sh -c, at the top of the tree, in the sandbox",
         IN(recipe, command), .required = true),
     KEY(BUILD, "output", tree_path, "the library that it makes", IN(recipe, output),

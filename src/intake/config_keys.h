@@ -20,6 +20,7 @@ enum config_section {
     CONFIG_KERNEL,    /* struct kernel_source */
     CONFIG_RULE,      /* struct rule */
     CONFIG_PROMOTION, /* struct ratchet_config */
+    CONFIG_REPORT,    /* struct ratchet_config */
     CONFIG_BUILD,     /* struct recipe */
     CONFIG_BENCH,     /* struct bench_settings */
     CONFIG_TUNE,      /* struct tune_space */

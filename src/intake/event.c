@@ -107,6 +107,15 @@ static int parse_pull_request(const json_t *payload, const struct json_at *root,
 {
     event->kind = JOB_CHECK;
     struct json_at at = {.parent = root, .key = "pull_request"};
+    /* The number that stands beside it is enough: the daemon asks GitHub for the rest. */
+    if (!json_has(payload, "pull_request") && json_has(payload, "number")) {
+        long long number = 0;
+        if (read_action(payload, root, event, err) != 0 ||
+            json_get_int(payload, "number", root, 1, PULL_MAX, &number, err) != 0)
+            return -1;
+        event->pr = (int)number;
+        return 0;
+    }
     if (!json_has(payload, "pull_request"))
         return json_error(
             &at, err,
@@ -133,6 +142,31 @@ static long long number_of_text(const char *text)
     return *text == '\0' ? number : 0;
 }
 
+/* The input where it says something: a form's empty field is "". *out is borrowed. */
+static bool has_input(const json_t *inputs, const char *key, const json_t **out)
+{
+    *out = json_object_get(inputs, key);
+    return *out != NULL && !json_is_null(*out) &&
+           !(json_is_string(*out) && json_string_length(*out) == 0);
+}
+
+static int read_pull_input(const json_t *value, const struct json_at *here,
+                           struct event *event, struct err *err)
+{
+    long long number = json_is_integer(value)  ? json_integer_value(value)
+                       : json_is_string(value) ? number_of_text(json_string_value(value))
+                                               : 0;
+    if (number < 1 || number > PULL_MAX)
+        return json_error(here, err, "expected the number of a pull request%s%.40s%s",
+                          json_is_string(value) ? ", not `" : "",
+                          json_is_string(value) ? json_string_value(value) : "",
+                          json_is_string(value) ? "`" : "");
+    event->pr = (int)number;
+    return 0;
+}
+
+/* Whichever of the three says something; which pull request a branch or a commit means, is GitHub's to
+ * say. */
 static int parse_dispatch(const json_t *payload, const struct json_at *root,
                           struct event *event, struct err *err)
 {
@@ -143,21 +177,23 @@ static int parse_dispatch(const json_t *payload, const struct json_at *root,
     if (json_has(payload, "inputs") &&
         json_get_object(payload, "inputs", root, &inputs, err) != 0)
         return -1;
-    if (inputs == NULL || !json_has(inputs, "pull-request"))
-        return json_error(&here, err,
-                          "missing: start the workflow with the input `pull-request`, the "
-                          "number of the pull request to measure");
-    const json_t *value = json_object_get(inputs, "pull-request");
-    long long number = json_is_integer(value)  ? json_integer_value(value)
-                       : json_is_string(value) ? number_of_text(json_string_value(value))
-                                               : 0;
-    if (number < 1 || number > PULL_MAX)
-        return json_error(&here, err, "expected the number of a pull request%s%.40s%s",
-                          json_is_string(value) ? ", not `" : "",
-                          json_is_string(value) ? json_string_value(value) : "",
-                          json_is_string(value) ? "`" : "");
-    event->pr = (int)number;
-    return 0;
+    const json_t *pull, *ignored;
+    bool by_pull = has_input(inputs, "pull-request", &pull);
+    bool by_branch = has_input(inputs, "branch", &ignored);
+    bool by_sha = has_input(inputs, "sha", &ignored);
+    if (by_pull + by_branch + by_sha > 1)
+        return json_error(&at, err, "expected one of pull-request, branch and sha, not more");
+    if (by_pull)
+        return read_pull_input(pull, &here, event, err);
+    if (by_sha)
+        return json_get_sha(inputs, "sha", &at, event->head, err);
+    if (by_branch)
+        return json_get_string(inputs, "branch", &at, event->branch, sizeof event->branch,
+                               err);
+    return json_error(&here, err,
+                      "missing: start the workflow with the input `pull-request`, the "
+                      "number of the pull request to measure, or with its `branch`, or with "
+                      "`sha`, its head");
 }
 
 /* ---- merge_group ---- */

@@ -15,7 +15,8 @@ struct event {
     enum job_kind kind;
     char name[32]; /* "pull_request", "push", "workflow_dispatch", "merge_group" */
     char repository[JOB_REPOSITORY_BYTES]; /* owner/name */
-    int pr;                                /* 0 for a push and for a merge group */
+    int pr; /* 0 for a push, for a merge group, and where `branch` or `head` says it */
+    char branch[JOB_REF_BYTES];   /* of a dispatch: whose open pull request is meant */
     char ref[JOB_REF_BYTES];      /* of a push: "refs/heads/main"; of a group: its own */
     char after[MODEL_SHA_BYTES];  /* of a push: the new tip */
     char head[MODEL_SHA_BYTES];   /* of a PR or a group: a hint, never trusted */
@@ -26,12 +27,13 @@ struct event {
 };
 
 /* Parse the payload of event `name`. Handled: pull_request (opened, synchronize, reopened,
- * edited, labeled, unlabeled, ready_for_review, closed → ignored), workflow_dispatch (input
- * `pull-request`, a positive number), push (a deleted branch, or one not `refs/heads/…`, is
+ * edited, labeled, unlabeled, ready_for_review, closed → ignored), workflow_dispatch (one of the
+ * inputs `pull-request`, a positive number; `branch`; `sha`, which becomes `head`), push (a deleted branch, or one not `refs/heads/…`, is
  * ignored; so is a push whose commits are all ours: the messages have our
  * `Ratchet-Promotion:` trailer, and they change baselines only; whether the branch is the one
  * that is promoted, the daemon knows), merge_group (checks_requested, destroyed → ignored: a
- * group that is gone is not measured, whoever says so). A null or missing pull_request object, other events and
+ * group that is gone is not measured, whoever says so). A null or missing pull_request object without the event's own
+ * number, other events and
  * malformed fields are ERR_INPUT. */
 MUST_CHECK int event_parse(const char *name, const char *bytes, size_t len, struct event *out,
                            struct err *err);

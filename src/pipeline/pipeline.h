@@ -90,8 +90,7 @@ MUST_CHECK int pipeline_announce(struct pipeline *pipeline, struct db *outbox,
 
 /* Put what GitHub is owed into the outbox, inside the caller's transaction: the comment and the
  * status of a comparison whose files are in the folder. */
-MUST_CHECK int pipeline_owe(const struct pipeline *pipeline, struct db *outbox,
-                            struct err *err);
+MUST_CHECK int pipeline_owe(struct pipeline *pipeline, struct db *outbox, struct err *err);
 /* Send it, as far as it waits. A job that was never pinned has no head: GitHub is asked for it, and
  * where it cannot tell, the event's commit is taken, once GitHub says that it is the pull
  * request's. Trouble with GitHub is in `result`. */

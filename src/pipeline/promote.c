@@ -10,6 +10,7 @@
 #include "judge/verdict.h"
 #include "pipeline/main_verdict.h"
 #include "pipeline/paths.h"
+#include "pipeline/promote_changes.h"
 #include "pipeline/promote_runs.h"
 #include "pipeline/rules.h"
 #include "publish/push_baseline.h"
@@ -21,7 +22,33 @@ enum { RACES_MAX = 5 };
 
 /* ---- who accepted a loss ---- */
 
-/* The merged pull request carries the label, put there by somebody who may write. */
+/* A loss is accepted of the head that somebody saw: what was pushed after the label is another one. */
+static bool is_for_head(struct pipeline *pipeline, const struct github_pull *pull,
+                        const char *labeled_at)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    char pushed_at[GITHUB_TIME_BYTES];
+    struct err problem = {0};
+    if (github_pushed_at(&pipeline->origin.github, pull->head_ref, pull->head, pushed_at,
+                         &problem) != 0) {
+        measurement_note(measurement,
+                         "The label %s on #%d is not counted: when its head %.*s was pushed "
+                         "could not be read: %s",
+                         ACCEPT_LABEL, pull->number, SHORT_SHA, pull->head, problem.text);
+        return false;
+    }
+    if (strcmp(labeled_at, pushed_at) >= 0)
+        return true;
+    measurement_note(measurement,
+                     "The label %s on #%d is not counted: it was put there at %s, before the "
+                     "head that was merged, %.*s, was pushed at %s",
+                     ACCEPT_LABEL, pull->number, labeled_at[0] == '\0' ? "?" : labeled_at,
+                     SHORT_SHA, pull->head, pushed_at);
+    return false;
+}
+
+/* The merged pull request carries the label, put there by somebody who may write, for its last
+ * head. */
 static bool accepted_by_label(struct pipeline *pipeline, char who[64])
 {
     struct measurement *measurement = &pipeline->measurement;
@@ -40,7 +67,8 @@ static bool accepted_by_label(struct pipeline *pipeline, char who[64])
         labeled = labeled || strcmp(pull.labels[i], ACCEPT_LABEL) == 0;
     if (!labeled)
         return false;
-    if (github_who_labeled(&pipeline->origin.github, pull.number, ACCEPT_LABEL, who,
+    char when[GITHUB_TIME_BYTES];
+    if (github_who_labeled(&pipeline->origin.github, pull.number, ACCEPT_LABEL, who, when,
                            &may_write, &problem) != 0) {
         measurement_note(measurement, "Who put the label %s on #%d could not be read: %s",
                          ACCEPT_LABEL, pull.number, problem.text);
@@ -50,7 +78,7 @@ static bool accepted_by_label(struct pipeline *pipeline, char who[64])
         measurement_note(measurement,
                          "The label %s on #%d was put there by %s, who may not write here",
                          ACCEPT_LABEL, pull.number, who);
-    return may_write;
+    return may_write && is_for_head(pipeline, &pull, when);
 }
 
 /* With the label, every config that is slower than its anchor by more than the threshold, and
@@ -304,6 +332,7 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
         if (*wait_s > 0)
             return 0;
         find_accepted(pipeline, &runs.forgotten, &accept);
+        promote_note_changes(pipeline);
         if (measurement->samples.count == 0)
             return 0; /* it could not be built: the verdict says so */
         if (runs.is_second)

@@ -3,6 +3,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/name.h"
+#include "pipeline/rules.h"
 #include "publish/report.h"
 #include "result_files.h"
 
@@ -46,10 +47,25 @@ int pipeline_announce(struct pipeline *pipeline, struct db *outbox, const char *
 
 /* ---- what is owed ---- */
 
-static int owe_comment(const struct pipeline *pipeline, struct db *outbox, struct err *err)
+/* As base says. A job that ended before that was read, or in another process, reads it here. */
+static enum comment_when comment_when(struct measurement *measurement)
 {
-    const struct measurement *measurement = &pipeline->measurement;
+    struct err ignored;
+    if (!measurement->has_config &&
+        (measurement->repo == NULL || measurement->job.base[0] == '\0' ||
+         rules_read(measurement, measurement->job.base, &ignored) != 0))
+        return COMMENT_ALWAYS;
+    return measurement->config.comment;
+}
+
+static int owe_comment(struct pipeline *pipeline, struct db *outbox, struct err *err)
+{
+    struct measurement *measurement = &pipeline->measurement;
     const struct job *job = &measurement->job;
+    enum comment_when when = comment_when(measurement);
+    bool only_update = when == COMMENT_NEVER ||
+                       (when == COMMENT_CHANGE &&
+                        measurement->comparison.verdict == VERDICT_HELD);
     char marker[128], path[FILE_PATH_BYTES];
     report_marker(job->device, marker);
     BUF_AUTO body;
@@ -58,10 +74,10 @@ static int owe_comment(const struct pipeline *pipeline, struct db *outbox, struc
         file_read(path, &body, err) != 0)
         return -1;
     return outbox_put_comment(outbox, job->id, job->repository, job->pr, job->head, marker,
-                              body.data, body.len, err);
+                              body.data, body.len, only_update, err);
 }
 
-int pipeline_owe(const struct pipeline *pipeline, struct db *outbox, struct err *err)
+int pipeline_owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
 {
     const struct comparison *comparison = &pipeline->measurement.comparison;
     const struct job *job = &pipeline->measurement.job;
@@ -175,8 +191,10 @@ static int mark_superseded(struct pipeline *pipeline, struct db *outbox, const c
         marker, SHORT_SHA, tip, SHORT_SHA, job->head, rest == NULL ? "" : rest + 1);
     if (buf_check(&body, "the comment", err) != 0)
         return -1;
+    /* Where somebody wants quiet, what is superseded is no reason for a first comment. */
+    bool only_update = comment_when(measurement) != COMMENT_ALWAYS;
     return outbox_put_comment(outbox, job->id, job->repository, job->pr, job->head, marker,
-                              body.data, body.len, err);
+                              body.data, body.len, only_update, err);
 }
 
 int pipeline_send(struct pipeline *pipeline, struct db *outbox, struct outbox_result *result,

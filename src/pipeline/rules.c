@@ -165,6 +165,12 @@ int rules_try(struct measurement *measurement, const char *commit, struct err *e
                : 0;
 }
 
+int rules_read_config(struct measurement *measurement, const char *commit,
+                      struct ratchet_config *out, struct err *err)
+{
+    return parse_conf(measurement, commit, out, err);
+}
+
 int rules_read_source(struct measurement *measurement, const char *commit,
                       struct kernel_source *out, struct err *err)
 {

@@ -22,6 +22,10 @@ void rules_mark_retired(struct measurement *measurement);
 /* Could a check take its rules and baseline from this commit? ERR_INPUT says why not. */
 MUST_CHECK int rules_try(struct measurement *measurement, const char *commit, struct err *err);
 
+/* ci/ratchet.conf of a commit, for the job's device. ERR_INPUT where it cannot be used. */
+MUST_CHECK int rules_read_config(struct measurement *measurement, const char *commit,
+                                 struct ratchet_config *out, struct err *err);
+
 /* What a commit's own ci/ratchet.conf says of its kernel. None, or one that cannot be used, is
  * ERR_INPUT. */
 MUST_CHECK int rules_read_source(struct measurement *measurement, const char *commit,

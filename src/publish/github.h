@@ -43,6 +43,7 @@ struct github_pull {
     char base_ref[JOB_REF_BYTES];
     char base_repository[JOB_REPOSITORY_BYTES];
     char head_repository[JOB_REPOSITORY_BYTES]; /* "" for a deleted fork */
+    char head_ref[JOB_REF_BYTES];               /* its branch; "" where it is too long */
     char author[64];
     char labels[16][64]; /* the first 16 */
     size_t label_count;
@@ -74,20 +75,31 @@ MUST_CHECK int github_guard_status(const struct github *github, const char *sha,
                                    const char *description, const char *target_url,
                                    char seen[MODEL_TEXT_BYTES], struct err *err);
 
+enum { GITHUB_COMMENT_BYTES = 65000 }; /* GitHub refuses more than 65536 characters */
 struct github_comment {
     int pr;
     const char *marker;
-    const char *body; /* 65000 bytes at most: cutting it is the caller's part */
+    const char *body; /* a section; 65000 bytes at most: cutting it is the caller's part */
     size_t len;
-    long long id; /* where it is thought to be, 0: not known; then where it is */
+    bool
+        only_update; /* where there is no such section, none is made: no url, and that is all */
+    long long id;    /* where it is thought to be, 0: not known; then where it is */
     char url[JOB_URL_BYTES];
 };
-/* One comment of ours per PR and marker: the one with that id, or found by `marker` as its first
- * line and by author (walking all pages), updated, or created where there is none. Should a
+/* One comment of ours per PR, with a section for each device (publish/sections.h): the one with that
+ * id, or found by a marker of the family as its first line and by author (walking all pages); its
+ * section of `marker` is updated, or added, or the comment is created where there is none. Should a
  * POST's answer be lost, the pages are walked again before another. If several of ours are
- * there, the oldest is kept. */
+ * there, the oldest is kept. GitHub knows no compare-and-swap of a comment: after a write beside
+ * others' sections it is looked at again, and written again where another host's write, based on what
+ * was there before, has taken ours away. */
 MUST_CHECK int github_upsert_comment(const struct github *github,
                                      struct github_comment *comment, struct err *err);
+
+/* The number of the one open pull request of this repository whose head is that branch, or, where `branch` is
+ * NULL or "", that commit. ERR_NOT_FOUND where there is none, ERR_INPUT where there are several. */
+MUST_CHECK int github_find_pull(const struct github *github, const char *branch,
+                                const char *sha, int *number, struct err *err);
 
 /* Is this commit one of the pull request's? ERR_NOT_FOUND where it is not. */
 MUST_CHECK int github_confirm_head(const struct github *github, int number, const char *sha,
@@ -96,9 +108,16 @@ MUST_CHECK int github_confirm_head(const struct github *github, int number, cons
 /* The merged PR a commit on a branch came from; ERR_NOT_FOUND where there is none. */
 MUST_CHECK int github_pull_of_commit(const struct github *github, const char *sha,
                                      struct github_pull *out, struct err *err);
-/* Who put `label` on the PR last, and may that person write to the repository? */
+enum { GITHUB_TIME_BYTES = 21 }; /* "2026-01-05T09:00:00Z": later is greater as text, too */
+/* Who put `label` on the PR last, and when, and may that person write to the repository? */
 MUST_CHECK int github_who_labeled(const struct github *github, int pr, const char *label,
-                                  char login[64], bool *may_write, struct err *err);
+                                  char login[64], char when[GITHUB_TIME_BYTES],
+                                  bool *may_write, struct err *err);
+/* When that branch of the repository was last pushed to that commit, by GitHub's own clock (a commit's date
+ * is its author's word). ERR_NOT_FOUND where GitHub knows of no such push. */
+MUST_CHECK int github_pushed_at(const struct github *github, const char *branch,
+                                const char *sha, char when[GITHUB_TIME_BYTES],
+                                struct err *err);
 
 /* An open PR from `branch` into `base`, made if there is none. */
 MUST_CHECK int github_open_pull(const struct github *github, const char *branch,

@@ -51,7 +51,7 @@ static int give_up(long long ms, struct err *err)
     return err_wrap(err, "gave up, the next try would be in %lld s", (ms + 999) / 1000);
 }
 
-static int pause_for(struct github_budget *budget, long long ms, struct err *err)
+int github_wait(struct github_budget *budget, long long ms, struct err *err)
 {
     budget->pauses++;
     if (now_ms() + ms >= budget->until_ms)
@@ -70,7 +70,7 @@ static long long backoff_ms(const struct github_budget *budget, long long first_
 
 int github_pause(struct github_budget *budget, struct err *err)
 {
-    return pause_for(budget, backoff_ms(budget, BACKOFF_MS), err);
+    return github_wait(budget, backoff_ms(budget, BACKOFF_MS), err);
 }
 
 /* How long the answer asks us to wait. One that always says 0 must not be hammered. */
@@ -207,7 +207,7 @@ static enum outcome judge(const struct github_request *request,
 {
     long status = response->status;
     if (status >= 200 && status < 300) {
-        *json = parse_body(response);
+        *json = status == 204 ? json_null() : parse_body(response);
         if (*json != NULL)
             return DONE;
         err_set(err, ERR_HOST, "%s %.200s: %ld, but the answer is not JSON (%.60s)",
@@ -303,7 +303,7 @@ int github_call(const struct github *github, struct github_budget *budget,
             return -1;
         if (limited && github->no_wait)
             return give_up(pause_ms, err);
-        if (pause_for(budget, pause_ms, err) != 0)
+        if (github_wait(budget, pause_ms, err) != 0)
             return -1;
     }
 }

@@ -45,8 +45,9 @@ MUST_CHECK int github_call(const struct github *github, struct github_budget *bu
                            const struct github_request *request, struct github_answer *answer,
                            struct github_failure *failure, struct err *err);
 
-/* Sleep before another try, longer each time; -1 with `err` wrapped when the budget would
- * be passed. */
+/* Sleep; -1 with `err` wrapped when the budget would be passed. */
+MUST_CHECK int github_wait(struct github_budget *budget, long long ms, struct err *err);
+/* … before another try, longer each time. */
 MUST_CHECK int github_pause(struct github_budget *budget, struct err *err);
 
 /* Every element of a list, page after page. `each` returns 0: go on, 1: stop, or -1. `failure`

@@ -24,6 +24,7 @@ static void read_optional(const json_t *json, struct github_pull *out)
     const json_t *labels = json_object_get(json, "labels");
     github_copy(out->head_repository, sizeof out->head_repository,
                 github_text_of(head, "repo", "full_name"));
+    github_copy(out->head_ref, sizeof out->head_ref, github_text(head, "ref"));
     github_copy(out->author, sizeof out->author, github_text_of(json, "user", "login"));
     for (size_t i = 0; i < json_array_size(labels) &&
                        out->label_count < sizeof out->labels / sizeof out->labels[0];

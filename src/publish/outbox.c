@@ -12,7 +12,7 @@
 #include <strings.h>
 
 /* subject: number of the PR, or SHA ("" until GitHub has told it). slot: marker, or context. text:
- * body, or description. AUTOINCREMENT: a message that replaces another gets a new id, so the removal
+ * body, or description. state: of a comment "update" where none is to be made. AUTOINCREMENT: a message that replaces another gets a new id, so the removal
  * of the one that was just sent cannot hit it. `said`: which job spoke last in a place, and the
  * comment that stands there (0: not known). */
 const char outbox_schema[] = "CREATE TABLE message ("
@@ -106,7 +106,7 @@ static int put(struct db *db, const struct message *message, bool has_place, str
 
 int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
                        const char *sha, const char *marker, const char *body, size_t len,
-                       struct err *err)
+                       bool only_update, struct err *err)
 {
     if (memchr(body, '\0', len) != NULL)
         return err_set(err, ERR_INPUT, "comment of job %lld: has a NUL byte", job);
@@ -119,7 +119,7 @@ int outbox_put_comment(struct db *db, long long job, const char *repository, int
     message.subject = number;
     message.slot = marker;
     message.text = message.owned;
-    message.state = "";
+    message.state = only_update ? "update" : "";
     message.url = "";
     return put(db, &message, sha[0] != '\0', err);
 }
@@ -386,7 +386,8 @@ static int send_comment(struct db *db, long long job, const struct github *githu
     struct github_comment comment = {.pr = (int)strtol(message.subject, NULL, 10),
                                      .marker = message.slot,
                                      .body = message.text,
-                                     .len = strlen(message.text)};
+                                     .len = strlen(message.text),
+                                     .only_update = message.state[0] != '\0'};
     if (check_repository(&message, github, err) != 0 ||
         known_comment(db, &message, &comment.id, err) != 0)
         return -1;

@@ -16,12 +16,12 @@
 /* A step of the schema, for db_open. */
 extern const char outbox_schema[];
 
-/* A comment (pr, marker, body) and a final status for a job, in the caller's transaction; a second
+/* A comment (pr, marker, body; only_update: see github.h) and a final status for a job, in the caller's transaction; a second
  * call for the same job replaces what was not sent yet. Where a newer job has spoken already
  * nothing is put in. `sha` may be "": not known yet, see outbox_name_head. */
 MUST_CHECK int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
                                   const char *sha, const char *marker, const char *body,
-                                  size_t len, struct err *err);
+                                  size_t len, bool only_update, struct err *err);
 MUST_CHECK int outbox_put_status(struct db *db, long long job, const char *repository,
                                  const char *sha, const char *context, const char *state,
                                  const char *description, const char *url, struct err *err);

@@ -87,9 +87,35 @@ def events():
     eq((again.code, again.verdict["verdict"]), (0, "held"), "the same key has its answer at once")
     eq(len(s.requests("PATCH")) + len(s.requests("POST", "/repos/")), before, "nothing is posted")
     eq(len(jobs(host)), 6, "and it is no new job")
+    for name, value in (("branch", "docs"), ("sha", head)):
+        run += 1
+        dispatch["inputs"] = {"pull-request": "", name: value}
+        eq(host.step("workflow_dispatch", dispatch, run=run).run().brief(), (0, "held"), "dispatch by " + name)
+    eq(len(jobs(host)), 8, "two jobs more")
+    eq(len(scene.ours(s, number)), 1, "for the same pull request")
+    dispatch["inputs"] = {"branch": "main"}
+    stranger = host.step("workflow_dispatch", dispatch, run=run + 1).run()
+    eq(stranger.code, 64, "a branch without a pull request")
+    has(stranger.text, "head of no open pull request", "is said so")
     closed = host.step("pull_request", scene.pull_event(s, number, "closed"), run=99).run()
     eq(closed.code, 0, "a closed pull request is nothing to do")
-    eq(len(jobs(host)), 6, "and no job")
+    eq(len(jobs(host)), 8, "and no job")
+
+
+def days_later():
+    """A re-run whose payload is days old finds its pull request: today's head is measured, and only its
+    status is set"""
+    s, host, _ = scenery()
+    number, old = scene.pull(s, "docs", {"README": "x\n"})
+    event = scene.pull_event(s, number)
+    new = s.repo.commit({"README": "y\n"}, "more", branch="docs")
+    s.repo.push(s.git_url, "docs")
+    eq(host.step("pull_request", event, attempt=2).run().brief(), (0, "held"), "measured")
+    eq((scene.status(s, old), scene.status(s, new)), ([], ["success"]), "today's head")
+    has(scene.ours(s, number)[0], new[:10], "which the comment names")
+    event["pull_request"] = None
+    eq(host.step("pull_request", event, attempt=3).run().brief(), (0, "held"), "the number alone is enough")
+    eq((scene.status(s, old), scene.status(s, new)[-1]), ([], "success"), "and it is today's head")
 
 
 def refused():
@@ -528,7 +554,7 @@ def github_goes_away():
 
 
 if __name__ == "__main__":
-    lib.main(a_run, events, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
+    lib.main(a_run, events, days_later, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,

@@ -94,6 +94,31 @@ def one_bad_answer():
         eq((scene.status(s, head)[-1:], len(scene.ours(s, number))), (["success"], 1), "and all is told")
 
 
+def quiet():
+    """[report] comment: `never` and `change` make none for held; `change` makes one for another verdict, and
+    whatever is there is kept up to date. Base's word counts, and the status is told in any case"""
+    s, host, _ = scenery(token=TOKEN)
+    run = 0
+    for word, held, other in (("change", 0, 1), ("never", 0, 0), ("always", 1, 1)):
+        rules = scene.conf() + "[report]\n    comment = %s\n" % word
+        s.repo.commit({"ci/ratchet.conf": rules}, word, branch="main")
+        s.repo.push(s.git_url, "main")
+        number, head = scene.pull(s, "own-" + word, {"README": "a\n"})
+        for path, verdict, count in (("kernels", "held", held), ("nothing", "unmeasured", other),
+                                     ("kernels", "held", other)):
+            head = s.repo.commit({"ci/ratchet.conf": rules.replace("path = kernels", "path = " + path)}, path,
+                                 branch="own-" + word)
+            s.repo.push(s.git_url, "own-" + word)
+            run += 1
+            eq(host.step("pull_request", scene.pull_event(s, number), run=run, token=None).run().brief()[1],
+               verdict, "%s: %s" % (word, verdict))
+            lib.wait_for(lambda: jobs(host)[0][0] == "done", "GitHub to know")
+            said = scene.ours(s, number)
+            eq(len(said), count, "%s: comments after %s" % (word, verdict))
+            ok(all("Ratchet: " + verdict in one for one in said), "no old verdict is told", said)
+            eq(scene.status(s, head)[-1], "success" if verdict == "held" else "error", "the status")
+
+
 # ---- steps that fail ----
 
 def steps_keep_failing():
@@ -490,7 +515,7 @@ def two_spellings():
 
 
 if __name__ == "__main__":
-    lib.main(not_pinned, head_not_told, one_bad_answer, steps_keep_failing, disk_is_back,
+    lib.main(not_pinned, head_not_told, one_bad_answer, quiet, steps_keep_failing, disk_is_back,
              cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, one_jobs_trouble, github_is_away, cancelled_in_the_queue, dead_server,
              database, orphans,
              device_is_held, two_spellings)

@@ -15,6 +15,7 @@ import lib
 from lib import BOT, eq, has, lacks, ok
 
 MARKER = "<!-- ratchet:v1 device=cpu -->"
+L4 = "<!-- ratchet:v1 device=nvidia-l4 -->"
 COMMENTS = r"/issues/1/comments"
 WALK = {"GITHUB_MS": "20000"}    # plenty: a test that needs it all has failed
 BRIEF = {"GITHUB_MS": "300"}     # for what cannot succeed
@@ -82,13 +83,82 @@ def one_comment_of_ours():
     eq(len(s.requests("PATCH")), 0, "and nothing was written")
     eq(upsert(s, body("regressed"))["url"], made["url"], "other words: the same comment")
     eq([c["body"] for c in ours(s)], [body("regressed")], "now says them")
-    gpu = "<!-- ratchet:v1 device=nvidia-l4 -->"
+    gpu = L4
     upsert(s, gpu + "\nheld\n", marker=gpu)
-    eq(len(ours(s)), 2, "another device has a comment of its own")
+    eq([c["body"] for c in ours(s)], [body("regressed") + "\n" + gpu + "\nheld\n"],
+       "another device has a section of its own")
     eq(upsert(s, "held, without a marker", number=1)["class"], "none", "a missing marker")
-    eq([c["body"] for c in ours(s)][0], body("held, without a marker").rstrip("\n"),
-       "is put in front")
+    eq([c["body"] for c in ours(s)], [body("held, without a marker") + "\n" + gpu + "\nheld\n"],
+       "is put in front, and the other section stays")
     ok(not any(r.get("leaked") for r in s.requests()), "the token was nowhere else")
+
+
+def start_upsert(s, words, marker):
+    path = lib.write(os.path.join(lib.temp_dir(), "body.md"), marker + "\n" + words + "\n")
+    return lib.start(argv(s, "upsert", 1, marker, path), stdout=subprocess.PIPE,
+                     env=lib.clean_env({"RATCHET_TOKEN": SECRET, **WALK, "GITHUB_MS": "20000"}))
+
+
+def ended(process):
+    return json.loads(process.communicate(timeout=lib.DEADLINE)[0])
+
+
+def two_at_once():
+    """Two devices' jobs write at the same moment: one comment, and no section is lost"""
+    both = [body("cpu"), L4 + "\nl4\n"]
+    s = scene()
+    # Both have looked, and there is none: both post.
+    held = s.fault(COMMENTS, "hold", method="POST")
+    first = start_upsert(s, "cpu", MARKER)
+    s.await_fault(held)
+    eq(upsert(s, L4 + "\nl4\n", marker=L4)["class"], "none", "another posts meanwhile")
+    s.release(held)
+    got = ended(first)
+    eq((got["class"], len(ours(s))), ("none", 1), "one comment stays")
+    eq(sorted(ours(s)[0]["body"].split("\n\n")), sorted([both[0], both[1].strip()]), "with both sections")
+    eq(len(s.requests("DELETE")), 1, "the later one was taken away again")
+    has(got["url"], "#issuecomment-%d" % ours(s)[0]["id"], "its address is the one that stays")
+    # Both have read the same text; the one that writes last takes the other's word away.
+    for slow, fast in ((MARKER, L4), (L4, MARKER)):
+        held = s.fault("/issues/comments/", "hold", method="PATCH")
+        late = start_upsert(s, "slow", slow)
+        s.await_fault(held)
+        quick = start_upsert(s, "quick", fast)
+        lib.wait_for(lambda: any("quick" in c["body"] for c in ours(s)), "the quick one's word")
+        s.release(held)
+        eq([ended(late)["class"], ended(quick)["class"]], ["none", "none"], "both are settled")
+        eq(sorted(ours(s)[0]["body"].strip().split("\n\n")), sorted(
+            ["%s\nslow" % slow, "%s\nquick" % fast]), "no section is lost")
+        for words, marker in (("cpu", MARKER), ("l4", L4)):
+            upsert(s, "%s\n%s\n" % (marker, words), marker=marker, env={"GITHUB_MS": "20000"})
+
+
+def others_are_left():
+    """One section's failure leaves the others; a comment that is too long loses what is folded"""
+    s = scene()
+    upsert(s, L4 + "\n### held\n\n<details>\n" + "x" * 40000 + "\n</details>\n", marker=L4)
+    before = ours(s)[0]["body"]
+    s.fault("/issues/comments/", "answer", method="PATCH", status=422, body={"message": "no"})
+    eq(upsert(s, body("cpu"))["class"], "input", "refused")
+    eq(ours(s)[0]["body"], before, "and nothing was touched")
+    s.calm()
+    own = body("cpu " + "y" * 40000)
+    eq(upsert(s, own, env={"GITHUB_MS": "20000"})["class"], "none", "80 kB do not fit")
+    has(ours(s)[0]["body"], L4 + "\n### held\n\n\nThe folded parts are left out here", "the other is shortened")
+    has(ours(s)[0]["body"], own.strip(), "and ours is whole")
+
+
+def only_updated():
+    """Where none is to be made, one that is there is kept up to date, and only its own section"""
+    s = scene()
+    path = text(s, body("held"))
+    eq(drive(s, "update-only", 1, MARKER, path), {"ok": True, "class": "none", "url": ""}, "none is there")
+    upsert(s, L4 + "\nregressed\n", marker=L4)
+    eq(drive(s, "update-only", 1, MARKER, path)["url"], "", "another device's is not ours")
+    eq([c["body"] for c in ours(s)], [L4 + "\nregressed\n"], "it stays alone")
+    upsert(s, body("regressed"))
+    has(drive(s, "update-only", 1, MARKER, text(s, body("held")))["url"], "#issuecomment-", "ours is there")
+    eq([c["body"] for c in ours(s)], [L4 + "\nregressed\n\n" + body("held")], "and tells no old verdict")
 
 
 def among_many():
@@ -464,6 +534,28 @@ def pulls():
     eq((got["author"], got["labels"]), ("", ["ok"]), "no account, odd labels")
 
 
+def found_by_branch_or_head():
+    """The one open pull request of a branch or a head; several, closed ones and forks' are refused"""
+    s = scene()
+    eq(drive(s, "find-pull", "faster", "")["number"], 1, "by its branch")
+    eq(drive(s, "find-pull", "refs/heads/faster", "")["number"], 1, "in full")
+    eq(drive(s, "find-pull", "", s.head)["number"], 1, "by its head")
+    for branch, sha in (("main", ""), ("none", ""), ("", s.base), ("fas", "")):
+        got = drive(s, "find-pull", branch, sha)
+        eq((got["class"], got["number"]), ("not-found", 77), "no head: %s%s" % (branch, sha))
+        has(got["error"], "is the head of no open pull request of octo/kernels", "and it says so")
+    newer = s.on("commit", branch="faster", files={"k.c": "int c;\n"}, message="more")["sha"]
+    eq(drive(s, "find-pull", "", s.head)["class"], "not-found", "a commit that is a head no more")
+    eq(drive(s, "find-pull", "", newer)["number"], 1, "the new one is")
+    s.on("ref", ref="refs/heads/v2", sha=s.base)
+    s.on("pulls", head="faster", base="v2", user="alice")
+    got = drive(s, "find-pull", "faster", "")
+    eq(got["class"], "input", "two of one branch")
+    has(got["error"], "#1: name the one that is meant" if "#1:" in got["error"] else "#2: name the one", "both are named")
+    s.on("pulls/2", state="closed")
+    eq(drive(s, "find-pull", "faster", "")["number"], 1, "a closed one does not count")
+
+
 def branches_and_origins():
     """The tip of a branch, and the pull request a commit came from"""
     s = scene()
@@ -535,6 +627,23 @@ def labels():
         {"event": "labeled", "label": {"name": "accept-loss"}, "actor": {"login": "a/../b?"}}])
     eq(who(), ("a/../b?", False), "an odd login is asked for as it is")
     has(s.requests("GET", "collaborators")[-1]["path"], "/collaborators/a%2F..%2Fb%3F/", "escaped")
+
+
+def pushed_at():
+    """When a branch got its head: by the newest push that brought it there, of that branch alone"""
+    s = scene()
+    first = drive(s, "pushed-at", "faster", s.head)
+    ok(first["ok"], "known", first)
+    for branch, sha in (("faster", s.base), ("main", s.head), ("fast", s.head)):
+        eq(drive(s, "pushed-at", branch, sha)["class"], "not-found", "no such push")
+    other = s.on("commit", branch="faster", files={"k.c": "int c;\n"}, message="more")["sha"]
+    ok(drive(s, "pushed-at", "faster", other)["when"] > first["when"], "the next one is later")
+    s.on("ref", ref="refs/heads/faster", sha=s.head)
+    ok(drive(s, "pushed-at", "faster", s.head)["when"] > first["when"], "the old head again: by the last push")
+    for odd in ("yesterday", "2026-01-05T09:00:00+01:00", None, 7):
+        s.fault("/activity", "answer", status=200, body=[
+            {"ref": "refs/heads/faster", "after": s.head, "timestamp": odd}])
+        eq(drive(s, "pushed-at", "faster", s.head)["class"], "not-found", "a time that cannot be compared")
 
 
 def opening():
@@ -674,8 +783,8 @@ def outbox_killed():
         has(last["target_url"], "#issuecomment-", "with its link, learnt before the kill")
 
 
-lib.main(one_comment_of_ours, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
+lib.main(one_comment_of_ours, two_at_once, others_are_left, only_updated, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
          crowded_out, refused, rate_limited, troubled, token_stays, renamed, around_and_around,
-         certificates, pulls,
-         branches_and_origins, statuses, labels, opening, outbox_sends, outbox_refused,
+         certificates, pulls, found_by_branch_or_head,
+         branches_and_origins, statuses, labels, pushed_at, opening, outbox_sends, outbox_refused,
          outbox_waits, outbox_killed)

@@ -51,12 +51,13 @@ def defaults_are_values():
         key = KEY.match(line + "\n        x")
         if key and key.group(2) != "required" and not key.group(2).startswith("("):
             rules.setdefault(section, []).append("    %s = %s\n" % key.group(1, 2))
-    eq(sorted(rules), ["bench", "config", "promotion", "rule"], "sections with defaults")
+    eq(sorted(rules), ["bench", "config", "promotion", "report", "rule"], "sections with defaults")
     kernel = ("[kernel]\n    path = k\n[build \"cpu\"]\n    command = make\n    output = k/a.so\n"
               "[config \"c\"]\n    device = cpu\n    batch = 1\n    heads = 1\n    seq-q = 8\n    head-dim = 8\n"
               "    dtype = fp32\n")
     written = (kernel + "".join(rules["config"]) + "[bench \"cpu\"]\n" + "".join(rules["bench"]) +
-               "[rule]\n" + "".join(rules["rule"]) + "[promotion]\n" + "".join(rules["promotion"]))
+               "[rule]\n" + "".join(rules["rule"]) + "[promotion]\n" + "".join(rules["promotion"]) +
+               "[report]\n" + "".join(rules["report"]))
     folder = lib.temp_dir()
     samples = os.path.join(lib.TOP, "tests", "judge", "change_plus4", "samples.json")
     told = [lib.run([lib.program("RATCHET"), "compare", "--explain", "--rules",

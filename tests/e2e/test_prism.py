@@ -59,6 +59,21 @@ def checked(standin, prism, what, *args, good=True):
     return said
 
 
+def two_posts_at_once(s, prism, body, l4):
+    """Of two devices' comments the later one is taken away: one is held until the other is there."""
+    held = s.fault("/issues/1/comments", "hold", method="POST")
+    mark = prism.mark()
+    first = lib.start([lib.driver("github_driver"), prism.url, REPOSITORY, BOT, "upsert", "1", MARKER,
+                       lib.write(body + "2", MARKER + "\n**held**\n")], stdout=lib.subprocess.PIPE,
+                      env=lib.clean_env({"RATCHET_TOKEN": TOKEN, "GITHUB_MS": "20000"}))
+    s.await_fault(held)
+    s.api("POST", "/repos/%s/issues/1/comments" % REPOSITORY, {"body": l4 + "\n**held**\n"})
+    s.release(held)
+    ok(json.loads(first.communicate(timeout=lib.DEADLINE)[0])["ok"], "two at once")
+    eq(prism.violations(mark), [], "two at once: no violation from either side")
+    eq((len(s.requests("DELETE")) > 1, len([c for c in s.comments() if c["user"] == BOT])), (True, 1), "one stays")
+
+
 def each_call():
     """Each call of the client"""
     lib.driver("github_driver")
@@ -78,6 +93,8 @@ def each_call():
                 group["base_sha"])
         eq(checked(s, prism, "a merge group", *args)["base_queued"], base_queued, "and its base")
     checked(s, prism, "a merge group that is not there", *args[:3], s.head, s.base, good=False)
+    eq(checked(s, prism, "the pull request of a branch", "find-pull", "topic/x", "")["number"], 1, "found")
+    eq(checked(s, prism, "the pull request of a head", "find-pull", "", s.head)["number"], 1, "found")
     for state, url in (("pending", ""), ("failure", "https://github.example/runs/1")):
         checked(s, prism, "status " + state, "set-status", s.head, "ratchet/cpu", state,
                 "d" * 200, url)
@@ -96,9 +113,17 @@ def each_call():
     checked(s, prism, "the same comment again", "upsert", "1", MARKER, body)
     eq([c["body"] for c in s.comments() if c["user"] == BOT], [MARKER + "\n**regressed**\n"],
        "one comment, updated")
+    l4 = MARKER.replace("cpu", "nvidia-l4")
+    lib.write(body, l4 + "\n**held**\n")
+    checked(s, prism, "another device's section", "upsert", "1", l4, body)
+    for number in [c["id"] for c in s.comments() if c["user"] == BOT]:
+        s.api("DELETE", "/repos/%s/issues/comments/%d" % (REPOSITORY, number))
+    two_posts_at_once(s, prism, body, l4)
     s.on("pulls/1/label", name="ratchet:accept-loss", by="alice")
     said = checked(s, prism, "who labelled", "who-labeled", "1", "ratchet:accept-loss")
     eq((said["login"], said["may_write"]), ("alice", True), "alice, who may write")
+    ok(said["when"] > checked(s, prism, "when it was pushed", "pushed-at", "topic/x", s.head)["when"],
+       "after the push")
     said = checked(s, prism, "open a pull request", "open-pull", "ratchet/cpu", "main", "title",
                    "words")
     again = checked(s, prism, "the same again", "open-pull", "ratchet/cpu", "main", "title",

@@ -201,6 +201,18 @@ def accepted():
     s = scene.github("right")
     host = scene.Host(s)
     host.promote()
+    anchor = recorded(s)
+    number, _ = scene.pull(s, "twice", "slow")
+    s.on("pulls/%d/label" % number, name="ratchet:accept-loss", by="alice")
+    s.repo.commit({"kernels/attention.c": scene.kernel("slow", "/* and more */\n")}, "after the label", branch="twice")
+    s.repo.push(s.git_url, "twice")
+    s.on("pulls/%d/merge" % number, user="alice")
+    result = host.promote()
+    eq(recorded(s), anchor, "pushed after the label: it was given for another head")
+    has(result.text, "before the head that was merged", "and the summary says so")
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
     merge(s, "slower", "slow")
     result = host.promote("--accept", "small", "--by", "alice")
     entry = baseline(s)["configs"][0]
@@ -263,6 +275,58 @@ def race():
     s.release(hold)
     run.wait(lib.DEADLINE)
     eq((tip(s), recorded(s)), (other, None), "another kernel came between: its own push decides")
+
+
+def two_merges_at_once():
+    """Two pushes to main one right after the other: each is a job, one baseline is recorded, by one commit, of a
+    commit of main"""
+    s = scene.github("slow")
+    host = scene.Host(s)
+    host.daemon()
+    steps = []
+    for run in (1, 2):
+        merge(s, "docs-%d" % run, {"README": "%d\n" % run})
+        steps.append(host.step("push", push_event(s), run=run))
+    merged = tip(s)
+    for step in steps:
+        step.start()
+    for run, step in enumerate(steps, 1):
+        earned(step.finish(), lambda: recorded(s), "push %d ends well" % run)
+    eq(log(s, count=20).count("Ratchet-Promotion:"), 1, "one commit")
+    eq(recorded(s)["small"][0], merged, "of what both had merged")
+    eq(s.repo.git("rev-parse", "origin/main^"), merged, "on top of it")
+
+
+def force_pushed():
+    """Main is force-pushed: its anchor is no ancestor any more, and guards as before"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
+    anchor, stored = recorded(s), baseline(s)
+    s.repo.git("checkout", "-q", "--orphan", "anew")
+    s.repo.commit({**scene.tree("slow"), PATH: json.dumps(stored)}, "another history")
+    s.repo.push(s.git_url, "+anew:main")
+    result = host.promote()
+    scene.fair(result, (1, "regressed"), "what is slower than the anchor is regressed")
+    eq(recorded(s), anchor, "and the anchor stays")
+    result = host.promote("--accept", "small", "--by", "alice")
+    earned(result, lambda: recorded(s)["small"] == (s.repo.sha("anew"), "accepted"), "until somebody accepts it")
+
+
+def rules_that_changed():
+    """The summary says which rule, recipe or path changed since the last promotion, and by which pull request"""
+    s = scene.github("slow")
+    host = scene.Host(s)
+    host.promote()
+    lacks(host.promote().text, "Changed since", "nothing changed")
+    rules = scene.conf(threshold="35%").replace("cc -O2", "cc -O2 -g")
+    sha = merge(s, "laxer", {"ci/ratchet.conf": rules})
+    number = s.state()["pulls"][-1]["number"]
+    merge(s, "docs", {"README": "words\n"})
+    result = host.promote()
+    has(plain(result.file("report.md")).replace("\\", ""), "[rule] threshold, [build] command", "which keys")
+    has(plain(result.file("report.md")), "; by %s" % sha[:10], "by which commit")
+    has(plain(result.file("report.md")), "#%d, by alice" % number, "and pull request")
 
 
 def protected():
@@ -517,6 +581,6 @@ def killed_while_pushing():
 
 
 if __name__ == "__main__":
-    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, accepted, anchor_gone, race, protected, no_permission,
+    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, accepted, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
              through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
              killed_between_the_runs, killed_while_pushing)

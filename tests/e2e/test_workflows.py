@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The workflows in .github/workflows: GitHub's own parser finds nothing wrong with them, and they
-keep the rules that it does not know: actions pinned by commit, least permissions, no expression
-inside a script, and scripts that do nothing but call `ratchet` or ci/."""
+"""The workflows in .github/workflows and the action in .github/actions: GitHub's own parser finds nothing
+wrong with them, and they keep the rules that it does not know: actions pinned by commit, least
+permissions, no expression inside a script, and scripts that do nothing but call `ratchet` or ci/."""
 
 import glob
 import json
@@ -14,6 +14,7 @@ import oracles
 from lib import eq, has, lacks, ok
 
 FOLDER = os.path.join(lib.TOP, ".github", "workflows")
+ACTION = os.path.join(lib.TOP, ".github", "actions", "gate", "action.yml")
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}\Z")
 CALLS = re.compile(r"(exec |sudo )?(ratchet|(\./)?ci/[\w.-]+)( [\w./=:\"$ {}@+-]*)?\Z")
 # The one that runs where nothing of ours is: it may call its cloud, about the one instance.
@@ -23,6 +24,7 @@ CALLS_IN = {"wake.yml": CLOUD}
 # The most that any job of a file may hold.
 MAY = {
     "ci.yml": {"contents": "read"},
+    "gate.yml": {"contents": "write", "pull-requests": "write", "statuses": "write"},
     "ratchet.yml": {"contents": "write", "pull-requests": "write", "statuses": "write"},
     "wake.yml": {"id-token": "write"},
 }
@@ -66,69 +68,138 @@ def faults(name, workflow):
         if "timeout-minutes" not in content and "uses" not in content:
             found.append("%s: no timeout-minutes" % job)
     for where, step in steps(workflow):
-        uses = step.get("uses")
-        if uses is not None and not uses.startswith("./") and not PINNED.match(uses):
-            found.append("%s: %s is not pinned by commit" % (where, uses))
-        if uses and uses.startswith("actions/checkout@") and \
-                (step.get("with") or {}).get("persist-credentials") is not False:
-            found.append("%s: checkout leaves the token behind" % where)
-        for line in (step.get("run") or "").splitlines():
-            if "${{" in line:
-                found.append("%s: an expression inside a script: %s" % (where, line))
-            elif line.strip() and not CALLS_IN.get(name, CALLS).match(line.strip()):
-                found.append("%s: more than a call of ratchet or ci/: %s" % (where, line))
+        found += step_faults(name, where, step)
+    return found
+
+
+def step_faults(name, where, step):
+    found = []
+    uses = step.get("uses")
+    if uses is not None and not uses.startswith("./") and not PINNED.match(uses):
+        found.append("%s: %s is not pinned by commit" % (where, uses))
+    if uses and uses.startswith("actions/checkout@") and \
+            (step.get("with") or {}).get("persist-credentials") is not False:
+        found.append("%s: checkout leaves the token behind" % where)
+    for line in (step.get("run") or "").splitlines():
+        if "${{" in line:
+            found.append("%s: an expression inside a script: %s" % (where, line))
+        elif line.strip() and not CALLS_IN.get(name, CALLS).match(line.strip()):
+            found.append("%s: more than a call of ratchet or ci/: %s" % (where, line))
     return found
 
 
 def github_has_nothing_to_say():
     """GitHub's own parser has nothing to say"""
     files = sorted(glob.glob(os.path.join(FOLDER, "*.yml")))
-    eq([os.path.basename(f) for f in files], ["ci.yml", "ratchet.yml", "wake.yml"], "the three workflows")
-    for one in parsed(*files) if files else []:
+    eq([os.path.basename(f) for f in files], ["ci.yml", "gate.yml", "ratchet.yml", "wake.yml"], "the workflows")
+    for one in parsed(ACTION, *files):
         eq(one["diagnostics"], [], os.path.basename(one["file"]))
 
 
 def our_rules():
     """Our own rules hold"""
-    files = sorted(glob.glob(os.path.join(FOLDER, "*.yml")))
-    for one in parsed(*files) if files else []:
+    for one in parsed(*sorted(glob.glob(os.path.join(FOLDER, "*.yml")))):
         name = os.path.basename(one["file"])
         eq(faults(name, one["workflow"]), [], name)
-        ok([s for _, s in steps(one["workflow"]) if s.get("run")], name + " runs something")
+        ok([job for job in one["workflow"]["jobs"].values() if "uses" in job or
+            any(step.get("run") for step in job["steps"])], name + " runs something")
+    for number, step in enumerate(parsed(ACTION)[0]["workflow"]["runs"]["steps"]):
+        eq(step_faults("action.yml", "action.yml, step %d" % (number + 1), step), [], step["name"])
 
 
-def ratchet_yml():
-    """ratchet.yml is called when it should be"""
-    file = os.path.join(FOLDER, "ratchet.yml")
-    ok(os.path.exists(file), "ratchet.yml is there")
-    if not os.path.exists(file):
-        return
-    workflow = parsed(file)[0]["workflow"]
-    on = workflow["on"]
-    eq(sorted(on), ["merge_group", "pull_request", "push", "workflow_dispatch"], "its events")
+def called_when_it_should_be(on, file, text):
+    """What holds for any workflow that calls the gate."""
+    eq(sorted(set(on) - {"merge_group"}), ["pull_request", "push", "workflow_dispatch"], file + ": its events")
     types = set(on["pull_request"]["types"])
     ok({"opened", "synchronize", "reopened", "edited", "labeled"} <= types, "types", types)
     ok(not {"paths", "paths-ignore"} & set(on["pull_request"]),
        "no path filter: a required check would wait for ever")
     eq(on["push"]["branches"], ["main"], "pushes to main")
-    inputs = on["workflow_dispatch"]["inputs"]
-    ok("pull-request" in inputs, "a dispatch takes a pull request number")
-    text = lib.read(file)
+    ok("pull-request" in on["workflow_dispatch"]["inputs"], "a dispatch takes a pull request number")
     lacks(text, "pull_request_target", "not the dangerous trigger")
-    has(text, "retention-days: 30", "artifacts are kept 30 days")
-    ok("concurrency" in workflow or any("concurrency" in j for j in workflow["jobs"].values()),
-       "one run per pull request")
 
 
-def artifacts_are_the_whole_folder():
-    """What `ratchet submit` writes is what is kept: all of it, env.json beside the samples"""
-    workflow = parsed(os.path.join(FOLDER, "ratchet.yml"))[0]["workflow"]
+def may(permissions):
+    """What of a caller's permissions the jobs of gate.yml ask for and do not get: none."""
+    order = ("none", "read", "write")
+    lacking = []
+    for job in parsed(os.path.join(FOLDER, "gate.yml"))[0]["workflow"]["jobs"].values():
+        lacking += [(scope, level) for scope, level in job["permissions"].items()
+                    if order.index(permissions.get(scope, "none")) < order.index(level)]
+    return lacking
+
+
+def ratchet_yml():
+    """ratchet.yml calls the gate when it should, for the CPU, and for an L4 where one is named"""
+    file = os.path.join(FOLDER, "ratchet.yml")
+    workflow = parsed(file)[0]["workflow"]
+    called_when_it_should_be(workflow["on"], "ratchet.yml", lib.read(file))
+    jobs = workflow["jobs"]
+    eq(workflow["on"]["merge_group"], {"types": ["checks_requested"]}, "a merge queue's groups, too")
+    eq(sorted(workflow["on"]["workflow_dispatch"]["inputs"]), ["branch", "pull-request", "sha"], "three ways to name one")
+    eq([job["uses"] for job in jobs.values()], ["./.github/workflows/gate.yml"] * 2, "the one gate")
+    eq([may(job["permissions"]) for job in jobs.values()], [[], []], "whose permissions they list")
+    eq(jobs["nvidia-l4"]["if"], "vars.RATCHET_L4 != ''", "no runner, no job that waits for ever")
+    eq(json.loads(jobs["nvidia-l4"]["with"]["devices"]), ["nvidia-l4"], "the L4")
+    has(jobs["nvidia-l4"]["with"]["runner"], "vars.RATCHET_L4", "on the runner that is named")
+
+
+def gate_yml():
+    """gate.yml: a job for each device, each with its own group; no device is named twice"""
+    file = os.path.join(FOLDER, "gate.yml")
+    workflow = parsed(file)[0]["workflow"]
+    eq(list(workflow["on"]), ["workflow_call"], "called alone")
+    inputs = workflow["on"]["workflow_call"]["inputs"]
+    eq({name: one["default"] for name, one in inputs.items()},
+       {"devices": '["cpu"]', "runner": '["self-hosted", "ratchet"]', "artifacts": True}, "its inputs")
     for name, job in workflow["jobs"].items():
-        runs = " ".join(step.get("run") or "" for step in job["steps"])
-        folder = re.search(r'--artifacts "\$RUNNER_TEMP/([\w-]+)"', runs).group(1)
-        kept = [step["with"]["path"] for step in job["steps"]
-                if (step.get("uses") or "").startswith("actions/upload-artifact@")]
-        eq(kept, ["${{ runner.temp }}/" + folder], name + ": the folder of --artifacts")
+        eq(job["strategy"], {"fail-fast": False, "matrix": {"device": "${{ fromJSON(inputs.devices) }}"}},
+           name + ": one failure leaves the others")
+        eq(job["runs-on"], "${{ fromJSON(inputs.runner) }}", name + ": where the caller says")
+        eq(json.dumps(job["steps"]).count("--device \\\"$DEVICE\\\""), 1, name + ": its device, once")
+    has(workflow["jobs"]["check"]["concurrency"]["group"], "matrix.device", "a check of one cancels no other's")
+    eq(workflow["jobs"]["check"]["permissions"]["contents"], "read", "a check writes no contents")
+    ok("concurrency" not in workflow["jobs"]["promote"], "no push is dropped")
+    has(lib.read(file), "retention-days: 30", "artifacts are kept 30 days")
+
+
+def ten_lines():
+    """A repository's own workflow is ten lines, and an L4 host edits one word"""
+    text = lib.read(os.path.join(FOLDER, "gate.yml"))
+    own = "".join(line[5:] + "\n" for line in re.findall(r"^#(     .*)$", text, re.M))
+    folder = os.path.join(lib.temp_dir(), ".github", "workflows")
+    lib.write(os.path.join(folder, "gate.yml"), text)
+    for device in ("cpu", "nvidia-l4"):
+        one = parsed(lib.write(os.path.join(folder, "own.yml"), own.replace("cpu", device)))[0]
+        eq(one["diagnostics"], [], "GitHub's parser takes it, " + device)
+        called_when_it_should_be(one["workflow"]["on"], "own.yml", own)
+        eq(may(one["workflow"]["jobs"]["gate"]["permissions"]), [], "it lists what the gate needs")
+    eq((len(own.splitlines()), own.count("cpu")), (10, 1), "ten lines, one word")
+    for wrong, said in (("devices:", "divices:"), ("contents: write", "contents: read")):
+        bad = parsed(lib.write(os.path.join(folder, "own.yml"), own.replace(wrong, said)))[0]
+        ok(bad["diagnostics"] or may(bad["workflow"]["jobs"]["gate"]["permissions"]), "not with " + said)
+
+
+def one_step_in_two_places():
+    """The action's steps are those of gate.yml, and artifacts are the whole folder that `ratchet submit`
+    writes, env.json beside the samples"""
+    def same(step, device, token):
+        step = json.loads(json.dumps(step).replace(device, "DEVICE").replace(token, "TOKEN")
+                          .replace("inputs.artifacts == 'true'", "inputs.artifacts")
+                          .replace("${{ github.event_name == 'push' && 'promote-' || '' }}", ""))
+        step.pop("shell", None)
+        return step
+    jobs = parsed(os.path.join(FOLDER, "gate.yml"))[0]["workflow"]["jobs"]
+    action = [same(step, "inputs.device", "inputs.token") for step in
+              parsed(ACTION)[0]["workflow"]["runs"]["steps"]]
+    for name, job in jobs.items():
+        ours = [same(step, "matrix.device", "github.token") for step in job["steps"]]
+        if name == "promote":
+            ours[0].update(name=action[0]["name"], id=action[0]["id"])
+            ours[2]["with"]["name"] = ours[2]["with"]["name"].replace("promote-", "")
+        eq(ours, action, name)
+        folder = re.search(r'--artifacts "\$RUNNER_TEMP/([\w-]+)"', job["steps"][0]["run"]).group(1)
+        eq(job["steps"][2]["with"]["path"], "${{ runner.temp }}/" + folder, name + ": the folder of --artifacts")
     names = lib.read(os.path.join(lib.TOP, "src", "result_files.h"))
     has(names, '"env.json"', "env.json is one of the files that ratchetd sends")
 
@@ -140,17 +211,17 @@ def wake_yml():
     eq(list(workflow["on"]), ["workflow_call"], "by a job of another workflow alone")
     lacks(text, "secrets.", "no secret is read")
     lacks(text, "access-key", "no key")
-    # The job as its comment has it, in ratchet.yml, before those that need it.
+    # The job as its comment has it, in ratchet.yml, before the one that needs it.
     job = "".join(line[3:] + "\n" for line in re.findall(r"^#(     .*)$", text, re.M))
     whole = lib.read(os.path.join(FOLDER, "ratchet.yml")).replace("jobs:\n", "jobs:\n" + job + "\n")
-    for name in ("check", "promote"):
-        whole = whole.replace("\n  %s:\n" % name, "\n  %s:\n    needs: wake\n" % name)
+    whole = whole.replace("\n  nvidia-l4:\n", "\n  nvidia-l4:\n    needs: wake\n")
     folder = os.path.join(lib.temp_dir(), ".github", "workflows")
+    lib.write(os.path.join(folder, "gate.yml"), lib.read(os.path.join(FOLDER, "gate.yml")))
     lib.write(os.path.join(folder, "wake.yml"), text)
     one = parsed(lib.write(os.path.join(folder, "ratchet.yml"), whole))[0]
     eq(one["diagnostics"], [], "GitHub's parser takes it")
     jobs = one["workflow"]["jobs"]
-    eq([jobs[name].get("needs") for name in ("wake", "check", "promote")], [None, "wake", "wake"], "it comes first")
+    eq([jobs[name].get("needs") for name in ("wake", "cpu", "nvidia-l4")], [None, None, "wake"], "it comes first")
     eq(jobs["wake"]["permissions"], {"id-token": "write"}, "with what it needs")
     inputs = workflow["on"]["workflow_call"]["inputs"]
     eq(sorted(jobs["wake"]["with"]), sorted(inputs), "every input is given")
@@ -186,5 +257,5 @@ jobs:
         has(found, part, "our rules find `%s`" % part)
 
 
-lib.main(github_has_nothing_to_say, our_rules, ratchet_yml, artifacts_are_the_whole_folder, wake_yml,
+lib.main(github_has_nothing_to_say, our_rules, ratchet_yml, gate_yml, ten_lines, one_step_in_two_places, wake_yml,
          the_checks_can_fail)

@@ -20,9 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     HOLDS(name_is_repository(event.repository, sizeof event.repository));
     HOLDS(event.ignored == (event.why[0] != '\0'));
     HOLDS(event.head[0] == '\0' || name_is_sha(event.head));
-    HOLDS(fuzz_is_plain(event.ref) && fuzz_is_plain(event.why));
+    HOLDS(fuzz_is_plain(event.branch) && fuzz_is_plain(event.ref) && fuzz_is_plain(event.why));
     if (event.kind == JOB_CHECK)
-        HOLDS(event.pr > 0 || event.ignored);
+        HOLDS(event.pr > 0 || event.branch[0] != '\0' || event.head[0] != '\0' || event.ignored);
     else
         HOLDS(event.pr == 0 && event.ref[0] != '\0' &&
               (event.ignored ||

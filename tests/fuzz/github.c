@@ -242,9 +242,10 @@ static int comment(struct err *err)
 
 static int labeled(struct err *err)
 {
+    char when[GITHUB_TIME_BYTES];
     char login[64] = "";
     bool may_write = false;
-    if (github_who_labeled(&github, 12, "accept", login, &may_write, err) != 0)
+    if (github_who_labeled(&github, 12, "accept", login, when, &may_write, err) != 0)
         return -1;
     HOLDS(login[0] != '\0');
     return 0;

@@ -20,6 +20,7 @@ USED = {
     "/issues/{issue_number}/comments": ["get", "post"],
     "/issues/comments/{comment_id}": ["get", "patch", "delete"],
     "/issues/{issue_number}/events": ["get"],
+    "/activity": ["get"],
     "/pulls": ["get", "post"],
     "/pulls/{pull_number}": ["get"],
     "/pulls/{pull_number}/files": ["get"],

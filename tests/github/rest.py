@@ -373,6 +373,19 @@ def issue_events(call, number):
     return answer
 
 
+def activity_list(call):
+    call.need("contents=read")
+    call.world.sync(call.repo)
+    ref = call.query.get("ref")
+    rows = [a for a in reversed(call.repo.activity)
+            if ref is None or a["ref"] in (ref, "refs/heads/" + ref)]
+    answer = call.page(rows, "/activity")
+    answer.body = [{"id": a["id"], "node_id": call.views.node("Activity", a["id"]), "ref": a["ref"],
+                    "before": a["before"], "after": a["after"], "timestamp": a["timestamp"],
+                    "activity_type": a["type"], "actor": call.views.user(call.repo.owner)} for a in answer.body]
+    return answer
+
+
 def ref_get(call, ref):
     call.need("contents=read")
     call.world.sync(call.repo)
@@ -487,6 +500,7 @@ REPO = [
     ("PATCH", r"/issues/comments/(\d+)", comment_update),
     ("DELETE", r"/issues/comments/(\d+)", comment_delete),
     ("GET", r"/issues/(\d+)/events", issue_events),
+    ("GET", r"/activity", activity_list),
     ("GET", r"/pulls", pulls_list),
     ("POST", r"/pulls", pull_create),
     ("GET", r"/pulls/(\d+)", pull_get),

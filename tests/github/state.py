@@ -133,6 +133,8 @@ class Repo:
         self.comments = []     # ids ascending
         self.statuses = []     # oldest first
         self.events = []       # oldest first
+        self.activity = []     # pushes to branches, oldest first
+        self.seen = {}         # ref -> the commit that `activity` knows
         self.labels = {}       # name -> id
         self.collaborators = {}  # login -> role
         self.protected = {}    # ref -> GH006 or GH013
@@ -307,12 +309,24 @@ class World:
     def sync(self, repo=None):
         """Bring refs/pull/N/head and /merge up to date with the branches; cheap if they are."""
         for one in list(self.repos.values()) if repo is None else [repo]:
-            if not one.pulls:
-                continue
             refs = one.git.refs()
+            self.note_activity(one, refs)
             for pull in one.pulls.values():
                 if pull.state == "open":
                     self.sync_pull(one, pull, refs)
+
+    def note_activity(self, repo, refs):
+        """What was pushed since the last look, as the list of a repository's activities tells."""
+        none = "0" * 40
+        for ref in sorted(set(refs) | set(repo.seen)):
+            before, after = repo.seen.get(ref, none), refs.get(ref, none)
+            if not ref.startswith("refs/heads/") or before == after:
+                continue
+            kind = "branch_creation" if before == none else "branch_deletion" if after == none else \
+                "push" if repo.git.is_ancestor(before, after) else "force_push"
+            repo.activity.append({"id": self.number(), "ref": ref, "before": before, "after": after,
+                                  "type": kind, "timestamp": self.now()})
+        repo.seen = {ref: sha for ref, sha in refs.items() if ref.startswith("refs/heads/")}
 
     def sync_pull(self, repo, pull, refs):
         source = pull.head_repo
@@ -405,6 +419,7 @@ class World:
     def label(self, repo, pull, name, by, on=True):
         if (name in pull.labels) == on:
             return
+        self.sync(repo)
         repo.labels.setdefault(name, self.number())
         (pull.labels.append if on else pull.labels.remove)(name)
         pull.updated_at = self.now()

@@ -135,13 +135,49 @@ static int do_upsert(char **args, json_t *out, struct err *err)
     return result;
 }
 
+/* Branch and commit. */
+static int do_pushed_at(char **args, json_t *out, struct err *err)
+{
+    char when[GITHUB_TIME_BYTES] = "";
+    int result = github_pushed_at(&github, args[0], args[1], when, err);
+    set_text(out, "when", when);
+    return result;
+}
+
+/* Branch, or "", and then a commit. */
+static int do_find_pull(char **args, json_t *out, struct err *err)
+{
+    int found = 77;
+    int result = github_find_pull(&github, args[0], args[1], &found, err);
+    set_int(out, "number", found);
+    return result;
+}
+
+static int do_update_only(char **args, json_t *out, struct err *err)
+{
+    BUF_AUTO body;
+    buf_init(&body, 1 << 20);
+    if (file_read(args[2], &body, err) < 0)
+        return -1;
+    struct github_comment comment = {.pr = number(args[0]),
+                                     .marker = args[1],
+                                     .body = body.data,
+                                     .len = body.len,
+                                     .only_update = true};
+    int result = github_upsert_comment(&github, &comment, err);
+    set_text(out, "url", result == 0 ? comment.url : "untouched");
+    return result;
+}
+
 static int do_who_labeled(char **args, json_t *out, struct err *err)
 {
     char login[64] = "untouched";
+    char when[GITHUB_TIME_BYTES] = "";
     bool may_write = false;
-    int result = github_who_labeled(&github, number(args[0]), args[1], login, &may_write,
-                                    err);
+    int result = github_who_labeled(&github, number(args[0]), args[1], login, when,
+                                    &may_write, err);
     set_text(out, "login", login);
+    set_text(out, "when", when);
     set_bool(out, "may_write", may_write);
     return result;
 }
@@ -165,7 +201,7 @@ static int do_put_comment(struct db *outbox, char **args, json_t *out,
     if (file_read(args[4], &body, err) < 0)
         return -1;
     return outbox_put_comment(outbox, number(args[1]), github.repository, number(args[2]),
-                              "known", args[3], body.data, body.len, err);
+                              "known", args[3], body.data, body.len, false, err);
 }
 
 static int do_put_status(struct db *outbox, char **args, json_t *out, struct err *err)
@@ -209,6 +245,9 @@ static const struct verb {
     {"set-status", 5, do_set_status, NULL},
     {"guard-status", 3, do_guard_status, NULL},
     {"upsert", 3, do_upsert, NULL},
+    {"update-only", 3, do_update_only, NULL},
+    {"find-pull", 2, do_find_pull, NULL},
+    {"pushed-at", 2, do_pushed_at, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
     {"open-pull", 4, do_open_pull, NULL},
     {"put-comment", 5, NULL, do_put_comment},

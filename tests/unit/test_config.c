@@ -16,6 +16,7 @@ static const char whole[] = "; comment\n"
                             "\tdrift-margin = 1%\n\tmin-replicates = 7\n\tlook = 7\n"
                             "\tlook = 9\n\tlook = 20\n\tunclear = pass\n"
                             "[promotion]\n\tgap = 5m\n"
+                            "[report]\n\tcomment = never\n"
                             "[build \"cpu\"]\n\tcommand = make -C kernels cpu\n"
                             "\toutput = kernels/attention_cpu.so\n"
                             "[build \"nvidia-l4\"]\n\tcommand = make\n\toutput = k.so\n"
@@ -78,6 +79,7 @@ static void test_whole(void)
     EQ_INT(config.rule.looks[0], 7);
     EQ_INT(config.rule.looks[2], 20);
     EQ_INT(config.promotion_gap_s, 300);
+    EQ_INT(config.comment, COMMENT_NEVER);
     EQ_STR(config.source.recipe.command, "make -C kernels cpu");
     EQ_STR(config.source.recipe.output, "kernels/attention_cpu.so");
     EQ_INT(config.bench.samples, 50);
@@ -106,6 +108,7 @@ static void test_whole(void)
     struct rule rule = rule_default();
     OK(config.rule.threshold == rule.threshold && config.rule.look_count == rule.look_count);
     EQ_INT(config.promotion_gap_s, 600);
+    EQ_INT(config.comment, COMMENT_ALWAYS);
     OK(config.bench.target_ns == 2e6 && config.bench.budget_ns == 0);
     OK(parse_more("[rule]\nmin-replicates = 8\n") == 0);
     EQ_INT(config.rule.looks[0], 8);
@@ -115,9 +118,9 @@ static void test_refusals(void)
 {
     tap_case("unknown and repeated");
     refused("[rules]\nthreshold = 3%\n",
-            "unknown section `rules`; allowed: kernel, rule, promotion, build, bench, tune, config");
+            "unknown section `rules`; allowed: kernel, rule, promotion, report, build, bench, tune, config");
     refused("[typo]\n",
-            "unknown section `typo`; allowed: kernel, rule, promotion, build, bench, tune, config");
+            "unknown section `typo`; allowed: kernel, rule, promotion, report, build, bench, tune, config");
     refused("[rule]\ntreshold = 3%\n",
             "rule.treshold: unknown key; allowed in [rule]: threshold, confidence, resamples, "
             "seed, own-floor, control-floor, drift-margin, min-replicates, look, unclear");
@@ -153,6 +156,8 @@ static void test_refusals(void)
             "rule.look: 100 is more than the 64 replicates of this host");
     refused("[rule]\nunclear = maybe\n",
             "rule.unclear: expected `fail` or `pass`, not `maybe`");
+    refused("[report]\ncomment = quiet\n",
+            "report.comment: expected `always`, `change` or `never`, not `quiet`");
     refused("[promotion]\ngap = 2d\n",
             "promotion.gap: expected a time with its unit (ns, us, ms, s, m, h) between 0s and "
             "24h, not `2d`");
@@ -255,7 +260,7 @@ static void test_mutations(void)
         if (config_parse(exact, len, NAME, "cpu", &limits, &config, &err) == 0) {
             taken++;
             wrong += config.config_count == 0 || config.source.path_count == 0 ||
-                     config.source.recipe.output[0] == '/' || strstr(config.source.recipe.output, "..") ||
+                     config.source.recipe.output[0] == '/' || strstr(config.source.recipe.output, "../") ||
                      !(config.rule.threshold >= 0.001 && config.rule.threshold <= 0.5) ||
                      config.rule.look_count == 0;
         } else {

@@ -83,6 +83,11 @@ static void test_pull_request(void)
         "for some merged pull requests and forks: start the workflow by hand with its number)";
     refused("pull_request", "{\"action\":\"opened\"," REPOSITORY "}", hint);
     refused("pull_request", "{\"action\":\"opened\",\"pull_request\":null," REPOSITORY "}", hint);
+    OK(parse("pull_request", "{\"action\":\"opened\",\"number\":8,\"pull_request\":null," REPOSITORY "}") == 0);
+    EQ_INT(event.pr, 8);
+    EQ_STR(event.head, "");
+    refused("pull_request", "{\"action\":\"opened\",\"number\":0," REPOSITORY "}",
+            "pull_request event: number: expected a whole number from 1 to 2147483647");
     refused("pull_request", "{\"action\":\"opened\",\"pull_request\":[]," REPOSITORY "}",
             "pull_request event: pull_request: expected an object");
     refused("pull_request", "{\"pull_request\":{\"number\":3}," REPOSITORY "}",
@@ -142,12 +147,13 @@ static void test_dispatch(void)
     EQ_INT(event.pr, 14);
     static const char missing[] =
         "workflow_dispatch event: inputs.pull-request: missing: start the workflow with the "
-        "input `pull-request`, the number of the pull request to measure";
+        "input `pull-request`, the number of the pull request to measure, or "
+        "with its `branch`, or with `sha`, its head";
     refused("workflow_dispatch", "{" REPOSITORY "}", missing);
     refused("workflow_dispatch", "{\"inputs\":null," REPOSITORY "}", missing);
     refused("workflow_dispatch", "{\"inputs\":{}," REPOSITORY "}", missing);
     refused("workflow_dispatch", "{\"inputs\":{\"pull-request\":null}," REPOSITORY "}", missing);
-    static const char *const bad[] = {"", "0", "-1", "1 2", "12x", "##1", "99999999999"};
+    static const char *const bad[] = {"0", "-1", "1 2", "12x", "##1", "99999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[256], message[256];
         snprintf(text, sizeof text, "{\"inputs\":{\"pull-request\":\"%s\"},%s}", bad[i],
@@ -160,6 +166,22 @@ static void test_dispatch(void)
     }
     refused("workflow_dispatch", "{\"inputs\":{\"pull-request\":[1]}," REPOSITORY "}",
             "workflow_dispatch event: inputs.pull-request: expected the number of a pull request");
+    refused("workflow_dispatch", "{\"inputs\":{\"pull-request\":\"\",\"branch\":\"\",\"sha\":null}," REPOSITORY "}",
+            missing);
+
+    tap_case("by its branch, or its head");
+    OK(parse("workflow_dispatch", "{\"inputs\":{\"pull-request\":\"\",\"branch\":\"topic/x\"}," REPOSITORY "}") == 0);
+    EQ_INT(event.pr, 0);
+    EQ_STR(event.branch, "topic/x");
+    OK(parse("workflow_dispatch", "{\"inputs\":{\"sha\":\"" SHA "\"}," REPOSITORY "}") == 0);
+    EQ_STR(event.head, SHA);
+    EQ_STR(event.branch, "");
+    refused("workflow_dispatch", "{\"inputs\":{\"sha\":\"0123\"}," REPOSITORY "}",
+            "workflow_dispatch event: inputs.sha: expected 40 hex digits, not `0123`");
+    refused("workflow_dispatch", "{\"inputs\":{\"branch\":7}," REPOSITORY "}",
+            "workflow_dispatch event: inputs.branch: expected a string");
+    refused("workflow_dispatch", "{\"inputs\":{\"branch\":\"x\",\"pull-request\":3}," REPOSITORY "}",
+            "workflow_dispatch event: inputs: expected one of pull-request, branch and sha, not more");
     refused("workflow_dispatch", "{\"inputs\":[1]," REPOSITORY "}",
             "workflow_dispatch event: inputs: expected an object");
 }

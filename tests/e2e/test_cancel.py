@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A step that is told to end (SIGINT and SIGTERM, as Actions' cancel sends) takes its job with it, wherever
+that is: nothing of it is left on the device, and its status is final. One that is killed leaves a job that
+goes on to its end. No verdict is looked at: a busy machine changes nothing here."""
+
+import signal
+
+import lib
+import scene
+import test_promote
+from lib import TOKEN, eq, has, ok
+from test_daemon import LONG, children, jobs, pull_step, scenery
+
+HANGS = scene.conf().replace("command = cc", "command = sleep 3600; cc")
+
+
+def final(s, sha, context="ratchet/cpu"):
+    states = [x["state"] for x in s.statuses(sha) if x["context"] == context]
+    return states[-1] if states and states[-1] != "pending" else None
+
+
+def cancelled(s, host, daemon, step, sha, signals, what, context="ratchet/cpu"):
+    """Signal the step; the device is free when its processes are gone, and GitHub knows how it ended."""
+    ok(what == "between two runs" or children(host, daemon), what + ": it is at work")
+    for number in signals:
+        step.process.send_signal(number)
+    lib.wait_for(lambda: not children(host, daemon), what + ": the device to be free", 20)
+    result = step.finish(30)
+    eq(result.brief(), (3, "unmeasured"), what + ": the step says so")
+    has(step.log(), "cancelled by its workflow run", what + ": and why")
+    eq(lib.wait_for(lambda: final(s, sha, context), what + ": a final status"), "error", what + ": the status is final")
+    lib.wait_for(lambda: jobs(host)[0][0] == "done", what + ": the job to be done")
+
+
+def while_it_builds():
+    """Cancelled while it builds"""
+    s, host, daemon = scenery()
+    s.repo.commit({"ci/ratchet.conf": HANGS}, "a build that hangs", branch="main")
+    s.repo.push(s.git_url, "main")
+    for run, signals in enumerate(((signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM)), 1):
+        number, head = scene.pull(s, "slow-%d" % run, "slow")
+        step = pull_step(s, host, number, run=run).start()
+        lib.wait_for(lambda: any(b"sleep 3600" in b" ".join(words) for words in children(host, daemon)), "the build")
+        cancelled(s, host, daemon, step, head, signals, "building, %s" % "+".join(map(str, signals)))
+
+
+def while_it_measures():
+    """Cancelled while it measures"""
+    s, host, daemon = scenery(**LONG)
+    number, head = scene.pull(s, "slow", "slow")
+    step = pull_step(s, host, number).start()
+    lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
+    cancelled(s, host, daemon, step, head, (signal.SIGTERM,), "measuring")
+
+
+def while_it_promotes():
+    """Cancelled in the first run of a promotion, and between the two: nothing is promoted"""
+    context = "ratchet/cpu (promotion)"
+    for what, reached in (("promoting", "replicate 1"), ("between two runs", "second run in")):
+        s, host, daemon = scenery(gap="10m", **LONG)
+        start = test_promote.tip(s)
+        step = host.step("push", test_promote.push_event(s)).start()
+        lib.wait_for(lambda: reached in step.log(), what)
+        cancelled(s, host, daemon, step, start, (signal.SIGINT,), what, context)
+        eq((test_promote.tip(s), test_promote.recorded(s)), (start, None), what + ": main is as it was")
+
+
+def while_ratchetd_is_away():
+    """Cancelled while ratchetd is started anew: it hears of it when it is back"""
+    s, host, daemon = scenery(token=TOKEN, **LONG)
+    number, head = scene.pull(s, "slow", "slow")
+    step = pull_step(s, host, number, token=None).start("--wait", "60")
+    lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
+    daemon.kill()
+    step.interrupt()
+    daemon.start()
+    eq(step.finish(30).brief(), (3, "unmeasured"), "the step says so")
+    eq(lib.wait_for(lambda: final(s, head), "a final status"), "error", "the status is final")
+    has(s.statuses(head)[-1]["description"], "cancelled", "and says why")
+
+
+def killed():
+    """A step that is killed says nothing more: its job goes on, and ends with a final status"""
+    s, host, daemon = scenery(token=TOKEN)
+    number, head = scene.pull(s, "slow", "slow")
+    step = pull_step(s, host, number, token=None).start()
+    lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
+    lib.kill(step.process)
+    lib.wait_for(lambda: jobs(host)[0][0] == "done", "the job to be done")
+    ok(final(s, head), "a final status")
+    eq(len(scene.ours(s, number)), 1, "one comment")
+    lib.wait_for(lambda: not children(host, daemon), "the device to be free", 20)
+
+
+if __name__ == "__main__":
+    lib.main(while_it_builds, while_it_measures, while_it_promotes, while_ratchetd_is_away, killed)
