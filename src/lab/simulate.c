@@ -143,10 +143,13 @@ static int measure(struct lab *lab, const struct scenario *scenario, const bool 
 
 /* ---- checks ---- */
 
-/* Of those that are open, measure until the rule is satisfied, from what the deck still holds. */
-static int look(struct lab *lab, const struct scenario *scenario, bool *open,
+/* Of those that may be measured, measure until the rule is satisfied, from what the deck still
+ * holds. */
+static int look(struct lab *lab, const struct scenario *scenario, const bool *may,
                 struct samples *samples, struct comparison *out, struct err *err)
 {
+    bool open[MODEL_CONFIGS_MAX];
+    memcpy(open, may, sizeof open);
     for (unsigned look = 0; look < lab->rule->look_count; look++) {
         if (measure(lab, scenario, open, lab->rule->looks[look], samples) != 0)
             return err_set(err, ERR_HOST, "out of memory for a check");
@@ -155,7 +158,7 @@ static int look(struct lab *lab, const struct scenario *scenario, bool *open,
             return -1;
         bool any = false;
         for (size_t i = 0; i < out->count; i++) {
-            open[i] = open[i] && out->configs[i].wants_more;
+            open[i] = may[i] && out->configs[i].wants_more;
             any = any || open[i];
         }
         if (!any)
