@@ -236,6 +236,26 @@ size_t config_samples_unmarked(const struct config_samples *config)
     return count;
 }
 
+size_t config_samples_until(const struct config_samples *config, unsigned run)
+{
+    size_t count = 0;
+    if (run >= config->earlier_count)
+        return config->count;
+    for (unsigned i = 0; i <= run; i++)
+        count += config->earlier[i];
+    return count;
+}
+
+size_t config_samples_unmarked_now(const struct config_samples *config)
+{
+    size_t count = 0;
+    unsigned runs = config->earlier_count;
+    for (size_t i = runs == 0 ? 0 : config_samples_until(config, runs - 1); i < config->count;
+         i++)
+        count += config->replicates[i].marks == 0;
+    return count;
+}
+
 int series_add(struct series *series, double ns)
 {
     double *grown = grow(series->ns, series->count, sizeof *grown);
@@ -268,6 +288,16 @@ struct replicate *config_samples_add(struct config_samples *config)
         return NULL;
     config->replicates = grown;
     return &config->replicates[config->count++];
+}
+
+bool config_samples_run_again(struct config_samples *config)
+{
+    unsigned runs = config->earlier_count;
+    if (runs + 1 == RUNS_MAX)
+        return false;
+    size_t before = runs == 0 ? 0 : config_samples_until(config, runs - 1);
+    config->earlier[config->earlier_count++] = config->count - before;
+    return true;
 }
 
 struct config_samples *samples_add(struct samples *samples)
@@ -372,6 +402,12 @@ unsigned long long comparison_cost_micro(const struct comparison *comparison)
     unsigned long long hours = spent->price.micro / hour_ms;
     unsigned long long rest = spent->price.micro % hour_ms;
     return hours * spent->device_ms + rest * spent->device_ms / hour_ms;
+}
+
+bool config_verdict_final(const struct config_verdict *verdict)
+{
+    return verdict->verdict == VERDICT_HELD || verdict->verdict == VERDICT_IMPROVED ||
+           verdict->verdict == VERDICT_REGRESSED;
 }
 
 int comparison_exit(const struct comparison *comparison)

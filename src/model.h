@@ -168,12 +168,20 @@ void environment_free(struct environment *environment);
  * anything by. */
 bool environment_is_reading(const char *name);
 
+/* So often may a config of the same code be measured, in checks of their own: once, and in two
+ * re-runs. What α is spent on them: judge/levels.h. */
+enum { RUNS_MAX = 3 };
+
 struct config_samples {
     struct config config;
     double clock_resolution_ns;
     struct arm_info arms[ARM_COUNT]; /* anchors can differ from config to config */
     struct replicate *replicates;    /* owned; marked ones included */
     size_t count;
+    /* Where this is a re-run: how many of the replicates each check before it took. They stand
+     * first, in order; 0 where they were lost. */
+    size_t earlier[RUNS_MAX - 1];
+    unsigned earlier_count;
     size_t attempts; /* replicates started, failed ones included */
     /* Of those, the ones whose process was killed, by the arm at work; the last: none. Counted while
      * it is measured, in no file. */
@@ -221,8 +229,14 @@ void replicate_free(struct replicate *replicate);
 struct config_samples *samples_add(struct samples *samples);
 const struct config_samples *samples_find(const struct samples *samples, const char *name);
 struct replicate *config_samples_add(struct config_samples *config);
+/* What is there is of an earlier run, what follows of another. False after RUNS_MAX runs. */
+bool config_samples_run_again(struct config_samples *config);
 size_t config_samples_unmarked(const struct config_samples *config); /* replicates */
-int series_add(struct series *series, double ns);                    /* 0, or -1 */
+/* Replicates of the runs up to this one, counted from 0. */
+size_t config_samples_until(const struct config_samples *config, unsigned run);
+/* Unmarked replicates of the last run alone. */
+size_t config_samples_unmarked_now(const struct config_samples *config);
+int series_add(struct series *series, double ns); /* 0, or -1 */
 
 /* ---- baseline ---- */
 
@@ -360,6 +374,13 @@ struct change {
     struct interval ci_decision; /* corrected, decides */
 };
 
+/* What the replicates of one run show by themselves. */
+struct run_change {
+    size_t replicates; /* judged */
+    bool known;
+    double change; /* of head against what the config was judged against */
+};
+
 struct config_verdict {
     struct config config;
     enum verdict verdict;
@@ -384,13 +405,18 @@ struct config_verdict {
     size_t rounds;             /* unmarked */
     size_t missing[ARM_COUNT]; /* of these, those without an arm that the config has */
     size_t attempts;
-    unsigned marks;               /* union of the marks seen */
+    struct run_change runs[RUNS_MAX]; /* of this code, the last one this check's… */
+    unsigned run_count;               /* …where there are more than one; else 0 */
+    unsigned marks;                   /* union of the marks seen */
     unsigned looks;               /* how many looks the decision interval is corrected for */
     bool wants_more;              /* more replicates could settle it, or make it enough */
     struct code_change code;      /* how the machine code differs, of a config that moved: told
                                 beside the verdict, which was there before */
     struct metric_change metrics; /* likewise, what a profiler counted */
 };
+
+/* It stands: more replicates of the same code change nothing any more. */
+bool config_verdict_final(const struct config_verdict *verdict);
 
 /* Is `a` of more concern than `b`? The worse verdict is; among equals the larger loss, the
  * larger gain, what main lost already, whose fault it is. False for what is alike. */

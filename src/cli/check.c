@@ -5,6 +5,7 @@
 
 #include "base/name.h"
 #include "cli/local.h"
+#include "daemon/store.h"
 #include "intake/event.h"
 #include "intake/values.h"
 #include "judge/verdict.h"
@@ -128,6 +129,10 @@ int cli_check(int argc, char **argv, struct err *err)
     snprintf(job.device, sizeof job.device, "%s", given.device);
     if (cli_folders(&host, given.output, &folders, err) != 0)
         return -1;
+    /* Two commits of a local repository are measured as often as somebody likes. */
+    struct db *store __attribute__((cleanup(db_close))) = NULL;
+    if (given.repository != NULL && store_open(&host, &store, err) != 0)
+        return -1;
     struct progress progress;
     progress_begin(&progress, given.quiet);
     struct pipeline_request request = {.host = &host,
@@ -135,6 +140,7 @@ int cli_check(int argc, char **argv, struct err *err)
                                        .local = given.repository == NULL ? local : NULL,
                                        .token = getenv("GITHUB_TOKEN"),
                                        .budget_ns = budget_ns,
+                                       .store = store,
                                        .no_baseline = given.no_baseline,
                                        .folder = folders.results,
                                        .work = folders.scratch,

@@ -7,6 +7,7 @@
 #include "daemon/state.h"
 #include "daemon/store.h"
 #include "measure/build.h"
+#include "pipeline/attempts.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -186,7 +187,8 @@ void collector_collect(struct collector *collector)
     if (queue_note_tried(collector->db, passed_s, &err) != 0 ||
         queue_collect(collector->db, before, keep_s, remove_job, collector, &err) != 0)
         fprintf(stderr, "ratchetd: collect jobs: %s\n", err.text);
-    if (store_collect(collector->db, &err) != 0)
+    if (attempts_collect(collector->db, before, &err) != 0 ||
+        store_collect(collector->db, &err) != 0)
         fprintf(stderr, "ratchetd: collect what was owed: %s\n", err.text);
     if (collect_old(host, collector->db, before, &err) != 0)
         fprintf(stderr, "ratchetd: collect: %s\n", err.text);

@@ -4,6 +4,7 @@
 
 #include "daemon/state.h"
 #include "intake/queue.h"
+#include "pipeline/attempts.h"
 #include "publish/outbox.h"
 
 #include <dirent.h>
@@ -11,8 +12,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const steps[] = {queue_schema_1, queue_schema_2, outbox_schema,
-                                    queue_schema_3, queue_schema_4, NULL};
+static const char *const steps[] = {
+    queue_schema_1, queue_schema_2,  outbox_schema, queue_schema_3,
+    queue_schema_4, attempts_schema, NULL};
 
 int store_read(const struct host *host, struct db **out, struct err *err)
 {

@@ -98,6 +98,7 @@ static int open_pipeline(struct step *step, const char *token, struct err *err)
                                        .token = token,
                                        .no_wait = step->entry.state != JOB_PINNED,
                                        .folder = folder,
+                                       .store = step->db,
                                        .work = scratch,
                                        .only_tell = step->entry.state == JOB_ENDING ||
                                                     step->entry.state == JOB_JUDGED,

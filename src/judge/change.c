@@ -211,6 +211,14 @@ static double filled_estimate(const struct estimate *estimate, const struct miss
     return estimate->workings.result.estimate + share * (missing->log - mean);
 }
 
+double change_of_log(const struct estimate *estimate, double mean)
+{
+    double all = 0;
+    for (size_t i = 0; i < estimate->replicates; i++)
+        all += estimate->logs[i] / (double)estimate->replicates;
+    return relative(estimate->workings.result.estimate + mean - all);
+}
+
 double change_mean(const struct estimate *estimate, const struct missing *missing)
 {
     return relative(filled_estimate(estimate, missing));

@@ -16,7 +16,7 @@
  * which α is split by, and the family-wise one, where it is split by looks times configs. */
 struct levels {
     struct bootstrap bootstrap;
-    double looks, family; /* Bonferroni divisors of α */
+    double looks, family; /* divisors of α, by judge/levels.h; the second times the configs */
     struct spread spread; /* of head's logs in all configs; df 0: not to be shrunk towards */
 };
 
@@ -82,6 +82,9 @@ MUST_CHECK int change_stored(const struct medians *medians, const double *stored
 
 /* The change when the values that are missing are in their place; nothing was drawn. */
 double change_mean(const struct estimate *estimate, const struct missing *missing);
+
+/* The change that some of its logs show, whose mean this is. */
+double change_of_log(const struct estimate *estimate, double mean);
 
 /* The lower end of the family-wise interval, when the values that are missing are in their
  * place and all of them scatter by `scatter`. */

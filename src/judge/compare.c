@@ -3,6 +3,7 @@
 #include "judge/compare.h"
 
 #include "judge/compare_internal.h"
+#include "judge/levels.h"
 #include "judge/numbers.h"
 #include "judge/verdict.h"
 
@@ -49,18 +50,27 @@ static int take_medians(const struct samples *samples, struct compare_log *log,
 }
 
 /* How many configs could be called regressed or improved. */
-static size_t family_of(const struct samples *samples)
+static size_t family_of(const struct samples *samples, unsigned run)
 {
     size_t count = 0;
     for (size_t i = 0; i < samples->count; i++)
         count += samples->configs[i].fault == FAULT_NONE && !samples->configs[i].identical &&
-                 samples->configs[i].count != 0;
+                 config_samples_until(&samples->configs[i], run) != 0;
     return count > 0 ? count : 1;
+}
+
+/* Without what later runs measured. Borrows. */
+static struct medians medians_until(const struct medians *medians, size_t end)
+{
+    struct medians out = *medians;
+    while (out.count > 0 && out.from[out.count - 1] >= end)
+        out.count--;
+    return out;
 }
 
 /* How far head scatters against the anchor, or base where there is none, in all configs. */
 static int spread_over(const struct samples *samples, const struct compare_log *log,
-                       struct spread *out, struct err *err)
+                       unsigned run, struct spread *out, struct err *err)
 {
     size_t count = 0;
     NUMBERS_AUTO *variances = numbers_new(samples->count);
@@ -68,14 +78,15 @@ static int spread_over(const struct samples *samples, const struct compare_log *
     if (variances == NULL || dfs == NULL)
         return err_set(err, ERR_HOST, "judge: out of memory");
     for (size_t i = 0; i < samples->count; i++) {
-        const struct medians *medians = &log->configs[i].medians;
+        const struct medians medians = medians_until(
+            &log->configs[i].medians, config_samples_until(&samples->configs[i], run));
         struct pair pair = {
             .arm = ARM_HEAD, .other = ARM_ANCHOR, .tick_ns = tick_of(&samples->configs[i])};
-        if (change_variance(medians, &pair, &variances[count], &dfs[count], err) != 0)
+        if (change_variance(&medians, &pair, &variances[count], &dfs[count], err) != 0)
             return -1;
         pair.other = ARM_BASE;
         if (dfs[count] <= 0 &&
-            change_variance(medians, &pair, &variances[count], &dfs[count], err) != 0)
+            change_variance(&medians, &pair, &variances[count], &dfs[count], err) != 0)
             return -1;
         count += dfs[count] > 0;
     }
@@ -86,16 +97,24 @@ static int spread_over(const struct samples *samples, const struct compare_log *
 static int set_levels(const struct samples *samples, const struct rule *rule,
                       struct compare_log *log, struct err *err)
 {
-    double looks = rule->look_count > 0 ? rule->look_count : 1;
-    log->family = family_of(samples);
-    log->levels = (struct levels){
-        .bootstrap = {.resamples = rule->resamples,
-                      .seed = rule->seed,
-                      .confidence = rule->confidence},
-        .looks = looks,
-        .family = looks * (double)log->family,
-    };
-    return spread_over(samples, log, &log->levels.spread, err);
+    log->runs = 1;
+    for (size_t i = 0; i < samples->count; i++)
+        if (samples->configs[i].earlier_count >= log->runs)
+            log->runs = samples->configs[i].earlier_count + 1;
+    for (unsigned run = 0; run < log->runs; run++) {
+        double looks = levels_divisor(rule, run);
+        log->family[run] = family_of(samples, run);
+        log->levels[run] = (struct levels){
+            .bootstrap = {.resamples = rule->resamples,
+                          .seed = rule->seed,
+                          .confidence = rule->confidence},
+            .looks = looks,
+            .family = looks * (double)log->family[run],
+        };
+        if (spread_over(samples, log, run, &log->levels[run].spread, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* ---- one config ---- */
@@ -160,7 +179,7 @@ static int judge_configs(const struct samples *samples, const struct baseline *b
     for (size_t i = 0; i < samples->count; i++) {
         struct judged judged = {
             .rule = rule,
-            .levels = &log->levels,
+            .levels = &log->levels[samples->configs[i].earlier_count],
             .samples = &samples->configs[i],
             .baseline = baseline,
             .other_device = baseline != NULL && !same_device(samples, baseline),

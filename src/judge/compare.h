@@ -29,15 +29,19 @@ struct compare_log {
     struct config_log *configs; /* owned, in the order of the samples; the comparison may have
                                  * more rows: configs that are in the baseline alone */
     size_t count;
-    struct levels levels;
-    size_t family; /* so many configs could be called regressed or improved */
+    /* Of each run, by what there was when it ended: a config of an earlier run, which is settled,
+     * is judged as it was then. */
+    struct levels levels[RUNS_MAX];
+    size_t family[RUNS_MAX]; /* so many configs could be called regressed or improved */
+    unsigned runs;
 };
 void compare_log_free(struct compare_log *log);
 
 /* `baseline` may be NULL. It is called again after each further look (6, 8, … replicates)
  * with all replicates so far; the decision intervals are always corrected for all of
- * rule->look_count looks, also for a file that is judged once, so that which look it was
- * makes no difference. A config of another device's baseline is not compared. Every
+ * rule->look_count looks and of all re-runs that could come, also for a file that is judged once,
+ * so that which look it was makes no difference (judge/levels.h). A config with earlier runs is
+ * judged by all of their replicates, at the level of its last. A config of another device's baseline is not compared. Every
  * config of `samples` gets a verdict, in their order, and after them every one that the
  * baseline of this device has and the samples lack: unmeasured, or `retired`. No config at all
  * is unmeasured, not an error; more than MODEL_CONFIGS_MAX in all is ERR_INPUT.

@@ -48,7 +48,7 @@ void set_verdict(struct judged *judged, enum clause clause, enum verdict verdict
 /* The estimate that decides; there is one unless out->against is NONE. */
 const struct estimate *deciding(const struct judged *judged);
 
-/* More replicates may be taken. The budget is the last look. */
+/* More replicates may be taken in this run. The budget is the last look. */
 bool budget_left(const struct judged *judged);
 
 /* ---- measured.c ---- */

@@ -128,7 +128,10 @@ void decide(struct judged *judged)
         else
             add_reason(out, " straddles %+g%%", decided.high >= line ? percent : -percent);
         if (!out->wants_more)
-            add_reason(out, "; the budget of replicates is used up");
+            add_reason(out, "; the budget of replicates is used up%s",
+                       judged->samples->earlier_count + 1 < RUNS_MAX
+                           ? ""
+                           : ": three attempts of this code were measured");
     }
 }
 

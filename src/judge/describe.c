@@ -76,6 +76,43 @@ static void describe_drift(struct judged *judged, double *column)
     out->anchor_drifted = fabs(out->anchor_drift) > rule->threshold + rule->drift_margin;
 }
 
+/* The mean of the logs of the rows that are of one run, `at` the first of them. */
+static struct run_change run_of(const struct judged *judged, size_t *row, size_t *at,
+                                size_t end)
+{
+    const struct medians *medians = &judged->log->medians;
+    const struct estimate *estimate = deciding(judged);
+    enum against against = judged->out->against;
+    enum arm other = against == AGAINST_ANCHOR ? ARM_ANCHOR
+                     : against == AGAINST_BASE ? ARM_BASE
+                                               : ARM_HEAD;
+    struct run_change run = {0};
+    double sum = 0;
+    for (; *row < medians->count && medians->from[*row] < end; (*row)++) {
+        if (medians->rows[*row][other] <= 0)
+            continue;
+        sum += estimate->logs[(*at)++];
+        run.replicates++;
+    }
+    run.known = run.replicates > 0;
+    if (run.known)
+        run.change = change_of_log(estimate, sum / (double)run.replicates);
+    return run;
+}
+
+/* What each check of this code showed by itself. */
+static void describe_runs(struct judged *judged)
+{
+    struct config_verdict *out = judged->out;
+    unsigned runs = judged->samples->earlier_count + 1;
+    size_t row = 0, at = 0;
+    if (runs == 1 || deciding(judged)->logs == NULL)
+        return;
+    out->run_count = runs;
+    for (unsigned i = 0; i < runs; i++)
+        out->runs[i] = run_of(judged, &row, &at, config_samples_until(judged->samples, i));
+}
+
 int describe(struct judged *judged, struct err *err)
 {
     size_t room = judged->log->medians.count;
@@ -100,5 +137,6 @@ int describe(struct judged *judged, struct err *err)
     out->replicates = estimate->replicates;
     out->change = with_decision(estimate, threshold);
     describe_effects(judged, one, other);
+    describe_runs(judged);
     return 0;
 }

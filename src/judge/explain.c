@@ -112,14 +112,14 @@ static void put_keys(const struct rule *rule, struct buf *out)
     buf_addc(out, '\n');
 }
 
-static void put_shrinkage(const struct compare_log *log, struct buf *out)
+static void put_shrinkage(const struct levels *levels, size_t family, struct buf *out)
 {
-    if (log->levels.spread.df > 0)
+    if (levels->spread.df > 0)
         buf_addf(out,
                  "variance shrinkage: prior standard deviation %.6f, prior degrees of freedom "
                  "%g, for a config at most as many as its own\n",
-                 num_sqrt(log->levels.spread.variance), log->levels.spread.df);
-    else if (log->family >= SPREAD_LEAST)
+                 num_sqrt(levels->spread.variance), levels->spread.df);
+    else if (family >= SPREAD_LEAST)
         buf_adds(out,
                  "variance shrinkage: none, the variances of the configs differ too much\n");
 }
@@ -130,12 +130,19 @@ static void put_rule(const struct rule *rule, const struct compare_log *log, str
     buf_adds(out, "looks: at");
     for (unsigned i = 0; i < rule->look_count; i++)
         buf_addf(out, "%s %u", i == 0 ? "" : ",", rule->looks[i]);
-    buf_addf(out,
-             " replicates; α is divided by %g (looks) for `looks`, the interval that decides "
-             "held, and by %g (looks × %zu configs) for `family`, the family-wise interval, "
-             "that decides regressed or improved\n",
-             log->levels.looks, log->levels.family, log->family);
-    put_shrinkage(log, out);
+    buf_adds(out, " replicates");
+    for (unsigned run = 0; run < log->runs; run++) {
+        const struct levels *levels = &log->levels[run];
+        if (log->runs > 1)
+            buf_addf(out, "%sattempt %u", run == 0 ? "\n" : "", run + 1);
+        buf_addf(
+            out,
+            "%s α is divided by %g (looks, and the re-runs that could come) for `looks`, the "
+            "interval that decides held, and by %g (… × %zu configs) for `family`, the "
+            "family-wise interval, that decides regressed or improved\n",
+            log->runs > 1 ? ":" : ";", levels->looks, levels->family, log->family[run]);
+        put_shrinkage(levels, log->family[run], out);
+    }
 }
 
 /* ---- replicates ---- */

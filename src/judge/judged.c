@@ -40,5 +40,6 @@ const struct estimate *deciding(const struct judged *judged)
 bool budget_left(const struct judged *judged)
 {
     const struct rule *rule = judged->rule;
-    return rule->look_count > 0 && judged->out->rounds < rule->looks[rule->look_count - 1];
+    return rule->look_count > 0 &&
+           config_samples_unmarked_now(judged->samples) < rule->looks[rule->look_count - 1];
 }

@@ -12,6 +12,8 @@
  * Beside these a config may have
  *     "arms": {…}               as at the top, for this config alone
  *     "attempts": 9             replicates started; the number of replicates where absent
+ *     "earlier": [16, 0]        of a re-run: how many of the replicates, which stand first, each
+ *                               earlier check of the same code took; 0 where they were lost
  *     "identical": "anchor"     the arm whose machine code is the head's: not measured
  *     "fault": "the PR", "failure": "wrong result: …"    it could not be measured
  *     "anchor_failure": "…"     the anchor cannot run

@@ -109,6 +109,39 @@ static int get_replicate(const json_t *object, const struct json_at *at,
                : 0;
 }
 
+/* Member `earlier`, which may be missing. */
+static int get_earlier(const json_t *object, const struct json_at *at,
+                       struct config_samples *out, struct err *err)
+{
+    json_t *array;
+    struct json_at here = {.parent = at, .key = "earlier"};
+    if (!json_has(object, "earlier"))
+        return 0;
+    if (json_get_array(object, "earlier", at, &array, err) != 0)
+        return -1;
+    if (json_array_size(array) > RUNS_MAX - 1)
+        return json_error(&here, err, "expected at most %d numbers", RUNS_MAX - 1);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *number = json_array_get(array, i);
+        long long count = json_is_integer(number) ? json_integer_value(number) : -1;
+        if (count < 0 || count > LIMIT_COUNT)
+            return json_error(&here, err, "expected numbers of replicates");
+        out->earlier[out->earlier_count++] = (size_t)count;
+    }
+    return 0;
+}
+
+/* Earlier runs have no more replicates than there are. */
+static int check_earlier(const struct json_at *at, const struct config_samples *config,
+                         struct err *err)
+{
+    struct json_at here = {.parent = at, .key = "earlier"};
+    unsigned runs = config->earlier_count;
+    return runs > 0 && config_samples_until(config, runs - 1) > config->count
+               ? json_error(&here, err, "more than the %zu replicates", config->count)
+               : 0;
+}
+
 static int get_replicates(const json_t *object, const struct json_at *at,
                           const struct reading *reading, struct config_samples *out,
                           struct err *err)
@@ -119,9 +152,9 @@ static int get_replicates(const json_t *object, const struct json_at *at,
         return -1;
     struct json_at here = {.parent = at, .key = "replicates"};
     size_t count = json_array_size(array);
-    if (count > limits->replicates)
-        return json_error(&here, err, "%zu replicates, expected at most %llu", count,
-                          limits->replicates);
+    unsigned long long most = limits->replicates * (1 + out->earlier_count);
+    if (count > most)
+        return json_error(&here, err, "%zu replicates, expected at most %llu", count, most);
     for (size_t i = 0; i < count; i++) {
         struct replicate *replicate = config_samples_add(out);
         struct json_at item = {.parent = &here, .index = i};
@@ -259,8 +292,10 @@ static int get_config(const json_t *object, const struct json_at *at,
         return json_error(at, err, "expected an object");
     if (fields_get_measured(object, at, &out->config, &out->clock_resolution_ns, err) != 0 ||
         get_arms(object, at, reading, out->arms, err) != 0 ||
+        get_earlier(object, at, out, err) != 0 ||
         get_replicates(object, at, reading, out, err) != 0 ||
-        get_fault(object, at, out, err) != 0 || get_budget(object, at, out, err) != 0 ||
+        check_earlier(at, out, err) != 0 || get_fault(object, at, out, err) != 0 ||
+        get_budget(object, at, out, err) != 0 ||
         (!reading->chosen && get_anchor(object, at, out, err) != 0) ||
         get_peaks(object, at, reading, out, err) != 0 ||
         get_left_out(object, at, reading, out, err) != 0)

@@ -136,6 +136,13 @@ static void put_rare(struct buf *out, const struct samples *samples,
     put_left_out(out, samples, config);
 }
 
+static void put_earlier(struct buf *out, const struct config_samples *config)
+{
+    for (unsigned i = 0; i < config->earlier_count; i++)
+        buf_addf(out, "%s%zu%s", i == 0 ? "      \"earlier\": [" : ", ", config->earlier[i],
+                 i + 1 == config->earlier_count ? "],\n" : "");
+}
+
 static void put_config(struct buf *out, const struct samples *samples,
                        const struct config_samples *config, bool with_arms)
 {
@@ -158,6 +165,7 @@ static void put_config(struct buf *out, const struct samples *samples,
         buf_adds(out, ",\n");
     }
     buf_addf(out, "      \"attempts\": %zu,\n", config->attempts);
+    put_earlier(out, config);
     put_rare(out, samples, config);
     buf_adds(out, "      \"replicates\": [");
     for (size_t i = 0; i < config->count; i++) {

@@ -200,6 +200,34 @@ static int get_identity(const json_t *object, const struct json_at *at,
     return 0;
 }
 
+/* Member `runs`: there where there were re-runs. */
+static int get_runs(const json_t *object, const struct json_at *at, struct config_verdict *out,
+                    struct err *err)
+{
+    json_t *array;
+    struct json_at here = {.parent = at, .key = "runs"};
+    if (!json_has(object, "runs"))
+        return 0;
+    if (json_get_array(object, "runs", at, &array, err) != 0)
+        return -1;
+    if (json_array_size(array) > RUNS_MAX)
+        return json_error(&here, err, "expected at most %d", RUNS_MAX);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+        struct json_at item_at = {.parent = &here, .index = i};
+        struct run_change *run = &out->runs[out->run_count++];
+        if (!json_is_object(item))
+            return json_error(&item_at, err, "expected an object");
+        if (get_count(item, "replicates", &item_at, &run->replicates, err) != 0)
+            return -1;
+        run->known = json_has(item, "change");
+        if (run->known &&
+            json_get_number(item, "change", &item_at, -1, 1e15, &run->change, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int get_config(const json_t *object, const struct json_at *at,
                       struct config_verdict *out, struct err *err)
 {
@@ -222,7 +250,7 @@ static int get_config(const json_t *object, const struct json_at *at,
         get_count(object, "replicates", at, &out->replicates, err) != 0 ||
         get_count(object, "marked", at, &out->marked, err) != 0 ||
         get_count(object, "attempts", at, &out->attempts, err) != 0 ||
-        get_missing(object, at, out, err) != 0 ||
+        get_missing(object, at, out, err) != 0 || get_runs(object, at, out, err) != 0 ||
         get_count(object, "looks", at, &looks, err) != 0 ||
         fields_get_marks(object, "marks", at, &out->marks, err) != 0 ||
         get_fault(object, at, &out->fault, err) != 0 ||

@@ -107,6 +107,17 @@ static void put_missing(struct buf *out, const struct config_verdict *config)
     buf_addc(out, '}');
 }
 
+static void put_runs(struct buf *out, const struct config_verdict *config)
+{
+    for (unsigned i = 0; i < config->run_count; i++) {
+        const struct run_change *run = &config->runs[i];
+        buf_addf(out, "%s{\"replicates\": %zu, \"change\": ",
+                 i == 0 ? ",\n      \"runs\": [" : ", ", run->replicates);
+        text_number(out, run->known ? run->change : (double)NAN);
+        buf_adds(out, i + 1 == config->run_count ? "}]" : "}");
+    }
+}
+
 static void put_counts(struct buf *out, const struct config_verdict *config)
 {
     buf_addf(out, ",\n      \"marked\": %zu, \"marks\": ", config->marked);
@@ -136,6 +147,7 @@ static void put_config(struct buf *out, const struct config_verdict *config)
     put_effects(out, config);
     put_missing(out, config);
     put_counts(out, config);
+    put_runs(out, config);
     buf_adds(out, ", \"fault\": ");
     put_fault(out, config->fault);
     if (problem_known(&config->config.problem)) {

@@ -29,6 +29,8 @@ const struct scenario scenarios[SCENARIOS] = {
     {"main 5% off its anchor, nothing changed", 0.05, POOL_5, POOL_ANCHOR, POOL_BASE_5},
 };
 
+const double press_changes[PRESS_CHANGES] = {0, 0.031, 0.035};
+
 void figures_free(struct figures *figures)
 {
     free(figures->readings);
@@ -65,6 +67,7 @@ static size_t deal(struct deck *deck, struct random *random)
 struct lab {
     const struct pool *pool;
     const struct rule *rule;
+    const double *factors; /* of head's times, for each config; NULL: as they are */
     struct deck deck;
     struct random random;
 };
@@ -76,7 +79,7 @@ static int put(struct replicate *replicate, enum arm arm, double ns)
 
 /* One process as one replicate of one config. Where the anchor is a slowed arm, so is its
  * control: as far from it as the pool's own pair is. */
-static int add(const struct scenario *scenario, const struct pool_row *row,
+static int add(const struct scenario *scenario, const struct pool_row *row, double factor,
                struct config_samples *out)
 {
     struct replicate *replicate = config_samples_add(out);
@@ -85,7 +88,7 @@ static int add(const struct scenario *scenario, const struct pool_row *row,
     double anchor = row->ns[scenario->anchor];
     replicate->marks = row->marks;
     out->attempts = out->count;
-    return put(replicate, ARM_HEAD, row->ns[scenario->head]) |
+    return put(replicate, ARM_HEAD, factor * row->ns[scenario->head]) |
            put(replicate, ARM_ANCHOR, anchor) |
            put(replicate, ARM_CONTROL, anchor * row->ns[POOL_CONTROL] / row->ns[POOL_ANCHOR]) |
            (scenario->base < 0 ? 0 : put(replicate, ARM_BASE, row->ns[scenario->base]));
@@ -109,7 +112,10 @@ static bool wanted(const struct lab *lab, const struct config_samples *config, b
                    size_t target)
 {
     size_t most = 2 * (size_t)lab->rule->looks[lab->rule->look_count - 1];
-    return open && config->count < most && config_samples_unmarked(config) < target;
+    unsigned runs = config->earlier_count;
+    size_t before = runs == 0 ? 0 : config_samples_until(config, runs - 1);
+    return open && config->count - before < most &&
+           config_samples_unmarked_now(config) < target;
 }
 
 /* Deal processes until every open config has its replicates, or no process is left. */
@@ -128,13 +134,38 @@ static int measure(struct lab *lab, const struct scenario *scenario, const bool 
         const struct pool_row *rows =
             lab->pool->processes[deal(&lab->deck, &lab->random)].rows;
         for (size_t i = 0; i < samples->count; i++)
-            if (want[i] && add(scenario, &rows[i], &samples->configs[i]) != 0)
+            if (want[i] && add(scenario, &rows[i], lab->factors == NULL ? 1 : lab->factors[i],
+                               &samples->configs[i]) != 0)
                 return -1;
     }
     return 0;
 }
 
 /* ---- checks ---- */
+
+/* Of those that may be measured, measure until the rule is satisfied, from what the deck still
+ * holds. */
+static int look(struct lab *lab, const struct scenario *scenario, const bool *may,
+                struct samples *samples, struct comparison *out, struct err *err)
+{
+    bool open[MODEL_CONFIGS_MAX];
+    memcpy(open, may, sizeof open);
+    for (unsigned look = 0; look < lab->rule->look_count; look++) {
+        if (measure(lab, scenario, open, lab->rule->looks[look], samples) != 0)
+            return err_set(err, ERR_HOST, "out of memory for a check");
+        comparison_free(out);
+        if (compare_samples(samples, NULL, lab->rule, out, err) != 0)
+            return -1;
+        bool any = false;
+        for (size_t i = 0; i < out->count; i++) {
+            open[i] = may[i] && out->configs[i].wants_more;
+            any = any || open[i];
+        }
+        if (!any)
+            break;
+    }
+    return 0;
+}
 
 /* One check from what the deck still holds. */
 static int check(struct lab *lab, const struct scenario *scenario, struct tally *tally,
@@ -147,20 +178,8 @@ static int check(struct lab *lab, const struct scenario *scenario, struct tally 
     memset(open, true, sizeof open);
     if (begin(lab->pool, &samples) != 0)
         return err_set(err, ERR_HOST, "out of memory for a check");
-    for (unsigned look = 0; look < lab->rule->look_count; look++) {
-        if (measure(lab, scenario, open, lab->rule->looks[look], &samples) != 0)
-            return err_set(err, ERR_HOST, "out of memory for a check");
-        comparison_free(&comparison);
-        if (compare_samples(&samples, NULL, lab->rule, &comparison, err) != 0)
-            return -1;
-        bool any = false;
-        for (size_t i = 0; i < comparison.count; i++) {
-            open[i] = comparison.configs[i].wants_more;
-            any = any || open[i];
-        }
-        if (!any)
-            break;
-    }
+    if (look(lab, scenario, open, &samples, &comparison, err) != 0)
+        return -1;
     tally->checks++;
     tally->whole[comparison.verdict]++;
     for (size_t i = 0; i < comparison.count; i++)
@@ -187,6 +206,83 @@ static int run_disjoint(struct lab *lab, struct tally *tally, struct err *err)
     while (lab->deck.count - lab->deck.used >= lab->rule->looks[0])
         if (check(lab, &scenarios[0], tally, err) != 0)
             return -1;
+    return 0;
+}
+
+/* ---- re-runs ---- */
+
+static bool is_wrong(const struct comparison *comparison)
+{
+    return comparison->verdict == VERDICT_IMPROVED || comparison->verdict == VERDICT_REGRESSED;
+}
+
+static bool is_green(const struct comparison *comparison)
+{
+    return comparison->verdict == VERDICT_HELD || comparison->verdict == VERDICT_IMPROVED;
+}
+
+/* As in pipeline/attempts.c: what is final is measured no more. */
+static void run_again(const struct comparison *comparison, struct samples *samples, bool *open)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        open[i] = !config_verdict_final(&comparison->configs[i]) &&
+                  config_samples_run_again(&samples->configs[i]);
+}
+
+/* One check, run again until it is green, RUNS_MAX times at most. */
+static int press(struct lab *lab, bool pooled, struct presses *out, struct err *err)
+{
+    bool open[MODEL_CONFIGS_MAX], called = false;
+    SAMPLES_AUTO samples = {0};
+    COMPARISON_AUTO comparison = {0};
+    lab->deck.used = 0;
+    memset(open, true, sizeof open);
+    for (unsigned run = 0; run < RUNS_MAX; run++) {
+        if (run > 0 && pooled)
+            run_again(&comparison, &samples, open);
+        else {
+            samples_free(&samples);
+            memset(open, true, sizeof open);
+            if (begin(lab->pool, &samples) != 0)
+                return err_set(err, ERR_HOST, "out of memory for a check");
+        }
+        if (look(lab, &scenarios[0], open, &samples, &comparison, err) != 0)
+            return -1;
+        called = called || is_wrong(&comparison);
+        if (!is_green(&comparison))
+            continue;
+        for (unsigned i = run; i < RUNS_MAX; i++)
+            out->green[i]++;
+        break;
+    }
+    out->called += called;
+    out->replicates += lab->deck.used;
+    return 0;
+}
+
+static void read_pool(const struct pool *pool, size_t config, const struct scenario *scenario,
+                      struct reading *out);
+
+/* One config in turn changes, by exactly so much over the whole pool. */
+static int run_presses(struct lab *lab, size_t checks, struct figures *out, struct err *err)
+{
+    double factors[MODEL_CONFIGS_MAX];
+    out->press_checks = checks;
+    for (size_t at = 0; at < PRESS_CHANGES; at++)
+        for (size_t i = 0; i < checks; i++) {
+            size_t config = i % lab->pool->config_count;
+            struct reading reading = {0};
+            for (size_t k = 0; k < lab->pool->config_count; k++)
+                factors[k] = 1;
+            read_pool(lab->pool, config, &scenarios[0], &reading);
+            factors[config] = (1 + press_changes[at]) / (1 + reading.mean);
+            lab->factors = factors;
+            int rc = press(lab, false, &out->anew[at], err);
+            rc = rc != 0 ? rc : press(lab, true, &out->pooled[at], err);
+            lab->factors = NULL;
+            if (rc != 0)
+                return -1;
+        }
     return 0;
 }
 
@@ -301,7 +397,9 @@ static int run_all(struct lab *lab, size_t checks, struct figures *out, struct e
             return -1;
     if (run_disjoint(lab, &out->disjoint, err) != 0)
         return -1;
-    return run_readings(lab, (checks + 9) / 10, out, err);
+    return run_readings(lab, (checks + 9) / 10, out, err) != 0
+               ? -1
+               : run_presses(lab, (checks + 1) / 2, out, err);
 }
 
 int simulate(const struct pool *pool, const struct rule *rule, size_t checks,

@@ -29,6 +29,16 @@ struct tally {
     size_t replicates;                 /* processes that all checks took */
 };
 
+/* Checks that are run again until they are green. */
+struct presses {
+    size_t green[RUNS_MAX]; /* within so many runs */
+    size_t called;          /* regressed or improved in any of them */
+    size_t replicates;      /* processes that all took */
+};
+/* True changes of one config, the others unchanged; [0]: none. */
+enum { PRESS_CHANGES = 3 };
+extern const double press_changes[PRESS_CHANGES];
+
 /* One config, one scenario. */
 struct reading {
     double mean, sd; /* of the changes that single processes of the pool read */
@@ -43,6 +53,9 @@ struct figures {
     struct tally disjoint;           /* nothing changed, and no process in two checks */
     unsigned counts[RULE_LOOKS_MAX]; /* the rule's looks */
     unsigned count_count;
+    size_t press_checks;
+    struct presses anew[PRESS_CHANGES];    /* were every run new dice */
+    struct presses pooled[PRESS_CHANGES];  /* as they are judged */
     size_t readings_checks;                /* behind each share of a reading */
     struct reading (*readings)[SCENARIOS]; /* owned; by config */
     /* Of a check's process that has three arms in a turn: from what the pool's took. */

@@ -60,6 +60,34 @@ static void put_reading(struct buf *out, const struct figures *figures, size_t s
              s + 1 == SCENARIOS ? "" : ",");
 }
 
+static void put_pressed(struct buf *out, const char *key, const struct presses *presses,
+                        size_t checks)
+{
+    buf_addf(out, "     \"%s\": {\"green\": [", key);
+    for (int run = 0; run < RUNS_MAX; run++)
+        buf_addf(out, "%s%.6g", run == 0 ? "" : ", ", share(presses->green[run], checks));
+    buf_addf(out,
+             "], \"green_upper\": %.6g, \"called\": %.6g, \"called_upper\": %.6g, "
+             "\"replicates\": %.4g}",
+             share_bounds(presses->green[RUNS_MAX - 1], checks).high,
+             share(presses->called, checks), share_bounds(presses->called, checks).high,
+             share(presses->replicates, checks));
+}
+
+static void put_presses(struct buf *out, const struct figures *figures)
+{
+    size_t checks = figures->press_checks;
+    buf_adds(out, "  \"reruns\": [\n");
+    for (size_t i = 0; i < PRESS_CHANGES; i++) {
+        buf_addf(out, "    {\"change\": %.6g, \"checks\": %zu,\n", press_changes[i], checks);
+        put_pressed(out, "anew", &figures->anew[i], checks);
+        buf_adds(out, ",\n");
+        put_pressed(out, "pooled", &figures->pooled[i], checks);
+        buf_adds(out, i + 1 == PRESS_CHANGES ? "}\n" : "},\n");
+    }
+    buf_adds(out, "  ],\n");
+}
+
 static void put_more(const struct pool *pool, const struct figures *figures, struct buf *out)
 {
     const struct tally *disjoint = &figures->disjoint;
@@ -73,6 +101,7 @@ static void put_more(const struct pool *pool, const struct figures *figures, str
              "  \"disjoint\": {\"checks\": %zu, \"wrong\": %zu, \"wrong_upper\": %.4g},\n",
              disjoint->checks, wrong(disjoint),
              share_bounds(wrong(disjoint), disjoint->checks).high);
+    put_presses(out, figures);
     buf_adds(out, "  \"checks\": [\n");
     for (size_t s = 0; s < SCENARIOS; s++)
         put_tally(out, s, &figures->tallies[s], pool->config_count);
@@ -153,6 +182,32 @@ static void put_checks(const struct pool *pool, const struct figures *figures, s
              100 * share_bounds(wrong(&figures->disjoint), figures->disjoint.checks).high);
 }
 
+static void put_reruns(const struct figures *figures, struct buf *out)
+{
+    buf_addf(
+        out,
+        "\nRun again until it is green, %d runs at most; one config is changed, the others "
+        "not. Pooled: as it is judged, all runs are one series. Anew: were each new "
+        "dice.\n\n| true | checks | |",
+        RUNS_MAX);
+    for (int run = 0; run < RUNS_MAX; run++)
+        buf_addf(out, " green within %d |", run + 1);
+    buf_adds(out, " regressed or improved in any | processes |\n|---|---|---|");
+    for (int run = 0; run < RUNS_MAX; run++)
+        buf_adds(out, "---|");
+    buf_adds(out, "---|---|\n");
+    for (size_t i = 0; i < 2 * (size_t)PRESS_CHANGES; i++) {
+        const struct presses *presses = i % 2 == 0 ? &figures->anew[i / 2]
+                                                   : &figures->pooled[i / 2];
+        buf_addf(out, "| %+.2f%% | %zu | %s |", 100 * press_changes[i / 2],
+                 figures->press_checks, i % 2 == 0 ? "anew" : "pooled");
+        for (int run = 0; run < RUNS_MAX; run++)
+            cell(out, presses->green[run], figures->press_checks);
+        cell(out, presses->called, figures->press_checks);
+        buf_addf(out, " %.2f |\n", share(presses->replicates, figures->press_checks));
+    }
+}
+
 static void put_config(const struct figures *figures, const struct reading *readings,
                        const char *name, struct buf *out)
 {
@@ -186,6 +241,7 @@ void tables_markdown(const struct pool *pool, const struct rule *rule,
              pool->device.slug, pool->device.name, figures->processes, pool->config_count,
              pool->samples, 100 * rule->threshold, rule->looks[rule->look_count - 1]);
     put_checks(pool, figures, out);
+    put_reruns(figures, out);
     buf_addf(out,
              "\nCoverage: of %zu checks with so many replicates, how many 95%% intervals hold"
              " the mean that all processes of the pool read.\n",

@@ -71,7 +71,7 @@ void budget_share(const struct budget *budget, const struct pace *pace,
         return;
     request->deadline_ns = budget->begin_ns + (uint64_t)(budget->total_s * 1e9);
     for (size_t i = 0; i < samples->count; i++) {
-        size_t count = config_samples_unmarked(&samples->configs[i]);
+        size_t count = config_samples_unmarked_now(&samples->configs[i]);
         if (want[i] && count < target && target - count > rounds)
             rounds = target - count;
     }

@@ -11,6 +11,7 @@
 #include "measure/device/device.h"
 #include "pipeline/alone.h"
 #include "pipeline/arms.h"
+#include "pipeline/attempts.h"
 #include "pipeline/counters.h"
 #include "pipeline/environment.h"
 #include "pipeline/hold.h"
@@ -79,8 +80,9 @@ static bool choose(const struct measurement *measurement, size_t target, const b
     for (size_t i = 0; i < measurement->samples.count; i++) {
         const struct config_samples *config = &measurement->samples.configs[i];
         want[i] = open[i] && !config->identical && config->fault == FAULT_NONE &&
-                  !config->out_of_time && config_samples_unmarked(config) < target &&
-                  config->attempts < attempts_max(measurement);
+                  !config->out_of_time && config_samples_unmarked_now(config) < target &&
+                  config->attempts - measurement->pace.started_before[i] <
+                      attempts_max(measurement);
         any = any || want[i];
     }
     return any;
@@ -98,7 +100,7 @@ static void set_figures(struct measurement *measurement, size_t target, const bo
     now->configs = 0;
     now->replicates = now->replicates_max = budget;
     for (size_t i = 0; i < samples->count; i++) {
-        size_t count = config_samples_unmarked(&samples->configs[i]);
+        size_t count = config_samples_unmarked_now(&samples->configs[i]);
         now->configs += want[i];
         now->replicates = want[i] && count < now->replicates ? count : now->replicates;
     }
@@ -126,20 +128,24 @@ static size_t most_unmarked(const struct samples *samples)
 {
     size_t most = 0;
     for (size_t i = 0; i < samples->count; i++) {
-        size_t count = config_samples_unmarked(&samples->configs[i]);
+        size_t count = config_samples_unmarked_now(&samples->configs[i]);
         most = count > most ? count : most;
     }
     return most;
 }
 
-/* Look, and go on with the configs that more replicates could settle. */
+/* Look, and go on with the configs that more replicates could settle, of those that may be
+ * measured (NULL: all). */
 static int look_until_settled(struct measurement *measurement,
-                              const struct bench_request *asked, struct err *err)
+                              const struct bench_request *asked, const bool *may,
+                              struct err *err)
 {
     const struct rule *rule = &measurement->config.rule;
     struct bench_request request = *asked;
     bool open[MODEL_CONFIGS_MAX], want[MODEL_CONFIGS_MAX];
     memset(open, true, sizeof open);
+    if (may != NULL)
+        memcpy(open, may, sizeof open);
     for (unsigned look = 0; look < rule->look_count; look++) {
         size_t before = most_unmarked(&measurement->samples);
         while (choose(measurement, rule->looks[look], open, want) &&
@@ -156,7 +162,8 @@ static int look_until_settled(struct measurement *measurement,
             return -1;
         bool any = false;
         for (size_t i = 0; i < measurement->samples.count; i++) { /* rows of more may follow */
-            open[i] = measurement->comparison.configs[i].wants_more &&
+            open[i] = (may == NULL || may[i]) &&
+                      measurement->comparison.configs[i].wants_more &&
                       !measurement->samples.configs[i].out_of_time;
             any = any || open[i];
         }
@@ -213,9 +220,9 @@ static void note_budget(struct measurement *measurement)
 }
 
 /* Take all the replicates that it needs, with the device held. `budget_ns`: 0: as long as it takes.
- * `bits` may be NULL: nobody asks. */
+ * `may` as below; `bits` may be NULL: nobody asks. */
 static int take(struct measurement *measurement, const struct bench_request *request,
-                double budget_ns, struct bits *bits, struct err *err)
+                double budget_ns, const bool *may, struct bits *bits, struct err *err)
 {
     HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
     if (hold_device(measurement, request->gpu, &measurement->samples.environment, &hold,
@@ -224,11 +231,14 @@ static int take(struct measurement *measurement, const struct bench_request *req
     uint64_t start = proc_now_ns();
     measurement->pace = (struct pace){.rounds = 0};
     measurement->budget = (struct budget){.begin_ns = start, .total_s = budget_ns / 1e9};
-    for (size_t i = 0; i < measurement->samples.count; i++)
-        measurement->pace.before[i] = config_samples_unmarked(
-            &measurement->samples.configs[i]);
+    for (size_t i = 0; i < measurement->samples.count; i++) {
+        const struct config_samples *config = &measurement->samples.configs[i];
+        measurement->pace.before[i] = config_samples_unmarked_now(config);
+        if (config->earlier_count > 0)
+            measurement->pace.started_before[i] = config->attempts;
+    }
     measurement_stage(measurement, STAGE_MEASURE);
-    int result = look_until_settled(measurement, request, err);
+    int result = look_until_settled(measurement, request, may, err);
     if (result == 0 && bits != NULL)
         result = bits_look(request, &measurement->samples, bits, err);
     measurement_stage(measurement, STAGE_NONE);
@@ -237,6 +247,24 @@ static int take(struct measurement *measurement, const struct bench_request *req
     measurement->bench_s += (double)(proc_now_ns() - start) / 1e9;
     note_budget(measurement);
     return result;
+}
+
+/* What earlier checks of this code leave open; nothing where all of it is settled. */
+static int take_open(struct measurement *measurement, const struct bench_request *request,
+                     double budget_ns, struct bits *bits, struct err *err)
+{
+    struct attempts attempts;
+    struct err problem = {0};
+    if (attempts_take_up(measurement, &attempts, err) != 0)
+        return -1;
+    if (attempts.settled)
+        return measurement_compare(measurement, err);
+    int result = take(measurement, request, budget_ns, attempts.open, bits, err);
+    if (attempts_keep(measurement, &attempts, result == 0, &problem) == 0)
+        return result;
+    if (result == 0)
+        *err = problem;
+    return -1;
 }
 
 static int bench(struct measurement *measurement, const struct arms *arms,
@@ -251,8 +279,8 @@ static int bench(struct measurement *measurement, const struct arms *arms,
     double budget_ns = measurement->budget_ns > 0 ? measurement->budget_ns
                                                   : measurement->config.bench.budget_ns;
     /* Nobody waits for a promotion, and what it records is what checks are held against. */
-    return take(measurement, &request, measurement->job.kind == JOB_PROMOTE ? 0 : budget_ns,
-                bits, err);
+    return take_open(measurement, &request,
+                     measurement->job.kind == JOB_PROMOTE ? 0 : budget_ns, bits, err);
 }
 
 /* Facts that are known before anything is measured have to be what they were then. */
@@ -308,7 +336,7 @@ int measurement_sweep(struct measurement *measurement,
     if (libraries->before != NULL &&
         take_over(libraries->before, &measurement->samples, err) != 0)
         return -1;
-    return take(measurement, &request, libraries->budget_ns, NULL, err);
+    return take(measurement, &request, libraries->budget_ns, NULL, NULL, err);
 }
 
 /* Without a driver, or without the GPU that the host's configuration names, nothing needs to be

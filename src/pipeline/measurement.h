@@ -6,6 +6,7 @@
 #define RATCHET_PIPELINE_MEASUREMENT_H
 
 #include "base/buf.h"
+#include "base/db.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/git.h"
@@ -45,6 +46,8 @@ struct measurement {
     char work[FILE_PATH_BYTES];   /* for what goes */
     progress_function *progress;  /* NULL: nobody listens */
     void *context;
+
+    struct db *store; /* what earlier checks measured; NULL: nothing is remembered. Borrowed */
 
     /* what was fetched for it */
     struct git_repo *repo;                    /* owned */

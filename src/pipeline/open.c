@@ -89,6 +89,7 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
     measurement_init(measurement, request->host, request->progress, request->context);
     measurement->job = *request->job;
     measurement->budget_ns = request->budget_ns;
+    measurement->store = request->store;
     measurement->no_baseline = request->no_baseline;
     if (file_path(measurement->folder, err, "%s", request->folder) != 0 ||
         file_path(measurement->work, err, "%s", request->work) != 0 ||

@@ -40,7 +40,7 @@ double pace_left(const struct pace *pace, const struct samples *samples, const b
     double left = 0.0;
     size_t rounds = 0;
     for (size_t i = 0; i < samples->count; i++) {
-        size_t count = config_samples_unmarked(&samples->configs[i]);
+        size_t count = config_samples_unmarked_now(&samples->configs[i]);
         if (!open[i] || count >= target)
             continue;
         if (count <= pace->before[i] || pace->rounds == 0)

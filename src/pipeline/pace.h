@@ -8,9 +8,10 @@
 #include <stdbool.h>
 
 struct pace {
-    double config_s[MODEL_CONFIGS_MAX]; /* of all its replicates, marked ones included */
-    size_t before[MODEL_CONFIGS_MAX];   /* replicates that an earlier run took */
-    double rest_s;                      /* of all rounds: what was no config's own */
+    double config_s[MODEL_CONFIGS_MAX];       /* of all its replicates, marked ones included */
+    size_t before[MODEL_CONFIGS_MAX];         /* replicates that an earlier run took */
+    size_t started_before[MODEL_CONFIGS_MAX]; /* likewise, by earlier checks */
+    double rest_s;                            /* of all rounds: what was no config's own */
     size_t rounds;
 };
 

@@ -271,7 +271,7 @@ def idle_clients():
 def queue():
     """One lane: two runs at once are measured one after the other"""
     s, host, _ = scenery(**LONG)
-    numbers = [scene.pull(s, name, "slow")[0] for name in ("a", "b")]
+    numbers = [scene.pull(s, name, scene.distinct("slow", name))[0] for name in ("a", "b")]
     steps = [pull_step(s, host, n, run=n).start() for n in numbers]
     for step, number in zip(steps, numbers):
         scene.fair(step.finish(), (1, "regressed"), "pull request %d" % number)

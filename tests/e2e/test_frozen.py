@@ -3,8 +3,10 @@
 """Yesterday's samples get yesterday's judgement, bit for bit, and yesterday's files are read.
 
 A folder of tests/judge has a verdict.json, and each file of tests/data/traces one of its name in
-tests/data/verdicts: what `compare --json` said at commit 1db4a63, before clause codes. Whoever
-changes the rule on purpose names the case in CHANGED, with the reason."""
+tests/data/verdicts: what `compare --json` said at commit 1db4a63, before clause codes; but for
+`ci_decision` and the interval in `reason`, which were written anew when α came to be shared with
+the re-runs that could come (no verdict changed). Whoever changes the rule on purpose names the
+case in CHANGED, with the reason."""
 
 import json
 import os

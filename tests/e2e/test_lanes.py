@@ -52,7 +52,7 @@ def scenery(**more):
 
 
 def check_step(s, host, name, run, files="slow"):
-    number, head = scene.pull(s, name, files)
+    number, head = scene.pull(s, name, scene.distinct(files, name))
     return host.step("pull_request", scene.pull_event(s, number), run=run, token=None), number, head
 
 

@@ -262,9 +262,32 @@ static void tables(void)
     pool_free(&pool);
 }
 
+/* Single ratios scatter farther than the lines lie apart. */
+static void pressed(void)
+{
+    struct rule rule = rule_default();
+    rule.resamples = 1000;
+    struct pool pool = make_pool(200, 1, 0.045);
+    struct figures figures = {0};
+    struct err err = {0};
+    tap_case("run again until it is green: what is slower stays red, what is not gets green");
+    OK(simulate(&pool, &rule, 1000, 1, &figures, &err) == 0);
+    size_t checks = figures.press_checks;
+    EQ_INT((long long)checks, 500);
+    for (size_t i = 1; i < PRESS_CHANGES; i++)
+        OK(40 * figures.pooled[i].green[RUNS_MAX - 1] <= checks);
+    OK(40 * figures.pooled[0].called <= checks);
+    OK(figures.pooled[0].green[0] < checks / 2);
+    OK(figures.pooled[0].green[RUNS_MAX - 1] > checks * 9 / 10);
+    OK(figures.anew[0].green[RUNS_MAX - 1] < checks * 6 / 10);
+    figures_free(&figures);
+    pool_free(&pool);
+}
+
 int main(void)
 {
     known_verdicts();
+    pressed();
     wild();
     shares();
     text();

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the table of attempts: what is the same code, and how often it was measured. */
+#include "pipeline/attempts.h"
+
+#include "base/name.h"
+#include "base/proc.h"
+#include "judge/samples.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+const char attempts_schema[] =
+    "CREATE TABLE attempt ("
+    " id INTEGER PRIMARY KEY,"
+    " repository TEXT NOT NULL,"
+    " branch TEXT NOT NULL,"
+    " device TEXT NOT NULL,"
+    " pr INTEGER NOT NULL,"
+    " config TEXT NOT NULL,"
+    " code TEXT NOT NULL," /* of all that follows up to `card`, and the four above but for pr */
+    " head TEXT NOT NULL,"
+    " base TEXT NOT NULL,"
+    " anchor TEXT NOT NULL,"
+    " rule TEXT NOT NULL,"
+    " card TEXT NOT NULL,"
+    " who TEXT NOT NULL,"
+    " samples TEXT," /* samples.json of this config, of all its runs; NULL: none came of it */
+    " begun_s INTEGER NOT NULL,"
+    " UNIQUE (code, who));"
+    "CREATE INDEX attempt_pr ON attempt (repository, branch, device, pr, config, id);";
+
+enum { ROW_TEXT_BYTES = 2048 };
+
+/* One config of this check, as the table knows it. */
+struct row {
+    struct measurement *measurement;
+    struct config_samples *config;
+    char repository[JOB_REPOSITORY_BYTES];
+    char rule[FILE_KEY_BYTES];
+    const char *code, *who;
+};
+
+static const char *code_of(const struct row *row, enum arm arm)
+{
+    return row->config->arms[arm].code;
+}
+
+/* ---- what is the same ---- */
+
+static void put_share(struct buf *out, double value)
+{
+    buf_addf(out, " %.17g", value);
+}
+
+static void put_count(struct buf *out, unsigned long long value)
+{
+    buf_addf(out, " %llu", value);
+}
+
+/* All numbers by which is judged; whether a doubt passes is another question. */
+static void rule_key(const struct rule *rule, char out[FILE_KEY_BYTES])
+{
+    BUF_AUTO text;
+    buf_init(&text, ROW_TEXT_BYTES);
+#define PUT_NUMBER(type, field, ...)         \
+    _Generic((type)0, double                 \
+             : put_share, unsigned           \
+             : put_count, unsigned long long \
+             : put_count)(&text, rule->field);
+    RULE_TABLE(PUT_NUMBER)
+#undef PUT_NUMBER
+    for (unsigned i = 0; i < rule->look_count; i++)
+        buf_addf(&text, " look %u", rule->looks[i]);
+    file_key(text.data, out);
+}
+
+static void code_key(const struct row *row, char out[FILE_KEY_BYTES])
+{
+    const struct measurement *measurement = row->measurement;
+    const struct problem *p = &row->config->config.problem;
+    BUF_AUTO text;
+    buf_init(&text, ROW_TEXT_BYTES);
+    buf_addf(&text, "%s\n%s\n%s\n%s\n", row->repository, measurement->job.base_ref,
+             measurement->job.device, row->config->config.name);
+    buf_addf(&text, "%d %d %d %d %d %d %s %d\n", p->batch, p->heads, p->heads_kv, p->seq_q,
+             p->seq_k, p->head_dim, dtype_name(p->dtype), p->causal);
+    buf_addf(&text, "%s\n%s\n%s\n%s\n%s\n%d\n", code_of(row, ARM_HEAD), code_of(row, ARM_BASE),
+             code_of(row, ARM_ANCHOR), row->rule, measurement->samples.device.name,
+             ATTEMPTS_PROTOCOL);
+    file_key(text.data, out);
+}
+
+static struct row row_of(struct measurement *measurement, const struct attempts *attempts,
+                         size_t i)
+{
+    struct row row = {.measurement = measurement,
+                      .config = &measurement->samples.configs[i],
+                      .code = attempts->codes[i],
+                      .who = attempts->who};
+    name_fold(measurement->job.repository, row.repository, sizeof row.repository);
+    rule_key(&measurement->config.rule, row.rule);
+    return row;
+}
+
+/* ---- what was before ---- */
+
+/* Checks of the same code that began before this one. */
+static int count_others(const struct row *row, long long *out, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(row->measurement->store, &stmt, err,
+                   "SELECT count(*) FROM attempt WHERE code = ? AND who <> ?", "tt", row->code,
+                   row->who) != 0 ||
+        db_step(stmt, err) < 0)
+        return -1;
+    *out = db_int(stmt, 0);
+    return 0;
+}
+
+static void move(struct config_samples *from, struct config_samples *to)
+{
+    struct config_samples kept = *from;
+    kept.config = to->config;
+    memcpy(kept.arms, to->arms, sizeof kept.arms);
+    kept.clock_resolution_ns = to->clock_resolution_ns;
+    kept.anchor_failed = to->anchor_failed;
+    kept.anchor_unbuilt = to->anchor_unbuilt;
+    memcpy(kept.anchor_failure, to->anchor_failure, sizeof kept.anchor_failure);
+    *to = kept;
+    *from = (struct config_samples){0};
+}
+
+/* The replicates of all runs until now, by the newest row that can be read; *own: it is this very
+ * check's, which was killed once it had measured. 1: there are some, 0: none, -1. */
+static int load(const struct row *row, bool *own, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    int more;
+    *own = false;
+    if (db_prepare(
+            row->measurement->store, &stmt, err,
+            "SELECT samples, who = ? FROM attempt WHERE code = ? AND samples IS NOT NULL"
+            " ORDER BY who = ? DESC, id DESC",
+            "ttt", row->who, row->code, row->who) != 0)
+        return -1;
+    while ((more = db_step(stmt, err)) > 0) {
+        SAMPLES_AUTO samples = {0};
+        struct err problem = {0};
+        const char *text = db_text(stmt, 0);
+        if (samples_parse(text, strlen(text), "attempt", &row->measurement->host->limits,
+                          &samples, &problem) == 0 &&
+            samples.count == 1) {
+            *own = db_int(stmt, 1) != 0;
+            move(&samples.configs[0], row->config);
+            return 1;
+        }
+        measurement_note(row->measurement,
+                         "%s: the samples of an earlier attempt cannot be read: it counts all "
+                         "the same.",
+                         row->config->config.name);
+    }
+    return more;
+}
+
+/* Nothing is known of this code: what is another than when this pull request was measured last? */
+static int note_change(const struct row *row, struct err *err)
+{
+    static const char *const words[] = {
+        "Main moved: base's code is another", "Main moved: the anchor's code is another",
+        "The rule is another", "The card is another", "This pull request's code is another"};
+    enum { WORDS = sizeof words / sizeof words[0] };
+    const struct job *job = &row->measurement->job;
+    const char *now[] = {code_of(row, ARM_BASE), code_of(row, ARM_ANCHOR), row->rule,
+                         row->measurement->samples.device.name, code_of(row, ARM_HEAD)};
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(row->measurement->store, &stmt, err,
+                   "SELECT base, anchor, rule, card, head FROM attempt WHERE repository = ?"
+                   " AND branch = ? AND device = ? AND pr = ? AND config = ? AND code <> ?"
+                   " ORDER BY id DESC LIMIT 1",
+                   "tttitt", row->repository, job->base_ref, job->device, (long long)job->pr,
+                   row->config->config.name, row->code) != 0)
+        return -1;
+    int found = db_step(stmt, err);
+    int at = 0; /* where main moved, head's code, which is merged into it, moves as well */
+    while (found > 0 && at < WORDS && strcmp(db_text(stmt, at), now[at]) == 0)
+        at++;
+    if (found > 0 && at < WORDS)
+        measurement_note(row->measurement, "%s than in the check before: measured anew.",
+                         words[at]);
+    return found < 0 ? -1 : 0;
+}
+
+/* ---- taking up ---- */
+
+static int begin_row(const struct row *row, struct err *err)
+{
+    const struct measurement *measurement = row->measurement;
+    const struct job *job = &measurement->job;
+    return db_run(
+        measurement->store, err,
+        "INSERT OR IGNORE INTO attempt (repository, branch, device, pr, config, code,"
+        " head, base, anchor, rule, card, who, begun_s)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "tttitttttttti", row->repository, job->base_ref, job->device, (long long)job->pr,
+        row->config->config.name, row->code, code_of(row, ARM_HEAD), code_of(row, ARM_BASE),
+        code_of(row, ARM_ANCHOR), row->rule, measurement->samples.device.name, row->who,
+        (long long)time(NULL));
+}
+
+/* All attempts were made, and nothing is left of them. */
+static void set_lost(struct config_samples *config)
+{
+    config->fault = FAULT_HOST;
+    config->clause = CLAUSE_HOST_FAILED;
+    snprintf(config->failure, sizeof config->failure,
+             "three attempts of this code were measured, and their samples are lost");
+}
+
+/* Of what an earlier run left, what this one decides anew. */
+static void open_run(struct config_samples *config, long long others)
+{
+    config->fault = FAULT_NONE;
+    config->clause = CLAUSE_NONE;
+    config->failure[0] = '\0';
+    config->out_of_time = false;
+    while (config->earlier_count < others && config_samples_run_again(config))
+        ;
+}
+
+/* What was loaded: is it final? By the judge, of all configs together. */
+static int find_final(struct measurement *measurement, bool *final, struct err *err)
+{
+    if (measurement_compare(measurement, err) != 0)
+        return -1;
+    for (size_t i = 0; i < measurement->samples.count; i++)
+        final[i] = config_verdict_final(&measurement->comparison.configs[i]);
+    return 0;
+}
+
+struct found {
+    long long others[MODEL_CONFIGS_MAX];
+    bool own[MODEL_CONFIGS_MAX], known[MODEL_CONFIGS_MAX];
+};
+
+static int find(struct measurement *measurement, struct attempts *out, struct found *found,
+                struct err *err)
+{
+    for (size_t i = 0; i < measurement->samples.count; i++) {
+        struct row row = row_of(measurement, out, i);
+        if (row.config->identical || row.config->fault != FAULT_NONE ||
+            code_of(&row, ARM_HEAD)[0] == '\0')
+            continue;
+        code_key(&row, out->codes[i]);
+        if (count_others(&row, &found->others[i], err) != 0)
+            return -1;
+        int loaded = load(&row, &found->own[i], err);
+        if (loaded < 0 ||
+            (loaded == 0 && found->others[i] == 0 && note_change(&row, err) != 0))
+            return -1;
+        found->known[i] = loaded > 0;
+    }
+    return 0;
+}
+
+/* Which configs are open, with a new run of each. */
+static int open_all(struct measurement *measurement, struct attempts *out,
+                    const struct found *found, const bool *final, struct err *err)
+{
+    bool remembered = false, open = false;
+    for (size_t i = 0; i < measurement->samples.count; i++) {
+        const struct row row = row_of(measurement, out, i);
+        long long others = found->others[i];
+        bool known = found->known[i];
+        out->open[i] = !(known && (final[i] || found->own[i])) && others < RUNS_MAX;
+        if (row.code[0] != '\0' && out->open[i]) {
+            open_run(row.config, others);
+            if (begin_row(&row, err) != 0)
+                return -1;
+        } else if (row.code[0] != '\0' && !known) {
+            set_lost(row.config);
+        }
+        remembered = remembered || row.code[0] != '\0';
+        open = open || (row.code[0] != '\0' && out->open[i]);
+        if (row.code[0] != '\0' && !out->open[i] && !found->own[i])
+            measurement_note(measurement,
+                             final[i]
+                                 ? "%s: the same code was measured before. What was found "
+                                   "is final, and nothing was measured."
+                                 : "%s: three attempts of this code were measured. The "
+                                   "verdict stands, and nothing was measured.",
+                             row.config->config.name);
+    }
+    out->settled = remembered && !open;
+    return 0;
+}
+
+static int take_up(struct measurement *measurement, struct attempts *out, struct err *err)
+{
+    struct found found = {0};
+    bool final[MODEL_CONFIGS_MAX] = {false};
+    return find(measurement, out, &found, err) != 0 ||
+                   find_final(measurement, final, err) != 0 ||
+                   open_all(measurement, out, &found, final, err) != 0
+               ? -1
+               : 0;
+}
+
+int attempts_take_up(struct measurement *measurement, struct attempts *out, struct err *err)
+{
+    const struct job *job = &measurement->job;
+    *out = (struct attempts){.who = ""};
+    memset(out->open, true, sizeof out->open);
+    if (measurement->store == NULL || job->kind != JOB_CHECK || job->pr == 0)
+        return 0;
+    if (job->id != 0)
+        snprintf(out->who, sizeof out->who, "job %lld", job->id);
+    else
+        snprintf(out->who, sizeof out->who, "run %lld %lld %llu", (long long)time(NULL),
+                 (long long)getpid(), (unsigned long long)proc_now_ns());
+    if (db_begin(measurement->store, err) != 0)
+        return -1;
+    return db_end(measurement->store, take_up(measurement, out, err), err);
+}
+
+/* ---- keeping ---- */
+
+static int keep(const struct row *row, struct err *err)
+{
+    const struct measurement *measurement = row->measurement;
+    const struct samples one = {
+        .device = measurement->samples.device, .configs = row->config, .count = 1};
+    BUF_AUTO text;
+    buf_init(&text, measurement->host->limits.samples_bytes);
+    if (samples_format(&one, &text, err) != 0)
+        return -1;
+    return db_run(measurement->store, err,
+                  "UPDATE attempt SET samples = ? WHERE code = ? AND who = ?", "ttt",
+                  text.data, row->code, row->who);
+}
+
+static void note_runs(struct measurement *measurement, const struct config_verdict *verdict)
+{
+    BUF_AUTO counts;
+    BUF_AUTO changes;
+    buf_init(&counts, MODEL_TEXT_BYTES);
+    buf_init(&changes, MODEL_TEXT_BYTES);
+    for (unsigned i = 0; i < verdict->run_count; i++) {
+        const struct run_change *run = &verdict->runs[i];
+        buf_addf(&counts, "%s%zu", i == 0 ? "" : " + ", run->replicates);
+        if (run->known)
+            buf_addf(&changes, "%s%+.2f%%", changes.len == 0 ? "" : ", ", 100 * run->change);
+    }
+    if (verdict->run_count > 1)
+        measurement_note(
+            measurement, "%s: attempt %u of %d, %s replicates; each attempt by itself: %s.",
+            verdict->config.name, verdict->run_count, RUNS_MAX, counts.data, changes.data);
+}
+
+static int keep_all(struct measurement *measurement, const struct attempts *attempts,
+                    bool judged, struct err *err)
+{
+    for (size_t i = 0; i < measurement->samples.count; i++) {
+        const struct row row = row_of(measurement, attempts, i);
+        if (row.code[0] == '\0' || !attempts->open[i])
+            continue;
+        const struct config_verdict *verdict = judged ? &measurement->comparison.configs[i]
+                                                      : NULL;
+        bool counts = judged &&
+                      (verdict->verdict != VERDICT_UNMEASURED || verdict->fault == FAULT_PR);
+        if (counts ? keep(&row, err) != 0
+                   : db_run(measurement->store, err,
+                            "DELETE FROM attempt WHERE code = ? AND who = ?", "tt", row.code,
+                            row.who) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int attempts_keep(struct measurement *measurement, const struct attempts *attempts,
+                  bool judged, struct err *err)
+{
+    if (attempts->who[0] == '\0')
+        return 0;
+    for (size_t i = 0; judged && i < measurement->samples.count; i++)
+        note_runs(measurement, &measurement->comparison.configs[i]);
+    if (db_begin(measurement->store, err) != 0)
+        return -1;
+    return db_end(measurement->store, keep_all(measurement, attempts, judged, err), err);
+}
+
+int attempts_collect(struct db *db, long long before_s, struct err *err)
+{
+    return db_run(db, err, "DELETE FROM attempt WHERE begun_s < ?", "i", before_s);
+}
