@@ -203,7 +203,7 @@ def damaged_cache():
 
 
 def moved_on():
-    """A head that moves while it is measured: no comment about the old one"""
+    """A head that moves while it is measured: the comment says first that it is superseded"""
     s = scene.github()
     host = scene.Host(s)
     number, old = scene.pull(s, "slow", "slow")
@@ -218,7 +218,10 @@ def moved_on():
     s.repo.push(s.git_url, "+slow")
     s.release(hold)
     eq(run.wait(lib.DEADLINE), 1, "the old head is judged")
-    eq(scene.ours(s, number), [], "no comment about it")
+    comments = scene.ours(s, number)
+    eq(len(comments), 1, "one comment")
+    has(comments[0], "**Superseded by `%s`.**" % s.repo.sha("slow")[:10], "which says by what")
+    has(comments[0], "What follows is about `%s`" % old[:10], "and about what it is")
     eq(scene.status(s, old)[-1:], ["failure"], "its status stands on its own commit")
 
 
