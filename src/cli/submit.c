@@ -79,7 +79,8 @@ static int find_pull(const struct limits *limits, struct event *event, struct er
                                   .repository = event->repository,
                                   .author = "",
                                   .limits = limits};
-    if (event->pr != 0 || event->kind != JOB_CHECK)
+    /* A merge group has a head, and no pull request. */
+    if (event->pr != 0 || event->kind != JOB_CHECK || event->base[0] != '\0')
         return 0;
     if (github.api[0] == '\0' || github.token[0] == '\0')
         return err_set(err, ERR_USAGE,

@@ -133,7 +133,7 @@ def refused():
             ("an event cut in half", host.step("pull_request", json.dumps(good)[:500], run=3),
              "event"),
             ("no pull request in the event", host.step(
-                "pull_request", dict(good, pull_request=None), run=4), "pull_request"),
+                "pull_request", dict(good, pull_request=None, number=None), run=4), "pull_request"),
             ("a dispatch without a number", host.step("workflow_dispatch", {
                 "inputs": None, "repository": good["repository"]}, run=5), "pull-request"),
             ("an event of another kind", host.step("issues", good, run=6), "issues"),

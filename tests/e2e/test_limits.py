@@ -174,12 +174,12 @@ def measured_on():
 
 
 def charges():
-    """What a check costs of the limit, where our comment is there already"""
+    """What a check costs of the limit, where our comment is there already: it is read, as it has others' sections"""
     s, host, _, step_for = one_host()
     number, head = scene.pull(s, "topic", {"README": "x\n"})
     eq(step_for(number).run().brief(), (0, "held"), "the first check")
-    for what, files, verdict, most in (("a docs-only one", {"README": "y\n"}, (0, "held"), 3),
-                                       ("one that is run", "wrong", (3, "unmeasured"), 4)):
+    for what, files, verdict, most in (("a docs-only one", {"README": "y\n"}, (0, "held"), 4),
+                                       ("one that is run", "wrong", (3, "unmeasured"), 5)):
         head = scene.branch(s.repo, "topic", files, onto="topic")
         s.repo.push(s.git_url, "+topic")
         step = step_for(number)
