@@ -351,6 +351,20 @@ const struct baseline_config *baseline_find(const struct baseline *baseline, con
     return NULL;
 }
 
+const struct config_verdict *comparison_find(const struct comparison *comparison,
+                                             const char *name)
+{
+    for (size_t i = 0; comparison != NULL && i < comparison->count; i++)
+        if (strcmp(comparison->configs[i].config.name, name) == 0)
+            return &comparison->configs[i];
+    return NULL;
+}
+
+double price_micro_of(const struct price *price, double seconds)
+{
+    return price->currency[0] == '\0' ? 0 : (double)price->micro / 3600 * seconds;
+}
+
 struct rule rule_default(void)
 {
     static const unsigned looks[] = {RULE_LOOKS};

@@ -428,6 +428,8 @@ struct price {
     unsigned long long micro;            /* millionths of… */
     char currency[PRICE_CURRENCY_BYTES]; /* …1 to 8 letters; "": no price */
 };
+/* Of so long, in millionths of the currency; 0 where there is no price. */
+double price_micro_of(const struct price *price, double seconds);
 #define PRICE_MICRO_MAX 10000000000000ull /* ten million an hour */
 
 /* What a check took of the device. */
@@ -450,6 +452,9 @@ struct comparison {
 };
 void comparison_free(struct comparison *comparison);
 #define COMPARISON_AUTO __attribute__((cleanup(comparison_free))) struct comparison
+/* NULL where it has no such row, or is NULL itself. */
+const struct config_verdict *comparison_find(const struct comparison *comparison,
+                                             const char *name);
 /* What it cost, in millionths of spent.price.currency, rounded down. */
 unsigned long long comparison_cost_micro(const struct comparison *comparison);
 /* The process exit code of a comparison (enum exit_code). */

@@ -75,14 +75,6 @@ static void keep_head(struct samples *samples)
         }
 }
 
-static const struct config_verdict *find(const struct comparison *comparison, const char *name)
-{
-    for (size_t i = 0; i < comparison->count; i++)
-        if (strcmp(comparison->configs[i].config.name, name) == 0)
-            return &comparison->configs[i];
-    return NULL;
-}
-
 /* Whatever the study's samples of the first kernel were, it was the same kernel: what was gained has to be
  * gained again, but for the threshold. */
 static bool is_lost(const struct change *then, const struct change *now, double threshold)
@@ -105,7 +97,7 @@ static int compare_claims(const struct checking *checking, size_t *lost, struct 
     puts("best against first, the study and now:");
     for (size_t i = 0; i < then->count; i++) {
         const struct config_verdict *was = &then->configs[i];
-        const struct config_verdict *is = find(&now, was->config.name);
+        const struct config_verdict *is = comparison_find(&now, was->config.name);
         if (is == NULL)
             continue;
         bool gone = is_lost(&was->change, &is->change, checking->files.rule.threshold);

@@ -32,15 +32,6 @@ __attribute__((format(printf, 2, 3))) static void say(struct promotion_move *mov
     va_end(args);
 }
 
-static const struct config_verdict *find_verdict(const struct comparison *comparison,
-                                                 const char *name)
-{
-    for (size_t i = 0; comparison != NULL && i < comparison->count; i++)
-        if (strcmp(comparison->configs[i].config.name, name) == 0)
-            return &comparison->configs[i];
-    return NULL;
-}
-
 static bool usable(const struct replicate *replicate)
 {
     return replicate->marks == 0 && replicate->arms[ARM_HEAD].count != 0;
@@ -290,8 +281,8 @@ static int promote_config(struct promotion *promotion, const char *name, struct 
         .name = name,
         .old = request->old != NULL ? baseline_find(request->old, name) : NULL,
         .runs = {samples_find(request->first, name), samples_find(request->second, name)},
-        .verdicts = {find_verdict(request->first_verdict, name),
-                     find_verdict(request->second_verdict, name)},
+        .verdicts = {comparison_find(request->first_verdict, name),
+                     comparison_find(request->second_verdict, name)},
         .accepted = is_among(request->accepted, request->accepted_count, name),
         .lost = is_among(request->lost, request->lost_count, name),
     };

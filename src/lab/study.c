@@ -44,9 +44,7 @@ double study_seconds(const struct study *study)
 
 double study_cost(const struct study *study)
 {
-    return study->price.currency[0] == '\0'
-               ? 0
-               : (double)study->price.micro / 3600 * study_seconds(study);
+    return price_micro_of(&study->price, study_seconds(study));
 }
 
 /* ---- writing ---- */

@@ -52,8 +52,8 @@ static void put_cost(struct buf *out, const struct study *study)
         return;
     }
     put_number(out, ", \"cost\": {\"amount\": ", study_cost(study) / 1e6);
-    put_number(
-        out, ", \"estimate\": ", (double)study->price.micro / 1e6 * study->estimate_s / 3600);
+    put_number(out,
+               ", \"estimate\": ", price_micro_of(&study->price, study->estimate_s) / 1e6);
     put_text(out, ", \"currency\": ", study->price.currency);
     buf_addc(out, '}');
 }

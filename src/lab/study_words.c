@@ -56,7 +56,7 @@ const char *study_spent_text(char out[STUDY_WORDS_BYTES], const struct study *st
         snprintf(out, STUDY_WORDS_BYTES, "%.60s", time);
     else
         snprintf(out, STUDY_WORDS_BYTES, "%.60s, %.3g %s at %.6g %s an hour", time,
-                 per_hour * seconds / 3600, study->price.currency, per_hour,
+                 price_micro_of(&study->price, seconds) / 1e6, study->price.currency, per_hour,
                  study->price.currency);
     return out;
 }

@@ -155,8 +155,7 @@ void autotune_spent(const struct autotune *tune, struct buf *out)
     const struct price *price = &tune->measurement->device->price;
     buf_addf(out, "%.0f s of the device", tune->held_s);
     if (price->currency[0] != '\0')
-        buf_addf(out, ", %.4f %s", (double)price->micro / 1e6 / 3600 * tune->held_s,
-                 price->currency);
+        buf_addf(out, ", %.4f %s", price_micro_of(price, tune->held_s) / 1e6, price->currency);
 }
 
 /* ---- what was tried ---- */

@@ -173,15 +173,6 @@ static bool is_lost(const struct config_verdict *row)
            (row->verdict == VERDICT_HELD && row->clause == CLAUSE_LOST_ON_MAIN);
 }
 
-static const struct config_verdict *find_row(const struct comparison *comparison,
-                                             const char *name)
-{
-    for (size_t i = 0; i < comparison->count; i++)
-        if (strcmp(comparison->configs[i].config.name, name) == 0)
-            return &comparison->configs[i];
-    return NULL;
-}
-
 static void add_loss(struct main_verdict *verdict, const char *config, const char *since)
 {
     if (verdict->loss_count == MODEL_CONFIGS_MAX)
@@ -196,7 +187,7 @@ static void find_losses(const struct main_verdict *before, struct main_verdict *
 {
     for (size_t i = 0; i < before->loss_count; i++) {
         const struct main_loss *loss = &before->losses[i];
-        const struct config_verdict *row = find_row(&now->comparison, loss->config);
+        const struct config_verdict *row = comparison_find(&now->comparison, loss->config);
         if (row == NULL ? now->comparison.count == 0
                         : is_lost(row) || row->verdict == VERDICT_UNMEASURED ||
                               row->verdict == VERDICT_UNCLEAR)
@@ -217,7 +208,7 @@ static void note_losses(struct measurement *measurement, const struct main_verdi
 {
     for (size_t i = 0; i < now->loss_count; i++) {
         const struct main_loss *loss = &now->losses[i];
-        const struct config_verdict *row = find_row(&now->comparison, loss->config);
+        const struct config_verdict *row = comparison_find(&now->comparison, loss->config);
         if (row != NULL && is_lost(row) && strcmp(loss->since, now->commit) != 0)
             measurement_note(measurement, "%s: lost since %.*s", loss->config, SHORT_SHA,
                              loss->since);
@@ -293,7 +284,7 @@ static bool stands_for_base(const struct measurement *measurement, const char *c
     const struct comparison *check = &measurement->comparison;
     if (check->count == 0)
         return check->clause == CLAUSE_NOT_TOUCHED;
-    const struct config_verdict *row = find_row(check, config);
+    const struct config_verdict *row = comparison_find(check, config);
     return row != NULL && row->clause == CLAUSE_IDENTICAL_CODE &&
            (row->against == AGAINST_BASE || base_is_anchor(measurement, config));
 }

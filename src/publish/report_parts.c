@@ -13,10 +13,7 @@ const struct config_samples *parts_samples(const struct report_view *view,
                                            const struct config_verdict *row)
 {
     const struct samples *samples = view->report->samples;
-    for (size_t i = 0; samples != NULL && i < samples->count; i++)
-        if (strcmp(samples->configs[i].config.name, row->config.name) == 0)
-            return &samples->configs[i];
-    return NULL;
+    return samples == NULL ? NULL : samples_find(samples, row->config.name);
 }
 
 /* The entry of that name in the baseline of this device. */

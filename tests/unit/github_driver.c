@@ -120,7 +120,7 @@ static int do_guard_status(char **args, json_t *out, struct err *err)
     return result;
 }
 
-static int do_upsert(char **args, json_t *out, struct err *err)
+static int upsert(char **args, bool only_update, json_t *out, struct err *err)
 {
     BUF_AUTO body;
     buf_init(&body, 1 << 20);
@@ -129,7 +129,8 @@ static int do_upsert(char **args, json_t *out, struct err *err)
     struct github_comment comment = {.pr = number(args[0]),
                                      .marker = args[1],
                                      .body = body.data,
-                                     .len = body.len};
+                                     .len = body.len,
+                                     .only_update = only_update};
     int result = github_upsert_comment(&github, &comment, err);
     set_text(out, "url", result == 0 ? comment.url : "untouched");
     return result;
@@ -153,20 +154,14 @@ static int do_find_pull(char **args, json_t *out, struct err *err)
     return result;
 }
 
+static int do_upsert(char **args, json_t *out, struct err *err)
+{
+    return upsert(args, false, out, err);
+}
+
 static int do_update_only(char **args, json_t *out, struct err *err)
 {
-    BUF_AUTO body;
-    buf_init(&body, 1 << 20);
-    if (file_read(args[2], &body, err) < 0)
-        return -1;
-    struct github_comment comment = {.pr = number(args[0]),
-                                     .marker = args[1],
-                                     .body = body.data,
-                                     .len = body.len,
-                                     .only_update = true};
-    int result = github_upsert_comment(&github, &comment, err);
-    set_text(out, "url", result == 0 ? comment.url : "untouched");
-    return result;
+    return upsert(args, true, out, err);
 }
 
 static int do_who_labeled(char **args, json_t *out, struct err *err)
