@@ -110,6 +110,20 @@ def drop_token(world, body, token):
     return {}
 
 
+def add_app(world, body):
+    world.add_app(**body)
+    return {}
+
+
+def install_app(world, body, number):
+    repo = repo_of(world, body["repository"])
+    if not body.get("on", True):
+        world.uninstall(number, repo)
+    else:
+        world.install(number, repo, body.get("suspended", False))
+    return {}
+
+
 def add_user(world, body):
     return world.user(body["login"], kind=body.get("kind", "User"))
 
@@ -322,6 +336,8 @@ ROUTES = [
     ("POST", r"limits/used", locked(use_limits)),
     ("POST", r"tokens", locked(add_token)),
     ("DELETE", r"tokens/([^/]+)", locked(drop_token)),
+    ("POST", r"apps", locked(add_app)),
+    ("POST", r"apps/(\d+)/installed", locked(install_app)),
     ("POST", r"users", locked(add_user)),
     ("POST", r"repos", locked(create_repo)),
     ("GET", R, locked(show_repo)),

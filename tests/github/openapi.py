@@ -34,6 +34,11 @@ USED = {
     "/git/refs/{ref}": ["patch"],
     "/contents/{path}": ["get"],
     "/collaborators/{username}/permission": ["get"],
+    "/installation": ["get"],
+}
+OF_APPS = {
+    "/app/installations/{installation_id}/access_tokens": ["post"],
+    "/installation/token": ["delete"],
 }
 MEDIA = "application/vnd.github+json"
 DROPPED_KEYS = ("x-github-breaking-changes", "x-octokit", "x-github", "examples", "example",
@@ -98,6 +103,8 @@ def by_number(item):
 
 def cut(document):
     paths = {"/rate_limit": bare(document["paths"]["/rate_limit"])}
+    for path, methods in OF_APPS.items():
+        paths[path] = bare({m: document["paths"][path][m] for m in methods})
     for below, methods in USED.items():
         whole = document["paths"][REPO + below]
         paths[REPO + below] = bare({m: whole[m] for m in methods})

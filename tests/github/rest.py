@@ -7,24 +7,12 @@ import json
 import re
 import urllib.parse
 
+import apps
+from answer import Answer, refusal
 from state import ROLES, SHA, GitError
 from views import Views
 
-DOCS = "https://docs.github.com/rest"
 VERSIONS = ("2022-11-28", "2026-03-10")
-
-
-class Answer(Exception):
-    """What is sent back. Also raised: a refusal ends a handler wherever it is found."""
-
-    def __init__(self, status, body=None, headers=None, raw=None):
-        super().__init__(status)
-        self.status, self.body, self.headers, self.raw = status, body, dict(headers or {}), raw
-
-
-def refusal(status, message, docs="", headers=None, **more):
-    body = {"message": message, **more, "documentation_url": DOCS + docs, "status": str(status)}
-    return Answer(status, body, headers)
 
 
 class Call:
@@ -40,6 +28,7 @@ class Call:
         self.views = Views(world, api.rstrip("/"),
                            (world.settings["web_url"] or own_url).rstrip("/"))
         self.token = None
+        self.app = None  # whose JWT was sent
         self.repo = None
         self.template = ""
 
@@ -51,6 +40,8 @@ class Call:
             return
         self.token = find_token(self.world, value)
         if self.token is None:
+            self.app = apps.app_of(self.world, value)
+        if self.token is None and self.app is None:
             raise refusal(401, "Bad credentials")
 
     @property
@@ -72,6 +63,8 @@ class Call:
             "X-Accepted-GitHub-Permissions": "; ".join(grants)})
 
     def sees(self, repo):
+        if self.app is not None:
+            return repo.id in self.app["installed"]
         if self.token is None:
             return not repo.private
         only = self.token["repositories"]
@@ -140,16 +133,18 @@ class Call:
 
 
 def find_token(world, value):
-    """The token of an Authorization header: Bearer, token or Basic."""
+    """The token of an Authorization header: Bearer, token or Basic. One that has ended is none."""
     scheme, _, rest = value.partition(" ")
-    if scheme.lower() in ("bearer", "token"):
-        return world.tokens.get(rest.strip())
+    text = rest.strip()
     if scheme.lower() == "basic":
         try:
-            return world.tokens.get(base64.b64decode(rest).decode().partition(":")[2])
+            text = base64.b64decode(rest).decode().partition(":")[2]
         except ValueError:
             return None
-    return None
+    elif scheme.lower() not in ("bearer", "token"):
+        return None
+    token = world.tokens.get(text)
+    return None if token is None or token["ends"] <= world.clock.now() else token
 
 
 # ---- handlers ----
@@ -494,6 +489,7 @@ def permission_get(call, login):
 
 REPO = [
     ("GET", r"", repo_get),
+    ("GET", r"/installation", apps.repository_installation),
     ("GET", r"/issues/(\d+)/comments", comments_list),
     ("POST", r"/issues/(\d+)/comments", comments_create),
     ("GET", r"/issues/comments/(\d+)", comment_get),
@@ -567,6 +563,11 @@ def route(call):
     if call.path == "/rate_limit" and call.method == "GET":
         return rate_get(call)
     count_request(call)
+    token_of = re.fullmatch(r"/app/installations/(\d+)/access_tokens", call.path)
+    if token_of and call.method == "POST" and call.app is not None:
+        return apps.access_token(call, token_of.group(1))
+    if call.path == "/installation/token" and call.method == "DELETE":
+        return apps.drop_token(call)
     found = re.match(r"/repos/([^/]+/[^/]+)(/.*)?\Z", call.path)
     by_id = re.match(r"/repositories/(\d+)(/.*)?\Z", call.path)
     if found:
@@ -580,6 +581,9 @@ def route(call):
     if call.repo is None or not call.sees(call.repo):
         raise refusal(404, "Not Found")
     rest = (found or by_id).group(2) or ""
+    if (call.app is not None) != (rest == "/installation"):
+        raise refusal(401, "A JSON web token could not be decoded" if call.app is None else
+                      "This endpoint is for installations")
     for method, pattern, handler in REPO:
         match = re.fullmatch(pattern, rest)
         if match and method == call.method:

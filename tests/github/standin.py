@@ -32,6 +32,8 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
                             permissions: {"contents": "write", "pull_requests": "read"…};
                             left out: all. Names: contents pull_requests issues statuses metadata
     DELETE tokens/TOKEN                             it is worth nothing any more
+    POST   apps            {number, slug, key, permissions}      a GitHub App; key: public, PEM
+    POST   apps/N/installed {repository, on?, suspended?}        on false: uninstalled
     POST   users           {login, kind?}
     POST   repos           {full_name, default_branch?, private?, source?}   source: local repo
     GET    repos/O/R       {id, path, refs, comments, statuses, pulls}

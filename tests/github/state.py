@@ -169,6 +169,7 @@ class World:
         self.ticks = 0
         self.repos, self.tokens, self.users = {}, {}, {}
         self.moved = {}  # a repository's name of before -> its id
+        self.apps = {}   # its id -> {slug, key, permissions, installed: {repository id: …}}
         self.next_id = 1000
         self.settings = {
             "api_url": None, "web_url": None,  # None: our own address
@@ -201,7 +202,7 @@ class World:
         return known
 
     def add_token(self, token, login, permissions=None, kind=None, repositories=None,
-                  job_of=None):
+                  job_of=None, installation=None, ends=2 ** 62):
         """permissions: {"contents": "write", "pull_requests": "read"…}; None: all of them.
         job_of: the repository whose job's token it is; it is for that one alone."""
         user = self.user(login, kind=kind or ("Bot" if login.endswith("[bot]") else "User"))
@@ -209,7 +210,32 @@ class World:
             repositories = [job_of]
         self.tokens[token] = {"login": user["login"], "permissions": permissions,
                               "repositories": repositories, "job_of": job_of,
-                              "serial": next(self.serials)}
+                              "installation": installation, "ends": ends, "serial": next(self.serials)}
+
+    # ---- GitHub Apps ----
+
+    def add_app(self, number, slug, key, permissions):
+        """key: its public key in PEM."""
+        path = os.path.join(self.root, "app-%s.pem" % slug)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(key)
+        self.user(slug + "[bot]", kind="Bot")
+        self.apps[str(number)] = {"id": int(number), "slug": slug, "key": path,
+                                  "permissions": permissions, "installed": {}}
+
+    def install(self, app, repo, suspended=False):
+        installation = self.apps[str(app)]["installed"].setdefault(
+            repo.id, {"id": self.number(), "since": self.now()})
+        installation["suspended_at"] = self.now() if suspended else None
+        if suspended:
+            self.revoke(installation["id"])
+
+    def uninstall(self, app, repo):
+        self.revoke(self.apps[str(app)]["installed"].pop(repo.id)["id"])
+
+    def revoke(self, installation):
+        self.tokens = {text: t for text, t in self.tokens.items()
+                       if t["installation"] != installation}
 
     # ---- repositories ----
 

@@ -3,6 +3,7 @@
 OpenAPI schemas. Pure: no HTTP, no change of state."""
 
 import base64
+import datetime
 
 
 # What GitHub's repository object calls each address, and where it lies below the repository.
@@ -246,6 +247,23 @@ class Views:
                 "git_url": links["git"], "html_url": links["html"],
                 "download_url": None if kind == "tree" else "%s/%s/raw/%s/%s" % (
                     self.web, repo.full_name, commit, path), "_links": links}
+
+    def installation(self, app, repo, installed):
+        here = "%s/app/installations/%d" % (self.api, installed["id"])
+        return {"id": installed["id"], "account": self.user(repo.owner), "app_id": app["id"],
+                "app_slug": app["slug"], "access_tokens_url": here + "/access_tokens",
+                "repositories_url": self.api + "/installation/repositories",
+                "html_url": "%s/settings/installations/%d" % (self.web, installed["id"]),
+                "target_id": 1, "target_type": "User", "permissions": app["permissions"],
+                "events": [], "single_file_name": None, "repository_selection": "selected",
+                "created_at": installed["since"], "updated_at": installed["since"],
+                "suspended_by": None, "suspended_at": installed["suspended_at"]}
+
+    def installation_token(self, token, ends, permissions, repo, version):
+        when = datetime.datetime.fromtimestamp(ends, datetime.timezone.utc)
+        return {"token": token, "expires_at": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "permissions": permissions, "repository_selection": "selected",
+                "repositories": [self.full_repo(repo)]}
 
     def permission(self, login, role, permission):
         user = dict(self.user(login), role_name=role, permissions={

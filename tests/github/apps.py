@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GitHub Apps: who signs with which key, where they are installed, the tokens they are given."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import tempfile
+
+from answer import Answer, refusal
+
+DOCS = "/apps/apps"
+LIFE_S = 3600    # of an installation's token
+SKEW_S = 60      # that an App's clock may be off
+CLAIM_MAX_S = 600
+
+
+def decode(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def signed(key, text, signature):
+    with tempfile.NamedTemporaryFile() as out:
+        out.write(signature)
+        out.flush()
+        done = subprocess.run(["openssl", "dgst", "-sha256", "-verify", key, "-signature", out.name],
+                              input=text.encode(), capture_output=True)
+    return done.returncode == 0
+
+
+def app_of(world, value):
+    """The App whose JWT this is; None where it is no JWT. Else GitHub's 401."""
+    scheme, _, token = value.partition(" ")
+    if scheme.lower() != "bearer" or not re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token):
+        return None
+    head, claims, signature = token.split(".")
+    try:
+        algorithm, claims = json.loads(decode(head))["alg"], json.loads(decode(claims))
+        now = world.clock.now()
+        app = world.apps.get(str(claims["iss"]))
+        if algorithm != "RS256" or app is None:
+            raise refusal(401, "A JSON web token could not be decoded")
+        if claims["iat"] > now + SKEW_S:
+            raise refusal(401, "'Issued at' claim ('iat') must be an Integer representing the time that the"
+                               " assertion was issued")
+        if not now < claims["exp"] <= now + CLAIM_MAX_S + SKEW_S:
+            raise refusal(401, "'Expiration time' claim ('exp') is too far in the future")
+    except (ValueError, KeyError, TypeError):
+        raise refusal(401, "A JSON web token could not be decoded")
+    if not signed(app["key"], token.rpartition(".")[0], decode(signature)):
+        raise refusal(401, "A JSON web token could not be decoded")
+    return app
+
+
+def repository_installation(call):
+    """GET /repos/O/R/installation"""
+    installed = call.app["installed"].get(call.repo.id)
+    if installed is None:
+        raise refusal(404, "Not Found", DOCS)
+    return Answer(200, call.views.installation(call.app, call.repo, installed))
+
+
+def access_token(call, number):
+    """POST /app/installations/N/access_tokens"""
+    docs = DOCS + "#create-an-installation-access-token-for-an-app"
+    world = call.world
+    found = [(repo_id, i) for repo_id, i in call.app["installed"].items() if i["id"] == int(number)]
+    if not found:
+        raise refusal(404, "Not Found", docs)
+    repo, installed = world.find_id(found[0][0]), found[0][1]
+    if installed["suspended_at"]:
+        raise refusal(403, "This installation has been suspended", docs)
+    body = call.json(docs) if call.data else {}
+    for name in body.get("repositories", []):
+        if name.lower() != repo.name.lower():
+            raise refusal(422, "There is at least one repository that does not exist or is not accessible to"
+                               " the parent installation.", docs)
+    order = ("none", "read", "write", "admin")
+    granted = call.app["permissions"]
+    permissions = body.get("permissions", granted)
+    for name, level in permissions.items():
+        if order.index(level) > order.index(granted.get(name, "none")):
+            raise refusal(422, "The permissions requested are not granted to this installation.", docs)
+    token = "ghs_" + base64.b32encode(os.urandom(20)).decode()
+    ends = world.clock.now() + LIFE_S
+    world.add_token(token, call.app["slug"] + "[bot]", permissions, repositories=[repo.full_name],
+                    installation=installed["id"], ends=ends)
+    return Answer(201, call.views.installation_token(token, ends, permissions, repo, call.version))
+
+
+def drop_token(call):
+    """DELETE /installation/token"""
+    if call.token is None or call.token["installation"] is None:
+        raise refusal(403, "Resource not accessible by integration", DOCS)
+    call.world.tokens = {text: t for text, t in call.world.tokens.items() if t is not call.token}
+    return Answer(204)
