@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +30,9 @@ static bool add_base64url(char out[JWT_BYTES], const unsigned char *bytes, size_
 
 static bool is_plain(const char *text)
 {
-    return text[0] != '\0' && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                           "0123456789.-_") == strlen(text);
+    return text[0] != '\0' &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                        "0123456789.-_") == strlen(text);
 }
 
 /* A key behind a passphrase must not make a daemon ask for one on its terminal. */
@@ -57,8 +59,8 @@ static bool sign(EVP_PKEY *key, const char *text, unsigned char out[SIGNATURE_BY
     *len = SIGNATURE_BYTES;
     bool done = context != NULL &&
                 EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
-                EVP_DigestSign(context, out, len, (const unsigned char *)text,
-                               strlen(text)) == 1;
+                EVP_DigestSign(context, out, len, (const unsigned char *)text, strlen(text)) ==
+                    1;
     EVP_MD_CTX_free(context);
     return done;
 }
@@ -70,8 +72,9 @@ int jwt_sign(const char *pem, size_t len, const char *name, const char *issuer,
     char claims[256];
     unsigned char signature[SIGNATURE_BYTES];
     size_t signature_len = 0;
-    int claims_len = snprintf(claims, sizeof claims, "{\"iat\":%lld,\"exp\":%lld,\"iss\":\"%s\"}",
-                              issued_s, expires_s, issuer);
+    int claims_len = snprintf(claims, sizeof claims,
+                              "{\"iat\":%lld,\"exp\":%lld,\"iss\":\"%s\"}", issued_s,
+                              expires_s, issuer);
     if (!is_plain(issuer) || claims_len < 0 || (size_t)claims_len >= sizeof claims)
         return err_set(err, ERR_INPUT, "`%.60s` is no name of an App", issuer);
     EVP_PKEY *key = read_key(pem, len);

@@ -216,9 +216,10 @@ int cli_token(const struct host_repository *repository, char token[CLI_TOKEN_BYT
               struct err *err)
 {
     const char *given = getenv("GITHUB_TOKEN");
-    if (repository->host_token)
+    if (repository->credential == CREDENTIAL_HOST)
         return host_read_token(repository, token, err);
-    snprintf(token, CLI_TOKEN_BYTES, "%s", given == NULL ? "" : given);
+    bool brought = repository->credential == CREDENTIAL_JOB && given != NULL;
+    snprintf(token, CLI_TOKEN_BYTES, "%s", brought ? given : "");
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "measure/sandbox.h"
 #include "measure/session.h"
 #include "measure/machine.h"
+#include "pipeline/credential.h"
 #include "pipeline/lane_lock.h"
 #include "publish/github.h"
 
@@ -296,6 +297,7 @@ static int try_github(const struct host *host, const struct host_repository *rep
     limits.http_ms = limits.http_ms < 5000 ? limits.http_ms : 5000;
     limits.github_ms = limits.github_ms < 10000 ? limits.github_ms : 10000;
     char token[CLI_TOKEN_BYTES], tip[MODEL_SHA_BYTES];
+    struct github_installed installed = {0};
     if (cli_token(repository, token, err) != 0)
         return -1;
     struct github github = {.api = repository->api,
@@ -303,7 +305,15 @@ static int try_github(const struct host *host, const struct host_repository *rep
                             .repository = repository->name,
                             .author = repository->author,
                             .limits = &limits};
-    return github_branch_tip(&github, repository->branch, tip, err);
+    if (repository->credential == CREDENTIAL_APP) {
+        if (credential_of_app(repository, &github, &installed, err) != 0)
+            return -1;
+        github.token = installed.token;
+    }
+    int result = github_branch_tip(&github, repository->branch, tip, err);
+    explicit_bzero(&installed, sizeof installed);
+    explicit_bzero(token, sizeof token);
+    return result;
 }
 
 /* Without a token of the host's a refusal says nothing; no answer at all does. */
@@ -312,7 +322,7 @@ static void examine_repository(struct doctor *doctor, const struct host_reposito
     struct err err = {0};
     int result = try_github(&doctor->host, repository, &err);
     bool silent = err.class == ERR_HOST || err.class == ERR_TIMEOUT;
-    tell(doctor, repository->host_token || silent, result, repository->name,
+    tell(doctor, repository->credential != CREDENTIAL_JOB || silent, result, repository->name,
          "the API answers, the branch is there", &err);
 }
 

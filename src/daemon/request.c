@@ -143,7 +143,7 @@ static int get_token(const struct host_repository *repository, const json_t *mes
                      char token[MESSAGE_TOKEN_BYTES], struct err *err)
 {
     token[0] = '\0';
-    if (repository->host_token)
+    if (repository->credential != CREDENTIAL_JOB)
         return 0;
     if (!json_has(message, "token"))
         return err_set(err, ERR_INPUT, "submit: `%s` needs the job's token (GITHUB_TOKEN)",

@@ -270,7 +270,8 @@ bool schedule_is_put_off(const struct schedule *schedule, const struct queue_ent
     uint64_t then_ns = end_of_patience(schedule);
     const struct place *place = &schedule->places[repository - schedule->host->repositories];
     return (!place->away && place->not_before_ns > then_ns) ||
-           (!repository->host_token && token_at(schedule, repository, entry, then_ns) == NULL);
+           (repository->credential == CREDENTIAL_JOB &&
+            token_at(schedule, repository, entry, then_ns) == NULL);
 }
 
 bool schedule_waited_enough(struct schedule *schedule, const struct queue_entry *entry)
@@ -361,7 +362,7 @@ static bool ready(struct schedule *schedule, const struct queue_entry *entry,
     if (lane->device == NULL && !may_talk(schedule, repository))
         return false;
     choice->repository = repository;
-    if (repository->host_token)
+    if (repository->credential != CREDENTIAL_JOB)
         return true;
     choice->token = schedule_token_for(schedule, repository, entry);
     if (choice->token == NULL)
@@ -395,7 +396,7 @@ static bool next_job(struct schedule *schedule, const struct lane *lane,
 static bool can_tell(struct schedule *schedule, const struct host_repository *repository)
 {
     static const unsigned long long none[TOKENS_REFUSED_MAX] = {0};
-    if (repository->host_token ||
+    if (repository->credential != CREDENTIAL_JOB ||
         tokens_pick(&schedule->tokens, repository, 0, false, none, proc_now_ns()) != NULL)
         return true;
     look_again(schedule, tokens_due_ns(&schedule->tokens, repository));

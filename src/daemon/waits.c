@@ -50,12 +50,12 @@ static void find_server(const struct schedule *schedule, const struct queue_entr
         out->what = place->away ? WAITS_AWAY : WAITS_LIMIT;
         return;
     }
-    out->due_s = repository->host_token
+    out->due_s = repository->credential != CREDENTIAL_JOB
                      ? 0
                      : seconds_until(schedule_limited_until_ns(schedule, repository, entry));
     if (out->due_s > 0)
         out->what = WAITS_LIMIT;
-    else if (!repository->host_token &&
+    else if (repository->credential == CREDENTIAL_JOB &&
              schedule_token_for(schedule, repository, entry) == NULL)
         out->what = WAITS_TOKEN;
 }
@@ -65,7 +65,7 @@ static int find_turn(const struct schedule *schedule, const struct queue_entry *
 {
     const struct host_repository *repository = host_find_repository(schedule->host,
                                                                     entry->job.repository);
-    bool token = repository == NULL || repository->host_token ||
+    bool token = repository == NULL || repository->credential != CREDENTIAL_JOB ||
                  schedule_token_for(schedule, repository, entry) != NULL;
     out->what = token ? WAITS_TURN : WAITS_TOKEN;
     return queue_place(schedule->db, entry, &out->place, err);

@@ -184,29 +184,8 @@ static void range_constraint(const struct key *key, struct buf *out)
 static const struct key_type constraint = {"expression", read_constraint, range_constraint,
                                            NULL};
 
-static int read_comment(void *target, const struct key *key, const char *value,
-                        const char *where, struct err *err)
-{
-    static const char *const words[] = {
-        [COMMENT_ALWAYS] = "always", [COMMENT_CHANGE] = "change", [COMMENT_NEVER] = "never"};
-    (void)key;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            ((struct ratchet_config *)target)->comment = (enum comment_when)i;
-            return 0;
-        }
-    }
-    return err_set(err, ERR_INPUT, "%s: expected `always`, `change` or `never`, not `%.60s`",
-                   where, value);
-}
-
-static void range_comment(const struct key *key, struct buf *out)
-{
-    (void)key;
-    buf_adds(out, "always, change or never");
-}
-
-static const struct key_type comment_when = {"word", read_comment, range_comment, NULL};
+static const char *const comment_words[] = {
+    [COMMENT_ALWAYS] = "always", [COMMENT_CHANGE] = "change", [COMMENT_NEVER] = "never", NULL};
 
 /* ---- the table ---- */
 
@@ -245,12 +224,13 @@ static const struct key keys[] = {
             "replicates at which the judge looks, ascending; the last is the budget", .min = 6,
             .max = 1024, .repeat = true, .otherwise = TEXT(RULE_LOOKS)),
     KEY(RULE, "unclear", key_choice, "whether an unclear verdict fails the status",
-        IN(rule, unclear_passes), .no = "fail", .yes = "pass", .initial = "fail"),
+        IN(rule, unclear_passes), .words = (const char *const[]){"fail", "pass", NULL},
+        .initial = "fail"),
     KEY(PROMOTION, "gap", key_seconds, "between the two runs of a promotion",
         IN(ratchet_config, promotion_gap_s), .max = 86400e9, .initial = "10m"),
-    KEY(REPORT, "comment", comment_when,
+    KEY(REPORT, "comment", key_choice,
         "when a pull request gets one; change: once a verdict is not held",
-        .initial = "always"),
+        IN(ratchet_config, comment), .words = comment_words, .initial = "always"),
     KEY(BUILD, "command", key_text, "for /bin/sh -c, at the top of the tree, in the sandbox",
         IN(recipe, command), .required = true),
     KEY(BUILD, "output", tree_path, "the library that it makes", IN(recipe, output),
@@ -262,7 +242,8 @@ static const struct key keys[] = {
     KEY(BENCH, "warmup", key_unsigned, "samples thrown away first", IN(bench_settings, warmup),
         .max = 10000, .initial = "5"),
     KEY(BENCH, "inputs", key_choice, "whether a launch finds its inputs in the device's cache",
-        IN(bench_settings, warm_inputs), .no = "cold", .yes = "warm", .initial = "cold"),
+        IN(bench_settings, warm_inputs), .words = (const char *const[]){"cold", "warm", NULL},
+        .initial = "cold"),
     KEY(BENCH, "budget", key_duration,
         "wall time of a check's measuring, of all configs together",
         IN(bench_settings, budget_ns), .min = BUDGET_LEAST_NS, .max = BUDGET_MOST_NS,

@@ -88,6 +88,30 @@ static int open_section(void *context, unsigned section, const char *subsection,
 
 /* ---- checks and defaults of the whole ---- */
 
+/* Each credential has the keys that it needs, and no other's. */
+static int check_credential(const struct parse *parse,
+                            const struct host_repository *repository, struct err *err)
+{
+    const struct {
+        const char *key, *value, *word;
+        enum host_credential of;
+    } needs[] = {{"token-file", repository->token_file, "host", CREDENTIAL_HOST},
+                 {"app", repository->app, "app", CREDENTIAL_APP},
+                 {"app-key", repository->app_key, "app", CREDENTIAL_APP}};
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        bool there = needs[i].value[0] != '\0', needed = repository->credential == needs[i].of;
+        if (needed && !there)
+            return err_set(err, ERR_INPUT,
+                           "%s: repository.%s.%s: missing, and `token = %s` needs it",
+                           parse->name, repository->name, needs[i].key, needs[i].word);
+        if (there && !needed)
+            return err_set(err, ERR_INPUT,
+                           "%s: repository.%s.%s: is of no use without `token = %s`",
+                           parse->name, repository->name, needs[i].key, needs[i].word);
+    }
+    return 0;
+}
+
 static int finish_repository(const struct parse *parse, struct host_repository *repository,
                              keys_seen seen, struct err *err)
 {
@@ -95,14 +119,8 @@ static int finish_repository(const struct parse *parse, struct host_repository *
     if (keys_require(&host_keys, HOST_REPOSITORY, name, seen, parse->name, err) != 0 ||
         keys_initial(&host_keys, HOST_REPOSITORY, repository, seen, err) != 0)
         return -1;
-    if (repository->host_token && repository->token_file[0] == '\0')
-        return err_set(err, ERR_INPUT,
-                       "%s: repository.%s.token-file: missing, and `token = host` needs it",
-                       parse->name, name);
-    if (!repository->host_token && repository->token_file[0] != '\0')
-        return err_set(err, ERR_INPUT,
-                       "%s: repository.%s.token-file: is of no use without `token = host`",
-                       parse->name, name);
+    if (check_credential(parse, repository, err) != 0)
+        return -1;
     if (repository->web[0] == '\0' && strncmp(repository->git, "http", 4) == 0) {
         size_t len = strlen(repository->git);
         memcpy(repository->web, repository->git, len + 1);
@@ -301,42 +319,57 @@ int host_load(const char *path, struct host *out, struct err *err)
 
 static int check_token(const char *path, const char *token, size_t len, struct err *err)
 {
-    if (len == 0)
-        return err_set(err, ERR_INPUT, "`%s` holds no token", path);
     for (size_t i = 0; i < len; i++)
         if (token[i] <= 0x20 || token[i] >= 0x7f)
             return err_set(err, ERR_INPUT, "`%s` holds more than one token", path);
     return 0;
 }
 
-int host_read_token(const struct host_repository *repository, char out[HOST_TOKEN_BYTES],
-                    struct err *err)
+/* The text in a file that is closed to everyone, without its line end, into `out`. It is read straight
+ * into the one place that is wiped: buffers that grow leave copies. */
+static int read_secret(const char *path, const char *what, char *out, size_t size, size_t *len,
+                       struct err *err)
 {
-    const char *path = repository->token_file;
-    if (!repository->host_token || path[0] == '\0')
-        return err_set(err, ERR_INPUT, "repository `%s` has no token of the host's",
-                       repository->name);
     FD_AUTO fd = -1;
     if (open_trusted(path, S_IRWXO, "is open to everyone: chmod o= it", &fd, err) != 0)
         return -1;
-    /* Read straight into the one place that is wiped: buffers that grow leave copies. */
+    ssize_t got = read(fd, out, size);
+    if (got < 0)
+        return err_errno(err, ERR_INPUT, errno, "read `%s`", path);
+    *len = (size_t)got;
+    while (*len > 0 && (out[*len - 1] == '\n' || out[*len - 1] == '\r'))
+        --*len;
+    if ((size_t)got == size)
+        return err_set(err, ERR_LIMIT, "`%s` is longer than a %s of %zu bytes", path, what,
+                       size - 3);
+    if (*len == 0)
+        return err_set(err, ERR_INPUT, "`%s` holds no %s", path, what);
+    out[*len] = '\0';
+    return 0;
+}
+
+int host_read_token(const struct host_repository *repository, char out[HOST_TOKEN_BYTES],
+                    struct err *err)
+{
+    if (repository->credential != CREDENTIAL_HOST || repository->token_file[0] == '\0')
+        return err_set(err, ERR_INPUT, "repository `%s` has no token of the host's",
+                       repository->name);
     char token[HOST_TOKEN_BYTES + 2];
-    ssize_t got = read(fd, token, sizeof token);
-    int result = got < 0 ? err_errno(err, ERR_INPUT, errno, "read `%s`", path) : 0;
-    size_t len = got < 0 ? 0 : (size_t)got;
-    while (len > 0 && (token[len - 1] == '\n' || token[len - 1] == '\r'))
-        len--;
-    if (result == 0 && len >= HOST_TOKEN_BYTES)
-        result = err_set(err, ERR_LIMIT, "`%s` is longer than a token of %d bytes", path,
-                         HOST_TOKEN_BYTES - 1);
+    size_t len = 0;
+    int result = read_secret(repository->token_file, "token", token, sizeof token, &len, err);
     if (result == 0)
-        result = check_token(path, token, len, err);
-    if (result == 0) {
-        memcpy(out, token, len);
-        out[len] = '\0';
-    }
+        result = check_token(repository->token_file, token, len, err);
+    if (result == 0)
+        memcpy(out, token, len + 1);
     explicit_bzero(token, sizeof token);
     return result;
+}
+
+int host_read_app_key(const struct host_repository *repository, char out[HOST_KEY_BYTES],
+                      struct err *err)
+{
+    size_t len = 0;
+    return read_secret(repository->app_key, "key", out, HOST_KEY_BYTES, &len, err);
 }
 
 const struct host_repository *host_find_repository(const struct host *host, const char *name)

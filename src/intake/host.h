@@ -23,6 +23,7 @@ enum {
     HOST_PROCESSOR_MAX = 1023, /* its greatest number */
     HOST_LANE_BYTES = 96,
     HOST_TOKEN_BYTES = 256,
+    HOST_KEY_BYTES = 16384, /* of an App's key in PEM */
     HOST_SUBMODULES_MAX = 8
 };
 
@@ -54,6 +55,9 @@ struct host_submodule {
     char git[HOST_PATH_BYTES];
 };
 
+/* Whose word counts at GitHub: the Actions job's that asks, or one that is the host's own. */
+enum host_credential { CREDENTIAL_JOB, CREDENTIAL_HOST, CREDENTIAL_APP };
+
 struct host_repository {
     char name[JOB_REPOSITORY_BYTES];
     char api[HOST_PATH_BYTES]; /* without a trailing slash */
@@ -61,10 +65,12 @@ struct host_repository {
     char web[HOST_PATH_BYTES];
     char author[64];
     char branch[JOB_REF_BYTES];
-    bool host_token;
+    enum host_credential credential;
     bool skip_drafts; /* a draft is unmeasured until it is ready for review */
     bool trust_queue; /* what its merge queue holds may run here, forks' code included */
-    char token_file[HOST_PATH_BYTES];
+    char token_file[HOST_PATH_BYTES]; /* of CREDENTIAL_HOST */
+    char app[64];                     /* of CREDENTIAL_APP: its number or client id */
+    char app_key[HOST_PATH_BYTES];    /* … and its private key, in PEM */
     struct host_submodule submodules[HOST_SUBMODULES_MAX];
     size_t submodule_count;
 };
@@ -107,6 +113,10 @@ const char *host_lock_dir(const char *own);
  * unless the file is closed to everyone but owner and group. */
 MUST_CHECK int host_read_token(const struct host_repository *repository,
                                char out[HOST_TOKEN_BYTES], struct err *err);
+
+/* The App's key in app-key, likewise. */
+MUST_CHECK int host_read_app_key(const struct host_repository *repository,
+                                 char out[HOST_KEY_BYTES], struct err *err);
 
 /* Names of repositories are compared as GitHub does, without regard to case. */
 const struct host_repository *host_find_repository(const struct host *host, const char *name);

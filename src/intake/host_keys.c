@@ -295,6 +295,9 @@ static int read_branch(void *target, const struct key *key, const char *value,
     return key_text.read(target, key, value, where, err);
 }
 
+static const char *const credential_words[] = {
+    [CREDENTIAL_JOB] = "job", [CREDENTIAL_HOST] = "host", [CREDENTIAL_APP] = "app", NULL};
+
 static const struct key_type branch = {"branch", read_branch, NULL, NULL};
 
 /* ---- the table ---- */
@@ -356,18 +359,25 @@ static const struct key keys[] = {
         .otherwise = "git without .git"),
     KEY(REPOSITORY, "author", key_text, "whose comments are ours", IN(host_repository, author),
         .initial = "github-actions[bot]"),
-    KEY(REPOSITORY, "token", key_choice, "brought by the Actions job, or from token-file",
-        IN(host_repository, host_token), .no = "job", .yes = "host", .initial = "job"),
+    KEY(REPOSITORY, "token", key_choice,
+        "brought by the Actions job, from token-file, or given to a GitHub App",
+        IN(host_repository, credential), .words = credential_words, .initial = "job"),
     KEY(REPOSITORY, "token-file", path, "closed to all but owner and group",
         IN(host_repository, token_file), .otherwise = "needed by token = host"),
+    KEY(REPOSITORY, "app", key_text, "number or client id of the GitHub App",
+        IN(host_repository, app), .otherwise = "needed by token = app"),
+    KEY(REPOSITORY, "app-key", path,
+        "its private key (PEM), closed to all but owner and group",
+        IN(host_repository, app_key), .otherwise = "needed by token = app"),
     KEY(REPOSITORY, "branch", branch, "branch whose pushes are promoted",
         IN(host_repository, branch), .initial = "main"),
     KEY(REPOSITORY, "drafts", key_choice, "skip: not measured until they are ready for review",
-        IN(host_repository, skip_drafts), .no = "measure", .yes = "skip",
-        .initial = "measure"),
+        IN(host_repository, skip_drafts),
+        .words = (const char *const[]){"measure", "skip", NULL}, .initial = "measure"),
     KEY(REPOSITORY, "merge-queue", key_choice,
         "trust: what is queued may run here, a fork's code, too",
-        IN(host_repository, trust_queue), .no = "refuse", .yes = "trust", .initial = "refuse"),
+        IN(host_repository, trust_queue),
+        .words = (const char *const[]){"refuse", "trust", NULL}, .initial = "refuse"),
     KEY(REPOSITORY, "submodule", submodule,
         "where a submodule under [kernel] path is fetched from; gets no token", .repeat = true,
         .otherwise = "none is fetched"),

@@ -180,21 +180,40 @@ static void range_duration(const struct key *key, struct buf *out)
 const struct key_type key_duration = {"time", read_duration, range_duration, NULL};
 const struct key_type key_seconds = {"time", read_seconds, range_duration, NULL};
 
-/* ---- one of two ---- */
+/* ---- one of some words ---- */
+
+/* "a, b or c", each between two of `quote`. */
+static void add_words(const struct key *key, const char *quote, struct buf *out)
+{
+    for (const char *const *word = key->words; *word != NULL; word++) {
+        const char *between = word == key->words ? "" : word[1] == NULL ? " or " : ", ";
+        buf_addf(out, "%s%s%s%s", between, quote, *word, quote);
+    }
+}
 
 READER(choice)
 {
-    bool is_yes = strcmp(value, key->yes) == 0;
-    if (!is_yes && strcmp(value, key->no) != 0)
-        return err_set(err, ERR_INPUT, "%s: expected `%s` or `%s`, not `%.60s`", where,
-                       key->no, key->yes, value);
-    memcpy(FIELD(target, key), &is_yes, sizeof is_yes);
+    unsigned number = 0;
+    while (key->words[number] != NULL && strcmp(key->words[number], value) != 0)
+        number++;
+    if (key->words[number] == NULL) {
+        BUF_AUTO words;
+        buf_init(&words, 512);
+        add_words(key, "`", &words);
+        return err_set(err, ERR_INPUT, "%s: expected %s, not `%.60s`", where, words.data,
+                       value);
+    }
+    bool yes = number != 0;
+    if (key->size == sizeof yes)
+        memcpy(FIELD(target, key), &yes, sizeof yes);
+    else
+        memcpy(FIELD(target, key), &number, sizeof number);
     return 0;
 }
 
 static void range_choice(const struct key *key, struct buf *out)
 {
-    buf_addf(out, "%s or %s", key->no, key->yes);
+    add_words(key, "", out);
 }
 
 const struct key_type key_choice = {"word", read_choice, range_choice, NULL};

@@ -36,9 +36,9 @@ struct key {
     unsigned section; /* index of its section */
     const char *name;
     const struct key_type *type;
-    size_t offset, size;   /* of the field in the target, for the types below */
-    double min, max;       /* likewise; in ns for times */
-    const char *no, *yes;  /* key_choice: the words for false and true */
+    size_t offset, size;      /* of the field in the target, for the types below */
+    double min, max;          /* likewise; in ns for times */
+    const char *const *words; /* key_choice: those for 0, 1 …, then NULL */
     const char *initial;   /* as a file has it; of a repeated key "6, 8": see keys_initial */
     const char *otherwise; /* in words */
     double number;         /* what the target holds before anything is read */
@@ -98,7 +98,7 @@ extern const struct key_type key_ratio;    /* double: 3% or 0.03 */
 extern const struct key_type key_duration; /* double, in ns */
 extern const struct key_type key_seconds;  /* unsigned, in whole seconds */
 extern const struct key_type key_size;     /* unsigned long long, from 1; 64k, 2g */
-extern const struct key_type key_choice;   /* bool, one of two words */
+extern const struct key_type key_choice;   /* bool or enum: one of some words */
 extern const struct key_type key_bool;     /* bool, as git has it */
 
 #endif

@@ -4,6 +4,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/name.h"
+#include "pipeline/credential.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,16 +60,16 @@ static int open_github(struct pipeline *pipeline, const struct pipeline_request 
                        job->repository);
     measurement->repository = repository;
     memcpy(job->repository, repository->name, sizeof job->repository);
-    if (repository->host_token) {
+    if (repository->credential == CREDENTIAL_HOST) {
         if (host_read_token(repository, origin->token, err) != 0 && !request->only_tell)
             return -1; /* what only tells waits until there is one */
-    } else if (token != NULL) {
+    } else if (repository->credential == CREDENTIAL_JOB && token != NULL) {
         snprintf(origin->token, sizeof origin->token, "%s", token);
     }
     set_remote(origin, limits, repository->git);
     origin->github = (struct github){.api = repository->api,
                                      .token = origin->token,
-                                     .borrowed = !repository->host_token,
+                                     .borrowed = repository->credential == CREDENTIAL_JOB,
                                      .repository = repository->name,
                                      .author = repository->author,
                                      .limits = limits,
@@ -105,6 +106,6 @@ int pipeline_open(struct pipeline *pipeline, const struct pipeline_request *requ
 
 void pipeline_close(struct pipeline *pipeline)
 {
+    credential_drop(pipeline);
     measurement_free(&pipeline->measurement);
-    explicit_bzero(pipeline->origin.token, sizeof pipeline->origin.token);
 }

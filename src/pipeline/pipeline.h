@@ -37,6 +37,9 @@ struct pipeline_request {
 /* Where the repository is, and what opens it. For pin, what settles a promotion, and publish. */
 struct origin {
     char token[256];
+    char author[64]; /* an App's login */
+    uint64_t
+        renew_at_ns; /* an App's token is to be another from then on (monotonic); 0: it has none */
     struct git_remote_spec remote;
     struct github github;
     struct github_trouble trouble; /* of the last call of the API that failed */

@@ -8,6 +8,7 @@
 #include "base/utc.h"
 #include "judge/compare.h"
 #include "judge/verdict.h"
+#include "pipeline/credential.h"
 #include "pipeline/main_verdict.h"
 #include "pipeline/paths.h"
 #include "pipeline/promote_changes.h"
@@ -294,6 +295,8 @@ static int settle(struct pipeline *pipeline, struct promote_runs *runs,
 {
     struct measurement *measurement = &pipeline->measurement;
     const struct rule *rule = &measurement->config.rule;
+    if (credential_take(pipeline, err) != 0)
+        return -1;
     for (int race = 0; race < RACES_MAX; race++) {
         const struct baseline *baseline = measurement->has_baseline ? &measurement->baseline
                                                                     : NULL;

@@ -2,6 +2,8 @@
 /* Owns the second look at a job that had to wait: does anybody still need what it would measure? */
 #include "pipeline/pipeline.h"
 
+#include "pipeline/credential.h"
+
 #include <string.h>
 
 /* Once, and at once: a lane waits for it. */
@@ -28,9 +30,11 @@ bool pipeline_is_wanted(struct pipeline *pipeline, struct err *why)
 {
     const struct job *job = &pipeline->measurement.job;
     struct limits limits;
-    struct github github = in_haste(&pipeline->origin.github, &limits);
     struct github_pull pull;
     struct err trouble;
+    if (credential_take(pipeline, &trouble) != 0)
+        return true; /* who cannot be asked has not said no */
+    struct github github = in_haste(&pipeline->origin.github, &limits);
     if (job->group[0] != '\0')
         return !group_is_gone(&github, job, why);
     if (job->kind != JOB_CHECK || job->pr == 0 ||

@@ -10,8 +10,8 @@
 static const struct {
     const char *name, *level;
 } wanted[] = {
-    {"metadata", "read"},       {"contents", "write"}, {"pull_requests", "write"},
-    {"statuses", "write"},      {"checks", "write"},   {"issues", "read"},
+    {"metadata", "read"},  {"contents", "write"}, {"pull_requests", "write"},
+    {"statuses", "write"}, {"checks", "write"},   {"issues", "read"},
 };
 
 static int app_url(const struct github *github, struct buf *out, struct err *err,
@@ -55,18 +55,20 @@ static int explain(const struct github *github, const struct github_failure *fai
 {
     switch (failure->status) {
     case 401:
-        return err_set(err, ERR_AUTH,
-                       "GitHub does not know this App: is `app` its id, `app-key` its key, and "
-                       "this host's clock right? (%.200s)",
-                       failure->message);
+        return err_set(
+            err, ERR_AUTH,
+            "GitHub does not know this App: is `app` its id, `app-key` its key, and "
+            "this host's clock right? (%.200s)",
+            failure->message);
     case 403:
         return err_set(err, ERR_AUTH, "the App may not be used on `%s`: %.200s",
                        github->repository, failure->message);
     case 404:
-        return err_set(err, ERR_AUTH,
-                       "the App is not installed on `%s`: its owner does that on GitHub, in the "
-                       "App's settings, Install App",
-                       github->repository);
+        return err_set(
+            err, ERR_AUTH,
+            "the App is not installed on `%s`: its owner does that on GitHub, in the "
+            "App's settings, Install App",
+            github->repository);
     default:
         return -1;
     }
@@ -115,10 +117,9 @@ int github_app_token(const struct github *github, struct github_installed *out,
         return explain(github, &failure, err);
     *out = (struct github_installed){.checks = may(granted, "checks", "write")};
     github_copy(out->token, sizeof out->token, github_text(made.json, "token"));
-    github_copy(out->expires, sizeof out->expires, github_text(made.json, "expires_at"));
     int length = snprintf(out->author, sizeof out->author, "%s[bot]",
                           github_text(found.json, "app_slug"));
-    if (out->token[0] == '\0' || out->expires[0] == '\0' || length >= (int)sizeof out->author)
+    if (out->token[0] == '\0' || length >= (int)sizeof out->author)
         return err_set(err, ERR_INPUT, "POST %.200s: no token that could be used", url.data);
     return 0;
 }

@@ -7,10 +7,9 @@
 #include "publish/github.h"
 
 struct github_installed {
-    char token[256];                  /* wiping it is the caller's part */
-    char expires[GITHUB_TIME_BYTES];  /* an hour from now */
-    char author[64];                  /* login under which it writes: "slug[bot]" */
-    bool checks; /* it may make check runs; else it sets statuses */
+    char token[256]; /* good for an hour; wiping it is the caller's part */
+    char author[64]; /* login under which it writes: "slug[bot]" */
+    bool checks;     /* it may make check runs; else it sets statuses */
 };
 
 /* `github->token` is the App's own (a JWT, base/jwt.h). Two requests. An App that is not installed on

@@ -134,7 +134,7 @@ class Host:
     """A host: its folders and ratchetd.conf. `standin` is the GitHub it knows, if any."""
 
     def __init__(self, standin=None, limits=None, api=None, token=None, device="cpu",
-                 settings=("threads = 1",)):
+                 settings=("threads = 1",), app=None):
         self.folder = lib.temp_dir()
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, "state")
@@ -152,6 +152,8 @@ class Host:
             if token is not None:
                 lines += ["token = host", "token-file = " + lib.write(
                     os.path.join(self.folder, "token"), token + "\n", 0o600)]
+            if app is not None:
+                lines += ["token = app", "app = %d" % app[0], "app-key = " + app[1]]
         if limits:
             lines += ["[limits]"] + ["%s = %d" % pair for pair in limits.items()]
         lib.write(self.config, "\n".join(lines) + "\n")

@@ -9,6 +9,7 @@ import os
 
 import lib
 import oracles
+import test_app
 from lib import BOT, TOKEN, eq, has, ok
 
 REPOSITORY = "octo/kernels"
@@ -30,10 +31,10 @@ def scene():
     return standin, prism
 
 
-def call(prism, *args):
+def call(prism, *args, token=TOKEN):
     """One verb of tests/unit/github_driver through the proxy."""
     result = lib.run([lib.driver("github_driver"), prism.url, REPOSITORY, BOT, *args],
-                     env=lib.clean_env({"RATCHET_TOKEN": TOKEN, "GITHUB_MS": "5000"}))
+                     env=lib.clean_env({"RATCHET_TOKEN": token, "GITHUB_MS": "5000"}))
     if result.code != 0:
         raise RuntimeError(str(result))
     return json.loads(result.out)
@@ -134,6 +135,20 @@ def each_call():
     eq((said["number"], said["merged"]), (1, True), "found")
 
 
+def as_an_app():
+    """A GitHub App's calls"""
+    s, prism = scene()
+    key, public = test_app.key_pair()
+    s.post("apps", number=test_app.APP, slug="ratchet-octo", key=public, permissions=test_app.MAY)
+    s.post("apps/%d/installed" % test_app.APP, repository=REPOSITORY)
+    mark = prism.mark()
+    said = call(prism, "app-token", token=test_app.own_token(key))
+    eq({k: said.get(k) for k in ("ok", "author", "checks", "revoked")},
+       {"ok": True, "author": test_app.BOT, "checks": False, "revoked": True}, "a token, used and revoked")
+    ok(prism.passed(mark) > 4, "through Prism")
+    eq(prism.violations(mark), [], "no violation from either side")
+
+
 def renamed():
     """Each kind of call of a repository that was renamed: sent on by 301 and 307"""
     lib.driver("github_driver")
@@ -154,4 +169,4 @@ def renamed():
     checked(s, prism, "open a pull request", "open-pull", "ratchet/cpu", "main", "title", "words")
 
 
-lib.main(each_call, renamed)
+lib.main(each_call, as_an_app, renamed)

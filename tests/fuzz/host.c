@@ -31,7 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         HOLDS(host_find_repository(&host, repository->name) == repository);
         HOLDS(api > 0 && repository->api[api - 1] != '/' && fuzz_is_plain(repository->api));
         HOLDS(repository->git[0] != '\0' && name_is_branch(repository->branch));
-        HOLDS(!repository->host_token || repository->token_file[0] != '\0');
+        HOLDS(repository->credential != CREDENTIAL_HOST || repository->token_file[0] != '\0');
+        HOLDS(repository->credential != CREDENTIAL_APP ||
+              (repository->app[0] != '\0' && repository->app_key[0] != '\0'));
         HOLDS(repository->submodule_count <= HOST_SUBMODULES_MAX);
     }
 #define SET(field, name, value, most, what) \

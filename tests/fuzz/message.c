@@ -40,7 +40,7 @@ static void look_at(const struct request *request)
     HOLDS(job->kind == JOB_CHECK || strcmp(job->base_ref, repository->branch) == 0);
     HOLDS(job->key[strspn(job->key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                     "0123456789_-./")] == '\0');
-    HOLDS(repository->host_token == (request->token[0] == '\0'));
+    HOLDS((repository->credential != CREDENTIAL_JOB) == (request->token[0] == '\0'));
     HOLDS(fuzz_is_plain(request->token) && fuzz_is_plain(job->run_url));
     HOLDS(request->ignored == (request->why[0] != '\0') && fuzz_is_plain(request->why));
 }

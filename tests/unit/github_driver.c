@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "publish/github.h"
+#include "publish/github_app.h"
 #include "publish/outbox.h"
 
 #include <stdio.h>
@@ -177,6 +178,24 @@ static int do_who_labeled(char **args, json_t *out, struct err *err)
     return result;
 }
 
+/* With the App's own token in $RATCHET_TOKEN; what it is given, and then revokes, is not printed. */
+static int do_app_token(char **args, json_t *out, struct err *err)
+{
+    (void)args;
+    struct github_installed installed = {0};
+    if (github_app_token(&github, &installed, err) != 0)
+        return -1;
+    set_text(out, "author", installed.author);
+    set_bool(out, "checks", installed.checks);
+    github.token = installed.token;
+    char sha[MODEL_SHA_BYTES];
+    if (github_branch_tip(&github, "main", sha, err) != 0 ||
+        github_app_revoke(&github, err) != 0)
+        return -1;
+    set_bool(out, "revoked", github_branch_tip(&github, "main", sha, err) != 0);
+    return 0;
+}
+
 static int do_open_pull(char **args, json_t *out, struct err *err)
 {
     char url[JOB_URL_BYTES] = "untouched";
@@ -242,6 +261,7 @@ static const struct verb {
     {"upsert", 3, do_upsert, NULL},
     {"update-only", 3, do_update_only, NULL},
     {"find-pull", 2, do_find_pull, NULL},
+    {"app-token", 0, do_app_token, NULL},
     {"pushed-at", 2, do_pushed_at, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
     {"open-pull", 4, do_open_pull, NULL},

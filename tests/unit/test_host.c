@@ -77,9 +77,9 @@ static void test_whole(void)
     EQ_STR(first->web, "https://github.com/Acme/Kernels");
     EQ_STR(first->author, "github-actions[bot]");
     EQ_STR(first->branch, "main");
-    OK(!first->host_token);
+    EQ_INT(first->credential, CREDENTIAL_JOB);
     const struct host_repository *second = host_find_repository(&host, "acme/other");
-    OK(second != NULL && second->host_token && strcmp(second->branch, "trunk") == 0);
+    OK(second != NULL && second->credential == CREDENTIAL_HOST && strcmp(second->branch, "trunk") == 0);
     EQ_STR(second->git, "/srv/git/o.git");
     EQ_INT(first->submodule_count, 0);
     EQ_INT(second->submodule_count, 2);
@@ -412,7 +412,7 @@ static void test_files(void)
     EQ_INT(err.class, ERR_LIMIT);
 
     tap_case("tokens");
-    struct host_repository repository = {.name = "a/b", .host_token = true};
+    struct host_repository repository = {.name = "a/b", .credential = CREDENTIAL_HOST};
     snprintf(repository.token_file, sizeof repository.token_file, "%s", path);
     char token[HOST_TOKEN_BYTES] = "before";
     write_file(path, "ghs_Secret\n", 0600);
@@ -440,9 +440,9 @@ static void test_files(void)
     write_file(path, big, 0600);
     OK(host_read_token(&repository, token, &err) == -1);
     EQ_INT(err.class, ERR_LIMIT);
-    repository.host_token = false;
+    repository.credential = CREDENTIAL_JOB;
     OK(host_read_token(&repository, token, &err) == -1);
-    repository.host_token = true;
+    repository.credential = CREDENTIAL_HOST;
     unlink(path);
     OK(host_read_token(&repository, token, &err) == -1);
     EQ_INT(err.class, ERR_NOT_FOUND);

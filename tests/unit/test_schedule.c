@@ -72,7 +72,7 @@ static struct schedule *open_schedule(bool host_tokens)
     for (size_t i = 0; i < host.repository_count; i++) {
         snprintf(host.repositories[i].name, sizeof host.repositories[i].name, "octo/%c",
                  (char)('a' + i));
-        host.repositories[i].host_token = host_tokens;
+        host.repositories[i].credential = host_tokens ? CREDENTIAL_HOST : CREDENTIAL_JOB;
     }
     if (file_mkdirs(host.state, 0700, &err) != 0 || store_open_first(&host, &db, &err) != 0 ||
         schedule_open(&host, NULL, db, &watch, &schedule, &err) != 0) {

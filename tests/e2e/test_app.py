@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A GitHub App as the host's credential, its whole life through a real ratchetd: installed, a token for
+each step, that ends or is revoked, suspended, uninstalled, another key."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import time
+
+import lib
+import scene
+from lib import eq, has, lacks, ok
+from test_daemon import jobs, pull_step
+
+APP = 4711
+BOT = "ratchet-octo[bot]"
+MAY = {"metadata": "read", "contents": "write", "pull_requests": "write", "statuses": "write", "issues": "write",
+       "members": "read"}
+ASKED = {"metadata": "read", "contents": "write", "pull_requests": "write", "statuses": "write", "issues": "read"}
+
+
+def key_pair():
+    folder = lib.temp_dir()
+    key = os.path.join(folder, "app.pem")
+    lib.run(["openssl", "genrsa", "-out", key, "2048"])
+    os.chmod(key, 0o600)
+    return key, lib.run(["openssl", "rsa", "-in", key, "-pubout"]).out
+
+
+def own_token(key):
+    """What the App signs, made with the openssl program."""
+    def encoded(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    now = int(time.time())
+    text = ".".join(encoded(json.dumps(part).encode()) for part in (
+        {"alg": "RS256", "typ": "JWT"}, {"iat": now - 60, "exp": now + 500, "iss": str(APP)}))
+    made = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=text.encode(), stdout=subprocess.PIPE,
+                          check=True)
+    return text + "." + encoded(made.stdout)
+
+
+def scenery(installed=True, limits=None, key=None, **more):
+    s = scene.github(**more)
+    own, public = key_pair()
+    s.post("apps", number=APP, slug="ratchet-octo", key=public, permissions=MAY)
+    install(s, on=installed)
+    host = scene.Host(s, limits=limits, app=(APP, key or own))
+    return s, host
+
+
+def install(s, **how):
+    if how != {"on": False} or s.__dict__.get("installed"):
+        s.post("apps/%d/installed" % APP, repository=s.repository, **how)
+    s.installed = how.get("on", True)
+
+
+def tokens(s):
+    return [t for t in s.control("GET", "state")["tokens"] if t["installation"]]
+
+
+def a_run():
+    """A run from event to comment: the App speaks, with what it needs, and keeps no token"""
+    s, host = scenery()
+    host.daemon()
+    number, head = scene.pull(s, "slow", "slow")
+    result = pull_step(s, host, number, token=None).run()
+    eq(result.brief(), (1, "regressed"), "exit code and verdict")
+    eq([(x["state"], x["creator"]) for x in s.statuses(head)], [("pending", BOT), ("failure", BOT)], "the statuses are the App's")
+    eq([c["user"] for c in s.comments(number)], [BOT], "and the comment")
+    made = s.requests("POST", "/access_tokens")
+    ok(made, "tokens were made")
+    eq([r["json"] for r in made], [{"repositories": ["kernels"], "permissions": ASKED}] * len(made),
+       "for this repository, with no more than is needed")
+    lib.wait_for(lambda: not tokens(s), "every token to be revoked")
+    ok(not [r for r in s.requests() if "leaked" in r], "no token stood anywhere else")
+    for folder, _, names in os.walk(host.folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                lacks(lib.read(path), "ghs_", "no token in " + name)
+
+
+def a_second_one():
+    """A token that ends in the middle of a step: what is owed is sent with another"""
+    s, host = scenery()
+    daemon = host.daemon()
+    number, head = scene.pull(s, "comment", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})
+    s.fault("/statuses/", "answer", method="POST", skip=1, times=1, status=401, body={"message": "Bad credentials"})
+    eq(pull_step(s, host, number, token=None).run().brief(), (0, "held"), "the verdict")
+    lib.wait_for(lambda: s.statuses(head)[-1]["state"] == "success", "the status")
+    eq(([c["user"] for c in s.comments(number)], jobs(host)[0][0]), ([BOT], "done"), "one comment, the job is done")
+    has(lib.read(daemon.log), "Bad credentials", "the log says why it took another try")
+
+
+def suspended():
+    """Suspended while it measures: the verdict waits, and comes when the App may speak again"""
+    s, host = scenery(limits={"github-timeout-ms": 500})
+    daemon = host.daemon()
+    number, head = scene.pull(s, "slow", "slow")
+    step = pull_step(s, host, number, token=None).start()
+    lib.wait_for(lambda: "build head" in step.log(), "the build")
+    install(s, suspended=True)
+    result = step.finish()
+    eq(result.brief(), (1, "regressed"), "the step has its verdict")
+    has(lib.read(daemon.log), "installation on `octo/kernels` is suspended", "the log says why GitHub has not")
+    eq(s.statuses(head)[-1]["state"], "pending", "GitHub knows nothing yet")
+    install(s, suspended=False)
+    lib.wait_for(lambda: s.statuses(head)[-1]["state"] == "failure", "the status")
+    eq(jobs(host)[0][0], "done", "the job is done")
+
+
+def not_there():
+    """Not installed, uninstalled, another's key, a key that is none: said by doctor, with what to do"""
+    s, host = scenery(installed=False)
+    def doctor():
+        return next(line for line in host.ratchet("doctor", "--config", host.config).out.splitlines()
+                    if "octo/kernels" in line)
+    has(doctor(), "the App is not installed on `octo/kernels`", "not installed")
+    install(s)
+    has(doctor(), "the API answers, the branch is there", "installed")
+    install(s, on=False)
+    has(doctor(), "not installed", "uninstalled")
+    install(s)
+    s.post("apps", number=APP, slug="ratchet-octo", key=key_pair()[1], permissions=MAY)
+    install(s)
+    has(doctor(), "GitHub does not know this App: is `app` its id", "another's key")
+    key = re.search("app-key = (.*)", lib.read(host.config)).group(1)
+    os.chmod(key, 0o644)
+    has(doctor(), "is open to everyone: chmod o= it", "a key that everyone may read")
+    lib.write(key, "no key\n", 0o600)
+    has(doctor(), "`%s` holds no private key" % key, "no key")
+    lib.write(key, "", 0o600)
+    has(doctor(), "`%s` holds no key" % key, "an empty one")
+
+
+if __name__ == "__main__":
+    lib.main(a_run, a_second_one, suspended, not_there)
