@@ -58,6 +58,7 @@ int credential_take(struct pipeline *pipeline, struct err *err)
         memcpy(origin->token, installed.token, sizeof origin->token);
         memcpy(origin->author, installed.author, sizeof origin->author);
         origin->github.author = origin->author;
+        origin->github.checks = installed.checks;
         origin->remote.token = origin->token;
         origin->renew_at_ns = proc_now_ns() + KEPT_S * 1000000000ull;
     }

@@ -33,6 +33,7 @@ struct github {
     const char *author;     /* login whose comments are ours */
     const struct limits *limits;
     struct github_trouble *trouble; /* filled in by calls that fail; may be NULL */
+    bool checks;  /* check runs in place of statuses: an App that may make them */
     bool no_wait; /* a rate limit ends a call at once: the caller comes again after it */
 };
 
@@ -60,7 +61,8 @@ MUST_CHECK int github_find_group(const struct github *github, const char *branch
                                  const char *group, const char *head, const char *base,
                                  bool *base_queued, struct err *err);
 
-/* state: "pending", "success", "failure", "error"; description is cut to 140 characters. */
+/* state: "pending", "success", "failure", "error"; description is cut to 140 characters. With
+ * `checks` it is a check run of that name. */
 MUST_CHECK int github_set_status(const struct github *github, const char *sha,
                                  const char *context, const char *state,
                                  const char *description, const char *target_url,

@@ -2,7 +2,7 @@
 /* Owns the status of a commit, and how its description is cut to what GitHub takes. */
 #include "publish/github.h"
 
-#include "publish/github_call.h"
+#include "publish/github_check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,23 +56,19 @@ static void cut_description(const char *text, struct buf *out)
 static json_t *status_body(const char *context, const char *state, const char *description,
                            const char *target_url)
 {
-    BUF_AUTO text;
-    buf_init(&text, 1024);
-    cut_description(description == NULL ? "" : description, &text);
     json_t *json = json_object();
-    bool failed = json == NULL || text.failed;
+    bool failed = json == NULL;
     json_put(json, "state", json_string(state), &failed);
     json_put(json, "context", json_string(context), &failed);
-    json_put(json, "description", json_stringn(text.data, text.len), &failed);
-    if (target_url != NULL &&
-        (strncmp(target_url, "https://", 8) == 0 || strncmp(target_url, "http://", 7) == 0))
+    json_put(json, "description", json_string(description), &failed);
+    if (target_url != NULL)
         json_put(json, "target_url", json_string(target_url), &failed);
     if (failed)
         json_free(&json);
     return json;
 }
 
-/* A status that arrives twice says the same twice: it may be sent again when an answer is
+/* A status or check run that arrives twice says the same twice: it may be sent again when an answer is
  * lost. */
 int github_set_status(const struct github *github, const char *sha, const char *context,
                       const char *state, const char *description, const char *target_url,
@@ -81,10 +77,19 @@ int github_set_status(const struct github *github, const char *sha, const char *
     struct err own;
     err = err == NULL ? &own : err;
     struct github_budget budget = github_budget(github);
+    BUF_AUTO text;
+    buf_init(&text, 1024);
+    cut_description(description == NULL ? "" : description, &text);
+    bool is_web = target_url != NULL && (strncmp(target_url, "https://", 8) == 0 ||
+                                         strncmp(target_url, "http://", 7) == 0);
+    target_url = is_web ? target_url : NULL;
+    if (github->checks)
+        return github_set_check(github, &budget, sha, context, state, text.data, target_url,
+                                err);
     BUF_AUTO url;
     if (github_url(github, &url, err, "/statuses/%.40s", sha) != 0)
         return -1;
-    JSON_AUTO *body = status_body(context, state, description, target_url);
+    JSON_AUTO *body = status_body(context, state, text.data, target_url);
     if (body == NULL)
         return err_set(err, ERR_INPUT, "status `%.100s`: not UTF-8, or out of memory",
                        context);
@@ -125,8 +130,10 @@ int github_guard_status(const struct github *github, const char *sha, const char
 {
     struct github_budget budget = github_budget(github);
     struct guard guard = {.author = github->author, .context = context, .state = state};
-    BUF_AUTO url;
     seen[0] = '\0';
+    if (github->checks)
+        return 0; /* nobody else can change a check run */
+    BUF_AUTO url;
     if (github_url(github, &url, err, "/commits/%.40s/statuses?per_page=100", sha) != 0 ||
         github_walk(github, &budget, url.data, look_at_status, &guard, NULL, err) < 0)
         return -1;

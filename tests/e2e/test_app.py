@@ -42,10 +42,10 @@ def own_token(key):
     return text + "." + encoded(made.stdout)
 
 
-def scenery(installed=True, limits=None, key=None, **more):
+def scenery(installed=True, limits=None, key=None, may=None, **more):
     s = scene.github(**more)
     own, public = key_pair()
-    s.post("apps", number=APP, slug="ratchet-octo", key=public, permissions=MAY)
+    s.post("apps", number=APP, slug="ratchet-octo", key=public, permissions=may or MAY)
     install(s, on=installed)
     host = scene.Host(s, limits=limits, app=(APP, key or own))
     return s, host
@@ -95,6 +95,25 @@ def a_second_one():
     has(lib.read(daemon.log), "Bad credentials", "the log says why it took another try")
 
 
+def checks():
+    """An App that may make check runs makes them in place of statuses: one for each check, brought to its end"""
+    s, host = scenery(may=dict(MAY, checks="write"))
+    host.daemon()
+    for name, kernel, code, conclusion in (("slow", "slow", 1, "failure"), ("wrong", "wrong", 3, "failure"),
+                                           ("same", "right", 0, "success")):
+        number, head = scene.pull(s, name, {"kernels/attention.c": scene.kernel(kernel, "/* more */\n")})
+        eq(pull_step(s, host, number, token=None, run=number).run().code, code, name + ": exit code")
+        runs = [r for r in s.state()["checks"] if r["head_sha"] == head]
+        eq([(r["name"], r["app"], r["status"], r["conclusion"]) for r in runs],
+           [("ratchet/cpu", "ratchet-octo", "completed", conclusion)], name + ": one check run")
+        ok(runs[0]["output"]["title"] and runs[0]["details_url"], name + ": says why, and where more is", runs[0])
+        eq(s.statuses(head), [], name + ": no status beside it")
+    s.api("POST", "/repos/octo/kernels/statuses/" + head, {"state": "failure", "context": "ratchet/cpu"})
+    attempt = pull_step(s, host, number, token=None, run=number, attempt=2).run()
+    runs = [r for r in s.state()["checks"] if r["head_sha"] == head]
+    eq((attempt.code, [r["conclusion"] for r in runs]), (0, ["success", "success"]), "a re-run makes another")
+
+
 def suspended():
     """Suspended while it measures: the verdict waits, and comes when the App may speak again"""
     s, host = scenery(limits={"github-timeout-ms": 500})
@@ -137,4 +156,4 @@ def not_there():
 
 
 if __name__ == "__main__":
-    lib.main(a_run, a_second_one, suspended, not_there)
+    lib.main(a_run, a_second_one, checks, suspended, not_there)

@@ -145,7 +145,15 @@ def as_an_app():
     said = call(prism, "app-token", token=test_app.own_token(key))
     eq({k: said.get(k) for k in ("ok", "author", "checks", "revoked")},
        {"ok": True, "author": test_app.BOT, "checks": False, "revoked": True}, "a token, used and revoked")
-    ok(prism.passed(mark) > 4, "through Prism")
+    s.post("apps", number=test_app.APP, slug="ratchet-octo", key=public,
+           permissions=dict(test_app.MAY, checks="write"))
+    s.post("apps/%d/installed" % test_app.APP, repository=REPOSITORY)
+    for state in ("pending", "success", "failure"):
+        said = call(prism, "as-app", s.head, "ratchet/cpu", state, "words", token=test_app.own_token(key))
+        eq(said["ok"], True, "check run: " + state)
+    eq([(r["status"], r["conclusion"]) for r in s.state()["checks"]], [("completed", "success"), ("completed", "failure")],
+       "one that was in progress came to its end; then another")
+    ok(prism.passed(mark) > 15, "through Prism")
     eq(prism.violations(mark), [], "no violation from either side")
 
 

@@ -89,6 +89,66 @@ def access_token(call, number):
     return Answer(201, call.views.installation_token(token, ends, permissions, repo, call.version))
 
 
+# ---- check runs: an App's alone ----
+
+def app_named(call):
+    """The App whose token this is."""
+    for app in call.world.apps.values():
+        if call.token is not None and any(i["id"] == call.token["installation"] for i in
+                                          app["installed"].values()):
+            return app
+    raise refusal(403, "You must authenticate via a GitHub App.", "/checks/runs")
+
+
+def check_create(call):
+    docs = "/checks/runs#create-a-check-run"
+    call.need("checks=write")
+    app, body = app_named(call), call.json(docs)
+    name, sha = (call.text(body, key, docs) for key in ("name", "head_sha"))
+    if call.repo.git.commit_of(sha) is None:
+        raise refusal(422, "No commit found for SHA: %s" % sha, docs)
+    run = {"id": call.world.number(), "name": name, "head_sha": sha, "app": app, "details_url": None,
+           "status": "queued", "conclusion": None, "output": None, "started_at": call.world.now(),
+           "completed_at": None}
+    call.repo.checks.append(run)
+    change_run(call, run, body)
+    return Answer(201, call.views.check_run(call.repo, run))
+
+
+def change_run(call, run, body):
+    for key in ("status", "conclusion", "details_url", "output"):
+        run[key] = body.get(key, run[key])
+    if body.get("conclusion"):
+        run["status"] = "completed"
+    if run["status"] == "completed":
+        run["completed_at"] = call.world.now()
+
+
+def check_update(call, number):
+    call.need("checks=write")
+    app = app_named(call)
+    for run in call.repo.checks:
+        if run["id"] == int(number):
+            if run["app"] is not app:
+                raise refusal(403, "Invalid app_id `%d` - check run can only be modified by the GitHub App"
+                                   " that created it." % app["id"], "/checks/runs#update-a-check-run")
+            change_run(call, run, call.json("/checks/runs#update-a-check-run"))
+            return Answer(200, call.views.check_run(call.repo, run))
+    raise refusal(404, "Not Found", "/checks/runs#update-a-check-run")
+
+
+def checks_list(call, sha):
+    call.need("checks=read")
+    rows = [r for r in reversed(call.repo.checks) if r["head_sha"] == sha and
+            call.query.get("check_name") in (None, r["name"])]
+    if call.query.get("filter", "latest") == "latest":
+        seen = set()
+        rows = [r for r in rows if not ((r["name"], r["app"]["id"]) in seen or
+                                        seen.add((r["name"], r["app"]["id"])))]
+    return Answer(200, {"total_count": len(rows),
+                        "check_runs": [call.views.check_run(call.repo, r) for r in rows]})
+
+
 def drop_token(call):
     """DELETE /installation/token"""
     if call.token is None or call.token["installation"] is None:

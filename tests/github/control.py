@@ -52,7 +52,8 @@ def show_repo(world, body, full_name):
     repo = repo_of(world, full_name)
     return {"id": repo.id, "full_name": repo.full_name, "path": repo.path,
             "default_branch": repo.default_branch, "refs": repo.git.refs(),
-            "comments": repo.comments, "statuses": repo.statuses, "events": repo.events,
+            "comments": repo.comments, "statuses": repo.statuses,
+            "checks": [dict(run, app=run["app"]["slug"]) for run in repo.checks], "events": repo.events,
             "collaborators": repo.collaborators, "protected": repo.protected,
             "pulls": [show_pull(p) for p in repo.pulls.values()]}
 

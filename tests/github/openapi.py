@@ -35,6 +35,9 @@ USED = {
     "/contents/{path}": ["get"],
     "/collaborators/{username}/permission": ["get"],
     "/installation": ["get"],
+    "/check-runs": ["post"],
+    "/check-runs/{check_run_id}": ["patch"],
+    "/commits/{ref}/check-runs": ["get"],
 }
 OF_APPS = {
     "/app/installations/{installation_id}/access_tokens": ["post"],

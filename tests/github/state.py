@@ -132,6 +132,7 @@ class Repo:
         self.pulls = {}        # number -> Pull
         self.comments = []     # ids ascending
         self.statuses = []     # oldest first
+        self.checks = []       # check runs, likewise
         self.events = []       # oldest first
         self.activity = []     # pushes to branches, oldest first
         self.seen = {}         # ref -> the commit that `activity` knows

@@ -248,6 +248,24 @@ class Views:
                 "download_url": None if kind == "tree" else "%s/%s/raw/%s/%s" % (
                     self.web, repo.full_name, commit, path), "_links": links}
 
+    def check_run(self, repo, run):
+        url = "%s/repos/%s/check-runs/%d" % (self.api, repo.full_name, run["id"])
+        said = run["output"] or {}
+        app = run["app"]
+        output = {key: said.get(key) for key in ("title", "summary", "text")}
+        output.update(annotations_count=len(said.get("annotations", [])), annotations_url=url + "/annotations")
+        made_by = {"id": app["id"], "slug": app["slug"], "node_id": self.node("App", app["id"]),
+                   "owner": self.user(repo.owner), "name": app["slug"], "description": None,
+                   "external_url": self.web, "html_url": "%s/apps/%s" % (self.web, app["slug"]),
+                   "created_at": run["started_at"], "updated_at": run["started_at"],
+                   "permissions": app["permissions"], "events": []}
+        return {"id": run["id"], "node_id": self.node("CheckRun", run["id"]), "head_sha": run["head_sha"],
+                "name": run["name"], "url": url, "html_url": "%s/%s/runs/%d" % (self.web, repo.full_name, run["id"]),
+                "details_url": run["details_url"], "external_id": "", "status": run["status"],
+                "conclusion": run["conclusion"], "started_at": run["started_at"],
+                "completed_at": run["completed_at"], "check_suite": {"id": 1}, "output": output, "app": made_by,
+                "pull_requests": []}
+
     def installation(self, app, repo, installed):
         here = "%s/app/installations/%d" % (self.api, installed["id"])
         return {"id": installed["id"], "account": self.user(repo.owner), "app_id": app["id"],

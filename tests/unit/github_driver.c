@@ -196,6 +196,19 @@ static int do_app_token(char **args, json_t *out, struct err *err)
     return 0;
 }
 
+/* A check run, with the App's own token likewise. */
+static int do_as_app(char **args, json_t *out, struct err *err)
+{
+    (void)out;
+    struct github_installed installed = {0};
+    if (github_app_token(&github, &installed, err) != 0)
+        return -1;
+    github.token = installed.token;
+    github.author = installed.author;
+    github.checks = installed.checks;
+    return github_set_status(&github, args[0], args[1], args[2], args[3], NULL, err);
+}
+
 static int do_open_pull(char **args, json_t *out, struct err *err)
 {
     char url[JOB_URL_BYTES] = "untouched";
@@ -262,6 +275,7 @@ static const struct verb {
     {"update-only", 3, do_update_only, NULL},
     {"find-pull", 2, do_find_pull, NULL},
     {"app-token", 0, do_app_token, NULL},
+    {"as-app", 4, do_as_app, NULL},
     {"pushed-at", 2, do_pushed_at, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
     {"open-pull", 4, do_open_pull, NULL},
