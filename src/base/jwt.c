@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Owns the form of a signed token, and which keys are taken. */
 #include "base/jwt.h"
 
 #include <openssl/bio.h>

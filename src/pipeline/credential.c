@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Owns when an App's token is made, renewed and revoked. */
 #include "pipeline/credential.h"
 
 #include "base/jwt.h"

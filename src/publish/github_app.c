@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Owns what an App asks for itself: its installation, a token, its end. */
 #include "publish/github_app.h"
 
 #include "publish/github_call.h"

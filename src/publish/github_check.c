@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Owns which check run a verdict goes to, and what GitHub makes of its conclusion. */
 #include "publish/github_check.h"
 
 #include <stdio.h>

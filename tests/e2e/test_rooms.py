@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     "ratchet": {"cli", "intake"}, "ratchetd": JOINED | {"pipeline", "cli", "daemon"},
 }
 ONLY = {"git2": "base/git", "curl/": "base/http", "sqlite3": "base/db", "jansson": "base/json",
-        "openssl/": "base/file"}
+        "openssl/": ("base/file", "base/jwt")}
 
 
 def sources():
