@@ -325,8 +325,9 @@ static int check_token(const char *path, const char *token, size_t len, struct e
     return 0;
 }
 
-/* The text in a file that is closed to everyone, without its line end, into `out`. It is read straight
- * into the one place that is wiped: buffers that grow leave copies. */
+/* The text in a file that is closed to everyone, without its line end, into `out`: size - 3 bytes at
+ * most, with room for the longest line end and a NUL. It is read straight into the one place that is
+ * wiped: buffers that grow leave copies. */
 static int read_secret(const char *path, const char *what, char *out, size_t size, size_t *len,
                        struct err *err)
 {
@@ -339,7 +340,7 @@ static int read_secret(const char *path, const char *what, char *out, size_t siz
     *len = (size_t)got;
     while (*len > 0 && (out[*len - 1] == '\n' || out[*len - 1] == '\r'))
         --*len;
-    if ((size_t)got == size)
+    if (*len > size - 3)
         return err_set(err, ERR_LIMIT, "`%s` is longer than a %s of %zu bytes", path, what,
                        size - 3);
     if (*len == 0)

@@ -285,8 +285,15 @@ static void test_refusals(void)
             NAME ": repository.a/b.token-file: missing, and `token = host` needs it");
     refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken-file = /t\n",
             NAME ": repository.a/b.token-file: is of no use without `token = host`");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken = app\napp = 1\n",
+            NAME ": repository.a/b.app-key: missing, and `token = app` needs it");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken = app\napp-key = /k\n",
+            NAME ": repository.a/b.app: missing, and `token = app` needs it");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken = host\ntoken-file = /t\n"
+            "app = 1\n",
+            NAME ": repository.a/b.app: is of no use without `token = app`");
     refused("[repository \"a/b\"]\ntoken = both\n",
-            NAME ": repository.a/b.token: expected `job` or `host`, not `both`");
+            NAME ": repository.a/b.token: expected `job`, `host` or `app`, not `both`");
     refused("[repository \"a/b\"]\nbranch = refs/heads/main\n",
             NAME ": repository.a/b.branch: expected the name of a branch, not `refs/heads/main`");
 
@@ -440,6 +447,19 @@ static void test_files(void)
     write_file(path, big, 0600);
     OK(host_read_token(&repository, token, &err) == -1);
     EQ_INT(err.class, ERR_LIMIT);
+    snprintf(repository.app_key, sizeof repository.app_key, "%s", path);
+    char key[HOST_KEY_BYTES];
+    for (size_t len = HOST_KEY_BYTES - 4; len < HOST_KEY_BYTES + 2; len++) {
+        memset(big, 'k', sizeof big - 1);
+        big[len] = '\0';
+        write_file(path, big, 0600);
+        bool fits = len <= HOST_KEY_BYTES - 3;
+        EQ_INT(host_read_app_key(&repository, key, &err), fits ? 0 : -1);
+        OK(fits ? strlen(key) == len : err.class == ERR_LIMIT);
+    }
+    chmod(path, 0604);
+    EQ_INT(host_read_app_key(&repository, key, &err), -1);
+    HAS(err.text, "is open to everyone");
     repository.credential = CREDENTIAL_JOB;
     OK(host_read_token(&repository, token, &err) == -1);
     repository.credential = CREDENTIAL_HOST;
