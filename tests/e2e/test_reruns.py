@@ -154,16 +154,23 @@ class ByHand:
         self.daemon = self.host.daemon()
         self.number = 0
 
-    def start(self, pull, token=TOKEN, actor="alice", event="workflow_dispatch", told=True, **inputs):
+    def step(self, pull, token=TOKEN, actor="alice", event="workflow_dispatch", told=True, **inputs):
         self.number += 1
         if told:
             self.s.on("runs", id=self.number, actor=actor, event=event)
         payload = {"inputs": {"pull-request": str(pull), **inputs}, "ref": "refs/heads/main",
                    "repository": {"full_name": scene.REPOSITORY}, "sender": {"login": actor}}
-        step = self.host.step("workflow_dispatch", payload, run=self.number, token=token)
+        return self.host.step("workflow_dispatch", payload, run=self.number, token=token)
+
+    def start(self, pull, **more):
+        step = self.step(pull, **more)
         result = step.run()
         result.step = step
         return result
+
+    def all_done(self):
+        text = self.host.ratchet("status", "--socket", self.host.socket).out
+        return all(line.split()[3] == "done" for line in text.splitlines())
 
     def requests(self, path):
         return len(self.s.requests("GET", path))
@@ -210,8 +217,7 @@ def chosen_in_part():
         eq(say(by.host, dict(message, **({"choices": choices} if choices else {})))["known"], known,
            "the part of a run stands in for no whole check: %s" % choices)
     eq(say(by.host, dict(message, choices={"configs": "a;b"}))["type"], "error", "nor is all taken from the socket")
-    lib.wait_for(lambda: all(line.split()[3] == "done" for line in by.host.ratchet(
-        "status", "--socket", by.host.socket).out.splitlines()), "the whole one to end")
+    lib.wait_for(by.all_done, "the whole one to end")
     eq(scene.status(by.s, head), ["pending", "failure"] * 2, "which has the status")
     status = by.host.ratchet("status", "--socket", by.host.socket).out.splitlines()
     eq([line.split()[5] for line in status], ["check", "partial", "check"], "`ratchet status` tells them apart")
@@ -241,6 +247,15 @@ def never_green():
     by.s.on("pulls/%d" % fork, head_repo=None)
     eq(by.start(fork, configs="small").brief(), (3, "unmeasured"), "a part that cannot be pinned")
     eq(by.s.statuses(fork_head), [], "no status, either")
+    number, head = scene.pull(by.s, "cancelled", docs)
+    held = by.s.fault("/actions/runs/", "hold")
+    step = by.step(number, configs="small").start()
+    by.s.await_fault(held)
+    step.interrupt()
+    eq(step.finish().code, 3, "a part that is cancelled before anybody knows whose it is")
+    by.s.release(held)
+    lib.wait_for(by.all_done, "all to end")
+    eq((by.s.statuses(head), scene.ours(by.s, number)), ([], []), "leaves no word, and no pending")
 
 
 def choices_of_whom():
