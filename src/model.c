@@ -143,6 +143,16 @@ bool device_is_gpu(const char *slug)
     return false;
 }
 
+bool choices_partial(const struct choices *choices)
+{
+    return choices->configs[0] != '\0' || choices->budget_s > 0;
+}
+
+bool choices_any(const struct choices *choices)
+{
+    return choices_partial(choices) || choices->profile;
+}
+
 bool model_name_ok(const char *name)
 {
     return name_ok(name, MODEL_NAME_BYTES);
@@ -426,14 +436,15 @@ bool config_verdict_final(const struct config_verdict *verdict)
 
 int comparison_exit(const struct comparison *comparison)
 {
+    int held = comparison->partial[0] == '\0' ? EXIT_HELD : EXIT_UNCLEAR;
     switch (comparison->verdict) {
     case VERDICT_HELD:
     case VERDICT_IMPROVED:
-        return EXIT_HELD;
+        return held;
     case VERDICT_REGRESSED:
         return EXIT_REGRESSED;
     case VERDICT_UNCLEAR:
-        return comparison->unclear_passes ? EXIT_HELD : EXIT_UNCLEAR;
+        return comparison->unclear_passes ? held : EXIT_UNCLEAR;
     case VERDICT_UNMEASURED:
         break;
     }

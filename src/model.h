@@ -327,7 +327,19 @@ enum {
     JOB_URL_BYTES = 512
 };
 
-/* One piece of work for one device. What a step may say is `repository`, `pr` and `key`; the
+/* What a person who starts a check by hand may choose: less of it, or more said. */
+enum { CHOICES_TEXT_BYTES = 256 };
+struct choices {
+    char configs[CHOICES_TEXT_BYTES]; /* names and globs, a space between; "": all */
+    unsigned budget_s;                /* at most so long; 0: what base says */
+    bool profile;                     /* what a profiler counts, also where nothing moved */
+    char refused[CHOICES_TEXT_BYTES]; /* why they were not taken, or "" */
+};
+bool choices_any(const struct choices *choices);
+/* Less than the check that is required: it earns no status, and is never green. */
+bool choices_partial(const struct choices *choices);
+
+/* One piece of work for one device. What a step may say is `repository`, `pr`, `key` and `choices`; the
  * rest is asked of GitHub or of git and pinned. */
 struct job {
     long long id; /* row in the queue; 0 outside the daemon */
@@ -345,6 +357,7 @@ struct job {
     char base[MODEL_SHA_BYTES];  /* base tip when pinned */
     char merge[MODEL_SHA_BYTES]; /* head merged into base: what is measured */
     char run_url[JOB_URL_BYTES]; /* the Actions run, "" outside Actions */
+    struct choices choices; /* the step's word, until the job is pinned; then what is taken */
 };
 
 /* ---- verdict ---- */
@@ -447,7 +460,8 @@ struct comparison {
     enum clause clause;            /* … of the worst config, or of the whole */
     char reason[MODEL_TEXT_BYTES]; /* of the worst config, or of the whole */
     enum fault fault;
-    bool unclear_passes; /* the rule asks for it, and no config forbids it */
+    bool unclear_passes;            /* the rule asks for it, and no config forbids it */
+    char partial[MODEL_TEXT_BYTES]; /* what of the check was chosen; "": all of it */
     struct spent spent;
 };
 void comparison_free(struct comparison *comparison);
@@ -457,7 +471,7 @@ const struct config_verdict *comparison_find(const struct comparison *comparison
                                              const char *name);
 /* What it cost, in millionths of spent.price.currency, rounded down. */
 unsigned long long comparison_cost_micro(const struct comparison *comparison);
-/* The process exit code of a comparison (enum exit_code). */
+/* The process exit code of a comparison (enum exit_code). A part of a check is never EXIT_HELD. */
 int comparison_exit(const struct comparison *comparison);
 
 #endif

@@ -39,7 +39,9 @@ int cli_post(int argc, char **argv, struct err *err)
     buf_init(&body, REPORT_MAX_BYTES);
     if (file_read(path, &text, err) != 0)
         return -1;
-    report_marker(device, marker);
+    report_marker(device, true, marker); /* a part keeps its own section */
+    if (strncmp(text.data, marker, strlen(marker)) != 0)
+        report_marker(device, false, marker);
     if (strncmp(text.data, marker, strlen(marker)) != 0)
         buf_addf(&body, "%s\n", marker);
     buf_add(&body, text.data, text.len);

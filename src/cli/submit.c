@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "daemon/client.h"
 #include "daemon/message.h"
+#include "intake/choices.h"
 #include "intake/event.h"
 #include "intake/values.h"
 #include "publish/actions.h"
@@ -138,6 +139,9 @@ static int send_submit(const struct submit *submit, struct client_connection *co
         add_text(message, "base_ref", event->base_ref, err) != 0 ||
         add_text(message, "secret", submit->secret, err) != 0)
         return -1;
+    if (choices_any(&event->choices) &&
+        json_object_set_new(message, "choices", choices_json(&event->choices)) != 0)
+        return err_set(err, ERR_HOST, "out of memory for the choices");
     static const struct {
         const char *key, *variable;
     } fields[] = {
@@ -206,7 +210,7 @@ static int write_actions(const struct submit *submit, const json_t *result, stru
         return -1;
     if (output[0] == '\0')
         return 0;
-    static const char *const names[] = {"verdict", "reason", "comment"};
+    static const char *const names[] = {"verdict", "reason", "comment", "partial"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (actions_output(output, names[i], message_text(result, names[i]), err) != 0)
             return -1;

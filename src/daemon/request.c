@@ -4,6 +4,7 @@
 #include "daemon/request.h"
 
 #include "base/name.h"
+#include "intake/choices.h"
 #include "intake/event.h"
 
 #include <limits.h>
@@ -45,7 +46,9 @@ static int parse_key(const struct host_repository *repository, const json_t *mes
         get_piece(message, "attempt", attempt, sizeof attempt, err) != 0 ||
         get_piece(message, "job", name, sizeof name, err) != 0)
         return -1;
-    snprintf(job->key, sizeof job->key, "%s/%s/%s/%s", repository_id, run, attempt, name);
+    /* What was chosen in a run is another job than its whole check: neither is found for the other. */
+    snprintf(job->key, sizeof job->key, "%s/%s/%s/%s%s", repository_id, run, attempt, name,
+             choices_any(&job->choices) ? "/chosen" : "");
     if (strspn(run, "0123456789") == strlen(run))
         snprintf(job->run_url, sizeof job->run_url, "%s/actions/runs/%s", repository->web,
                  run);
@@ -97,6 +100,16 @@ static int parse_group(const json_t *message, struct job *job, struct err *err)
     return 0;
 }
 
+/* Who may choose is asked when the job is pinned. */
+static int parse_choices(const json_t *message, struct job *job, struct err *err)
+{
+    json_t *choices;
+    const struct json_at here = {.parent = &at, .key = "choices"};
+    return json_get_object(message, "choices", &at, &choices, err) == 0
+               ? choices_read(choices, &here, &job->choices, err)
+               : -1;
+}
+
 static int parse_kind(const struct host_repository *repository, const json_t *message,
                       struct request *out, struct err *err)
 {
@@ -116,7 +129,7 @@ static int parse_kind(const struct host_repository *repository, const json_t *me
         return -1;
     job->kind = JOB_CHECK;
     job->pr = (int)pr;
-    return 0;
+    return json_has(message, "choices") ? parse_choices(message, job, err) : 0;
 }
 
 /* A step can set GITHUB_API_URL to any address; a daemon that believed it would send its

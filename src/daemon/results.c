@@ -62,9 +62,9 @@ static int add_file(const struct host *host, long long job, const char *name, st
     return message_add_file(out, name, text.data, text.len, err);
 }
 
-/* The verdict in one line, as the report has it. */
+/* The verdict in one line, as the report has it; *partial: of a part of the check. */
 static int read_reason(const struct host *host, long long job, char *out, size_t size,
-                       struct err *err)
+                       bool *partial, struct err *err)
 {
     BUF_AUTO verdict;
     buf_init(&verdict, host->limits.samples_bytes);
@@ -73,6 +73,7 @@ static int read_reason(const struct host *host, long long job, char *out, size_t
         verdict_parse_json(verdict.data, verdict.len, RESULT_VERDICT, &comparison, err) != 0)
         return -1;
     report_line(&comparison, out, size);
+    *partial = comparison.partial[0] != '\0';
     return 0;
 }
 
@@ -86,15 +87,16 @@ int results_add(const struct host *host, const struct queue_entry *entry, struct
     BUF_AUTO comment;
     buf_init(&comment, JOB_URL_BYTES);
     char reason[256];
+    bool partial;
     struct err ignored;
-    if (read_reason(host, job, reason, sizeof reason, err) != 0)
+    if (read_reason(host, job, reason, sizeof reason, &partial, err) != 0)
         return -1;
     if (read_job_file(host, job, STATE_COMMENT, &comment, &ignored) != 0)
         buf_clear(&comment); /* nothing was posted */
     return message_add(out,
-                       json_pack("{s:s, s:i, s:s, s:o, s:s}", "type", "result", "exit",
+                       json_pack("{s:s, s:i, s:s, s:o, s:s, s:s}", "type", "result", "exit",
                                  entry->exit_code, "verdict", entry->verdict, "reason",
                                  message_string(reason, strlen(reason)), "comment",
-                                 comment.data),
+                                 comment.data, "partial", partial ? "true" : "false"),
                        err);
 }

@@ -7,6 +7,13 @@
 
 enum { STATUS_JOBS = 50 };
 
+static const char *kind_of(const struct job *job)
+{
+    return job->kind == JOB_PROMOTE         ? "promote"
+           : choices_partial(&job->choices) ? "partial"
+                                            : "check";
+}
+
 static int add_job(const struct schedule *schedule, const struct queue_entry *entry,
                    struct buf *out, struct err *err)
 {
@@ -18,10 +25,9 @@ static int add_job(const struct schedule *schedule, const struct queue_entry *en
     return message_add(
         out,
         json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:s}", "type",
-                  "job", "id", (json_int_t)entry->job.id, "kind",
-                  entry->job.kind == JOB_PROMOTE ? "promote" : "check", "repository",
-                  entry->job.repository, "device", entry->job.device, "lane", entry->lane,
-                  "pr", entry->job.pr, "branch", entry->job.base_ref, "state",
+                  "job", "id", (json_int_t)entry->job.id, "kind", kind_of(&entry->job),
+                  "repository", entry->job.repository, "device", entry->job.device, "lane",
+                  entry->lane, "pr", entry->job.pr, "branch", entry->job.base_ref, "state",
                   job_state_name(entry->state), "verdict", entry->verdict, "accepted",
                   (json_int_t)entry->accepted_s, "finished", (json_int_t)entry->finished_s,
                   "waits", text),

@@ -7,6 +7,7 @@
 #include "base/git.h"
 #include "base/json.h"
 #include "base/name.h"
+#include "intake/choices.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -183,6 +184,8 @@ static int parse_dispatch(const json_t *payload, const struct json_at *root,
     bool by_sha = has_input(inputs, "sha", &ignored);
     if (by_pull + by_branch + by_sha > 1)
         return json_error(&at, err, "expected one of pull-request, branch and sha, not more");
+    if (choices_read(inputs, &at, &event->choices, err) != 0)
+        return -1;
     if (by_pull)
         return read_pull_input(pull, &here, event, err);
     if (by_sha)

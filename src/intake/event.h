@@ -22,13 +22,14 @@ struct event {
     char head[MODEL_SHA_BYTES];   /* of a PR or a group: a hint, never trusted */
     char base[MODEL_SHA_BYTES];   /* of a group: what it is built on, no more trusted */
     char base_ref[JOB_REF_BYTES]; /* … the branch that it goes to, without refs/heads/ */
+    struct choices choices;       /* of a dispatch; `refused` is "" */
     bool ignored;                 /* nothing to do: exit 0 and say `why` */
     char why[MODEL_TEXT_BYTES];
 };
 
 /* Parse the payload of event `name`. Handled: pull_request (opened, synchronize, reopened,
  * edited, labeled, unlabeled, ready_for_review, closed → ignored), workflow_dispatch (one of the
- * inputs `pull-request`, a positive number; `branch`; `sha`, which becomes `head`), push (a deleted branch, or one not `refs/heads/…`, is
+ * inputs `pull-request`, a positive number; `branch`; `sha`, which becomes `head`; and choices.h), push (a deleted branch, or one not `refs/heads/…`, is
  * ignored; so is a push whose commits are all ours: the messages have our
  * `Ratchet-Promotion:` trailer, and they change baselines only; whether the branch is the one
  * that is promoted, the daemon knows), merge_group (checks_requested, destroyed → ignored: a

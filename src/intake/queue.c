@@ -9,10 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#define ENTRY_COLUMNS                                                                \
-    "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"   \
-    " state, attempts, exit_code, verdict, accepted_s, finished_s, event_head, uid," \
-    " secret, clause, why, lane, merge_group, event_base"
+#define ENTRY_COLUMNS                                                                  \
+    "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"     \
+    " state, attempts, exit_code, verdict, accepted_s, finished_s, event_head, uid,"   \
+    " secret, clause, why, lane, merge_group, event_base, configs, budget_s, profile," \
+    " refused"
 
 static const char *const state_names[] = {
     [JOB_ACCEPTED] = "accepted", [JOB_PINNED] = "pinned", [JOB_RUNNING] = "running",
@@ -57,7 +58,9 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
     struct queue_entry entry = {
         .job = {.id = db_int(stmt, 0),
                 .kind = db_int(stmt, 1) == JOB_PROMOTE ? JOB_PROMOTE : JOB_CHECK,
-                .pr = (int)db_int(stmt, 5)},
+                .pr = (int)db_int(stmt, 5),
+                .choices = {.budget_s = (unsigned)db_int(stmt, 26),
+                            .profile = db_int(stmt, 27) != 0}},
         .attempts = (unsigned)db_int(stmt, 12),
         .exit_code = (int)db_int(stmt, 13),
         .accepted_s = db_int(stmt, 15),
@@ -85,6 +88,8 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         {22, entry.lane, sizeof entry.lane},
         {23, job->group, sizeof job->group},
         {24, job->event_base, sizeof job->event_base},
+        {25, job->choices.configs, sizeof job->choices.configs},
+        {28, job->choices.refused, sizeof job->choices.refused},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) != 0)
@@ -228,13 +233,15 @@ static int accept_job(struct db *db, const struct job *job, const struct queue_o
         return -1;
     if (db_run(db, err,
                "INSERT INTO job (kind, repository, device, key, pr, base_ref, event_head,"
-               " head, base, merge, run_url, merge_group, event_base, uid, secret, state,"
-               " accepted_s)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
-               "itttittttttttiti", (long long)job->kind, job->repository, job->device,
+               " head, base, merge, run_url, merge_group, event_base, configs, budget_s,"
+               " profile, uid, secret, state, accepted_s)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?)",
+               "itttitttttttttiiiti", (long long)job->kind, job->repository, job->device,
                job->key, (long long)job->pr, job->base_ref, job->event_head, job->head,
-               job->base, job->merge, job->run_url, job->group, job->event_base, owner->uid,
-               owner->secret, (long long)time(NULL)) < 0)
+               job->base, job->merge, job->run_url, job->group, job->event_base,
+               job->choices.configs, (long long)job->choices.budget_s,
+               (long long)job->choices.profile, owner->uid, owner->secret,
+               (long long)time(NULL)) < 0)
         return -1;
     *id = db_last_id(db);
     *known = false;
@@ -276,13 +283,24 @@ static int check_moved(struct db *db, long long id, const char *what, struct err
                    job_state_name(entry.state), what);
 }
 
-/* What was asked for (repository, pr, key) stays as it was accepted. */
+/* What is known of a job since it is pinned. */
+#define PINNED_SET                                                            \
+    "base_ref = ?, head = ?, base = ?, merge = ?, configs = ?, budget_s = ?," \
+    " profile = ?, refused = ?"
+#define PINNED_TYPES "tttttiit"
+#define PINNED_VALUES(job)                                                           \
+    (job)->base_ref, (job)->head, (job)->base, (job)->merge, (job)->choices.configs, \
+        (long long)(job)->choices.budget_s, (long long)(job)->choices.profile,       \
+        (job)->choices.refused
+
+/* What was asked for (repository, pr, key) stays as it was accepted, but for what is not taken of its
+ * choices. */
 int queue_pin(struct db *db, const struct job *job, struct err *err)
 {
     if (db_run(db, err,
-               "UPDATE job SET state = 'pinned', base_ref = ?, head = ?, base = ?,"
-               " merge = ? WHERE id = ? AND state IN ('accepted', 'pinned')",
-               "tttti", job->base_ref, job->head, job->base, job->merge, job->id) < 0)
+               "UPDATE job SET state = 'pinned', " PINNED_SET
+               " WHERE id = ? AND state IN ('accepted', 'pinned')",
+               PINNED_TYPES "i", PINNED_VALUES(job), job->id) < 0)
         return -1;
     return check_moved(db, job->id, "pinned", err);
 }
@@ -341,11 +359,10 @@ int queue_judged(struct db *db, const struct job *job, const char *verdict, int 
         return err_set(err, ERR_INTERNAL, "queue: job %lld: verdict `%s` is too long", job->id,
                        verdict);
     if (db_run(db, err,
-               "UPDATE job SET state = 'judged', verdict = ?, exit_code = ?, base_ref = ?,"
-               " head = ?, base = ?, merge = ?"
+               "UPDATE job SET state = 'judged', verdict = ?, exit_code = ?, " PINNED_SET
                " WHERE id = ? AND state IN ('accepted', 'pinned', 'running', 'ending')",
-               "titttti", verdict, (long long)exit_code, job->base_ref, job->head, job->base,
-               job->merge, job->id) < 0)
+               "ti" PINNED_TYPES "i", verdict, (long long)exit_code, PINNED_VALUES(job),
+               job->id) < 0)
         return -1;
     return check_moved(db, job->id, "judged", err);
 }

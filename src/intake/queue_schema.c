@@ -85,3 +85,9 @@ const char queue_schema_3[] = "ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEF
 const char queue_schema_4[] =
     "ALTER TABLE job ADD COLUMN merge_group TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE job ADD COLUMN event_base TEXT NOT NULL DEFAULT '';";
+
+/* What its step chose of a check, and since it is pinned: what of that is taken, or why not. */
+const char queue_schema_5[] = "ALTER TABLE job ADD COLUMN configs TEXT NOT NULL DEFAULT '';"
+                              "ALTER TABLE job ADD COLUMN budget_s INTEGER NOT NULL DEFAULT 0;"
+                              "ALTER TABLE job ADD COLUMN profile INTEGER NOT NULL DEFAULT 0;"
+                              "ALTER TABLE job ADD COLUMN refused TEXT NOT NULL DEFAULT '';";

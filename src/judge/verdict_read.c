@@ -343,6 +343,7 @@ int verdict_parse_json(const char *bytes, size_t len, const char *name, struct c
         get_word(root, "verdict", &at, verdict_word, VERDICT_REGRESSED + 1, &verdict, err) !=
             0 ||
         fields_get_text(root, "reason", &at, read.reason, sizeof read.reason, err) != 0 ||
+        fields_get_text(root, "partial", &at, read.partial, sizeof read.partial, err) != 0 ||
         get_fault(root, &at, &read.fault, err) != 0 ||
         get_clause(root, &at, &read.clause, err) != 0 ||
         get_spent(root, &at, &read.spent, err) != 0 || get_configs(root, &at, &read, err) != 0)

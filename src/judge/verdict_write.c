@@ -191,6 +191,10 @@ int verdict_format_json(const struct comparison *comparison, struct buf *out, st
     buf_adds(out, ",\n  ");
     fields_put_device(out, &comparison->device);
     put_spent(out, comparison);
+    if (comparison->partial[0] != '\0') {
+        buf_adds(out, ",\n  \"partial\": ");
+        text_string(out, comparison->partial);
+    }
     buf_addf(out, ",\n  \"exit\": %d, \"unclear_passes\": %s,\n  \"configs\": [",
              comparison_exit(comparison), comparison->unclear_passes ? "true" : "false");
     for (size_t i = 0; i < comparison->count; i++) {

@@ -224,7 +224,9 @@ static int take_check(struct reader *reader, const struct found *found,
     if (entry != NULL)
         take_job(entry, check);
     check->verdict = comparison->verdict;
-    memcpy(check->reason, comparison->reason, sizeof check->reason);
+    snprintf(check->reason, sizeof check->reason, "%s%.400s",
+             comparison->partial[0] != '\0' ? "partial, no verdict of the pull request: " : "",
+             comparison->reason);
     check->spent = comparison->spent;
     check->cost_micro = comparison_cost_micro(comparison);
     if (check->head[0] == '\0')

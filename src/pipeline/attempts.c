@@ -312,7 +312,8 @@ int attempts_take_up(struct measurement *measurement, struct attempts *out, stru
     const struct job *job = &measurement->job;
     *out = (struct attempts){.who = ""};
     memset(out->open, true, sizeof out->open);
-    if (measurement->store == NULL || job->kind != JOB_CHECK || job->pr == 0)
+    if (measurement->store == NULL || job->kind != JOB_CHECK || job->pr == 0 ||
+        choices_partial(&job->choices))
         return 0;
     if (job->id != 0)
         snprintf(out->who, sizeof out->who, "job %lld", job->id);

@@ -4,6 +4,7 @@
 #include "pipeline/pipeline.h"
 
 #include "judge/verdict.h"
+#include "pipeline/choices.h"
 #include "pipeline/main_verdict.h"
 #include "pipeline/paths.h"
 #include "pipeline/rules.h"
@@ -132,8 +133,13 @@ static int read_merge(struct measurement *measurement, struct kernel_source *sou
 static int look(struct measurement *measurement, char what[TOUCHED_BYTES], struct err *err)
 {
     struct kernel_source source;
+    struct err problem = {0};
     if (read_base(measurement, err) != 0)
         return -1;
+    if (choices_apply(measurement, &problem) != 0) {
+        measurement_unmeasured(measurement, FAULT_NONE, CLAUSE_NOT_PINNED, &problem);
+        return 0;
+    }
     int read = read_merge(measurement, &source, err);
     if (read <= 0)
         return read;

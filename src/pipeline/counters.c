@@ -51,8 +51,10 @@ static void choose_all(struct counting *counting, const struct arms *arms)
 {
     struct measurement *measurement = counting->measurement;
     for (size_t i = 0; i < measurement->config.config_count; i++) {
-        const struct library *against = why_against(arms, &measurement->comparison.configs[i],
-                                                    i);
+        const struct config_verdict *row = &measurement->comparison.configs[i];
+        const struct library *against = measurement->job.choices.profile
+                                            ? why_judged_against(arms, row, i)
+                                            : why_against(arms, row, i);
         counting->benches[i].config = measurement->config.configs[i];
         request_set_arm(&counting->benches[i], ARM_HEAD, arms->head);
         request_set_arm(&counting->benches[i], ARM_ANCHOR, against);
@@ -132,13 +134,18 @@ void counters_look(struct measurement *measurement, const struct arms *arms)
     struct counting counting = {.measurement = measurement};
     const struct host_device *device = measurement->device;
     struct err problem = {0};
-    if (strcmp(device->profiler, HOST_PROFILER_OFF) == 0)
+    bool asked = measurement->job.choices.profile;
+    if (strcmp(device->profiler, HOST_PROFILER_OFF) == 0) {
+        if (asked)
+            measurement_note(measurement, "A profile was asked for: this host has profiler = "
+                                          "off.");
         return;
+    }
     choose_all(&counting, arms);
     if (counting.count == 0)
         return;
     int rc = find(device, &counting.profiler, &problem);
-    if (rc != 0 && device->profiler[0] == '\0' && problem.class == ERR_NOT_FOUND)
+    if (rc != 0 && !asked && device->profiler[0] == '\0' && problem.class == ERR_NOT_FOUND)
         return; /* nobody asked for one */
     if (rc != 0 || count_all(&counting, &problem) != 0)
         measurement_note(measurement, "What a profiler counts could not be looked at: %.300s",

@@ -3,6 +3,7 @@
  * this nothing is fetched until the verdict is published. */
 #include "pipeline/pipeline.h"
 
+#include "pipeline/choices.h"
 #include "pipeline/credential.h"
 #include "pipeline/paths.h"
 #include "pipeline/rules.h"
@@ -166,7 +167,7 @@ static int pin(struct pipeline *pipeline, struct err *err)
         return pin_branch(pipeline, err);
     if (job->group[0] != '\0')
         return pin_group(pipeline, err);
-    if (job->pr > 0 && ask_github(pipeline, err) != 0)
+    if (job->pr > 0 && (choices_settle(pipeline, err) != 0 || ask_github(pipeline, err) != 0))
         return -1;
     if (job->pr == 0 && need_commits(pipeline, err) != 0)
         return -1;

@@ -87,8 +87,8 @@ MUST_CHECK int pipeline_promote(struct pipeline *pipeline,
 /* Write the files of result_files.h into the measurement's folder. */
 MUST_CHECK int results_write(struct measurement *measurement, struct err *err);
 
-/* Set the status of a check, ratchet/<device> on the PR's head, to pending, at once; unless by the
- * outbox (NULL: there is none) a newer job has had its word there. */
+/* Set the status of a check, ratchet/<device> on the PR's head, to pending, at once; unless it was
+ * chosen in part, and so has no status, or by the outbox (NULL: there is none) a newer job has had its word there. */
 MUST_CHECK int pipeline_announce(struct pipeline *pipeline, struct db *outbox,
                                  const char *text, struct err *err);
 

@@ -35,6 +35,8 @@ int pipeline_announce(struct pipeline *pipeline, struct db *outbox, const char *
 {
     const struct job *job = &pipeline->measurement.job;
     char context[STATUS_CONTEXT_BYTES];
+    if (choices_partial(&job->choices))
+        return 0; /* it has no status */
     status_context(pipeline, context);
     /* This job's final status would not be sent, either: pending for ever. */
     int outdated = outbox == NULL ? 0
@@ -70,7 +72,7 @@ static int owe_comment(struct pipeline *pipeline, struct db *outbox, struct err 
                        (when == COMMENT_CHANGE &&
                         measurement->comparison.verdict == VERDICT_HELD);
     char marker[128], path[FILE_PATH_BYTES];
-    report_marker(job->device, marker);
+    report_marker(job->device, choices_partial(&job->choices), marker);
     BUF_AUTO body;
     buf_init(&body, REPORT_MAX_BYTES);
     if (file_path(path, err, "%s/" RESULT_REPORT, measurement->folder) != 0 ||
@@ -85,6 +87,10 @@ int pipeline_owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
     const struct comparison *comparison = &pipeline->measurement.comparison;
     const struct job *job = &pipeline->measurement.job;
     char context[STATUS_CONTEXT_BYTES], line[256];
+    /* The status is the whole check's: whatever it says, a part leaves it alone. Of one that ended before
+     * it knew its head there is nothing to tell. */
+    if (choices_partial(&job->choices))
+        return job->head[0] == '\0' ? 0 : owe_comment(pipeline, outbox, err);
     if (job->pr > 0 && owe_comment(pipeline, outbox, err) != 0)
         return -1;
     status_context(pipeline, context);
@@ -185,7 +191,7 @@ static int mark_superseded(struct pipeline *pipeline, struct db *outbox, const c
     if (file_path(path, err, "%s/" RESULT_REPORT, measurement->folder) != 0 ||
         file_read(path, &report, err) != 0)
         return -1;
-    report_marker(job->device, marker);
+    report_marker(job->device, choices_partial(&job->choices), marker);
     const char *rest = strchr(report.data, '\n'); /* behind the marker */
     buf_addf(
         &body,

@@ -5,6 +5,7 @@
 #include "judge/samples.h"
 #include "judge/text.h"
 #include "judge/verdict.h"
+#include "pipeline/choices.h"
 #include "pipeline/environment.h"
 #include "publish/report.h"
 #include "result_files.h"
@@ -78,6 +79,11 @@ static void set_spent(struct measurement *measurement)
         measurement->comparison.spent.price = measurement->device->price;
 }
 
+static void set_partial(struct measurement *measurement)
+{
+    choices_words(&measurement->job.choices, measurement->comparison.partial);
+}
+
 int results_write(struct measurement *measurement, struct err *err)
 {
     BUF_AUTO report;
@@ -87,6 +93,7 @@ int results_write(struct measurement *measurement, struct err *err)
     buf_init(&verdict, measurement->host->limits.samples_bytes);
     buf_init(&samples, measurement->host->limits.samples_bytes);
     set_spent(measurement);
+    set_partial(measurement);
     if (report_text(measurement, &report, err) != 0 ||
         write_in_folder(measurement, RESULT_REPORT, &report, err) != 0 ||
         verdict_format_json(&measurement->comparison, &verdict, err) != 0 ||

@@ -41,8 +41,14 @@ struct looks {
 const struct library *why_against(const struct arms *arms, const struct config_verdict *row,
                                   size_t config)
 {
-    if (row->verdict != VERDICT_REGRESSED && row->verdict != VERDICT_IMPROVED)
-        return NULL;
+    return row->verdict == VERDICT_REGRESSED || row->verdict == VERDICT_IMPROVED
+               ? why_judged_against(arms, row, config)
+               : NULL;
+}
+
+const struct library *why_judged_against(const struct arms *arms,
+                                         const struct config_verdict *row, size_t config)
+{
     return row->against == AGAINST_ANCHOR ? arms_anchor(arms, config)
            : row->against == AGAINST_BASE ? arms->base
                                           : NULL;

@@ -10,6 +10,10 @@
 const struct library *why_against(const struct arms *arms, const struct config_verdict *row,
                                   size_t config);
 
+/* … also of one that did not move. */
+const struct library *why_judged_against(const struct arms *arms,
+                                         const struct config_verdict *row, size_t config);
+
 /* Fills in `code` of the comparison's rows. What cannot be looked at is a note. */
 void why_look(struct measurement *measurement, const struct arms *arms);
 

@@ -115,6 +115,13 @@ enum { GITHUB_TIME_BYTES = 21 }; /* "2026-01-05T09:00:00Z": later is greater as 
 MUST_CHECK int github_who_labeled(const struct github *github, int pr, const char *label,
                                   char login[64], char when[GITHUB_TIME_BYTES],
                                   bool *may_write, struct err *err);
+enum { GITHUB_LOGIN_BYTES = 64 };
+/* Who started that run of Actions (digits) by hand, and may that person write to the repository? Where somebody else
+ * started it again, both have to; `login` is one who may not, where there is one. ERR_INPUT: it was
+ * not started by hand, or is over, so that its name is worth nothing. */
+MUST_CHECK int github_who_started(const struct github *github, const char *run,
+                                  char login[GITHUB_LOGIN_BYTES], bool *may_write,
+                                  struct err *err);
 /* When that branch of the repository was last pushed to that commit, by GitHub's own clock (a commit's date
  * is its author's word). ERR_NOT_FOUND where GitHub knows of no such push. */
 MUST_CHECK int github_pushed_at(const struct github *github, const char *branch,

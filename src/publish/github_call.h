@@ -57,6 +57,10 @@ MUST_CHECK int github_walk(const struct github *github, struct github_budget *bu
                            int (*each)(void *context, const json_t *item, struct err *err),
                            void *context, struct github_failure *failure, struct err *err);
 
+/* May that person write to the repository? */
+MUST_CHECK int github_ask_permission(const struct github *github, struct github_budget *budget,
+                                     const char *login, bool *may_write, struct err *err);
+
 /* One GET whose answer must be an object. */
 MUST_CHECK int github_get_object(const struct github *github, struct github_budget *budget,
                                  const char *url, struct github_answer *answer,

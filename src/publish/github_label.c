@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns who put a label on a pull request, whether that person may write, and whether its head is older
- * than that. */
+/* Owns who put a label on a pull request, and whether its head is older than that. */
 #include "publish/github.h"
 
 #include "publish/github_call.h"
@@ -46,31 +45,6 @@ static int look_at_event(void *context, const json_t *item, struct err *err)
     return 0;
 }
 
-/* Somebody who is no collaborator is 404 there: an answer, not trouble. */
-static int ask_permission(const struct github *github, struct github_budget *budget,
-                          const char *login, bool *may_write, struct err *err)
-{
-    BUF_AUTO url;
-    if (github_url(github, &url, err, "/collaborators/") != 0)
-        return -1;
-    http_escape(&url, login);
-    buf_adds(&url, "/permission");
-    GITHUB_ANSWER_AUTO answer = {0};
-    bool may = false;
-    if (github_get_object(github, budget, url.data, &answer, err) != 0) {
-        if (err->class != ERR_NOT_FOUND)
-            return -1;
-    } else {
-        const char *permission = github_text(answer.json, "permission");
-        const char *role = github_text(answer.json, "role_name");
-        may = (permission != NULL &&
-               (strcmp(permission, "admin") == 0 || strcmp(permission, "write") == 0)) ||
-              (role != NULL && strcmp(role, "maintain") == 0);
-    }
-    *may_write = may;
-    return 0;
-}
-
 int github_who_labeled(const struct github *github, int pr, const char *label, char login[64],
                        char when[GITHUB_TIME_BYTES], bool *may_write, struct err *err)
 {
@@ -87,7 +61,7 @@ int github_who_labeled(const struct github *github, int pr, const char *label, c
         return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it", pr,
                        github->repository, label);
     bool may = false;
-    if (ask_permission(github, &budget, search.login, &may, err) != 0)
+    if (github_ask_permission(github, &budget, search.login, &may, err) != 0)
         return -1;
     memcpy(login, search.login, sizeof search.login);
     memcpy(when, search.when, sizeof search.when);

@@ -20,7 +20,7 @@ enum {
 
 /* ---- heading ---- */
 
-void report_marker(const char *device, char out[128])
+void report_marker(const char *device, bool partial, char out[128])
 {
     char slug[MODEL_NAME_BYTES];
     size_t len = 0;
@@ -32,7 +32,7 @@ void report_marker(const char *device, char out[128])
             slug[len] = '_'; /* nothing that could end the comment it stands in */
     }
     slug[len] = '\0';
-    snprintf(out, 128, "<!-- ratchet:v1 device=%s -->", slug);
+    snprintf(out, 128, "<!-- ratchet:v1 device=%s%s -->", partial ? "part." : "", slug);
 }
 
 static void write_heading(const struct report_view *view, struct buf *out)
@@ -40,14 +40,22 @@ static void write_heading(const struct report_view *view, struct buf *out)
     char marker[128];
     const struct comparison *comparison = view->report->comparison;
     bool promotion = parts_is_promotion(view);
-    report_marker(comparison->device.slug, marker);
+    bool partial = comparison->partial[0] != '\0';
+    report_marker(comparison->device.slug, partial, marker);
     buf_addf(out, "%s\n### Ratchet: ", marker);
     if (promotion && comparison_exit(comparison) == EXIT_HELD)
         buf_adds(out, "baseline of ");
     else
         buf_addf(out, "%s%s on ", promotion ? "main " : "", verdict_name(comparison->verdict));
     parts_name(out, comparison->device.slug);
-    buf_adds(out, "\n\n");
+    buf_adds(out, partial ? " (partial)\n\n" : "\n\n");
+    if (!partial)
+        return;
+    buf_adds(out, "> **Only a part was checked**, as whoever started this run chose: ");
+    parts_text(out, comparison->partial, PARTS_REASON_BYTES);
+    buf_adds(out, ". This is not the check that the status `ratchet/");
+    parts_text(out, comparison->device.slug, PARTS_REASON_BYTES);
+    buf_adds(out, "` is about: that one stays as it is.\n\n");
 }
 
 /* ---- notes ---- */
@@ -201,7 +209,8 @@ void report_line(const struct comparison *comparison, char *out, size_t size)
     BUF_AUTO line;
     buf_init(&line, 4096);
     parts_view(&view, &report);
-    buf_addf(&line, "%s: ", verdict_name(comparison->verdict));
+    buf_addf(&line, "%s%s: ", comparison->partial[0] != '\0' ? "partial, " : "",
+             verdict_name(comparison->verdict));
     if (parts_is_whole(&view)) {
         buf_adds(&line, comparison->reason);
         if (comparison->verdict == VERDICT_UNMEASURED && comparison->fault != FAULT_NONE)

@@ -26,8 +26,9 @@ struct report {
     const char *timing; /* "build 3.1 s (cached anchor), bench 12 s"; or NULL */
 };
 
-/* First line of our comments: `<!-- ratchet:v1 device=SLUG -->`. */
-void report_marker(const char *device, char out[128]);
+/* First line of our comments: `<!-- ratchet:v1 device=SLUG -->`, `device=part.SLUG` of a part of a check,
+ * which has a section of its own. */
+void report_marker(const char *device, bool partial, char out[128]);
 MUST_CHECK int report_markdown(const struct report *report, struct buf *out, struct err *err);
 /* One line for a commit status, at most 140 bytes and less than `size`:
  * "regressed: b1_h4_s256_d64 +4.12% (2 of 3 held)". */

@@ -313,7 +313,7 @@ def http(method, url, body=None, headers=None, seconds=30):
 TOKEN = "standin-token-of-the-bot"
 BOT = "github-actions[bot]"
 BOT_MAY = {"contents": "write", "pull_requests": "write", "statuses": "write",
-           "metadata": "read"}
+           "metadata": "read", "actions": "read"}
 
 
 class Standin:

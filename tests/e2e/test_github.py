@@ -629,6 +629,34 @@ def labels():
     has(s.requests("GET", "collaborators")[-1]["path"], "/collaborators/a%2F..%2Fb%3F/", "escaped")
 
 
+def runs():
+    """Who started a run by hand, whoever started it again, and what both may do"""
+    s = scene()
+    s.on("collaborators", alice="write", bob="triage", carol="maintain")
+
+    def who(run=7, **fields):
+        if fields:
+            s.on("runs", id=run, **fields)
+        got = drive(s, "who-started", run)
+        return (got["login"], got["may_write"]) if got["ok"] else got["class"]
+    eq(who(), "not-found", "no such run")
+    for login, may in (("alice", True), ("bob", False), ("carol", True), ("mallory", False)):
+        eq(who(actor=login), (login, may), login)
+    eq(who(actor="bob", triggering_actor="alice"), ("bob", False), "its inputs are the first one's")
+    eq(who(actor="alice", triggering_actor="bob"), ("bob", False), "and the other one started it again")
+    eq(who(actor="alice", triggering_actor="carol"), ("carol", True), "both may")
+    eq(who(actor=None), "input", "an account that is gone")
+    eq(who(actor="alice", event="push"), "input", "a run of a push")
+    eq(who(actor="alice", status="completed"), "input", "a run that is over")
+    for body in ([], {"event": 7, "status": "queued"}, {"event": "workflow_dispatch", "status": "queued",
+                                                       "actor": {"login": ".."}, "triggering_actor": {}}):
+        s.fault("/actions/runs/7", "answer", status=200, body=body)
+        ok(who() in ("input", "host"), "nothing that could be believed", body)
+    s.on("runs", id=7, actor="alice")
+    s.post("tokens", token="no-actions", login=BOT, permissions={"metadata": "read"})
+    eq(drive(s, "who-started", 7, token="no-actions")["class"], "auth", "a token that may not ask")
+
+
 def pushed_at():
     """When a branch got its head: by the newest push that brought it there, of that branch alone"""
     s = scene()
@@ -786,5 +814,5 @@ def outbox_killed():
 lib.main(one_comment_of_ours, two_at_once, others_are_left, only_updated, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
          crowded_out, refused, rate_limited, troubled, token_stays, renamed, around_and_around,
          certificates, pulls, found_by_branch_or_head,
-         branches_and_origins, statuses, labels, pushed_at, opening, outbox_sends, outbox_refused,
+         branches_and_origins, statuses, labels, runs, pushed_at, opening, outbox_sends, outbox_refused,
          outbox_waits, outbox_killed)

@@ -121,6 +121,10 @@ def each_call():
         s.api("DELETE", "/repos/%s/issues/comments/%d" % (REPOSITORY, number))
     two_posts_at_once(s, prism, body, l4)
     s.on("pulls/1/label", name="ratchet:accept-loss", by="alice")
+    s.on("runs", id=7, actor="alice")
+    said = checked(s, prism, "who started a run", "who-started", "7")
+    eq((said["login"], said["may_write"]), ("alice", True), "who may write")
+    checked(s, prism, "a run that is not there", "who-started", "8", good=False)
     said = checked(s, prism, "who labelled", "who-labeled", "1", "ratchet:accept-loss")
     eq((said["login"], said["may_write"]), ("alice", True), "alice, who may write")
     ok(said["when"] > checked(s, prism, "when it was pushed", "pushed-at", "topic/x", s.head)["when"],

@@ -6,11 +6,13 @@ measured is made unclear here by editing the host's database, so that no test wa
 
 import json
 import os
+import socket
 import sqlite3
 
 import lib
 import scene
-from lib import eq, has, lacks, ok
+from actions import runner_reads
+from lib import BOT, TOKEN, eq, has, lacks, ok
 
 
 def attempts(host, sql="SELECT samples FROM attempt ORDER BY id", *values):
@@ -138,4 +140,158 @@ def by_the_daemon():
     eq(scene.status(s, head)[-1], "failure", "and the status")
 
 
-lib.main(regressed_is_final, unclear_pools, lost_samples, by_the_daemon)
+# ---- started by hand, with choices ----
+
+PART = "<!-- ratchet:v1 device=part.cpu -->"
+
+
+class ByHand:
+    """A host, and runs of `workflow_dispatch` there."""
+
+    def __init__(self, profiler="off"):
+        self.s = scene.github(configs=(("small", 48), ("large", 64)))
+        self.host = scene.Host(self.s, settings=("threads = 1", "profiler = " + profiler))
+        self.daemon = self.host.daemon()
+        self.number = 0
+
+    def step(self, pull, token=TOKEN, actor="alice", event="workflow_dispatch", told=True, **inputs):
+        self.number += 1
+        if told:
+            self.s.on("runs", id=self.number, actor=actor, event=event)
+        payload = {"inputs": {"pull-request": str(pull), **inputs}, "ref": "refs/heads/main",
+                   "repository": {"full_name": scene.REPOSITORY}, "sender": {"login": actor}}
+        return self.host.step("workflow_dispatch", payload, run=self.number, token=token)
+
+    def start(self, pull, **more):
+        step = self.step(pull, **more)
+        result = step.run()
+        result.step = step
+        return result
+
+    def all_done(self):
+        text = self.host.ratchet("status", "--socket", self.host.socket).out
+        return all(line.split()[3] == "done" for line in text.splitlines())
+
+    def requests(self, path):
+        return len(self.s.requests("GET", path))
+
+
+def say(host, message):
+    """The daemon's first word."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(host.socket)
+        client.settimeout(lib.DEADLINE)
+        client.sendall(json.dumps(message).encode() + b"\n")
+        return json.loads(client.makefile().readline())
+
+
+def chosen_in_part():
+    """A check that was chosen in part leaves status, attempts and the whole check's words alone"""
+    by = ByHand()
+    number, head = scene.pull(by.s, "slow", "slow")
+    event = scene.pull_event(by.s, number)
+    whole = by.host.step("pull_request", event, run=90).run()
+    eq(whole.brief(), (1, "regressed"), "the whole check")
+    lacks(json.dumps(whole.verdict), "partial", "is not called a part")
+    before = scene.ours(by.s, number)[0]
+    counted = attempts(by.host)
+    part = by.start(number, configs="sm*", budget="5m", profile="true")
+    eq((part.code, [c["name"] for c in part.verdict["configs"]]), (1, ["small"]), "only what was chosen is measured")
+    eq(part.verdict["partial"], "configs sm*, at most 300 s", "verdict.json says what")
+    ok("replicate 1" in part.out, "anew: with dice of its own", part.out)
+    eq(attempts(by.host), counted, "which are no attempt of the series")
+    eq(scene.status(by.s, head), ["pending", "failure"], "the status is the whole check's")
+    eq([x["context"] for x in by.s.statuses(head)], ["ratchet/cpu"] * 2, "and there is no other")
+    said = scene.ours(by.s, number)
+    eq(len(said), 1, "one comment")
+    ok(said[0].startswith(before.rstrip()), "what it said of the whole check stands", said[0])
+    has(said[0], PART, "with a section of the part")
+    has(said[0], "**Only a part was checked**, as whoever started this run chose: configs sm", "which says so")
+    has(part.step.file("summary"), "Only a part was checked", "as the summary does")
+    eq(runner_reads(part.step.file("output"))["partial"], "true", "and an output")
+    has(part.file("report.md"), "A profile was asked for: this host has profiler = off", "no profiler: it is said")
+    message = {"type": "submit", "version": 1, "kind": "check", "repository": scene.REPOSITORY, "pr": number,
+               "device": "cpu", "run": "1", "attempt": "1", "job": "check", "token": TOKEN,
+               "repository_id": part.step.env["GITHUB_REPOSITORY_ID"]}
+    for choices, known in ({"configs": "large"}, True), (None, False):
+        eq(say(by.host, dict(message, **({"choices": choices} if choices else {})))["known"], known,
+           "the part of a run stands in for no whole check: %s" % choices)
+    eq(say(by.host, dict(message, choices={"configs": "a;b"}))["type"], "error", "nor is all taken from the socket")
+    lib.wait_for(by.all_done, "the whole one to end")
+    eq(scene.status(by.s, head), ["pending", "failure"] * 2, "which has the status")
+    status = by.host.ratchet("status", "--socket", by.host.socket).out.splitlines()
+    eq([line.split()[5] for line in status], ["check", "partial", "check"], "`ratchet status` tells them apart")
+
+
+def never_green():
+    """No choice makes a check green that was not made; without one, or with more said, it is the check"""
+    by = ByHand()
+    docs = {"README": "x\n"}
+    for inputs in ({"configs": "small"}, {"configs": "*"}, {"budget": "10m"}):
+        number, head = scene.pull(by.s, "docs-%d" % by.number, docs)
+        eq(by.start(number, **inputs).brief(), (2, "held"), "a part: %s" % inputs)
+        eq(by.s.statuses(head), [], "and no status, pending or other")
+    eq(by.start(number, configs="nothing").brief(), (3, "unmeasured"), "a name that nothing has")
+    eq(by.s.statuses(head), [], "no status")
+    asked = by.requests("/actions/runs/")
+    for inputs in ({"profile": "true"}, {"profile": "false", "configs": "", "budget": ""}):
+        number, head = scene.pull(by.s, "docs-%d" % by.number, docs)
+        result = by.start(number, **inputs)
+        eq((result.brief(), scene.status(by.s, head)), ((0, "held"), ["success"]), "all of it: %s" % inputs)
+        eq(runner_reads(result.step.file("output"))["partial"], "false", "no part")
+    eq(by.requests("/actions/runs/"), asked + 1, "who chose nothing is not asked about")
+    bad = by.start(number, configs="$(reboot)")
+    eq(bad.code, 64, "what is no choice is refused")
+    has(bad.text, "inputs.configs: expected names of configs", "in one line")
+    fork, fork_head = scene.pull(by.s, "fork", docs)
+    by.s.on("pulls/%d" % fork, head_repo=None)
+    eq(by.start(fork, configs="small").brief(), (3, "unmeasured"), "a part that cannot be pinned")
+    eq(by.s.statuses(fork_head), [], "no status, either")
+    number, head = scene.pull(by.s, "cancelled", docs)
+    held = by.s.fault("/actions/runs/", "hold")
+    step = by.step(number, configs="small").start()
+    by.s.await_fault(held)
+    step.interrupt()
+    eq(step.finish().code, 3, "a part that is cancelled before anybody knows whose it is")
+    by.s.release(held)
+    lib.wait_for(by.all_done, "all to end")
+    eq((by.s.statuses(head), scene.ours(by.s, number)), ([], []), "leaves no word, and no pending")
+
+
+def choices_of_whom():
+    """Choices are taken from a person who may write, who started the run by hand; else all is checked"""
+    by = ByHand()
+    by.s.post("tokens", token="no-actions", login=BOT,
+              permissions={k: v for k, v in lib.BOT_MAY.items() if k != "actions"})
+    for why, more in (("zoe may not write", {"actor": "zoe"}),
+                      ("was not started by hand", {"event": "push"}),
+                      ("does not say who started run", {"actor": None}),
+                      ("Not Found", {"told": False}),
+                      ("not accessible by integration", {"token": "no-actions"})):
+        number, head = scene.pull(by.s, "docs-%d" % by.number, {"README": "x\n"})
+        result = by.start(number, configs="small", **more)
+        eq((result.brief(), scene.status(by.s, head)), ((0, "held"), ["success"]), why + ": all of it, and green")
+        lines = [line for line in result.out.splitlines() if "what was chosen is not taken" in line]
+        eq(len(lines), 1, why + ": one line")
+        has(lines[0], why, "says why")
+        has(result.file("report.md"), "What was chosen for this run is not taken, all was checked: ", "so does the report")
+    number, head = scene.pull(by.s, "away", {"README": "x\n"})
+    by.s.fault("/actions/runs/", "answer", status=503, body={})
+    eq(by.start(number, configs="small").brief(), (2, "held"), "GitHub is away for a moment: asked again")
+
+
+def profiled():
+    """A profile is asked for: counted also where nothing moved, and the check is the whole one"""
+    folder = lib.temp_dir()
+    os.chmod(folder, 0o755)
+    os.chmod(lib.write(os.path.join(folder, "plain.txt"), lib.read(os.path.join(
+        lib.HERE, "..", "data", "ncu", "plain.txt"))), 0o644)
+    by = ByHand(lib.write(os.path.join(folder, "ncu"), "#!/bin/sh\ncat ${0%/*}/plain.txt\n", 0o755))
+    number, head = scene.pull(by.s, "refactored", "refactored")
+    result = by.start(number, profile="true")
+    if scene.fair(result, (0, "held"), "the whole check")[0] == 0:
+        eq(scene.status(by.s, head)[-1], "success", "has its status")
+    eq(["metrics" in c for c in result.verdict["configs"]], [True] * 2, "and tells what was counted")
+
+
+lib.main(chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, unclear_pools, lost_samples, by_the_daemon)

@@ -136,7 +136,9 @@ def ratchet_yml():
     called_when_it_should_be(workflow["on"], "ratchet.yml", lib.read(file))
     jobs = workflow["jobs"]
     eq(workflow["on"]["merge_group"], {"types": ["checks_requested"]}, "a merge queue's groups, too")
-    eq(sorted(workflow["on"]["workflow_dispatch"]["inputs"]), ["branch", "pull-request", "sha"], "three ways to name one")
+    eq({name: one["type"] for name, one in workflow["on"]["workflow_dispatch"]["inputs"].items()},
+       {"pull-request": "number", "branch": "string", "sha": "string", "configs": "string", "budget": "string",
+        "profile": "boolean"}, "three ways to name one, and what may be chosen")
     eq([job["uses"] for job in jobs.values()], ["./.github/workflows/gate.yml"] * 2, "the one gate")
     eq([may(job["permissions"]) for job in jobs.values()], [[], []], "whose permissions they list")
     eq(jobs["nvidia-l4"]["if"], "vars.RATCHET_L4 != ''", "no runner, no job that waits for ever")
@@ -158,6 +160,10 @@ def gate_yml():
         eq(job["runs-on"], "${{ fromJSON(inputs.runner) }}", name + ": where the caller says")
         eq(json.dumps(job["steps"]).count("--device \\\"$DEVICE\\\""), 1, name + ": its device, once")
     has(workflow["jobs"]["check"]["concurrency"]["group"], "matrix.device", "a check of one cancels no other's")
+    has(workflow["jobs"]["check"]["concurrency"]["group"],
+        "${{ (github.event.inputs.configs || github.event.inputs.budget) && '-part' || '' }}",
+        "a part cancels no whole check")
+    eq(workflow["jobs"]["check"]["permissions"]["actions"], "read", "who started a run may be asked")
     eq(workflow["jobs"]["check"]["permissions"]["contents"], "read", "a check writes no contents")
     ok("concurrency" not in workflow["jobs"]["promote"], "no push is dropped")
     has(lib.read(file), "retention-days: 30", "artifacts are kept 30 days")

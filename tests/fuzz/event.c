@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "base/name.h"
+#include "intake/choices.h"
 #include "intake/event.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -21,6 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     HOLDS(event.ignored == (event.why[0] != '\0'));
     HOLDS(event.head[0] == '\0' || name_is_sha(event.head));
     HOLDS(fuzz_is_plain(event.branch) && fuzz_is_plain(event.ref) && fuzz_is_plain(event.why));
+    HOLDS(fuzz_is_plain(event.choices.configs) && event.choices.budget_s <= 86400 &&
+          event.choices.refused[0] == '\0');
+    HOLDS(strpbrk(event.choices.configs, "\"'`$;|&<>/\\[]{}()") == NULL);
+    HOLDS(choices_any(&event.choices) ? strcmp(name, "workflow_dispatch") == 0 : true);
+    (void)choices_have(&event.choices, "b1_h4_s256_d64");
     if (event.kind == JOB_CHECK)
         HOLDS(event.pr > 0 || event.branch[0] != '\0' || event.head[0] != '\0' || event.ignored);
     else

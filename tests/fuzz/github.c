@@ -251,6 +251,16 @@ static int labeled(struct err *err)
     return 0;
 }
 
+static int started(struct err *err)
+{
+    char login[GITHUB_LOGIN_BYTES] = "";
+    bool may_write = false;
+    if (github_who_started(&github, "7", login, &may_write, err) != 0)
+        return -1;
+    HOLDS(login[0] != '\0');
+    return 0;
+}
+
 static int open_pull(struct err *err)
 {
     char url[JOB_URL_BYTES] = "";
@@ -272,6 +282,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {"status", status},
         {"comment", comment},
         {"labeled", labeled},
+        {"started", started},
         {"open-pull", open_pull},
     };
     char name[32];

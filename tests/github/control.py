@@ -229,6 +229,17 @@ def label_pull(world, body, full_name, number):
     return show_pull(pull)
 
 
+def set_run(world, body, full_name):
+    """A run of Actions, as it is from now on."""
+    repo = repo_of(world, full_name)
+    run = {"event": "workflow_dispatch", "actor": repo.owner, "status": "in_progress",
+           "attempt": 1, "created_at": world.now(), **body}
+    run["head_sha"] = repo.git.commit_of("refs/heads/" + repo.default_branch)
+    run.setdefault("triggering_actor", run["actor"])
+    repo.runs[run["id"]] = run
+    return {}
+
+
 def add_comments(world, body, full_name):
     repo, _ = pull_of(world, full_name, body["issue"])
     return {"ids": [world.add_comment(repo, body["issue"], body["user"],
@@ -352,6 +363,7 @@ ROUTES = [
     ("POST", R + r"/pulls/(\d+)/merge", locked(merge_pull)),
     ("POST", R + r"/pulls/(\d+)/queue", locked(queue_pull)),
     ("POST", R + r"/pulls/(\d+)/label", locked(label_pull)),
+    ("POST", R + r"/runs", locked(set_run)),
     ("POST", R + r"/comments", locked(add_comments)),
     ("GET", r"requests", requests_list),
     ("DELETE", r"requests", requests_clear),

@@ -33,6 +33,7 @@ USED = {
     "/git/refs": ["post"],
     "/git/refs/{ref}": ["patch"],
     "/contents/{path}": ["get"],
+    "/actions/runs/{run_id}": ["get"],
     "/collaborators/{username}/permission": ["get"],
     "/installation": ["get"],
     "/check-runs": ["post"],

@@ -487,6 +487,14 @@ def permission_get(call, login):
     return Answer(200, call.views.permission(user["login"], role, ROLES[role]))
 
 
+def run_get(call, number):
+    call.need("actions=read")
+    run = call.repo.runs.get(int(number))
+    if run is None:
+        raise refusal(404, "Not Found", "/actions/workflow-runs#get-a-workflow-run")
+    return Answer(200, call.views.run(call.repo, run))
+
+
 REPO = [
     ("GET", r"", repo_get),
     ("GET", r"/installation", apps.repository_installation),
@@ -513,6 +521,7 @@ REPO = [
     ("POST", r"/git/refs", ref_create),
     ("PATCH", r"/git/refs/(.+)", ref_update),
     ("GET", r"/contents/?(.*)", contents_get),
+    ("GET", r"/actions/runs/(\d+)", run_get),
     ("GET", r"/collaborators/([^/]+)/permission", permission_get),
 ]
 

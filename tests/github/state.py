@@ -138,6 +138,7 @@ class Repo:
         self.seen = {}         # ref -> the commit that `activity` knows
         self.labels = {}       # name -> id
         self.collaborators = {}  # login -> role
+        self.runs = {}         # number -> a run of Actions
         self.protected = {}    # ref -> GH006 or GH013
         self.merge_refs = "fresh"  # or "stale" (kept as they are) or "absent"
         self.next_number = 1

@@ -289,3 +289,31 @@ class Views:
             "push": permission in ("write", "admin"), "maintain": role in ("maintain", "admin"),
             "admin": permission == "admin"})
         return {"permission": permission, "user": user, "role_name": role}
+
+    def run(self, repo, run):
+        api = "%s/repos/%s" % (self.api, repo.full_name)
+        here = "%s/actions/runs/%d" % (api, run["id"])
+        tree, when, message = repo.git.run("show", "-s", "--format=%T%n%cI%n%B",
+                                           run["head_sha"]).split("\n", 2)
+        who = {"name": repo.owner, "email": repo.owner + "@example.com"}
+        view = {name + "_url": here + "/" + name for name in (
+            "jobs", "logs", "artifacts", "cancel", "rerun")}
+        view.update({
+            "id": run["id"], "name": "ratchet", "node_id": self.node("WorkflowRun", run["id"]),
+            "head_branch": repo.default_branch, "head_sha": run["head_sha"],
+            "path": ".github/workflows/ratchet.yml", "display_title": "ratchet",
+            "run_number": 1, "run_attempt": run["attempt"], "event": run["event"],
+            "status": run["status"],
+            "conclusion": "success" if run["status"] == "completed" else None, "workflow_id": 7,
+            "check_suite_id": run["id"], "check_suite_url": "%s/check-suites/%d" % (api, run["id"]),
+            "url": here, "html_url": "%s/%s/actions/runs/%d" % (self.web, repo.full_name, run["id"]),
+            "workflow_url": api + "/actions/workflows/7", "previous_attempt_url": None,
+            "pull_requests": [], "referenced_workflows": [], "created_at": run["created_at"],
+            "updated_at": run["created_at"], "run_started_at": run["created_at"],
+            "head_commit": {"id": run["head_sha"], "tree_id": tree, "message": message,
+                            "timestamp": when, "author": who, "committer": who},
+            "repository": self.repo(repo), "head_repository": self.repo(repo)})
+        for name in ("actor", "triggering_actor"):  # left out once the account is gone
+            if run[name] is not None:
+                view[name] = self.user(run[name])
+        return view

@@ -209,6 +209,16 @@ static int do_as_app(char **args, json_t *out, struct err *err)
     return github_set_status(&github, args[0], args[1], args[2], args[3], NULL, err);
 }
 
+static int do_who_started(char **args, json_t *out, struct err *err)
+{
+    char login[GITHUB_LOGIN_BYTES] = "untouched";
+    bool may_write = false;
+    int result = github_who_started(&github, args[0], login, &may_write, err);
+    set_text(out, "login", login);
+    set_bool(out, "may_write", may_write);
+    return result;
+}
+
 static int do_open_pull(char **args, json_t *out, struct err *err)
 {
     char url[JOB_URL_BYTES] = "untouched";
@@ -278,6 +288,7 @@ static const struct verb {
     {"as-app", 4, do_as_app, NULL},
     {"pushed-at", 2, do_pushed_at, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
+    {"who-started", 1, do_who_started, NULL},
     {"open-pull", 4, do_open_pull, NULL},
     {"put-comment", 5, NULL, do_put_comment},
     {"put-status", 7, NULL, do_put_status},

@@ -3,6 +3,7 @@
 #include "intake/event.h"
 
 #include "base/name.h"
+#include "intake/choices.h"
 #include "tests/tap.h"
 #include "tests/unit/mutate.h"
 
@@ -186,6 +187,76 @@ static void test_dispatch(void)
             "workflow_dispatch event: inputs: expected an object");
 }
 
+#define CHOSEN(inputs) "{\"inputs\":{\"pull-request\":\"7\"," inputs "}," REPOSITORY "}"
+
+static void test_choices(void)
+{
+    static const char form[] =
+        CHOSEN("\"configs\":\"\",\"budget\":\"\",\"profile\":\"false\",\"configs-of-mine\":[1]");
+    static const char configs_wanted[] = "workflow_dispatch event: inputs.configs: expected names of configs, "
+                                         "`*` and `?` for any letters, not ";
+    tap_case("choices of a run started by hand");
+    OK(parse("workflow_dispatch", form) == 0);
+    OK(!choices_any(&event.choices));
+    OK(parse("workflow_dispatch", CHOSEN("\"configs\":\" b1_*,,x-2.a  ?\",\"budget\":\"1.5m\",\"profile\":true")) == 0);
+    EQ_STR(event.choices.configs, "b1_* x-2.a ?");
+    EQ_INT(event.choices.budget_s, 90);
+    OK(event.choices.profile && choices_partial(&event.choices));
+    OK(parse("workflow_dispatch", CHOSEN("\"profile\":\"true\"")) == 0);
+    OK(event.choices.profile && !choices_partial(&event.choices) && choices_any(&event.choices));
+    static const char *const bad[] = {"a;b", "$(x)", "a/b", "[a]", "é", "`a`", "a|b", "{a}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[256], message[256];
+        snprintf(text, sizeof text, CHOSEN("\"configs\":\"ok %s\""), bad[i]);
+        snprintf(message, sizeof message, "%s`%s`", configs_wanted, bad[i]);
+        refused("workflow_dispatch", text, message);
+    }
+    refused("workflow_dispatch", CHOSEN("\"configs\":\" , \""),
+            "workflow_dispatch event: inputs.configs: expected names of configs");
+    static const char *const times[] = {"0s", "0.9s", "25h", "-1s", "1e9h", "nan", "10", "10m;", "90 s"};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        char text[256], message[256];
+        snprintf(text, sizeof text, CHOSEN("\"budget\":\"%s\""), times[i]);
+        snprintf(message, sizeof message,
+                 "workflow_dispatch event: inputs.budget: expected a time from 1s to 24h, such as `90s` or "
+                 "`10m`, not `%s`", times[i]);
+        refused("workflow_dispatch", text, message);
+    }
+    refused("workflow_dispatch", CHOSEN("\"profile\":\"yes\""),
+            "workflow_dispatch event: inputs.profile: expected true or false");
+    refused("workflow_dispatch", CHOSEN("\"profile\":1"),
+            "workflow_dispatch event: inputs.profile: expected true or false");
+    refused("workflow_dispatch", CHOSEN("\"configs\":[\"a\"]"),
+            "workflow_dispatch event: inputs.configs: expected a string");
+    char longest[CHOICES_TEXT_BYTES + 1], text[512];
+    memset(longest, 'a', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    snprintf(text, sizeof text, CHOSEN("\"configs\":\"%s\""), longest);
+    OK(parse("workflow_dispatch", text) == -1);
+    tap_case("of no other event");
+    OK(parse("pull_request", pull) == 0);
+    OK(!choices_any(&event.choices));
+}
+
+static bool have(const char *configs, const char *name)
+{
+    struct choices choices = {0};
+    snprintf(choices.configs, sizeof choices.configs, "%s", configs);
+    return choices_have(&choices, name);
+}
+
+static void test_which_configs(void)
+{
+    tap_case("which configs are chosen");
+    OK(have("", "anything"));
+    OK(have("a b1_*", "a") && have("a b1_*", "b1_h4") && have("a b1_*", "b1_"));
+    OK(!have("a b1_*", "ab") && !have("a b1_*", "b1") && !have("a b1_*", "xb1_h4"));
+    OK(have("?b", "ab") && !have("?b", "b") && !have("?", "") && have("*", "x"));
+    OK(have("*_d64", "b1_h4_d64") && have("b*_d*4", "b1_d32_d64") && !have("*_d64", "b1_d64x"));
+    OK(!have("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+}
+
 /* A push whose head commit has this message and modified file. */
 static bool ignored_push(const char *message, const char *path)
 {
@@ -363,6 +434,8 @@ int main(void)
     test_pull_request();
     test_repository();
     test_dispatch();
+    test_choices();
+    test_which_configs();
     test_push();
     test_group();
     test_others();

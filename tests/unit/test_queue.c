@@ -12,7 +12,7 @@
 static char folder[] = "/tmp/ratchet-test-queue-XXXXXX";
 static char path[128];
 static struct limits limits;
-static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, queue_schema_4, NULL};
+static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, queue_schema_4, queue_schema_5, NULL};
 static const struct queue_owner owner = {.uid = 1000, .secret = "0123456789abcdef0123456789abcdef"};
 
 static struct job job_of(const char *key, const char *device, int pr)
@@ -45,6 +45,38 @@ static long long accept(struct db *queue, const char *key, const char *device,
     if (queue_accept(queue, &job, &owner, &limits, known, &err) < 0)
         return err.class == ERR_LIMIT ? -2 : -1;
     return job.id;
+}
+
+static void test_choices(void)
+{
+    struct err err;
+    bool known;
+    struct queue_entry entry;
+    struct db *queue = open_queue("choices");
+    struct job job = job_of("1/2/1/check", "cpu", 7);
+    tap_case("choices come back, as they were asked for and then as they are taken");
+    job.choices = (struct choices){.configs = "a b*", .budget_s = 60, .profile = true};
+    OK(queue_accept(queue, &job, &owner, &limits, &known, &err) == 0);
+    OK(queue_get(queue, job.id, &entry, &err) == 0);
+    EQ_STR(entry.job.choices.configs, "a b*");
+    EQ_INT(entry.job.choices.budget_s, 60);
+    OK(entry.job.choices.profile);
+    EQ_STR(entry.job.choices.refused, "");
+    job.choices = (struct choices){.refused = "mallory may not write"};
+    OK(queue_pin(queue, &job, &err) == 0);
+    OK(queue_get(queue, job.id, &entry, &err) == 0);
+    OK(!choices_any(&entry.job.choices));
+    EQ_STR(entry.job.choices.refused, "mallory may not write");
+    tap_case("also of a job that was never pinned");
+    struct job other = job_of("1/2/2/check", "cpu", 7);
+    other.choices.budget_s = 60;
+    OK(queue_accept(queue, &other, &owner, &limits, &known, &err) == 0);
+    other.choices = (struct choices){.refused = "no"};
+    OK(queue_judged(queue, &other, "unmeasured", EXIT_UNMEASURED, &err) == 0);
+    OK(queue_get(queue, other.id, &entry, &err) == 0);
+    EQ_INT(entry.job.choices.budget_s, 0);
+    EQ_STR(entry.job.choices.refused, "no");
+    db_close(&queue);
 }
 
 static void test_accept(void)
@@ -488,7 +520,7 @@ static void test_refused_file(void)
     struct db *db = NULL;
     tap_case("a database of a later version is refused by name");
     snprintf(path, sizeof path, "%s/later", folder);
-    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", "", "",
+    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", "", "", "",
                                         NULL};
     OK(db_open(path, later, &db, &err) == 0);
     db_close(&db);
@@ -507,6 +539,7 @@ int main(void)
     if (mkdtemp(folder) == NULL)
         return 99;
     test_accept();
+    test_choices();
     test_full();
     test_road();
     test_order();

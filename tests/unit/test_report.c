@@ -1095,6 +1095,34 @@ static void lines_say_drift(struct scene *scene)
     EQ_STR(line, "unmeasured: nnnnnnnn…");
 }
 
+static void part_says_so(struct scene *scene)
+{
+    char line[256], marker[128];
+    tap_case("a part of a check says so, in a section of its own, and is never green");
+    scene_begin(scene, VERDICT_HELD);
+    scene_measured(scene, "a", VERDICT_HELD, 0.001, 0, "");
+    EQ_INT(comparison_exit(&scene->comparison), EXIT_HELD);
+    put(scene->comparison.partial, MODEL_TEXT_BYTES, "configs a*, at most 60 s");
+    EQ_INT(comparison_exit(&scene->comparison), EXIT_UNCLEAR);
+    scene->comparison.verdict = VERDICT_UNCLEAR;
+    scene->comparison.unclear_passes = true;
+    EQ_INT(comparison_exit(&scene->comparison), EXIT_UNCLEAR);
+    scene->comparison.verdict = VERDICT_REGRESSED;
+    EQ_INT(comparison_exit(&scene->comparison), EXIT_REGRESSED);
+    scene->comparison.verdict = VERDICT_HELD;
+    report_line(&scene->comparison, line, sizeof line);
+    EQ_STR(line, "partial, held: a +0.10%");
+    report_marker("cpu", true, marker);
+    EQ_STR(marker, "<!-- ratchet:v1 device=part.cpu -->");
+    struct err err;
+    BUF_AUTO out;
+    buf_init(&out, REPORT_MAX_BYTES);
+    OK(report_markdown(&scene->report, &out, &err) == 0);
+    OK(strncmp(out.data, marker, strlen(marker)) == 0);
+    HAS(out.data, "Only a part was checked");
+    HAS(out.data, "that one stays as it is");
+}
+
 static void lines_are_short(struct scene *scene)
 {
     char line[256], few[16];
@@ -1153,6 +1181,7 @@ int main(void)
     golden_unmeasured(scene);
     golden_promotion(scene);
     stays_small(scene);
+    part_says_so(scene);
     lines_are_short(scene);
     lines_say_drift(scene);
     tap_case("hostile text, rendered");

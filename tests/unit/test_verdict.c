@@ -327,6 +327,25 @@ static void test_table(void)
     buf_free(&out);
 }
 
+static void test_part(void)
+{
+    static const struct device device = {.slug = "cpu", .name = "a CPU"};
+    struct comparison part = {0}, read = {0};
+    struct err err;
+    BUF_AUTO out;
+    tap_case("a part of a check, written and read");
+    verdict_whole(&part, &device, VERDICT_HELD, FAULT_NONE, CLAUSE_NOT_TOUCHED, "kernel not touched");
+    snprintf(part.partial, sizeof part.partial, "configs a*");
+    buf_init(&out, 1 << 16);
+    OK(verdict_format_json(&part, &out, &err) == 0);
+    OK(strstr(out.data, "\"partial\": \"configs a*\"") != NULL);
+    OK(strstr(out.data, "\"exit\": 2") != NULL);
+    OK(verdict_parse_json(out.data, out.len, "x", &read, &err) == 0);
+    EQ_STR(read.partial, "configs a*");
+    comparison_free(&read);
+    comparison_free(&part);
+}
+
 /* A config that held, but for what `change` does to it, as the table tells it. */
 static void table_says(void (*change)(struct config_verdict *), const char *text, bool wanted)
 {
@@ -457,6 +476,7 @@ int main(void)
     test_cost();
     test_roll_up();
     test_json();
+    test_part();
     test_broken();
     test_table();
     test_table_warns();
