@@ -15,7 +15,12 @@ static int judged(struct db *db, struct pipeline *pipeline, struct err *err)
     if (queue_judged(db, &measurement->job, verdict_name(comparison->verdict),
                      comparison_exit(comparison), err) != 0)
         return -1;
-    return pipeline_owe(pipeline, db, err);
+    struct outbox_owed owed;
+    if (pipeline_owe(pipeline, db, err) != 0 ||
+        outbox_owed(db, measurement->job.id, &owed, err) != 0)
+        return -1;
+    /* Who owes GitHub nothing need not wait for it, nor for a token. */
+    return owed.comment || owed.status ? 0 : queue_done(db, measurement->job.id, err);
 }
 
 int ending_judged(struct db *db, struct pipeline *pipeline, struct err *err)

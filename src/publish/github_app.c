@@ -13,6 +13,7 @@ static const struct {
 } wanted[] = {
     {"metadata", "read"},  {"contents", "write"}, {"pull_requests", "write"},
     {"statuses", "write"}, {"checks", "write"},   {"issues", "read"},
+    {"actions", "read"},
 };
 
 static int app_url(const struct github *github, struct buf *out, struct err *err,
