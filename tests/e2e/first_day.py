@@ -175,7 +175,7 @@ def finish(day, rows, output):
     archive = os.path.join(output, "first-day-%s.tar.gz" % day.device)
     bundle.seal(day.bundle, archive)
     print("\nPage:       %s\nTo send:    %s\nTo commit:  %s\n" % (
-        readme, archive, day.bundle if day.commit else "nothing, since " + day.why_not_ours))
+        readme, archive, page.what_to_commit(day.bundle)))
     print("All as expected." if not found else "Not as expected:\n" + "\n".join("  - " + one for one in found))
     return found
 

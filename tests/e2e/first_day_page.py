@@ -210,10 +210,17 @@ def sweep_part(folder):
         "\n" + "".join(absent) if absent else "") + "\nMore in `sweep/sweep.md`.\n"
 
 
-def send_part(steps):
-    why = steps["not_to_commit"]
-    commit = ("Not to be committed: %s; `baseline.json` names a commit that nobody else has.\n" % why if why else
-              "Commit the folder above this one as `baselines/%s`; its anchor is %s.\n" % (steps["device"], steps["commit"]))
+def what_to_commit(folder):
+    steps = have(folder, "first-day/steps.json")
+    if steps["not_to_commit"] is not None:
+        return "nothing: %s, and `baseline.json` names a commit that nobody else has" % steps["not_to_commit"]
+    if any(row["state"] == "failed" for row in steps["steps"]):
+        return "nothing yet: a step could not run; the same command does it again"
+    return "the folder `baselines/%s`; its anchor is %s" % (steps["device"], steps["commit"])
+
+
+def send_part(folder):
+    commit = "To be committed: %s.\n" % what_to_commit(folder)
     return ("\n## What to send\n\n" + commit + "\nThe archive beside `baselines` has the same files. From here, "
             "`cd .. && sha256sum -c first-day/SHA256SUMS` says whether they are whole. In them are the names of the "
             "card, the processor, the system and the compilers; of the card's UUID a hash (`gpu_id`), which tells one "
@@ -228,4 +235,4 @@ def page(folder, found):
         "- " + one for one in found)
     quick = ("Few processes of small problems: read the shape of it, not the figures.\n\n" if steps["quick"] else "")
     return (title + text + quick + steps_part(steps) + host_part(folder) + times_part(folder) + calibration_part(folder)
-            + pulls_part(folder) + sweep_part(folder) + send_part(steps))
+            + pulls_part(folder) + sweep_part(folder) + send_part(folder))

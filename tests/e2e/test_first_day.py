@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import tarfile
 
+import first_day_page
 import lib
 from lib import eq, has, lacks, ok
 
@@ -142,9 +143,45 @@ def page_tells_the_files():
     eq([row[2] for row in cells(page, "config | kernel")],
        ["%.2f" % (arm["median_ns"][0] / 1000) for one in load("first-day/sweep/sweep.json")["configs"]
         for arm in one["arms"]], "the sweep")
-    has(page, "Not to be committed: it is a rehearsal", "what not to do with it")
+    has(page, "To be committed: nothing: it is a rehearsal", "what not to do with it")
     for one in load("first-day/pulls.json")["pulls"]:
         eq("pull request `%s`" % one["name"] in page, one["verdict"] != one["expected"], one["name"] + ": told if unlike")
+
+
+def figures_that_deviate():
+    """Each kind of thing that is unlike what is expected is told, from the files alone"""
+    folder = lib.temp_dir()
+
+    def put(name, data):
+        lib.write(os.path.join(folder, name), data if isinstance(data, str) else json.dumps(data))
+    calibration = json.loads(lib.read(os.path.join(first_day_page.H200, "calibration.json")))
+    steps = {"device": "nvidia-l4", "quick": False, "commit": "1234", "not_to_commit": None, "steps": []}
+    put("first-day/steps.json", steps)
+    put("calibration.json", calibration)
+    eq(first_day_page.deviations(folder), [], "an H200 as it was calibrated is as expected")
+    has(first_day_page.page(folder, []), "To be committed: the folder `baselines/nvidia-l4`; its anchor is 1234", "to commit")
+    put("first-day/doctor.txt", "ok    sandbox  fine\nFAIL    lock   /run/x: no\nnote    clocks   no right to\n"
+        "note    alone  1 other process\nnote  ratchetd  not there\n")
+    put("first-day/pool.jsonl", "{}\n" + "".join(json.dumps({"configs": [{"marks": ["shared"]} if n < 2 else {}]}) + "\n"
+                                                 for n in range(10)))
+    put("first-day/verify.json", {"configs": [{"name": "p007", "failure": "wrong result"}, {"name": "p008"}]})
+    put("first-day/pulls.json", {"pulls": [{"name": name, "expected": "held", "verdict": verdict, "reason": "straddles"}
+                                           for name, verdict in (("a", "held"), ("b", "unclear"))]})
+    put("first-day/steps.json", {**steps, "steps": [{"name": "sweep", "state": "failed", "outcome": "no disk"}]})
+    calibration["configs"][0]["readings"][0]["sd"] = 0.0046
+    calibration["identical"]["wrong"], calibration["smallest_change"] = 11, 0.01
+    for one in calibration["checks"]:
+        one["verdicts"].update({word: [0.98, 0.97, 0.99] for word in ("held", "regressed", "improved")})
+    put("calibration.json", calibration)
+    found = first_day_page.deviations(folder)
+    for text in ("doctor: lock: /run/x: no", "clocks cannot be locked", "others use the card", "sweep could not run: no disk",
+                 "problem `p007`: wrong result", "scatters by 0.46% between processes; the rule wants at most 0.45%",
+                 "called in 0.11%", "nothing changed: held in 98.00%", "4% slower: regressed in 98.00%",
+                 "4% faster: improved in 98.00%", "told from none is 1.00%", "2 of 10 processes are marked (shared)",
+                 "pull request `b`: unclear, expected held (straddles)"):
+        eq(sum(text in one for one in found), 1, text)
+    ok(len(found) == 13, "and nothing else", *found)
+    eq(first_day_page.what_to_commit(folder)[:11], "nothing yet", "what has not come to its end is not committed")
 
 
 def what_deviates():
@@ -172,4 +209,5 @@ def what_deviates():
     lacks(result.out, "Traceback", "no traceback")
 
 
-lib.main(killed_and_whole, bundle_is_whole, nothing_private, page_tells_the_files, what_deviates)
+lib.main(killed_and_whole, bundle_is_whole, nothing_private, page_tells_the_files,
+         figures_that_deviate, what_deviates)
