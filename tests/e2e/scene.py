@@ -134,7 +134,7 @@ class Host:
     """A host: its folders and ratchetd.conf. `standin` is the GitHub it knows, if any."""
 
     def __init__(self, standin=None, limits=None, api=None, token=None, device="cpu",
-                 settings=("threads = 1",), app=None):
+                 settings=("threads = 1",), app=None, daemon=()):
         self.folder = lib.temp_dir()
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, "state")
@@ -143,7 +143,7 @@ class Host:
         self.standin = standin
         self.device = device
         lines = ["[daemon]", "state = " + self.state, "socket = " + self.socket,
-                 "lock-dir = " + self.folder, "harness = " + lib.program("RATCHET_BENCH"),
+                 *(daemon or ["lock-dir = " + self.folder]), "harness = " + lib.program("RATCHET_BENCH"),
                  '[device "%s"]' % device, *settings]
         if standin is not None:
             lines += ['[repository "%s"]' % standin.repository, "api = " + (api or standin.url),
@@ -155,7 +155,7 @@ class Host:
             if app is not None:
                 lines += ["token = app", "app = %d" % app[0], "app-key = " + app[1]]
         if limits:
-            lines += ["[limits]"] + ["%s = %d" % pair for pair in limits.items()]
+            lines += ["[limits]"] + ["%s = %s" % pair for pair in limits.items()]
         lib.write(self.config, "\n".join(lines) + "\n")
         self.runs = 0
 
