@@ -514,11 +514,13 @@ static void held(struct scene *scene)
     scene->comparison.configs = scene->verdicts + 1;
     scene->comparison.count = 1;
     says(scene, "**No config moved by more than the rule allows.** The largest change is `b`", true);
-    tap_case("what decides by an interval says so, whatever stands in the reason");
+    tap_case("what decides by an interval stands under How sure, whatever is in the reason");
     scene_begin(scene, VERDICT_UNCLEAR);
     struct config_verdict *row =
         scene_measured(scene, "a", VERDICT_UNCLEAR, 0.029, 0.028, "straddles without a bracket");
-    says(scene, "Why, by the deciding interval: straddles without", true);
+    says(scene, "8 replicates: too close to the line of ±3.00% to tell.\n", true);
+    says(scene, "Why:", false);
+    says(scene, "\n- `a`: straddles without a bracket.\n", true);
     row->clause = CLAUSE_MARKED;
     put(row->reason, sizeof row->reason, "[all] were marked");
     says(scene, "Why: \\[all\\] were marked", true);
