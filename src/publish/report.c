@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    VERDICTS_BUDGET = 20000,
+    VERDICTS_BUDGET = 19500,
     NOTES_BUDGET = 5000,
     STATUS_BYTES = 140 /* what GitHub keeps of a status's description */
 };
