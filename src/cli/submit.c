@@ -298,8 +298,8 @@ static int talk(struct submit *submit, struct err *err)
             continue;
         }
         result = client_receive(&connection, &message, err);
-        if (result != 0 && err->class == ERR_TIMEOUT && interrupted && !cancelled)
-            result = 0; /* the signal woke us: cancel on the next turn */
+        if (result != 0 && err->class == ERR_TIMEOUT && interrupted)
+            result = 0; /* a signal woke us: the first cancels, another changes nothing */
         else if (result == 0)
             result = on_message(submit, message, last, err);
     }
