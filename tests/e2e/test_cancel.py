@@ -23,6 +23,10 @@ def final(s, sha, context="ratchet/cpu"):
     return states[-1] if states and states[-1] != "pending" else None
 
 
+def at_its_build(host, daemon):
+    lib.wait_for(lambda: any(b"sleep 3600" in b" ".join(words) for words in children(host, daemon)), "the build")
+
+
 def is_pending(process):
     """Was it sent a signal that it has not taken yet?"""
     text = lib.read("/proc/%d/status" % process.pid)
@@ -57,7 +61,7 @@ def while_it_builds():
     s.repo.push(s.git_url, "main")
     number, head = scene.pull(s, "slow", "slow")
     step = pull_step(s, host, number).start()
-    lib.wait_for(lambda: any(b"sleep 3600" in b" ".join(words) for words in children(host, daemon)), "the build")
+    at_its_build(host, daemon)
     cancelled(s, host, daemon, step, head, (signal.SIGINT, signal.SIGTERM), "building")
 
 
