@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 static const char *const steps[] = {
-    queue_schema_1, queue_schema_2,  outbox_schema, queue_schema_3,
-    queue_schema_4, attempts_schema, NULL};
+    queue_schema_1, queue_schema_2,  outbox_schema,     queue_schema_3,
+    queue_schema_4, attempts_schema, attempts_schema_2, NULL};
 
 int store_read(const struct host *host, struct db **out, struct err *err)
 {

@@ -4,6 +4,8 @@
 that is: nothing of it is left on the device, and its status is final. One that is killed leaves a job that
 goes on to its end. No verdict is looked at: a busy machine changes nothing here."""
 
+import fcntl
+import os
 import signal
 
 import lib
@@ -11,6 +13,7 @@ import scene
 import test_promote
 from lib import TOKEN, eq, has, ok
 from test_daemon import LONG, children, jobs, pull_step, scenery
+from test_reruns import attempts
 
 # Nothing that failed is tried again while the test waits for it: being cancelled is no failure.
 PATIENT = {"retry-ms": 3600000}
@@ -65,13 +68,18 @@ def while_it_builds():
     cancelled(s, host, daemon, step, head, (signal.SIGINT, signal.SIGTERM), "building")
 
 
-def while_it_measures():
-    """Cancelled while it measures"""
+def while_it_waits_and_measures():
+    """Cancelled while it waits for the device: no attempt of its code; while it measures: one"""
     s, host, daemon = scenery(limits=PATIENT, **LONG)
+    lock = open(os.path.join(host.folder, "ratchet-cpu.lock"), "a")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     number, head = scene.pull(s, "slow", "slow")
-    step = pull_step(s, host, number).start()
-    lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
-    cancelled(s, host, daemon, step, head, (signal.SIGTERM,), "measuring")
+    for run, what, reached in ((1, "waiting", "waiting for the device"), (2, "measuring", "replicate 1")):
+        step = pull_step(s, host, number, run=run).start()
+        lib.wait_for(lambda: reached in step.log(), what)
+        cancelled(s, host, daemon, step, head, (signal.SIGTERM,), what)
+        eq(attempts(host), [(None,)] * (run - 1), what + ": attempts")
+        lock.close()
 
 
 def while_it_promotes():
@@ -114,4 +122,4 @@ def killed():
 
 
 if __name__ == "__main__":
-    lib.main(while_it_builds, while_it_measures, while_it_promotes, while_ratchetd_is_away, killed)
+    lib.main(while_it_builds, while_it_waits_and_measures, while_it_promotes, while_ratchetd_is_away, killed)
