@@ -187,4 +187,5 @@ def main():
     return 1 if wrong or studied != 0 else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
