@@ -153,4 +153,5 @@ def main():
     return 1 if studied != 0 or any(got not in (expected, "unclear") for _, expected, got in rows) else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
