@@ -212,6 +212,8 @@ struct device {
  * another is in measure/device/; this alone is here, because intake, which refuses the clocks of
  * anything else, may not see it. tests/unit/test_device holds it against the table there. */
 bool device_is_gpu(const char *slug);
+/* May a device be called so? "cpu", or a GPU of a vendor that is known, in small letters. */
+bool device_slug_ok(const char *slug);
 
 /* samples.json, schema ratchet.samples/1. */
 struct samples {
