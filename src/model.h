@@ -252,7 +252,7 @@ struct baseline_config {
     size_t count;
     struct environment environment;
     char recorded[32];          /* UTC, "2026-11-21T01:10:20Z" */
-    char why[MODEL_NAME_BYTES]; /* "new", "improved", "accepted" */
+    char why[MODEL_NAME_BYTES]; /* "new", "improved", "accepted", "reverted" */
     char who[MODEL_WHO_BYTES];  /* who accepted a loss, or "" */
     bool retired;               /* set by the pipeline, not in the file: main's
                                      ci/ratchet.conf lists it no more */

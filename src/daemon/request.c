@@ -173,9 +173,10 @@ static const struct host_repository *find_repository(const struct host *host, co
     if (repository == NULL)
         err_set(
             err, ERR_INPUT,
-            "repository `%s` is not allowed on this host: its configuration has no section "
-            "of that name (was it renamed?)",
-            name);
+            "repository `%s` is not allowed on this host: %s has no `[repository \"%s\"]`; if "
+            "one of those there was renamed to it, rename its section, and the addresses in "
+            "it",
+            name, host->file[0] == '\0' ? "its configuration" : host->file, name);
     return repository;
 }
 
