@@ -205,7 +205,6 @@ static int decide_and_push(struct pipeline *pipeline, const struct promote_runs 
     static struct promotion_move moves[MODEL_CONFIGS_MAX];
     size_t move_count = 0, moved = 0;
     char now[UTC_BYTES], path[FILE_PATH_BYTES];
-    utc_now(now);
     const char *accepted[MODEL_CONFIGS_MAX], *lost[MODEL_CONFIGS_MAX];
     for (size_t i = 0; i < accept->count; i++)
         accepted[i] = accept->configs[i];
@@ -225,10 +224,9 @@ static int decide_and_push(struct pipeline *pipeline, const struct promote_runs 
         .earlier_count = runs->again.count,
         .who = accept->who,
         .commit = measurement->job.head,
-        .now = now};
+        .now = utc_now(now)};
     BASELINE_AUTO next = {0};
-    BUF_AUTO json;
-    BUF_AUTO message;
+    BUF_AUTO json, message;
     buf_init(&json, measurement->host->limits.baseline_bytes);
     buf_init(&message, 64 << 10);
     if (baseline_promote(&request, &next, moves, &move_count, &moved, err) != 0)

@@ -283,6 +283,11 @@ def ours(standin, number):
     return [c["body"] for c in standin.comments(number) if c["user"] == lib.BOT]
 
 
+def plain(markdown):
+    """A report without the escapes that keep GitHub from reading foreign text as Markdown."""
+    return re.sub("`([0-9a-f]{7,64})`", r"\1", markdown.replace("\u200b", "").replace("\\", ""))
+
+
 def status(standin, sha, device="cpu"):
     """States of ratchet/<device> on a commit, oldest first."""
     return [s["state"] for s in standin.statuses(sha) if s["context"] == "ratchet/" + device]

@@ -34,7 +34,7 @@ def pull_step(s, host, number, **more):
 def jobs(host):
     """[(state, verdict)] as `ratchet status` tells, newest first."""
     result = host.ratchet("status", "--socket", host.socket)
-    return [tuple(line.split()[3:5]) for line in result.out.splitlines()]
+    return [tuple(line.split()[3:5]) for line in result.out.splitlines() if not line.startswith("nothing yet")]
 
 
 def a_run():
