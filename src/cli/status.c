@@ -36,7 +36,9 @@ int cli_status(int argc, char **argv, struct err *err)
 {
     const char *config = NULL, *socket = NULL;
     const struct cli_option options[] = {
-        {"config", &config, NULL}, {"socket", &socket, NULL}, {NULL, NULL, NULL}};
+        CLI_CONFIG(config),
+        {"socket", &socket, NULL, "PATH", "of ratchetd (else the configured one)"},
+        CLI_OPTIONS_END};
     struct host host;
     struct client_connection connection = {.fd = -1};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
