@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOST_CONFIG "/etc/ratchet/ratchetd.conf"
+#define HOST_CONFIG SYSCONFDIR "/ratchet/ratchetd.conf"
 
 int cli_guard(int argc, char **argv)
 {
