@@ -55,14 +55,15 @@ static int forward(const struct attention_problem *p, const void *q, const void 
         return ATTENTION_UNSUPPORTED;
     float scale = p->scale != 0.0f ? p->scale : 1.0f / sqrtf((float)p->head_dim);
     size_t dim = (size_t)p->head_dim, seq_q = (size_t)p->seq_q;
-    size_t group = (size_t)(p->heads / p->heads_kv); /* query heads that share one of K and V */
+    size_t group = (size_t)(p->heads / p->heads_kv); /* heads that share one of K and V */
     for (size_t head = 0; head < (size_t)p->batch * (size_t)p->heads; head++) {
         size_t keys_before = head / group * (size_t)p->seq_k * dim;
         for (size_t i = 0; i < seq_q; i++) {
             size_t row = head * seq_q + i;
-            float one = attend(visible(p, (int)i), p->head_dim, scale, (const float *)q + row * dim,
-                               (const float *)k + keys_before, (const float *)v + keys_before,
-                               workspace, (float *)out + row * dim);
+            float one = attend(visible(p, (int)i), p->head_dim, scale,
+                               (const float *)q + row * dim, (const float *)k + keys_before,
+                               (const float *)v + keys_before, workspace,
+                               (float *)out + row * dim);
             if (lse != NULL)
                 lse[row] = one;
         }
