@@ -101,6 +101,14 @@ def did_you_mean():
         lacks(result.err, "did you mean", "which suggests nothing")
 
 
+def explained():
+    """An error that the manual has a part about names the part"""
+    folder = lib.temp_dir()
+    result = ratchet("status", "--socket", os.path.join(folder, "none"))
+    eq((result.code, result.err.count("\n")), (3, 1), "no daemon")
+    has(result.err, "ratchet status: no answer, see ratchet(1), PENDING STATUS: connect to ratchetd at ", "which part")
+
+
 def output_that_is_lost():
     """Help that cannot be written is no success"""
     for program, args in (("RATCHET", ["help"]), ("RATCHET", ["help", "check"]), ("RATCHET", ["help", "ratchet.conf"]),
@@ -121,5 +129,5 @@ def the_configured_folder():
         eq(set(found), {(folder + "/ratchet/ratchetd.conf").encode()}, program)
 
 
-lib.main(asked_in_any_way, as_it_is_read, other_programs, did_you_mean, output_that_is_lost,
+lib.main(asked_in_any_way, as_it_is_read, other_programs, did_you_mean, explained, output_that_is_lost,
          the_configured_folder)
