@@ -141,7 +141,8 @@ def taken_away_again():
     """Uninstall leaves nothing"""
     make("uninstall")
     eq(files(), [], "no file")
-    eq([path for path, _, _ in os.walk(ROOT) if "ratchet" in os.path.relpath(path, ROOT)], [], "no folder of ours")
+    eq([path for path, _, _ in os.walk(ROOT + PREFIX) if os.path.basename(path) == "ratchet"], [],
+       "no folder of ours")
 
 
 lib.main(all_of_it, kernel_in_c, kernel_in_cuda, configurations, completions, taken_away_again)
