@@ -14,7 +14,6 @@
 #include "model.h"
 #include "pipeline/progress.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 
