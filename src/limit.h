@@ -57,7 +57,7 @@
     X(job_attempts, "job-attempts", 3, LIMIT_COUNT,                                           \
       "starts of one job before it is given up")                                              \
     X(ask_again_ms, "ask-again-ms", 60000, LIMIT_MS,                                          \
-      "milliseconds of waiting after which GitHub is asked again before a job is measured")   \
+      "milliseconds after which GitHub is asked again whether a job is still wanted")         \
     X(retry_ms, "retry-ms", 5000, LIMIT_MS,                                                   \
       "milliseconds until a failed step is taken again, later 12 times that")                 \
     X(client_ms, "client-timeout-ms", 10000, LIMIT_MS,                                        \

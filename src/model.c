@@ -143,6 +143,13 @@ bool device_is_gpu(const char *slug)
     return false;
 }
 
+bool device_slug_ok(const char *slug)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    return model_name_ok(slug) && slug[strspn(slug, letters)] == '\0' &&
+           (strcmp(slug, "cpu") == 0 || device_is_gpu(slug));
+}
+
 bool choices_partial(const struct choices *choices)
 {
     return choices->configs[0] != '\0' || choices->budget_s > 0;

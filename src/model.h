@@ -212,6 +212,8 @@ struct device {
  * another is in measure/device/; this alone is here, because intake, which refuses the clocks of
  * anything else, may not see it. tests/unit/test_device holds it against the table there. */
 bool device_is_gpu(const char *slug);
+/* May a device be called so? "cpu", or a GPU of a vendor that is known, in small letters. */
+bool device_slug_ok(const char *slug);
 
 /* samples.json, schema ratchet.samples/1. */
 struct samples {
@@ -250,7 +252,7 @@ struct baseline_config {
     size_t count;
     struct environment environment;
     char recorded[32];          /* UTC, "2026-11-21T01:10:20Z" */
-    char why[MODEL_NAME_BYTES]; /* "new", "improved", "accepted" */
+    char why[MODEL_NAME_BYTES]; /* "new", "improved", "accepted", "reverted" */
     char who[MODEL_WHO_BYTES];  /* who accepted a loss, or "" */
     bool retired;               /* set by the pipeline, not in the file: main's
                                      ci/ratchet.conf lists it no more */

@@ -138,6 +138,11 @@ static int run(const char *config, struct err *err)
         return -1;
     fprintf(stderr, "ratchetd: %zu devices, %zu repositories, listening on %s\n",
             host.device_count, host.repository_count, host.socket);
+    if (host.repository_count == 0)
+        fprintf(stderr,
+                "ratchetd: %s%s no [repository]: every job will be refused (ratchetd.conf)\n",
+                host.file[0] == '\0' ? "there is no file of settings, so" : host.file,
+                host.file[0] == '\0' ? "" : " names");
     return server_run(&host, config, fd, err);
 }
 

@@ -11,6 +11,8 @@
 #define RESULT_ENVIRONMENT "env.json"
 #define RESULT_EXPLAIN "explain.txt"
 #define RESULT_LOG "log" /* lines of progress; the daemon's alone */
+/* Where head does not compile, as gcc says it; sent line by line (publish/annotations.h). */
+#define RESULT_ANNOTATIONS "annotations"
 
 /* In the order in which they are sent. */
 static const char *const result_files[] = {RESULT_REPORT,      RESULT_VERDICT, RESULT_SAMPLES,

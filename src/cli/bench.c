@@ -160,6 +160,8 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
         return -1;
     if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
+    if (given->output == NULL && !verify_only && !given->local.quiet)
+        puts("samples: not kept (--output FILE keeps them)");
     return cli_write_samples(&measurement->samples, given->output, &measurement->host->limits,
                              err) == 0
                ? code

@@ -5,6 +5,7 @@
 
 #include "base/name.h"
 #include "cli/local.h"
+#include "cli/terminal.h"
 #include "daemon/store.h"
 #include "intake/event.h"
 #include "intake/values.h"
@@ -67,14 +68,15 @@ static int print_result(const struct measurement *measurement,
                    ? cli_print(&text, err)
                    : -1;
     verdict_format_table(&measurement->comparison, &text);
-    if (cli_print(&text, err) != 0 || local_print_notes(measurement, err) != 0)
+    if (terminal_print_verdicts(&text, err) != 0 || local_print_notes(measurement, err) != 0 ||
+        local_print_log(measurement, err) != 0)
         return -1;
-    printf("report: %s/report.md\n", measurement->folder);
+    local_print_folder(measurement);
     return 0;
 }
 
 static int walk(struct pipeline *pipeline, const struct check_options *options,
-                struct err *err)
+                struct progress *progress, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
     struct err problem = {0};
@@ -88,6 +90,7 @@ static int walk(struct pipeline *pipeline, const struct check_options *options,
         if (pipeline_check(measurement, err) != 0)
             return -1;
     }
+    progress_end(progress);
     if (results_write(measurement, err) != 0 ||
         (github && local_publish(pipeline, "check", err) != 0) ||
         print_result(measurement, options, err) != 0)
@@ -148,8 +151,11 @@ int cli_check(int argc, char **argv, struct err *err)
                                        .work = folders.scratch,
                                        .progress = progress_show,
                                        .context = &progress};
-    int code = pipeline_open(&pipeline, &request, err) == 0 ? walk(&pipeline, &given, err)
-                                                            : -1;
+    int code = pipeline_open(&pipeline, &request, err) == 0
+                   ? walk(&pipeline, &given, &progress, err)
+                   : -1;
+    if (code < 0)
+        progress_end(&progress);
     pipeline_close(&pipeline);
     cli_drop_scratch(&folders);
     return code;

@@ -3,6 +3,7 @@
  * a needed thing does not work. */
 #include "cli/cli.h"
 
+#include "base/http.h"
 #include "base/proc.h"
 #include "daemon/client.h"
 #include "measure/build.h"
@@ -27,6 +28,7 @@
 struct doctor {
     struct host host;
     const char *config;
+    const char *silent; /* address of an API that did not answer; NULL: none yet */
     unsigned failed;
 };
 
@@ -289,13 +291,13 @@ static void examine_device(struct doctor *doctor, const struct host_device *devi
         examine_lane(doctor, device, &device->lanes[i]);
 }
 
-/* A person waits for the answer: two tries of five seconds each. */
+/* A person waits for the answer: five seconds. */
 static int try_github(const struct host *host, const struct host_repository *repository,
                       struct err *err)
 {
     struct limits limits = host->limits;
     limits.http_ms = limits.http_ms < 5000 ? limits.http_ms : 5000;
-    limits.github_ms = limits.github_ms < 10000 ? limits.github_ms : 10000;
+    limits.github_ms = limits.github_ms < 5000 ? limits.github_ms : 5000;
     char token[CLI_TOKEN_BYTES], tip[MODEL_SHA_BYTES];
     struct github_installed installed = {0};
     if (cli_token(repository, token, err) != 0)
@@ -320,8 +322,13 @@ static int try_github(const struct host *host, const struct host_repository *rep
 static void examine_repository(struct doctor *doctor, const struct host_repository *repository)
 {
     struct err err = {0};
-    int result = try_github(&doctor->host, repository, &err);
-    bool silent = err.class == ERR_HOST || err.class == ERR_TIMEOUT;
+    bool known = doctor->silent != NULL && http_same_origin(doctor->silent, repository->api);
+    int result = known ? err_set(&err, ERR_HOST, "%s did not answer a moment ago",
+                                 repository->api)
+                       : try_github(&doctor->host, repository, &err);
+    bool silent = result != 0 && (err.class == ERR_HOST || err.class == ERR_TIMEOUT);
+    if (silent)
+        doctor->silent = repository->api;
     tell(doctor, repository->credential != CREDENTIAL_JOB || silent, result, repository->name,
          "the API answers, the branch is there", &err);
 }

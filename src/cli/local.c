@@ -4,10 +4,12 @@
 
 #include "judge/text.h"
 #include "pipeline/rules.h"
+#include "result_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int resolve(const struct local_options *given, const char *path, struct job *job,
                    struct err *err)
@@ -65,6 +67,41 @@ int local_print_notes(const struct measurement *measurement, struct err *err)
         buf_addc(&text, '\n');
     }
     return cli_print(&text, err);
+}
+
+/* The end of the log of a build that failed: what a compiler says stands there. */
+int local_print_log(const struct measurement *measurement, struct err *err)
+{
+    enum { LINES = 20 };
+    const struct buf *log = &measurement->build_log;
+    size_t from = log->len, lines = 0;
+    while (from > 0 && lines <= LINES)
+        lines += log->data[--from] == '\n' && from + 1 < log->len;
+    from += from > 0 && log->data[from] == '\n';
+    BUF_AUTO text;
+    buf_init(&text, 1 << 20);
+    for (const char *line = log->len == 0 ? "" : log->data + from; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        char one[512];
+        snprintf(one, sizeof one, "%.*s", (int)(len < sizeof one ? len : sizeof one - 1),
+                 line);
+        buf_adds(&text, "    ");
+        text_plain(&text, one);
+        buf_addc(&text, '\n');
+        line += len + (line[len] == '\n');
+    }
+    return cli_print(&text, err);
+}
+
+void local_print_folder(const struct measurement *measurement)
+{
+    char here[FILE_PATH_BYTES];
+    const char *folder = measurement->folder;
+    size_t len = getcwd(here, sizeof here) == NULL ? 0 : strlen(here);
+    if (len > 1 && strncmp(folder, here, len) == 0 && folder[len] == '/')
+        folder += len + 1;
+    printf("report: %s/" RESULT_REPORT "%s\n", folder,
+           measurement->build_log.len > 0 ? ", with the build's log" : "");
 }
 
 static int owe(struct pipeline *pipeline, struct db *outbox, struct err *err)

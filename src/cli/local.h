@@ -31,6 +31,11 @@ void local_free(struct local **local); /* of a calloc; closed first */
 /* The notes of the report, for a terminal, on stdout. */
 MUST_CHECK int local_print_notes(const struct measurement *measurement, struct err *err);
 
+/* The last lines of the log of a build that failed, likewise; nothing where none did. */
+MUST_CHECK int local_print_log(const struct measurement *measurement, struct err *err);
+/* Where the results lie, as seen from here. */
+void local_print_folder(const struct measurement *measurement);
+
 /* Comment and status of a check or promotion that runs in this process. What GitHub declines
  * is said on stderr and fails nothing; `command` is who says it. */
 MUST_CHECK int local_publish(struct pipeline *pipeline, const char *command, struct err *err);

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include "cli/local.h"
+#include "cli/terminal.h"
 #include "judge/verdict.h"
 #include "pipeline/pipeline.h"
 
@@ -42,8 +43,10 @@ static int print_result(struct pipeline *pipeline, struct err *err)
     if (results_write(measurement, err) != 0 || local_publish(pipeline, "promote", err) != 0)
         return -1;
     verdict_format_table(&measurement->comparison, &text);
-    if (cli_print(&text, err) != 0 || local_print_notes(measurement, err) != 0)
+    if (terminal_print_verdicts(&text, err) != 0 || local_print_notes(measurement, err) != 0 ||
+        local_print_log(measurement, err) != 0)
         return -1;
+    local_print_folder(measurement);
     return comparison_exit(&measurement->comparison);
 }
 

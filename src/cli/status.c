@@ -48,16 +48,20 @@ int cli_status(int argc, char **argv, struct err *err)
         return err_wrap(err, "no answer, see ratchet(1), PENDING STATUS");
     int result = client_send(&connection, json_pack("{s:s}", "type", "status"), err);
     bool more = result == 0;
+    size_t jobs = 0;
     while (more) {
         JSON_AUTO *message = NULL;
         result = client_receive(&connection, &message, err);
         const char *type = message_text(message, "type");
         more = result == 0 && strcmp(type, "job") == 0;
+        jobs += more;
         if (more)
             print_job(message);
         else if (result == 0 && strcmp(type, "error") == 0)
             result = err_set(err, ERR_AUTH, "%s", message_text(message, "text"));
     }
     client_close(&connection);
+    if (result == 0 && jobs == 0)
+        puts("nothing yet: no job was given to this daemon");
     return result;
 }

@@ -11,6 +11,7 @@
 #include "intake/event.h"
 #include "intake/values.h"
 #include "publish/actions.h"
+#include "publish/annotations.h"
 #include "publish/github.h"
 #include "result_files.h"
 
@@ -40,6 +41,7 @@ struct submit {
     char secret[64];   /* the daemon's, for coming back */
     char waits[256];   /* what the job waits for, as it was said last */
     sigset_t waiting;  /* the signals that are blocked while it waits: not those caught here */
+    unsigned places;   /* that were annotated */
     int exit_code;
     bool ended;
     unsigned wait_s;
@@ -173,6 +175,20 @@ static void annotate(const char *level, const char *title, const char *text)
     fputs(line.failed ? "[a line that does not fit]\n" : line.data, stdout);
 }
 
+/* At its place in the tree, on the pages of the run and of the pull request's files. The text is a
+ * stranger's compiler's: what is no place is not said, nor more than Actions shows. */
+static void annotate_place(struct submit *submit, const char *text)
+{
+    struct annotation place;
+    BUF_AUTO line;
+    buf_init(&line, 16 << 10);
+    if (submit->places == ANNOTATIONS_MAX || !annotation_next(&text, &place))
+        return;
+    submit->places++;
+    actions_error_at(&line, place.path, place.line, place.column, place.text);
+    fputs(line.failed ? "[a line that does not fit]\n" : line.data, stdout);
+}
+
 /* A piece of a result file: the first one makes the file anew. */
 static int on_file(struct submit *submit, const json_t *message, char last[32],
                    struct err *err)
@@ -250,6 +266,10 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
         on_waiting(submit, message_text(message, "text"));
         return 0;
     }
+    if (strcmp(type, "annotation") == 0) {
+        annotate_place(submit, message_text(message, "text"));
+        return 0;
+    }
     if (strcmp(type, "accepted") == 0) {
         printf("job %lld is %s\n", json_integer_value(json_object_get(message, "job")),
                message_text(message, "state"));
@@ -302,8 +322,8 @@ static int talk(struct submit *submit, struct err *err)
             continue;
         }
         result = client_receive(&connection, &message, err);
-        if (result != 0 && err->class == ERR_TIMEOUT && interrupted && !cancelled)
-            result = 0; /* the signal woke us: cancel on the next turn */
+        if (result != 0 && err->class == ERR_TIMEOUT && interrupted)
+            result = 0; /* a signal woke us: the first cancels, another changes nothing */
         else if (result == 0)
             result = on_message(submit, message, last, err);
     }

@@ -36,12 +36,12 @@ int client_connect(const char *socket_path, const sigset_t *waiting,
     FD_AUTO fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return err_errno(err, ERR_HOST, errno, "open a socket");
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
-        return err_errno(err,
-                         errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN
-                             ? ERR_NOT_FOUND
-                             : ERR_HOST,
-                         errno, "connect to ratchetd at `%s`", socket_path);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        bool away = errno == ENOENT || errno == ECONNREFUSED;
+        return err_errno(err, away || errno == EAGAIN ? ERR_NOT_FOUND : ERR_HOST, errno,
+                         "connect to ratchetd at `%s`%s", socket_path,
+                         away ? " (is it running?)" : "");
+    }
     *connection = (struct client_connection){.fd = fd, .waiting = waiting};
     buf_init(&connection->in, CLIENT_MESSAGE_MAX);
     fd = -1;

@@ -88,6 +88,7 @@ int lanes_start(struct lanes *lanes, struct lane *lane, long long job, const cha
     setpgid(pid, pid);
     fcntl(lines[0], F_SETFL, O_NONBLOCK);
     lane->pid = pid;
+    lane->killed = false;
     lane->job = job;
     lane->fd = lines[0];
     lane->last[0] = '\0';
@@ -163,9 +164,13 @@ bool lanes_busy_with(const struct lanes *lanes, long long job)
 
 void lanes_kill(struct lanes *lanes, long long job)
 {
-    for (size_t i = 0; i < lanes->count; i++)
-        if (lanes->lane[i].pid != 0 && lanes->lane[i].job == job)
-            kill(-lanes->lane[i].pid, SIGKILL);
+    for (size_t i = 0; i < lanes->count; i++) {
+        struct lane *lane = &lanes->lane[i];
+        if (lane->pid == 0 || lane->job != job)
+            continue;
+        kill(-lane->pid, SIGKILL);
+        lane->killed = true;
+    }
 }
 
 void lanes_kill_all(struct lanes *lanes)

@@ -19,6 +19,7 @@ struct lane {
     const struct host_device *device; /* NULL: a clerk */
     const char *name;                 /* of its lane of that device */
     pid_t pid;                        /* 0: idle */
+    bool killed;                      /* by lanes_kill: its end is no failure */
     long long job;
     const struct host_repository
         *repository;             /* whose servers it may wait for; NULL: nobody's */

@@ -7,14 +7,15 @@
  *             device, run, attempt, job,        log       text (one line)
  *             repository_id, api, token,        file      name, data (a piece; in order)
  *             ref (of a push), head (of the     result    exit, verdict, reason, comment
- *             event), secret                    ignored   text: no job; the connection ends
+ *             event), secret                    annotation  text: a compiler's line about head
+ *                                               ignored   text: no job; the connection ends
  *     cancel                                    waiting   text: what the job waits for, when that changes and
  *                                                         as a sign of life
  *     status                                    job       id, state, waits, … (one per job), then end
  *     settle  version, repository, api, token,  settled   owed: does something still wait?
  *             wait (seconds)                    error     text, exit; the connection ends
  *
- * `ref`, `head`, `secret` and `waiting` are newer than the rest: who does not know them does without.
+ * `ref`, `head`, `secret`, `waiting` and `annotation` are newer than the rest: who does not know them does without.
  * Whoever was given the job's secret, or made the job on this connection, may cancel it. A token
  * travels in `submit` and `settle` only and is wiped from the buffers that carried it. */
 #ifndef RATCHET_DAEMON_MESSAGE_H

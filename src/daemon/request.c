@@ -173,9 +173,10 @@ static const struct host_repository *find_repository(const struct host *host, co
     if (repository == NULL)
         err_set(
             err, ERR_INPUT,
-            "repository `%s` is not allowed on this host: its configuration has no section "
-            "of that name (was it renamed?)",
-            name);
+            "repository `%s` is not allowed on this host: %s has no `[repository \"%s\"]`; if "
+            "one of those there was renamed to it, rename its section, and the addresses in "
+            "it",
+            name, host->file[0] == '\0' ? "its configuration" : host->file, name);
     return repository;
 }
 
@@ -234,9 +235,8 @@ int request_parse(const struct host *host, const json_t *message, struct request
         get_piece(message, "device", job->device, sizeof job->device, err) != 0)
         return -1;
     memcpy(job->repository, repository->name, sizeof job->repository); /* case and all */
-    if (host_find_device(host, job->device) == NULL)
-        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host",
-                       job->device);
+    if (host_need_device(host, job->device, err) == NULL)
+        return -1;
     if (check_api(repository, message, err) != 0 ||
         parse_kind(repository, message, &request, err) != 0 ||
         parse_key(repository, message, job, err) != 0 ||

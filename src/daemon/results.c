@@ -62,6 +62,26 @@ static int add_file(const struct host *host, long long job, const char *name, st
     return message_add_file(out, name, text.data, text.len, err);
 }
 
+static int add_annotations(const struct host *host, long long job, struct buf *out,
+                           struct err *err)
+{
+    BUF_AUTO text;
+    buf_init(&text, host->limits.samples_bytes);
+    struct err ignored;
+    if (read_job_file(host, job, RESULT_ANNOTATIONS, &text, &ignored) != 0)
+        return 0;
+    for (const char *line = text.data; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        if (message_add(out,
+                        json_pack("{s:s, s:o}", "type", "annotation", "text",
+                                  message_string(line, len)),
+                        err) != 0)
+            return -1;
+        line += len + (line[len] == '\n');
+    }
+    return 0;
+}
+
 /* The verdict in one line, as the report has it; *partial: of a part of the check. */
 static int read_reason(const struct host *host, long long job, char *out, size_t size,
                        bool *partial, struct err *err)
@@ -84,6 +104,8 @@ int results_add(const struct host *host, const struct queue_entry *entry, struct
     for (size_t i = 0; i < RESULT_FILE_COUNT; i++)
         if (add_file(host, job, result_files[i], out, err) != 0)
             return -1;
+    if (add_annotations(host, job, out, err) != 0)
+        return -1;
     BUF_AUTO comment;
     buf_init(&comment, JOB_URL_BYTES);
     char reason[256];

@@ -126,7 +126,10 @@ static void step_ended(struct schedule *schedule, struct lane *lane)
         schedule_log(job, &err);
         return;
     }
-    if (note != NULL && end == WORK_FAILED)
+    if (note != NULL && lane->killed)
+        note->not_before_ns =
+            0; /* when it wanted to go on, as it was cancelled, counts no more */
+    if (note != NULL && end == WORK_FAILED && !lane->killed)
         step_failed(schedule, lane, note, &entry);
     else if (note != NULL && note->away)
         note->not_before_ns = schedule_after_failures(schedule, ++note->failures);

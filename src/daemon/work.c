@@ -5,6 +5,7 @@
 
 #include "base/db.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "daemon/ending.h"
 #include "daemon/state.h"
 #include "daemon/store.h"
@@ -28,7 +29,8 @@ struct step {
     struct db *db;
     struct queue_entry entry;
     struct pipeline pipeline;
-    int fd; /* of events */
+    uint64_t ask_ns; /* when to ask whether it is still wanted; 0: never */
+    int fd;          /* of events */
 };
 
 static void send_event(const struct step *step, struct work_event *event)
@@ -52,10 +54,35 @@ static void say(const struct step *step, const char *line)
     tell(step, WORK_LINE, 0, line);
 }
 
+static uint64_t next_ask_ns(const struct step *step)
+{
+    return proc_now_ns() + 1000000u * step->host->limits.ask_again_ms;
+}
+
+/* A merge group that GitHub has dropped is measured for nobody, while its queue waits for the lane.
+ * The step ends here as if it were killed: what it started dies with it, and the next step tells. */
+static void end_if_dropped(struct step *step)
+{
+    struct err why, err;
+    if (step->ask_ns == 0 || proc_now_ns() < step->ask_ns)
+        return;
+    step->ask_ns = next_ask_ns(step);
+    if (pipeline_is_wanted(&step->pipeline, &why))
+        return;
+    say(step, why.text);
+    if (queue_end(step->db, step->entry.job.id, CLAUSE_CANCELLED, why.text, &err) == 0)
+        _exit(WORK_DONE);
+    say(step, err.text);
+}
+
 static void show(void *context, const struct progress_event *event)
 {
     struct work_event figures = {.kind = WORK_FIGURES, .now = event->now};
     send_event(context, &figures);
+    /* When nothing of the job's is at work. */
+    if (event->kind == PROGRESS_STAGE || event->kind == PROGRESS_ROUND ||
+        event->kind == PROGRESS_WAITING)
+        end_if_dropped(context);
     if (event->text[0] != '\0' && event->kind != PROGRESS_BUSY) /* the figures tell that */
         say(context, event->text);
 }
@@ -231,6 +258,8 @@ static enum work_end run(struct step *step)
     unsigned wait_s = 0;
     if (pipeline_pin(pipeline, &problem) != 0)
         return not_pinned(step, &problem);
+    if (step->entry.job.group[0] != '\0')
+        step->ask_ns = next_ask_ns(step);
     if (pipeline->measurement.job.kind == JOB_PROMOTE
             ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
             : pipeline_check(&pipeline->measurement, &err) != 0)

@@ -37,10 +37,10 @@ static int open_device(struct parse *parse, const char *slug, struct keys_target
         return err_set(err, ERR_INPUT, "%s: more than %d devices", parse->name,
                        HOST_DEVICES_MAX);
     if (i == host->device_count) {
-        if (!model_name_ok(slug))
+        if (!device_slug_ok(slug))
             return err_set(err, ERR_INPUT,
-                           "%s: [device \"%.60s\"]: expected a device such as cpu or "
-                           "nvidia-l4",
+                           "%s: [device \"%.60s\"]: expected cpu, or a GPU's name in small "
+                           "letters, such as nvidia-l4",
                            parse->name, slug);
         host->devices[i] = (struct host_device){0};
         memcpy(host->devices[i].slug, slug, strlen(slug) + 1);
@@ -314,7 +314,10 @@ int host_load(const char *path, struct host *out, struct err *err)
             0 ||
         file_read_fd(fd, path, &text, err) != 0)
         return -1;
-    return host_parse(text.data, text.len, path, out, err);
+    if (host_parse(text.data, text.len, path, out, err) != 0)
+        return -1;
+    snprintf(out->file, sizeof out->file, "%s", path);
+    return 0;
 }
 
 static int check_token(const char *path, const char *token, size_t len, struct err *err)
@@ -386,6 +389,38 @@ const struct host_device *host_find_device(const struct host *host, const char *
     for (size_t i = 0; i < host->device_count; i++)
         if (strcmp(host->devices[i].slug, slug) == 0)
             return &host->devices[i];
+    return NULL;
+}
+
+/* "cpu, nvidia-l4" */
+static void list_devices(const struct host *host, struct buf *out)
+{
+    for (size_t i = 0; i < host->device_count; i++)
+        buf_addf(out, "%s%s", i == 0 ? "" : ", ", host->devices[i].slug);
+}
+
+const struct host_device *host_need_device(const struct host *host, const char *slug,
+                                           struct err *err)
+{
+    const struct host_device *device = host_find_device(host, slug);
+    if (device != NULL)
+        return device;
+    BUF_AUTO there;
+    buf_init(&there, 1024);
+    list_devices(host, &there);
+    if (!device_slug_ok(slug))
+        err_set(err, ERR_INPUT,
+                "device `%.60s` is not configured on this host, which has %s: a device is "
+                "cpu, or a "
+                "GPU's name in small letters, such as nvidia-l4",
+                slug, there.data);
+    else
+        err_set(err, ERR_INPUT,
+                "device `%s` is not configured on this host, which has %s: add `[device "
+                "\"%s\"]`%s "
+                "to %s",
+                slug, there.data, slug, device_is_gpu(slug) ? ", and below it `gpu = 0`," : "",
+                host->file[0] != '\0' ? host->file : "a file for --config");
     return NULL;
 }
 

@@ -76,6 +76,7 @@ struct host_repository {
 };
 
 struct host {
+    char file[HOST_PATH_BYTES]; /* it was read from; "": built-in values */
     char state[HOST_PATH_BYTES];
     char socket[HOST_PATH_BYTES];
     char lock_dir[HOST_PATH_BYTES];
@@ -121,6 +122,9 @@ MUST_CHECK int host_read_app_key(const struct host_repository *repository,
 /* Names of repositories are compared as GitHub does, without regard to case. */
 const struct host_repository *host_find_repository(const struct host *host, const char *name);
 const struct host_device *host_find_device(const struct host *host, const char *slug);
+/* The same, or NULL with an error that says which devices there are, and what to add where. */
+const struct host_device *host_need_device(const struct host *host, const char *slug,
+                                           struct err *err);
 /* "": the first. */
 const struct host_lane *host_find_lane(const struct host_device *device, const char *name);
 

@@ -12,7 +12,7 @@
 static const char schema[] = "ratchet.baseline/1";
 
 /* Why a config is what it is: the only words a file may say. */
-static const char *const whys[] = {"new", "improved", "accepted"};
+static const char *const whys[] = {"new", "improved", "accepted", "reverted"};
 
 static bool known_why(const char *why)
 {

@@ -19,6 +19,12 @@ MUST_CHECK int baseline_format(const struct baseline *baseline, struct buf *out,
  * measured it, or it is named in `accepted` and was measured. A config of the old baseline that
  * is `retired`, and in neither run, leaves the baseline: a move, too. A config of `lost` is one
  * that main lost while it had a row: without that row, or as another problem, it is not new. */
+/* A config whose head has the machine code of an anchor that stood before today's. */
+struct baseline_earlier {
+    char name[MODEL_NAME_BYTES];
+    char commit[MODEL_SHA_BYTES]; /* that anchor */
+};
+
 struct promotion_request {
     const struct baseline *old;           /* NULL: none yet */
     const struct samples *first, *second; /* the two runs, head = main's tip */
@@ -27,13 +33,16 @@ struct promotion_request {
     size_t accepted_count;
     const char *const *lost;
     size_t lost_count;
+    const struct baseline_earlier *earlier;
+    size_t earlier_count;
     const char *who;
     const char *commit; /* main's tip */
     const char *now;    /* "2026-11-21T01:10:20Z": the judge has no clock */
 };
 struct promotion_move {
     char name[MODEL_NAME_BYTES];
-    char why[MODEL_NAME_BYTES];    /* "new", "improved", "accepted", "retired", or "": stays */
+    char why
+        [MODEL_NAME_BYTES]; /* "new", "improved", "accepted", "reverted", "retired", "": stays */
     char reason[MODEL_TEXT_BYTES]; /* one line, for people */
 };
 /* The new baseline (all configs that stay, and those that move with the second run's

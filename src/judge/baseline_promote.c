@@ -20,6 +20,7 @@ struct candidate {
     const struct baseline_config *old; /* NULL: none */
     const struct config_samples *runs[2];
     const struct config_verdict *verdicts[2];
+    const char *earlier; /* the anchor whose machine code this is again; NULL: none */
     bool accepted, lost;
 };
 
@@ -118,6 +119,15 @@ static bool improved_twice(const struct candidate *candidate)
     return true;
 }
 
+static bool regressed_twice(const struct candidate *candidate)
+{
+    for (int i = 0; i < 2; i++)
+        if (candidate->verdicts[i]->verdict != VERDICT_REGRESSED ||
+            candidate->verdicts[i]->against != AGAINST_ANCHOR)
+            return false;
+    return true;
+}
+
 /* Main's ci/ratchet.conf lists it no more, and nobody measured it. */
 static bool is_retired(const struct candidate *candidate)
 {
@@ -161,6 +171,14 @@ static bool decide(const struct promotion_request *request, const struct candida
         say(move, "accepted by %s: %+.1f%% in the first run, %+.1f%% in the second",
             request->who != NULL ? request->who : "nobody named",
             100 * candidate->verdicts[0]->change.change,
+            100 * candidate->verdicts[1]->change.change);
+    } else if (candidate->earlier != NULL && regressed_twice(candidate)) {
+        why = "reverted";
+        say(move,
+            "goes back to the anchor of %.10s, whose machine code this is again: %+.1f%% in "
+            "the "
+            "first run, %+.1f%% in the second",
+            candidate->earlier, 100 * candidate->verdicts[0]->change.change,
             100 * candidate->verdicts[1]->change.change);
     } else {
         say_verdicts(candidate, move);
@@ -270,6 +288,14 @@ static bool is_among(const char *const *names, size_t count, const char *name)
     return false;
 }
 
+static const char *earlier_of(const struct promotion_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->earlier_count; i++)
+        if (strcmp(request->earlier[i].name, name) == 0)
+            return request->earlier[i].commit;
+    return NULL;
+}
+
 static int promote_config(struct promotion *promotion, const char *name, struct err *err)
 {
     const struct promotion_request *request = promotion->request;
@@ -283,6 +309,7 @@ static int promote_config(struct promotion *promotion, const char *name, struct 
         .runs = {samples_find(request->first, name), samples_find(request->second, name)},
         .verdicts = {comparison_find(request->first_verdict, name),
                      comparison_find(request->second_verdict, name)},
+        .earlier = earlier_of(request, name),
         .accepted = is_among(request->accepted, request->accepted_count, name),
         .lost = is_among(request->lost, request->lost_count, name),
     };

@@ -42,6 +42,15 @@ static void table_row(const struct config_verdict *config, int width, struct buf
     buf_addc(out, '\n');
 }
 
+/* Does a row say the reason of the whole already? */
+static bool is_said(const struct comparison *comparison)
+{
+    for (size_t i = 0; i < comparison->count; i++)
+        if (strcmp(comparison->configs[i].reason, comparison->reason) == 0)
+            return true;
+    return false;
+}
+
 void verdict_format_table(const struct comparison *comparison, struct buf *out)
 {
     size_t width = strlen("config");
@@ -56,8 +65,10 @@ void verdict_format_table(const struct comparison *comparison, struct buf *out)
     buf_addf(out, "%s on ", verdict_name(comparison->verdict));
     text_plain(out, comparison->device.name[0] != '\0' ? comparison->device.name
                                                        : comparison->device.slug);
-    buf_adds(out, ": ");
-    text_plain(out, comparison->reason);
+    if (!is_said(comparison)) {
+        buf_adds(out, ": ");
+        text_plain(out, comparison->reason);
+    }
     put_fault(comparison->fault, out);
     buf_addc(out, '\n');
     if (comparison->spent.device_ms > 0) {

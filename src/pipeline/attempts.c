@@ -4,7 +4,9 @@
 
 #include "base/name.h"
 #include "base/proc.h"
+#include "judge/environment.h"
 #include "judge/samples.h"
+#include "pipeline/arms.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +21,8 @@ const char attempts_schema[] =
     " device TEXT NOT NULL,"
     " pr INTEGER NOT NULL,"
     " config TEXT NOT NULL,"
-    " code TEXT NOT NULL," /* of all that follows up to `card`, and the four above but for pr */
+    " code TEXT NOT NULL," /* of all that follows up to `card`, the four above but for pr, and
+                              the environment */
     " head TEXT NOT NULL,"
     " base TEXT NOT NULL,"
     " anchor TEXT NOT NULL,"
@@ -31,6 +34,10 @@ const char attempts_schema[] =
     " UNIQUE (code, who));"
     "CREATE INDEX attempt_pr ON attempt (repository, branch, device, pr, config, id);";
 
+/* A row of before says nothing: no series goes on from it. */
+const char attempts_schema_2[] =
+    "ALTER TABLE attempt ADD COLUMN environment TEXT NOT NULL DEFAULT '';";
+
 enum { ROW_TEXT_BYTES = 2048 };
 
 /* One config of this check, as the table knows it. */
@@ -39,7 +46,7 @@ struct row {
     struct config_samples *config;
     char repository[JOB_REPOSITORY_BYTES];
     char rule[FILE_KEY_BYTES];
-    const char *code, *who;
+    const char *code, *who, *environment;
 };
 
 static const char *code_of(const struct row *row, enum arm arm)
@@ -76,12 +83,36 @@ static void rule_key(const struct rule *rule, char out[FILE_KEY_BYTES])
     file_key(text.data, out);
 }
 
+/* Is this fact part of what has to be the same? Where a build's command made the same code it made no
+ * difference, and a pull request chooses its own. Cards of one name are alike, whichever lane has
+ * which. The clock's resolution is measured anew each time. */
+static bool fact_separates(const char *name)
+{
+    static const char *const others[] = {ARMS_FACT_COMMAND, ARMS_FACT_OUTPUT, "gpu_id",
+                                         "clock_resolution"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(name, others[i]) == 0)
+            return false;
+    return environment_matters(name) && !environment_is_reading(name);
+}
+
+/* A line `name=value` for each of these facts. */
+static int put_environment(const struct environment *all, struct buf *out, struct err *err)
+{
+    struct environment some __attribute__((cleanup(environment_free))) = {0};
+    for (size_t i = 0; i < all->count; i++)
+        if (fact_separates(all->facts[i].name) &&
+            environment_set(&some, all->facts[i].name, all->facts[i].value) != 0)
+            return err_set(err, ERR_HOST, "out of memory for the environment");
+    return environment_hashed(&some, out, err);
+}
+
 static void code_key(const struct row *row, char out[FILE_KEY_BYTES])
 {
     const struct measurement *measurement = row->measurement;
     const struct problem *p = &row->config->config.problem;
     BUF_AUTO text;
-    buf_init(&text, ROW_TEXT_BYTES);
+    buf_init(&text, ROW_TEXT_BYTES + strlen(row->environment));
     buf_addf(&text, "%s\n%s\n%s\n%s\n", row->repository, measurement->job.base_ref,
              measurement->job.device, row->config->config.name);
     buf_addf(&text, "%d %d %d %d %d %d %s %d\n", p->batch, p->heads, p->heads_kv, p->seq_q,
@@ -89,6 +120,7 @@ static void code_key(const struct row *row, char out[FILE_KEY_BYTES])
     buf_addf(&text, "%s\n%s\n%s\n%s\n%s\n%d\n", code_of(row, ARM_HEAD), code_of(row, ARM_BASE),
              code_of(row, ARM_ANCHOR), row->rule, measurement->samples.device.name,
              ATTEMPTS_PROTOCOL);
+    buf_adds(&text, row->environment);
     file_key(text.data, out);
 }
 
@@ -98,7 +130,8 @@ static struct row row_of(struct measurement *measurement, const struct attempts 
     struct row row = {.measurement = measurement,
                       .config = &measurement->samples.configs[i],
                       .code = attempts->codes[i],
-                      .who = attempts->who};
+                      .who = attempts->who,
+                      .environment = attempts->environment.data};
     name_fold(measurement->job.repository, row.repository, sizeof row.repository);
     rule_key(&measurement->config.rule, row.rule);
     return row;
@@ -164,21 +197,64 @@ static int load(const struct row *row, bool *own, struct err *err)
     return more;
 }
 
+/* The line at `*at`, which moves on. */
+static size_t next_line(const char **at, const char **line)
+{
+    size_t len = strcspn(*at, "\n");
+    *line = *at;
+    *at += len + ((*at)[len] == '\n');
+    return len;
+}
+
+/* The first line of `some` that `others` does not have; NULL: there is none. */
+static const char *missing_line(const char *some, const char *others)
+{
+    const char *line, *other;
+    while (*some != '\0') {
+        size_t len = next_line(&some, &line);
+        bool found = false;
+        for (const char *at = others; *at != '\0' && !found;)
+            found = next_line(&at, &other) == len && memcmp(line, other, len) == 0;
+        if (!found)
+            return line;
+    }
+    return NULL;
+}
+
+/* " (driver)": the first fact that is another; "" where nothing is known of before. */
+static void name_fact(const char *then, const char *now, char out[64])
+{
+    const char *line = missing_line(now, then);
+    if (line == NULL)
+        line = missing_line(then, now);
+    out[0] = '\0';
+    if (line != NULL && then[0] != '\0')
+        snprintf(out, 64, " (%.*s)", (int)strcspn(line, "="), line);
+}
+
 /* Nothing is known of this code: what is another than when this pull request was measured last? */
 static int note_change(const struct row *row, struct err *err)
 {
-    static const char *const words[] = {
-        "Main moved: base's code is another", "Main moved: the anchor's code is another",
-        "The rule is another", "The card is another", "This pull request's code is another"};
-    enum { WORDS = sizeof words / sizeof words[0] };
+    static const char *const words[] = {"Main moved: base's code is another",
+                                        "Main moved: the anchor's code is another",
+                                        "The rule is another",
+                                        "The card is another",
+                                        "The environment is another",
+                                        "This pull request's code is another"};
+    enum { ENVIRONMENT = 4, WORDS = sizeof words / sizeof words[0] };
     const struct job *job = &row->measurement->job;
-    const char *now[] = {code_of(row, ARM_BASE), code_of(row, ARM_ANCHOR), row->rule,
-                         row->measurement->samples.device.name, code_of(row, ARM_HEAD)};
+    const char *now[] = {code_of(row, ARM_BASE),
+                         code_of(row, ARM_ANCHOR),
+                         row->rule,
+                         row->measurement->samples.device.name,
+                         row->environment,
+                         code_of(row, ARM_HEAD)};
     DB_STMT_AUTO *stmt = NULL;
+    char fact[64] = "";
     if (db_prepare(row->measurement->store, &stmt, err,
-                   "SELECT base, anchor, rule, card, head FROM attempt WHERE repository = ?"
-                   " AND branch = ? AND device = ? AND pr = ? AND config = ? AND code <> ?"
-                   " ORDER BY id DESC LIMIT 1",
+                   "SELECT base, anchor, rule, card, environment, head FROM attempt"
+                   " WHERE repository = ? AND branch = ? AND device = ? AND pr = ?"
+                   " AND config = ? AND code <> ? ORDER BY id DESC LIMIT 1",
                    "tttitt", row->repository, job->base_ref, job->device, (long long)job->pr,
                    row->config->config.name, row->code) != 0)
         return -1;
@@ -186,9 +262,11 @@ static int note_change(const struct row *row, struct err *err)
     int at = 0; /* where main moved, head's code, which is merged into it, moves as well */
     while (found > 0 && at < WORDS && strcmp(db_text(stmt, at), now[at]) == 0)
         at++;
+    if (found > 0 && at == ENVIRONMENT)
+        name_fact(db_text(stmt, at), now[at], fact);
     if (found > 0 && at < WORDS)
-        measurement_note(row->measurement, "%s than in the check before: measured anew.",
-                         words[at]);
+        measurement_note(row->measurement, "%s%s than in the check before: measured anew.",
+                         words[at], fact);
     return found < 0 ? -1 : 0;
 }
 
@@ -201,12 +279,12 @@ static int begin_row(const struct row *row, struct err *err)
     return db_run(
         measurement->store, err,
         "INSERT OR IGNORE INTO attempt (repository, branch, device, pr, config, code,"
-        " head, base, anchor, rule, card, who, begun_s)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "tttitttttttti", row->repository, job->base_ref, job->device, (long long)job->pr,
+        " head, base, anchor, rule, card, environment, who, begun_s)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "tttittttttttti", row->repository, job->base_ref, job->device, (long long)job->pr,
         row->config->config.name, row->code, code_of(row, ARM_HEAD), code_of(row, ARM_BASE),
-        code_of(row, ARM_ANCHOR), row->rule, measurement->samples.device.name, row->who,
-        (long long)time(NULL));
+        code_of(row, ARM_ANCHOR), row->rule, measurement->samples.device.name,
+        row->environment, row->who, (long long)time(NULL));
 }
 
 /* All attempts were made, and nothing is left of them. */
@@ -307,11 +385,17 @@ static int take_up(struct measurement *measurement, struct attempts *out, struct
                : 0;
 }
 
+void attempts_free(struct attempts *attempts)
+{
+    buf_free(&attempts->environment);
+}
+
 int attempts_take_up(struct measurement *measurement, struct attempts *out, struct err *err)
 {
     const struct job *job = &measurement->job;
     *out = (struct attempts){.who = ""};
     memset(out->open, true, sizeof out->open);
+    buf_init(&out->environment, ENVIRONMENT_MAX_BYTES);
     if (measurement->store == NULL || job->kind != JOB_CHECK || job->pr == 0 ||
         choices_partial(&job->choices))
         return 0;
@@ -320,7 +404,8 @@ int attempts_take_up(struct measurement *measurement, struct attempts *out, stru
     else
         snprintf(out->who, sizeof out->who, "run %lld %lld %llu", (long long)time(NULL),
                  (long long)getpid(), (unsigned long long)proc_now_ns());
-    if (db_begin(measurement->store, err) != 0)
+    if (put_environment(&measurement->samples.environment, &out->environment, err) != 0 ||
+        db_begin(measurement->store, err) != 0)
         return -1;
     return db_end(measurement->store, take_up(measurement, out, err), err);
 }

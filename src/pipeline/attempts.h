@@ -4,15 +4,18 @@
  * main twice anyway. A check that was chosen in part gives no verdict that counts, so it takes nothing
  * from the series and adds nothing to it. Private to src/pipeline.
  *
- * The same code: rule, protocol, card, problem, and the machine code of head, base and anchor are
- * alike, in one repository, branch and device, whichever pull request and commit they are of. All of
- * it is kept in a table of the state folder's database, a row for each config of each check. A check
- * counts from when it begins to measure: cancelled, killed for good, or with samples that cannot be
- * read, it was one of the RUNS_MAX all the same. One that ended unmeasured, and not by the pull
+ * The same code: rule, protocol, card, problem, what of the environment matters for time (driver,
+ * compilers, clocks), and the machine code of head, base and anchor are alike, in one repository,
+ * branch and device, whichever pull request and commit they are of. All of it is kept in a table of
+ * the state folder's database, a row for each config of each check. A check counts from when it has
+ * the device and its first replicate begins: cancelled after that, killed for good, or with samples
+ * that cannot be read, it was one of the RUNS_MAX all the same, so that nobody draws new dice by
+ * ending it in time. One that only waited for the device, or ended unmeasured and not by the pull
  * request's fault, said nothing of head and does not count. */
 #ifndef RATCHET_PIPELINE_ATTEMPTS_H
 #define RATCHET_PIPELINE_ATTEMPTS_H
 
+#include "base/buf.h"
 #include "base/db.h"
 #include "base/err.h"
 #include "pipeline/measurement.h"
@@ -20,17 +23,21 @@
 /* How replicates are taken. Those of another protocol are no part of the same series. */
 #define ATTEMPTS_PROTOCOL 1
 
-/* A step of the schema, for db_open. */
-extern const char attempts_schema[];
+/* Steps of the schema, for db_open. */
+extern const char attempts_schema[], attempts_schema_2[];
 
 struct attempts {
     char who[64];                                  /* the job, or this process */
     char codes[MODEL_CONFIGS_MAX][FILE_KEY_BYTES]; /* of each config; "": not remembered */
     bool open[MODEL_CONFIGS_MAX];                  /* it is to be measured */
-    bool settled; /* there are some that are remembered, and none of these is open */
+    bool settled;           /* there are some that are remembered, and none of these is open */
+    struct buf environment; /* owned: what of it matters, a line for each fact */
 };
+void attempts_free(struct attempts *attempts);
+#define ATTEMPTS_AUTO __attribute__((cleanup(attempts_free))) struct attempts
 
-/* Before anything is measured, with the code of all arms known: earlier replicates are put into
+/* Right before anything is measured, with the device held, so that its clocks are what they will be,
+ * and the code of all arms known: earlier replicates are put into
  * measurement->samples, and what is open counts as begun. Notes say what was found. */
 MUST_CHECK int attempts_take_up(struct measurement *measurement, struct attempts *out,
                                 struct err *err);

@@ -4,6 +4,7 @@
 #include "pipeline/pipeline.h"
 
 #include "judge/verdict.h"
+#include "pipeline/anchor_again.h"
 #include "pipeline/choices.h"
 #include "pipeline/main_verdict.h"
 #include "pipeline/paths.h"
@@ -187,6 +188,19 @@ int pipeline_look(struct measurement *measurement, bool *settled, struct err *er
     return *settled ? conclude(measurement, touched, &problem, err) : 0;
 }
 
+/* A pull request that takes back what was promoted: what its merge will do. */
+static void note_anchor_again(struct measurement *measurement)
+{
+    static struct anchors_again again;
+    anchors_again_find(measurement, measurement->job.base, &again);
+    for (size_t i = 0; i < again.count; i++)
+        measurement_note(
+            measurement,
+            "%s: its machine code is that of an anchor of before, %.*s: should this "
+            "be merged, the baseline goes back to it.",
+            again.configs[i].name, SHORT_SHA, again.configs[i].commit);
+}
+
 int pipeline_check(struct measurement *measurement, struct err *err)
 {
     struct err problem = {0};
@@ -196,6 +210,8 @@ int pipeline_check(struct measurement *measurement, struct err *err)
         measurement_say(measurement, "kernel touched: %s", what);
         note_missing_baseline(measurement);
         result = measurement_take(measurement, measurement->job.merge, true, &problem);
+        if (result == 0)
+            note_anchor_again(measurement);
     }
     return conclude(measurement, result, &problem, err);
 }

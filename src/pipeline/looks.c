@@ -219,15 +219,10 @@ static void note_budget(struct measurement *measurement)
                          budget->total_s, took_s, shortened, samples->count, what);
 }
 
-/* Take all the replicates that it needs, with the device held. `budget_ns`: 0: as long as it takes.
- * `may` as below; `bits` may be NULL: nobody asks. */
-static int take(struct measurement *measurement, const struct bench_request *request,
-                double budget_ns, const bool *may, struct bits *bits, struct err *err)
+/* Replicates until all that may be measured (NULL: everything) is settled. */
+static int take_rounds(struct measurement *measurement, const struct bench_request *request,
+                       double budget_ns, const bool *may, struct bits *bits, struct err *err)
 {
-    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
-    if (hold_device(measurement, request->gpu, &measurement->samples.environment, &hold,
-                    err) != 0)
-        return -1;
     uint64_t start = proc_now_ns();
     measurement->pace = (struct pace){.rounds = 0};
     measurement->budget = (struct budget){.begin_ns = start, .total_s = budget_ns / 1e9};
@@ -253,18 +248,31 @@ static int take(struct measurement *measurement, const struct bench_request *req
 static int take_open(struct measurement *measurement, const struct bench_request *request,
                      double budget_ns, struct bits *bits, struct err *err)
 {
-    struct attempts attempts;
+    ATTEMPTS_AUTO attempts;
     struct err problem = {0};
     if (attempts_take_up(measurement, &attempts, err) != 0)
         return -1;
     if (attempts.settled)
         return measurement_compare(measurement, err);
-    int result = take(measurement, request, budget_ns, attempts.open, bits, err);
+    int result = take_rounds(measurement, request, budget_ns, attempts.open, bits, err);
     if (attempts_keep(measurement, &attempts, result == 0, &problem) == 0)
         return result;
     if (result == 0)
         *err = problem;
     return -1;
+}
+
+/* Take all the replicates that it needs, with the device held. `budget_ns`: 0: as long as it takes.
+ * `remembers`: earlier checks are gone on with. `bits` may be NULL: nobody asks. */
+static int take(struct measurement *measurement, const struct bench_request *request,
+                double budget_ns, bool remembers, struct bits *bits, struct err *err)
+{
+    HOLD_AUTO hold = {measurement, .lock = LANE_LOCK_NONE};
+    if (hold_device(measurement, request->gpu, &measurement->samples.environment, &hold,
+                    err) != 0)
+        return -1;
+    return remembers ? take_open(measurement, request, budget_ns, bits, err)
+                     : take_rounds(measurement, request, budget_ns, NULL, bits, err);
 }
 
 static int bench(struct measurement *measurement, const struct arms *arms,
@@ -279,8 +287,8 @@ static int bench(struct measurement *measurement, const struct arms *arms,
     double budget_ns = measurement->budget_ns > 0 ? measurement->budget_ns
                                                   : measurement->config.bench.budget_ns;
     /* Nobody waits for a promotion, and what it records is what checks are held against. */
-    return take_open(measurement, &request,
-                     measurement->job.kind == JOB_PROMOTE ? 0 : budget_ns, bits, err);
+    return take(measurement, &request, measurement->job.kind == JOB_PROMOTE ? 0 : budget_ns,
+                true, bits, err);
 }
 
 /* Facts that are known before anything is measured have to be what they were then. */
@@ -336,7 +344,7 @@ int measurement_sweep(struct measurement *measurement,
     if (libraries->before != NULL &&
         take_over(libraries->before, &measurement->samples, err) != 0)
         return -1;
-    return take(measurement, &request, libraries->budget_ns, NULL, NULL, err);
+    return take(measurement, &request, libraries->budget_ns, false, NULL, err);
 }
 
 /* Without a driver, or without the GPU that the host's configuration names, nothing needs to be

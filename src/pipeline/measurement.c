@@ -28,9 +28,9 @@ int measurement_set_device(struct measurement *measurement, const char *device,
                            const char *lane, struct err *err)
 {
     struct device *samples = &measurement->samples.device;
-    measurement->device = host_find_device(measurement->host, device);
+    measurement->device = host_need_device(measurement->host, device, err);
     if (measurement->device == NULL)
-        return err_set(err, ERR_INPUT, "device `%s` is not configured on this host", device);
+        return -1;
     measurement->lane = lane == NULL ? lane_lock_free(measurement->host, measurement->device)
                                      : host_find_lane(measurement->device, lane);
     if (measurement->lane == NULL)

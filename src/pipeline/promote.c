@@ -105,9 +105,10 @@ static void find_accepted(struct pipeline *pipeline, const struct forgotten *for
 /* ---- decide and push ---- */
 
 static bool could_move(const struct measurement *measurement,
-                       const struct promotion_accept *accept)
+                       const struct promotion_accept *accept,
+                       const struct anchors_again *again)
 {
-    if (accept->count > 0)
+    if (accept->count > 0 || again->count > 0)
         return true;
     for (size_t i = 0; measurement->has_baseline && i < measurement->baseline.count; i++)
         if (measurement->baseline.configs[i].retired)
@@ -220,6 +221,8 @@ static int decide_and_push(struct pipeline *pipeline, const struct promote_runs 
         .accepted_count = accept->count,
         .lost = lost,
         .lost_count = runs->forgotten.count,
+        .earlier = runs->again.configs,
+        .earlier_count = runs->again.count,
         .who = accept->who,
         .commit = measurement->job.head,
         .now = now};
@@ -306,8 +309,10 @@ static int settle(struct pipeline *pipeline, struct promote_runs *runs,
         comparison_free(&runs->first_verdict);
         enum promote_end end;
         if (compare_samples(&runs->first, baseline, rule, &runs->first_verdict, err) != 0 ||
-            measurement_compare(measurement, err) != 0 ||
-            decide_and_push(pipeline, runs, accept, &end, err) != 0)
+            measurement_compare(measurement, err) != 0)
+            return -1;
+        anchors_again_find(measurement, measurement->job.base, &runs->again);
+        if (decide_and_push(pipeline, runs, accept, &end, err) != 0)
             return -1;
         bool same = false;
         if (end != PROMOTE_RACE)
@@ -336,11 +341,12 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
             return 0;
         find_accepted(pipeline, &runs.forgotten, &accept);
         promote_note_changes(pipeline);
+        anchors_again_find(measurement, measurement->job.base, &runs.again);
         if (measurement->samples.count == 0)
             return 0; /* it could not be built: the verdict says so */
         if (runs.is_second)
             return settle(pipeline, &runs, &accept, err);
-        if (!could_move(measurement, &accept))
+        if (!could_move(measurement, &accept, &runs.again))
             return 0; /* nothing to move: one run tells */
         if (promote_keep_first(measurement, &runs, wait_s, err) != 0)
             return -1;

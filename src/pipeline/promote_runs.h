@@ -4,6 +4,7 @@
 #ifndef RATCHET_PIPELINE_PROMOTE_RUNS_H
 #define RATCHET_PIPELINE_PROMOTE_RUNS_H
 
+#include "pipeline/anchor_again.h"
 #include "pipeline/forgotten.h"
 
 /* Both runs, and what they say against the baseline of the tip that is decided from. The second is
@@ -13,6 +14,7 @@ struct promote_runs {
     bool is_second;                  /* the first is here */
     struct comparison first_verdict; /* owned */
     struct forgotten forgotten;
+    struct anchors_again again; /* what takes back what was promoted */
 };
 void promote_runs_free(struct promote_runs *runs);
 

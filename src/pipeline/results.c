@@ -7,10 +7,14 @@
 #include "judge/verdict.h"
 #include "pipeline/choices.h"
 #include "pipeline/environment.h"
+#include "publish/annotations.h"
 #include "publish/report.h"
 #include "result_files.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum { LOOKUP_BYTES = 4 << 20 }; /* of folders, to see whether files are there */
 
 static int report_text(struct measurement *measurement, struct buf *out, struct err *err)
 {
@@ -68,6 +72,45 @@ static int write_environment(struct measurement *measurement, struct err *err)
     return 0;
 }
 
+/* A file of head's own: behind a link or in a submodule GitHub shows none. */
+static bool is_in_tree(struct git_lookup *lookup, const struct annotation *annotation)
+{
+    struct err ignored;
+    enum git_path_kind kind = GIT_PATH_ABSENT;
+    return git_lookup_path(lookup, annotation->path, &kind, &ignored) == 0 &&
+           kind == GIT_PATH_FILE;
+}
+
+/* Where head does not compile: the first places that are head's. A verdict stands without them. */
+static int write_annotations(struct measurement *measurement, struct err *err)
+{
+    const struct comparison *comparison = &measurement->comparison;
+    struct git_lookup *lookup __attribute__((cleanup(git_lookup_close))) = NULL;
+    const char *at = measurement->build_log.data;
+    struct annotation found;
+    struct err problem = {0};
+    BUF_AUTO text;
+    buf_init(&text, ANNOTATIONS_MAX * 2 * ANNOTATION_TEXT_BYTES);
+    if (comparison->clause != CLAUSE_BUILD_FAILED || comparison->fault != FAULT_PR ||
+        measurement->build_log.len == 0)
+        return 0;
+    if (git_lookup_open(measurement->repo, measurement->job.merge, LOOKUP_BYTES, &lookup,
+                        &problem) != 0) {
+        measurement_say(measurement, "no annotations: %s", problem.text);
+        return 0;
+    }
+    for (size_t count = 0; count < ANNOTATIONS_MAX && annotation_next(&at, &found);) {
+        BUF_AUTO line;
+        buf_init(&line, 2 * ANNOTATION_TEXT_BYTES);
+        annotation_put(&line, &found);
+        if (!is_in_tree(lookup, &found) || strstr(text.data, line.data) != NULL)
+            continue; /* or said before: nvcc compiles a file several times */
+        buf_adds(&text, line.data);
+        count++;
+    }
+    return text.len == 0 ? 0 : write_in_folder(measurement, RESULT_ANNOTATIONS, &text, err);
+}
+
 /* Of a check. A promotion has two runs, which may be two processes: what the first took is not
  * known here. */
 static void set_spent(struct measurement *measurement)
@@ -98,7 +141,7 @@ int results_write(struct measurement *measurement, struct err *err)
         write_in_folder(measurement, RESULT_REPORT, &report, err) != 0 ||
         verdict_format_json(&measurement->comparison, &verdict, err) != 0 ||
         write_in_folder(measurement, RESULT_VERDICT, &verdict, err) != 0 ||
-        write_environment(measurement, err) != 0)
+        write_environment(measurement, err) != 0 || write_annotations(measurement, err) != 0)
         return -1;
     if (measurement->samples.count == 0)
         return 0;

@@ -30,9 +30,8 @@ static int right_device(const struct measurement *measurement, const struct devi
                    device->slug, measurement->job.device);
 }
 
-/* baseline.json of a commit; *found is false where there is none yet, and base is the anchor. */
-static int parse_baseline(struct measurement *measurement, const char *commit,
-                          struct baseline *out, bool *found, struct err *err)
+int rules_read_baseline(struct measurement *measurement, const char *commit,
+                        struct baseline *out, bool *found, struct err *err)
 {
     const struct limits *limits = &measurement->host->limits;
     char name[FILE_PATH_BYTES];
@@ -60,8 +59,8 @@ static int read_baseline(struct measurement *measurement, const char *commit, st
     measurement->clause_if_input = CLAUSE_BAD_BASELINE;
     if (measurement->no_baseline)
         return 0;
-    return parse_baseline(measurement, commit, &measurement->baseline,
-                          &measurement->has_baseline, err);
+    return rules_read_baseline(measurement, commit, &measurement->baseline,
+                               &measurement->has_baseline, err);
 }
 
 static void read_calibration(struct measurement *measurement, const char *commit)
@@ -160,7 +159,7 @@ int rules_try(struct measurement *measurement, const char *commit, struct err *e
     if (config == NULL)
         return err_set(err, ERR_HOST, "out of memory for " CONFIG_PATH);
     return parse_conf(measurement, commit, config, err) != 0 ||
-                   parse_baseline(measurement, commit, &baseline, &found, err) != 0
+                   rules_read_baseline(measurement, commit, &baseline, &found, err) != 0
                ? -1
                : 0;
 }

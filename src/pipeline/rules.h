@@ -11,6 +11,10 @@
 MUST_CHECK int rules_read(struct measurement *measurement, const char *commit,
                           struct err *err);
 
+/* baseline.json of a commit; *found is false where there is none. The caller frees `out`. */
+MUST_CHECK int rules_read_baseline(struct measurement *measurement, const char *commit,
+                                   struct baseline *out, bool *found, struct err *err);
+
 /* The same of a commit of the repository in the folder `path`, which the measurement opens: for a
  * lab that has no pipeline. */
 MUST_CHECK int rules_read_local(struct measurement *measurement, const char *path,

@@ -145,3 +145,16 @@ void actions_command(struct buf *out, const char *level, const char *title, cons
     escape(out, text, false);
     buf_addc(out, '\n');
 }
+
+void actions_error_at(struct buf *out, const char *path, unsigned line, unsigned column,
+                      const char *text)
+{
+    buf_adds(out, "::error file=");
+    escape(out, path, true);
+    buf_addf(out, ",line=%u", line);
+    if (column > 0)
+        buf_addf(out, ",col=%u", column);
+    buf_adds(out, "::");
+    escape(out, text, false);
+    buf_addc(out, '\n');
+}

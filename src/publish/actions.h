@@ -20,5 +20,8 @@ void actions_log_line(struct buf *out, const char *line, size_t len);
 /* Append `::error title=…::text` with GitHub's escapes, and a newline. level: "error",
  * "warning", "notice"; title may be NULL. */
 void actions_command(struct buf *out, const char *level, const char *title, const char *text);
+/* The same of a place in the checkout: `::error file=…,line=…,col=…::text`; column 0: not told. */
+void actions_error_at(struct buf *out, const char *path, unsigned line, unsigned column,
+                      const char *text);
 
 #endif

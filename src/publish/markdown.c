@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the escaping of foreign text for GitHub's Markdown. GitHub makes mentions, references,
  * commit links and emoji of the *rendered* text, where a backslash is gone: only a character
- * of no width inside them stops that. Code is left alone by it. */
+ * of no width inside them stops that. Code is left alone by it, so a commit's hash, which people
+ * copy, is written as code. */
 #include "publish/markdown.h"
 
 #include "publish/scan.h"
@@ -102,16 +103,19 @@ void markdown_text(struct buf *out, const char *text)
     buf_note_loss(out, &line);
     const char *start = line.data;
     size_t number = strspn(start, "0123456789"); /* `1.` at the start makes a list */
-    size_t word = 0, hash = 0;                   /* start of the word, and its hash's length */
+    size_t word = 0;
     for (size_t i = 0; i < line.len; i++) {
         const char *at = start + i;
         if (is_word(*at) && (i == 0 || !isalnum((unsigned char)at[-1]))) {
+            size_t hash = hash_length(at);
             word = i;
-            hash = hash_length(at);
+            if (hash > 0) {
+                buf_addf(out, "`%.*s`", (int)hash, at);
+                i += hash - 1;
+                continue;
+            }
         }
-        bool in_hash = i > word && i < word + hash && (i - word) % 6 == 0;
-        bool in_link = i == word + 2 && is_linked_word(start + word);
-        if (in_hash || in_link)
+        if (i == word + 2 && is_linked_word(start + word))
             buf_adds(out, ZERO_WIDTH_SPACE);
         if (number > 0 && i == number && (*at == '.' || *at == ')'))
             buf_addc(out, '\\');

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    VERDICTS_BUDGET = 20000,
+    VERDICTS_BUDGET = 19500,
     NOTES_BUDGET = 5000,
     STATUS_BYTES = 140 /* what GitHub keeps of a status's description */
 };
@@ -43,10 +43,12 @@ static void write_heading(const struct report_view *view, struct buf *out)
     bool partial = comparison->partial[0] != '\0';
     report_marker(comparison->device.slug, partial, marker);
     buf_addf(out, "%s\n### Ratchet: ", marker);
-    if (promotion && comparison_exit(comparison) == EXIT_HELD)
-        buf_adds(out, "baseline of ");
-    else
-        buf_addf(out, "%s%s on ", promotion ? "main " : "", verdict_name(comparison->verdict));
+    bool good = promotion && comparison_exit(comparison) == EXIT_HELD;
+    if (promotion && !good) {
+        parts_name(out, view->report->job->base_ref);
+        buf_addc(out, ' ');
+    }
+    buf_addf(out, "%s on ", good ? "baseline" : verdict_name(comparison->verdict));
     parts_name(out, comparison->device.slug);
     buf_adds(out, partial ? " (partial)\n\n" : "\n\n");
     if (!partial)
@@ -98,7 +100,8 @@ static void write_all(const struct report_view *view, bool chart, struct buf *ou
     report_drift(view, out);
     if (parts_is_promotion(view)) {
         write_notes(view, out);
-        buf_adds(out, view->report->note_count > 0 ? "\nMain" : "Main");
+        buf_adds(out, view->report->note_count > 0 ? "\n" : "");
+        parts_name(out, view->report->job->base_ref);
         buf_addf(out, " against its anchors: %s. ",
                  verdict_name(view->report->comparison->verdict));
     }

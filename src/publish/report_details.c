@@ -12,6 +12,7 @@
 enum {
     LINES_BUDGET = 16000, /* never reached: a few lines of bounded text */
     EVIDENCE_BUDGET = 9000,
+    REASONS_BUDGET = 2000,
     SPEED_BUDGET = 6000,
     ENVIRONMENT_BUDGET = 5000,
     LOG_BUDGET = 8000
@@ -294,12 +295,37 @@ void report_log(const struct report_view *view, struct buf *out)
     if (fold)
         buf_adds(out, "\n</details>\n");
 }
+/* By which interval the first of those that are not held were decided, in the judge's words. */
+static void write_reasons(const struct report_view *view, struct buf *out)
+{
+    const char *before = "\n- ";
+    size_t limit = out->len + REASONS_BUDGET;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct config_verdict *row = view->rows[i];
+        if (!parts_by_interval(row->clause) || row->reason[0] == '\0')
+            continue;
+        BUF_AUTO line;
+        buf_init(&line, REASONS_BUDGET);
+        buf_adds(&line, before);
+        parts_name(&line, row->config.name);
+        buf_adds(&line, ": ");
+        parts_text(&line, row->reason, PARTS_REASON_BYTES);
+        buf_adds(&line, ".\n");
+        buf_note_loss(out, &line);
+        if (line.failed || out->len + line.len > limit)
+            return;
+        buf_add(out, line.data, line.len);
+        before = "- ";
+    }
+}
+
 void report_folded(const struct report_view *view, struct buf *out)
 {
     if (table_has_evidence(view)) {
         buf_adds(out, "\n<details><summary>How sure: deciding intervals, control, stored "
                       "samples, effect sizes</summary>\n");
         table_evidence(view, out, EVIDENCE_BUDGET);
+        write_reasons(view, out);
         buf_adds(out,
                  "\nReplicates are fresh processes in which all arms take turns on the "
                  "same buffers. Effect sizes and p are taken over the replicates' medians."

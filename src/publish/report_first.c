@@ -124,18 +124,13 @@ static void write_change(const struct report_view *view, const struct config_ver
              figure_interval(text, row->change.ci), row->replicates);
 }
 
-/* The first interval of the sentence is the plain one; those of the reason decide. */
-static bool by_interval(enum clause clause)
-{
-    return clause == CLAUSE_BEYOND || clause == CLAUSE_STRADDLES ||
-           clause == CLAUSE_LOST_ON_MAIN || clause == CLAUSE_OWN_UNCLEAR;
-}
-
+/* What the sentence and its interval do not say already. The interval that decides, which is wider, stands
+ * under "How sure". */
 static void write_reason(struct buf *out, const struct config_verdict *row)
 {
-    if (row->reason[0] == '\0')
+    if (row->reason[0] == '\0' || parts_by_interval(row->clause))
         return;
-    buf_addf(out, " Why%s: ", by_interval(row->clause) ? ", by the deciding interval" : "");
+    buf_adds(out, " Why: ");
     parts_text(out, row->reason, PARTS_REASON_BYTES);
     buf_addc(out, '.');
 }
@@ -192,10 +187,16 @@ static void first_unmeasured(const struct report_view *view, const struct config
 static void first_moved(const struct report_view *view, const struct config_verdict *row,
                         struct buf *out)
 {
+    char text[FIGURE_BYTES];
     if (row->clause == CLAUSE_GAPS) {
         first_gaps(view, row, out);
     } else if (row->change.known) {
         write_change(view, row, out);
+        if (row->clause == CLAUSE_STRADDLES && view->threshold > 0)
+            buf_addf(out, ": too close to the line of ±%s to tell",
+                     figure_share(text, view->threshold));
+        else if (row->clause == CLAUSE_OWN_UNCLEAR)
+            buf_addf(out, ": whether %s adds to that could not be told", parts_subject(view));
         buf_addc(out, '.');
         write_reason(out, row);
     } else {

@@ -41,6 +41,12 @@ bool parts_other_problem(const struct report_view *view, const struct config_ver
     return find_stored(view, row) != NULL && parts_stored(view, row) == NULL;
 }
 
+bool parts_by_interval(enum clause clause)
+{
+    return clause == CLAUSE_BEYOND || clause == CLAUSE_STRADDLES ||
+           clause == CLAUSE_LOST_ON_MAIN || clause == CLAUSE_OWN_UNCLEAR;
+}
+
 enum clause parts_clause(const struct report_view *view, const struct config_verdict *row)
 {
     if (row->clause != CLAUSE_NONE || row->verdict != VERDICT_HELD)

@@ -120,6 +120,20 @@ static void median_cell(const struct config_verdict *row, struct buf *out)
     buf_adds(out, figure_time(text, row->median_ns[ARM_HEAD]));
 }
 
+/* Those that were judged; where there was nothing to compare with, those that were recorded. */
+static void replicates_cell(const struct report_view *view, const struct config_verdict *row,
+                            struct buf *out)
+{
+    const struct config_samples *samples = parts_samples(view, row);
+    size_t count = row->replicates;
+    if (count == 0 && row->clause == CLAUSE_RECORDED && samples != NULL)
+        count = samples->count;
+    if (count > 0)
+        buf_addf(out, " | %zu", count);
+    else
+        buf_adds(out, " | –");
+}
+
 static void verdict_row(const struct report_view *view, const struct config_verdict *row,
                         struct buf *out)
 {
@@ -127,7 +141,7 @@ static void verdict_row(const struct report_view *view, const struct config_verd
     change_cell(view, row, out);
     own_cell(view, row, out);
     median_cell(row, out);
-    buf_addf(out, " | %zu", row->replicates);
+    replicates_cell(view, row, out);
     if (row->marked > 0)
         buf_addf(out, " (+%zu marked)", row->marked);
 }

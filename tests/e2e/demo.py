@@ -7,14 +7,17 @@ Each pull request is a real change to kernels/attention_cpu.c. Exit 0 if every v
 expected one, or `unclear` with its reason on a machine too busy to tell; 1 if one is wrong."""
 
 import os
+import re
 import sys
 import tempfile
-import time
 
 import lib
+import pulls
 import scene
 
-KERNEL = "kernels/attention_cpu.c"
+KERNEL = pulls.CPU
+EDITS = pulls.EDITS[KERNEL]
+
 CONF = """\
 # What is guarded, how it is built, what is measured. Read from the base commit only.
 [kernel]
@@ -51,25 +54,6 @@ CONF = """\
     causal = true
 """
 
-# Edits of the kernel as it is shipped: (title, old text, new text). Main begins with a
-# micro-kernel of two rows, so that there is something to improve.
-START = ("MICRO = 6,", "MICRO = 2,")
-EDITS = {
-    "slow": ("Use fewer registers in the micro-kernel", "MICRO = 2,", "MICRO = 1,"),
-    "comment": ("Explain the tile size better", "/* keys of a tile;",
-                "/* keys of one tile of K and V;"),
-    "refactor": ("Count the query blocks without a sum that could overflow",
-                 "((size_t)problem->seq_q + BLOCK_Q - 1) / BLOCK_Q;",
-                 "(size_t)(problem->seq_q / BLOCK_Q) + (problem->seq_q % BLOCK_Q != 0 ? 1 : 0);"),
-    "wrong": ("Save a multiplication in the running sum",
-              "_mm256_fmadd_ps(_mm256_load_ps(row_sum + n), keep, added)",
-              "_mm256_add_ps(_mm256_load_ps(row_sum + n), added)"),
-    "fast": ("Six rows in the micro-kernel", "MICRO = 2,", "MICRO = 6,"),
-}
-EXPECTED = [("slow", "regressed"), ("comment", "held"), ("refactor", "held"),
-            ("wrong", "unmeasured"), ("fast", "improved")]
-REASONS = {"comment": "identical machine code", "wrong": "wrong result"}
-
 
 def say(text=""):
     print(text, flush=True)
@@ -79,62 +63,34 @@ def heading(text):
     say("\n" + "=" * 90 + "\n" + text + "\n" + "=" * 90)
 
 
-def edit(source, old, new):
-    if source.count(old) != 1:
-        raise SystemExit("demo: `%s` stands %d times in %s" % (old, source.count(old), KERNEL))
-    return source.replace(old, new)
-
-
-def start():
-    """A repository on the stand-in with our kernel on main."""
-    source = edit(lib.read(os.path.join(lib.TOP, KERNEL)), *START)
-    standin = lib.Standin(scene.REPOSITORY)
-    standin.repo = lib.Repo()
-    standin.repo.commit({
-        KERNEL: source, "ci/ratchet.conf": CONF,
-        "kernels/attention.h": lib.read(os.path.join(lib.TOP, "kernels", "attention.h"))}, "the kernel")
-    standin.repo.push(standin.git_url, "main")
-    return standin, source
-
-
-def push_event(standin, sha):
-    return {"ref": "refs/heads/main", "before": "0" * 40, "after": sha, "created": False,
-            "deleted": False, "forced": False, "commits": [],
-            "head_commit": {"id": sha, "message": "merge"},
-            "repository": {"full_name": scene.REPOSITORY, "id": standin.made["id"]}}
+def quiet(log):
+    """What a step said, without its phases, its replicates, and what it told the workflow"""
+    return "\n".join(line for line in log.strip().splitlines() if not re.search(
+        ": replicate [0-9]+|^::|^(at work|building|measuring|telling GitHub)$", line))
 
 
 def promote(standin, host, run):
     """What a push to main does; shows the commit that came of it."""
-    tip = standin.state()["refs"]["refs/heads/main"]
-    result = host.step("push", push_event(standin, tip), run=run).run(seconds=600)
-    say(result.out.strip())
-    repo = standin.repo
-    repo.git("-c", "http.extraHeader=Authorization: Bearer " + lib.TOKEN, "fetch", "-q",
-             standin.git_url, "+refs/heads/main:refs/remotes/origin/main")
-    moved = repo.sha("refs/remotes/origin/main") != tip
+    result, moved = pulls.push(standin, host, run)
+    say(quiet(result.out))
     if moved:
-        say("\n" + repo.git("log", "-1", "--stat", "refs/remotes/origin/main"))
+        say("\n" + standin.repo.git("log", "-1", "--stat", "refs/remotes/origin/main"))
     return moved
 
 
-def check(standin, host, name, source, run):
+def check(standin, host, name, source, run, folder):
+    """A pull request, and the visible part of its comment; all of that goes into a file"""
     title, old, new = EDITS[name]
-    number, head = scene.pull(standin, name, {KERNEL: edit(source, old, new)})
-    heading("Pull request #%d: %s\n  - %s\n  + %s" % (number, title, old, new))
-    step = host.step("pull_request", scene.pull_event(standin, number), run=run)
-    began = time.monotonic()
-    result = step.run(seconds=600)
-    say(result.out.strip())
-    bodies = scene.ours(standin, number)
-    say("\n--- the comment on #%d, as posted ---\n" % number)
-    say(bodies[0] if bodies else "(none)")
+    heading("Pull request #%d: %s\n  - %s\n  + %s" % (run - 1, title, old, new))
+    pull = pulls.Pull(standin, host, name, {KERNEL: pulls.once(source, old, new)}, run)
+    say(quiet(pull.result.out))
+    lib.write(os.path.join(folder, "comment-%d.md" % pull.number), pull.comment)
+    say("\n--- the comment on #%d, as posted; what unfolds in it is in comment-%d.md ---\n" % (
+        pull.number, pull.number))
+    say(re.sub(r"<details><summary>(.*?)</summary>.*?</details>\n", r"> \1\n", pull.comment, flags=re.DOTALL))
     say("--- exit code %d, commit status %s, %.0f s ---" % (
-        result.code, ", ".join(scene.status(standin, head)), time.monotonic() - began))
-    verdict = result.verdict
-    wanted = REASONS.get(name, "")
-    text = lib.json.dumps(verdict)
-    return number, verdict["verdict"] if wanted in text else verdict["verdict"] + " (other reason)"
+        pull.result.code, " then ".join(pull.states), pull.seconds))
+    return pull.number, pull.verdict(pulls.EXPECTED[name][1])
 
 
 def study(standin, host, source, first, folder):
@@ -143,7 +99,7 @@ def study(standin, host, source, first, folder):
     for place, name in enumerate(("slow", "fast"), 1):
         path = os.path.join(standin.repo.path, KERNEL)
         standin.repo.git("checkout", "-q", first)
-        lib.write(path, edit(source, *EDITS[name][1:]))
+        lib.write(path, pulls.once(source, *EDITS[name][1:]))
         lib.write(os.path.join(patches, "%d-%s.patch" % (place, name)), standin.repo.git("diff") + "\n")
         standin.repo.git("checkout", "-q", "--", ".")
     run = host.ratchet("study", "--config", host.config, "--repo", standin.repo.path, "--head", first, "--output", folder,
@@ -153,38 +109,49 @@ def study(standin, host, source, first, folder):
     return run.code
 
 
+def show(standin, host, source, shown):
+    """Everything; (what, expected, what came) for each push and pull request"""
+    heading("Main is pushed for the first time: its kernel becomes the baseline")
+    rows = [("push to main", "promoted", "promoted" if promote(standin, host, 1) else "unclear")]
+    number = 0
+    for run, (name, (expected, _)) in enumerate(pulls.EXPECTED.items(), 2):
+        number, got = check(standin, host, name, source, run, shown)
+        rows.append(("#%d %s" % (number, EDITS[name][0]), expected, got))
+    heading("#%d is merged: main's baseline moves" % number)
+    standin.on("pulls/%d/merge" % number, user="alice")
+    rows.append(("push of that merge", "promoted",
+                 "promoted" if promote(standin, host, 9) else "unclear"))
+    say("\n" + host.ratchet("history", "--config", host.config, "--repo", standin.repo.path, "--head",
+                            "refs/remotes/origin/main", "--html", os.path.join(shown, "history.html")).out)
+    return rows
+
+
+def summary(rows, shown):
+    """Twelve lines: what came, and where to go on"""
+    say("\nWhat was shown, on this machine, without GitHub:")
+    for what, expected, got in rows:
+        say("  %-60s %-10s %s" % (what, got, "as expected" if got == expected else
+                                  "this machine is too busy to tell" if got == "unclear" else
+                                  "WRONG, expected " + expected))
+    say("To look at:  %s/ has comment-N.md, study/report.html and history.html\n"
+        "Next:        ci/build /tmp/ratchet && /tmp/ratchet/ratchet doctor\n"
+        "             /tmp/ratchet/ratchet check --repo YOURS --base main --head HEAD   (one with a ci/ratchet.conf)\n"
+        "To read:     README.md; man -l src/cli/ratchet.1; man -l src/daemon/ratchetd.8" % shown)
+
+
 def main():
-    standin, source = start()
+    source = pulls.first_source(KERNEL)
+    standin = pulls.start(pulls.files(KERNEL, source, CONF))
     first = standin.repo.sha("main")
     shown = tempfile.mkdtemp(prefix="ratchet-demo-")
     host = scene.Host(standin)
     host.daemon()
-    heading("Main is pushed for the first time: its kernel becomes the baseline")
-    rows = [("push to main", "promoted", "promoted" if promote(standin, host, 1) else "unclear")]
-    numbers = {}
-    for run, (name, expected) in enumerate(EXPECTED, 2):
-        numbers[name], got = check(standin, host, name, source, run)
-        rows.append(("#%d %s" % (numbers[name], EDITS[name][0]), expected, got))
-    heading("#%d is merged: main's baseline moves" % numbers["fast"])
-    standin.on("pulls/%d/merge" % numbers["fast"], user="alice")
-    rows.append(("push of the merge", "promoted",
-                 "promoted" if promote(standin, host, 9) else "unclear"))
-    page = os.path.join(shown, "history.html")
-    say("\n" + host.ratchet("history", "--config", host.config, "--repo", standin.repo.path, "--head",
-                            "refs/remotes/origin/main", "--html", page).out)
+    rows = show(standin, host, source, shown)
     heading("And by hand: a study of main's first kernel, two of the edits proposed as patches")
     studied = study(standin, host, source, first, os.path.join(shown, "study"))
-    heading("What was expected, and what came")
-    for what, expected, got in rows:
-        say("%-52s %-11s %-11s %s" % (what, expected, got, "as expected" if got == expected
-                                      else "not sure" if got == "unclear" else "WRONG"))
-    wrong = [row for row in rows if row[2] not in (row[1], "unclear")]
-    unsure = [row for row in rows if row[2] == "unclear" != row[1]]
-    if unsure:
-        say("\n%d not sure: this machine is too busy for a verdict, and the comment says so."
-            % len(unsure))
-    say("\nTo look at:\n  %s/study/report.html\n  %s" % (shown, page))
-    return 1 if wrong or studied != 0 else 0
+    summary(rows, shown)
+    return 1 if studied != 0 or any(got not in (expected, "unclear") for _, expected, got in rows) else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -211,10 +211,13 @@ def clean_env(more=None, home=None):
     return {k: v for k, v in env.items() if v is not None}
 
 
+before_exec = None  # called in each new process, before its program
+
+
 def start(argv, env=None, cwd=None, **more):
     """A process in its own group, killed at exit. stdout and stderr as given."""
     process = subprocess.Popen(argv, env=env if env is not None else clean_env(), cwd=cwd,
-                               start_new_session=True, **more)
+                               start_new_session=True, preexec_fn=before_exec, **more)
     atexit.register(kill, process)
     return process
 

@@ -134,7 +134,7 @@ class Host:
     """A host: its folders and ratchetd.conf. `standin` is the GitHub it knows, if any."""
 
     def __init__(self, standin=None, limits=None, api=None, token=None, device="cpu",
-                 settings=("threads = 1",), app=None):
+                 settings=("threads = 1",), app=None, daemon=(), repository=()):
         self.folder = lib.temp_dir()
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, "state")
@@ -143,19 +143,19 @@ class Host:
         self.standin = standin
         self.device = device
         lines = ["[daemon]", "state = " + self.state, "socket = " + self.socket,
-                 "lock-dir = " + self.folder, "harness = " + lib.program("RATCHET_BENCH"),
+                 *(daemon or ["lock-dir = " + self.folder]), "harness = " + lib.program("RATCHET_BENCH"),
                  '[device "%s"]' % device, *settings]
         if standin is not None:
             lines += ['[repository "%s"]' % standin.repository, "api = " + (api or standin.url),
                       "git = " + standin.git_url, "web = https://github.example/octo/kernels",
-                      "author = " + lib.BOT]
+                      "author = " + lib.BOT, *repository]
             if token is not None:
                 lines += ["token = host", "token-file = " + lib.write(
                     os.path.join(self.folder, "token"), token + "\n", 0o600)]
             if app is not None:
                 lines += ["token = app", "app = %d" % app[0], "app-key = " + app[1]]
         if limits:
-            lines += ["[limits]"] + ["%s = %d" % pair for pair in limits.items()]
+            lines += ["[limits]"] + ["%s = %s" % pair for pair in limits.items()]
         lib.write(self.config, "\n".join(lines) + "\n")
         self.runs = 0
 
@@ -252,12 +252,12 @@ class Step:
         return lib.read(os.path.join(self.folder, name))
 
 
-def github(name="right", **more):
-    """A stand-in whose repository has the sample tree on main."""
-    standin = lib.Standin(REPOSITORY)
-    repo = lib.Repo()
+def github(name="right", default="main", **more):
+    """A stand-in whose repository has the sample tree on its default branch."""
+    standin = lib.Standin(REPOSITORY, default_branch=default)
+    repo = lib.Repo(branch=default)
     repo.commit(tree(name, **more), "the kernel")
-    repo.push(standin.git_url, "main")
+    repo.push(standin.git_url, default)
     standin.repo = repo
     standin.on("collaborators", alice="write", zoe="read")
     return standin

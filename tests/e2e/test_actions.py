@@ -43,6 +43,12 @@ def commands():
                     data=one["message"])
         eq(got.rstrip("\n"), want.rstrip("\n"), "%s %r" % (one["command"], one["message"]))
         ok(got.endswith("\n") and "\n" not in got[:-1], "is one line")
+    places = [("a.c", "3", "5", text) for text in HOSTILE if text] + [("k,l:m%0A/a.c", "12", "0", "x")]
+    asked = [{"command": "error", "message": text, "properties": {
+        "file": path, "startLine": int(line), **({} if column == "0" else {"startColumn": int(column)})}}
+        for path, line, column, text in places]
+    for want, (*place, text) in zip(reference(asked), places):
+        eq(drive("place", *place, data=text).rstrip("\n"), want.rstrip("\n"), "%s %r" % (":".join(place), text))
 
 
 def outputs():

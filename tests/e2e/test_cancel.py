@@ -4,6 +4,8 @@
 that is: nothing of it is left on the device, and its status is final. One that is killed leaves a job that
 goes on to its end. No verdict is looked at: a busy machine changes nothing here."""
 
+import fcntl
+import os
 import signal
 
 import lib
@@ -11,6 +13,10 @@ import scene
 import test_promote
 from lib import TOKEN, eq, has, ok
 from test_daemon import LONG, children, jobs, pull_step, scenery
+from test_reruns import attempts
+
+# Nothing that failed is tried again while the test waits for it: being cancelled is no failure.
+PATIENT = {"retry-ms": 3600000}
 
 HANGS = scene.conf().replace("command = cc", "command = sleep 3600; cc")
 
@@ -20,11 +26,29 @@ def final(s, sha, context="ratchet/cpu"):
     return states[-1] if states and states[-1] != "pending" else None
 
 
+def at_its_build(host, daemon):
+    lib.wait_for(lambda: any(b"sleep 3600" in b" ".join(words) for words in children(host, daemon)), "the build")
+
+
+def is_pending(process):
+    """Was it sent a signal that it has not taken yet?"""
+    text = lib.read("/proc/%d/status" % process.pid)
+    return any(int(line.split()[1], 16) for line in text.splitlines() if line.startswith(("SigPnd:", "ShdPnd:")))
+
+
+def signal_one_by_one(daemon, step, signals):
+    """Each is taken by itself: the daemon stands still, so that none comes after its answer."""
+    daemon.process.send_signal(signal.SIGSTOP)
+    for number in signals:
+        step.process.send_signal(number)
+        lib.wait_for(lambda: not is_pending(step.process), "the step to take %s" % number)
+    daemon.process.send_signal(signal.SIGCONT)
+
+
 def cancelled(s, host, daemon, step, sha, signals, what, context="ratchet/cpu"):
     """Signal the step; the device is free when its processes are gone, and GitHub knows how it ended."""
     ok(what == "between two runs" or children(host, daemon), what + ": it is at work")
-    for number in signals:
-        step.process.send_signal(number)
+    signal_one_by_one(daemon, step, signals)
     lib.wait_for(lambda: not children(host, daemon), what + ": the device to be free", 20)
     result = step.finish(30)
     eq(result.brief(), (3, "unmeasured"), what + ": the step says so")
@@ -34,24 +58,28 @@ def cancelled(s, host, daemon, step, sha, signals, what, context="ratchet/cpu"):
 
 
 def while_it_builds():
-    """Cancelled while it builds"""
+    """Cancelled while it builds, with a second signal while the first is answered, as Actions sends them"""
     s, host, daemon = scenery()
     s.repo.commit({"ci/ratchet.conf": HANGS}, "a build that hangs", branch="main")
     s.repo.push(s.git_url, "main")
-    for run, signals in enumerate(((signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM)), 1):
-        number, head = scene.pull(s, "slow-%d" % run, "slow")
-        step = pull_step(s, host, number, run=run).start()
-        lib.wait_for(lambda: any(b"sleep 3600" in b" ".join(words) for words in children(host, daemon)), "the build")
-        cancelled(s, host, daemon, step, head, signals, "building, %s" % "+".join(map(str, signals)))
-
-
-def while_it_measures():
-    """Cancelled while it measures"""
-    s, host, daemon = scenery(**LONG)
     number, head = scene.pull(s, "slow", "slow")
     step = pull_step(s, host, number).start()
-    lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
-    cancelled(s, host, daemon, step, head, (signal.SIGTERM,), "measuring")
+    at_its_build(host, daemon)
+    cancelled(s, host, daemon, step, head, (signal.SIGINT, signal.SIGTERM), "building")
+
+
+def while_it_waits_and_measures():
+    """Cancelled while it waits for the device: no attempt of its code; while it measures: one"""
+    s, host, daemon = scenery(limits=PATIENT, **LONG)
+    lock = open(os.path.join(host.folder, "ratchet-cpu.lock"), "a")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    number, head = scene.pull(s, "slow", "slow")
+    for run, what, reached in ((1, "waiting", "waiting for the device"), (2, "measuring", "replicate 1")):
+        step = pull_step(s, host, number, run=run).start()
+        lib.wait_for(lambda: reached in step.log(), what)
+        cancelled(s, host, daemon, step, head, (signal.SIGTERM,), what)
+        eq(attempts(host), [(None,)] * (run - 1), what + ": attempts")
+        lock.close()
 
 
 def while_it_promotes():
@@ -94,4 +122,4 @@ def killed():
 
 
 if __name__ == "__main__":
-    lib.main(while_it_builds, while_it_measures, while_it_promotes, while_ratchetd_is_away, killed)
+    lib.main(while_it_builds, while_it_waits_and_measures, while_it_promotes, while_ratchetd_is_away, killed)

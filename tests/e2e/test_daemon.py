@@ -65,6 +65,25 @@ def a_run():
     eq([r["path"] for r in s.requests() if "leaked" in r], [], "nor in a wrong place of a request")
 
 
+def annotated():
+    """Where head does not compile the step says so at the place; of base's errors and other files nothing"""
+    s, host, _ = scenery()
+    code = "#error 100%, ::error::not today\n" + "".join(
+        '#line 1 "%s"\n#error forged\n' % path for path in ("no/such.c", "../../etc/passwd", "/src/kernels"))
+    broken = {"kernels/attention.c": code}
+    number, _ = scene.pull(s, "broken", broken)
+    step = pull_step(s, host, number)
+    eq(step.run().brief(), (3, "unmeasured"), "it does not compile")
+    eq([line for line in step.log().splitlines() if line.startswith("::error file=")],
+       ["::error file=kernels/attention.c,line=1,col=2::#error 100%25, ::error::not today"], "one annotation")
+    s.repo.commit(broken, "broken", branch="main")
+    s.repo.push(s.git_url, "main")
+    also, _ = scene.pull(s, "also", {"kernels/attention.c": code + "/* also */\n"})
+    step = pull_step(s, host, also, run=2)
+    eq(step.run().brief(), (3, "unmeasured"), "nor does base")
+    lacks(step.log(), "::error file=", "which is not head's fault")
+
+
 def events():
     """Edits, labels, dispatches and re-runs find their pull request; nothing is said twice"""
     s, host, _ = scenery()
@@ -554,7 +573,7 @@ def github_goes_away():
 
 
 if __name__ == "__main__":
-    lib.main(a_run, events, days_later, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
+    lib.main(a_run, annotated, events, days_later, refused, limits_of_the_host, strangers, hostile_messages, idle_clients, queue, cancel,
          killed_while_asking, killed_while_fetching, killed_while_announcing,
          killed_while_building, killed_while_measuring, killed_before_the_comment,
          killed_after_the_comment, killed_and_alone, token_comes_back, terminated, no_daemon,

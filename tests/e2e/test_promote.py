@@ -183,6 +183,42 @@ def a_branch_of_ones_own():
     eq(scene.status(s, head, "cpu (lax)")[-1], "success", "that branch has a context of its own")
 
 
+def reverted():
+    """A revert takes the baseline's config back with it; an ordinary loss does not; nor is a promotion taken back"""
+    s = scene.github("slow")
+    host = scene.Host(s)
+    first = tip(s)
+    host.promote()
+    fast = merge(s, "faster", "right")
+    earned(host.promote(), lambda: recorded(s) == {"small": (fast, "improved")}, "the anchor is the faster one")
+    s.repo.git("checkout", "-q", "main")
+    s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "pull", "-q", s.git_url, "main")
+    number, _ = scene.pull(s, "takes-back", "slow")  # what GitHub's button makes: the kernel is as it was
+    check = host.check_pull(number)
+    eq(check.brief(), (1, "regressed"), "the pull request that takes it back is slower than the anchor")
+    has(check.file("report.md"), "its machine code is that of an anchor of before, `%s`" % first[:10], "and says whose code it is")
+    lacks(host.check_pull(scene.pull(s, "other", "unsteady")[0]).file("report.md"), "an anchor of before", "other code is not")
+    s.on("pulls/%d/merge" % number, user="alice")
+    back = tip(s)
+    result = host.promote()
+    earned(result, lambda: recorded(s) == {"small": (back, "reverted")}, "merged: the config goes back")
+    has(result.text + log(s), "goes back to the anchor of %s, whose machine code this is again" % first[:10], "and is told so")
+    eq(result.code, 0, "main is not red for it")
+    eq(host.promote().code, 0, "nor is the next push")
+    s = scene.github("slow")
+    host = scene.Host(s)
+    host.promote()
+    fast = merge(s, "faster", "right")
+    host.promote()
+    s.repo.git("checkout", "-q", "main")
+    s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "pull", "-q", s.git_url, "main")
+    s.repo.git("revert", "--no-edit", "HEAD")
+    s.repo.push(s.git_url, "main")
+    eq(recorded(s)["small"][1], "new", "the commit that promoted is taken back")
+    result = host.promote()
+    earned(result, lambda: recorded(s)["small"][1] == "improved", "and the kernel, which is as fast, is promoted again")
+
+
 def accepted():
     """A loss that a person accepts by name moves the anchor; one that a stranger accepts does not"""
     s = scene.github("right")
@@ -398,6 +434,31 @@ def through_the_daemon():
     eq(host.step("push", gone, run=5).run().code, 0, "a deleted branch is nothing to do")
 
 
+def another_default_branch():
+    """A default branch that is not called main, slash and all: checks and promotions are its own"""
+    name = "release/1.x"
+    s = scene.github("slow", default=name)
+    told, silent = scene.Host(s, repository=("branch = " + name,)), scene.Host(s)
+    told.daemon()
+    silent.daemon()
+    start = tip(s, name)
+    event = dict(ref="refs/heads/" + name, before="0" * 40, after=start, created=False, deleted=False, forced=False,
+                 base_ref=None, repository=s.api("GET", "/repos/" + scene.REPOSITORY).json, commits=[],
+                 head_commit={"id": start, "message": "the kernel"}, pusher={"name": "alice"}, sender={"login": "alice"})
+    step = told.step("push", event)
+    eq((step.run().code, recorded(s, name)), (0, {"small": (start, "new")}), "its push is promoted")
+    has(step.file("summary"), " on %s." % name, "and named")
+    lacks(step.file("summary") + log(s, name), "main", "nothing is called main")
+    eq(s.state()["refs"].get("refs/heads/main"), None, "and no such branch is made")
+    number, head = scene.pull(s, "faster", "right", onto=name)
+    step = told.step("pull_request", scene.pull_event(s, number))
+    scene.fair(step.run(), (0, "improved"), "a pull request into it")
+    eq({x["context"] for x in s.statuses(head)}, {"ratchet/cpu"}, "earns the status")
+    step = silent.step("push", event, run=2)
+    eq(step.run().code, 0, "a host that is told of no branch")
+    has(step.log(), "the push is to `%s`, not to `main`: nothing to do" % name, "promotes main alone, and says so")
+
+
 def other_branches():
     """A push to any other branch than the promoted one is nothing to do, and says why"""
     s = scene.github("right")
@@ -423,6 +484,7 @@ def other_branches():
     renamed = dict(event, repository=dict(event["repository"], full_name="octo/moved"))
     step = host.step("push", renamed, run=20)
     eq(step.run().code, 64, "a repository of another name, since it was renamed")
+    has(step.log(), host.config + " has no `[repository \"octo/moved\"]`; if one of those there was renamed to it", "what to change")
     has(step.log(), "`octo/moved` is not allowed on this host", "is refused by name")
     say = {"type": "submit", "version": 1, "kind": "promote", "repository": scene.REPOSITORY, "pr": 0,
            "device": "cpu", "run": "30", "attempt": "1", "job": "check", "repository_id": "1",
@@ -471,7 +533,7 @@ def a_main_that_loses():
     step = host.step("push", push_event(s), run=3)
     if scene.fair(step.run(), (1, "regressed"), "a push that loses")[0] != 1:
         return  # too busy to measure
-    has(step.file("summary").splitlines()[1], "main regressed on `cpu`", "its summary's heading")
+    has(step.file("summary").splitlines()[1], "`main` regressed on `cpu`", "its summary's heading")
     lacks(step.file("summary"), "lost since", "it is the first")
     eq((verdict_of(s, lost), scene.status(s, lost)), (["failure"], []), "its own context is red")
     has(s.statuses(lost)[-1]["description"], "regressed: small +", "and says what")
@@ -581,6 +643,6 @@ def killed_while_pushing():
 
 
 if __name__ == "__main__":
-    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, accepted, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
+    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, accepted, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
              through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
              killed_between_the_runs, killed_while_pushing)

@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Merge groups: measured on their own commit, against the group before where GitHub's queue has it,
-a status and no comment; and nothing that a step says of one is believed. Nothing here takes more
-than a build: a wrong kernel tells whether a base has it, too."""
+a status and no comment; and nothing that a step says of one is believed. Nothing here is measured to its
+end: a wrong kernel tells whether a base has it, too."""
 
 import copy
+import fcntl
 import os
 
 import lib
 import scene
 from lib import BOT, TOKEN, eq, has
-from test_daemon import jobs
+from test_daemon import children, jobs
 
 
-def queue_scenery(policy="trust"):
-    s = scene.github()
-    host = scene.Host(s, token=TOKEN)
+def queue_scenery(policy="trust", limits=None, **more):
+    s = scene.github(**more)
+    host = scene.Host(s, limits=limits, token=TOKEN)
     if policy:
         lib.write(host.config, lib.read(host.config).replace(
             "author = " + BOT, "author = %s\nmerge-queue = %s" % (BOT, policy)))
@@ -102,6 +103,27 @@ def forged():
     eq(len(jobs(host)), run.number, "is no job")
 
 
+def destroyed():
+    """A group that leaves the queue while it waits or runs: dropped, its status final, the device free"""
+    s, host, daemon = queue_scenery(limits={"ask-again-ms": 1}, samples=400)
+    run = Runs(host)
+    number, _ = scene.pull(s, "slow", "slow")
+    for what, reached in (("waits", "waiting for the device"), ("measures", "replicate 1")):
+        event, group = queued(s, number)
+        with open(os.path.join(host.folder, "ratchet-cpu.lock"), "a") as lock:
+            if what == "waits":
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            step = run.step(event).start()
+            lib.wait_for(lambda: reached in step.log(), "the group to be there")
+            s.on("ref", ref=event["merge_group"]["head_ref"], sha=None)
+        result = step.finish()
+        eq(result.verdict["clause"], "cancelled", "while it %s: dropped" % what)
+        has(result.verdict["reason"], "there is no merge group", "and why")
+        lib.wait_for(lambda: jobs(host)[0][0] == "done", "GitHub to know of it")
+        eq(scene.status(s, group), ["pending", "error"], "its status is final")
+        lib.wait_for(lambda: not children(host, daemon), "the device to be free")
+
+
 def refused():
     """A host that does not trust the queue says so on the group, at once, and runs nothing"""
     for policy in (None, "refuse"):
@@ -114,4 +136,4 @@ def refused():
         eq(os.listdir(os.path.join(host.state, "cache")), [], "nothing was built")
 
 
-lib.main(groups, forged, refused)
+lib.main(groups, forged, destroyed, refused)

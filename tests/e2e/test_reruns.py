@@ -70,6 +70,26 @@ def regressed_is_final():
     eq(len(attempts(host)), 2, "and it is measured")
 
 
+def environment_separates():
+    """What matters for time keeps series apart, and is named; what a pull request can choose does not"""
+    s = scene.github()
+    host = scene.Host(s)
+    number, _ = scene.pull(s, "slow", "slow")
+    eq(host.check_pull(number).brief(), (1, "regressed"), "a regression")
+    s.repo.commit({"ci/ratchet.conf": scene.conf().replace("-lm", "-lm -DNOTHING")}, "built by other words",
+                  branch="slow")
+    s.repo.push(s.git_url, "slow")
+    has(host.check_pull(number).file("report.md"), "What was found is final", "another command, the same code")
+    lib.write(host.config, lib.read(host.config).replace("threads = 1", "threads = 2"))
+    changed = host.check_pull(number)
+    eq(changed.brief(), (1, "regressed"), "another number of threads: measured")
+    has(changed.file("report.md"), "The environment is another (threads) than in the check before: measured anew.",
+        "the report says what changed")
+    eq([len(taken(changed)), len(attempts(host))], [1, 2], "a series of its own")
+    lib.write(host.config, lib.read(host.config).replace("threads = 2", "threads = 1"))
+    has(host.check_pull(number).file("report.md"), "What was found is final", "as it was: what was found then")
+
+
 def unclear_pools():
     """What is unclear is measured further, three times at most"""
     s = scene.github()
@@ -294,4 +314,6 @@ def profiled():
     eq(["metrics" in c for c in result.verdict["configs"]], [True] * 2, "and tells what was counted")
 
 
-lib.main(chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, unclear_pools, lost_samples, by_the_daemon)
+if __name__ == "__main__":
+    lib.main(chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, environment_separates,
+             unclear_pools, lost_samples, by_the_daemon)

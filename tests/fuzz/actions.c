@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "publish/actions.h"
+#include "publish/annotations.h"
 #include "publish/scan.h"
 
 enum { TEXT_BYTES = 1 << 20 };
@@ -84,6 +85,41 @@ static void command(const char *title, const char *text)
     HOLDS(fuzz_same(&seen, &want));
 }
 
+/* The value of a property, up to `end`, is `want` and ends where it seems to. */
+static void property(const char *value, const char *end, const char *want)
+{
+    BUF_AUTO seen;
+    buf_init(&seen, TEXT_BYTES);
+    HOLDS(end != NULL && memchr(value, ':', (size_t)(end - value)) == NULL &&
+          memchr(value, ',', (size_t)(end - value)) == NULL);
+    unescape(value, (size_t)(end - value), &seen);
+    HOLDS(seen.len == strlen(want) && memcmp(seen.data, want, seen.len) == 0);
+}
+
+/* Whatever a compiler says, a place lies in the tree, is one command, and can be said again. */
+static void places(const char *text)
+{
+    static const char start[] = "::error file=";
+    struct annotation found, again;
+    while (annotation_next(&text, &found)) {
+        BUF_AUTO out, line;
+        buf_init(&out, TEXT_BYTES);
+        buf_init(&line, TEXT_BYTES);
+        HOLDS(found.path[0] != '/' && found.line > 0 && found.text[0] != '\0');
+        HOLDS(strcmp(found.path, "..") != 0 && strncmp(found.path, "../", 3) != 0 &&
+              strstr(found.path, "/../") == NULL);
+        actions_error_at(&out, found.path, found.line, found.column, found.text);
+        HOLDS(!out.failed && memchr(out.data, '\n', out.len) == out.data + out.len - 1);
+        HOLDS(strncmp(out.data, start, sizeof start - 1) == 0);
+        property(out.data + sizeof start - 1, strstr(out.data, ",line="), found.path);
+        annotation_put(&line, &found);
+        const char *at = line.data;
+        HOLDS(annotation_next(&at, &again) && again.line == found.line &&
+              again.column == found.column && strcmp(again.path, found.path) == 0 &&
+              strcmp(again.text, found.text) == 0);
+    }
+}
+
 /* `name<<delimiter`, the value, the delimiter: once, and nothing behind it. */
 static void output(const char *value)
 {
@@ -119,6 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     command(title, half);
     command("", text);
     output(text);
+    places(text);
     free(title);
     free(text);
     return 0;

@@ -46,6 +46,16 @@ static bool is_live(const char *text, const char *at)
             (strncasecmp(at, "gh-", 3) == 0 && isdigit((unsigned char)at[3])));
 }
 
+/* A hash as code, which GitHub leaves alone, as if it had something of no width every three letters. */
+static const char *render_hash(const char *at, struct buf *out)
+{
+    size_t hex = strspn(at + 1, "0123456789abcdefABCDEF");
+    HOLDS(hex >= 7 && hex <= 64 && at[hex + 1] == '`');
+    for (size_t i = 0; i < hex; i++)
+        buf_addf(out, "%s%c", i % 3 == 1 ? NOTHING : "", at[1 + i]);
+    return at + hex + 2;
+}
+
 /* Undoes the escapes of a paragraph's text; whatever else has a meaning there does not hold. */
 static void render_text(const struct buf *markdown, struct buf *out)
 {
@@ -60,6 +70,10 @@ static void render_text(const struct buf *markdown, struct buf *out)
         if (i < count) {
             buf_addc(out, entities[i].character);
             at += strlen(entities[i].entity);
+            continue;
+        }
+        if (*at == '`') {
+            at = render_hash(at, out);
             continue;
         }
         bool escaped = *at == '\\';

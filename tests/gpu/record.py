@@ -9,27 +9,22 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import lib
+import pulls
 import scene
 
 
 def main():
     source, device, output = sys.argv[1:4]
     standin = lib.Standin("ratchet/ratchet")
-    repo = lib.Repo()
+    repo = standin.repo = lib.Repo()
     repo.git("fetch", "-q", os.path.abspath(source), "+refs/heads/main:refs/heads/source")
     tip = repo.sha("refs/heads/source")
     repo.push(standin.git_url, "refs/heads/source:refs/heads/main")
     host = scene.Host(standin, device=device, settings=())
     host.daemon()
-    payload = {"ref": "refs/heads/main", "before": "0" * 40, "after": tip, "created": False,
-               "deleted": False, "forced": False, "commits": [],
-               "head_commit": {"id": tip, "message": "main"},
-               "repository": {"full_name": standin.repository, "id": standin.made["id"]}}
-    result = host.step("push", payload).run(seconds=3600)
+    result, moved = pulls.push(standin, host, 1, seconds=3600)
     print(result.out)
-    repo.git("-c", "http.extraHeader=Authorization: Bearer " + lib.TOKEN, "fetch", "-q",
-             standin.git_url, "+refs/heads/main:refs/remotes/origin/main")
-    if repo.sha("refs/remotes/origin/main") == tip:
+    if not moved:
         raise SystemExit("record: main did not move")
     print(repo.git("log", "-1", "--stat", "refs/remotes/origin/main"))
     lib.write(output, repo.git("show", "refs/remotes/origin/main:baselines/%s/baseline.json" % device)

@@ -5,7 +5,6 @@ it was posted, and where the time went; then a table.
     road.py [DEVICE]        DEVICE such as nvidia-h200 (default)
 Exit 1 where a verdict is not the expected one."""
 
-import json
 import os
 import re
 import sys
@@ -13,11 +12,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import lib
+import pulls
 import scene
 import shapes
 
 DEVICE = sys.argv[1] if len(sys.argv) > 1 else "nvidia-h200"
-KERNEL = "kernels/attention_sm80.cu"
+KERNEL = pulls.CUDA
 SHAPES = [(32, 8, s, 64, False) for s in (128, 256, 512, 1024)] + [(4, 16, 2048, 128, True)]
 CONF = """\
 [kernel]
@@ -44,12 +44,6 @@ def conf(flags=""):
                                                                                      SHAPES)
 
 
-def once(source, old, new):
-    if source.count(old) != 1:
-        raise SystemExit("road: `%s` stands %d times in %s" % (old, source.count(old), KERNEL))
-    return source.replace(old, new)
-
-
 def launch(source, body):
     """The kernel with one more launch at the start of forward."""
     at = source.rindex("#include")
@@ -66,12 +60,12 @@ def changes(source):
         ("comment", "Explain the kernel better", "held", "identical machine code",
          source.replace("#include", "// One line more.\n#include", 1)),
         ("same", "The exact logarithm in the log-sum-exp", "held", "",
-         once(source, "__logf(sum)", "logf(sum)")),
+         pulls.once(source, "__logf(sum)", "logf(sum)")),
         ("slow", "Tiles of 64 keys for short sequences too", "regressed", "",
-         once(once(source, "#define D64_SHORT_BLOCK_N 32", "#define D64_SHORT_BLOCK_N 64"),
+         pulls.once(pulls.once(source, "#define D64_SHORT_BLOCK_N 32", "#define D64_SHORT_BLOCK_N 64"),
               "#define D64_SHORT_BLOCKS 4", "#define D64_SHORT_BLOCKS 3")),
         ("wrong", "Save a multiplication in the running sum", "unmeasured", "wrong result",
-         once(source, "state.row_sum[t][half] * rescale + sum", "state.row_sum[t][half] + sum")),
+         pulls.once(source, "state.row_sum[t][half] * rescale + sum", "state.row_sum[t][half] + sum")),
         ("address", "Write a counter for later", "unmeasured", "ILLEGAL_ADDRESS",
          launch(source, "*(volatile int *)16 = 1;")),
         ("hang", "Wait for the neighbours", "unmeasured", "gave no answer",
@@ -87,7 +81,7 @@ def changes(source):
 
 def beside(source):
     """A change that changes no time, measured while another process bursts on the GPU."""
-    return once(source, "float inverse = sum > 0.0F ? 1.0F / sum : 0.0F;",
+    return pulls.once(source, "float inverse = sum > 0.0F ? 1.0F / sum : 0.0F;",
                 "float inverse = sum > 0.0F ? __fdividef(1.0F, sum) : 0.0F;")
 
 
@@ -95,30 +89,16 @@ def heading(text):
     print("\n" + "=" * 90 + "\n" + text + "\n" + "=" * 90, flush=True)
 
 
-def push_event(standin, sha):
-    return {"ref": "refs/heads/main", "before": "0" * 40, "after": sha, "created": False,
-            "deleted": False, "forced": False, "commits": [],
-            "head_commit": {"id": sha, "message": "merge"},
-            "repository": {"full_name": scene.REPOSITORY, "id": standin.made["id"]}}
-
-
 def main():
     source = lib.read(os.path.join(lib.TOP, KERNEL))
-    standin = lib.Standin(scene.REPOSITORY)
-    standin.repo = lib.Repo()
-    standin.repo.commit({
-        KERNEL: source, "ci/ratchet.conf": conf(),
-        "kernels/attention.h": lib.read(os.path.join(lib.TOP, "kernels", "attention.h"))}, "the kernel")
-    standin.repo.push(standin.git_url, "main")
+    standin = pulls.start(pulls.files(KERNEL, source, conf()))
     host = scene.Host(standin, device=DEVICE, settings=(), limits={"turn-timeout-ms": 8000})
     host.daemon()
     rows = []
     began = time.monotonic()
     heading("Main is pushed: its kernel becomes the baseline")
-    tip = standin.state()["refs"]["refs/heads/main"]
-    result = host.step("push", push_event(standin, tip), run=1).run(seconds=500)
+    result, moved = pulls.push(standin, host, 1)
     print(result.out.strip())
-    moved = standin.state()["refs"]["refs/heads/main"] != tip
     rows.append(("push to main", "promoted", "promoted" if moved else "not", time.monotonic() - began))
     todo = changes(source)
     try:
@@ -128,28 +108,21 @@ def main():
     except ImportError:
         print("no PyTorch here: nobody bursts beside the last one")
     for run, (name, title, expected, reason, files) in enumerate(todo, 2):
-        number, head = scene.pull(standin, name, files)
         other = None
         if name == "beside":
             other = lib.start([sys.executable, os.path.join(lib.TOP, "tests", "gpu", "burst.py"), "120"])
             time.sleep(8)  # until PyTorch is there
-        heading("Pull request #%d: %s" % (number, title))
-        began = time.monotonic()
-        result = host.step("pull_request", scene.pull_event(standin, number), run=run).run(seconds=500)
-        took = time.monotonic() - began
+        heading("Pull request #%d: %s" % (run - 1, title))
+        pull = pulls.Pull(standin, host, name, files, run)
         if other is not None:
             lib.kill(other)
-        print(result.out.strip())
-        bodies = scene.ours(standin, number)
-        print("\n--- the comment, as posted ---\n" + (bodies[0] if bodies else "(none)"))
+        print(pull.result.out.strip())
+        print("\n--- the comment, as posted ---\n" + pull.comment)
         print("--- exit %d, status %s, %.1f s ---" % (
-            result.code, ", ".join(scene.status(standin, head, DEVICE)), took), flush=True)
-        got = result.verdict["verdict"]
-        if reason not in json.dumps(result.verdict):
-            got += ", another reason: " + result.verdict["reason"]
-        spent = re.search(r"Took: (.*)\.\n", bodies[0] if bodies else "")
-        rows.append(("#%d %s" % (number, title), expected, got, took))
-        print("where it went: %.2f s in all; %s" % (took, spent.group(1) if spent else "?"))
+            pull.result.code, ", ".join(pull.states), pull.seconds), flush=True)
+        spent = re.search(r"Took: (.*)\.\n", pull.comment)
+        rows.append(("#%d %s" % (pull.number, title), expected, pull.verdict(reason), pull.seconds))
+        print("where it went: %.2f s in all; %s" % (pull.seconds, spent.group(1) if spent else "?"))
     heading("What was expected, and what came")
     for what, expected, got, took in rows:
         print("%-44s %-11s %6.1f s  %s" % (what, expected, took, got))

@@ -5,12 +5,14 @@
  *     actions_driver summary PATH
  *     actions_driver output PATH NAME
  *     actions_driver command LEVEL TITLE      TITLE `-`: none
+ *     actions_driver place FILE LINE COLUMN
  *     actions_driver log                      stdin is one line, whatever bytes it has
  */
 #include "base/err.h"
 #include "publish/actions.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct buf input;
@@ -47,6 +49,10 @@ int main(int argc, char **argv)
     } else if (strcmp(argv[1], "command") == 0 && argc == 4) {
         const char *title = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
         actions_command(&out, argv[2], title, input.data);
+        rc = print(&out);
+    } else if (strcmp(argv[1], "place") == 0 && argc == 5) {
+        actions_error_at(&out, argv[2], (unsigned)strtoul(argv[3], NULL, 10),
+                         (unsigned)strtoul(argv[4], NULL, 10), input.data);
         rc = print(&out);
     } else if (strcmp(argv[1], "log") == 0 && argc == 2) {
         actions_log_line(&out, input.data, input.len);

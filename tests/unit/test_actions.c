@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Actions runner's files and commands, as its own library writes them. */
 #include "publish/actions.h"
+#include "publish/annotations.h"
 
 #include "base/file.h"
 #include "tests/tap.h"
@@ -29,6 +30,74 @@ static void test_commands(void)
     buf_clear(&out);
     actions_command(&out, "notice", NULL, "a\r\n::error::b\x1b");
     EQ_STR(out.data, "::notice::a%0D%0A::error::b\n");
+}
+
+/* What a step would print of a compiler's lines. */
+static void print_places(const char *text, struct buf *out)
+{
+    struct annotation place;
+    while (annotation_next(&text, &place))
+        actions_error_at(out, place.path, place.line, place.column, place.text);
+}
+
+static void test_places(void)
+{
+    static const struct {
+        const char *line, *command;
+    } lines[] = {
+        {"a.c:3:5: error: no `x'", "::error file=a.c,line=3,col=5::no `x'\n"},
+        {"./k/a.c:3: fatal error: b.h: No such file",
+         "::error file=k/a.c,line=3::b.h: No such file\n"},
+        {"/src/k/a.cu(12): error: expected a \";\"",
+         "::error file=k/a.cu,line=12::expected a \";\"\n"},
+        {"k/a.cu(7): error #20: identifier", "::error file=k/a.cu,line=7::identifier\n"},
+        {"/build/src/a.c:1:2: error: x", "::error file=a.c,line=1,col=2::x\n"},
+        {"\x1b[1ma.c:3:5: \x1b[31merror: \x1b[mred", "::error file=a.c,line=3,col=5::red\n"},
+        {"a.c:3:5: error: 100% ::error::b\r", "::error file=a.c,line=3,col=5::100%25 ::error::b\n"},
+        {"a%0A,b:c.c:3:5: error: x", "::error file=a%250A%2Cb%3Ac.c,line=3,col=5::x\n"},
+        {"::error file=a.c:3:5: error: x",
+         "::error file=%3A%3Aerror file=a.c,line=3,col=5::x\n"},
+        {"a,line=9::b.c:3:5: error: x", "::error file=a%2Cline=9%3A%3Ab.c,line=3,col=5::x\n"},
+        {"a.c:3:5: error: bad \xff", "::error file=a.c,line=3,col=5::bad \xef\xbf\xbd\n"},
+        {"a.c:3:5: warning: x", ""},
+        {"a.c:3:5: note: error: x", ""},
+        {"a.c:0: error: x", ""},
+        {"a.c:3:0: error: x", ""},
+        {"a.c:12345678901: error: x", ""},
+        {"a.c:3:5: error: ", ""},
+        {"a.c: error: x", ""},
+        {":3: error: x", ""},
+        {"/etc/passwd:3:5: error: x", ""},
+        {"/src/../etc/passwd:3:5: error: x", ""},
+        {"../a.c:3:5: error: x", ""},
+        {"k/../a.c:3:5: error: x", ""},
+        {"k//a.c:3:5: error: x", ""},
+        {"k/:3:5: error: x", ""},
+        {"/src/:3:5: error: x", ""},
+    };
+    tap_case("places that a compiler names");
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        BUF_AUTO out;
+        buf_init(&out, 4096);
+        print_places(lines[i].line, &out);
+        EQ_STR(out.len == 0 ? "" : out.data, lines[i].command);
+    }
+
+    tap_case("a line without an end, and many");
+    static char big[8000];
+    BUF_AUTO out;
+    buf_init(&out, 1 << 16);
+    memset(big, 'x', sizeof big - 1);
+    memcpy(big, "a.c:1: error: ", 14);
+    print_places(big, &out);
+    OK(out.len > 500 && out.len < 1200);
+    memset(big, 'x', sizeof big - 1);
+    memcpy(big + 2000, ":1: error: ", 11);
+    buf_clear(&out);
+    print_places(big, &out);
+    EQ_INT(out.len, 0);
+    print_places("cc -c\na.c:1: error: x\n  ^\nb.c(2): error: y\n", &out);
+    EQ_STR(out.data, "::error file=a.c,line=1::x\n::error file=b.c,line=2::y\n");
 }
 
 static void test_log_lines(void)
@@ -141,6 +210,7 @@ int main(void)
         return 1;
     snprintf(path, sizeof path, "%s/file", folder);
     test_commands();
+    test_places();
     test_log_lines();
     test_outputs();
     test_summary();

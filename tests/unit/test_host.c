@@ -281,8 +281,12 @@ static void test_refusals(void)
     refused("[repository \"ab\"]\n", NAME ": [repository \"ab\"]: expected owner/name");
     refused("[repository \"a/b\"]\napi = https://x\ngit = /x\n[repository \"A/B\"]\ngit = /y\n",
             NAME ": repository.A/B.git: stands twice, expected once");
+    refused("[device \"nvidia-L4\"]\ngpu = 0\n",
+            NAME ": [device \"nvidia-L4\"]: expected cpu, or a GPU's name in small letters, such as nvidia-l4");
+    refused("[device \"tesla\"]\ngpu = 0\n",
+            NAME ": [device \"tesla\"]: expected cpu, or a GPU's name in small letters, such as nvidia-l4");
     refused("[device \"a b\"]\nthreads = 1\n",
-            NAME ": [device \"a b\"]: expected a device such as cpu or nvidia-l4");
+            NAME ": [device \"a b\"]: expected cpu, or a GPU's name in small letters, such as nvidia-l4");
     refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken = host\n",
             NAME ": repository.a/b.token-file: missing, and `token = host` needs it");
     refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken-file = /t\n",

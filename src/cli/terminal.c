@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns escape sequences: no other file has one. */
+#include "cli/terminal.h"
+
+#include "cli/cli.h"
+#include "judge/text.h"
+#include "model.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { WIDTH = 80, WIDTH_LEAST = 20, LINE_BYTES = 4096 };
+
+static const char clear_line[] = "\r\033[K";
+
+bool terminal_is_live(int fd)
+{
+    const char *term = getenv("TERM");
+    return isatty(fd) == 1 && term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0;
+}
+
+size_t terminal_width(int fd)
+{
+    struct winsize size = {0};
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= WIDTH_LEAST ? size.ws_col
+                                                                           : WIDTH;
+}
+
+bool terminal_has_colour(int fd)
+{
+    const char *no = getenv("NO_COLOR");
+    return terminal_is_live(fd) && (no == NULL || no[0] == '\0');
+}
+
+/* ---- the line that is drawn again ---- */
+
+static void on_interrupt(int number)
+{
+    ssize_t ignored = write(STDERR_FILENO, clear_line, sizeof clear_line - 1);
+    (void)ignored;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* Bytes of `text` that fit into so many columns; a character is taken for one wide. */
+static size_t fitting(const char *text, size_t columns)
+{
+    size_t at = 0;
+    while (text[at] != '\0') {
+        bool begins = ((unsigned char)text[at] & 0xc0) != 0x80;
+        if (begins && columns-- == 0)
+            break;
+        at++;
+    }
+    return at;
+}
+
+void terminal_draw(const char *line)
+{
+    static bool guarded;
+    if (!guarded) {
+        signal(SIGINT, on_interrupt);
+        guarded = true;
+    }
+    BUF_AUTO plain;
+    buf_init(&plain, LINE_BYTES);
+    text_plain(&plain, line);
+    if (plain.failed)
+        return;
+    size_t len = fitting(plain.data, terminal_width(STDERR_FILENO) - 1);
+    fprintf(stderr, "%s%.*s", clear_line, (int)len, plain.data);
+    fflush(stderr);
+}
+
+void terminal_clear(void)
+{
+    fputs(clear_line, stderr);
+    fflush(stderr);
+}
+
+/* ---- colours ---- */
+
+static const char *colour_of(const char *word, size_t len)
+{
+    static const char *const colours[] = {
+        [VERDICT_HELD] = "32",       [VERDICT_IMPROVED] = "32",  [VERDICT_UNCLEAR] = "33",
+        [VERDICT_UNMEASURED] = "33", [VERDICT_REGRESSED] = "31",
+    };
+    for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++) {
+        const char *name = verdict_name((enum verdict)i);
+        if (strlen(name) == len && strncmp(name, word, len) == 0)
+            return colours[i];
+    }
+    return NULL;
+}
+
+/* Verdicts stand in the second column of a row, and first in the last line. */
+static void colour_line(const char *line, size_t len, struct buf *out)
+{
+    for (size_t at = 0, words = 0; at < len && line[0] != ' ' && words < 2; words++) {
+        size_t word = strcspn(line + at, " \n");
+        const char *colour = colour_of(line + at, word);
+        if (colour != NULL) {
+            buf_addf(out, "%.*s\033[%sm%.*s\033[0m%.*s", (int)at, line, colour, (int)word,
+                     line + at, (int)(len - at - word), line + at + word);
+            return;
+        }
+        at += word;
+        at += strspn(line + at, " ");
+    }
+    buf_add(out, line, len);
+}
+
+int terminal_print_verdicts(const struct buf *table, struct err *err)
+{
+    if (buf_check(table, "what is to be printed", err) != 0)
+        return -1;
+    if (!terminal_has_colour(STDOUT_FILENO))
+        return cli_print(table, err);
+    BUF_AUTO coloured;
+    buf_init(&coloured, table->max);
+    for (const char *line = table->data; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        len += line[len] == '\n';
+        colour_line(line, len, &coloured);
+        line += len;
+    }
+    return cli_print(&coloured, err);
+}

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a person sees: on a terminal one line that is drawn again, in colours and no wider than it; off one a line a
+step. And errors that say what to do next."""
+
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import termios
+import threading
+
+import lib
+import scene
+from lib import eq, has, lacks, ok
+
+CLEAR = "\r\x1b[K"
+
+
+class Terminal:
+    """A program on a pseudo-terminal of so many columns: what it wrote, its exit code."""
+
+    def __init__(self, host, *args, columns=80, cwd=None, **env):
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        given = dict(host.env({"TERM": "xterm-256color", **env}))
+        self.process = lib.start([lib.program("RATCHET"), *map(str, args)], env=given, cwd=cwd or host.folder,
+                                 stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        self.parts = []
+        reader = threading.Thread(target=self.read, args=(ours,))
+        reader.start()
+        self.code = self.process.wait(lib.DEADLINE)
+        reader.join()
+        os.close(ours)
+        self.text = b"".join(self.parts).decode().replace("\r\n", "\n")
+
+    def read(self, fd):
+        while True:
+            try:
+                part = os.read(fd, 65536)
+            except OSError:  # the other end is closed
+                return
+            self.parts.append(part)
+
+    @property
+    def drawn(self):
+        """The line, each time that it was drawn."""
+        return [part for part in self.text.split(CLEAR)[1:-1] if part]
+
+    @property
+    def left(self):
+        """What stays to be read."""
+        return self.text.split(CLEAR)[-1] if CLEAR in self.text else self.text
+
+
+def sample(files="slow"):
+    repo = lib.Repo()
+    repo.commit(scene.tree(), "the kernel")
+    scene.branch(repo, "change", files)
+    return repo
+
+
+def check(host, repo, **more):
+    return Terminal(host, "check", "--config", host.config, "--repo", repo.path, "--head", "change", "--output",
+                    host.output(), **more)
+
+
+def one_line():
+    """One line while it measures, drawn anew and cut to the terminal; then the table, in colours"""
+    host, repo = scene.Host(), sample()
+    for columns in (80, 40):
+        seen = check(host, repo, columns=columns)
+        ok(len(seen.drawn) > 6, "%d columns: drawn again and again" % columns, seen.text)
+        eq([line for line in seen.drawn if "\n" in line or len(line) >= columns], [], "%d columns: it is one line" % columns)
+        ok(columns < 80 or any(" left; " in line for line in seen.drawn), "and the time left", seen.drawn)
+        ok(any(re.search(r"replicate \d+ of at most \d+", line) for line in seen.drawn), "k of at most n", seen.drawn)
+        eq(seen.left.split("\n")[0].split()[:2], ["config", "verdict"], "the table begins a line of its own")
+        has(seen.left, "\x1b[31mregressed\x1b[0m", "the verdict has a colour")
+        reasons = [line for line in seen.left.split("\n") if "is wholly above" in line]
+        eq(len(reasons), 1, "the reason is said once")
+        has(seen.left, re.compile(r"\nreport: out-\d+/report.md\n"), "the results are named from where one is")
+
+
+def plain():
+    """No colours with NO_COLOR; a line a step where nothing can be drawn again"""
+    host, repo = scene.Host(), sample({"kernels/attention.c": scene.kernel("right", "/* the same */\n")})
+    seen = check(host, repo, NO_COLOR="1")
+    lacks(seen.left, "\x1b[3", "NO_COLOR")
+    seen = check(host, repo, TERM="dumb")
+    lacks(seen.text, "\x1b", "a dumb terminal gets no sequence")
+    has(seen.text, "\nratchet: ", "but a line a step")
+    off = host.check(repo, "change")
+    lacks(off.err + off.out, "\x1b", "nor does a pipe")
+    quiet = Terminal(host, "check", "--config", host.config, "--repo", repo.path, "--head", "change", "--quiet", "--output",
+                     host.output())
+    eq(quiet.drawn, [], "quiet is quiet")
+
+
+def hostile():
+    """What a commit can choose draws nothing on a terminal"""
+    host, repo = scene.Host(), sample({"kernels/attention.c": "#error \x1b[2J\x1b]0;owned\x07 gone\n"})
+    seen = check(host, repo)
+    eq(seen.code, 3, "it does not build")
+    has(seen.left, "#error", "the compiler's last lines are there")
+    eq(re.findall(r"\x1b(?!\[(?:K|\d+m))", seen.text), [], "no sequence but our own")
+    lacks(seen.text, "\x07", "nothing rings")
+    has(seen.left, ", with the build's log\n", "and where the log is")
+
+
+def what_to_do():
+    """The errors of a first hour say what to do next"""
+    host, repo = scene.Host(), sample()
+    def err(*args):
+        result = host.ratchet(*args)
+        eq(len(result.err.strip().split("\n")), 1, "one line: " + result.err[:60])
+        return result.err
+    here = ("check", "--config", host.config, "--repo", repo.path, "--head", "change", "--device")
+    has(err(*here, "nvidia-l4"), "which has cpu: add `[device \"nvidia-l4\"]`, and below it `gpu = 0`, to " + host.config,
+        "a device that is not configured")
+    has(err(*here, "nvidia-L4"), "in small letters, such as nvidia-l4", "a name that is none")
+    has(err("status", "--socket", os.path.join(host.folder, "none")), "(is it running?)", "no daemon")
+    daemon = host.daemon()
+    has(host.ratchet("status", "--socket", host.socket).out, "nothing yet", "a daemon without a job")
+    has(lib.read(daemon.log), host.config + " names no [repository]: every job will be refused", "a daemon without a repository")
+    result = host.ratchet("bench", "--config", host.config, "--repo", repo.path, "--batch", 1, "--heads", 1, "--seq", 16,
+                          "--dim", 32, "--replicates", 1)
+    has(result.out, "samples: not kept (--output FILE keeps them)", "bench says that it kept nothing")
+
+
+if __name__ == "__main__":
+    lib.main(one_line, plain, hostile, what_to_do)
