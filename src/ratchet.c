@@ -11,84 +11,144 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EXITS_VERDICT "0 held or improved, 1 regressed, 2 unclear, 3 unmeasured"
+#define EXITS_DONE "0 done, 3 this host could not"
+
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv, struct err *err);
-    const char *arguments;
+    const char *operands;
     const char *does;
+    const char *exits; /* besides 64 and 70 */
 } commands[] = {
-    {"check", cli_check, "[--repo DIR] [--base REV] [--head REV] | --repository O/R --pr N",
-     "a whole check, here and now, for two commits or one pull request"},
-    {"submit", cli_submit, "[--socket S] [--device D] [--artifacts DIR]",
-     "the Actions step: hand the job to ratchetd and wait for the verdict"},
-    {"build", cli_build, "[--repo DIR] [--head REV] [--device D] --output FILE",
-     "the kernel library of one commit, built as a check builds it"},
-    {"bench", cli_bench, "[--repo DIR] [--head REV] [--device D] [--output FILE]",
-     "build and time the kernel of one commit; writes samples.json"},
-    {"verify", cli_verify, "[--repo DIR] [--head REV] [--device D]",
-     "build the kernel of one commit and check its results against fp64"},
-    {"sweep", cli_sweep,
-     "[--device D] [--arms FILE] [--report DIR] [--output FILE] NAME=LIBRARY...",
-     "time libraries that are built already, ours and others', side by side"},
-    {"autotune", cli_autotune, "[--repo DIR] [--device D] [--time-budget T] [--output DIR]",
-     "search better values for the parameters of a commit's kernel"},
-    {"study", cli_study,
-     "[--repo DIR] [--head REV] [--device D] [--output DIR] | --verify DIR",
-     "one kernel from its environment to a report: benchmark, others, tuning"},
-    {"compare", cli_compare,
-     "[--baseline FILE] [--against ARM] [--rules FILE] [--json | --explain] SAMPLES",
-     "the judge alone, on files"},
-    {"report", cli_report, "[--samples FILE] [--baseline FILE] VERDICT",
-     "the Markdown of a verdict.json"},
-    {"post", cli_post, "--repository O/R --pr N --device D REPORT",
-     "put a report into the comment of a pull request"},
-    {"promote", cli_promote, "--repository O/R [--accept CONFIG --by NAME]",
-     "measure main's tip and move the baseline if it earned it"},
-    {"calibrate", cli_calibrate, "[--device D] [--processes N] [--pool FILE] | --from POOL",
-     "how often the rule errs on this device, by experiment"},
-    {"history", cli_history,
-     "[--repo DIR] [--device D] [--config-name C] [--repository O/R] [--json] [--html FILE]",
-     "how the baseline moved, what checks said and what they cost"},
-    {"env", cli_env,
-     "[--device D] [--repo DIR] [--python PROGRAM] [--output FILE | --against FILE]",
-     "env.json: where it would be measured; or what differs from one"},
-    {"status", cli_status, "[--socket S]", "what ratchetd is doing"},
-    {"doctor", cli_doctor, "[--config FILE]", "try everything this host needs, by doing it"},
+    {"check", cli_check, "",
+     "a whole check, here and now, for two commits or one pull request", EXITS_VERDICT},
+    {"submit", cli_submit, "",
+     "the Actions step: hand the job to ratchetd and wait for the verdict", EXITS_VERDICT},
+    {"build", cli_build, "", "the kernel library of one commit, built as a check builds it",
+     "0 built, 3 it does not build"},
+    {"bench", cli_bench, "", "build and time the kernel of one commit, perhaps beside another",
+     "0 timed, 3 a config could not be"},
+    {"verify", cli_verify, "",
+     "build the kernel of one commit and check its results against fp64",
+     "0 right, 3 a config is not, or could not be told"},
+    {"sweep", cli_sweep, " [NAME=LIBRARY]...",
+     "time libraries that are built already, ours and others', together",
+     "0 timed, 3 the first arm could not be"},
+    {"autotune", cli_autotune, "",
+     "search better values for the parameters of a commit's kernel",
+     "0 searched, also where nothing better was found, 3 this host could not"},
+    {"study", cli_study, "",
+     "one kernel from environment to report: benchmark, others, tuning",
+     "0 written, or verified; --verify: as check; 64 a document differs"},
+    {"compare", cli_compare, " SAMPLES", "the judge alone, on files", EXITS_VERDICT},
+    {"report", cli_report, " VERDICT", "the Markdown of a verdict.json", "0 printed"},
+    {"post", cli_post, " REPORT", "put a report into the comment of a pull request",
+     "0 posted, 3 GitHub could not be asked, or declined"},
+    {"promote", cli_promote, "", "measure main's tip and move the baseline if it earned it",
+     EXITS_VERDICT},
+    {"calibrate", cli_calibrate, "", "how often the rule errs on this device, by experiment",
+     EXITS_DONE},
+    {"history", cli_history, "", "how the baseline moved, what checks said and what they cost",
+     "0 told, also where there is nothing yet"},
+    {"env", cli_env, "", "env.json: where it would be measured; or what differs from one",
+     "0 told; --against: 0 nothing differs that matters, 2 something does"},
+    {"status", cli_status, "", "what ratchetd is doing", "0 told, 3 it does not answer"},
+    {"doctor", cli_doctor, "", "try everything this host needs, by doing it",
+     "0 all that is needed works, 3 something does not"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
+static const struct {
+    const char *name;
+    const struct keys_table *keys;
+} files[] = {{"ratchet.conf", &config_keys}, {"ratchetd.conf", &host_keys}};
+enum { FILE_COUNT = sizeof files / sizeof files[0] };
+
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: ratchet COMMAND [OPTIONS]\n\n");
+    fprintf(out, "usage: ratchet COMMAND [OPTION]...\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-9s %s\n            %s\n", commands[i].name, commands[i].does,
-                commands[i].arguments);
-    fprintf(out, "\nMost commands take --config FILE (ratchetd.conf) and --device SLUG.\n"
-                 "Exit codes: 0 held or improved, 1 regressed, 2 unclear, 3 unmeasured,\n"
-                 "64 usage or malformed input, 70 internal. Manual: man ratchet\n"
-                 "Keys of a file: ratchet help ratchet.conf, ratchet help ratchetd.conf\n");
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].does);
+    fprintf(out, "\nOptions of a command: ratchet help COMMAND\n"
+                 "Keys of a file: ratchet help ratchet.conf, ratchet help ratchetd.conf\n"
+                 "Exit codes: " EXITS_VERDICT ",\n"
+                 "64 usage or malformed input, 70 internal. Manual: man ratchet\n");
 }
 
-/* NULL for the commands, or the name of a file. */
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static bool written(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct err err = {0};
+    int code = command->run(argc, argv, &err);
+    if (code < 0 && err.class != ERR_NONE)
+        fprintf(stderr, "ratchet %s: %s\n", command->name, err.text);
+    if (!written()) {
+        fprintf(stderr, "ratchet %s: write to standard output failed\n", command->name);
+        return EXIT_UNMEASURED;
+    }
+    return code < 0 ? (int)err_exit_code(err.class) : code;
+}
+
+static int help_command(const struct command *command)
+{
+    char name[32], word[] = "--help";
+    char *argv[] = {name, word, NULL};
+    snprintf(name, sizeof name, "%s", command->name);
+    printf("usage: ratchet %s [OPTION]...%s\n\n%s\n\n", command->name, command->operands,
+           command->does);
+    int code = run(command, 2, argv); /* prints its table */
+    printf("\nexit: %s\n", command->exits);
+    return written() ? code : EXIT_UNMEASURED;
+}
+
+static int help_file(const struct keys_table *keys)
+{
+    BUF_AUTO text;
+    buf_init(&text, 1 << 20);
+    keys_help(keys, &text);
+    fputs(text.data, stdout);
+    return written() && !text.failed ? 0 : EXIT_UNMEASURED;
+}
+
+static int unknown(const char *kind, const char *word, struct near *near)
+{
+    char meant[NEAR_TEXT_BYTES];
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        near_offer(near, commands[i].name);
+    fprintf(stderr, "ratchet: unknown %s `%s`%s\n", kind, word, near_text(near, "", meant));
+    return EXIT_USAGE;
+}
+
+/* NULL for the commands, or the name of one, or of a file. */
 static int help(const char *topic)
 {
     if (topic == NULL) {
         usage(stdout);
-        return 0;
+        return written() ? 0 : EXIT_UNMEASURED;
     }
-    const struct keys_table *table = strcmp(topic, "ratchet.conf") == 0    ? &config_keys
-                                     : strcmp(topic, "ratchetd.conf") == 0 ? &host_keys
-                                                                           : NULL;
-    if (table == NULL) {
-        fprintf(stderr, "ratchet help: expected ratchet.conf or ratchetd.conf, not `%s`\n",
-                topic);
-        return EXIT_USAGE;
+    const struct command *command = find_command(topic);
+    if (command != NULL)
+        return help_command(command);
+    struct near near = {.word = topic, .len = strlen(topic)};
+    for (size_t i = 0; i < FILE_COUNT; i++) {
+        if (strcmp(topic, files[i].name) == 0)
+            return help_file(files[i].keys);
+        near_offer(&near, files[i].name);
     }
-    BUF_AUTO text;
-    buf_init(&text, 1 << 20);
-    keys_help(table, &text);
-    fputs(text.data, stdout);
-    return fflush(stdout) == 0 && !text.failed ? 0 : EXIT_UNMEASURED;
+    return unknown("command or file", topic, &near);
 }
 
 int main(int argc, char **argv)
@@ -98,27 +158,21 @@ int main(int argc, char **argv)
         return guarded;
     setlocale(LC_ALL, "C");
     signal(SIGPIPE, SIG_IGN);
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
         return help(argv[2]);
-    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "--version") == 0) {
         printf("ratchet %s\n", RATCHET_VERSION);
         return 0;
     }
-    for (size_t i = 0; argc >= 2 && i < COMMAND_COUNT; i++) {
-        if (strcmp(argv[1], commands[i].name) != 0)
-            continue;
-        struct err err = {0};
-        int code = commands[i].run(argc - 1, argv + 1, &err);
-        if (code < 0)
-            fprintf(stderr, "ratchet %s: %s\n", commands[i].name, err.text);
-        if (fflush(stdout) != 0 || ferror(stdout)) {
-            fprintf(stderr, "ratchet %s: write to standard output failed\n", commands[i].name);
-            return EXIT_UNMEASURED;
-        }
-        return code < 0 ? (int)err_exit_code(err.class) : code;
-    }
-    if (argc >= 2)
-        fprintf(stderr, "ratchet: unknown command `%s`\n", argv[1]);
-    usage(stderr);
-    return EXIT_USAGE;
+    const struct command *command = find_command(argv[1]);
+    if (command != NULL)
+        return cli_wants_help(argc - 1, argv + 1) ? help_command(command)
+                                                  : run(command, argc - 1, argv + 1);
+    struct near near = {.word = argv[1], .len = strlen(argv[1])};
+    return unknown("command", argv[1], &near);
 }

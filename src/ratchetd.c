@@ -175,14 +175,23 @@ int main(int argc, char **argv)
 {
     const char *config = NULL, *job = NULL, *lane = "";
     bool version = false, is_idle = false;
-    const struct cli_option options[] = {{"config", &config, NULL},   {"step", &job, NULL},
-                                         {"lane", &lane, NULL},       {"idle", NULL, &is_idle},
-                                         {"version", NULL, &version}, {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        CLI_CONFIG(config),
+        {"version", NULL, &version, NULL, "print it, and end"},
+        {"step", &job, NULL, "JOB", NULL},
+        {"lane", &lane, NULL, "LANE", NULL},
+        {"idle", NULL, &is_idle, NULL, NULL},
+        CLI_OPTIONS_END};
     struct err err = {0};
     int guarded = cli_guard(argc, argv);
     if (guarded >= 0)
         return guarded;
     setlocale(LC_ALL, "C");
+    if (cli_wants_help(argc, argv)) {
+        puts("usage: ratchetd [OPTION]...\n\nmeasures pull requests, one lane per device\n");
+        cli_print_options(options);
+        return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_HELD : EXIT_UNMEASURED;
+    }
     if (cli_options(argc, argv, options, NULL, 0, NULL, &err) == 0 && version) {
         printf("ratchetd %s\n", RATCHET_VERSION);
         return 0;

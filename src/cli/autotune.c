@@ -23,16 +23,18 @@ struct autotune_given {
 static int read_options(int argc, char **argv, struct autotune_given *given,
                         struct autotune_options *out, struct err *err)
 {
-    const struct cli_option options[] = {{"repo", &given->local.repo, NULL},
-                                         {"head", &given->local.head, NULL},
-                                         {"device", &given->local.device, NULL},
-                                         {"config", &given->local.config, NULL},
-                                         {"configs", &given->shapes.configs, NULL},
-                                         {"time-budget", &given->budget, NULL},
-                                         {"jobs", &given->jobs, NULL},
-                                         {"output", &given->output, NULL},
-                                         {"quiet", NULL, &given->local.quiet},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        CLI_REPO(given->local.repo),
+        CLI_HEAD(given->local.head),
+        CLI_DEVICE(given->local.device),
+        CLI_CONFIG(given->local.config),
+        SHAPES_CONFIGS(given->shapes),
+        {"time-budget", &given->budget, NULL, "TIME",
+         "after it nothing further is begun, 1s to 168h"},
+        {"jobs", &given->jobs, NULL, "N", "builds at once (else as many as processors)"},
+        {"output", &given->output, NULL, "DIR", "folder of what was found"},
+        CLI_QUIET(given->local.quiet),
+        CLI_OPTIONS_END};
     double budget_ns;
     long long jobs = sysconf(_SC_NPROCESSORS_ONLN);
     jobs = jobs < 1 ? 1 : jobs > JOBS_MAX ? JOBS_MAX : jobs;

@@ -182,12 +182,19 @@ static int bench(int argc, char **argv, bool verify_only, struct err *err)
 {
     struct bench_options given = {.local = {.repo = ".", .head = "HEAD", .device = "cpu"}};
     const struct cli_option options[] = {
-        {"repo", &given.local.repo, NULL},       {"head", &given.local.head, NULL},
-        {"compare", &given.local.compare, NULL}, {"against", &given.against, NULL},
-        {"device", &given.local.device, NULL},   {"config", &given.local.config, NULL},
-        {"output", &given.output, NULL},         SHAPES_OPTIONS(given.shapes),
-        {"quiet", NULL, &given.local.quiet},     {"budget", &given.budget, NULL},
-        {"quick", NULL, &given.quick},           {NULL, NULL, NULL}};
+        CLI_REPO(given.local.repo),
+        CLI_HEAD(given.local.head),
+        {"compare", &given.local.compare, NULL, "REV", "measure this commit beside it"},
+        {"against", &given.against, NULL, "NAME", "set each other config against this one"},
+        CLI_DEVICE(given.local.device),
+        CLI_CONFIG(given.local.config),
+        {"output", &given.output, NULL, "FILE", "write the samples there"},
+        SHAPES_OPTIONS(given.shapes),
+        CLI_QUIET(given.local.quiet),
+        {"budget", &given.budget, NULL, "TIME", verify_only ? NULL : CLI_BUDGET_HELP},
+        {"quick", NULL, &given.quick, NULL,
+         verify_only ? NULL : "a first look: 3 processes, 8 s a config"},
+        CLI_OPTIONS_END};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
         return -1;
     return run(&given, verify_only, err);

@@ -43,9 +43,12 @@ int cli_build(int argc, char **argv, struct err *err)
     struct build_given given = {
         .local = {.repo = ".", .head = "HEAD", .device = "cpu", .quiet = true}};
     const struct cli_option options[] = {
-        {"repo", &given.local.repo, NULL},     {"head", &given.local.head, NULL},
-        {"device", &given.local.device, NULL}, {"config", &given.local.config, NULL},
-        {"output", &given.output, NULL},       {NULL, NULL, NULL}};
+        CLI_REPO(given.local.repo),
+        CLI_HEAD(given.local.head),
+        CLI_DEVICE(given.local.device),
+        CLI_CONFIG(given.local.config),
+        {"output", &given.output, NULL, "FILE", "the library; needed"},
+        CLI_OPTIONS_END};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
         return -1;
     if (given.output == NULL)

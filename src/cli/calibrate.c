@@ -25,12 +25,10 @@ struct calibrate_options {
 static int read_numbers(struct calibrate_options *given, struct err *err)
 {
     given->process_count = 200;
-    given->check_count = 10000;
     if ((given->processes != NULL &&
          value_int(given->processes, 1, POOL_PROCESSES_MAX, "--processes",
                    &given->process_count, err) != 0) ||
-        (given->checks != NULL &&
-         value_int(given->checks, 10, 10000000, "--checks", &given->check_count, err) != 0))
+        value_int(given->checks, 10, 10000000, "--checks", &given->check_count, err) != 0)
         return -1;
     if (given->from != NULL && (given->pool != NULL || given->processes != NULL))
         return err_set(err, ERR_USAGE,
@@ -134,20 +132,22 @@ static int run(const struct calibrate_options *given, struct err *err)
 
 int cli_calibrate(int argc, char **argv, struct err *err)
 {
-    struct calibrate_options given = {.local = {.repo = ".", .head = "HEAD", .device = "cpu"}};
-    const struct cli_option options[] = {{"repo", &given.local.repo, NULL},
-                                         {"head", &given.local.head, NULL},
-                                         {"device", &given.local.device, NULL},
-                                         {"config", &given.local.config, NULL},
-                                         {"processes", &given.processes, NULL},
-                                         {"samples", &given.samples, NULL},
-                                         {"checks", &given.checks, NULL},
-                                         {"pool", &given.pool, NULL},
-                                         {"from", &given.from, NULL},
-                                         {"rules", &given.rules, NULL},
-                                         {"output", &given.output, NULL},
-                                         {"quiet", NULL, &given.local.quiet},
-                                         {NULL, NULL, NULL}};
+    struct calibrate_options given = {.local = {.repo = ".", .head = "HEAD", .device = "cpu"},
+                                      .checks = "10000"};
+    const struct cli_option options[] = {
+        CLI_REPO(given.local.repo),
+        CLI_HEAD(given.local.head),
+        CLI_DEVICE(given.local.device),
+        CLI_CONFIG(given.local.config),
+        {"processes", &given.processes, NULL, "N", "fresh processes to record (else 200)"},
+        {"samples", &given.samples, NULL, "N", "samples of an arm in each"},
+        {"checks", &given.checks, NULL, "N", "checks to draw where nothing changed"},
+        {"pool", &given.pool, NULL, "FILE", "of the recording (else ratchet-pool-SLUG.jsonl)"},
+        {"from", &given.from, NULL, "POOL", "draw from this recording; no device is needed"},
+        {"rules", &given.rules, NULL, "FILE", "with --from: a ci/ratchet.conf"},
+        {"output", &given.output, NULL, "FILE", "(else baselines/SLUG/calibration.json)"},
+        CLI_QUIET(given.local.quiet),
+        CLI_OPTIONS_END};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         read_numbers(&given, err) != 0)
         return -1;

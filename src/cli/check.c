@@ -102,19 +102,21 @@ int cli_check(int argc, char **argv, struct err *err)
 {
     struct check_options given = {
         .repo = ".", .base = "main", .head = "HEAD", .device = "cpu"};
-    const struct cli_option options[] = {{"repo", &given.repo, NULL},
-                                         {"base", &given.base, NULL},
-                                         {"head", &given.head, NULL},
-                                         {"device", &given.device, NULL},
-                                         {"config", &given.config, NULL},
-                                         {"repository", &given.repository, NULL},
-                                         {"pr", &given.pr, NULL},
-                                         {"output", &given.output, NULL},
-                                         {"budget", &given.budget, NULL},
-                                         {"json", NULL, &given.json},
-                                         {"quiet", NULL, &given.quiet},
-                                         {"no-baseline", NULL, &given.no_baseline},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        CLI_REPO(given.repo),
+        {"base", &given.base, NULL, "REV", "the commit it is to be merged into"},
+        CLI_HEAD(given.head),
+        CLI_DEVICE(given.device),
+        CLI_CONFIG(given.config),
+        {"repository", &given.repository, NULL, "OWNER/NAME",
+         "a configured one, in place of --repo"},
+        {"pr", &given.pr, NULL, "N", "pull request of --repository; the verdict is posted"},
+        {"output", &given.output, NULL, "DIR", "folder of the results (else one below state)"},
+        CLI_BUDGET(given.budget),
+        {"json", NULL, &given.json, NULL, "print verdict.json"},
+        CLI_QUIET(given.quiet),
+        {"no-baseline", NULL, &given.no_baseline, NULL, "judge against base alone"},
+        CLI_OPTIONS_END};
     struct host host;
     struct job job = {.kind = JOB_CHECK};
     struct cli_folders folders = {0};

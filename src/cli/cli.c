@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns options, the host's configuration and the folders of a run by hand. */
+/* Owns the host's configuration and the folders of a run by hand. */
 #include "cli/cli.h"
 
 #include "intake/config.h"
@@ -16,74 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOST_CONFIG "/etc/ratchet/ratchetd.conf"
+#define HOST_CONFIG SYSCONFDIR "/ratchet/ratchetd.conf"
 
 int cli_guard(int argc, char **argv)
 {
     return clocks_guard(argc, argv);
-}
-
-static const struct cli_option *find_option(const struct cli_option *options, const char *word,
-                                            size_t len)
-{
-    for (; options->name != NULL; options++)
-        if (strlen(options->name) == len && strncmp(options->name, word, len) == 0)
-            return options;
-    return NULL;
-}
-
-/* Put a value where it belongs: of an option that stands in the table several times, the first
- * place that is free. False: all are taken. */
-static bool put_value(const struct cli_option *option, const char *value)
-{
-    bool several = option[1].name != NULL && strcmp(option[1].name, option->name) == 0;
-    for (; several && *option->value != NULL; option++)
-        if (option[1].name == NULL || strcmp(option[1].name, option->name) != 0)
-            return false;
-    *option->value = value;
-    return true;
-}
-
-int cli_options(int argc, char **argv, const struct cli_option *options, const char **operands,
-                size_t max, size_t *count, struct err *err)
-{
-    size_t found = 0;
-    bool only_operands = false;
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        if (!only_operands && strcmp(word, "--") == 0) {
-            only_operands = true;
-            continue;
-        }
-        if (only_operands || strncmp(word, "--", 2) != 0) {
-            if (found == max)
-                return err_set(err, ERR_USAGE, "unexpected argument `%s`", word);
-            operands[found++] = word;
-            continue;
-        }
-        size_t len = strcspn(word + 2, "=");
-        const struct cli_option *option = find_option(options, word + 2, len);
-        if (option == NULL)
-            return err_set(err, ERR_USAGE, "unknown option `%s`", word);
-        const char *value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
-        if (option->flag != NULL && value == NULL) {
-            *option->flag = true;
-            continue;
-        }
-        if (option->value == NULL)
-            return err_set(err, ERR_USAGE, "option `--%s` takes no value", option->name);
-        if (value == NULL && ++i < argc)
-            value = argv[i];
-        if (value == NULL)
-            return err_set(err, ERR_USAGE, "option `--%s` needs a value", option->name);
-        if (!put_value(option, value))
-            return err_set(err, ERR_USAGE, "too many of `--%s`", option->name);
-    }
-    if (count != NULL)
-        *count = found;
-    else if (found > 0)
-        return err_set(err, ERR_USAGE, "unexpected argument `%s`", operands[0]);
-    return 0;
 }
 
 int cli_find_self(char out[FILE_PATH_BYTES], struct err *err)

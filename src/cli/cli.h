@@ -9,11 +9,11 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/git.h"
+#include "cli/options.h"
 #include "intake/host.h"
 #include "model.h"
 #include "pipeline/progress.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 
@@ -40,25 +40,11 @@ int cli_sweep(int argc, char **argv, struct err *err);
  * asked first; else -1. */
 int cli_guard(int argc, char **argv);
 
-/* One option: `--name VALUE` into `value`, or `--name` into `flag`; with both, `--name` is the flag
- * and `--name=VALUE` the value. One that may be given
- * several times stands in the table as often, in a row, each with a place that is NULL. */
-struct cli_option {
-    const char *name;
-    const char **value;
-    bool *flag;
-};
-
-/* Parse options up to a NULL name; what is left goes to operands[max]. Unknown options,
- * missing values and too many operands are ERR_USAGE. */
-MUST_CHECK int cli_options(int argc, char **argv, const struct cli_option *options,
-                           const char **operands, size_t max, size_t *count, struct err *err);
-
 /* Could this be a device's name? Else ERR_USAGE; whether the host has it is not asked. */
 MUST_CHECK int cli_check_device(const char *slug, struct err *err);
 
-/* The host's configuration: `path`, or /etc/ratchet/ratchetd.conf if it can be read and
- * `path` is NULL, or the built-in one. The harness is found beside this program, or where it
+/* The host's configuration: `path`, or ratchet/ratchetd.conf below SYSCONFDIR if it can
+ * be read and `path` is NULL, or the built-in one. The harness is found beside this program, or where it
  * was installed, unless configured. */
 MUST_CHECK int cli_host(const char *path, struct host *host, struct err *err);
 MUST_CHECK int cli_find_harness(struct host *host, struct err *err);

@@ -38,13 +38,14 @@ int cli_compare(int argc, char **argv, struct err *err)
                *config = NULL;
     bool json = false, explain = false;
     size_t count;
-    const struct cli_option options[] = {{"baseline", &baseline_path, NULL},
-                                         {"against", &against, NULL},
-                                         {"explain", NULL, &explain},
-                                         {"rules", &rules, NULL},
-                                         {"config", &config, NULL},
-                                         {"json", NULL, &json},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        {"baseline", &baseline_path, NULL, "FILE", "baseline.json to judge against, too"},
+        {"against", &against, NULL, "ARM", "take this arm for the anchor"},
+        {"explain", NULL, &explain, NULL, "each number on the way to the verdict"},
+        {"rules", &rules, NULL, "FILE", "a whole ci/ratchet.conf (else the rule's defaults)"},
+        CLI_CONFIG(config),
+        {"json", NULL, &json, NULL, "print verdict.json"},
+        CLI_OPTIONS_END};
     if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
         return -1;
     if (count != 1)
@@ -73,10 +74,12 @@ int cli_report(int argc, char **argv, struct err *err)
 {
     const char *samples_path = NULL, *baseline_path = NULL, *path = NULL, *config = NULL;
     size_t count;
-    const struct cli_option options[] = {{"samples", &samples_path, NULL},
-                                         {"baseline", &baseline_path, NULL},
-                                         {"config", &config, NULL},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        {"samples", &samples_path, NULL, "FILE",
+         "its samples.json: absolute times, the chart"},
+        {"baseline", &baseline_path, NULL, "FILE", "its baseline.json"},
+        CLI_CONFIG(config),
+        CLI_OPTIONS_END};
     if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
         return -1;
     if (count != 1)

@@ -362,7 +362,7 @@ static void examine(struct doctor *doctor)
 int cli_doctor(int argc, char **argv, struct err *err)
 {
     struct doctor doctor = {0};
-    const struct cli_option options[] = {{"config", &doctor.config, NULL}, {NULL, NULL, NULL}};
+    const struct cli_option options[] = {CLI_CONFIG(doctor.config), CLI_OPTIONS_END};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         cli_host(doctor.config, &doctor.host, err) != 0)
         return -1;

@@ -111,10 +111,15 @@ int cli_env(int argc, char **argv, struct err *err)
 {
     struct env_options given = {.head = "HEAD", .device = "cpu", .python = "python3"};
     const struct cli_option options[] = {
-        {"repo", &given.repo, NULL},     {"head", &given.head, NULL},
-        {"device", &given.device, NULL}, {"config", &given.config, NULL},
-        {"python", &given.python, NULL}, {"against", &given.against, NULL},
-        {"output", &given.output, NULL}, {NULL, NULL, NULL}};
+        {"repo", &given.repo, NULL, "DIR",
+         "git repository with the recipe of the build (else .)"},
+        {"head", &given.head, NULL, "REV", "whose recipe; none: without"},
+        CLI_DEVICE(given.device),
+        CLI_CONFIG(given.config),
+        {"python", &given.python, NULL, "PROGRAM", "whose frameworks are told"},
+        {"against", &given.against, NULL, "FILE", "an env.json: print what differs"},
+        {"output", &given.output, NULL, "FILE", "write it there"},
+        CLI_OPTIONS_END};
     ENVIRONMENT_FILE_AUTO then = {.hash = ""};
     struct env *env __attribute__((cleanup(env_free))) = calloc(1, sizeof *env);
     if (env == NULL)

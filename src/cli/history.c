@@ -95,15 +95,16 @@ static int show(const struct history *history, const struct history_options *giv
 int cli_history(int argc, char **argv, struct err *err)
 {
     struct history_options given = {.repo = ".", .device = "cpu", .head = "HEAD"};
-    const struct cli_option options[] = {{"repo", &given.repo, NULL},
-                                         {"device", &given.device, NULL},
-                                         {"head", &given.head, NULL},
-                                         {"config", &given.config, NULL},
-                                         {"config-name", &given.config_name, NULL},
-                                         {"repository", &given.repository, NULL},
-                                         {"html", &given.html, NULL},
-                                         {"json", NULL, &given.json},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        CLI_REPO(given.repo),
+        CLI_DEVICE(given.device),
+        {"head", &given.head, NULL, "REV", "where git's log begins"},
+        CLI_CONFIG(given.config),
+        {"config-name", &given.config_name, NULL, "NAME", "one config alone"},
+        {"repository", &given.repository, NULL, "OWNER/NAME", "only checks of this one"},
+        {"html", &given.html, NULL, "FILE", "one page, with figures"},
+        {"json", NULL, &given.json, NULL, "all of it, as ratchet.history/1"},
+        CLI_OPTIONS_END};
     HISTORY_AUTO history = {0};
     struct limits limits;
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||

@@ -14,11 +14,12 @@ int cli_post(int argc, char **argv, struct err *err)
 {
     const char *config = NULL, *name = NULL, *pr = NULL, *device = "cpu", *path = NULL;
     size_t count;
-    const struct cli_option options[] = {{"config", &config, NULL},
-                                         {"repository", &name, NULL},
-                                         {"pr", &pr, NULL},
-                                         {"device", &device, NULL},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        CLI_CONFIG(config),
+        {"repository", &name, NULL, "OWNER/NAME", "a configured one; needed"},
+        {"pr", &pr, NULL, "N", "the pull request; needed"},
+        CLI_DEVICE(device),
+        CLI_OPTIONS_END};
     long long number;
     struct host host;
     if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)

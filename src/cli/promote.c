@@ -70,10 +70,13 @@ int cli_promote(int argc, char **argv, struct err *err)
     const char *config = NULL, *repository = NULL, *device = "cpu", *names = NULL, *by = NULL,
                *output = NULL;
     const struct cli_option options[] = {
-        {"config", &config, NULL}, {"repository", &repository, NULL},
-        {"device", &device, NULL}, {"accept", &names, NULL},
-        {"by", &by, NULL},         {"output", &output, NULL},
-        {NULL, NULL, NULL}};
+        CLI_CONFIG(config),
+        {"repository", &repository, NULL, "OWNER/NAME", "a configured one; needed"},
+        CLI_DEVICE(device),
+        {"accept", &names, NULL, "CONFIG,CONFIG", "whose loss is accepted; needs --by"},
+        {"by", &by, NULL, "NAME", "who accepts it"},
+        {"output", &output, NULL, "DIR", "folder of the results (else one below state)"},
+        CLI_OPTIONS_END};
     struct host host;
     static struct promotion_accept accept;
     struct cli_folders folders = {0};

@@ -17,15 +17,29 @@ struct shapes {
 };
 
 /* Their places in a table of cli_options: SHAPES_OPTIONS(given.shapes), */
-#define SHAPES_OPTIONS(shapes)                                                          \
-    {"configs", &(shapes).configs, NULL}, {"replicates", &(shapes).replicates, NULL},   \
-        {"iterations", &(shapes).iterations, NULL}, {"warmup", &(shapes).warmup, NULL}, \
-        {"batch", &(shapes).batch, NULL}, {"heads", &(shapes).heads, NULL},             \
-        {"heads-kv", &(shapes).heads_kv, NULL}, {"seq", &(shapes).seq, NULL},           \
-        {"seq-k", &(shapes).seq_k, NULL}, {"dim", &(shapes).dim, NULL},                 \
-        {"dtype", &(shapes).dtype, NULL},                                               \
-    {                                                                                   \
-        "causal", &(shapes).causals, &(shapes).causal                                   \
+#define SHAPES_CONFIGS(shapes)                                                    \
+    {                                                                             \
+        "configs", &(shapes).configs, NULL, "LIST", "of ci/ratchet.conf, by name" \
+    }
+/* Of whoever has such fields. */
+#define SHAPES_LISTS(at)                                                        \
+    {"batch", &(at).batch, NULL, "LIST", "sequences; lists have commas"},       \
+        {"heads", &(at).heads, NULL, "LIST", "heads of queries"},               \
+        {"heads-kv", &(at).heads_kv, NULL, "LIST", "heads of keys and values"}, \
+        {"seq", &(at).seq, NULL, "LIST", "length of queries and keys"},         \
+        {"dim", &(at).dim, NULL, "LIST", "length of one head's vectors"},       \
+    {                                                                           \
+        "dtype", &(at).dtype, NULL, "LIST", "fp16, bf16, fp32"                  \
+    }
+#define SHAPES_OPTIONS(shapes)                                                     \
+    SHAPES_CONFIGS(shapes), SHAPES_LISTS(shapes),                                  \
+        {"seq-k", &(shapes).seq_k, NULL, "LIST", "length of keys, where another"}, \
+        {"causal", &(shapes).causals, &(shapes).causal, "LIST",                    \
+         "true, or a list such as false,true"},                                    \
+        {"replicates", &(shapes).replicates, NULL, "N", "fresh processes"},        \
+        {"iterations", &(shapes).iterations, NULL, "N", "samples in each"},        \
+    {                                                                              \
+        "warmup", &(shapes).warmup, NULL, "N", "samples thrown away first"         \
     }
 
 /* Narrow `config` down to what was asked for; `replicates` and `samples` where nothing was said.

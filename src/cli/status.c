@@ -36,13 +36,16 @@ int cli_status(int argc, char **argv, struct err *err)
 {
     const char *config = NULL, *socket = NULL;
     const struct cli_option options[] = {
-        {"config", &config, NULL}, {"socket", &socket, NULL}, {NULL, NULL, NULL}};
+        CLI_CONFIG(config),
+        {"socket", &socket, NULL, "PATH", "of ratchetd (else the configured one)"},
+        CLI_OPTIONS_END};
     struct host host;
     struct client_connection connection = {.fd = -1};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
-        cli_host(config, &host, err) != 0 ||
-        client_connect(socket == NULL ? host.socket : socket, NULL, &connection, err) != 0)
+        cli_host(config, &host, err) != 0)
         return -1;
+    if (client_connect(socket == NULL ? host.socket : socket, NULL, &connection, err) != 0)
+        return err_wrap(err, "no answer, see ratchet(1), PENDING STATUS");
     int result = client_send(&connection, json_pack("{s:s}", "type", "status"), err);
     bool more = result == 0;
     size_t jobs = 0;

@@ -2,6 +2,7 @@
 /* `ratchet study`: one kernel, from where it runs to a report that can be checked; and the checking. */
 #include "cli/cli.h"
 
+#include "cli/shapes.h"
 #include "cli/study_verify.h"
 #include "lab/study_documents.h"
 #include "lab/study_run.h"
@@ -97,31 +98,28 @@ static int find_paths(const struct study_given *given, struct study_paths *paths
 
 static int read_options(int argc, char **argv, struct study_given *given, struct err *err)
 {
-    const struct cli_option options[] = {{"repo", &given->repo, NULL},
-                                         {"head", &given->head, NULL},
-                                         {"device", &given->device, NULL},
-                                         {"config", &given->config, NULL},
-                                         {"output", &given->output, NULL},
-                                         {"candidates", &given->candidates, NULL},
-                                         {"python", &given->python, NULL},
-                                         {"target-speedup", &given->target, NULL},
-                                         {"budget-min", &given->budget, NULL},
-                                         {"verify", &given->verify, NULL},
-                                         {"report", &given->report, NULL},
-                                         {"no-measure", NULL, &given->no_measure},
-                                         {"batch", &given->batch, NULL},
-                                         {"heads", &given->heads, NULL},
-                                         {"heads-kv", &given->heads_kv, NULL},
-                                         {"seq", &given->seq, NULL},
-                                         {"dim", &given->dim, NULL},
-                                         {"dtype", &given->dtype, NULL},
-                                         {"causal", &given->causal, NULL},
-                                         {"quiet", NULL, &given->quiet},
-                                         {"arms", &given->arms[0], NULL},
-                                         {"arms", &given->arms[1], NULL},
-                                         {"arms", &given->arms[2], NULL},
-                                         {"arms", &given->arms[3], NULL},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        CLI_REPO(given->repo),
+        CLI_HEAD(given->head),
+        CLI_DEVICE(given->device),
+        CLI_CONFIG(given->config),
+        {"output", &given->output, NULL, "DIR", "the study; goes on where one is"},
+        {"candidates", &given->candidates, NULL, "DIR", "folder of *.patch files to try"},
+        {"python", &given->python, NULL, "PROGRAM", "whose frameworks are written down"},
+        {"target-speedup", &given->target, NULL, "RATIO", "enough, such as 1.2"},
+        {"budget-min", &given->budget, NULL, "MINUTES", "until no further proposal is tried"},
+        {"verify", &given->verify, NULL, "DIR",
+         "check a study against its raw samples, and here"},
+        {"report", &given->report, NULL, "DIR", "write the documents of a study again"},
+        {"no-measure", NULL, &given->no_measure, NULL, "with --verify: the files alone"},
+        SHAPES_LISTS(*given),
+        {"causal", &given->causal, NULL, "LIST", "true, false or both"},
+        CLI_QUIET(given->quiet),
+        {"arms", &given->arms[0], NULL, "FILE", "arms to set beside it (see sweep)"},
+        {"arms", &given->arms[1], NULL, "FILE", "arms to set beside it (see sweep)"},
+        {"arms", &given->arms[2], NULL, "FILE", "arms to set beside it (see sweep)"},
+        {"arms", &given->arms[3], NULL, "FILE", "arms to set beside it (see sweep)"},
+        CLI_OPTIONS_END};
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
         return -1;
     if (given->verify != NULL && given->report != NULL)

@@ -387,13 +387,15 @@ int cli_submit(int argc, char **argv, struct err *err)
 {
     const char *config = NULL, *socket = NULL, *wait = NULL;
     struct submit submit = {.device = "cpu"};
-    const struct cli_option options[] = {{"config", &config, NULL},
-                                         {"socket", &socket, NULL},
-                                         {"device", &submit.device, NULL},
-                                         {"artifacts", &submit.artifacts, NULL},
-                                         {"wait", &wait, NULL},
-                                         {"settle", NULL, &submit.settle},
-                                         {NULL, NULL, NULL}};
+    const struct cli_option options[] = {
+        CLI_CONFIG(config),
+        {"socket", &socket, NULL, "PATH", "of ratchetd (else the configured one)"},
+        CLI_DEVICE(submit.device),
+        {"artifacts", &submit.artifacts, NULL, "DIR", "folder of the results"},
+        {"wait", &wait, NULL, "SECONDS", "for a daemon that is away (else 600; --settle: 60)"},
+        {"settle", NULL, &submit.settle, NULL,
+         "submit nothing: lend a token for what GitHub is owed"},
+        CLI_OPTIONS_END};
     struct host host;
     long long wait_s = -1;
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||

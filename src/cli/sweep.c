@@ -312,11 +312,13 @@ static int run(const struct sweep_options *given, struct sweep *sweep, struct er
 }
 
 /* An option that may be given `max` times. */
-static size_t add_several(struct cli_option *options, size_t used, const char *name,
+static size_t add_several(struct cli_option *options, size_t used, struct cli_option option,
                           const char **values, size_t max)
 {
-    for (size_t i = 0; i < max; i++)
-        options[used++] = (struct cli_option){name, &values[i], NULL};
+    for (size_t i = 0; i < max; i++) {
+        options[used] = option;
+        options[used++].value = &values[i];
+    }
     return used;
 }
 
@@ -324,18 +326,31 @@ static int read_options(int argc, char **argv, struct sweep_options *given,
                         const char *operands[SWEEP_ARMS_MAX], size_t *count, struct err *err)
 {
     struct cli_option options[SANDBOX_EXPOSED_MAX + FILES_MAX + CEILINGS + 23] = {
-        {"repo", &given->repo, NULL},     {"head", &given->head, NULL},
-        {"device", &given->device, NULL}, {"config", &given->config, NULL},
-        {"output", &given->output, NULL}, {"report", &given->report, NULL},
-        {"quiet", NULL, &given->quiet},   {"png", NULL, &given->png},
-        {"budget", &given->budget, NULL}, SHAPES_OPTIONS(given->shapes)};
+        CLI_REPO(given->repo),
+        {"head", &given->head, NULL, "REV", "whose ci/ratchet.conf; none: the options alone"},
+        CLI_DEVICE(given->device),
+        CLI_CONFIG(given->config),
+        {"output", &given->output, NULL, "FILE", "write the samples there"},
+        {"report", &given->report, NULL, "DIR", "tables, figures and a page; goes on there"},
+        CLI_QUIET(given->quiet),
+        {"png", NULL, &given->png, NULL, "with --report: PNGs of the figures, too"},
+        CLI_BUDGET(given->budget),
+        SHAPES_OPTIONS(given->shapes)};
     size_t used = 0;
     while (options[used].name != NULL)
         used++;
-    used = add_several(options, used, "expose", given->expose, SANDBOX_EXPOSED_MAX);
-    used = add_several(options, used, "arms", given->files, FILES_MAX);
-    used = add_several(options, used, "ceiling", given->ceilings, CEILINGS);
-    options[used] = (struct cli_option){NULL, NULL, NULL};
+    const struct cli_option expose = {.name = "expose",
+                                      .argument = "DIR",
+                                      .help = "show a folder to the sandbox, read-only"};
+    const struct cli_option arms = {
+        .name = "arms", .argument = "FILE", .help = "a file of arms"};
+    const struct cli_option ceiling = {.name = "ceiling",
+                                       .argument = "KIND=LIBRARY",
+                                       .help = "what the device can do: copy or matrix"};
+    used = add_several(options, used, expose, given->expose, SANDBOX_EXPOSED_MAX);
+    used = add_several(options, used, arms, given->files, FILES_MAX);
+    used = add_several(options, used, ceiling, given->ceilings, CEILINGS);
+    options[used] = (struct cli_option)CLI_OPTIONS_END;
     if (cli_options(argc, argv, options, operands, SWEEP_ARMS_MAX, count, err) != 0)
         return -1;
     return given->png && given->report == NULL

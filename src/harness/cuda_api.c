@@ -10,7 +10,8 @@ int cuda_api_open(struct cuda_api *api, struct err *err)
 {
     void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
     if (library == NULL)
-        return err_set(err, ERR_HOST, "no CUDA driver: %s", dlerror());
+        return err_set(err, ERR_HOST, "no CUDA driver: %s; see ratchet(1), DRIVER AND TOOLKIT",
+                       dlerror());
     const struct {
         const char *name;
         void *to;
@@ -23,7 +24,8 @@ int cuda_api_open(struct cuda_api *api, struct err *err)
         void *symbol = dlsym(library, functions[i].name);
         if (symbol == NULL)
             return err_set(err, ERR_HOST,
-                           "the CUDA driver has no %s: it is older than CUDA 12",
+                           "the CUDA driver has no %s: it is older than CUDA 12; see "
+                           "ratchet(1), DRIVER AND TOOLKIT",
                            functions[i].name);
         memcpy(functions[i].to, &symbol, sizeof symbol); /* ISO C has no cast for this */
     }
@@ -33,7 +35,9 @@ int cuda_api_open(struct cuda_api *api, struct err *err)
         return 0;
     char text[200];
     cuda_api_describe(api, result, text, sizeof text);
-    return err_set(err, ERR_HOST, "the CUDA driver does not start: %s", text);
+    return err_set(err, ERR_HOST,
+                   "the CUDA driver does not start: %s; see ratchet(1), DRIVER AND TOOLKIT",
+                   text);
 }
 
 void cuda_api_describe(const struct cuda_api *api, cuda_result result, char *out, size_t size)

@@ -6,6 +6,7 @@
 #include "harness/device.h"
 #include "harness/voice.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -36,13 +37,22 @@ static int serve(const struct device_ops *ops, struct err *err)
     return heard < 0 ? -1 : 0;
 }
 
+static bool wants_help(int argc, char **argv)
+{
+    return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                         strcmp(argv[1], "help") == 0);
+}
+
 int main(int argc, char **argv)
 {
+    static const char usage[] =
+        "usage: ratchet-bench DEVICE, run by ratchet; DEVICE is cpu or cuda\n";
     struct err err = {0};
+    if (wants_help(argc, argv))
+        return fputs(usage, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_HELD : EXIT_UNMEASURED;
     const struct device_ops *ops = argc == 2 ? find_device(argv[1]) : NULL;
     if (ops == NULL) {
-        fprintf(stderr, "ratchet-bench: usage: ratchet-bench DEVICE, run by ratchet;"
-                        " DEVICE is cpu or cuda\n");
+        fprintf(stderr, "ratchet-bench: %s", usage);
         return EXIT_USAGE;
     }
     const struct rlimit none = {0, 0}; /* a crash of a kernel leaves no core file */

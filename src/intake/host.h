@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /etc/ratchet/ratchetd.conf: what the owner of this host decided. API and git addresses come
+/* ratchetd.conf: what the owner of this host decided. API and git addresses come
  * from here and from nowhere else. git-config syntax, unknown keys refused. The keys are the
  * table in host_keys.c, which `ratchet help ratchetd.conf` prints; [limits] is src/limit.h. */
 #ifndef RATCHET_INTAKE_HOST_H

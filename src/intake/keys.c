@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/git.h"
+#include "base/near.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@ static int open_section(const struct reading *reading, const char *section,
                         struct err *err)
 {
     const struct keys_table *table = reading->table;
+    char meant[NEAR_TEXT_BYTES];
     unsigned i = 0;
     while (i < table->section_count && strcmp(table->sections[i].name, section) != 0)
         i++;
@@ -46,8 +48,11 @@ static int open_section(const struct reading *reading, const char *section,
         BUF_AUTO list;
         buf_init(&list, LIST_BYTES);
         list_sections(table, &list);
-        return err_set(err, ERR_INPUT, "%s: unknown section `%.60s`; allowed: %s",
-                       reading->name, section, list.data);
+        struct near near = {.word = section, .len = strlen(section)};
+        for (size_t s = 0; s < table->section_count; s++)
+            near_offer(&near, table->sections[s].name);
+        return err_set(err, ERR_INPUT, "%s: unknown section `%.60s`; allowed: %s%s",
+                       reading->name, section, list.data, near_text(&near, "", meant));
     }
     const char *of = table->sections[i].of;
     if (of == NULL && subsection[0] != '\0')
@@ -65,11 +70,14 @@ int keys_read_one(const struct keys_table *table, unsigned section, const char *
                   const char *file, struct err *err)
 {
     const char *section_name = table->sections[section].name;
-    char where[WHERE_BYTES];
+    char where[WHERE_BYTES], meant[NEAR_TEXT_BYTES];
+    struct near near = {.word = name, .len = strlen(name)};
     snprintf(where, sizeof where, "%.200s: %s%s%.63s.%.63s", file, section_name,
              subsection[0] == '\0' ? "" : ".", subsection, name);
     for (size_t i = 0; i < table->key_count; i++) {
         const struct key *key = &table->keys[i];
+        if (key->section == section)
+            near_offer(&near, key->name);
         if (key->section != section || strcmp(key->name, name) != 0)
             continue;
         keys_seen bit = (keys_seen)1 << i;
@@ -81,8 +89,8 @@ int keys_read_one(const struct keys_table *table, unsigned section, const char *
     BUF_AUTO list;
     buf_init(&list, LIST_BYTES);
     list_keys(table, section, &list);
-    return err_set(err, ERR_INPUT, "%s: unknown key; allowed in [%s]: %s", where, section_name,
-                   list.data);
+    return err_set(err, ERR_INPUT, "%s: unknown key; allowed in [%s]: %s%s", where,
+                   section_name, list.data, near_text(&near, "", meant));
 }
 
 static int read_entry(void *context, const char *section, const char *subsection,

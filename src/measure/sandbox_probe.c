@@ -60,7 +60,8 @@ int sandbox_refused(const char *said, struct err *err)
         start = said;
     char line[256];
     snprintf(line, sizeof line, "%.*s", (int)strcspn(start, "\n"), start);
-    return err_set(err, ERR_HOST, "the sandbox does not start: %s; %s",
+    return err_set(err, ERR_HOST,
+                   "the sandbox does not start: %s; %s; see ratchet(1), NO SANDBOX",
                    line[0] == '\0' ? "it said nothing" : line, advice_for(line));
 }
 

@@ -294,42 +294,6 @@ def from_anywhere():
         eq(result.code, 0, "somebody else's: " + words[0])
 
 
-def options_of(command):
-    """The options that a subcommand takes, as its source has them."""
-    folder = os.path.join(lib.TOP, "src", "cli")
-    sources = {"verify": "bench", "report": "compare"}
-    text = lib.read(os.path.join(folder, sources.get(command, command) + ".c"))
-    if command in ("report", "compare"):  # two in one file
-        before, after = text.split("int cli_report(")
-        text = after if command == "report" else before
-    if "SHAPES_OPTIONS" in text:
-        text += lib.read(os.path.join(folder, "shapes.h"))
-    return set(re.findall(r'\{[\s\\]*"([a-z-]+)", (?:&|NULL, &)', text))
-
-
-def paragraphs_of(command, page):
-    """What the man page says of a subcommand under COMMANDS."""
-    part = page.split(".SH COMMANDS")[1].split("\n.SH ")[0].split("\n.PP\n")[0]
-    return "".join(one for one in part.split("\n.TP\n")
-                   if re.match(r"\.B (?:.*\\fB)?%s\b" % command, one))
-
-
-def options_are_documented():
-    """The man page has every option of a subcommand, and none that it does not take"""
-    page = lib.read(os.path.join(lib.TOP, "src", "cli", "ratchet.1"))
-    commands = re.findall(r"^  (\w+) ", scene.Host().ratchet("--help").out, re.M)
-    for command in commands:
-        takes = options_of(command) - {"config"}  # of most commands: told once, below
-        said = paragraphs_of(command, page)
-        if command == "sweep":
-            said += paragraphs_of("bench", page)  # "as for bench"
-        said = set(re.findall(r"--([a-z-]+[a-z])", said.replace("\\-", "-")))
-        ok(takes or command == "doctor", command + ": its options were read")
-        eq(sorted(takes - said), [], command + ": the man page has each")
-        if command != "sweep":
-            eq(sorted(said - takes), [], command + ": and no other")
-
-
 def usage():
     """Usage: help, version, and one line for what is wrong"""
     host = scene.Host()
@@ -337,9 +301,7 @@ def usage():
     eq(top.code, 0, "--help")
     commands = re.findall(r"^  (\w+) ", top.out, re.M)
     ok(len(commands) >= 13, "help names the commands", commands)
-    page = lib.read(os.path.join(lib.TOP, "src", "cli", "ratchet.1"))
     for command in commands:
-        has(page, re.compile(r"^\.B (?:.*\\fB)?%s\b" % command, re.M), "the man page has " + command)
         result = host.ratchet(command, "--no-such-option")
         eq(result.code, 64, command + ": unknown option")
         has(result.err, "--no-such-option", command + ": it is named")
@@ -405,5 +367,4 @@ def environment_as_a_file():
     eq(json.loads(lib.read(path))["hash"], json.loads(printed.out)["hash"], "the same facts")
 
 
-lib.main(stage_by_stage, build, against_base_alone, environment_as_a_file, base_without_recipe, verify, the_same_bits, doctor, status_and_history, history_anywhere, history_of_baseline_json_alone, from_anywhere, usage,
-         options_are_documented)
+lib.main(stage_by_stage, build, against_base_alone, environment_as_a_file, base_without_recipe, verify, the_same_bits, doctor, status_and_history, history_anywhere, history_of_baseline_json_alone, from_anywhere, usage)

@@ -107,6 +107,24 @@ def our_rules():
         eq(step_faults("action.yml", "action.yml, step %d" % (number + 1), step), [], step["name"])
 
 
+def the_example():
+    """The workflow that is installed as an example is one that GitHub and our rules take"""
+    file = os.path.join(lib.TOP, "examples", "workflow.yml")
+    folder = os.path.join(lib.temp_dir(), ".github", "workflows")
+    one = parsed(lib.write(os.path.join(folder, "ratchet.yml"), lib.read(file)))[0]
+    eq(one["diagnostics"], [], "GitHub's own parser has nothing to say")
+    eq(faults("ratchet.yml", one["workflow"]), [], "our rules neither")
+    called_when_it_should_be(one["workflow"]["on"], "the example", lib.read(file))
+    commands = [step["run"] for _, step in steps(one["workflow"])]
+    eq(len(commands), 2, "it submits, and settles")
+    for command in commands:
+        taken = lib.run([lib.program("RATCHET"), *command.split()[2:], "--help"])
+        told = lib.run([lib.program("RATCHET"), "help", "submit"])
+        eq(taken.out, told.out, command)
+        for option in re.findall(r"--[a-z-]+", command):
+            has(told.out, "  " + option, "which knows " + option)
+
+
 def called_when_it_should_be(on, file, text):
     """What holds for any workflow that calls the gate."""
     eq(sorted(set(on) - {"merge_group"}), ["pull_request", "push", "workflow_dispatch"], file + ": its events")
@@ -263,5 +281,5 @@ jobs:
         has(found, part, "our rules find `%s`" % part)
 
 
-lib.main(github_has_nothing_to_say, our_rules, ratchet_yml, gate_yml, ten_lines, one_step_in_two_places, wake_yml,
+lib.main(github_has_nothing_to_say, our_rules, the_example, ratchet_yml, gate_yml, ten_lines, one_step_in_two_places, wake_yml,
          the_checks_can_fail)

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/name.h"
+#include "base/near.h"
 #include "base/proc.h"
 #include "base/utc.h"
 #include "tests/tap.h"
@@ -489,6 +490,30 @@ static void test_talk(void)
     EQ_INT(result.code, 3);
 }
 
+static void test_near(void)
+{
+    static const char *const names[] = {"head", "heads", "heads-kv", "device", "pr"};
+    static const struct {
+        const char *given, *near;
+    } cases[] = {{"haed", NULL}, {"hea", "head"}, {"headss", "heads"}, {"heds-k", "heads-kv"}, {"devcie", "device"},
+                 {"dvce", "device"}, {"dvc", NULL}, {"p", NULL}, {"", NULL}, {"head", "head"}, {"heads=3", "heads"}};
+    tap_case("what a misspelt name was meant to be");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct near near = {.word = cases[i].given, .len = strcspn(cases[i].given, "=")};
+        for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
+            near_offer(&near, names[j]);
+        EQ_STR(near.name == NULL ? "none" : near.name, cases[i].near == NULL ? "none" : cases[i].near);
+    }
+    char said[NEAR_TEXT_BYTES], word[200];
+    memset(word, 'x', sizeof word);
+    struct near near = {.word = word, .len = sizeof word};
+    near_offer(&near, "x");
+    EQ_STR(near_text(&near, "--", said), "");
+    near = (struct near){.word = "hea", .len = 3};
+    near_offer(&near, "head");
+    EQ_STR(near_text(&near, "--", said), "; did you mean `--head`?");
+}
+
 static void test_names(void)
 {
     tap_case("names");
@@ -571,6 +596,7 @@ int main(void)
     struct err err;
     tap_case("clean-up");
     OK(file_remove_tree(folder, &err) == 0);
+    test_near();
     test_names();
     test_programs();
     test_utc();

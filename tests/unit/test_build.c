@@ -820,6 +820,7 @@ static int no_namespaces_child(const char *command)
     BUILT_AUTO built = build_command(command);
     bool ok = built.rc < 0 && built.err.class == ERR_HOST &&
               strstr(built.err.text, "the sandbox does not start: bwrap: ") != NULL &&
+              strstr(built.err.text, "; see ratchet(1), NO SANDBOX") != NULL &&
               count_below(work) == 0;
     fflush(stdout);
     return ok ? 0 : 1;

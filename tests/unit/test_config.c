@@ -118,15 +118,17 @@ static void test_refusals(void)
 {
     tap_case("unknown and repeated");
     refused("[rules]\nthreshold = 3%\n",
-            "unknown section `rules`; allowed: kernel, rule, promotion, report, build, bench, tune, config");
+            "unknown section `rules`; allowed: kernel, rule, promotion, report, build, bench, tune, "
+            "config; did you mean `rule`?");
     refused("[typo]\n",
             "unknown section `typo`; allowed: kernel, rule, promotion, report, build, bench, tune, config");
     refused("[rule]\ntreshold = 3%\n",
             "rule.treshold: unknown key; allowed in [rule]: threshold, confidence, resamples, "
-            "seed, own-floor, control-floor, drift-margin, min-replicates, look, unclear");
+            "seed, own-floor, control-floor, drift-margin, min-replicates, look, unclear; did you "
+            "mean `threshold`?");
     refused("[bench \"cpu\"]\nsample = 3\n",
             "bench.cpu.sample: unknown key; allowed in [bench]: samples, target, warmup, inputs, "
-            "budget");
+            "budget; did you mean `samples`?");
     refused("[bench \"cpu\"]\nbudget = 10ms\n",
             "bench.cpu.budget: expected a time with its unit (ns, us, ms, s, m, h) between 1s "
             "and 24h, not `10ms`");

@@ -116,7 +116,7 @@ static void test_find(void)
     refused("nvidia-t4", "0", "GPU 0 is an `NVIDIA H100 80GB HBM3`, which is no nvidia-t4");
     refused("nvidia-t4", "7", "none of the 2 GPUs here is GPU 7, the one chosen");
     play("mig 0 1\n");
-    refused("nvidia-h200", NULL, "GPU 0 is in MIG mode, and a lane measures on a whole GPU");
+    refused("nvidia-h200", NULL, "GPU 0 is in MIG mode, and a lane measures on a whole GPU; see ratchet(1), MIG");
     play("minor 0\n");
     write_text("record", "name 0 NVIDIA H200\ngpus 0 1\n");
     refused("nvidia-h200", NULL, "NVML: read a GPU: Not Supported");
@@ -608,7 +608,7 @@ static void test_guardian(void)
     play("mig 0 1\n");
     OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == -1);
     EQ_STR(err.text, "nobody would unlock the clocks: the guardian: GPU 0 is in MIG mode, and a "
-                     "lane measures on a whole GPU");
+                     "lane measures on a whole GPU; see ratchet(1), MIG");
     play("uuid 0 GPU-another\n");
     OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == -1);
     EQ_STR(err.text, "nobody would unlock the clocks: the guardian: GPU 0 is another than the one "

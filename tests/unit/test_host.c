@@ -265,10 +265,12 @@ static void test_refusals(void)
 {
     tap_case("unknown, repeated and missing");
     refused("[demon]\n",
-            NAME ": unknown section `demon`; allowed: daemon, device, repository, limits");
+            NAME ": unknown section `demon`; allowed: daemon, device, repository, limits; did you "
+                 "mean `daemon`?");
     refused("[daemon]\nstat = /x\n", NAME ": daemon.stat: unknown key; allowed in [daemon]: "
                                           "state, socket, lock-dir, harness, sandbox-user, "
-                                          "allow-user, idle-command, idle-after");
+                                          "allow-user, idle-command, idle-after; did you mean "
+                                          "`state`?");
     refused("[daemon]\nidle-after = 0s\n",
             NAME ": daemon.idle-after: expected a time with its unit (ns, us, ms, s, m, h) between "
                  "1s and 168h, not `0s`");

@@ -134,7 +134,7 @@ int nvidia_find(const char *slug, const char *choice, struct gpu *out, struct er
         if (is_divided(nvml, i))
             return err_set(err, ERR_HOST,
                            "GPU %u is in MIG mode, and a lane measures on a"
-                           " whole GPU",
+                           " whole GPU; see ratchet(1), MIG",
                            i);
         *out = gpu;
         return 0;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns how a command line is read, and the print of its table. */
+#include "cli/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct cli_option *find_option(const struct cli_option *options, const char *word,
+                                            size_t len)
+{
+    for (; options->name != NULL; options++)
+        if (strlen(options->name) == len && strncmp(options->name, word, len) == 0)
+            return options;
+    return NULL;
+}
+
+static int unknown_option(const struct cli_option *options, const char *word, size_t len,
+                          struct err *err)
+{
+    char meant[NEAR_TEXT_BYTES];
+    struct near near = {.word = word + 2, .len = len};
+    for (; options->name != NULL; options++)
+        if (options->help != NULL)
+            near_offer(&near, options->name);
+    return err_set(err, ERR_USAGE, "unknown option `%s`%s", word,
+                   near_text(&near, "--", meant));
+}
+
+static bool has_more(const struct cli_option *option)
+{
+    return option[1].name != NULL && strcmp(option[1].name, option->name) == 0;
+}
+
+/* Put a value where it belongs: of an option that stands in the table several times, the first
+ * place that is free. False: all are taken. */
+static bool put_value(const struct cli_option *option, const char *value)
+{
+    bool several = has_more(option);
+    for (; several && *option->value != NULL; option++)
+        if (!has_more(option))
+            return false;
+    *option->value = value;
+    return true;
+}
+
+static void print_option(const struct cli_option *option)
+{
+    char name[64];
+    bool optional = option->flag != NULL && option->value != NULL;
+    snprintf(name, sizeof name, "--%s%s%s%s", option->name,
+             option->value == NULL ? ""
+             : optional            ? "[="
+                                   : " ",
+             option->value == NULL ? "" : option->argument, optional ? "]" : "");
+    printf("  %-24s %s", name, option->help);
+    if (option->value != NULL && *option->value != NULL)
+        printf(" [%s]", *option->value);
+    puts(has_more(option) ? "; repeatable" : "");
+}
+
+void cli_print_options(const struct cli_option *options)
+{
+    for (; options->name != NULL; options++) {
+        if (options->help != NULL)
+            print_option(options);
+        while (has_more(options))
+            options++;
+    }
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+bool cli_wants_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (is_help(argv[i]))
+            return true;
+    return false;
+}
+
+/* What the option at argv[*at] says; *at moves on over a value of its own. */
+static int read_option(int argc, char **argv, int *at, const struct cli_option *options,
+                       struct err *err)
+{
+    const char *word = argv[*at];
+    size_t len = strcspn(word + 2, "=");
+    const struct cli_option *option = find_option(options, word + 2, len);
+    if (option == NULL)
+        return unknown_option(options, word, len, err);
+    const char *value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
+    if (option->flag != NULL && value == NULL) {
+        *option->flag = true;
+        return 0;
+    }
+    if (option->value == NULL)
+        return err_set(err, ERR_USAGE, "option `--%s` takes no value", option->name);
+    if (value == NULL && ++*at < argc)
+        value = argv[*at];
+    if (value == NULL)
+        return err_set(err, ERR_USAGE, "option `--%s` needs a value", option->name);
+    return put_value(option, value)
+               ? 0
+               : err_set(err, ERR_USAGE, "too many of `--%s`", option->name);
+}
+
+int cli_options(int argc, char **argv, const struct cli_option *options, const char **operands,
+                size_t max, size_t *count, struct err *err)
+{
+    size_t found = 0;
+    bool only_operands = false;
+    if (argc == 2 && is_help(argv[1])) {
+        cli_print_options(options);
+        return -1;
+    }
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (!only_operands && strcmp(word, "--") == 0) {
+            only_operands = true;
+            continue;
+        }
+        if (!only_operands && strncmp(word, "--", 2) == 0) {
+            if (read_option(argc, argv, &i, options, err) != 0)
+                return -1;
+            continue;
+        }
+        if (found == max)
+            return err_set(err, ERR_USAGE, "unexpected argument `%s`", word);
+        operands[found++] = word;
+    }
+    if (count != NULL)
+        *count = found;
+    else if (found > 0)
+        return err_set(err, ERR_USAGE, "unexpected argument `%s`", operands[0]);
+    return 0;
+}
