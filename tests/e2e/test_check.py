@@ -96,9 +96,9 @@ def costs():
     said = "device held for %s s, %s USD at 3600 USD an hour" % (
         2 * (re.search(r'"device_seconds": ([\d.]+)', result.file("verdict.json")).group(1),))
     has(result.out, "\n%s\n" % said, "on the terminal")
-    has(plain(result.file("report.md")), "; %s." % said, "in the report")
+    has(scene.plain(result.file("report.md")), "; %s." % said, "in the report")
     again = host.ratchet("report", os.path.join(result.folder, "verdict.json"))
-    has(plain(again.out), "Took: %s." % said, "and in one that is made of verdict.json")
+    has(scene.plain(again.out), "Took: %s." % said, "and in one that is made of verdict.json")
     idle = host.check(repo, "docs")
     eq(idle.verdict["cost"], {"device_seconds": 0, "price_per_hour": 3600, "currency": "USD", "amount": 0},
        "where nothing was measured")
@@ -155,11 +155,6 @@ def faults_of_the_pull_request():
     eq(host.check(repo, "gone").brief(), (3, "unmeasured"), "no kernel at all")
 
 
-def plain(markdown):
-    """A report without the escapes that keep GitHub from reading foreign text as Markdown."""
-    return markdown.replace("\u200b", "").replace("\\", "")
-
-
 def faults_of_the_base():
     """A base that cannot be measured is not the pull request's fault"""
     host = scene.Host()
@@ -172,11 +167,11 @@ def faults_of_the_base():
     alone = "Base cannot be measured on `small`. Head was looked at alone there: it builds, and "
     right = alone + "its results are right; how fast it is was not judged."
     has(result.out, right, "head was looked at all the same")
-    has(plain(result.file("report.md")), right, "the report says so")
+    has(scene.plain(result.file("report.md")), right, "the report says so")
     s = scene.github("broken")
     number, _ = scene.pull(s, "mended", "right")
     scene.Host(s).check_pull(number)
-    comment = plain(scene.ours(s, number)[0])
+    comment = scene.plain(scene.ours(s, number)[0])
     has(comment, "has to be merged past this check, by what is said of it below", "the comment says what to do")
     has(comment.split("past this check")[1], right, "and below it what is known of head")
     scene.branch(repo, "wrong", "wrong")

@@ -324,9 +324,9 @@ def rules_that_changed():
     number = s.state()["pulls"][-1]["number"]
     merge(s, "docs", {"README": "words\n"})
     result = host.promote()
-    has(plain(result.file("report.md")).replace("\\", ""), "[rule] threshold, [build] command", "which keys")
-    has(plain(result.file("report.md")), "; by %s" % sha[:10], "by which commit")
-    has(plain(result.file("report.md")), "#%d, by alice" % number, "and pull request")
+    has(scene.plain(result.file("report.md")).replace("\\", ""), "[rule] threshold, [build] command", "which keys")
+    has(scene.plain(result.file("report.md")), "; by %s" % sha[:10], "by which commit")
+    has(scene.plain(result.file("report.md")), "#%d, by alice" % number, "and pull request")
 
 
 def protected():
@@ -449,11 +449,6 @@ def verdict_of(s, sha):
     return scene.status(s, sha, "cpu (promotion)")
 
 
-def plain(markdown):
-    """A report without the escapes that keep GitHub from reading foreign text as Markdown."""
-    return markdown.replace("\u200b", "").replace("\\", "")
-
-
 def a_main_that_loses():
     """A push to main that loses is red, in its summary and in a context of its own; what has
     nothing to measure after it quotes it"""
@@ -479,7 +474,7 @@ def a_main_that_loses():
     step = host.step("push", push_event(s), run=4)
     if scene.fair(step.run(), (1, "regressed"), "a push beside the kernel, main as it was")[0] != 1:
         return
-    has(plain(step.file("summary")), "small: lost since " + lost[:10], "tells since when")
+    has(scene.plain(step.file("summary")), "small: lost since " + lost[:10], "tells since when")
     eq(verdict_of(s, words), ["failure"], "and stays red until somebody accepts it")
     s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % TOKEN), "main")
     for run, (name, files) in enumerate((
@@ -488,7 +483,7 @@ def a_main_that_loses():
         number, head = scene.pull(s, name, files, onto="FETCH_HEAD")
         step = host.step("pull_request", scene.pull_event(s, number), run=run)
         eq(step.run().brief(), (0, "held"), name + ": nothing to measure")
-        has(plain(scene.ours(s, number)[0]), re.compile(
+        has(scene.plain(scene.ours(s, number)[0]), re.compile(
             r"Main already lost \d\.\d times on `small` \(\+\d+\.\d+% against its anchor, "
             "measured at " + words[:10] + r"\): not this pull"), name + ": quotes main")
         eq(scene.status(s, head)[-1], "success", name + ": and is not blocked")
@@ -525,7 +520,7 @@ def a_main_that_is_broken():
     number, _ = scene.pull(s, "docs", {"README": "words\n"}, onto="FETCH_HEAD")
     result = host.check_pull(number)
     eq(result.brief(), (0, "held"), "a pull request beside the kernel")
-    has(plain(result.file("report.md")), "Main's own last verdict on `small` is unmeasured (at %s): "
+    has(scene.plain(result.file("report.md")), "Main's own last verdict on `small` is unmeasured (at %s): "
         "wrong result" % broken[:10], "quotes it")
 
 
