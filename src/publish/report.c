@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    VERDICTS_BUDGET = 19500,
+    VERDICTS_BUDGET = 20000,
     NOTES_BUDGET = 5000,
     STATUS_BYTES = 140 /* what GitHub keeps of a status's description */
 };
@@ -94,6 +94,15 @@ static bool is_short(const struct report_view *view)
            (view->count == 0 || parts_all_identical(view));
 }
 
+/* Was there nothing to compare main with? */
+static bool is_first(const struct report_view *view)
+{
+    for (size_t i = 0; i < view->count; i++)
+        if (view->rows[i]->clause != CLAUSE_RECORDED || view->rows[i]->change.known)
+            return false;
+    return view->count > 0;
+}
+
 static void write_all(const struct report_view *view, bool chart, struct buf *out)
 {
     write_heading(view, out);
@@ -101,9 +110,11 @@ static void write_all(const struct report_view *view, bool chart, struct buf *ou
     if (parts_is_promotion(view)) {
         write_notes(view, out);
         buf_adds(out, view->report->note_count > 0 ? "\n" : "");
-        parts_name(out, view->report->job->base_ref);
-        buf_addf(out, " against its anchors: %s. ",
-                 verdict_name(view->report->comparison->verdict));
+        if (!is_first(view)) {
+            parts_name(out, view->report->job->base_ref);
+            buf_addf(out, " against its anchors: %s. ",
+                     verdict_name(view->report->comparison->verdict));
+        }
     }
     report_first(view, out);
     if (view->count > 0 && !is_short(view))

@@ -18,6 +18,8 @@ static void write_reproduce(const struct report_view *view, struct buf *out)
 
 static void next_regressed(const struct report_view *view, struct buf *out)
 {
+    if (parts_is_pull_request(view))
+        buf_adds(out, "- Mend it and push: the check runs again by itself.\n");
     write_reproduce(view, out);
     if (parts_is_pull_request(view))
         buf_adds(out,

@@ -34,8 +34,7 @@ static double half_width(const struct report_view *view, double threshold)
     for (size_t i = 0; i < view->count; i++) {
         const struct change *change = &view->rows[i]->change;
         if (is_drawn(view->rows[i]))
-            most = fmax(most,
-                        fmax(fabs(change->ci_decision.low), fabs(change->ci_decision.high)));
+            most = fmax(most, fmax(fabs(change->ci.low), fabs(change->ci.high)));
     }
     return 1.05 * fmin(most, 4 * threshold);
 }
@@ -85,8 +84,7 @@ static void put_row(const struct plot *plot, const struct config_verdict *row, s
     plot_begin(plot, cells);
     if (row->own.known && row->against != AGAINST_BASE && row->own.change > -1)
         plot_mark(plot, (1 + change->change) / (1 + row->own.change) - 1, 'b', cells);
-    plot_interval(plot, change->ci_decision.low, change->change, change->ci_decision.high, 'h',
-                  cells);
+    plot_interval(plot, change->ci.low, change->change, change->ci.high, 'h', cells);
     put_name(out, row->config.name, width);
     buf_addf(out, "  %s  %s%s\n", cells, figure_percent(text, change->change),
              beside[row->against]);
@@ -142,8 +140,8 @@ void report_chart(const struct report_view *view, struct buf *out)
         return;
     buf_addc(out, '\n');
     markdown_fenced(out, rows.data, rows.len, CHART_BYTES);
-    buf_adds(out, "\n`|-h-|` is head with the interval that decides, `b` base where it was "
-                  "measured, 0 the anchor; right is slower.");
+    buf_adds(out, "\n`|-h-|` is head with its 95% interval, `b` base where it was measured, "
+                  "0 the anchor; right is slower.");
     if (others > 0)
         buf_addf(out, " %zu more %s not drawn.", others,
                  others == 1 ? "config is" : "configs are");

@@ -42,8 +42,9 @@ static bool lines_disagree(const struct report_view *view, const struct config_v
     return live != 2 && stored != 2 && live != stored;
 }
 
-/* The stored samples of baseline.json, on a line of their own. */
-static void write_stored(const struct report_view *view, struct buf *out)
+/* The stored samples of baseline.json, on a line of their own: above the folded parts only where they
+ * `disagree`. */
+static void write_stored(const struct report_view *view, bool disagree, struct buf *out)
 {
     char text[FIGURE_BYTES];
     const struct config_verdict *row = NULL;
@@ -52,7 +53,7 @@ static void write_stored(const struct report_view *view, struct buf *out)
             (row == NULL ||
              (lines_disagree(view, view->rows[i]) && !lines_disagree(view, row))))
             row = view->rows[i];
-    if (row == NULL)
+    if (row == NULL || lines_disagree(view, row) != disagree)
         return;
     buf_adds(out, "- Stored samples of the baseline: ");
     parts_name(out, row->config.name);
@@ -64,7 +65,7 @@ static void write_stored(const struct report_view *view, struct buf *out)
         buf_addf(out, "; the anchor itself reads %s against them today",
                  figure_percent(text, row->anchor_drift));
     buf_addc(out, '.');
-    if (lines_disagree(view, row)) {
+    if (disagree) {
         size_t facts = table_environment_differs(view);
         buf_addf(out,
                  " **The two lines disagree**: the anchor drifted, and %zu %s of the "
@@ -116,6 +117,10 @@ static void write_control(const struct report_view *view, struct buf *out)
         parts_name(out, most->config.name);
         buf_adds(out, ".\n");
     }
+}
+
+static void write_no_control(const struct report_view *view, struct buf *out)
+{
     write_names(
         view, has_no_control, "- No control arm: on ",
         " nobody checked what the machine reads between two copies of the same code.\n", out);
@@ -177,7 +182,8 @@ static void write_provoked(const struct report_view *view, struct buf *out)
              marked, arm_name((enum arm)most), rounds[most], others);
 }
 
-static void write_marked(const struct report_view *view, struct buf *out)
+/* What was left out: above the folded parts only where one arm `provoked` it. */
+static void write_marked(const struct report_view *view, bool provoked, struct buf *out)
 {
     size_t judged = 0, marked = 0;
     unsigned marks = 0;
@@ -188,6 +194,11 @@ static void write_marked(const struct report_view *view, struct buf *out)
     }
     if (marked == 0)
         return;
+    BUF_AUTO arm;
+    buf_init(&arm, 512);
+    write_provoked(view, &arm);
+    if ((arm.len > 0) != provoked)
+        return;
     buf_addf(out, "- Left out: %zu of %zu replicates (", marked, judged + marked);
     const char *before = "";
     for (unsigned bit = 0; bit < MARK_BITS; bit++) {
@@ -196,9 +207,8 @@ static void write_marked(const struct report_view *view, struct buf *out)
         buf_addf(out, "%s%s", before, mark_name(bit));
         before = ", ";
     }
-    buf_adds(out, ").");
-    write_provoked(view, out);
-    buf_addc(out, '\n');
+    buf_addf(out, ").%s\n", arm.data);
+    buf_note_loss(out, &arm);
 }
 
 /* Samples from elsewhere may say nothing of the problem. */
@@ -265,11 +275,11 @@ void report_lines(const struct report_view *view, struct buf *out)
 {
     BUF_AUTO lines;
     buf_init(&lines, LINES_BUDGET);
-    write_stored(view, &lines);
-    write_control(view, &lines);
+    write_stored(view, true, &lines);
+    write_no_control(view, &lines);
     write_memory(view, &lines);
     write_missing(view, &lines);
-    write_marked(view, &lines);
+    write_marked(view, true, &lines);
     write_problems(view, &lines);
     write_failed_anchors(view, &lines);
     buf_note_loss(out, &lines);
@@ -295,10 +305,10 @@ void report_log(const struct report_view *view, struct buf *out)
     if (fold)
         buf_adds(out, "\n</details>\n");
 }
+
 /* By which interval the first of those that are not held were decided, in the judge's words. */
 static void write_reasons(const struct report_view *view, struct buf *out)
 {
-    const char *before = "\n- ";
     size_t limit = out->len + REASONS_BUDGET;
     for (size_t i = 0; i < view->count; i++) {
         const struct config_verdict *row = view->rows[i];
@@ -306,7 +316,7 @@ static void write_reasons(const struct report_view *view, struct buf *out)
             continue;
         BUF_AUTO line;
         buf_init(&line, REASONS_BUDGET);
-        buf_adds(&line, before);
+        buf_adds(&line, "- ");
         parts_name(&line, row->config.name);
         buf_adds(&line, ": ");
         parts_text(&line, row->reason, PARTS_REASON_BYTES);
@@ -315,8 +325,24 @@ static void write_reasons(const struct report_view *view, struct buf *out)
         if (line.failed || out->len + line.len > limit)
             return;
         buf_add(out, line.data, line.len);
-        before = "- ";
     }
+}
+
+/* What stands behind the table of evidence: what is of no news, and by what it was decided. */
+static void write_evidence(const struct report_view *view, struct buf *out)
+{
+    BUF_AUTO lines;
+    buf_init(&lines, LINES_BUDGET);
+    write_reasons(view, &lines);
+    write_stored(view, false, &lines);
+    write_control(view, &lines);
+    write_marked(view, false, &lines);
+    buf_note_loss(out, &lines);
+    out->failed = out->failed || lines.failed;
+    if (lines.len == 0)
+        return;
+    buf_addc(out, '\n');
+    buf_add(out, lines.data, lines.len);
 }
 
 void report_folded(const struct report_view *view, struct buf *out)
@@ -325,10 +351,13 @@ void report_folded(const struct report_view *view, struct buf *out)
         buf_adds(out, "\n<details><summary>How sure: deciding intervals, control, stored "
                       "samples, effect sizes</summary>\n");
         table_evidence(view, out, EVIDENCE_BUDGET);
-        write_reasons(view, out);
+        write_evidence(view, out);
         buf_adds(out,
-                 "\nReplicates are fresh processes in which all arms take turns on the "
-                 "same buffers. Effect sizes and p are taken over the replicates' medians."
+                 "\nThe anchor is the commit that the baseline names, built again and "
+                 "measured now beside head; the control arm is a copy of it, and shows what "
+                 "this machine makes of no change at all. Replicates are fresh processes in "
+                 "which all of them take turns on the same buffers. Effect sizes and p are "
+                 "taken over the replicates' medians."
                  "\n\n</details>\n");
     }
     if (table_has_speed(view)) {

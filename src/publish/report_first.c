@@ -100,12 +100,12 @@ static void write_anchor(const struct report_view *view, const struct config_ver
     if (row->against != AGAINST_ANCHOR || samples == NULL ||
         !name_is_sha(samples->arms[ARM_ANCHOR].commit))
         return;
-    buf_addc(out, ' ');
+    buf_adds(out, ", the baseline's commit ");
     parts_commit(out, samples->arms[ARM_ANCHOR].commit);
 }
 
-/* "**`a` takes 4.12% more time per launch than its anchor 1a2b3c4d5e** (95% interval …, from
- * 8 replicates)". */
+/* "**`a` takes 4.12% more time per launch than its anchor, the baseline's commit 1a2b3c4d5e**, 95%
+ * interval … from 8 replicates". */
 static void write_change(const struct report_view *view, const struct config_verdict *row,
                          struct buf *out)
 {
@@ -135,12 +135,20 @@ static void write_reason(struct buf *out, const struct config_verdict *row)
     buf_addc(out, '.');
 }
 
+/* Is what the change adds to base another number than the one that was said? */
+static bool adds_another(const struct config_verdict *row)
+{
+    char change[FIGURE_BYTES], own[FIGURE_BYTES];
+    return row->own.known && row->against != AGAINST_BASE &&
+           strcmp(figure_change(change, &row->change), figure_change(own, &row->own)) != 0;
+}
+
 static void first_regressed(const struct report_view *view, const struct config_verdict *row,
                             struct buf *out)
 {
     char text[FIGURE_BYTES];
     write_change(view, row, out);
-    if (row->own.known && row->against != AGAINST_BASE)
+    if (adds_another(row))
         buf_addf(out, "; against base, %s adds %s %s", parts_subject(view),
                  figure_percent(text, row->own.change),
                  figure_interval((char[FIGURE_BYTES]){0}, row->own.ci));
@@ -184,6 +192,13 @@ static void first_unmeasured(const struct report_view *view, const struct config
     buf_addf(out, " The fault is %s.", whose(view, row->fault));
 }
 
+/* Does the interval that the sentence shows reach over a line? */
+static bool reaches(const struct change *change, double threshold)
+{
+    return (change->ci.low <= threshold && threshold <= change->ci.high) ||
+           (change->ci.low <= -threshold && -threshold <= change->ci.high);
+}
+
 static void first_moved(const struct report_view *view, const struct config_verdict *row,
                         struct buf *out)
 {
@@ -193,8 +208,11 @@ static void first_moved(const struct report_view *view, const struct config_verd
     } else if (row->change.known) {
         write_change(view, row, out);
         if (row->clause == CLAUSE_STRADDLES && view->threshold > 0)
-            buf_addf(out, ": too close to the line of ±%s to tell",
-                     figure_share(text, view->threshold));
+            buf_addf(out, ": too close to the line of ±%s to tell%s",
+                     figure_share(text, view->threshold),
+                     reaches(&row->change, view->threshold)
+                         ? ""
+                         : ", as the interval that decides is wider (see How sure)");
         else if (row->clause == CLAUSE_OWN_UNCLEAR)
             buf_addf(out, ": whether %s adds to that could not be told", parts_subject(view));
         buf_addc(out, '.');

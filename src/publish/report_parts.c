@@ -164,6 +164,7 @@ void parts_commit(struct buf *out, const char *sha)
     else
         buf_addc(out, '?');
 }
+
 /* ---- the view ---- */
 
 void parts_view(struct report_view *view, const struct report *report)

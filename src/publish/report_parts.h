@@ -40,9 +40,9 @@ const struct baseline_config *parts_stored(const struct report_view *view,
                                            const struct config_verdict *row);
 /* Has the baseline of this device another problem by a row's name? */
 bool parts_other_problem(const struct report_view *view, const struct config_verdict *row);
-/* A row's clause; of a file written before clauses were, what can be told of a held one. */
 /* Is a verdict by that clause what an interval decided? */
 bool parts_by_interval(enum clause clause);
+/* A row's clause; of a file written before clauses were, what can be told of a held one. */
 enum clause parts_clause(const struct report_view *view, const struct config_verdict *row);
 /* The row whose anchor is farthest from its stored samples, and how many such there are (`count`
  * may be NULL); NULL: no anchor is far from what was recorded. */

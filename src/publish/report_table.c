@@ -134,28 +134,39 @@ static void replicates_cell(const struct report_view *view, const struct config_
         buf_adds(out, " | –");
 }
 
+/* Where base is measured for no row there is one change, and no column for what is added to base. */
+static bool has_own(const struct report_view *view, const struct config_verdict *row)
+{
+    (void)view;
+    return row->own.known;
+}
+
 static void verdict_row(const struct report_view *view, const struct config_verdict *row,
                         struct buf *out)
 {
     verdict_cell(view, row, out);
     change_cell(view, row, out);
-    own_cell(view, row, out);
+    if (any(view, has_own))
+        own_cell(view, row, out);
     median_cell(row, out);
     replicates_cell(view, row, out);
     if (row->marked > 0)
-        buf_addf(out, " (+%zu marked)", row->marked);
+        buf_addf(out, " (%zu left out)", row->marked);
 }
 
 static void verdict_header(struct table *table)
 {
-    bool pr = table->view->report->job != NULL && table->view->report->job->pr > 0;
-    const char *const names[] = {"config",
-                                 "verdict",
-                                 "change, 95% interval",
-                                 pr ? "added by this pull request" : "head against base",
-                                 "median per launch",
-                                 "replicates"};
-    table_header(table, names, 6);
+    const char *names[6];
+    size_t count = 0;
+    names[count++] = "config";
+    names[count++] = "verdict";
+    names[count++] = "change, 95% interval";
+    if (any(table->view, has_own))
+        names[count++] = parts_is_pull_request(table->view) ? "added by this pull request"
+                                                            : "head against base";
+    names[count++] = "median per launch";
+    names[count++] = "replicates";
+    table_header(table, names, count);
 }
 
 /* Of no news: held, main lost nothing there either, and the baseline keeps it as it is. */
@@ -177,6 +188,7 @@ void table_verdicts(const struct report_view *view, struct buf *out, size_t budg
     for (size_t i = 0; i < view->count; i++)
         quiet += is_quiet(view, view->rows[i]);
     bool fold = view->count > ALL_SHOWN && quiet > 0;
+    size_t start = out->len;
     struct table table = table_begin(view, out, fold ? budget * 2 / 3 : budget);
     if (!fold || quiet < view->count) {
         verdict_header(&table);
@@ -185,7 +197,7 @@ void table_verdicts(const struct report_view *view, struct buf *out, size_t budg
     }
     if (!fold)
         return;
-    struct table held = table_begin(view, out, budget / 3 - 128);
+    struct table held = table_begin(view, out, budget - (out->len - start) - 128);
     buf_addf(out, "\n<details><summary>%zu %s held</summary>\n", quiet,
              quiet == 1 ? "config" : "configs");
     verdict_header(&held);

@@ -56,6 +56,11 @@ def conf(configs=(("small", 48),), threshold="30%", gap="0s", samples=12):
         SMALL % one for one in configs))
 
 
+def plain(markdown):
+    """A report without the escapes that keep GitHub from reading foreign text as Markdown."""
+    return re.sub("`([0-9a-fA-F]{7,64})`", r"\1", markdown.replace("\u200b", "").replace("\\", ""))
+
+
 def fair(result, want, what):
     """The verdict that was earned; or unclear, where the machine was too busy to tell, and says
     so. Never another."""

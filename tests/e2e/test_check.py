@@ -171,7 +171,7 @@ def faults_of_the_base():
     s = scene.github("broken")
     number, _ = scene.pull(s, "mended", "right")
     scene.Host(s).check_pull(number)
-    comment = plain(scene.ours(s, number)[0])
+    comment = scene.plain(scene.ours(s, number)[0])
     has(comment, "has to be merged past this check, by what is said of it below", "the comment says what to do")
     has(comment.split("past this check")[1], right, "and below it what is known of head")
     scene.branch(repo, "wrong", "wrong")

@@ -166,8 +166,8 @@ static void golden_sixty(struct scene *scene)
     scene_begin(scene, VERDICT_REGRESSED);
     for (int i = 0; i < 60; i++) {
         char name[MODEL_NAME_BYTES];
-        snprintf(name, sizeof name, "b%d_h%d_s%d_d%d%s", i % 2 == 0 ? 1 : 8, i % 4 < 2 ? 8 : 32,
-                 seqs[i % 10], i % 3 == 0 ? 128 : 64, i >= 30 ? "_causal" : "");
+        snprintf(name, sizeof name, "b%d_h16_s%d_d%d%s", i % 20 < 10 ? 1 : 8, seqs[i % 10],
+                 i / 20 == 1 ? 64 : 128, i >= 40 ? "_causal" : "");
         enum verdict verdict = i == 7 || i == 41 ? VERDICT_REGRESSED
                                : i == 22         ? VERDICT_UNCLEAR
                                                  : VERDICT_HELD;
@@ -1009,7 +1009,7 @@ static void stays_small(struct scene *scene)
     OK(out.len > 20000);
     HAS(out.data, " more rows are left out here.");
     HAS(out.data, " more notes are left out here.");
-    HAS(out.data, "is head with the interval that decides");
+    HAS(out.data, "is head with its 95% interval");
     printf("# %zu bytes\n", out.len);
 
     tap_case("what is too much for a comment costs the chart first");
@@ -1021,7 +1021,7 @@ static void stays_small(struct scene *scene)
     buf_clear(&out);
     OK(report_markdown(&scene->report, &out, &err) == 0);
     OK(out.len > 60000 && out.len <= REPORT_MAX_BYTES);
-    OK(strstr(out.data, "is head with the interval that decides") == NULL);
+    OK(strstr(out.data, "is head with its 95% interval") == NULL);
     HAS(out.data, "<sub>Rule: regressed or improved");
     printf("# %zu bytes\n", out.len);
     free(log);
@@ -1161,6 +1161,46 @@ static void part_says_so(struct scene *scene)
     HAS(out.data, "that one stays as it is");
 }
 
+/* One change and one interval above the fold: that which decides would be taken for a contradiction. */
+static void one_interval(struct scene *scene)
+{
+    struct err err;
+    tap_case("the interval that decides stands under How sure alone");
+    static const enum verdict verdicts[] = {VERDICT_HELD, VERDICT_IMPROVED, VERDICT_UNCLEAR,
+                                            VERDICT_REGRESSED};
+    static const char *const folded[] = {"+3.70, +4.50", "- Control arm, ", "- Left out: "};
+    for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
+        BUF_AUTO out;
+        buf_init(&out, REPORT_MAX_BYTES);
+        scene_begin(scene, verdicts[i]);
+        scene_measured(scene, "a", verdicts[i], 0.041, 0.041, "+4.10% [+3.70, +4.50] is it");
+        OK(report_markdown(&scene->report, &out, &err) == 0);
+        const char *fold = strstr(out.data, "<details><summary>How sure");
+        if (!OK(fold != NULL))
+            continue;
+        HAS(out.data, "| +4.10% [+3.90, +4.30] |");
+        for (size_t k = 0; k < sizeof folded / sizeof folded[0]; k++) {
+            const char *at = strstr(out.data, folded[k]);
+            OK(at != NULL && at > fold);
+        }
+    }
+    tap_case("the same number is not said twice, another one is");
+    says(scene, "; against base", false);
+    scene_begin(scene, VERDICT_REGRESSED);
+    scene_measured(scene, "a", VERDICT_REGRESSED, 0.041, 0.02, "");
+    says(scene, "; against base, this pull request adds +2.00% [+1.80, +2.20].", true);
+    says(scene, "| added by this pull request |", true);
+    scene->verdicts[0].own = (struct change){0};
+    says(scene, "added by this pull request", false);
+
+    tap_case("too close: by the interval that is shown, or by the wider one");
+    scene_begin(scene, VERDICT_UNCLEAR);
+    scene_measured(scene, "a", VERDICT_UNCLEAR, 0.029, 0.029, "");
+    says(scene, ": too close to the line of ±3.00% to tell.", true);
+    scene->verdicts[0].change = around(0.0275);
+    says(scene, "to tell, as the interval that decides is wider (see How sure).", true);
+}
+
 static void lines_are_short(struct scene *scene)
 {
     char line[256], few[16];
@@ -1201,6 +1241,7 @@ int main(void)
     golden_held(scene);
     golden_sixty(scene);
     golden_first_baseline(scene);
+    one_interval(scene);
     golden_why(scene);
     golden_mixed(scene);
     golden_drifted(scene);

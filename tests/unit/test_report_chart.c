@@ -33,8 +33,8 @@ static struct config_verdict *add(struct scene *scene, const char *name, double 
     row->verdict = change > 0.03 ? VERDICT_REGRESSED : VERDICT_HELD;
     row->clause = change > 0.03 ? CLAUSE_BEYOND : CLAUSE_WITHIN;
     row->against = AGAINST_ANCHOR;
-    row->change = (struct change){true, change, {change - 0.002, change + 0.002},
-                                  {change - 0.01, change + 0.01}};
+    row->change = (struct change){true, change, {change - 0.01, change + 0.01},
+                                  {change - 0.02, change + 0.02}};
     return row;
 }
 
