@@ -127,8 +127,7 @@ static void step_ended(struct schedule *schedule, struct lane *lane)
         return;
     }
     if (note != NULL && lane->killed)
-        note->not_before_ns =
-            0; /* when it wanted to go on, as it was cancelled, counts no more */
+        note->not_before_ns = 0; /* when it wanted to go on, as it was cancelled, counts no more */
     if (note != NULL && end == WORK_FAILED && !lane->killed)
         step_failed(schedule, lane, note, &entry);
     else if (note != NULL && note->away)
