@@ -161,7 +161,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
     if (given->output == NULL && !verify_only && !given->local.quiet)
-        puts("samples: not kept (--output FILE keeps them)");
+        puts("samples not kept: --output FILE does");
     return cli_write_samples(&measurement->samples, given->output, &measurement->host->limits,
                              err) == 0
                ? code

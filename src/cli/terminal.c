@@ -185,30 +185,38 @@ static struct config_verdict *shorten_names(const struct comparison *comparison,
     return rows;
 }
 
-int terminal_print_verdicts(const struct comparison *comparison, struct err *err)
+int terminal_print(const struct buf *text, struct err *err)
 {
     size_t columns = terminal_columns(STDOUT_FILENO);
     bool colours = terminal_has_colour(STDOUT_FILENO);
-    BUF_AUTO table;
     BUF_AUTO shown;
-    buf_init(&table, TABLE_BYTES);
     buf_init(&shown, TABLE_BYTES);
-    if (columns == 0) {
-        verdict_format_table(comparison, &table);
-        return cli_print(&table, err);
-    }
-    struct comparison narrow = *comparison; /* borrows all but the rows */
-    narrow.configs = shorten_names(comparison, columns);
-    if (narrow.configs == NULL)
-        return err_set(err, ERR_HOST, "out of memory for a table");
-    verdict_format_table(&narrow, &table);
-    free(narrow.configs);
-    if (buf_check(&table, "what is to be printed", err) != 0)
+    if (columns == 0)
+        return cli_print(text, err);
+    if (buf_check(text, "what is to be printed", err) != 0)
         return -1;
-    for (const char *line = table.data; *line != '\0';) {
+    for (const char *line = text->len == 0 ? "" : text->data; *line != '\0';) {
         size_t len = strcspn(line, "\n");
         put_broken(line, len, columns, colours, &shown);
         line += len + (line[len] == '\n');
     }
     return cli_print(&shown, err);
+}
+
+int terminal_print_verdicts(const struct comparison *comparison, struct err *err)
+{
+    size_t columns = terminal_columns(STDOUT_FILENO);
+    struct comparison narrow = *comparison; /* borrows all but the rows */
+    BUF_AUTO table;
+    buf_init(&table, TABLE_BYTES);
+    if (columns == 0) {
+        verdict_format_table(comparison, &table);
+        return cli_print(&table, err);
+    }
+    narrow.configs = shorten_names(comparison, columns);
+    if (narrow.configs == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a table");
+    verdict_format_table(&narrow, &table);
+    free(narrow.configs);
+    return terminal_print(&table, err);
 }

@@ -26,8 +26,10 @@ bool terminal_has_colour(int fd);
 void terminal_draw(const char *line);
 void terminal_clear(void);
 
-/* Print a table of verdicts to stdout. On a terminal long names are shortened, long lines are broken
- * between words, and the verdicts have colours where that is wanted. */
+/* Print text to stdout. On a terminal long lines are broken between words, and verdicts that begin a row
+ * or stand second in it have colours where that is wanted. */
+MUST_CHECK int terminal_print(const struct buf *text, struct err *err);
+/* The table of verdicts, likewise; on a terminal long names are shortened. */
 MUST_CHECK int terminal_print_verdicts(const struct comparison *comparison, struct err *err);
 
 #endif

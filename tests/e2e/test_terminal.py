@@ -120,7 +120,7 @@ NAMES = ("prefill_batch1_heads1_length48_causal", "prefill_batch1_heads1_length3
 def tables():
     """Tables fit: names are shortened in the middle, numbers never; in a file they are whole"""
     host, repo = scene.Host(), lib.Repo()
-    repo.commit(scene.tree(conf=scene.conf([(NAMES[0], 48), (NAMES[1], 32)])), "the kernel")
+    repo.commit(scene.tree(configs=[(NAMES[0], 48), (NAMES[1], 32)]), "the kernel")
     scene.branch(repo, "change", {"kernels/attention.c": scene.kernel("right", "/* the same */\n")})
     for columns in (80, 40):
         seen = check(host, repo, columns=columns)
@@ -181,7 +181,7 @@ def what_to_do():
     has(lib.read(daemon.log), host.config + " names no [repository]: every job will be refused", "a daemon without a repository")
     result = host.ratchet("bench", "--config", host.config, "--repo", repo.path, "--batch", 1, "--heads", 1, "--seq", 16,
                           "--dim", 32, "--replicates", 1)
-    has(result.out, "samples: not kept (--output FILE keeps them)", "bench says that it kept nothing")
+    has(result.out, "samples not kept: --output FILE does", "bench says that it kept nothing")
 
 
 if __name__ == "__main__":
