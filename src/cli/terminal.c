@@ -119,7 +119,8 @@ static void colour_line(const char *line, size_t len, struct buf *out)
     for (size_t at = 0, words = 0; at < len && line[0] != ' ' && words < 2; words++) {
         size_t word = strcspn(line + at, " \n");
         const char *colour = colour_of(line + at, word);
-        if (colour != NULL) {
+        bool cell = at == 0 || (at > 1 && line[at - 2] == ' ');
+        if (colour != NULL && cell) {
             buf_addf(out, "%.*s\033[%sm%.*s\033[0m%.*s", (int)at, line, colour, (int)word,
                      line + at, (int)(len - at - word), line + at + word);
             return;

@@ -42,11 +42,12 @@ static void table_row(const struct config_verdict *config, int width, struct buf
     buf_addc(out, '\n');
 }
 
-/* Does a row say the reason of the whole already? */
+/* Does a row say the reason of the whole already? The whole has verdict and clause of its worst config. */
 static bool is_said(const struct comparison *comparison)
 {
     for (size_t i = 0; i < comparison->count; i++)
-        if (strcmp(comparison->configs[i].reason, comparison->reason) == 0)
+        if (comparison->configs[i].verdict == comparison->verdict &&
+            comparison->configs[i].clause == comparison->clause)
             return true;
     return false;
 }

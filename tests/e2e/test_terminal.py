@@ -85,6 +85,7 @@ def one_line():
         has(seen.left, "\x1b[31mregressed\x1b[0m", "the verdict has a colour")
         reasons = [line for line in seen.left.split("\n") if "is wholly above" in line]
         eq(len(reasons), 1, "the reason is said once")
+        lacks(seen.left, "device \x1b", "a word that is no verdict has no colour")
         has(seen.left, re.compile(r"\nreport: out-\d+/report.md\n"), "the results are named from where one is")
 
 
