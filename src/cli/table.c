@@ -50,7 +50,7 @@ void table_shorten(char *name, size_t most)
     size_t len = strlen(name), end = (most - 2) / 2, front = most - 2 - end;
     if (len <= most)
         return;
-    memcpy(name + front, "..", 2);
+    name[front] = name[front + 1] = '.';
     memmove(name + front + 2, name + len - end, end + 1);
 }
 
