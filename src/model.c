@@ -150,6 +150,11 @@ bool device_slug_ok(const char *slug)
            (strcmp(slug, "cpu") == 0 || device_is_gpu(slug));
 }
 
+bool device_has_dtype(const char *slug, enum dtype dtype)
+{
+    return device_is_gpu(slug) == (dtype != DTYPE_FP32);
+}
+
 bool choices_partial(const struct choices *choices)
 {
     return choices->configs[0] != '\0' || choices->budget_s > 0;

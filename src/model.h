@@ -214,6 +214,8 @@ struct device {
 bool device_is_gpu(const char *slug);
 /* May a device be called so? "cpu", or a GPU of a vendor that is known, in small letters. */
 bool device_slug_ok(const char *slug);
+/* Are there kernels for inputs of that type? Those of the CPU are fp32, those of GPUs are not. */
+bool device_has_dtype(const char *slug, enum dtype dtype);
 
 /* samples.json, schema ratchet.samples/1. */
 struct samples {

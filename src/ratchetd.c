@@ -78,7 +78,10 @@ static int make_socket(const struct host *host, int *lock, int *out, struct err 
     if (file_path(beside, err, "%s.lock", host->socket) != 0)
         return -1;
     if (file_lock(beside, lock, err) != 0)
-        return err_wrap(err, "does another ratchetd listen on `%s`?", host->socket);
+        return err_wrap(err,
+                        err->class == ERR_CONFLICT ? "another ratchetd listens on `%s`"
+                                                   : "daemon.socket: `%s`",
+                        host->socket);
     if (clear_path(host->socket, &address, err) != 0)
         return -1;
     /* Anybody may connect; who may ask is decided by the peer's user (daemon.allow-user). */
@@ -93,8 +96,9 @@ static int make_socket(const struct host *host, int *lock, int *out, struct err 
 static int open_state(const struct host *host, int *lock, struct err *err)
 {
     char path[FILE_PATH_BYTES];
-    if (file_mkdirs(host->state, 0711, err) != 0 ||
-        file_path(path, err, "%s/ratchetd.lock", host->state) != 0)
+    if (file_mkdirs(host->state, 0711, err) != 0)
+        return err_wrap(err, "daemon.state");
+    if (file_path(path, err, "%s/ratchetd.lock", host->state) != 0)
         return -1;
     if (file_lock(path, lock, err) == 0)
         return 0;
@@ -112,6 +116,20 @@ static void tell_build_limits(void)
         fprintf(stderr, "ratchetd: build limits: per process; %s\n", why.text);
 }
 
+/* Before anything is opened: who has no file of settings is told what goes on without one. */
+static void tell_settings(const struct host *host)
+{
+    if (host->file[0] == '\0')
+        fprintf(stderr,
+                "ratchetd: no /etc/ratchet/ratchetd.conf and no --config: state in %s, socket "
+                "%s, device cpu\n",
+                host->state, host->socket);
+    if (host->repository_count == 0)
+        fprintf(stderr, "ratchetd: %s%s no [repository]: every job will be refused\n",
+                host->file[0] == '\0' ? "there is" : host->file,
+                host->file[0] == '\0' ? "" : " names");
+}
+
 static int run(const char *config, struct err *err)
 {
     static struct host host;
@@ -126,8 +144,10 @@ static int run(const char *config, struct err *err)
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0); /* tokens are in our memory: no core, no ptrace */
     umask(022);
-    if (cli_host(config, &host, err) != 0 || lanes_check(&host, machine_core_of, err) != 0 ||
-        open_state(&host, &lock, err) != 0)
+    if (cli_host(config, &host, err) != 0 || lanes_check(&host, machine_core_of, err) != 0)
+        return -1;
+    tell_settings(&host);
+    if (open_state(&host, &lock, err) != 0)
         return -1;
     struct err problem;
     if (hold_undo_clocks(&host, &problem) != 0)
@@ -138,11 +158,6 @@ static int run(const char *config, struct err *err)
         return -1;
     fprintf(stderr, "ratchetd: %zu devices, %zu repositories, listening on %s\n",
             host.device_count, host.repository_count, host.socket);
-    if (host.repository_count == 0)
-        fprintf(stderr,
-                "ratchetd: %s%s no [repository]: every job will be refused (ratchetd.conf)\n",
-                host.file[0] == '\0' ? "there is no file of settings, so" : host.file,
-                host.file[0] == '\0' ? "" : " names");
     return server_run(&host, config, fd, err);
 }
 

@@ -98,8 +98,9 @@ static int run(const struct autotune_given *given, const struct autotune_options
         return -1;
     config = measurement->config;
     const struct rule *rule = &config.rule;
-    if (shapes_apply(&given->shapes, rule->looks[rule->look_count - 1], config.bench.samples,
-                     &config, err) != 0 ||
+    if (shapes_apply(&given->shapes, measurement->job.device,
+                     rule->looks[rule->look_count - 1], config.bench.samples, &config,
+                     err) != 0 ||
         file_mkdirs(options->folder, 0755, err) != 0)
         return -1;
     measurement_set_config(measurement, &config);

@@ -106,8 +106,8 @@ static int configure(const struct bench_options *given, bool verify_only,
                        "--budget and --quick are bench's: verify times nothing");
     if (given->quick && given->budget != NULL)
         return err_set(err, ERR_USAGE, "--quick has a budget of its own: not with --budget");
-    if (shapes_apply(&given->shapes, replicates, verify_only ? 1 : config->bench.samples,
-                     config, err) != 0)
+    if (shapes_apply(&given->shapes, given->local.device, replicates,
+                     verify_only ? 1 : config->bench.samples, config, err) != 0)
         return -1;
     if (given->quick)
         config->bench.budget_ns = quick_ns * (double)config->config_count;
@@ -161,7 +161,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
     if (given->output == NULL && !verify_only && !given->local.quiet)
-        puts("samples: not kept (--output FILE keeps them)");
+        puts("samples not kept: --output FILE does");
     return cli_write_samples(&measurement->samples, given->output, &measurement->host->limits,
                              err) == 0
                ? code

@@ -3,6 +3,7 @@
 #include "cli/bench_table.h"
 
 #include "cli/table.h"
+#include "cli/terminal.h"
 #include "cost.h"
 #include "judge/detectable.h"
 #include "peaks.h"
@@ -10,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void rate(struct table_row *row, double per_ns, const char *unit, double peak)
 {
@@ -126,7 +128,7 @@ int bench_table(const struct samples *samples, const struct comparison *comparis
     for (size_t i = 0; i < samples->count && i < comparison->count; i++)
         if (fill(&printing, table_row(&table), i, err) != 0)
             return -1;
-    table_print(&table, out);
+    table_print(&table, terminal_columns(STDOUT_FILENO), out);
     for (size_t i = 0; i < samples->count; i++)
         if (samples->configs[i].fault != FAULT_NONE)
             buf_addf(out, "%s: %s\n", samples->configs[i].config.name,

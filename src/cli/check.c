@@ -61,15 +61,15 @@ static int by_hand(const struct check_options *options, struct err *err)
 static int print_result(const struct measurement *measurement,
                         const struct check_options *options, struct err *err)
 {
-    BUF_AUTO text;
-    buf_init(&text, 64 << 20);
-    if (options->json)
+    if (options->json) {
+        BUF_AUTO text;
+        buf_init(&text, 64 << 20);
         return verdict_format_json(&measurement->comparison, &text, err) == 0
                    ? cli_print(&text, err)
                    : -1;
-    verdict_format_table(&measurement->comparison, &text);
-    if (terminal_print_verdicts(&text, err) != 0 || local_print_notes(measurement, err) != 0 ||
-        local_print_log(measurement, err) != 0)
+    }
+    if (terminal_print_verdicts(&measurement->comparison, err) != 0 ||
+        local_print_notes(measurement, err) != 0 || local_print_log(measurement, err) != 0)
         return -1;
     local_print_folder(measurement);
     return 0;

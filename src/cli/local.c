@@ -2,6 +2,7 @@
 /* Owns the opening of a local pipeline, and the one try of posting without a daemon. */
 #include "cli/local.h"
 
+#include "cli/terminal.h"
 #include "judge/text.h"
 #include "pipeline/rules.h"
 #include "result_files.h"
@@ -66,7 +67,7 @@ int local_print_notes(const struct measurement *measurement, struct err *err)
         text_plain(&text, measurement->notes[i]); /* some quote a pull request */
         buf_addc(&text, '\n');
     }
-    return cli_print(&text, err);
+    return terminal_print(&text, err);
 }
 
 /* The end of the log of a build that failed: what a compiler says stands there. */

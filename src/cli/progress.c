@@ -44,6 +44,7 @@ void progress_show(void *context, const struct progress_event *event)
         return;
     if (progress->terminal) {
         draw(progress, event);
+        progress->drawn = true;
         return;
     }
     if (event->text[0] == '\0')
@@ -58,7 +59,8 @@ void progress_show(void *context, const struct progress_event *event)
 
 void progress_end(struct progress *progress)
 {
-    if (progress->terminal && !progress->quiet)
+    if (progress->drawn)
         terminal_clear();
+    progress->drawn = false;
     progress->all = 0;
 }

@@ -14,6 +14,7 @@ enum { PROGRESS_SAID_BYTES = 512 };
 struct progress {
     bool quiet;
     bool terminal;                  /* set by progress_begin */
+    bool drawn;                     /* the line is there */
     size_t done, all;               /* replicates of configs; 0 of 0: no bar */
     char left[PROGRESS_TEXT_BYTES]; /* time left, as it was said last */
     char said[PROGRESS_SAID_BYTES]; /* the last event that had a text */

@@ -38,13 +38,10 @@ static int parse_accept(const char *names, const char *by, struct promotion_acce
 static int print_result(struct pipeline *pipeline, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
-    BUF_AUTO text;
-    buf_init(&text, 16 << 20);
     if (results_write(measurement, err) != 0 || local_publish(pipeline, "promote", err) != 0)
         return -1;
-    verdict_format_table(&measurement->comparison, &text);
-    if (terminal_print_verdicts(&text, err) != 0 || local_print_notes(measurement, err) != 0 ||
-        local_print_log(measurement, err) != 0)
+    if (terminal_print_verdicts(&measurement->comparison, err) != 0 ||
+        local_print_notes(measurement, err) != 0 || local_print_log(measurement, err) != 0)
         return -1;
     local_print_folder(measurement);
     return comparison_exit(&measurement->comparison);

@@ -195,8 +195,22 @@ static int choose_configs(const char *names, struct ratchet_config *config, stru
     return 0;
 }
 
-int shapes_apply(const struct shapes *given, unsigned replicates, unsigned samples,
-                 struct ratchet_config *config, struct err *err)
+/* Known before anything is built: no fault of the host. */
+static int check_dtypes(const struct ratchet_config *config, const char *device,
+                        struct err *err)
+{
+    for (size_t i = 0; i < config->config_count; i++) {
+        enum dtype dtype = config->configs[i].problem.dtype;
+        if (!device_has_dtype(device, dtype))
+            return err_set(err, ERR_USAGE, "--dtype: %s is not a type of %s, which has %s",
+                           dtype_name(dtype), device,
+                           device_is_gpu(device) ? "fp16 and bf16" : "fp32");
+    }
+    return 0;
+}
+
+int shapes_apply(const struct shapes *given, const char *device, unsigned replicates,
+                 unsigned samples, struct ratchet_config *config, struct err *err)
 {
     long long looks = replicates, iterations = samples, warmup = config->bench.warmup;
     if ((given->replicates != NULL &&
@@ -206,7 +220,7 @@ int shapes_apply(const struct shapes *given, unsigned replicates, unsigned sampl
         (given->warmup != NULL &&
          value_int(given->warmup, 0, 4096, "--warmup", &warmup, err) != 0) ||
         choose_configs(given->configs, config, err) != 0 ||
-        override_shapes(given, config, err) != 0)
+        override_shapes(given, config, err) != 0 || check_dtypes(config, device, err) != 0)
         return -1;
     config->rule.looks[0] = (unsigned)looks;
     config->rule.look_count = 1;

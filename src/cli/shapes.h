@@ -44,7 +44,8 @@ struct shapes {
 
 /* Narrow `config` down to what was asked for; `replicates` and `samples` where nothing was said.
  * There is one look, after all replicates. */
-MUST_CHECK int shapes_apply(const struct shapes *given, unsigned replicates, unsigned samples,
+MUST_CHECK int shapes_apply(const struct shapes *given, const char *device,
+                            unsigned replicates, unsigned samples,
                             struct ratchet_config *config, struct err *err);
 
 #endif

@@ -221,7 +221,8 @@ static int open_sweep(const struct sweep_options *given, struct sweep *sweep, st
     measurement_init(measurement, &sweep->host, progress_says, sweep);
     if (measurement_set_device(measurement, given->device, NULL, err) != 0 ||
         read_rules(given, measurement, config, err) != 0 ||
-        shapes_apply(&given->shapes, REPLICATES, config->bench.samples, config, err) != 0 ||
+        shapes_apply(&given->shapes, given->device, REPLICATES, config->bench.samples, config,
+                     err) != 0 ||
         add_ceilings(sweep, device_is_gpu(given->device), config, err) != 0 ||
         open_folder(given, sweep, err) != 0 ||
         cli_scratch(&sweep->host, &sweep->folders, err) != 0)

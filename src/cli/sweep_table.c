@@ -3,11 +3,13 @@
 #include "cli/sweep_table.h"
 
 #include "cli/table.h"
+#include "cli/terminal.h"
 #include "lab/sweep.h"
 #include "lab/sweep_report.h"
 #include "publish/figures.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 struct printing {
     const struct samples *samples;
@@ -176,7 +178,7 @@ int sweep_table(const struct samples *samples, const struct comparison *comparis
     for (int arm = ARM_OTHER; arm < ARM_COUNT; arm++)
         if (is_there(samples, arm) && add_mean(&printing, arm, arm == ARM_OTHER, err) != 0)
             return -1;
-    table_print(&printing.table, out);
+    table_print(&printing.table, terminal_columns(STDOUT_FILENO), out);
     add_fastest(result, out);
     add_ceilings(result, out);
     add_reasons(&printing, out);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stddef.h>
 
 enum { TABLE_CELLS_MAX = 11, TABLE_CELL_BYTES = 96 };
 
@@ -29,7 +30,12 @@ struct table_row *table_row(struct table *table);
 void table_cell(struct table_row *row, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Every column as wide as its widest cell, but the last cell of a row, which may be a remark. */
-void table_print(const struct table *table, struct buf *out);
+/* Every column as wide as its widest cell, but the last cell of a row, which may be a remark. Where that
+ * is wider than `columns`, names in the first column are shortened in the middle, and columns that do
+ * not fit stand below, as a table of their own beside the same names; 0: as wide as it is. */
+void table_print(const struct table *table, size_t columns, struct buf *out);
+
+/* Shorten a name to so many bytes, at least 5, in the middle: "b32_h8..causal". */
+void table_shorten(char *name, size_t most);
 
 #endif

@@ -3,8 +3,9 @@
 #include "cli/terminal.h"
 
 #include "cli/cli.h"
+#include "cli/table.h"
 #include "judge/text.h"
-#include "model.h"
+#include "judge/verdict.h"
 
 #include <ctype.h>
 #include <signal.h>
@@ -14,7 +15,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { WIDTH = 80, WIDTH_LEAST = 20, LINE_BYTES = 4096 };
+enum {
+    WIDTH = 80,
+    WIDTH_LEAST = 20,
+    LINE_BYTES = 4096,
+    TABLE_BYTES = 64 << 20,
+    INDENT = 4,
+    ROW_WIDTH = 63, /* of a row of verdicts, without its name */
+    NAME_LEAST = 17
+};
 
 static const char clear_line[] = "\r\033[K";
 
@@ -29,6 +38,11 @@ size_t terminal_width(int fd)
     struct winsize size = {0};
     return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= WIDTH_LEAST ? size.ws_col
                                                                            : WIDTH;
+}
+
+size_t terminal_columns(int fd)
+{
+    return isatty(fd) == 1 ? terminal_width(fd) : 0;
 }
 
 bool terminal_has_colour(int fd)
@@ -105,7 +119,8 @@ static void colour_line(const char *line, size_t len, struct buf *out)
     for (size_t at = 0, words = 0; at < len && line[0] != ' ' && words < 2; words++) {
         size_t word = strcspn(line + at, " \n");
         const char *colour = colour_of(line + at, word);
-        if (colour != NULL) {
+        bool cell = at == 0 || (at > 1 && line[at - 2] == ' ');
+        if (colour != NULL && cell) {
             buf_addf(out, "%.*s\033[%sm%.*s\033[0m%.*s", (int)at, line, colour, (int)word,
                      line + at, (int)(len - at - word), line + at + word);
             return;
@@ -116,19 +131,93 @@ static void colour_line(const char *line, size_t len, struct buf *out)
     buf_add(out, line, len);
 }
 
-int terminal_print_verdicts(const struct buf *table, struct err *err)
+/* ---- tables ---- */
+
+/* Bytes of a line up to the last space before `columns`; all of it where it fits or has no space. */
+static size_t break_at(const char *line, size_t len, size_t columns)
 {
-    if (buf_check(table, "what is to be printed", err) != 0)
-        return -1;
-    if (!terminal_has_colour(STDOUT_FILENO))
-        return cli_print(table, err);
-    BUF_AUTO coloured;
-    buf_init(&coloured, table->max);
-    for (const char *line = table->data; *line != '\0';) {
-        size_t len = strcspn(line, "\n");
-        len += line[len] == '\n';
-        colour_line(line, len, &coloured);
-        line += len;
+    size_t most = fitting(line, columns);
+    if (most >= len)
+        return len;
+    for (size_t at = most; at > 0; at--)
+        if (line[at] == ' ')
+            return at;
+    return most;
+}
+
+static void put_line(const char *line, size_t len, bool colours, struct buf *out)
+{
+    if (colours)
+        colour_line(line, len, out);
+    else
+        buf_add(out, line, len);
+    buf_addc(out, '\n');
+}
+
+/* What does not fit goes on below, four deep. */
+static void put_broken(const char *line, size_t len, size_t columns, bool colours,
+                       struct buf *out)
+{
+    size_t indent = strspn(line, " "), first = indent;
+    first += break_at(line + indent, len - indent, columns - indent);
+    put_line(line, first, colours, out);
+    for (size_t at = first; at < len;) {
+        at += strspn(line + at, " ");
+        size_t part = break_at(line + at, len - at, columns - INDENT);
+        if (part == 0)
+            return;
+        buf_adds(out, "    ");
+        buf_add(out, line + at, part);
+        buf_addc(out, '\n');
+        at += part;
     }
-    return cli_print(&coloured, err);
+}
+
+/* A copy of the rows that borrows all but the names; NULL: no memory. */
+static struct config_verdict *shorten_names(const struct comparison *comparison,
+                                            size_t columns)
+{
+    struct config_verdict *rows = calloc(comparison->count + 1, sizeof *rows);
+    for (size_t i = 0; rows != NULL && i < comparison->count; i++) {
+        rows[i] = comparison->configs[i];
+        table_shorten(rows[i].config.name,
+                      columns > ROW_WIDTH + NAME_LEAST ? columns - ROW_WIDTH : NAME_LEAST);
+    }
+    return rows;
+}
+
+int terminal_print(const struct buf *text, struct err *err)
+{
+    size_t columns = terminal_columns(STDOUT_FILENO);
+    bool colours = terminal_has_colour(STDOUT_FILENO);
+    BUF_AUTO shown;
+    buf_init(&shown, TABLE_BYTES);
+    if (columns == 0)
+        return cli_print(text, err);
+    if (buf_check(text, "what is to be printed", err) != 0)
+        return -1;
+    for (const char *line = text->len == 0 ? "" : text->data; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        put_broken(line, len, columns, colours, &shown);
+        line += len + (line[len] == '\n');
+    }
+    return cli_print(&shown, err);
+}
+
+int terminal_print_verdicts(const struct comparison *comparison, struct err *err)
+{
+    size_t columns = terminal_columns(STDOUT_FILENO);
+    struct comparison narrow = *comparison; /* borrows all but the rows */
+    BUF_AUTO table;
+    buf_init(&table, TABLE_BYTES);
+    if (columns == 0) {
+        verdict_format_table(comparison, &table);
+        return cli_print(&table, err);
+    }
+    narrow.configs = shorten_names(comparison, columns);
+    if (narrow.configs == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a table");
+    verdict_format_table(&narrow, &table);
+    free(narrow.configs);
+    return terminal_print(&table, err);
 }

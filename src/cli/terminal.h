@@ -6,6 +6,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include "model.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -13,6 +15,9 @@
 bool terminal_is_live(int fd);
 /* Columns of the terminal at that descriptor, 80 where they are not known. */
 size_t terminal_width(int fd);
+/* The width that a table may have there: 0, as wide as it is, in a file or a pipe, where no name may be
+ * shortened. */
+size_t terminal_columns(int fd);
 /* May what is written there have colours? Not where NO_COLOR is set (no-color.org). */
 bool terminal_has_colour(int fd);
 
@@ -21,7 +26,10 @@ bool terminal_has_colour(int fd);
 void terminal_draw(const char *line);
 void terminal_clear(void);
 
-/* Print a table of verdicts to stdout, the verdicts in colour where that is wanted. */
-MUST_CHECK int terminal_print_verdicts(const struct buf *table, struct err *err);
+/* Print text to stdout. On a terminal long lines are broken between words, and verdicts that begin a row
+ * or stand second in it have colours where that is wanted. */
+MUST_CHECK int terminal_print(const struct buf *text, struct err *err);
+/* The table of verdicts, likewise; on a terminal long names are shortened. */
+MUST_CHECK int terminal_print_verdicts(const struct comparison *comparison, struct err *err);
 
 #endif

@@ -6,6 +6,8 @@ step. And errors that say what to do next."""
 import fcntl
 import os
 import re
+import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -21,14 +23,14 @@ CLEAR = "\r\x1b[K"
 class Terminal:
     """A program on a pseudo-terminal of so many columns: what it wrote, its exit code."""
 
-    def __init__(self, host, *args, columns=80, cwd=None, **env):
+    def __init__(self, host, *args, columns=80, cwd=None, interrupt=None, **env):
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         given = dict(host.env({"TERM": "xterm-256color", **env}))
         self.process = lib.start([lib.program("RATCHET"), *map(str, args)], env=given, cwd=cwd or host.folder,
                                  stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
         os.close(theirs)
-        self.parts = []
+        self.parts, self.interrupt = [], interrupt
         reader = threading.Thread(target=self.read, args=(ours,))
         reader.start()
         self.code = self.process.wait(lib.DEADLINE)
@@ -43,6 +45,9 @@ class Terminal:
             except OSError:  # the other end is closed
                 return
             self.parts.append(part)
+            if self.interrupt is not None and self.interrupt in b"".join(self.parts):
+                self.interrupt = None
+                self.process.send_signal(signal.SIGINT)
 
     @property
     def drawn(self):
@@ -80,6 +85,7 @@ def one_line():
         has(seen.left, "\x1b[31mregressed\x1b[0m", "the verdict has a colour")
         reasons = [line for line in seen.left.split("\n") if "is wholly above" in line]
         eq(len(reasons), 1, "the reason is said once")
+        lacks(seen.left, "device \x1b", "a word that is no verdict has no colour")
         has(seen.left, re.compile(r"\nreport: out-\d+/report.md\n"), "the results are named from where one is")
 
 
@@ -109,6 +115,46 @@ def hostile():
     has(seen.left, ", with the build's log\n", "and where the log is")
 
 
+NAMES = ("prefill_batch1_heads1_length48_causal", "prefill_batch1_heads1_length32_other")
+
+
+def tables():
+    """Tables fit: names are shortened in the middle, numbers never; in a file they are whole"""
+    host, repo = scene.Host(), lib.Repo()
+    repo.commit(scene.tree(configs=[(NAMES[0], 48), (NAMES[1], 32)]), "the kernel")
+    scene.branch(repo, "change", {"kernels/attention.c": scene.kernel("right", "/* the same */\n")})
+    for columns in (80, 40):
+        seen = check(host, repo, columns=columns)
+        plain = re.sub(r"\x1b\[\d+m", "", seen.left)
+        eq([line for line in plain.split("\n") if len(line) > columns], [], "%d columns: a check" % columns)
+        has(plain, re.compile(r"\nprefill_\.\.\S*causal "), "its names are shortened in the middle")
+        seen = Terminal(host, "bench", "--config", host.config, "--repo", repo.path, "--replicates", 2, columns=columns)
+        eq([line for line in seen.left.split("\n") if len(line) > columns], [], "%d columns: bench" % columns)
+        has(seen.left, "smallest change seen", "no column is left out")
+        eq(len(re.findall(r"prefill_\.\.\S*causal +\d", seen.left)) > 1, True, "the names stand beside each part")
+    has(host.check(repo, "change").out, NAMES[0], "a pipe gets whole names")
+
+
+def interrupted():
+    """Ctrl-C leaves a clean line"""
+    host, repo = scene.Host(), sample()
+    seen = check(host, repo, interrupt=b"build")
+    eq((seen.code, seen.left), (-signal.SIGINT, ""), "the line is gone, and it ends as who was interrupted")
+
+
+def unreachable():
+    """doctor: an API that never answers is a FAIL with its reason; no second repository waits for it again"""
+    host = scene.Host()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
+        api = "http://127.0.0.1:%d" % silent.getsockname()[1]
+        more = "".join('[repository "octo/%s"]\napi = %s\ngit = %s\n' % (name, api, api) for name in ("one", "two"))
+        lib.write(host.config, lib.read(host.config) + more)
+        result = host.ratchet("doctor", "--config", host.config)
+    has(result.out, re.compile(r"FAIL +octo/one .*" + api), "it fails, and says why")
+    has(result.out, api + " did not answer a moment ago", "who was silent is not asked again")
+    eq(result.code, 3, "and so does doctor")
+
+
 def what_to_do():
     """The errors of a first hour say what to do next"""
     host, repo = scene.Host(), sample()
@@ -121,13 +167,23 @@ def what_to_do():
         "a device that is not configured")
     has(err(*here, "nvidia-L4"), "in small letters, such as nvidia-l4", "a name that is none")
     has(err("status", "--socket", os.path.join(host.folder, "none")), "(is it running?)", "no daemon")
+    for command in ("bench", "verify"):
+        result = host.ratchet(command, "--config", host.config, "--repo", repo.path, "--dtype", "fp16")
+        eq((result.code, result.err), (64, "ratchet %s: --dtype: fp16 is not a type of cpu, which has fp32\n" % command),
+           "a type that the CPU has not")
+    has(err("check", "--repo", repo.path, "--config", host.config, "--base", "none"),
+        "no commit `none` in `%s`: `git branch -a`" % repo.path, "no such ref")
+    shallow = os.path.join(host.folder, "shallow")
+    scene.branch(repo, "more", "slow")
+    repo.git("clone", "-q", "--depth", "1", "--branch", "more", "file://" + repo.path, shallow)
+    has(err("check", "--repo", shallow, "--config", host.config, "--base", "HEAD~1"), "`git fetch --unshallow`", "a shallow clone")
     daemon = host.daemon()
     has(host.ratchet("status", "--socket", host.socket).out, "nothing yet", "a daemon without a job")
     has(lib.read(daemon.log), host.config + " names no [repository]: every job will be refused", "a daemon without a repository")
     result = host.ratchet("bench", "--config", host.config, "--repo", repo.path, "--batch", 1, "--heads", 1, "--seq", 16,
                           "--dim", 32, "--replicates", 1)
-    has(result.out, "samples: not kept (--output FILE keeps them)", "bench says that it kept nothing")
+    has(result.out, "samples not kept: --output FILE does", "bench says that it kept nothing")
 
 
 if __name__ == "__main__":
-    lib.main(one_line, plain, hostile, what_to_do)
+    lib.main(one_line, plain, hostile, tables, interrupted, unreachable, what_to_do)
