@@ -121,7 +121,7 @@ static void tell_settings(const struct host *host)
 {
     if (host->file[0] == '\0')
         fprintf(stderr,
-                "ratchetd: no /etc/ratchet/ratchetd.conf and no --config: state in %s, socket "
+                "ratchetd: no " CLI_HOST_CONFIG " and no --config: state in %s, socket "
                 "%s, device cpu\n",
                 host->state, host->socket);
     if (host->repository_count == 0)

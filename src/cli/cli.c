@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOST_CONFIG SYSCONFDIR "/ratchet/ratchetd.conf"
-
 int cli_guard(int argc, char **argv)
 {
     return clocks_guard(argc, argv);
@@ -76,7 +74,7 @@ int cli_budget(const char *given, double *ns, struct err *err)
 
 static const char *config_path(const char *given)
 {
-    return given != NULL ? given : access(HOST_CONFIG, R_OK) == 0 ? HOST_CONFIG : NULL;
+    return given != NULL ? given : access(CLI_HOST_CONFIG, R_OK) == 0 ? CLI_HOST_CONFIG : NULL;
 }
 
 static int load_host(const char *path, struct host *host, struct err *err)

@@ -43,9 +43,10 @@ int cli_guard(int argc, char **argv);
 /* Could this be a device's name? Else ERR_USAGE; whether the host has it is not asked. */
 MUST_CHECK int cli_check_device(const char *slug, struct err *err);
 
-/* The host's configuration: `path`, or ratchet/ratchetd.conf below SYSCONFDIR if it can
+/* The host's configuration: `path`, or CLI_HOST_CONFIG if it can
  * be read and `path` is NULL, or the built-in one. The harness is found beside this program, or where it
  * was installed, unless configured. */
+#define CLI_HOST_CONFIG SYSCONFDIR "/ratchet/ratchetd.conf"
 MUST_CHECK int cli_host(const char *path, struct host *host, struct err *err);
 MUST_CHECK int cli_find_harness(struct host *host, struct err *err);
 /* This program's own path. */
