@@ -125,7 +125,7 @@ def the_configured_folder():
     folder = value["sysconfdir"].replace("${prefix}", value["prefix"])
     for program in ("RATCHET", "RATCHETD"):
         with open(lib.program(program), "rb") as binary:
-            found = re.findall(rb"[ -~]*/ratchet/ratchetd\.conf", binary.read())
+            found = re.findall(rb"[!-~]*/ratchet/ratchetd\.conf", binary.read())
         eq(set(found), {(folder + "/ratchet/ratchetd.conf").encode()}, program)
 
 
