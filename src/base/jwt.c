@@ -14,12 +14,15 @@
 
 enum { SIGNATURE_BYTES = 1024 }; /* of a key of 8192 bits */
 
-/* Append base64url without padding (RFC 4648, 5). False: no room. */
-static bool add_base64url(char out[JWT_BYTES], const unsigned char *bytes, size_t len)
+/* Append a part of the token, after a dot if it is not the first: base64url without padding (RFC 4648,
+ * 5). False: no room. */
+static bool add_part(char out[JWT_BYTES], const unsigned char *bytes, size_t len)
 {
     size_t used = strlen(out);
-    if (used + 4 * ((len + 2) / 3) + 1 > JWT_BYTES)
+    if (used + 1 + 4 * ((len + 2) / 3) + 1 > JWT_BYTES)
         return false;
+    if (used > 0)
+        out[used++] = '.';
     EVP_EncodeBlock((unsigned char *)out + used, bytes, (int)len);
     for (char *c = out + used; *c != '\0'; c++) {
         *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
@@ -87,11 +90,10 @@ int jwt_sign(const char *pem, size_t len, const char *name, const char *issuer,
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key) < JWT_KEY_BITS_MIN)
         result = err_set(err, ERR_INPUT, "`%s` holds no RSA key of %d bits or more", name,
                          JWT_KEY_BITS_MIN);
-    else if (!add_base64url(out, (const unsigned char *)header, sizeof header - 1) ||
-             !add_base64url(strcat(out, "."), (const unsigned char *)claims,
-                            (size_t)claims_len) ||
+    else if (!add_part(out, (const unsigned char *)header, sizeof header - 1) ||
+             !add_part(out, (const unsigned char *)claims, (size_t)claims_len) ||
              !sign(key, out, signature, &signature_len) ||
-             !add_base64url(strcat(out, "."), signature, signature_len))
+             !add_part(out, signature, signature_len))
         result = err_set(err, ERR_INPUT, "nothing can be signed with the key in `%s`", name);
     EVP_PKEY_free(key);
     OPENSSL_cleanse(signature, sizeof signature);
