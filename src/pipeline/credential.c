@@ -46,15 +46,16 @@ static bool has_app(const struct pipeline *pipeline)
     return repository != NULL && repository->credential == CREDENTIAL_APP;
 }
 
-int credential_take(struct pipeline *pipeline, struct err *err)
+int credential_take(struct pipeline *pipeline, const struct limits *limits, struct err *err)
 {
     struct origin *origin = &pipeline->origin;
+    struct github github = origin->github;
     if (!has_app(pipeline) ||
         (origin->renew_at_ns != 0 && proc_now_ns() < origin->renew_at_ns))
         return 0;
     struct github_installed installed = {0};
-    int result = credential_of_app(pipeline->measurement.repository, &origin->github,
-                                   &installed, err);
+    github.limits = limits != NULL ? limits : github.limits;
+    int result = credential_of_app(pipeline->measurement.repository, &github, &installed, err);
     if (result == 0) {
         memcpy(origin->token, installed.token, sizeof origin->token);
         memcpy(origin->author, installed.author, sizeof origin->author);

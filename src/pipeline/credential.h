@@ -16,8 +16,10 @@ MUST_CHECK int credential_of_app(const struct host_repository *repository,
                                  const struct github *github, struct github_installed *out,
                                  struct err *err);
 
-/* Before each part of a step that speaks with GitHub. */
-MUST_CHECK int credential_take(struct pipeline *pipeline, struct err *err);
+/* Before each part of a step that speaks with GitHub. `limits`: how long it may take; NULL: as long as
+ * any call. */
+MUST_CHECK int credential_take(struct pipeline *pipeline, const struct limits *limits,
+                               struct err *err);
 void credential_drop(struct pipeline *pipeline);
 
 #endif

@@ -318,7 +318,7 @@ static int fetch_all(struct pipeline *pipeline, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
     struct err ignored; /* whoever measures reads them again, and says what is wrong */
-    if (credential_take(pipeline, err) != 0 || pin(pipeline, err) != 0 ||
+    if (credential_take(pipeline, NULL, err) != 0 || pin(pipeline, err) != 0 ||
         read_through(measurement, measurement->job.base, NULL, err) != 0)
         return -1;
     if (rules_read(measurement, measurement->job.base, &ignored) != 0)

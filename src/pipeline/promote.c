@@ -296,7 +296,7 @@ static int settle(struct pipeline *pipeline, struct promote_runs *runs,
 {
     struct measurement *measurement = &pipeline->measurement;
     const struct rule *rule = &measurement->config.rule;
-    if (credential_take(pipeline, err) != 0)
+    if (credential_take(pipeline, NULL, err) != 0)
         return -1;
     for (int race = 0; race < RACES_MAX; race++) {
         const struct baseline *baseline = measurement->has_baseline ? &measurement->baseline

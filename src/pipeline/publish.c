@@ -44,7 +44,7 @@ int pipeline_announce(struct pipeline *pipeline, struct db *outbox, const char *
                                                            job->head, context, err);
     if (outdated != 0)
         return outdated < 0 ? -1 : 0;
-    if (credential_take(pipeline, err) != 0)
+    if (credential_take(pipeline, NULL, err) != 0)
         return -1;
     return github_set_status(&pipeline->origin.github, job->head, context, "pending", text,
                              job->run_url, err);
@@ -216,7 +216,7 @@ int pipeline_send(struct pipeline *pipeline, struct db *outbox, struct outbox_re
     *result = (struct outbox_result){0};
     if (outbox_owed(outbox, job->id, &owed, err) != 0)
         return -1;
-    if (credential_take(pipeline, &problem) != 0)
+    if (credential_take(pipeline, NULL, &problem) != 0)
         return outbox_put_off(outbox, job->id, &pipeline->origin.github, &problem, result,
                               err);
     if (owed.no_head && find_head(pipeline, outbox, result, err) != 0)

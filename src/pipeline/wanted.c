@@ -32,9 +32,9 @@ bool pipeline_is_wanted(struct pipeline *pipeline, struct err *why)
     struct limits limits;
     struct github_pull pull;
     struct err trouble;
-    if (credential_take(pipeline, &trouble) != 0)
-        return true; /* who cannot be asked has not said no */
     struct github github = in_haste(&pipeline->origin.github, &limits);
+    if (credential_take(pipeline, &limits, &trouble) != 0)
+        return true; /* who cannot be asked has not said no */
     if (job->group[0] != '\0')
         return !group_is_gone(&github, job, why);
     if (job->kind != JOB_CHECK || job->pr == 0 ||
