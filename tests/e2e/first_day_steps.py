@@ -198,9 +198,9 @@ def sweep(day):
 STEPS = [
     ("doctor", doctor, 1, ["first-day/doctor.txt"]),
     ("environment", environment, 1, ["first-day/env.json"]),
-    ("verify", verify, 10, ["first-day/verify.json"]),
-    ("calibrate", calibrate, 12, ["calibration.json", "first-day/pool.jsonl"]),
-    ("baseline", baseline, 8, ["baseline.json"]),
-    ("pulls", pull_requests, 8, ["first-day/pulls.json", "first-day/pulls"]),
-    ("sweep", sweep, 15, ["first-day/sweep"]),
+    ("verify", verify, 4, ["first-day/verify.json"]),
+    ("calibrate", calibrate, 10, ["calibration.json", "first-day/pool.jsonl"]),
+    ("baseline", baseline, 1, ["baseline.json"]),
+    ("pulls", pull_requests, 3, ["first-day/pulls.json", "first-day/pulls"]),
+    ("sweep", sweep, 2, ["first-day/sweep"]),
 ]
