@@ -173,6 +173,15 @@ MUST_CHECK int git_differs(struct git_repo *repo, const char *old_sha, const cha
                            const char *const *paths, size_t count, bool *differs,
                            char first[256], struct err *err);
 
+/* Is the file `path` all in which the trees of two commits differ? */
+MUST_CHECK int git_differs_only(struct git_repo *repo, const char *old_sha,
+                                const char *new_sha, const char *path, bool *only,
+                                struct err *err);
+
+/* Is there a trailer `key: value` at the end of the commit's message? */
+MUST_CHECK int git_has_trailer(struct git_repo *repo, const char *sha, const char *key,
+                               const char *value, bool *has, struct err *err);
+
 /* Is `ancestor` the same as `descendant`, or reachable from it? */
 MUST_CHECK int git_is_ancestor(struct git_repo *repo, const char *ancestor,
                                const char *descendant, bool *yes, struct err *err);

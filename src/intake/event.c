@@ -248,7 +248,7 @@ static int parse_group(const json_t *payload, const struct json_at *root, struct
 
 /* ---- push ---- */
 
-static const char trailer[] = "Ratchet-Promotion:";
+static const char trailer[] = PROMOTION_TRAILER ":";
 
 /* Is there a line in the message's last paragraph that starts with our trailer? */
 static bool has_trailer(const char *message)

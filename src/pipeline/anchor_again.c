@@ -29,15 +29,25 @@ static bool is_open(const struct measurement *measurement, const struct anchors_
            now != NULL && code[0] != '\0' && strcmp(code, now->code) != 0;
 }
 
+static bool is_behind(const struct measurement *measurement, const char *commit,
+                      const char *at)
+{
+    bool yes = false;
+    struct err ignored;
+    return git_is_ancestor(measurement->repo, commit, at, &yes, &ignored) == 0 && yes;
+}
+
+/* `at`: the promotion that wrote `earlier`; what it names was measured before it. */
 static void look_into(const struct measurement *measurement, const struct baseline *earlier,
-                      struct anchors_again *out)
+                      const char *at, struct anchors_again *out)
 {
     for (size_t i = 0; i < measurement->comparison.count; i++) {
         const struct config_verdict *row = &measurement->comparison.configs[i];
         const struct baseline_config *then = baseline_find(earlier, row->config.name);
         if (then == NULL || !is_open(measurement, out, row) ||
             !problem_equal(&then->config.problem, &row->config.problem) ||
-            strcmp(then->code, code_of_head(measurement, row->config.name)) != 0)
+            strcmp(then->code, code_of_head(measurement, row->config.name)) != 0 ||
+            !is_behind(measurement, then->commit, at))
             continue;
         struct baseline_earlier *config = &out->configs[out->count++];
         snprintf(config->name, sizeof config->name, "%s", row->config.name);
@@ -51,6 +61,25 @@ static bool any_open(const struct measurement *measurement, const struct anchors
         if (is_open(measurement, found, &measurement->comparison.configs[i]))
             return true;
     return false;
+}
+
+/* A promotion changes that one file, and says so in its trailer; merged by a pull request it is the second
+ * parent that does. Rows that somebody wrote into a commit of their own were earned by no measurement. */
+static bool is_promotion(const struct measurement *measurement,
+                         const struct git_commit_info *commit, const char *path)
+{
+    struct err ignored;
+    bool alone = false, said = false;
+    for (unsigned i = 0; i < 2 && !said; i++) {
+        const char *sha = i == 0 ? commit->sha : commit->parents[1];
+        if (sha[0] != '\0' && git_has_trailer(measurement->repo, sha, PROMOTION_TRAILER,
+                                              measurement->job.device, &said, &ignored) != 0)
+            return false;
+    }
+    return said &&
+           git_differs_only(measurement->repo, commit->parents[0], commit->sha, path, &alone,
+                            &ignored) == 0 &&
+           alone;
 }
 
 void anchors_again_find(struct measurement *measurement, const char *tip,
@@ -74,13 +103,14 @@ void anchors_again_find(struct measurement *measurement, const char *tip,
             git_differs(measurement->repo, commit.parents[0], at, paths, 1, &differs, NULL,
                         &ignored) != 0)
             return;
-        memcpy(at, commit.parents[0], sizeof at);
         BASELINE_AUTO earlier = {0};
         bool found = false;
-        if (differs && rules_read_baseline(measurement, at, &earlier, &found, &ignored) != 0)
+        if (differs && is_promotion(measurement, &commit, path) &&
+            rules_read_baseline(measurement, at, &earlier, &found, &ignored) != 0)
             return;
         read += found;
         if (found)
-            look_into(measurement, &earlier, out);
+            look_into(measurement, &earlier, at, out);
+        memcpy(at, commit.parents[0], sizeof at);
     }
 }

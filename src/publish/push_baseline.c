@@ -25,7 +25,7 @@ static int write_message(const struct promote_request *request, bool skip_ci, st
     buf_add(out, message, subject);
     buf_adds(out, skip_ci ? " [skip ci]" : "");
     buf_add(out, message + subject, len - subject);
-    buf_addf(out, "\n\nRatchet-Promotion: %s\n", request->device);
+    buf_addf(out, "\n\n" PROMOTION_TRAILER ": %s\n", request->device);
     return buf_check(out, "the commit message", err);
 }
 

@@ -220,6 +220,35 @@ def reverted():
     earned(result, lambda: recorded(s)["small"][1] == "improved", "and the kernel, which is as fast, is promoted again")
 
 
+def planted():
+    """Rows that somebody wrote into commits of a branch that was rebased onto main are no anchors of before"""
+    said = "plant\n\nRatchet-Promotion: %s\n"
+    for what, message, more, commit in (
+            ("no promotion", "plant\n", {}, None), ("of another device", said % "nvidia-l4", {}, None),
+            ("with a file beside it", said % "cpu", {"docs.txt": "words\n"}, None),
+            ("measured on no commit of main's", said % "cpu", {}, "f" * 40)):
+        s = scene.github("right")
+        host = scene.Host(s)
+        host.promote()
+        number, head = scene.pull(s, "slow", "slow")
+        check = host.check_pull(number)
+        if scene.fair(check, (1, "regressed"), what + ": the slow kernel")[0] != 1:
+            continue
+        arm = json.loads(check.file("samples.json"))["arms"]["head"]
+        now = baseline(s)
+        s.repo.git("checkout", "-q", "main")
+        s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "pull", "-q", s.git_url, "main")
+        row = dict(now["configs"][0], code=arm["code"], commit=commit or s.repo.sha())
+        s.repo.commit({PATH: json.dumps(dict(now, configs=[row])), **more}, message)
+        s.repo.commit({PATH: json.dumps(now)}, "as it was")
+        s.repo.push(s.git_url, "main")
+        lacks(host.check_pull(number).file("report.md"), "an anchor of before", what + ": nor in the pull request")
+        s.on("pulls/%d/merge" % number, user="alice")
+        result = host.promote()
+        ok(result.code in (1, 3), what + ": main stays red", result.text)
+        eq(recorded(s)["small"][1], "new", what + ": and the config where it was")
+
+
 def accepted():
     """A loss that a person accepts by name moves the anchor; one that a stranger accepts does not"""
     s = scene.github("right")
@@ -639,6 +668,6 @@ def killed_while_pushing():
 
 
 if __name__ == "__main__":
-    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, accepted, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
+    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, planted, accepted, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
              through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
              killed_between_the_runs, killed_while_pushing)
