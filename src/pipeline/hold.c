@@ -56,17 +56,18 @@ static int settle_clocks(struct measurement *measurement, const struct gpu *gpu,
 {
     const char *device = measurement->device->slug, *folder = measurement->host->lock_dir;
     unsigned mhz = measurement->device->clock_lock_mhz;
-    char policy[MODEL_TEXT_BYTES] = "as found";
-    struct err why;
+    char policy[64] = "as found"; /* why so is no part of it: checks are told apart by it */
+    struct err why = {0};
     bool undone = false;
     if (clocks_undo(device, gpu, folder, &undone, &why) != 0)
-        snprintf(policy, sizeof policy, "locked by a run that was killed: %.400s", why.text);
+        snprintf(policy, sizeof policy, "locked by a run that was killed");
     else if (mhz > 0 && clocks_lock(device, gpu, mhz, folder, hold->lock.device, &hold->clocks,
                                     &why) == 0)
         snprintf(policy, sizeof policy, "locked at %u MHz", mhz);
     else if (mhz > 0)
-        snprintf(policy, sizeof policy, "as found; %u MHz were refused: %.400s", mhz,
-                 why.text);
+        snprintf(policy, sizeof policy, "as found; %u MHz were refused", mhz);
+    if (why.text[0] != '\0')
+        measurement_note(measurement, "Clocks are %s: %s", policy, why.text);
     if (undone)
         measurement_say(measurement, "unlocked the clocks that a killed run had left locked");
     if (environment_set(environment, "clock_policy", policy) != 0)
