@@ -94,4 +94,13 @@ static inline struct limits limits_default(void)
     };
 }
 
+/* One try of the API, for whoever holds up others. */
+static inline struct limits limits_once(const struct limits *limits)
+{
+    struct limits once = *limits;
+    if (once.http_ms < once.github_ms)
+        once.github_ms = once.http_ms;
+    return once;
+}
+
 #endif

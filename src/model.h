@@ -18,12 +18,18 @@
 enum {
     MODEL_NAME_BYTES = 64, /* of a config or device slug, NUL included */
     MODEL_SHA_BYTES = 41,
-    MODEL_WHO_BYTES = 128,   /* who accepted a loss */
-    MODEL_CODE_BYTES = 80,   /* "sha256:" and 64 hex digits */
-    MODEL_TEXT_BYTES = 512,  /* of a reason */
+    MODEL_WHO_BYTES = 128,  /* who accepted a loss */
+    MODEL_CODE_BYTES = 80,  /* "sha256:" and 64 hex digits */
+    MODEL_TEXT_BYTES = 512, /* of a reason */
+    /* Of a token, NUL included. GitHub's App tokens have about 520 characters since 2026, and it says
+     * that their length is not to be relied on. */
+    MODEL_TOKEN_BYTES = 2048,
     MODEL_CONFIGS_MAX = 256, /* in one file, whatever the limits say */
     MODEL_PATHS_MAX = 32
 };
+
+/* The trailer of a commit that is a promotion of ours; its value is the device. */
+#define PROMOTION_TRAILER "Ratchet-Promotion"
 
 /* ---- what is measured ---- */
 

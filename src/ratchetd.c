@@ -167,7 +167,7 @@ static int step(const char *config, const char *job, const char *lane, struct er
     static struct host host;
     long long id;
     BUF_AUTO token;
-    buf_init(&token, MESSAGE_TOKEN_BYTES);
+    buf_init(&token, MODEL_TOKEN_BYTES);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
     umask(022);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns how a time is written. */
+/* Owns how a time is written, and read. */
 #include "base/utc.h"
 
 #include <time.h>
@@ -12,6 +12,13 @@ const char *utc_text(char out[UTC_BYTES], long long seconds)
     gmtime_r(&when, &utc);
     strftime(out, UTC_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc);
     return out;
+}
+
+long long utc_seconds(const char *text)
+{
+    struct tm utc = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return end == NULL || *end != '\0' ? -1 : (long long)timegm(&utc);
 }
 
 const char *utc_now(char out[UTC_BYTES])

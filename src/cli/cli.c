@@ -153,15 +153,19 @@ const struct host_repository *cli_repository(const struct host *host, const char
     return repository;
 }
 
-int cli_token(const struct host_repository *repository, char token[CLI_TOKEN_BYTES],
+int cli_token(const struct host_repository *repository, char token[MODEL_TOKEN_BYTES],
               struct err *err)
 {
     const char *given = getenv("GITHUB_TOKEN");
     if (repository->credential == CREDENTIAL_HOST)
         return host_read_token(repository, token, err);
     bool brought = repository->credential == CREDENTIAL_JOB && given != NULL;
-    snprintf(token, CLI_TOKEN_BYTES, "%s", brought ? given : "");
-    return 0;
+    int length = snprintf(token, MODEL_TOKEN_BYTES, "%s", brought ? given : "");
+    if (length < MODEL_TOKEN_BYTES)
+        return 0;
+    explicit_bzero(token, MODEL_TOKEN_BYTES);
+    return err_set(err, ERR_LIMIT, "GITHUB_TOKEN: %d bytes, a token has %d at most", length,
+                   MODEL_TOKEN_BYTES - 1);
 }
 
 /* The state folder of an installed host is the daemon's: whoever may not write there is told what

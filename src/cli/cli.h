@@ -74,9 +74,8 @@ const struct host_repository *cli_repository(const struct host *host, const char
                                              struct err *err);
 
 /* The token for a repository: the host's file, or GITHUB_TOKEN; "" where there is none. */
-enum { CLI_TOKEN_BYTES = 256 };
-MUST_CHECK int cli_token(const struct host_repository *repository, char token[CLI_TOKEN_BYTES],
-                         struct err *err);
+MUST_CHECK int cli_token(const struct host_repository *repository,
+                         char token[MODEL_TOKEN_BYTES], struct err *err);
 
 /* --budget, where it is given. */
 MUST_CHECK int cli_budget(const char *given, double *ns, struct err *err);

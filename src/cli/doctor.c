@@ -298,7 +298,7 @@ static int try_github(const struct host *host, const struct host_repository *rep
     struct limits limits = host->limits;
     limits.http_ms = limits.http_ms < 5000 ? limits.http_ms : 5000;
     limits.github_ms = limits.github_ms < 5000 ? limits.github_ms : 5000;
-    char token[CLI_TOKEN_BYTES], tip[MODEL_SHA_BYTES];
+    char token[MODEL_TOKEN_BYTES], tip[MODEL_SHA_BYTES];
     struct github_installed installed = {0};
     if (cli_token(repository, token, err) != 0)
         return -1;
@@ -308,7 +308,7 @@ static int try_github(const struct host *host, const struct host_repository *rep
                             .author = repository->author,
                             .limits = &limits};
     if (repository->credential == CREDENTIAL_APP) {
-        if (credential_of_app(repository, &github, &installed, err) != 0)
+        if (credential_of_app(repository, &github, true, &installed, err) != 0)
             return -1;
         github.token = installed.token;
     }

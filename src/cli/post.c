@@ -31,7 +31,7 @@ int cli_post(int argc, char **argv, struct err *err)
         cli_host(config, &host, err) != 0)
         return -1;
     const struct host_repository *repository = cli_repository(&host, name, err);
-    char token[CLI_TOKEN_BYTES], marker[128];
+    char token[MODEL_TOKEN_BYTES], marker[128];
     if (repository == NULL || cli_token(repository, token, err) != 0)
         return -1;
     BUF_AUTO text;

@@ -106,7 +106,7 @@ static int on_settle(struct clients *clients, struct client *client, const json_
                      struct err *err)
 {
     const struct host_repository *repository;
-    char token[MESSAGE_TOKEN_BYTES];
+    char token[MODEL_TOKEN_BYTES];
     unsigned wait_s;
     if (request_parse_settle(clients->host, message, &repository, token, &wait_s, err) != 0)
         return -1;

@@ -25,7 +25,7 @@
 #include "base/err.h"
 #include "base/json.h"
 
-enum { MESSAGE_VERSION = 1, MESSAGE_PIECE_BYTES = 32 << 10, MESSAGE_TOKEN_BYTES = 256 };
+enum { MESSAGE_VERSION = 1, MESSAGE_PIECE_BYTES = 32 << 10 };
 
 /* Append the object and a newline; takes over `json`. NULL (out of memory) is an error. */
 MUST_CHECK int message_add(struct buf *out, json_t *json, struct err *err);

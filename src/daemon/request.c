@@ -153,7 +153,7 @@ static int check_api(const struct host_repository *repository, const json_t *mes
 }
 
 static int get_token(const struct host_repository *repository, const json_t *message,
-                     char token[MESSAGE_TOKEN_BYTES], struct err *err)
+                     char token[MODEL_TOKEN_BYTES], struct err *err)
 {
     token[0] = '\0';
     if (repository->credential != CREDENTIAL_JOB)
@@ -161,7 +161,7 @@ static int get_token(const struct host_repository *repository, const json_t *mes
     if (!json_has(message, "token"))
         return err_set(err, ERR_INPUT, "submit: `%s` needs the job's token (GITHUB_TOKEN)",
                        repository->name);
-    return json_get_string(message, "token", &at, token, MESSAGE_TOKEN_BYTES, err);
+    return json_get_string(message, "token", &at, token, MODEL_TOKEN_BYTES, err);
 }
 
 static const struct host_repository *find_repository(const struct host *host, const char *name,
@@ -199,7 +199,7 @@ static const struct host_repository *parse_repository(const struct host *host,
 }
 
 int request_parse_settle(const struct host *host, const json_t *message,
-                         const struct host_repository **out, char token[MESSAGE_TOKEN_BYTES],
+                         const struct host_repository **out, char token[MODEL_TOKEN_BYTES],
                          unsigned *wait_s, struct err *err)
 {
     long long wait;

@@ -18,7 +18,7 @@ bool request_user_ok(const struct host *host, uid_t uid);
 
 struct request {
     struct job job;
-    char token[MESSAGE_TOKEN_BYTES]; /* that it brought; "" where the host keeps one */
+    char token[MODEL_TOKEN_BYTES];   /* that it brought; "" where the host keeps one */
     char secret[QUEUE_SECRET_BYTES]; /* that it was given when it came first; "": none */
     bool ignored;                    /* nothing to do here: no job, and `why` is said */
     char why[MODEL_TEXT_BYTES];
@@ -35,7 +35,7 @@ MUST_CHECK int request_parse(const struct host *host, const json_t *message,
  * Refused likewise. */
 MUST_CHECK int request_parse_settle(const struct host *host, const json_t *message,
                                     const struct host_repository **repository,
-                                    char token[MESSAGE_TOKEN_BYTES], unsigned *wait_s,
+                                    char token[MODEL_TOKEN_BYTES], unsigned *wait_s,
                                     struct err *err);
 
 #endif

@@ -131,7 +131,7 @@ static void step_ended(struct schedule *schedule, struct lane *lane)
             0; /* when it wanted to go on, as it was cancelled, counts no more */
     if (note != NULL && end == WORK_FAILED && !lane->killed)
         step_failed(schedule, lane, note, &entry);
-    else if (note != NULL && note->away)
+    else if (note != NULL && note->away && !lane->killed)
         note->not_before_ns = schedule_after_failures(schedule, ++note->failures);
     else if (note != NULL)
         note->failures = 0;

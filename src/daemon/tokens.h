@@ -19,7 +19,7 @@ struct token {
     long long job; /* that brought it */
     enum { TOKEN_UNTRIED, TOKEN_TAKEN, TOKEN_DEAD } state;
     uint64_t limited_until_ns; /* monotonic */
-    char text[MESSAGE_TOKEN_BYTES];
+    char text[MODEL_TOKEN_BYTES];
 };
 
 struct tokens {

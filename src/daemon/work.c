@@ -10,6 +10,7 @@
 #include "daemon/state.h"
 #include "daemon/store.h"
 #include "intake/queue.h"
+#include "pipeline/credential.h"
 #include "pipeline/pipeline.h"
 
 #include <limits.h>
@@ -70,8 +71,10 @@ static void end_if_dropped(struct step *step)
     if (pipeline_is_wanted(&step->pipeline, &why))
         return;
     say(step, why.text);
-    if (queue_end(step->db, step->entry.job.id, CLAUSE_CANCELLED, why.text, &err) == 0)
+    if (queue_end(step->db, step->entry.job.id, CLAUSE_CANCELLED, why.text, &err) == 0) {
+        credential_drop(&step->pipeline);
         _exit(WORK_DONE);
+    }
     say(step, err.text);
 }
 

@@ -352,13 +352,13 @@ static int read_secret(const char *path, const char *what, char *out, size_t siz
     return 0;
 }
 
-int host_read_token(const struct host_repository *repository, char out[HOST_TOKEN_BYTES],
+int host_read_token(const struct host_repository *repository, char out[MODEL_TOKEN_BYTES],
                     struct err *err)
 {
     if (repository->credential != CREDENTIAL_HOST || repository->token_file[0] == '\0')
         return err_set(err, ERR_INPUT, "repository `%s` has no token of the host's",
                        repository->name);
-    char token[HOST_TOKEN_BYTES + 2];
+    char token[MODEL_TOKEN_BYTES + 2];
     size_t len = 0;
     int result = read_secret(repository->token_file, "token", token, sizeof token, &len, err);
     if (result == 0)

@@ -22,7 +22,6 @@ enum {
     HOST_CPUS_MAX = 256,       /* of a lane */
     HOST_PROCESSOR_MAX = 1023, /* its greatest number */
     HOST_LANE_BYTES = 96,
-    HOST_TOKEN_BYTES = 256,
     HOST_KEY_BYTES = 16384, /* of an App's key in PEM */
     HOST_SUBMODULES_MAX = 8
 };
@@ -113,7 +112,7 @@ const char *host_lock_dir(const char *own);
 /* The token in token-file, without its line end; wiping `out` is the caller's part. Refused
  * unless the file is closed to everyone but owner and group. */
 MUST_CHECK int host_read_token(const struct host_repository *repository,
-                               char out[HOST_TOKEN_BYTES], struct err *err);
+                               char out[MODEL_TOKEN_BYTES], struct err *err);
 
 /* The App's key in app-key, likewise. */
 MUST_CHECK int host_read_app_key(const struct host_repository *repository,

@@ -12,14 +12,15 @@
 enum {
     CLOCK_OFF_S = 60,  /* that our clock may be ahead of GitHub's */
     APP_TOKEN_S = 540, /* of the ten minutes that GitHub takes for an App's own token */
-    KEPT_S = 45 *
-             60, /* of the hour that GitHub gives an installation's token: a fetch or a push
-                           that begins with it comes to its end */
+    CLEAR_S =
+        15 * 60, /* before a token ends there is another: a fetch or a push that begins with it
+                            comes to its end */
+    TOKEN_S = 60 * 60, /* how long GitHub's tokens last, where it does not say */
     REVOKE_MS = 5000
 };
 
 int credential_of_app(const struct host_repository *repository, const struct github *github,
-                      struct github_installed *out, struct err *err)
+                      bool may_push, struct github_installed *out, struct err *err)
 {
     char key[HOST_KEY_BYTES], own[JWT_BYTES];
     long long now_s = (long long)time(NULL);
@@ -31,7 +32,7 @@ int credential_of_app(const struct host_repository *repository, const struct git
     if (result == 0) {
         struct github as_app = *github;
         as_app.token = own;
-        result = github_app_token(&as_app, out, err);
+        result = github_app_token(&as_app, may_push, out, err);
     }
     explicit_bzero(own, sizeof own);
     if (result != 0 && err->class != ERR_TIMEOUT)
@@ -46,6 +47,32 @@ static bool has_app(const struct pipeline *pipeline)
     return repository != NULL && repository->credential == CREDENTIAL_APP;
 }
 
+/* What is left of a token is worth nothing then. Best effort, and quick: it ends by itself, too. */
+static void revoke(struct origin *origin)
+{
+    if (origin->renew_at_ns == 0)
+        return;
+    struct limits limits = *origin->github.limits;
+    limits.github_ms = limits.github_ms < REVOKE_MS ? limits.github_ms : REVOKE_MS;
+    struct github github = origin->github;
+    struct err ignored;
+    github.limits = &limits;
+    github.trouble = NULL;
+    github.no_wait = true;
+    if (github_app_revoke(&github, &ignored) == 0)
+        origin->renew_at_ns = 0;
+}
+
+/* How long it is used. */
+static unsigned long long kept_s(const struct github_installed *installed)
+{
+    long long left_s = TOKEN_S;
+    if (installed->ends_s >= 0)
+        left_s = installed->ends_s - (long long)time(NULL);
+    left_s = left_s < TOKEN_S ? left_s : TOKEN_S;
+    return left_s > CLEAR_S ? (unsigned long long)(left_s - CLEAR_S) : 0;
+}
+
 int credential_take(struct pipeline *pipeline, const struct limits *limits, struct err *err)
 {
     struct origin *origin = &pipeline->origin;
@@ -55,33 +82,24 @@ int credential_take(struct pipeline *pipeline, const struct limits *limits, stru
         return 0;
     struct github_installed installed = {0};
     github.limits = limits != NULL ? limits : github.limits;
-    int result = credential_of_app(pipeline->measurement.repository, &github, &installed, err);
+    int result = credential_of_app(pipeline->measurement.repository, &github,
+                                   pipeline->measurement.job.kind == JOB_PROMOTE, &installed,
+                                   err);
     if (result == 0) {
+        revoke(origin);
         memcpy(origin->token, installed.token, sizeof origin->token);
         memcpy(origin->author, installed.author, sizeof origin->author);
         origin->github.author = origin->author;
         origin->github.checks = installed.checks;
         origin->remote.token = origin->token;
-        origin->renew_at_ns = proc_now_ns() + KEPT_S * 1000000000ull;
+        origin->renew_at_ns = proc_now_ns() + kept_s(&installed) * 1000000000ull;
     }
     explicit_bzero(&installed, sizeof installed);
     return result;
 }
 
-/* Best effort, and quick: it dies by itself, too. */
 void credential_drop(struct pipeline *pipeline)
 {
-    struct origin *origin = &pipeline->origin;
-    if (origin->renew_at_ns != 0) {
-        struct limits limits = *origin->github.limits;
-        limits.github_ms = limits.github_ms < REVOKE_MS ? limits.github_ms : REVOKE_MS;
-        struct github github = origin->github;
-        struct err ignored;
-        github.limits = &limits;
-        github.trouble = NULL;
-        github.no_wait = true;
-        if (github_app_revoke(&github, &ignored) == 0)
-            origin->renew_at_ns = 0;
-    }
-    explicit_bzero(origin->token, sizeof origin->token);
+    revoke(&pipeline->origin);
+    explicit_bzero(pipeline->origin.token, sizeof pipeline->origin.token);
 }

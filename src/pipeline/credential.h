@@ -10,11 +10,11 @@
 #include "publish/github_app.h"
 
 /* A token for `github->repository`, which must be that of `repository`, where it has an App. The App's
- * key is read now, and wiped. Two requests; trouble is told by github->trouble.
+ * key is read now, and wiped. `may_push`: see github_app_token(). Two requests; trouble is told by github->trouble.
  * Whatever fails is ERR_HOST or ERR_TIMEOUT. */
 MUST_CHECK int credential_of_app(const struct host_repository *repository,
-                                 const struct github *github, struct github_installed *out,
-                                 struct err *err);
+                                 const struct github *github, bool may_push,
+                                 struct github_installed *out, struct err *err);
 
 /* Before each part of a step that speaks with GitHub. `limits`: how long it may take; NULL: as long as
  * any call. */

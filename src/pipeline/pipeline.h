@@ -36,7 +36,7 @@ struct pipeline_request {
 
 /* Where the repository is, and what opens it. For pin, what settles a promotion, and publish. */
 struct origin {
-    char token[256];
+    char token[MODEL_TOKEN_BYTES];
     char author[64]; /* an App's login */
     uint64_t
         renew_at_ns; /* an App's token is to be another from then on (monotonic); 0: it has none */

@@ -337,6 +337,10 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
             return -1;
         if (*wait_s > 0)
             return 0;
+        /* The run may have outlived an App's token. */
+        struct err problem;
+        if (credential_take(pipeline, NULL, &problem) != 0)
+            measurement_note(measurement, "%s", problem.text);
         find_accepted(pipeline, &runs.forgotten, &accept);
         promote_note_changes(pipeline);
         anchors_again_find(measurement, measurement->job.base, &runs.again);

@@ -10,9 +10,7 @@
 static struct github in_haste(const struct github *github, struct limits *limits)
 {
     struct github here = *github;
-    *limits = *github->limits;
-    if (limits->http_ms < limits->github_ms)
-        limits->github_ms = limits->http_ms;
+    *limits = limits_once(github->limits);
     here.limits = limits;
     here.no_wait = true;
     return here;

@@ -2,18 +2,20 @@
 /* Owns what an App asks for itself: its installation, a token, its end. */
 #include "publish/github_app.h"
 
+#include "base/utc.h"
 #include "publish/github_call.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What calls of github.h need, and the most of it that is asked for. */
+/* What calls of github.h need, and the most of it that is asked for. Only a promotion pushes. */
 static const struct {
-    const char *name, *level;
+    const char *name, *level, *pushing;
 } wanted[] = {
-    {"metadata", "read"},  {"contents", "write"}, {"pull_requests", "write"},
-    {"statuses", "write"}, {"checks", "write"},   {"issues", "read"},
-    {"actions", "read"},
+    {"metadata", "read", "read"},        {"contents", "read", "write"},
+    {"pull_requests", "write", "write"}, {"statuses", "write", "write"},
+    {"checks", "write", "write"},        {"issues", "read", "read"},
+    {"actions", "read", "read"},
 };
 
 static int app_url(const struct github *github, struct buf *out, struct err *err,
@@ -32,15 +34,16 @@ static bool may(const json_t *granted, const char *name, const char *level)
 
 /* GitHub refuses to make a token with a permission that the installation was not granted, so what is
  * asked for is the lesser of both. */
-static json_t *token_body(const struct github *github, const json_t *granted)
+static json_t *token_body(const struct github *github, bool may_push, const json_t *granted)
 {
     json_t *body = json_object(), *names = json_array(), *permissions = json_object();
     bool failed = body == NULL || names == NULL || permissions == NULL;
     json_push(names, json_string(strchr(github->repository, '/') + 1), &failed);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        const char *level = may(granted, wanted[i].name, wanted[i].level) ? wanted[i].level
-                            : may(granted, wanted[i].name, "read")        ? "read"
-                                                                          : NULL;
+        const char *most = may_push ? wanted[i].pushing : wanted[i].level;
+        const char *level = may(granted, wanted[i].name, most)     ? most
+                            : may(granted, wanted[i].name, "read") ? "read"
+                                                                   : NULL;
         if (level != NULL)
             json_put(permissions, wanted[i].name, json_string(level), &failed);
     }
@@ -71,6 +74,12 @@ static int explain(const struct github *github, const struct github_failure *fai
             "the App is not installed on `%s`: its owner does that on GitHub, in the "
             "App's settings, Install App",
             github->repository);
+    case 422:
+        return err_set(
+            err, ERR_AUTH,
+            "GitHub makes no token of the App's for `%s`: if that was renamed, rename "
+            "its section in ratchetd.conf, and the addresses in it (%.200s)",
+            github->repository, failure->message);
     default:
         return -1;
     }
@@ -96,7 +105,7 @@ static int find_installation(const struct github *github, struct github_budget *
     return 0;
 }
 
-int github_app_token(const struct github *github, struct github_installed *out,
+int github_app_token(const struct github *github, bool may_push, struct github_installed *out,
                      struct err *err)
 {
     struct github_budget budget = github_budget(github);
@@ -110,14 +119,16 @@ int github_app_token(const struct github *github, struct github_installed *out,
     if (app_url(github, &url, err, path) != 0)
         return -1;
     const json_t *granted = json_object_get(found.json, "permissions");
-    JSON_AUTO *body = token_body(github, granted);
+    JSON_AUTO *body = token_body(github, may_push, granted);
     if (body == NULL)
         return err_set(err, ERR_HOST, "out of memory");
     struct github_request request = {.method = "POST", .url = url.data, .body = body};
     struct github_failure failure;
     if (github_call(github, &budget, &request, &made, &failure, err) != 0)
         return explain(github, &failure, err);
-    *out = (struct github_installed){.checks = may(granted, "checks", "write")};
+    const char *ends = github_text(made.json, "expires_at");
+    *out = (struct github_installed){.checks = may(granted, "checks", "write"),
+                                     .ends_s = ends == NULL ? -1 : utc_seconds(ends)};
     github_copy(out->token, sizeof out->token, github_text(made.json, "token"));
     int length = snprintf(out->author, sizeof out->author, "%s[bot]",
                           github_text(found.json, "app_slug"));

@@ -7,8 +7,9 @@
 #include "publish/github_call.h"
 
 /* state: as of a status. "error" becomes a conclusion that lets nothing through. `title` is UTF-8, 255
- * bytes at most; `url`: NULL or of the web. One of ours that is in progress comes to its end, else
- * another is made. */
+ * bytes at most; `url`: NULL or of the web. Every one of ours that is in progress is brought
+ * there; where there is none, and the newest does not say the same, another is made, once: an answer that is
+ * lost is an error, and the next call sees what came of it. */
 MUST_CHECK int github_set_check(const struct github *github, struct github_budget *budget,
                                 const char *sha, const char *name, const char *state,
                                 const char *title, const char *url, struct err *err);

@@ -68,39 +68,50 @@ static json_t *status_body(const char *context, const char *state, const char *d
     return json;
 }
 
-/* A status or check run that arrives twice says the same twice: it may be sent again when an answer is
- * lost. */
-int github_set_status(const struct github *github, const char *sha, const char *context,
-                      const char *state, const char *description, const char *target_url,
-                      struct err *err)
+/* One that arrives twice says the same twice: it may be sent again when an answer is lost. */
+static int post_status(const struct github *github, struct github_budget *budget,
+                       const char *sha, const char *context, const char *state,
+                       const char *description, const char *target_url, struct err *err)
 {
-    struct err own;
-    err = err == NULL ? &own : err;
+    BUF_AUTO url;
+    if (github_url(github, &url, err, "/statuses/%.40s", sha) != 0)
+        return -1;
+    JSON_AUTO *body = status_body(context, state, description, target_url);
+    if (body == NULL)
+        return err_set(err, ERR_INPUT, "status `%.100s`: not UTF-8, or out of memory",
+                       context);
+    struct github_request request = {.method = "POST", .url = url.data, .body = body};
+    GITHUB_ANSWER_AUTO answer = {0};
+    return github_call(github, budget, &request, &answer, NULL, err);
+}
+
+static int set(const struct github *github, bool as_check, const char *sha,
+               const char *context, const char *state, const char *description,
+               const char *target_url, struct err *err)
+{
     struct github_budget budget = github_budget(github);
     BUF_AUTO text;
     buf_init(&text, 1024);
     cut_description(description == NULL ? "" : description, &text);
     bool is_web = target_url != NULL && (strncmp(target_url, "https://", 8) == 0 ||
                                          strncmp(target_url, "http://", 7) == 0);
-    target_url = is_web ? target_url : NULL;
-    if (github->checks)
-        return github_set_check(github, &budget, sha, context, state, text.data, target_url,
-                                err);
-    BUF_AUTO url;
-    if (github_url(github, &url, err, "/statuses/%.40s", sha) != 0)
-        return -1;
-    JSON_AUTO *body = status_body(context, state, text.data, target_url);
-    if (body == NULL)
-        return err_set(err, ERR_INPUT, "status `%.100s`: not UTF-8, or out of memory",
-                       context);
-    struct github_request request = {.method = "POST", .url = url.data, .body = body};
-    GITHUB_ANSWER_AUTO answer = {0};
-    return github_call(github, &budget, &request, &answer, NULL, err);
+    return (as_check ? github_set_check : post_status)(
+        github, &budget, sha, context, state, text.data, is_web ? target_url : NULL, err);
+}
+
+int github_set_status(const struct github *github, const char *sha, const char *context,
+                      const char *state, const char *description, const char *target_url,
+                      struct err *err)
+{
+    struct err own;
+    return set(github, github->checks, sha, context, state, description, target_url,
+               err == NULL ? &own : err);
 }
 
 /* The newest statuses of a context come first: ours, or what was set after it; then the one before. */
 struct guard {
-    const char *author, *context, *state;
+    const char *author; /* NULL: the newest is looked at, whoever set it */
+    const char *context, *state;
     unsigned found;
     bool overwritten;
     char seen[MODEL_TEXT_BYTES];
@@ -116,8 +127,9 @@ static int look_at_status(void *context, const json_t *item, struct err *err)
     if (slot == NULL || state == NULL || strcmp(slot, guard->context) != 0)
         return 0;
     bool newest = guard->found++ == 0;
-    if (who == NULL || strcasecmp(who, guard->author) == 0 || strcmp(state, guard->state) == 0)
-        return guard->found == 2;
+    bool ours = guard->author != NULL && who != NULL && strcasecmp(who, guard->author) == 0;
+    if (who == NULL || ours || strcmp(state, guard->state) == 0)
+        return guard->author == NULL || guard->found == 2;
     guard->overwritten = newest;
     snprintf(guard->seen, sizeof guard->seen, "%.60s had set %.255s to %.16s%s", who, slot,
              state, guard->overwritten ? ": it is set again" : "");
@@ -129,16 +141,17 @@ int github_guard_status(const struct github *github, const char *sha, const char
                         char seen[MODEL_TEXT_BYTES], struct err *err)
 {
     struct github_budget budget = github_budget(github);
-    struct guard guard = {.author = github->author, .context = context, .state = state};
+    /* Nobody else can change a check run. A status beside it, ours from before there were any or another's,
+     * is asked for by the same name: one that waits would hold the merge up for ever. */
+    struct guard guard = {
+        .author = github->checks ? NULL : github->author, .context = context, .state = state};
     seen[0] = '\0';
-    if (github->checks)
-        return 0; /* nobody else can change a check run */
     BUF_AUTO url;
     if (github_url(github, &url, err, "/commits/%.40s/statuses?per_page=100", sha) != 0 ||
         github_walk(github, &budget, url.data, look_at_status, &guard, NULL, err) < 0)
         return -1;
     memcpy(seen, guard.seen, sizeof guard.seen);
     return guard.overwritten
-               ? github_set_status(github, sha, context, state, description, target_url, err)
+               ? set(github, false, sha, context, state, description, target_url, err)
                : 0;
 }

@@ -415,11 +415,9 @@ static int send_status(struct db *db, long long job, const struct github *github
     struct github here = *github;
     /* Where the comment has used up its time in vain, the status gets one try: it is what
      * merging waits for. */
-    struct limits once = *github->limits;
-    if (result->waiting > 0 && once.http_ms < once.github_ms) {
-        once.github_ms = once.http_ms;
+    struct limits once = limits_once(github->limits);
+    if (result->waiting > 0)
         here.limits = &once;
-    }
     struct err problem = {0};
     *github->trouble = (struct github_trouble){0};
     int sent = github_set_status(&here, message.subject, message.slot, message.state,

@@ -12,6 +12,7 @@ import time
 
 import lib
 import scene
+import test_promote
 from lib import eq, has, lacks, ok
 from test_daemon import jobs, pull_step
 
@@ -19,7 +20,7 @@ APP = 4711
 BOT = "ratchet-octo[bot]"
 MAY = {"metadata": "read", "contents": "write", "pull_requests": "write", "statuses": "write", "issues": "write",
        "members": "read"}
-ASKED = {"metadata": "read", "contents": "write", "pull_requests": "write", "statuses": "write", "issues": "read"}
+ASKED = {"metadata": "read", "contents": "read", "pull_requests": "write", "statuses": "write", "issues": "read"}
 
 
 def key_pair():
@@ -42,10 +43,10 @@ def own_token(key):
     return text + "." + encoded(made.stdout)
 
 
-def scenery(installed=True, limits=None, key=None, may=None, **more):
+def scenery(installed=True, limits=None, key=None, may=None, life=3600, **more):
     s = scene.github(**more)
     own, public = key_pair()
-    s.post("apps", number=APP, slug="ratchet-octo", key=public, permissions=may or MAY)
+    s.post("apps", number=APP, slug="ratchet-octo", key=public, permissions=may or MAY, life=life)
     install(s, on=installed)
     host = scene.Host(s, limits=limits, app=(APP, key or own))
     return s, host
@@ -102,16 +103,88 @@ def checks():
     for name, kernel, code, conclusion in (("slow", "slow", 1, "failure"), ("wrong", "wrong", 3, "failure"),
                                            ("same", "right", 0, "success")):
         number, head = scene.pull(s, name, {"kernels/attention.c": scene.kernel(kernel, "/* more */\n")})
+        s.fault("/check-runs$", "drop", method="POST", after=True)
         eq(pull_step(s, host, number, token=None, run=number).run().code, code, name + ": exit code")
+        s.calm()
         runs = [r for r in s.state()["checks"] if r["head_sha"] == head]
         eq([(r["name"], r["app"], r["status"], r["conclusion"]) for r in runs],
            [("ratchet/cpu", "ratchet-octo", "completed", conclusion)], name + ": one check run")
         ok(runs[0]["output"]["title"] and runs[0]["details_url"], name + ": says why, and where more is", runs[0])
         eq(s.statuses(head), [], name + ": no status beside it")
-    s.api("POST", "/repos/octo/kernels/statuses/" + head, {"state": "failure", "context": "ratchet/cpu"})
     attempt = pull_step(s, host, number, token=None, run=number, attempt=2).run()
     runs = [r for r in s.state()["checks"] if r["head_sha"] == head]
     eq((attempt.code, [r["conclusion"] for r in runs]), (0, ["success", "success"]), "a re-run makes another")
+
+
+def from_statuses_to_checks():
+    """What was set under the name before there were check runs, by us or others, does not hold the merge up"""
+    s, host = scenery(may=dict(MAY, checks="write"))
+    host.daemon()
+    for run, (before, kernel, after) in enumerate((("pending", "right", "success"), ("failure", "right", "success"),
+                                                   ("success", "slow", "failure"), ("success", "right", None)), 1):
+        what = "%s before a kernel that is %s" % (before, kernel)
+        number, head = scene.pull(s, "row-%d" % run, {"kernels/attention.c": scene.kernel(kernel, "/* row %d */" % run)})
+        for context in ("ratchet/cpu", "ratchet/other"):
+            s.api("POST", "/repos/octo/kernels/statuses/" + head, {"state": before, "context": context})
+        pull_step(s, host, number, token=None, run=run).run()
+        lib.wait_for(lambda: jobs(host)[0][0] == "done", what)
+        found = [(x["context"], x["state"]) for x in s.statuses(head)]
+        eq(found, [("ratchet/cpu", before), ("ratchet/other", before)] + ([("ratchet/cpu", after)] if after else []),
+           what + ": is set right, once, and another's context left alone")
+
+
+def away():
+    """GitHub that is away when a job gets its turn: all that it needs is here, so it is measured"""
+    s, host = scenery(limits={"github-timeout-ms": 500, "http-timeout-ms": 500})
+    conf = scene.conf().replace("command = cc", "command = sleep 2 && cc")
+    s.repo.commit({"ci/ratchet.conf": conf}, "builds slowly", branch="main")
+    s.repo.push(s.git_url, "main")
+    host.daemon()
+    steps, heads = [], []
+    for run, kernel in enumerate(("slow", "right"), 1):
+        number, head = scene.pull(s, kernel, {"kernels/attention.c": scene.kernel(kernel, "/* %d */" % run)})
+        steps.append(pull_step(s, host, number, token=None, run=run).start())
+        heads.append(head)
+        lib.wait_for(lambda: s.statuses(head), "the status of " + kernel)
+        if run == 1:
+            lib.wait_for(lambda: "build head" in steps[0].log(), "the first build")
+    s.fault("", "drop", times=0)
+    results = [step.finish() for step in steps]
+    eq([r.brief() for r in results], [(1, "regressed"), (0, "held")], "both are measured")
+    eq([s.statuses(head)[-1]["state"] for head in heads], ["pending", "pending"], "GitHub knows nothing yet")
+    s.calm()
+    lib.wait_for(lambda: [s.statuses(head)[-1]["state"] for head in heads] == ["failure", "success"], "the statuses")
+
+
+def outlived():
+    """A promotion that takes longer than a token lasts has another when it asks who accepted the loss"""
+    s, host = scenery(life=60)
+    host.daemon()
+    def push(run):
+        event = test_promote.push_event(s)
+        return host.step("push", event, run=run, token=None)
+    push(1).run()
+    eq(test_promote.recorded(s)["small"][1], "new", "main's kernel is recorded")
+    test_promote.merge(s, "slower", "slow", label="ratchet:accept-loss", by="alice")
+    step = push(2).start()
+    lib.wait_for(lambda: "building" in step.log(), "the promotion to measure")
+    s.post("clock", advance=120)
+    step.finish()
+    lib.wait_for(lambda: test_promote.recorded(s)["small"][1] == "accepted", "the loss to be accepted")
+    asked = [r["json"]["permissions"]["contents"] for r in s.requests("POST", "/access_tokens")]
+    eq(set(asked), {"write"}, "a promotion's tokens may push")
+
+
+def moved():
+    """A repository under another name: what is owed waits, and the log says which section to rename"""
+    s, host = scenery(limits={"github-timeout-ms": 500})
+    daemon = host.daemon()
+    number, head = scene.pull(s, "wrong", "wrong")
+    step = pull_step(s, host, number, token=None).start()
+    lib.wait_for(lambda: "build head" in step.log(), "the build")
+    s.on("", full_name="octo/moved")
+    eq(step.finish().brief(), (3, "unmeasured"), "the step has its verdict")
+    has(lib.read(daemon.log), "if that was renamed, rename its section", "and the log says what to do")
 
 
 def suspended():
@@ -156,4 +229,4 @@ def not_there():
 
 
 if __name__ == "__main__":
-    lib.main(a_run, a_second_one, checks, suspended, not_there)
+    lib.main(a_run, a_second_one, checks, from_statuses_to_checks, away, outlived, moved, suspended, not_there)

@@ -100,7 +100,7 @@ class Run:
         self.serial += 1
         token = None
         if not self.host_token:
-            token = "standin-token-of-step-%d" % self.serial
+            token = "standin-token-of-step-%d" % self.serial + lib.LONG
             self.github.post("tokens", token=token, login=lib.BOT, permissions=lib.BOT_MAY)
         step = self.host.step(wanted.event, wanted.payload, run=self.serial, token=token,
                               GITHUB_RUN_ID=str(wanted.number),

@@ -11,7 +11,6 @@ import tempfile
 from answer import Answer, refusal
 
 DOCS = "/apps/apps"
-LIFE_S = 3600    # of an installation's token
 SKEW_S = 60      # that an App's clock may be off
 CLAIM_MAX_S = 600
 
@@ -82,8 +81,10 @@ def access_token(call, number):
     for name, level in permissions.items():
         if order.index(level) > order.index(granted.get(name, "none")):
             raise refusal(422, "The permissions requested are not granted to this installation.", docs)
-    token = "ghs_" + base64.b32encode(os.urandom(20)).decode()
-    ends = world.clock.now() + LIFE_S
+    # Since 2026: ghs_APP_JWT, of about 520 characters.
+    token = "ghs_%s_%s" % (call.app["id"], ".".join(base64.urlsafe_b64encode(os.urandom(n)).decode().rstrip("=")
+                                                        for n in (30, 94, 256)))
+    ends = world.clock.now() + call.app["life"]
     world.add_token(token, call.app["slug"] + "[bot]", permissions, repositories=[repo.full_name],
                     installation=installed["id"], ends=ends)
     return Answer(201, call.views.installation_token(token, ends, permissions, repo, call.version))

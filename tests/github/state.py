@@ -216,14 +216,14 @@ class World:
 
     # ---- GitHub Apps ----
 
-    def add_app(self, number, slug, key, permissions):
-        """key: its public key in PEM."""
+    def add_app(self, number, slug, key, permissions, life=3600):
+        """key: its public key in PEM. life: of an installation's token, seconds"""
         path = os.path.join(self.root, "app-%s.pem" % slug)
         with open(path, "w", encoding="utf-8") as out:
             out.write(key)
         self.user(slug + "[bot]", kind="Bot")
         self.apps[str(number)] = {"id": int(number), "slug": slug, "key": path,
-                                  "permissions": permissions, "installed": {}}
+                                  "permissions": permissions, "life": life, "installed": {}}
 
     def install(self, app, repo, suspended=False):
         installation = self.apps[str(app)]["installed"].setdefault(

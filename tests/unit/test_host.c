@@ -427,7 +427,7 @@ static void test_files(void)
     tap_case("tokens");
     struct host_repository repository = {.name = "a/b", .credential = CREDENTIAL_HOST};
     snprintf(repository.token_file, sizeof repository.token_file, "%s", path);
-    char token[HOST_TOKEN_BYTES] = "before";
+    char token[MODEL_TOKEN_BYTES] = "before";
     write_file(path, "ghs_Secret\n", 0600);
     OK(host_read_token(&repository, token, &err) == 0);
     EQ_STR(token, "ghs_Secret");
@@ -444,15 +444,15 @@ static void test_files(void)
     OK(host_read_token(&repository, token, &err) == -1);
     HAS(err.text, "more than one token");
     OK(strstr(err.text, "Secret") == NULL);
-    big[255] = '\0';
-    memset(big, 'x', 255);
-    write_file(path, big, 0600);
-    OK(host_read_token(&repository, token, &err) == 0 && strlen(token) == 255);
-    big[255] = 'x';
-    big[256] = '\0';
-    write_file(path, big, 0600);
-    OK(host_read_token(&repository, token, &err) == -1);
-    EQ_INT(err.class, ERR_LIMIT);
+    enum { LONGEST = MODEL_TOKEN_BYTES - 1 };
+    for (size_t len = LONGEST - 1; len < LONGEST + 3; len++) {
+        memset(big, 'x', len);
+        big[len] = '\0';
+        write_file(path, big, 0600);
+        int result = host_read_token(&repository, token, &err);
+        OK(len <= LONGEST ? result == 0 && strlen(token) == len
+                          : result == -1 && err.class == ERR_LIMIT);
+    }
     snprintf(repository.app_key, sizeof repository.app_key, "%s", path);
     char key[HOST_KEY_BYTES];
     for (size_t len = HOST_KEY_BYTES - 4; len < HOST_KEY_BYTES + 2; len++) {
