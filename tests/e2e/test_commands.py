@@ -81,6 +81,11 @@ def stage_by_stage():
                            "--pr", number, "--device", "cpu", text, token="wrong")
     ok(refused.code not in (0, 1, 2), "a wrong token", refused.text)
     eq(len(refused.err.strip().splitlines()), 1, "in one line")
+    asked = len(s.requests())
+    refused = host.ratchet("post", "--config", host.config, "--repository", scene.REPOSITORY,
+                           "--pr", number, "--device", "cpu", text, token="ghs_" + "x" * 3000)
+    has(refused.err, "GITHUB_TOKEN: 3004 bytes, a token has 2047 at most", "one that is too long is not cut")
+    eq((refused.code not in (0, 1, 2), len(s.requests())), (True, asked), "nor shown to anybody")
 
 
 def base_without_recipe():
