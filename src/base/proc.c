@@ -136,15 +136,25 @@ static int join(const char *procs)
     return put == 1 ? 0 : -1;
 }
 
-/* Descriptor 3 is the side's, where there is one; what lies there moves up first. */
-static int place_side(int side, int *report)
+/* Each to its number. What lies at one of these numbers moves up first. */
+static int place(const struct streams *streams, int *report)
 {
-    if (side < 0)
-        return 0;
-    *report = fcntl(*report, F_DUPFD_CLOEXEC, 4);
+    int high[PROC_DESCRIPTORS];
+    *report = fcntl(*report, F_DUPFD_CLOEXEC, PROC_DESCRIPTORS);
     if (*report < 0)
         return -1;
-    return side == 3 ? fcntl(side, F_SETFD, 0) : dup2(side, 3) == 3 ? 0 : -1;
+    for (int i = 0; i < PROC_DESCRIPTORS; i++) {
+        high[i] = streams->fd[i];
+        if (high[i] >= 0 && (high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, PROC_DESCRIPTORS)) < 0)
+            return -1;
+    }
+    for (int i = 0; i < PROC_DESCRIPTORS; i++)
+        if (high[i] < 0)
+            close(i);
+        else if (dup2(high[i], i) != i)
+            return -1;
+    /* Libraries open descriptors too; none of them is the child's business. */
+    return close_range(PROC_DESCRIPTORS, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
 static int confine(const unsigned *cpus, size_t count)
@@ -164,15 +174,13 @@ static _Noreturn void child_exec(const struct proc_spec *spec, char *program,
     static char *no_environment[] = {NULL};
     reset_signals();
     setpgid(0, 0);
-    bool ok = dup2(streams->in, 0) == 0 && dup2(streams->out, 1) == 1 &&
-              dup2(streams->error, 2) == 2 && place_side(streams->side, &report) == 0 &&
+    bool ok = place(streams, &report) == 0 &&
               chdir(spec->cwd == NULL ? "/" : spec->cwd) == 0 && join(procs) == 0 &&
               confine(spec->cpus, spec->cpu_count) == 0 && set_limits(&spec->limits) == 0 &&
               become(spec->uid, spec->gid) == 0;
     /* After setresuid, which clears it; and the parent may have died before it was set. */
-    ok = ok && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
-    /* Libraries open descriptors too; none of them is the child's business. */
-    ok = ok && close_range(streams->side < 0 ? 3 : 4, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
+    ok = ok &&
+         (spec->lifeline || (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent));
     if (ok) {
         /* exec's arguments are not const for historical reasons; exec does not write them. */
         union {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Child processes: run to the end with limits, or talk to one line by line. Every child is
- * the leader of its own process group, dies with its parent (PR_SET_PDEATHSIG), starts with
- * the environment given and nothing else, and with no descriptor of ours but those named. */
+ * the leader of its own process group, dies with its parent (PR_SET_PDEATHSIG, or a lifeline),
+ * starts with the environment given and nothing else, and with no descriptor of ours but those
+ * named. */
 #ifndef RATCHET_BASE_PROC_H
 #define RATCHET_BASE_PROC_H
 
@@ -28,6 +29,9 @@ struct proc_side {
     void *context;
 };
 
+/* Descriptors of a child above its stdin, stdout and stderr. */
+enum { PROC_SIDE = 3, PROC_LIFELINE = 4, PROC_DATA = 5, PROC_DESCRIPTORS = 6 };
+
 struct proc_spec {
     const char *const *argv; /* argv[0] is looked up on PATH of *our* environment */
     const char *const *envp; /* NULL-terminated; NULL means an empty environment */
@@ -39,8 +43,12 @@ struct proc_spec {
     const char *cgroup;   /* folder of the cgroup it runs in; NULL: ours */
     const unsigned *cpus; /* the processors it may use… */
     size_t cpu_count;     /* …0: as we may */
+    /* PROC_LIFELINE is the far end of a pipe that ends with us, or when we have done with the
+     * child. The kernel does not kill it with us then: who has the lifeline sees to it. */
+    bool lifeline;
+    int data; /* becomes PROC_DATA; 0: none */
     /* Not for proc_start; NULL: nobody listens. */
-    const struct proc_side *side;  /* to descriptor 3, which is there for it alone */
+    const struct proc_side *side;  /* to PROC_SIDE, which is there for it alone */
     const struct proc_side *heard; /* to stdout and stderr, where `out` is NULL */
 };
 

@@ -15,10 +15,15 @@ struct pair {
 void proc_close_pair(struct pair *pair);
 MUST_CHECK int proc_pipe(struct pair *pair, struct err *err);
 
-/* What becomes the child's descriptors 0 to 3. */
+/* What becomes the child's descriptors; -1 for none. */
 struct streams {
-    int in, out, error, side; /* side: -1 for none */
+    int fd[PROC_DESCRIPTORS];
 };
+
+static inline int proc_data(const struct proc_spec *spec)
+{
+    return spec->data == 0 ? -1 : spec->data;
+}
 
 /* Fork and exec. A program that cannot be started is told from one that exits 127. */
 MUST_CHECK int proc_launch(const struct proc_spec *spec, const struct streams *streams,

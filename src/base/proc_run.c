@@ -128,17 +128,20 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
 {
     PAIR_AUTO pipe_out = {{-1, -1}};
     PAIR_AUTO pipe_side = {{-1, -1}};
+    PAIR_AUTO lifeline = {{-1, -1}};
     FD_AUTO null = -1;
     int in = stdin_of(spec, &null, err);
     if (in < 0 || proc_pipe(&pipe_out, err) != 0 ||
-        (spec->side != NULL && proc_pipe(&pipe_side, err) != 0))
+        (spec->side != NULL && proc_pipe(&pipe_side, err) != 0) ||
+        (spec->lifeline && proc_pipe(&lifeline, err) != 0))
         return -1;
     struct keeper keeper;
     if (keeper_init(&keeper, out == NULL ? 0 : out->max - out->len) != 0)
         return err_set(err, ERR_HOST, "out of memory for the output of `%s`", spec->argv[0]);
     uint64_t begin = proc_now_ns();
     uint64_t deadline = proc_deadline_in(spec->limits.wall_ms);
-    const struct streams streams = {in, pipe_out.fd[1], pipe_out.fd[1], pipe_side.fd[1]};
+    const struct streams streams = {{in, pipe_out.fd[1], pipe_out.fd[1], pipe_side.fd[1],
+                                     lifeline.fd[0], proc_data(spec)}};
     pid_t pid;
     if (proc_launch(spec, &streams, &pid, err) != 0) {
         buf_free(&keeper.head);

@@ -18,6 +18,7 @@ struct proc_child {
     int in;  /* its stdin */
     int out; /* its stdout, non-blocking */
     int error;
+    int lifeline; /* -1: it has none */
     struct buf stderr_text;
     char chunk[1 << 14]; /* read from `out`, not yet given out as lines */
     size_t chunk_at, chunk_len;
@@ -29,12 +30,15 @@ int proc_start(const struct proc_spec *spec, size_t stderr_max, struct proc_chil
     PAIR_AUTO in = {{-1, -1}};
     PAIR_AUTO lines = {{-1, -1}};
     PAIR_AUTO error = {{-1, -1}};
-    if (proc_pipe(&in, err) != 0 || proc_pipe(&lines, err) != 0 || proc_pipe(&error, err) != 0)
+    PAIR_AUTO lifeline = {{-1, -1}};
+    if (proc_pipe(&in, err) != 0 || proc_pipe(&lines, err) != 0 ||
+        proc_pipe(&error, err) != 0 || (spec->lifeline && proc_pipe(&lifeline, err) != 0))
         return -1;
     struct proc_child *child = calloc(1, sizeof *child);
     if (child == NULL)
         return err_set(err, ERR_HOST, "out of memory for a child process");
-    const struct streams streams = {in.fd[0], lines.fd[1], error.fd[1], -1};
+    const struct streams streams = {
+        {in.fd[0], lines.fd[1], error.fd[1], -1, lifeline.fd[0], proc_data(spec)}};
     if (proc_launch(spec, &streams, &child->pid, err) != 0) {
         free(child);
         return -1;
@@ -42,7 +46,8 @@ int proc_start(const struct proc_spec *spec, size_t stderr_max, struct proc_chil
     child->in = in.fd[1];
     child->out = lines.fd[0];
     child->error = error.fd[0];
-    in.fd[1] = lines.fd[0] = error.fd[0] = -1;
+    child->lifeline = lifeline.fd[1];
+    in.fd[1] = lines.fd[0] = error.fd[0] = lifeline.fd[1] = -1;
     fcntl(child->in, F_SETFL, O_NONBLOCK);
     fcntl(child->out, F_SETFL, O_NONBLOCK);
     fcntl(child->error, F_SETFL, O_NONBLOCK);
@@ -160,6 +165,7 @@ void proc_finish(struct proc_child *child, unsigned grace_ms, struct proc_result
               result == NULL ? &ignored : result);
     file_close(&child->out);
     file_close(&child->error);
+    file_close(&child->lifeline);
     buf_free(&child->stderr_text);
     free(child);
 }

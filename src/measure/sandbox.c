@@ -19,8 +19,8 @@
  * memory. */
 #define SANDBOX_TMP_BYTES (512ull << 20)
 #define SANDBOX_SHM_BYTES (64ull << 20)
-/* Where the program that lowers the limits is found inside. */
-#define SANDBOX_PRLIMIT "/run/prlimit"
+/* Where its process 1 is found inside. */
+#define SANDBOX_INIT "/run/ratchet-init"
 
 enum { SANDBOX_ARGS_MAX = 4096, SANDBOX_OPEN_FILES = 4096 };
 
@@ -33,6 +33,7 @@ struct args {
 
 struct sandbox_command {
     struct args args;
+    int init; /* our process 1's program, as bubblewrap reads it */
 };
 
 static void args_add(struct args *args, const char *word)
@@ -78,6 +79,7 @@ void sandbox_free(struct sandbox_command **command)
         return;
     for (size_t i = 0; i < (*command)->args.count; i++)
         free((*command)->args.items[i]);
+    file_close(&(*command)->init);
     free((*command)->args.items);
     free(*command);
     *command = NULL;
@@ -86,21 +88,16 @@ void sandbox_free(struct sandbox_command **command)
 /* ---- what is inside ---- */
 
 /* Namespaces, identity and life time. The uid inside is only a label: files get the uid
- * of whoever runs bwrap. A terminal is not kept (TIOCSTI), capabilities neither. */
-static const char *const args_always[] = {"--unshare-all",
-                                          "--unshare-user",
-                                          "--die-with-parent",
-                                          "--new-session",
-                                          "--cap-drop",
-                                          "ALL",
-                                          "--uid",
-                                          "1000",
-                                          "--gid",
-                                          "1000",
-                                          "--hostname",
-                                          "ratchet",
-                                          "--clearenv",
-                                          NULL};
+ * of whoever runs bwrap. A terminal is not kept (TIOCSTI), capabilities neither. Not
+ * --die-with-parent: bubblewrap asks for that when its child has long begun, and where it is
+ * killed before, the child waits for its word for ever. Ours ends by its lifeline. */
+static const char *const args_always[] = {"--unshare-all", "--unshare-user",
+                                          "--as-pid-1",    "--new-session",
+                                          "--cap-drop",    "ALL",
+                                          "--uid",         "1000",
+                                          "--gid",         "1000",
+                                          "--hostname",    "ratchet",
+                                          "--clearenv",    NULL};
 
 /* Host paths that appear at the same place, read-only: a folder or file is bound, a link
  * is made again, what the host lacks is left out. */
@@ -303,14 +300,15 @@ static int add_environment(struct args *args, const char *const *env, struct err
 
 /* The number of processes is limited inside, in the new user namespace, where only the
  * job's own count: set outside it would count every process of this user on the host, and
- * a desktop's browser alone would stop a build. (Linux never counts the real root's.) */
-static void add_limits(struct args *args, const struct sandbox *sandbox)
+ * a desktop's browser alone would stop a build. (Linux never counts the real root's.) The
+ * size of files, too: bubblewrap writes one, which is no job's. */
+static void add_init(struct args *args, const struct sandbox *sandbox)
 {
-    if (sandbox->limits.processes == 0)
-        return;
-    char text[32];
-    snprintf(text, sizeof text, "--nproc=%u", sandbox->limits.processes);
-    args_add3(args, SANDBOX_PRLIMIT, text, "--");
+    char processes[16], bytes[32];
+    snprintf(processes, sizeof processes, "%u", sandbox->limits.processes);
+    snprintf(bytes, sizeof bytes, "%llu", sandbox->limits.file_bytes);
+    args_add3(args, "--", SANDBOX_INIT, processes);
+    args_add(args, bytes);
 }
 
 static int add_all(struct args *args, const struct sandbox *sandbox,
@@ -325,7 +323,11 @@ static int add_all(struct args *args, const struct sandbox *sandbox,
     if (needs != NULL)
         add_device(args, needs, sandbox->gpu);
     add_tmpfs(args, tools, sandbox);
-    args_add3(args, "--ro-bind", tools->prlimit, SANDBOX_PRLIMIT);
+    char number[16];
+    snprintf(number, sizeof number, "%d", PROC_DATA);
+    args_add3(args, "--perms", "0555", "--ro-bind-data");
+    args_add(args, number);
+    args_add(args, SANDBOX_INIT);
     for (size_t i = 0; i < sandbox->bind_count; i++)
         args_add3(args, sandbox->binds[i].writable ? "--bind" : "--ro-bind",
                   sandbox->binds[i].from, sandbox->binds[i].to);
@@ -336,8 +338,9 @@ static int add_all(struct args *args, const struct sandbox *sandbox,
         return -1;
     if (needs != NULL)
         add_library_path(args, needs);
-    args_add3(args, "--chdir", sandbox->cwd == NULL ? "/" : sandbox->cwd, "--");
-    add_limits(args, sandbox);
+    args_add(args, "--chdir");
+    args_add(args, sandbox->cwd == NULL ? "/" : sandbox->cwd);
+    add_init(args, sandbox);
     args_add_all(args, sandbox->argv);
     if (args->failed)
         return err_set(err, ERR_HOST, "sandbox: out of memory, or more than %d arguments",
@@ -356,7 +359,8 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         __attribute__((cleanup(sandbox_free))) = calloc(1, sizeof *command);
     if (command == NULL)
         return err_set(err, ERR_HOST, "sandbox: out of memory");
-    if (add_all(&command->args, sandbox, &tools, err) != 0)
+    command->init = sandbox_init(err);
+    if (command->init < 0 || add_all(&command->args, sandbox, &tools, err) != 0)
         return -1;
 
     bool other = sandbox_changes_user(sandbox);
@@ -370,8 +374,11 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         .limits = sandbox->limits,
         .cpus = sandbox->cpus,
         .cpu_count = sandbox->cpu_count,
+        .lifeline = true,
+        .data = command->init,
     };
-    spec->limits.processes = 0; /* prlimit does it inside */
+    spec->limits.processes = 0; /* its process 1 does these two inside */
+    spec->limits.file_bytes = 0;
     if (sandbox->kind == SANDBOX_BENCH && device != NULL && device->reserves_memory)
         spec->limits.memory_bytes = 0;
     if (spec->limits.open_files == 0)

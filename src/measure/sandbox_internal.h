@@ -9,11 +9,12 @@
  * 24.04's have both). */
 struct sandbox_tools {
     char bwrap[FILE_PATH_BYTES];
-    char prlimit[FILE_PATH_BYTES];
     bool disable_userns;
     bool size;
 };
 MUST_CHECK int sandbox_find_tools(struct sandbox_tools *out, struct err *err);
+/* A file in memory, to be read once, with the program of its process 1 (src/init); or -1. */
+MUST_CHECK int sandbox_init(struct err *err);
 
 /* Does it run as another user than ours? */
 bool sandbox_changes_user(const struct sandbox *sandbox);

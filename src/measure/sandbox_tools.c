@@ -63,9 +63,6 @@ int sandbox_find_tools(struct sandbox_tools *out, struct err *err)
     if (proc_find("bwrap", out->bwrap, NULL) != 0)
         return err_set(err, ERR_HOST,
                        "no sandbox: `bwrap` is not on PATH; install bubblewrap");
-    if (proc_find("prlimit", out->prlimit, NULL) != 0)
-        return err_set(err, ERR_HOST,
-                       "no sandbox: `prlimit` is not on PATH; install util-linux");
     if (bwrap_features(out->bwrap, &features, err) != 0)
         return -1;
     out->disable_userns = features.disable_userns;

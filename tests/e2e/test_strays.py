@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a step leaves behind: a process that left its group and lost its parent, as bubblewrap's own
-does that was killed before it asked to die with it, ends with the step."""
+"""What a step leaves behind: a process that left its group and lost its parent ends with the step."""
 
 import atexit
 import os

@@ -55,8 +55,6 @@ def one(seed, template):
     except Exception:
         problems = [traceback.format_exc()]
     print("%.1f s" % (time.monotonic() - begin))
-    if run is not None and run.orphans:
-        print("orphans of bwrap: %d" % run.orphans)
     for problem in problems:
         print("VIOLATION: " + problem)
     if problems and run is not None:
@@ -107,19 +105,16 @@ def main():
     template = lib.temp_dir()
     scenery.make_template(template)
     seeds = range(args.first, args.first + args.runs)
-    begin, seconds, orphans = time.monotonic(), [], 0
+    begin, seconds = time.monotonic(), []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for seed, good, said in pool.map(lambda seed: apart(seed, template), seeds):
             lib.case("seed %d" % seed)
-            orphans += "orphans of bwrap" in said
             seconds.append((float(re.search(r"^([0-9.]+) s$", said, re.M).group(1)), seed))
             lib.ok(good, "what was accepted has come to its end",
                    "again: faults.py --seed %d" % seed, said[-20000:])
     lib.note("%d runs in %d s, the longest: %s" % (
         len(seeds), time.monotonic() - begin, ", ".join("seed %d, %.0f s" % (seed, one)
                                                         for one, seed in sorted(seconds)[:-6:-1])))
-    if orphans:
-        lib.note("%d runs had an orphan of bwrap (run.py says what that is)" % orphans)
     lib.done()
 
 

@@ -56,7 +56,6 @@ class Run:
         self.told_before = 0  # ids up to this one were given by a database that is lost
         self.old = {}         # rows of jobs that ended so long ago that they may be collected: {id: row}
         self.aged = False     # … and folders of a lost database
-        self.orphans = 0
         self.problems = []
 
     # ---- jobs ----
@@ -189,15 +188,7 @@ class Run:
         return {**scenery.below(os.getpid(), known), **scenery.below(self.daemon.process.pid)}
 
     def alone(self):
-        """The dead daemon's processes are dead as well. But for this: where bwrap 0.8 is killed in the
-        millisecond between its fork and its child's first word to the kernel, the child waits for it
-        for ever. Under systemd it ends with the service; here it is ended, and counted."""
-        if scenery.wait_until(lambda: not self.daemons_children(), 5):
-            return
-        for pid, name in self.daemons_children().items():
-            if name == "bwrap" and not scenery.below(pid):
-                scenery.stop_all([pid], signal.SIGKILL)
-                self.orphans += 1
+        """The dead daemon's processes are dead as well."""
         if not scenery.wait_until(lambda: not self.daemons_children(), 20):
             self.problems.append("a dead daemon's processes live on: %r" % self.daemons_children())
 

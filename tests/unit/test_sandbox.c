@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MIB = 1 << 20 };
@@ -566,6 +567,67 @@ static void test_orphans(void)
     OK(jobs_gone(mark));
 }
 
+static void wait_us(unsigned us)
+{
+    nanosleep(&(struct timespec){.tv_nsec = us * 1000L}, NULL);
+}
+
+/* A sandbox that sleeps, while which it may be found by its mark. */
+static struct run sleeper(const char *mark, unsigned wall_ms)
+{
+    char script[96];
+    snprintf(script, sizeof script, "exec sleep %s", mark);
+    return shell_limited(script, (struct proc_limits){.wall_ms = wall_ms});
+}
+
+/* It takes a few milliseconds to make one: each of them is tried. */
+static void test_half_made(void)
+{
+    enum { TRIES = 100, STEP_US = 200, WALL_MS = 20 };
+    char mark[64];
+    tap_case("whoever wants a sandbox is killed while it is made: it ends, too");
+    snprintf(mark, sizeof mark, "300.3%d", (int)getpid());
+    for (unsigned i = 0; i < TRIES; i++) {
+        pid_t owner = fork();
+        if (owner == 0) {
+            RUN_AUTO run = sleeper(mark, 0);
+            _exit(0);
+        }
+        wait_us(i * STEP_US);
+        kill(owner, SIGKILL);
+        waitpid(owner, NULL, 0);
+    }
+    OK(jobs_gone(mark));
+
+    tap_case("its time is up while it is made");
+    snprintf(mark, sizeof mark, "300.4%d", (int)getpid());
+    for (unsigned i = 0; i < TRIES; i++) {
+        RUN_AUTO run = sleeper(mark, 1 + i % WALL_MS);
+        if (run.result.end != PROC_TIMED_OUT)
+            EQ_INT(run.result.end, PROC_TIMED_OUT);
+    }
+    OK(jobs_gone(mark));
+
+    tap_case("bubblewrap is killed while it makes it");
+    snprintf(mark, sizeof mark, "300.5%d", (int)getpid());
+    const char *const argv[] = {"/bin/sleep", mark, NULL};
+    struct sandbox sandbox = {
+        .kind = SANDBOX_BUILD, .argv = argv, .cwd = "/", .uid = job_uid, .gid = job_gid};
+    for (unsigned i = 0; i < TRIES; i++) {
+        struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
+        struct proc_spec spec;
+        struct proc_child *child = NULL;
+        if (!(sandbox_command(&sandbox, &command, &spec, NULL) == 0 &&
+              proc_start(&spec, MIB, &child, NULL) == 0))
+            OK(child != NULL);
+        wait_us(i * STEP_US);
+        if (child != NULL)
+            kill(proc_pid(child), SIGKILL);
+        proc_finish(child, 1000, NULL);
+    }
+    OK(jobs_gone(mark));
+}
+
 static void test_users(void)
 {
     const char *const argv[] = {"/bin/true", NULL};
@@ -636,6 +698,7 @@ int main(void)
     test_limits();
     test_processes();
     test_orphans();
+    test_half_made();
     test_users();
     if (geteuid() == 0)
         jobs_again_as_nobody(temp);
