@@ -591,7 +591,7 @@ static void test_half_made(void)
         pid_t owner = fork();
         if (owner == 0) {
             RUN_AUTO run = sleeper(mark, 0);
-            _exit(0);
+            _exit(run.result.code);
         }
         wait_us(i * STEP_US);
         kill(owner, SIGKILL);
