@@ -51,7 +51,7 @@
       "milliseconds of all profiling of one check")                                           \
     X(idle_ms, "idle-timeout-ms", 60000, LIMIT_MS, "milliseconds of idle-command")            \
     X(bench_memory, "bench-memory", 16ull << 30, LIMIT_BYTES,                                 \
-      "bytes of address space of a CPU bench")                                                \
+      "bytes of memory of a bench (see doctor)")                                              \
     X(bench_processes, "bench-processes", 128, LIMIT_COUNT, "threads of a bench")             \
     X(queue_jobs, "queue-jobs", 64, LIMIT_COUNT, "jobs waiting for one device")               \
     X(job_attempts, "job-attempts", 3, LIMIT_COUNT,                                           \

@@ -106,14 +106,14 @@ static int open_state(const struct host *host, int *lock, struct err *err)
 }
 
 /* Asked before there is a second process: only who is alone in its cgroup can divide it. */
-static void tell_build_limits(void)
+static void tell_sandbox_limits(void)
 {
     char folder[FILE_PATH_BYTES];
     struct err why;
     if (cgroup_find(folder, &why) == 0)
-        fprintf(stderr, "ratchetd: build limits: cgroup v2 (memory, pids)\n");
+        fprintf(stderr, "ratchetd: sandbox limits: cgroup v2 (memory, pids)\n");
     else
-        fprintf(stderr, "ratchetd: build limits: per process; %s\n", why.text);
+        fprintf(stderr, "ratchetd: sandbox limits: per process; %s\n", why.text);
 }
 
 /* Before anything is opened: who has no file of settings is told what goes on without one. */
@@ -152,7 +152,7 @@ static int run(const char *config, struct err *err)
     struct err problem;
     if (hold_undo_clocks(&host, &problem) != 0)
         fprintf(stderr, "ratchetd: clocks that a killed run left locked: %s\n", problem.text);
-    tell_build_limits();
+    tell_sandbox_limits();
     int fd = inherited_socket();
     if (fd < 0 && make_socket(&host, &socket_lock, &fd, err) != 0)
         return -1;

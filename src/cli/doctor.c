@@ -61,15 +61,15 @@ static int enter_sandbox(const struct host *host, const char *folder, struct err
     return result;
 }
 
-/* What bounds a build as a whole, in this process; the daemon says its own when it starts. */
-static void tell_build_limits(struct doctor *doctor)
+/* What bounds a sandbox as a whole, in this process; the daemon says its own when it starts. */
+static void tell_sandbox_limits(struct doctor *doctor)
 {
     char folder[FILE_PATH_BYTES];
     struct err why, err;
     int grouped = cgroup_find(folder, &why);
     if (grouped != 0)
         err_set(&err, ERR_HOST, "per process; %s", why.text);
-    tell(doctor, false, grouped, "build limits", "cgroup v2 (memory, pids)", &err);
+    tell(doctor, false, grouped, "sandbox limits", "cgroup v2 (memory, pids)", &err);
     if (!sandbox_bounds_disk() &&
         err_set(&err, ERR_HOST, "half of the memory: this bubblewrap has no --size") != 0)
         tell(doctor, false, -1, "build disk", "", &err);
@@ -349,7 +349,7 @@ static void examine(struct doctor *doctor)
     tell(doctor, true, try_state(host, &err), "state folder", host->state, &err);
     tell(doctor, true, sandbox_probe(host->sandbox_uid, host->sandbox_gid, &err), "sandbox",
          "bubblewrap: no network, read-only /usr", &err);
-    tell_build_limits(doctor);
+    tell_sandbox_limits(doctor);
     tell(doctor, true, try_harness(host, text, sizeof text, &err), "harness", text, &err);
     examine_lanes(doctor);
     for (size_t i = 0; i < host->device_count; i++)

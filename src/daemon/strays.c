@@ -3,6 +3,7 @@
 #include "daemon/strays.h"
 
 #include "base/file.h"
+#include "measure/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -77,8 +78,17 @@ static bool end_stray(const struct strays *strays, pid_t pid, unsigned long long
     return true;
 }
 
+/* Sandboxes of steps that were killed. */
+static void end_sandboxes(void)
+{
+    char folder[FILE_PATH_BYTES];
+    if (cgroup_find(folder, NULL) == 0)
+        cgroup_sweep(folder);
+}
+
 unsigned strays_end(const struct strays *strays, const struct lanes *lanes, pid_t other)
 {
+    end_sandboxes();
     unsigned dying = 0;
     DIR *all = opendir("/proc");
     struct dirent *entry;

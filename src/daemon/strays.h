@@ -21,7 +21,7 @@ MUST_CHECK int strays_adopt(struct strays *strays, struct err *err);
 /* To be called when a child has ended: reap what is dead and neither a step of `lanes` (NULL: there is
  * none) nor `other` (0: there is none), which somebody waits for, and kill what is none of these and
  * does not run our own program, as the guardian of locked clocks does, which has work to do when its
- * step is dead. How many are dying. */
+ * step is dead. The same for the cgroups of dead steps' sandboxes. How many are dying. */
 unsigned strays_end(const struct strays *strays, const struct lanes *lanes, pid_t other);
 /* The same at our own end, when all steps are dead: and wait, within reason, until they are gone. */
 void strays_end_all(const struct strays *strays);

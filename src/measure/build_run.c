@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/proc.h"
-#include "measure/cgroup.h"
 #include "measure/device/device.h"
 #include "measure/sandbox.h"
 
@@ -22,11 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    BUILD_OPEN_FILES = 1024,
-    SANDBOX_PROCESSES = 8, /* bubblewrap's own, on top of the build's */
-    EXIT_FILE_SIZE = 128 + SIGXFSZ
-};
+enum { BUILD_OPEN_FILES = 1024, EXIT_FILE_SIZE = 128 + SIGXFSZ };
 
 /* $1: the recipe, $2: its output. Built-ins alone once the recipe has run: what it left may
  * have used up the processes, and is killed first (pid -1: all but us and the namespace's
@@ -139,30 +134,6 @@ static unsigned at_most_unsigned(unsigned long long value)
     return value > UINT32_MAX ? UINT32_MAX : (unsigned)value;
 }
 
-/* Memory and processes are counted together where cgroups are to be had; else each process's
- * memory alone is. */
-static int run_bounded(struct run *run, struct proc_spec *spec, struct err *err)
-{
-    const struct limits *limits = run->request->limits;
-    const struct cgroup_limits total = {limits->build_memory,
-                                        limits->build_processes + SANDBOX_PROCESSES};
-    char folder[FILE_PATH_BYTES];
-    struct cgroup cgroup;
-    if (cgroup_find(folder, NULL) < 0)
-        return proc_run(spec, &run->said, &run->end, err);
-    if (cgroup_make(folder, &total, &cgroup, err) != 0)
-        return -1;
-    spec->cgroup = cgroup.folder;
-    spec->limits.memory_bytes = 0;
-    int rc = proc_run(spec, &run->said, &run->end, err);
-    spec->cgroup = NULL;
-    run->memory = rc == 0 ? cgroup_memory(&cgroup) : CGROUP_FITS;
-    struct err problem = {0};
-    if (cgroup_end(&cgroup, &problem) < 0 && rc == 0)
-        rc = err_set(err, problem.class, "%s", problem.text);
-    return rc;
-}
-
 static int run_recipe(struct run *run, const char *source, struct err *err)
 {
     const struct build_request *request = run->request;
@@ -184,6 +155,7 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
                               .uid = request->uid,
                               .gid = request->gid,
                               .disk_bytes = limits->build_disk,
+                              .total_bytes = limits->build_memory,
                               .cpus = request->cpus,
                               .cpu_count = request->cpu_count};
     sandbox.limits = (struct proc_limits){
@@ -198,7 +170,12 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
         return -1;
     const struct proc_side side = {take, &run->delivery};
     spec.side = &side;
-    return run_bounded(run, &spec, err);
+    int rc = proc_run(&spec, &run->said, &run->end, err);
+    run->memory = sandbox_memory(command);
+    struct err problem = {0};
+    if (sandbox_end(&command, &problem) != 0 && rc == 0)
+        rc = err_set(err, problem.class, "%s", problem.text);
+    return rc;
 }
 
 /* ---- what came of it ---- */

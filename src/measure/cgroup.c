@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -21,6 +22,8 @@
 
 /* Where we ourselves are below a delegated cgroup. */
 #define CGROUP_LEAF "ratchet-self"
+/* …and what others are called, up to the number of the process that made them. */
+#define CGROUP_NAME "sandbox-"
 #define CGROUP_CONTROLLERS "+memory +pids"
 
 enum { END_TRIES = 250, END_WAIT_MS = 20, NAME_TRIES = 1000 };
@@ -148,14 +151,22 @@ int cgroup_find(char folder[FILE_PATH_BYTES], struct err *err)
     return cgroup_find_in(mount, "/proc/self/cgroup", getpid(), folder, err);
 }
 
-/* ---- one job's ---- */
+/* ---- one sandbox's ---- */
+
+static void write_limit(char text[32], unsigned long long value)
+{
+    if (value == 0)
+        snprintf(text, 32, "max");
+    else
+        snprintf(text, 32, "%llu", value);
+}
 
 int cgroup_limit(const struct cgroup *cgroup, const struct cgroup_limits *limits,
                  struct err *err)
 {
     char memory[32], processes[32];
-    snprintf(memory, sizeof memory, "%llu", limits->memory_bytes);
-    snprintf(processes, sizeof processes, "%llu", limits->processes);
+    write_limit(memory, limits->memory_bytes);
+    write_limit(processes, limits->processes);
     const struct {
         const char *file, *value;
         bool needed; /* a kernel without swap has no file for it */
@@ -181,7 +192,7 @@ int cgroup_make(const char *folder, const struct cgroup_limits *limits, struct c
     int rc = -1;
     /* A run that was killed may have left its folder, and process numbers come again. */
     for (int i = 0; rc != 0 && i < NAME_TRIES; i++) {
-        if (file_path(cgroup.folder, err, "%s/job-%ld-%u", folder, (long)getpid(),
+        if (file_path(cgroup.folder, err, "%s/" CGROUP_NAME "%ld-%u", folder, (long)getpid(),
                       atomic_fetch_add(&made, 1)) != 0)
             return -1;
         rc = mkdir(cgroup.folder, 0755);
@@ -247,4 +258,25 @@ int cgroup_end(const struct cgroup *cgroup, struct err *err)
     return problem == 0
                ? 0
                : err_errno(err, ERR_HOST, problem, "remove cgroup `%s`", cgroup->folder);
+}
+
+void cgroup_sweep(const char *folder)
+{
+    DIR *all = opendir(folder);
+    struct dirent *entry;
+    while (all != NULL && (entry = readdir(all)) != NULL) {
+        struct cgroup cgroup;
+        long maker = 0;
+        if (sscanf(entry->d_name, CGROUP_NAME "%ld-", &maker) != 1 || maker <= 0 ||
+            kill((pid_t)maker, 0) == 0 || errno != ESRCH ||
+            file_path(cgroup.folder, NULL, "%s/%s", folder, entry->d_name) != 0)
+            continue;
+        if (rmdir(cgroup.folder) == 0)
+            continue;
+        if (write_file(cgroup.folder, "cgroup.kill", "1") != 0)
+            kill_each(cgroup.folder);
+        rmdir(cgroup.folder);
+    }
+    if (all != NULL)
+        closedir(all);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cgroup (v2) of its own for one job: what all its processes hold together is bounded, and
+/* A cgroup (v2) of its own for one sandbox: what all its processes hold together is bounded, and
  * one word ends them. Only below a cgroup that was delegated to this process, with the
  * controllers `memory` and `pids`: of a systemd unit that is Delegate=memory pids. */
 #ifndef RATCHET_MEASURE_CGROUP_H
@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-struct cgroup_limits {
+struct cgroup_limits {               /* 0: none */
     unsigned long long memory_bytes; /* of all processes, files in memory included; no swap */
     unsigned long long processes;
 };
@@ -29,11 +29,15 @@ MUST_CHECK int cgroup_find(char folder[FILE_PATH_BYTES], struct err *err);
 MUST_CHECK int cgroup_find_in(const char *mount, const char *self, pid_t pid,
                               char folder[FILE_PATH_BYTES], struct err *err);
 
-/* Make one for a job that is about to start in it (proc_spec.cgroup), and end it: kills what
+/* Make one for what is about to start in it (proc_spec.cgroup), and end it: kills what
  * is left and removes the folder. */
 MUST_CHECK int cgroup_make(const char *folder, const struct cgroup_limits *limits,
                            struct cgroup *out, struct err *err);
 MUST_CHECK int cgroup_end(const struct cgroup *cgroup, struct err *err);
+
+/* End those in `folder` whose makers are dead: they were killed before they could. Waits for
+ * nothing: what is not gone yet is left for the next time. */
+void cgroup_sweep(const char *folder);
 
 /* Write the limits into a cgroup that is there. */
 MUST_CHECK int cgroup_limit(const struct cgroup *cgroup, const struct cgroup_limits *limits,

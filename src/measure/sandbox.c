@@ -22,7 +22,11 @@
 /* Where its process 1 is found inside. */
 #define SANDBOX_INIT "/run/ratchet-init"
 
-enum { SANDBOX_ARGS_MAX = 4096, SANDBOX_OPEN_FILES = 4096 };
+enum {
+    SANDBOX_ARGS_MAX = 4096,
+    SANDBOX_OPEN_FILES = 4096,
+    SANDBOX_PROCESSES = 8 /* bubblewrap's own and ours, on top of the job's */
+};
 
 /* A growing, NULL-terminated vector of strings of its own. */
 struct args {
@@ -34,6 +38,8 @@ struct args {
 struct sandbox_command {
     struct args args;
     int init; /* our process 1's program, as bubblewrap reads it */
+    struct cgroup cgroup;
+    bool grouped;
 };
 
 static void args_add(struct args *args, const char *word)
@@ -73,16 +79,30 @@ static void args_add_all(struct args *args, const char *const *more)
         args_add(args, *more);
 }
 
-void sandbox_free(struct sandbox_command **command)
+enum cgroup_memory sandbox_memory(const struct sandbox_command *command)
+{
+    return command != NULL && command->grouped ? cgroup_memory(&command->cgroup) : CGROUP_FITS;
+}
+
+int sandbox_end(struct sandbox_command **command, struct err *err)
 {
     if (*command == NULL)
-        return;
+        return 0;
+    int rc = (*command)->grouped ? cgroup_end(&(*command)->cgroup, err) : 0;
     for (size_t i = 0; i < (*command)->args.count; i++)
         free((*command)->args.items[i]);
     file_close(&(*command)->init);
     free((*command)->args.items);
     free(*command);
     *command = NULL;
+    return rc;
+}
+
+void sandbox_free(struct sandbox_command **command)
+{
+    struct err ignored;
+    if (sandbox_end(command, &ignored) != 0)
+        return; /* it is gone all the same: who wants to know calls sandbox_end() */
 }
 
 /* ---- what is inside ---- */
@@ -348,6 +368,25 @@ static int add_all(struct args *args, const struct sandbox *sandbox,
     return 0;
 }
 
+/* Where cgroups are to be had: its memory and its processes are counted together. */
+static int add_cgroup(struct sandbox_command *command, const struct sandbox *sandbox,
+                      struct proc_spec *spec, struct err *err)
+{
+    const unsigned processes = sandbox->limits.processes;
+    const struct cgroup_limits total = {sandbox->total_bytes,
+                                        processes == 0 ? 0 : processes + SANDBOX_PROCESSES};
+    char folder[FILE_PATH_BYTES];
+    if (cgroup_find(folder, NULL) != 0)
+        return 0;
+    if (cgroup_make(folder, &total, &command->cgroup, err) != 0)
+        return -1;
+    command->grouped = true;
+    spec->cgroup = command->cgroup.folder;
+    if (sandbox->kind == SANDBOX_BUILD && sandbox->total_bytes > 0)
+        spec->limits.memory_bytes = 0;
+    return 0;
+}
+
 int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
                     struct proc_spec *spec, struct err *err)
 {
@@ -383,6 +422,8 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         spec->limits.memory_bytes = 0;
     if (spec->limits.open_files == 0)
         spec->limits.open_files = SANDBOX_OPEN_FILES;
+    if (add_cgroup(command, sandbox, spec, err) != 0)
+        return -1;
     *out = command;
     command = NULL;
     return 0;

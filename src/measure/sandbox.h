@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "measure/cgroup.h"
 #include "measure/device/device.h"
 
 #include <stdbool.h>
@@ -37,10 +38,13 @@ struct sandbox {
                                           should give one: Linux bounds no fork bomb of
                                           the real root, whatever namespace it is in */
     gid_t gid;
-    unsigned long long disk_bytes; /* SANDBOX_BUILD: bytes of /src, /tmp and HOME
+    unsigned long long disk_bytes;  /* SANDBOX_BUILD: bytes of /src, /tmp and HOME
                                           together, in memory; 0: half a GiB */
-    const unsigned *cpus;          /* the processors it may use… */
-    size_t cpu_count;              /* …0: any */
+    unsigned long long total_bytes; /* of memory that all its processes may hold together,
+                                          files in memory included, where there is a cgroup
+                                          for them (measure/cgroup.h); 0: no limit */
+    const unsigned *cpus;           /* the processors it may use… */
+    size_t cpu_count;               /* …0: any */
     struct proc_limits limits;
 };
 
@@ -64,10 +68,16 @@ enum { SANDBOX_EXPOSED_MAX = 16 };
 MUST_CHECK int sandbox_expose(const char *dir, char *real, struct sandbox_bind *out,
                               struct err *err);
 
-/* The process to start for a sandbox: argv owned by the caller through sandbox_free. */
+/* The process to start, once, for a sandbox: what `spec` needs is owned by the caller through
+ * sandbox_free. Where cgroups are to be had, it gets one of its own. */
 struct sandbox_command;
 MUST_CHECK int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
                                struct proc_spec *spec, struct err *err);
+/* When it has ended. Was something of it killed for want of memory? */
+enum cgroup_memory sandbox_memory(const struct sandbox_command *command);
+/* Kills what is left of it, and frees the command; ERR_HOST if something does not go. */
+MUST_CHECK int sandbox_end(struct sandbox_command **command, struct err *err);
+/* The same, whatever comes of it. */
 void sandbox_free(struct sandbox_command **command);
 
 /* Both in one: start it, and take what it says until it ends. */

@@ -54,9 +54,19 @@ static enum reply lose(struct session *session, enum loss loss, const char *text
     return REPLY_LOST;
 }
 
+static enum reply lose_to_memory(struct session *session)
+{
+    char text[128];
+    snprintf(text, sizeof text, "out of memory: a bench's limit is %llu bytes",
+             session->request->limits->bench_memory);
+    return lose(session, LOSS_CRASH, text);
+}
+
 static enum reply lose_to_signal(struct session *session, int number)
 {
     char text[128];
+    if (number == SIGKILL && sandbox_memory(session->command) == CGROUP_RAN_OUT)
+        return lose_to_memory(session);
     if (number == SIGALRM) {
         snprintf(text, sizeof text, "gave no answer within %llu ms", session->turn_ms);
         return lose(session, LOSS_HANG, text);
@@ -211,6 +221,7 @@ static int start_sandboxed(struct session *session, const struct bench_request *
         .cwd = "/bench",
         .uid = request->uid,
         .gid = request->gid,
+        .total_bytes = request->limits->bench_memory,
         .limits = bench_limits(request, kind),
     };
     struct proc_spec spec;

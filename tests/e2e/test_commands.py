@@ -148,7 +148,7 @@ def doctor():
     eq(result.code, 0, "a sound host")
     lacks(result.out, "FAIL", "nothing fails")
     lacks(result.text, TOKEN, "no token is printed")
-    has(result.out, re.compile("^(ok|note) +build limits +(cgroup v2 [(]memory, pids[)]|per process; .)",
+    has(result.out, re.compile("^(ok|note) +sandbox limits +(cgroup v2 [(]memory, pids[)]|per process; .)",
                                re.M), "what bounds a build")
     for what in ("sandbox", "harness", "octo/kernels"):
         has(result.out, re.compile("^ok .*" + what, re.M), what)

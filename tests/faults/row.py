@@ -144,7 +144,7 @@ def judge(row, parts, table):
     days = PARTS_A_DAY * row.args.part
     table.row("kept of a check", "%.1f KiB" % (parts[-1]["jobs KiB"] / min(days, row.done)))
     log = lib.read(row.place.daemon.log)
-    said = re.findall(r"^ratchetd: (?!job \d+:|build limits|.*, listening on ).*$", log, re.M)
+    said = re.findall(r"^ratchetd: (?!job \d+:|sandbox limits|.*, listening on ).*$", log, re.M)
     table.row("other lines of the daemon's log", len(said), "0", not said)
     print("\n".join(said[:10]))
 

@@ -235,7 +235,7 @@ class Run:
             broken = whole[:len(whole) // 2]
         lib.write(path, broken)
         result = lib.run([lib.program("RATCHETD"), "--config", self.host.config], seconds=30)
-        lines = [l for l in result.err.splitlines() if "build limits" not in l and
+        lines = [l for l in result.err.splitlines() if "sandbox limits" not in l and
                  "listening on" not in l]
         if result.code == 0 or len(lines) != 1 or "queue.db" not in lines[0]:
             self.problems.append("a damaged database (%s): exit %d, %r" % (

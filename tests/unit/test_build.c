@@ -390,7 +390,7 @@ static void test_memory(void)
     OK(fine.rc == 0 && fine.result.built);
     only_library_left(&fine);
     tap_case("its cgroup goes with it");
-    EQ_INT(count_folders(folder, "job-"), 0);
+    EQ_INT(count_folders(folder, "sandbox-"), 0);
 }
 
 /* Write to what the script keeps open for us. */

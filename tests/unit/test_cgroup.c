@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { PID = 4711 };
@@ -144,6 +145,12 @@ static void test_limit(void)
     holds("job/memory.swap.max", "0");
     holds("job/memory.oom.group", "1");
 
+    tap_case("no limit is `max`, whatever was there");
+    const struct cgroup_limits none = {0};
+    OK(cgroup_limit(&cgroup, &none, NULL) == 0);
+    holds("job/memory.max", "max");
+    holds("job/pids.max", "max");
+
     tap_case("a process that was killed for memory is counted");
     EQ_INT(cgroup_memory(&cgroup), CGROUP_FITS);
     put("job/memory.events", "low 0\nhigh 0\nmax 9\noom 1\noom_kill 0\noom_group_kill 0\n");
@@ -174,6 +181,41 @@ static void test_limit(void)
     snprintf(cgroup.folder, sizeof cgroup.folder, "%s/job", temp);
     OK(cgroup_end(&cgroup, &err) < 0);
     EQ_INT(err.class, ERR_HOST);
+}
+
+static bool is_there(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", temp, name);
+    return access(path, F_OK) == 0;
+}
+
+static void test_sweep(void)
+{
+    char dead[64], alive[64], held[64], file[128], folder[128];
+    tap_case("those of makers that are dead are ended, and no other");
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    OK(waitpid(pid, NULL, 0) == pid);
+    snprintf(dead, sizeof dead, "sweep/sandbox-%ld-0", (long)pid);
+    snprintf(held, sizeof held, "sweep/sandbox-%ld-17", (long)pid);
+    snprintf(alive, sizeof alive, "sweep/sandbox-%ld-0", (long)getpid());
+    snprintf(file, sizeof file, "%s/cgroup.kill", held);
+    snprintf(folder, sizeof folder, "%s/sweep", temp);
+    static const char *const others[] = {"sweep/ratchet-self", "sweep/sandbox-x-1",
+                                         "sweep/sandbox-0-1", "sweep/sandbox--1-1"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        make_folder(others[i]);
+    make_folder(dead);
+    make_folder(alive);
+    make_folder(held);
+    put(file, "");
+    cgroup_sweep(folder);
+    OK(!is_there(dead) && is_there(alive) && is_there(held));
+    holds(file, "1"); /* and it goes when it is empty */
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        OK(is_there(others[i]));
 }
 
 /* ---- the real ones ---- */
@@ -232,6 +274,7 @@ int main(void)
         return 1;
     test_find();
     test_limit();
+    test_sweep();
     test_real();
     tap_case("clean-up");
     OK(file_remove_tree(temp, NULL) == 0);

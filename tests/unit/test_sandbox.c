@@ -567,6 +567,44 @@ static void test_orphans(void)
     OK(jobs_gone(mark));
 }
 
+static void test_total(void)
+{
+    char folder[FILE_PATH_BYTES];
+    struct err why = {0};
+    tap_case("all that is in a bench has a cgroup of its own");
+    if (cgroup_find(folder, &why) < 0) {
+        printf("# %s\n", why.text);
+        tap_skip("NOT TESTED: THE TOTAL MEMORY OF A BENCH: no cgroup v2 is delegated to us");
+        return;
+    }
+    const char *const argv[] = {"/inside", "memory", "256", NULL};
+    const struct sandbox_bind bind = {inside, "/inside", 0};
+    struct sandbox sandbox = {.kind = SANDBOX_BENCH,
+                              .device = &device_kind_cpu,
+                              .binds = &bind,
+                              .bind_count = 1,
+                              .argv = argv,
+                              .cwd = "/",
+                              .uid = job_uid,
+                              .gid = job_gid,
+                              .limits = {.wall_ms = 60000, .processes = 16}};
+    for (int fits = 0; fits <= 1; fits++) {
+        struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
+        struct proc_spec spec;
+        struct proc_result result = {0};
+        sandbox.total_bytes = fits ? 512ull * MIB : 64ull * MIB;
+        if (!OK(sandbox_command(&sandbox, &command, &spec, NULL) == 0 && spec.cgroup != NULL))
+            continue;
+        snprintf(folder, sizeof folder, "%s", spec.cgroup);
+        OK(access(folder, F_OK) == 0);
+        OK(proc_run(&spec, NULL, &result, NULL) == 0);
+        EQ_INT(result.end == PROC_EXITED && result.code == 0, fits);
+        EQ_INT(sandbox_memory(command), fits ? CGROUP_FITS : CGROUP_RAN_OUT);
+        OK(sandbox_end(&command, NULL) == 0 && command == NULL);
+        OK(access(folder, F_OK) != 0);
+    }
+}
+
 static void wait_us(unsigned us)
 {
     nanosleep(&(struct timespec){.tv_nsec = us * 1000L}, NULL);
@@ -699,6 +737,7 @@ int main(void)
     test_processes();
     test_orphans();
     test_half_made();
+    test_total();
     test_users();
     if (geteuid() == 0)
         jobs_again_as_nobody(temp);
