@@ -8,6 +8,7 @@
 #include "daemon/server.h"
 #include "daemon/work.h"
 #include "intake/values.h"
+#include "measure/away.h"
 #include "measure/cgroup.h"
 #include "measure/machine.h"
 #include "pipeline/hold.h"
@@ -174,6 +175,7 @@ static int step(const char *config, const char *job, const char *lane, struct er
     if (value_int(job, 1, LLONG_MAX, "--step", &id, err) != 0 ||
         cli_host(config, &host, err) != 0 || file_read_fd(0, "the token", &token, err) != 0)
         return -1;
+    away_use(host.run_socket);
     return (int)work_step(&host, id, lane, token.data, 1);
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,6 +81,25 @@ int proc_pipe(struct pair *pair, struct err *err)
         return err_errno(err, ERR_HOST, errno, "create a pipe");
     }
     return 0;
+}
+
+/* ---- lifelines ---- */
+
+int proc_lifeline(const struct proc_spec *spec, struct lifeline *out, struct err *err)
+{
+    return spec->lifeline ? proc_pipe(&out->pipe, err) : 0;
+}
+
+void proc_lifeline_watch(struct lifeline *lifeline, pid_t child)
+{
+    if (lifeline->pipe.fd[1] >= 0)
+        lifeline->child = (int)syscall(SYS_pidfd_open, child, 0);
+}
+
+void proc_lifeline_end(struct lifeline *lifeline)
+{
+    proc_close_pair(&lifeline->pipe);
+    file_close(&lifeline->child);
 }
 
 /* ---- the child's side, between fork and exec: async-signal-safe calls only ---- */

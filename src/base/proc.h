@@ -30,7 +30,7 @@ struct proc_side {
 };
 
 /* Descriptors of a child above its stdin, stdout and stderr. */
-enum { PROC_SIDE = 3, PROC_LIFELINE = 4, PROC_DATA = 5, PROC_DESCRIPTORS = 6 };
+enum { PROC_SIDE = 3, PROC_LIFELINE = 4, PROC_DATA = 5, PROC_PAPER = 6, PROC_DESCRIPTORS = 7 };
 
 struct proc_spec {
     const char *const *argv; /* argv[0] is looked up on PATH of *our* environment */
@@ -46,7 +46,8 @@ struct proc_spec {
     /* PROC_LIFELINE is the far end of a pipe that ends with us, or when we have done with the
      * child. The kernel does not kill it with us then: who has the lifeline sees to it. */
     bool lifeline;
-    int data; /* becomes PROC_DATA; 0: none */
+    int data;  /* becomes PROC_DATA; 0: none */
+    int paper; /* becomes PROC_PAPER; 0: none */
     /* Not for proc_start; NULL: nobody listens. */
     const struct proc_side *side;  /* to PROC_SIDE, which is there for it alone */
     const struct proc_side *heard; /* to stdout and stderr, where `out` is NULL */
@@ -67,6 +68,12 @@ struct proc_result {
  * times out is *not* an error of this call: look at `result`. */
 MUST_CHECK int proc_run(const struct proc_spec *spec, struct buf *out,
                         struct proc_result *result, struct err *err);
+
+/* Run with these as its descriptors, PROC_DESCRIPTORS of them (-1: none), to its end, or until
+ * `until` is readable or at its end: then its group is killed, and it has timed out. Once it runs
+ * they are closed here. */
+MUST_CHECK int proc_lend(const struct proc_spec *spec, int *fd, int until,
+                         struct proc_result *result, struct err *err);
 
 /* Run `function` in a forked child with a kill timer, for work that cannot be interrupted
  * (libgit2 has no network timeout). The child's error comes back through a pipe. The parent

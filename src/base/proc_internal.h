@@ -15,14 +15,31 @@ struct pair {
 void proc_close_pair(struct pair *pair);
 MUST_CHECK int proc_pipe(struct pair *pair, struct err *err);
 
+/* The lifeline of a child. When the child has died, what is left of it is to end, too: it could
+ * hold the child's pipes open. So whoever waits for these polls `child` as well. */
+struct lifeline {
+    struct pair pipe;
+    int child; /* readable when it has died; -1: it has no lifeline, or none any more */
+};
+#define LIFELINE_NONE  \
+    {                  \
+        {{-1, -1}}, -1 \
+    }
+#define LIFELINE_AUTO __attribute__((cleanup(proc_lifeline_end))) struct lifeline
+MUST_CHECK int proc_lifeline(const struct proc_spec *spec, struct lifeline *out,
+                             struct err *err);
+void proc_lifeline_watch(struct lifeline *lifeline, pid_t child);
+void proc_lifeline_end(struct lifeline *lifeline);
+
 /* What becomes the child's descriptors; -1 for none. */
 struct streams {
     int fd[PROC_DESCRIPTORS];
 };
 
-static inline int proc_data(const struct proc_spec *spec)
+/* What a spec gives as it is; 0 is none there. */
+static inline int proc_given(int fd)
 {
-    return spec->data == 0 ? -1 : spec->data;
+    return fd == 0 ? -1 : fd;
 }
 
 /* Fork and exec. A program that cannot be started is told from one that exits 127. */

@@ -10,7 +10,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
@@ -109,13 +111,16 @@ static void take_from(struct feed *feed)
 
 /* Read both to their ends or to the deadline. True if the ends came. The clock is asked each
  * time: a child that never stops talking would have something ready for ever. */
-static bool drain(struct feed feeds[2], uint64_t deadline_ns)
+static bool drain(struct feed feeds[2], struct lifeline *lifeline, uint64_t deadline_ns)
 {
     while (*feeds[0].fd >= 0 || *feeds[1].fd >= 0) {
-        struct pollfd fds[2] = {{.fd = *feeds[0].fd, .events = POLLIN},
-                                {.fd = *feeds[1].fd, .events = POLLIN}};
-        if (proc_is_over(deadline_ns) || proc_poll(fds, 2, deadline_ns) == 0)
+        struct pollfd fds[3] = {{.fd = *feeds[0].fd, .events = POLLIN},
+                                {.fd = *feeds[1].fd, .events = POLLIN},
+                                {.fd = lifeline->child, .events = POLLIN}};
+        if (proc_is_over(deadline_ns) || proc_poll(fds, 3, deadline_ns) == 0)
             return false;
+        if (fds[2].revents != 0)
+            proc_lifeline_end(lifeline);
         for (size_t i = 0; i < 2; i++)
             if (fds[i].revents != 0)
                 take_from(&feeds[i]);
@@ -128,12 +133,12 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
 {
     PAIR_AUTO pipe_out = {{-1, -1}};
     PAIR_AUTO pipe_side = {{-1, -1}};
-    PAIR_AUTO lifeline = {{-1, -1}};
+    LIFELINE_AUTO lifeline = LIFELINE_NONE;
     FD_AUTO null = -1;
     int in = stdin_of(spec, &null, err);
     if (in < 0 || proc_pipe(&pipe_out, err) != 0 ||
         (spec->side != NULL && proc_pipe(&pipe_side, err) != 0) ||
-        (spec->lifeline && proc_pipe(&lifeline, err) != 0))
+        proc_lifeline(spec, &lifeline, err) != 0)
         return -1;
     struct keeper keeper;
     if (keeper_init(&keeper, out == NULL ? 0 : out->max - out->len) != 0)
@@ -141,13 +146,15 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
     uint64_t begin = proc_now_ns();
     uint64_t deadline = proc_deadline_in(spec->limits.wall_ms);
     const struct streams streams = {{in, pipe_out.fd[1], pipe_out.fd[1], pipe_side.fd[1],
-                                     lifeline.fd[0], proc_data(spec)}};
+                                     lifeline.pipe.fd[0], proc_given(spec->data),
+                                     proc_given(spec->paper)}};
     pid_t pid;
     if (proc_launch(spec, &streams, &pid, err) != 0) {
         buf_free(&keeper.head);
         free(keeper.tail);
         return -1;
     }
+    proc_lifeline_watch(&lifeline, pid);
     file_close(&pipe_out.fd[1]);
     file_close(&pipe_side.fd[1]);
     /* A pipe's end is not the child's: a left-over process can hold it open, and a child
@@ -157,7 +164,7 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
                             {&pipe_side.fd[0], spec->side == NULL ? nobody : *spec->side}};
     if (out != NULL)
         feeds[0].to = (struct proc_side){keeper_take, &keeper};
-    bool ended = drain(feeds, deadline);
+    bool ended = drain(feeds, &lifeline, deadline);
     proc_reap(pid, deadline, !ended, result);
     result->seconds = (double)(proc_now_ns() - begin) / 1e9;
     if (out != NULL) {
@@ -169,6 +176,25 @@ int proc_run(const struct proc_spec *spec, struct buf *out, struct proc_result *
         buf_free(&keeper.head);
         free(keeper.tail);
     }
+    return 0;
+}
+
+int proc_lend(const struct proc_spec *spec, int *fd, int until, struct proc_result *result,
+              struct err *err)
+{
+    struct streams streams;
+    pid_t pid;
+    memcpy(streams.fd, fd, sizeof streams.fd);
+    uint64_t begin = proc_now_ns();
+    if (proc_launch(spec, &streams, &pid, err) != 0)
+        return -1;
+    for (int i = 0; i < PROC_DESCRIPTORS; i++)
+        file_close(&fd[i]);
+    FD_AUTO end = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd fds[] = {{.fd = end, .events = POLLIN}, {.fd = until, .events = POLLIN}};
+    bool ended = end >= 0 && proc_poll(fds, 2, 0) != 0 && fds[1].revents == 0;
+    proc_reap(pid, 0, !ended, result);
+    result->seconds = (double)(proc_now_ns() - begin) / 1e9;
     return 0;
 }
 

@@ -18,7 +18,7 @@ struct proc_child {
     int in;  /* its stdin */
     int out; /* its stdout, non-blocking */
     int error;
-    int lifeline; /* -1: it has none */
+    struct lifeline lifeline;
     struct buf stderr_text;
     char chunk[1 << 14]; /* read from `out`, not yet given out as lines */
     size_t chunk_at, chunk_len;
@@ -30,15 +30,16 @@ int proc_start(const struct proc_spec *spec, size_t stderr_max, struct proc_chil
     PAIR_AUTO in = {{-1, -1}};
     PAIR_AUTO lines = {{-1, -1}};
     PAIR_AUTO error = {{-1, -1}};
-    PAIR_AUTO lifeline = {{-1, -1}};
+    LIFELINE_AUTO lifeline = LIFELINE_NONE;
     if (proc_pipe(&in, err) != 0 || proc_pipe(&lines, err) != 0 ||
-        proc_pipe(&error, err) != 0 || (spec->lifeline && proc_pipe(&lifeline, err) != 0))
+        proc_pipe(&error, err) != 0 || proc_lifeline(spec, &lifeline, err) != 0)
         return -1;
     struct proc_child *child = calloc(1, sizeof *child);
     if (child == NULL)
         return err_set(err, ERR_HOST, "out of memory for a child process");
-    const struct streams streams = {
-        {in.fd[0], lines.fd[1], error.fd[1], -1, lifeline.fd[0], proc_data(spec)}};
+    const struct streams streams = {{in.fd[0], lines.fd[1], error.fd[1], -1,
+                                     lifeline.pipe.fd[0], proc_given(spec->data),
+                                     proc_given(spec->paper)}};
     if (proc_launch(spec, &streams, &child->pid, err) != 0) {
         free(child);
         return -1;
@@ -46,8 +47,10 @@ int proc_start(const struct proc_spec *spec, size_t stderr_max, struct proc_chil
     child->in = in.fd[1];
     child->out = lines.fd[0];
     child->error = error.fd[0];
-    child->lifeline = lifeline.fd[1];
-    in.fd[1] = lines.fd[0] = error.fd[0] = lifeline.fd[1] = -1;
+    proc_lifeline_watch(&lifeline, child->pid);
+    child->lifeline = lifeline;
+    lifeline = (struct lifeline)LIFELINE_NONE;
+    in.fd[1] = lines.fd[0] = error.fd[0] = -1;
     fcntl(child->in, F_SETFL, O_NONBLOCK);
     fcntl(child->out, F_SETFL, O_NONBLOCK);
     fcntl(child->error, F_SETFL, O_NONBLOCK);
@@ -125,10 +128,13 @@ int proc_read_line(struct proc_child *child, uint64_t deadline_ns, struct buf *o
         int whole = take_line(child, out, err);
         if (whole != 0)
             return whole < 0 ? -1 : 0;
-        struct pollfd fds[2] = {{.fd = child->out, .events = POLLIN},
-                                {.fd = child->error, .events = POLLIN}};
-        if (proc_poll(fds, 2, deadline_ns) == 0)
+        struct pollfd fds[3] = {{.fd = child->out, .events = POLLIN},
+                                {.fd = child->error, .events = POLLIN},
+                                {.fd = child->lifeline.child, .events = POLLIN}};
+        if (proc_poll(fds, 3, deadline_ns) == 0)
             return err_set(err, ERR_TIMEOUT, "the child process said nothing in time");
+        if (fds[2].revents != 0)
+            proc_lifeline_end(&child->lifeline);
         if (fds[1].revents != 0)
             take_stderr(child);
         if (fds[0].revents == 0)
@@ -165,7 +171,7 @@ void proc_finish(struct proc_child *child, unsigned grace_ms, struct proc_result
               result == NULL ? &ignored : result);
     file_close(&child->out);
     file_close(&child->error);
-    file_close(&child->lifeline);
+    proc_lifeline_end(&child->lifeline);
     buf_free(&child->stderr_text);
     free(child);
 }

@@ -6,6 +6,7 @@
 #include "base/http.h"
 #include "base/proc.h"
 #include "daemon/client.h"
+#include "measure/away.h"
 #include "measure/build.h"
 #include "measure/cgroup.h"
 #include "measure/device/clocks.h"
@@ -366,6 +367,7 @@ int cli_doctor(int argc, char **argv, struct err *err)
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         cli_host(doctor.config, &doctor.host, err) != 0)
         return -1;
+    away_use(doctor.host.run_socket);
     examine(&doctor);
     if (doctor.failed == 0)
         return EXIT_HELD;

@@ -10,6 +10,7 @@
 #include "daemon/state.h"
 #include "daemon/store.h"
 #include "intake/queue.h"
+#include "measure/away.h"
 #include "pipeline/credential.h"
 #include "pipeline/pipeline.h"
 
@@ -22,7 +23,7 @@
 
 _Static_assert(sizeof(struct work_event) <= PIPE_BUF, "one write is one event");
 
-enum { LANE_GONE_S = 10 };
+enum { LANE_GONE_S = 10, RUN_GONE_S = 5 };
 
 struct step {
     const struct host *host;
@@ -247,6 +248,21 @@ static enum work_end not_wanted(struct step *step, const struct err *why)
     return judged(step);
 }
 
+/* What was measured without it is no verdict. Where it was not there at all, no code of the job has
+ * harmed it, and that is no start of the job. */
+static enum work_end sandbox_lost(struct step *step)
+{
+    struct err err = {0};
+    drop_scratch(step);
+    if (away_worst() == AWAY_DIED) {
+        say(step, "ratchet-run died while it ran code of this job: it is taken again");
+        return WORK_FAILED;
+    }
+    say(step, "waits: ratchet-run does not answer");
+    return queue_rest(step->db, step->entry.job.id, true, &err) == 0 ? later(step, RUN_GONE_S)
+                                                                     : fail(step, &err);
+}
+
 static enum work_end run(struct step *step)
 {
     struct err err = {0}, problem = {0};
@@ -267,6 +283,8 @@ static enum work_end run(struct step *step)
             ? pipeline_promote(pipeline, NULL, &wait_s, &err) != 0
             : pipeline_check(&pipeline->measurement, &err) != 0)
         return fail(step, &err);
+    if (away_worst() != AWAY_SEEN)
+        return sandbox_lost(step);
     if (wait_s == 0)
         return judged(step);
     drop_scratch(step);

@@ -80,6 +80,7 @@ struct host {
     char socket[HOST_PATH_BYTES];
     char lock_dir[HOST_PATH_BYTES];
     char harness[HOST_PATH_BYTES];
+    char run_socket[HOST_PATH_BYTES]; /* ratchet-run's; "": sandboxes are the daemon's own */
     char sandbox_user[32];
     uid_t sandbox_uid; /* looked up when root; else (uid_t)-1 */
     gid_t sandbox_gid;

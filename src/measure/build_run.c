@@ -172,6 +172,8 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
     spec.side = &side;
     int rc = proc_run(&spec, &run->said, &run->end, err);
     run->memory = sandbox_memory(command);
+    if (rc == 0)
+        rc = sandbox_check(command, run->said.data, err);
     struct err problem = {0};
     if (sandbox_end(&command, &problem) != 0 && rc == 0)
         rc = err_set(err, problem.class, "%s", problem.text);

@@ -150,7 +150,8 @@ static int run_inside(const struct run *run, unsigned wall_ms, const char *const
     if (commands < 0)
         return err_errno(err, ERR_HOST, errno, "open `%s`", path);
     spec.stdin_fd = commands;
-    return proc_run(&spec, said, result, err);
+    return proc_run(&spec, said, result, err) != 0 ? -1
+                                                   : sandbox_check(command, said->data, err);
 }
 
 /* ---- what came of it ---- */

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "measure/away.h"
 
 #include <glob.h>
 #include <stdbool.h>
@@ -40,6 +41,8 @@ struct sandbox_command {
     int init; /* our process 1's program, as bubblewrap reads it */
     struct cgroup cgroup;
     bool grouped;
+    int paper; /* of the proxy in its place; 0: it is ours */
+    const char *proxy[4];
 };
 
 static void args_add(struct args *args, const char *word)
@@ -81,7 +84,25 @@ static void args_add_all(struct args *args, const char *const *more)
 
 enum cgroup_memory sandbox_memory(const struct sandbox_command *command)
 {
+    if (command != NULL && command->paper > 0)
+        return away_read(command->paper).memory;
     return command != NULL && command->grouped ? cgroup_memory(&command->cgroup) : CGROUP_FITS;
+}
+
+bool sandbox_is_lost(const struct sandbox_command *command)
+{
+    return command != NULL && command->paper > 0 &&
+           away_read(command->paper).loss != AWAY_SEEN;
+}
+
+int sandbox_check(const struct sandbox_command *command, const char *said, struct err *err)
+{
+    if (!sandbox_is_lost(command))
+        return 0;
+    const char *why = strstr(said, "ratchet-run");
+    return why == NULL ? err_set(err, ERR_HOST, "ratchet-run ended before what it ran")
+                       : err_set(err, ERR_HOST, "the sandbox does not start: %.*s",
+                                 (int)strcspn(why, "\n"), why);
 }
 
 int sandbox_end(struct sandbox_command **command, struct err *err)
@@ -92,6 +113,8 @@ int sandbox_end(struct sandbox_command **command, struct err *err)
     for (size_t i = 0; i < (*command)->args.count; i++)
         free((*command)->args.items[i]);
     file_close(&(*command)->init);
+    if ((*command)->paper > 0)
+        file_close(&(*command)->paper);
     free((*command)->args.items);
     free(*command);
     *command = NULL;
@@ -368,23 +391,47 @@ static int add_all(struct args *args, const struct sandbox *sandbox,
     return 0;
 }
 
-/* Where cgroups are to be had: its memory and its processes are counted together. */
-static int add_cgroup(struct sandbox_command *command, const struct sandbox *sandbox,
-                      struct proc_spec *spec, struct err *err)
+/* Where cgroups are to be had, its memory and its processes are counted together. */
+static int add_cgroup(struct sandbox_command *command, const struct cgroup_limits *total,
+                      bool total_alone, struct proc_spec *spec, struct err *err)
+{
+    char folder[FILE_PATH_BYTES];
+    if (cgroup_find(folder, NULL) != 0)
+        return 0;
+    if (cgroup_make(folder, total, &command->cgroup, err) != 0)
+        return -1;
+    command->grouped = true;
+    spec->cgroup = command->cgroup.folder;
+    if (total_alone)
+        spec->limits.memory_bytes = 0;
+    return 0;
+}
+
+/* A proxy is started in its place. */
+static int send_away(struct sandbox_command *command, const struct cgroup_limits *total,
+                     bool total_alone, struct proc_spec *spec, struct err *err)
+{
+    if (away_write(spec->argv, spec, total, total_alone, &command->paper, err) != 0)
+        return -1;
+    const char *const proxy[] = {"/proc/self/exe", AWAY_PROXY, away_socket(), NULL};
+    memcpy(command->proxy, proxy, sizeof proxy);
+    spec->argv = command->proxy;
+    spec->paper = command->paper;
+    spec->cpus = NULL;
+    spec->cpu_count = 0;
+    spec->limits = (struct proc_limits){.wall_ms = spec->limits.wall_ms};
+    return 0;
+}
+
+static int place(struct sandbox_command *command, const struct sandbox *sandbox,
+                 struct proc_spec *spec, struct err *err)
 {
     const unsigned processes = sandbox->limits.processes;
     const struct cgroup_limits total = {sandbox->total_bytes,
                                         processes == 0 ? 0 : processes + SANDBOX_PROCESSES};
-    char folder[FILE_PATH_BYTES];
-    if (cgroup_find(folder, NULL) != 0)
-        return 0;
-    if (cgroup_make(folder, &total, &command->cgroup, err) != 0)
-        return -1;
-    command->grouped = true;
-    spec->cgroup = command->cgroup.folder;
-    if (sandbox->kind == SANDBOX_BUILD && sandbox->total_bytes > 0)
-        spec->limits.memory_bytes = 0;
-    return 0;
+    bool total_alone = sandbox->kind == SANDBOX_BUILD && sandbox->total_bytes > 0;
+    return away_socket()[0] != '\0' ? send_away(command, &total, total_alone, spec, err)
+                                    : add_cgroup(command, &total, total_alone, spec, err);
 }
 
 int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
@@ -422,7 +469,7 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         spec->limits.memory_bytes = 0;
     if (spec->limits.open_files == 0)
         spec->limits.open_files = SANDBOX_OPEN_FILES;
-    if (add_cgroup(command, sandbox, spec, err) != 0)
+    if (place(command, sandbox, spec, err) != 0)
         return -1;
     *out = command;
     command = NULL;
@@ -434,7 +481,8 @@ int sandbox_run(const struct sandbox *sandbox, struct buf *said, struct proc_res
 {
     struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
     struct proc_spec spec;
-    return sandbox_command(sandbox, &command, &spec, err) != 0
-               ? -1
-               : proc_run(&spec, said, result, err);
+    if (sandbox_command(sandbox, &command, &spec, err) != 0 ||
+        proc_run(&spec, said, result, err) != 0)
+        return -1;
+    return sandbox_check(command, said->data, err);
 }

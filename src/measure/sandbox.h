@@ -75,6 +75,11 @@ MUST_CHECK int sandbox_command(const struct sandbox *sandbox, struct sandbox_com
                                struct proc_spec *spec, struct err *err);
 /* When it has ended. Was something of it killed for want of memory? */
 enum cgroup_memory sandbox_memory(const struct sandbox_command *command);
+/* Was it to be started elsewhere (measure/away.h), and could not be, or was not seen to its end?
+ * Then ERR_HOST with what was `said` of it. */
+bool sandbox_is_lost(const struct sandbox_command *command);
+MUST_CHECK int sandbox_check(const struct sandbox_command *command, const char *said,
+                             struct err *err);
 /* Kills what is left of it, and frees the command; ERR_HOST if something does not go. */
 MUST_CHECK int sandbox_end(struct sandbox_command **command, struct err *err);
 /* The same, whatever comes of it. */

@@ -3,6 +3,8 @@
  * into it: bubblewrap would only say that it cannot find them. */
 #include "measure/sandbox_internal.h"
 
+#include "measure/away.h"
+
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@
 
 bool sandbox_changes_user(const struct sandbox *sandbox)
 {
-    return sandbox->uid != (uid_t)-1 && sandbox->uid != geteuid();
+    return away_socket()[0] == '\0' && sandbox->uid != (uid_t)-1 && sandbox->uid != geteuid();
 }
 
 /* May this user, with no other groups, pass through the folder? Where an access list says

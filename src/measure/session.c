@@ -82,6 +82,8 @@ static enum reply lose_to_exit(struct session *session)
     struct proc_result result = {0};
     proc_finish(session->child, QUIT_MS, &result);
     session->child = NULL;
+    if (sandbox_is_lost(session->command))
+        return lose(session, LOSS_KILLED, "ratchet-run ended before it");
     if (result.end == PROC_SIGNALLED)
         return lose_to_signal(session, result.code);
     if (result.end == PROC_EXITED && result.code > 128 && result.code <= 128 + 64)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ratchet-run: starts sandboxes for ratchetd, as a user of its own that has neither its token nor a
+ * network. `ratchet-run --for USER` serves the socket that systemd holds, `--socket PATH` one of its own.
+ * Only USER and root may ask. */
+#include "base/err.h"
+#include "base/file.h"
+#include "measure/away.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { SYSTEMD_FIRST_FD = 3, LISTEN_BACKLOG = 64 };
+
+/* A socket that systemd holds for us (sd_listen_fds(3)), or -1. */
+static int inherited_socket(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    if (pid == NULL || count == NULL || atol(pid) != (long)getpid() || strcmp(count, "1") != 0)
+        return -1;
+    return fcntl(SYSTEMD_FIRST_FD, F_SETFD, FD_CLOEXEC) == 0 ? SYSTEMD_FIRST_FD : -1;
+}
+
+/* For hosts and tests without systemd. A socket that lies there is taken to be a dead one's. */
+static int own_socket(const char *path, int *out, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat info;
+    if (strlen(path) >= sizeof address.sun_path)
+        return err_set(err, ERR_USAGE, "--socket: `%s` is too long", path);
+    memcpy(address.sun_path, path, strlen(path));
+    if (lstat(path, &info) == 0 && S_ISSOCK(info.st_mode))
+        unlink(path);
+    FD_AUTO fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
+        chmod(path, 0666) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
+        return err_errno(err, ERR_HOST, errno, "listen on `%s`", path);
+    *out = fd;
+    fd = -1;
+    return 0;
+}
+
+static int run(const char *user, const char *path, struct err *err)
+{
+    const struct passwd *entry = user == NULL ? NULL : getpwnam(user);
+    int fd = inherited_socket();
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+    umask(022);
+    if (entry == NULL)
+        return err_set(err, ERR_USAGE, "--for: no user `%s`", user == NULL ? "" : user);
+    if (geteuid() == 0 || entry->pw_uid == geteuid())
+        fprintf(stderr, "ratchet-run: its user should be neither root nor `%s`\n", user);
+    if (fd < 0 && path == NULL)
+        return err_set(err, ERR_USAGE, "no socket: neither systemd's nor --socket");
+    if (fd < 0 && own_socket(path, &fd, err) != 0)
+        return -1;
+    return away_serve(fd, entry->pw_uid, err);
+}
+
+int main(int argc, char **argv)
+{
+    const char *user = NULL, *path = NULL;
+    struct err err = {0};
+    bool usage = argc % 2 == 0;
+    for (int i = 1; !usage && i < argc; i += 2)
+        if (strcmp(argv[i], "--for") == 0)
+            user = argv[i + 1];
+        else if (strcmp(argv[i], "--socket") == 0)
+            path = argv[i + 1];
+        else
+            usage = true;
+    if (usage) {
+        fputs("usage: ratchet-run --for USER [--socket PATH]\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (run(user, path, &err) == 0)
+        return 0;
+    fprintf(stderr, "ratchet-run: %s\n", err.text);
+    return (int)err_exit_code(err.class);
+}
