@@ -107,11 +107,14 @@ static int open_state(const struct host *host, int *lock, struct err *err)
 }
 
 /* Asked before there is a second process: only who is alone in its cgroup can divide it. */
-static void tell_sandbox_limits(void)
+static void tell_sandbox_limits(const struct host *host)
 {
     char folder[FILE_PATH_BYTES];
     struct err why;
-    if (cgroup_find(folder, &why) == 0)
+    const char *elsewhere = host_run_socket(host, HOST_RUN_SOCKET);
+    if (elsewhere[0] != '\0')
+        fprintf(stderr, "ratchetd: sandbox limits: those of ratchet-run, at %s\n", elsewhere);
+    else if (cgroup_find(folder, &why) == 0)
         fprintf(stderr, "ratchetd: sandbox limits: cgroup v2 (memory, pids)\n");
     else
         fprintf(stderr, "ratchetd: sandbox limits: per process; %s\n", why.text);
@@ -153,7 +156,7 @@ static int run(const char *config, struct err *err)
     struct err problem;
     if (hold_undo_clocks(&host, &problem) != 0)
         fprintf(stderr, "ratchetd: clocks that a killed run left locked: %s\n", problem.text);
-    tell_sandbox_limits();
+    tell_sandbox_limits(&host);
     int fd = inherited_socket();
     if (fd < 0 && make_socket(&host, &socket_lock, &fd, err) != 0)
         return -1;
@@ -175,7 +178,7 @@ static int step(const char *config, const char *job, const char *lane, struct er
     if (value_int(job, 1, LLONG_MAX, "--step", &id, err) != 0 ||
         cli_host(config, &host, err) != 0 || file_read_fd(0, "the token", &token, err) != 0)
         return -1;
-    away_use(host.run_socket);
+    away_use(host_run_socket(&host, HOST_RUN_SOCKET));
     return (int)work_step(&host, id, lane, token.data, 1);
 }
 

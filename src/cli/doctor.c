@@ -348,8 +348,10 @@ static void examine(struct doctor *doctor)
     struct err err;
     char text[256];
     tell(doctor, true, try_state(host, &err), "state folder", host->state, &err);
+    snprintf(text, sizeof text, "bubblewrap%s%.180s: no network, read-only /usr",
+             away_socket()[0] == '\0' ? "" : ", by ratchet-run at ", away_socket());
     tell(doctor, true, sandbox_probe(host->sandbox_uid, host->sandbox_gid, &err), "sandbox",
-         "bubblewrap: no network, read-only /usr", &err);
+         text, &err);
     tell_sandbox_limits(doctor);
     tell(doctor, true, try_harness(host, text, sizeof text, &err), "harness", text, &err);
     examine_lanes(doctor);
@@ -367,7 +369,7 @@ int cli_doctor(int argc, char **argv, struct err *err)
     if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
         cli_host(doctor.config, &doctor.host, err) != 0)
         return -1;
-    away_use(doctor.host.run_socket);
+    away_use(host_run_socket(&doctor.host, HOST_RUN_SOCKET));
     examine(&doctor);
     if (doctor.failed == 0)
         return EXIT_HELD;

@@ -209,6 +209,15 @@ const char *host_lock_dir(const char *own)
     return stat(own, &info) == 0 && S_ISDIR(info.st_mode) ? own : "/run/lock";
 }
 
+const char *host_run_socket(const struct host *host, const char *own)
+{
+    struct stat info;
+    if (host->run_socket[0] != '\0')
+        return host->run_socket;
+    return stat(own, &info) == 0 && S_ISSOCK(info.st_mode) && access(own, W_OK) == 0 ? own
+                                                                                     : "";
+}
+
 static void default_lock_dir(struct host *host)
 {
     if (host->lock_dir[0] == '\0')

@@ -110,6 +110,11 @@ MUST_CHECK int host_load(const char *path, struct host *out, struct err *err);
 #define HOST_LOCK_DIR "/run/ratchet"
 const char *host_lock_dir(const char *own);
 
+/* Where ratchet-run starts the daemon's sandboxes; "": the daemon does. Without run-socket it is `own`,
+ * where that is a socket that we may connect to: the units are installed. */
+#define HOST_RUN_SOCKET HOST_LOCK_DIR "/run.sock"
+const char *host_run_socket(const struct host *host, const char *own);
+
 /* The token in token-file, without its line end; wiping `out` is the caller's part. Refused
  * unless the file is closed to everyone but owner and group. */
 MUST_CHECK int host_read_token(const struct host_repository *repository,

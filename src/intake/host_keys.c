@@ -329,7 +329,7 @@ static const struct key keys[] = {
         "who builds and kernels run as, where the daemon is root", IN(host, sandbox_user),
         .initial = "nobody"),
     KEY(DAEMON, "run-socket", path, "of ratchet-run, which then starts the daemon's sandboxes",
-        IN(host, run_socket), .otherwise = "they are its own"),
+        IN(host, run_socket), .otherwise = HOST_RUN_SOCKET " where it is there"),
     KEY(DAEMON, "allow-user", user, "who may submit jobs", .repeat = true,
         .otherwise = "root and its own user"),
     KEY(DAEMON, "idle-command", key_text,

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "measure/away.h"
+#include "measure/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,16 @@ static int own_socket(const char *path, int *out, struct err *err)
     return 0;
 }
 
+static void tell_limits(void)
+{
+    char folder[FILE_PATH_BYTES];
+    struct err why;
+    if (cgroup_find(folder, &why) == 0)
+        fprintf(stderr, "ratchet-run: sandbox limits: cgroup v2 (memory, pids)\n");
+    else
+        fprintf(stderr, "ratchet-run: sandbox limits: per process; %s\n", why.text);
+}
+
 static int run(const char *user, const char *path, struct err *err)
 {
     const struct passwd *entry = user == NULL ? NULL : getpwnam(user);
@@ -65,6 +76,7 @@ static int run(const char *user, const char *path, struct err *err)
         return err_set(err, ERR_USAGE, "no socket: neither systemd's nor --socket");
     if (fd < 0 && own_socket(path, &fd, err) != 0)
         return -1;
+    tell_limits();
     return away_serve(fd, entry->pw_uid, err);
 }
 

@@ -120,9 +120,11 @@ def the_same_verdicts():
         has(result.file("verdict.json"), words, name + ": by its clause")
         lib.wait_for(lambda: scene.status(s, head)[-1:] not in ([], ["pending"]), name + ": a final status")
     step, _, _ = ask(s, host, "slow", "slow", 9)
-    scene.fair(step.run(), (1, "regressed"), "what is slower is measured to be")
+    result = step.run()
+    ok(result.code in (1, 2), "what is slower is measured, and never found to hold", result.text)
     if os.geteuid() == 0:
-        eq(lib.read(runner.log), "", "and it had no trouble")
+        eq([line for line in lib.read(runner.log).splitlines() if "sandbox limits" not in line], [],
+           "and it had no trouble")
     daemon.kill()
 
 
@@ -192,7 +194,7 @@ def it_is_not_there():
     runner.start()
     eq(step.finish().brief(), (0, "held"), "and then it is measured")
     doctor = host.ratchet("doctor", "--config", host.config)
-    has(doctor.out, "ok    sandbox ", "doctor tries it")
+    has(doctor.out, "bubblewrap, by ratchet-run at " + runner.socket, "doctor tries it")
     runner.kill()
     doctor = host.ratchet("doctor", "--config", host.config)
     eq(doctor.code, 3, "where it is gone, doctor says so")

@@ -107,6 +107,8 @@ static void test_lock_dir(void)
     EQ_STR(host_lock_dir("/tmp"), "/tmp");
     EQ_STR(host_lock_dir("/nowhere"), "/run/lock");
     EQ_STR(host_lock_dir("/dev/null"), "/run/lock");
+    EQ_STR(host_run_socket(&host, "/dev/null"), "");
+    EQ_STR(host_run_socket(&host, "/nowhere"), "");
     OK(parse("[daemon]\nlock-dir = /nowhere\n") == 0);
     EQ_STR(host.lock_dir, "/nowhere"); /* never replaced */
 }

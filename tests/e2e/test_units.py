@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The two systemd units: how exposed each is by systemd's own measure, that each exception stands there with
+its reason, and that a check is what it is under what they leave (confined.py: this test needs no systemd
+that runs)."""
+
+import os
+import pwd
+import re
+import shutil
+import sys
+
+import lib
+import scene
+from lib import TOKEN, eq, has, lacks, ok
+
+BUILD = os.path.dirname(lib.program("RATCHET"))
+MOST = {"ratchetd": 2.2, "ratchet-run": 3.0}
+DAEMON, RUN = pwd.getpwnam("daemon"), 65534  # any that are not root
+
+
+def unit(name):
+    return os.path.join(BUILD, "src", "daemon", name + ".service")
+
+
+def needs_systemd():
+    if shutil.which("systemd-analyze") is None:
+        raise lib.Skip("NOT TESTED: THE UNITS: no systemd-analyze")
+
+
+def exposure():
+    """Neither is more exposed than was promised, and what it is not denied is named, with a reason"""
+    needs_systemd()
+    for name, most in MOST.items():
+        said = lib.run(["systemd-analyze", "security", "--offline=yes", "--no-pager", unit(name)])
+        score = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said.out)
+        ok(score is not None, name + ": measured", str(said))
+        lib.note("%s.service: %s" % (name, score.group(1)))
+        ok(float(score.group(1)) <= most, "%s: at most %g" % (name, most), said.out)
+        text = lib.read(unit(name))
+        for setting in sorted(set(re.findall(r"^✗ (\w+)=", said.out, re.M))):
+            ok(re.search(r"^(%s=|#.*\b%s\b)" % (setting, setting), text, re.M), "%s: %s is spoken of" % (name, setting))
+
+
+def a_check_inside():
+    """A build, a kernel, a comment and a status, each daemon with no more than its unit leaves it"""
+    needs_systemd()
+    if os.geteuid() != 0:
+        raise lib.Skip("not root: nothing can be taken from a daemon")
+    s = scene.github()
+    host = scene.Host(s, token=TOKEN, daemon=("lock-dir = @", "run-socket = @/run/sock", "allow-user = root"))
+    folder = os.path.join(host.folder, "bin")
+    os.makedirs(folder, 0o755)
+    for name in "ratchetd", "ratchet-run", "ratchet-bench":
+        shutil.copy(os.path.join(BUILD, name), folder)
+    lib.write(host.config, lib.read(host.config).replace("@", host.folder).replace(
+        lib.program("RATCHET_BENCH"), os.path.join(folder, "ratchet-bench")))
+    os.makedirs(os.path.join(host.folder, "run"))
+    os.chown(os.path.join(host.folder, "run"), RUN, RUN)
+    for path in host.folder, os.path.join(host.folder, "token"):
+        os.chown(path, DAEMON.pw_uid, DAEMON.pw_gid)
+    os.chmod(host.config, 0o644)
+    confined = [sys.executable, os.path.join(lib.HERE, "confined.py")]
+    log = os.path.join(host.folder, "run.log")
+    with open(log, "wb") as out:
+        run = lib.start([*confined, unit("ratchet-run"), str(RUN), os.path.join(folder, "ratchet-run"), "--socket",
+                         os.path.join(host.folder, "run", "sock"), "--for", DAEMON.pw_name], stdin=lib.subprocess.DEVNULL,
+                        stdout=out, stderr=out)
+    lib.wait_for(lambda: os.path.exists(os.path.join(host.folder, "run", "sock")) or run.poll() is not None,
+                 "ratchet-run to listen")
+    eq(run.poll(), None, "ratchet-run lives")
+    wrapper = lib.write(os.path.join(folder, "confined-ratchetd"), "#!/bin/sh\nexec %s %s %d %s/ratchetd \"$@\"\n" % (
+        " ".join(confined), unit("ratchetd"), DAEMON.pw_uid, folder), 0o755)
+    os.environ["RATCHETD"] = wrapper
+    daemon = host.daemon()
+    for name, kernel, want in (("wrong", "wrong", "wrong-result"), ("broken", "broken", "build-failed")):
+        number, head = scene.pull(s, name, kernel)
+        result = host.step("pull_request", scene.pull_event(s, number), run=number, token=None).run()
+        has(result.text, "unmeasured", name + ": has a verdict")
+        has(result.file("verdict.json"), want, name + ": the right one")
+        eq(scene.status(s, head)[-1:], ["error"], name + ": and a status")
+    number, head = scene.pull(s, "more", {"kernels/attention.c": scene.kernel("slow")})
+    result = host.step("pull_request", scene.pull_event(s, number), run=number, token=None).run()
+    ok(result.code in (1, 2), "one that is slower is measured", result.text, lib.read(log), lib.read(daemon.log))
+    lacks(lib.read(daemon.log) + lib.read(log), TOKEN, "no token is in a log")
+    daemon.kill()
+
+
+lib.main(exposure, a_check_inside)
