@@ -4,7 +4,9 @@
 its own. What ratchetd promises holds however one of them ends; no verdict is looked at that a busy machine
 could change."""
 
+import atexit
 import os
+import pwd
 import signal
 import socket
 
@@ -27,7 +29,7 @@ class Runner:
         self.log = os.path.join(host.folder, "run.log")
         os.makedirs(os.path.dirname(self.socket))
         self.argv = [os.path.join(BUILD, "ratchet-run"), "--socket", self.socket, "--for",
-                     user or __import__("pwd").getpwuid(os.geteuid()).pw_name]
+                     user or pwd.getpwuid(os.geteuid()).pw_name]
         if os.geteuid() == 0:
             os.chown(os.path.dirname(self.socket), NOBODY, NOBODY)
             program = os.path.join(host.folder, "ratchet-run")  # the build may lie where nobody may go
@@ -39,6 +41,7 @@ class Runner:
     def start(self):
         with open(self.log, "ab") as log:
             self.process = lib.start(self.argv, stdin=lib.subprocess.DEVNULL, stdout=log, stderr=log)
+        atexit.register(lib.kill, self.process)  # whoever changes its user does not die with us
         lib.wait_for(self.listens, "ratchet-run to listen")
 
     def listens(self):

@@ -4,6 +4,7 @@
 its reason, and that a check is what it is under what they leave (confined.py: this test needs no systemd
 that runs)."""
 
+import atexit
 import os
 import pwd
 import re
@@ -66,6 +67,7 @@ def a_check_inside():
         run = lib.start([*confined, unit("ratchet-run"), str(RUN), os.path.join(folder, "ratchet-run"), "--socket",
                          os.path.join(host.folder, "run", "sock"), "--for", DAEMON.pw_name], stdin=lib.subprocess.DEVNULL,
                         stdout=out, stderr=out)
+    atexit.register(lib.kill, run)  # whoever changes its user does not die with us
     lib.wait_for(lambda: os.path.exists(os.path.join(host.folder, "run", "sock")) or run.poll() is not None,
                  "ratchet-run to listen")
     eq(run.poll(), None, "ratchet-run lives")
@@ -73,6 +75,7 @@ def a_check_inside():
         " ".join(confined), unit("ratchetd"), DAEMON.pw_uid, folder), 0o755)
     os.environ["RATCHETD"] = wrapper
     daemon = host.daemon()
+    atexit.register(lib.kill, daemon.process)
     for name, kernel, want in (("wrong", "wrong", "wrong-result"), ("broken", "broken", "build-failed")):
         number, head = scene.pull(s, name, kernel)
         result = host.step("pull_request", scene.pull_event(s, number), run=number, token=None).run()
