@@ -48,20 +48,30 @@ static inline int reach_takes(int pid)
 }
 
 /* The state stands behind the name, in round brackets: T is stopped, t traced. */
-static inline int reach_stops(int pid)
+static inline int reach_is_stopped(int pid)
 {
     char path[64], text[256] = "";
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    kill(pid, SIGSTOP);
-    usleep(1000);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && read(fd, text, sizeof text - 1) < 0)
         text[0] = '\0';
     if (fd >= 0)
         close(fd);
     const char *behind = strrchr(text, ')');
-    kill(pid, SIGCONT);
     return behind == NULL || behind[2] == 'T' || behind[2] == 't';
+}
+
+/* On a busy machine that takes its time: a second is waited for it. */
+static inline int reach_stops(int pid)
+{
+    int stopped = 0;
+    kill(pid, SIGSTOP);
+    for (int i = 0; i < 1000 && !stopped; i++) {
+        usleep(1000);
+        stopped = reach_is_stopped(pid);
+    }
+    kill(pid, SIGCONT);
+    return stopped;
 }
 
 /* A bit for each way that worked. */
