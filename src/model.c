@@ -49,6 +49,7 @@ static const char *const clause_names[CLAUSE_COUNT] = {
     [CLAUSE_HOST_FAILED] = "host-failed",
     [CLAUSE_CONFLICT] = "conflict",
     [CLAUSE_NOT_PINNED] = "not-pinned",
+    [CLAUSE_NOT_APPROVED] = "not-approved",
     [CLAUSE_BAD_CONFIG] = "bad-config",
     [CLAUSE_BAD_RECIPE] = "bad-recipe",
     [CLAUSE_BAD_BASELINE] = "bad-baseline",

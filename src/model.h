@@ -146,8 +146,9 @@ enum clause {
     /* it did not come to measuring */
     CLAUSE_CONFLICT, /* head and base do not merge */
     CLAUSE_NOT_PINNED, /* the pull request is closed or from a fork, or a commit cannot be fetched */
-    CLAUSE_BAD_CONFIG, /* ci/ratchet.conf cannot be used */
-    CLAUSE_BAD_RECIPE, /* … only the merge's [build] */
+    CLAUSE_NOT_APPROVED, /* … from a fork, and nobody who may write let its head run */
+    CLAUSE_BAD_CONFIG,   /* ci/ratchet.conf cannot be used */
+    CLAUSE_BAD_RECIPE,   /* … only the merge's [build] */
     CLAUSE_BAD_BASELINE,
     CLAUSE_BAD_PATH, /* a [kernel] path that is nothing, or cannot be followed */
     CLAUSE_INTERNAL,
@@ -334,7 +335,8 @@ enum {
     JOB_REPOSITORY_BYTES = 140,
     JOB_KEY_BYTES = 256,
     JOB_REF_BYTES = 256,
-    JOB_URL_BYTES = 512
+    JOB_URL_BYTES = 512,
+    JOB_LOGIN_BYTES = 64 /* of a person at GitHub */
 };
 
 /* What a person who starts a check by hand may choose: less of it, or more said. */
@@ -367,6 +369,8 @@ struct job {
     char base[MODEL_SHA_BYTES];  /* base tip when pinned */
     char merge[MODEL_SHA_BYTES]; /* head merged into base: what is measured */
     char run_url[JOB_URL_BYTES]; /* the Actions run, "" outside Actions */
+    char
+        approved_by[JOB_LOGIN_BYTES]; /* who let a fork's head run here; "": it is no fork's */
     struct choices choices; /* the step's word, until the job is pinned; then what is taken */
 };
 

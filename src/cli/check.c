@@ -83,7 +83,7 @@ static int walk(struct pipeline *pipeline, const struct check_options *options,
     bool github = measurement->repository != NULL;
     if (pipeline_pin(pipeline, &problem) != 0) {
         measurement_say(measurement, "%s", problem.text);
-        measurement_unmeasured(measurement, FAULT_PR, CLAUSE_NOT_PINNED, &problem);
+        pipeline_unpinned(pipeline, &problem);
     } else {
         if (github && pipeline_announce(pipeline, NULL, "measuring", &problem) != 0)
             measurement_say(measurement, "%s", problem.text);

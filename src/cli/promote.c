@@ -56,7 +56,7 @@ static int walk(const struct pipeline_request *request, const struct promotion_a
     if (pipeline_open(&pipeline, request, err) != 0)
         return -1;
     if (pipeline_pin(&pipeline, &problem) != 0)
-        measurement_unmeasured(&pipeline.measurement, FAULT_HOST, CLAUSE_NOT_PINNED, &problem);
+        pipeline_unpinned(&pipeline, &problem);
     else if (pipeline_promote(&pipeline, accept, wait_s, err) != 0)
         return -1;
     return *wait_s > 0 ? 0 : print_result(&pipeline, err);

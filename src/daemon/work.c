@@ -157,12 +157,6 @@ static enum work_end judged(struct step *step)
 
 /* ---- pin ---- */
 
-/* Whose it is that a job names what cannot be had: of a promotion, the host's configuration's. */
-static enum fault fault_of_pin(const struct pipeline *pipeline)
-{
-    return pipeline->measurement.job.kind == JOB_PROMOTE ? FAULT_HOST : FAULT_PR;
-}
-
 /* The schedule waits, not a clerk: it has few of them. */
 static bool is_limited(const struct step *step)
 {
@@ -190,12 +184,10 @@ static bool waits_for_github(const struct step *step, const struct err *problem)
 
 static enum work_end not_pinned(struct step *step, const struct err *problem)
 {
-    struct pipeline *pipeline = &step->pipeline;
     say(step, problem->text);
     if (step->entry.state == JOB_ACCEPTED && waits_for_github(step, problem))
         return WORK_LATER;
-    measurement_unmeasured(&pipeline->measurement, fault_of_pin(pipeline), CLAUSE_NOT_PINNED,
-                           problem);
+    pipeline_unpinned(&step->pipeline, problem);
     return judged(step);
 }
 
@@ -263,6 +255,29 @@ static enum work_end sandbox_lost(struct step *step)
                                                                      : fail(step, &err);
 }
 
+/* A fork's code runs on a word that counts now, not when it was pinned. A GitHub that cannot be asked
+ * has not said yes: the job waits, and the lane for no job. */
+static bool has_word(struct step *step, enum work_end *end)
+{
+    struct err problem = {0};
+    const struct github_trouble *trouble = &step->pipeline.origin.trouble;
+    if (step->entry.job.approved_by[0] == '\0' ||
+        pipeline_ask_word(&step->pipeline, &problem) == 0)
+        return true;
+    say(step, problem.text);
+    if (trouble->limited) {
+        (void)is_limited(step);
+        *end = later(step, trouble->wait_s > 0 ? trouble->wait_s : 1);
+    } else if (problem.class == ERR_HOST || problem.class == ERR_TIMEOUT) {
+        tell(step, WORK_AWAY, trouble->wait_s, "");
+        *end = WORK_LATER;
+    } else {
+        pipeline_unpinned(&step->pipeline, &problem);
+        *end = judged(step);
+    }
+    return false;
+}
+
 static enum work_end run(struct step *step)
 {
     struct err err = {0}, problem = {0};
@@ -270,8 +285,12 @@ static enum work_end run(struct step *step)
     long long id = step->entry.job.id;
     if (step->entry.attempts >= step->host->limits.job_attempts)
         return started_too_often(step);
-    if (has_waited(step) && !pipeline_is_wanted(pipeline, &problem))
+    bool fork = step->entry.job.approved_by[0] != '\0';
+    if ((fork || has_waited(step)) && !pipeline_is_wanted(pipeline, &problem))
         return not_wanted(step, &problem);
+    enum work_end end;
+    if (!has_word(step, &end))
+        return end;
     if (queue_start(step->db, id, step->lane, &err) != 0)
         return fail(step, &err);
     unsigned wait_s = 0;

@@ -7,6 +7,7 @@
 #include "base/git.h"
 #include "base/json.h"
 #include "base/name.h"
+#include "command.h"
 #include "intake/choices.h"
 
 #include <stdio.h>
@@ -199,6 +200,36 @@ static int parse_dispatch(const json_t *payload, const struct json_at *root,
                       "`sha`, its head");
 }
 
+/* ---- issue_comment ---- */
+
+/* One that was changed is nobody's word: what stood there before, and who changed it, is not told. */
+static int parse_comment(const json_t *payload, const struct json_at *root,
+                         struct event *event, struct err *err)
+{
+    char action[64] = "";
+    json_t *issue = NULL, *comment = NULL;
+    long long number = 0;
+    struct json_at at = {.parent = root, .key = "issue"};
+    struct json_at here = {.parent = root, .key = "comment"};
+    event->kind = JOB_CHECK;
+    if (json_get_string(payload, "action", root, action, sizeof action, err) != 0 ||
+        json_get_object(payload, "issue", root, &issue, err) != 0 ||
+        json_get_int(issue, "number", &at, 1, PULL_MAX, &number, err) != 0 ||
+        json_get_object(payload, "comment", root, &comment, err) != 0)
+        return -1;
+    const char *body = json_string_value(json_object_get(comment, "body"));
+    if (body == NULL)
+        return json_error(&here, err, "expected the text `body`");
+    if (strcmp(action, "created") != 0)
+        return ignore(event, "a comment counts as it was written, not as it was changed");
+    if (!json_has(issue, "pull_request"))
+        return ignore(event, "the comment is on no pull request");
+    if (!command_is_run(body, event->head))
+        return ignore(event, "the comment does not begin with " COMMAND_RUN);
+    event->pr = (int)number;
+    return 0;
+}
+
 /* ---- merge_group ---- */
 
 /* Which branch is the group's and which one it goes to is said twice: in the group's name, and beside
@@ -335,6 +366,8 @@ static const struct kind {
     int (*parse)(const json_t *, const struct json_at *, struct event *, struct err *);
 } kinds[] = {
     {"pull_request", parse_pull_request},
+    {"pull_request_target", parse_pull_request}, /* the same, to the base's workflow */
+    {"issue_comment", parse_comment},
     {"workflow_dispatch", parse_dispatch},
     {"push", parse_push},
     {"merge_group", parse_group},
@@ -350,7 +383,8 @@ int event_parse(const char *name, const char *bytes, size_t len, struct event *o
     if (kind == NULL)
         return err_set(err, ERR_INPUT,
                        "event `%.40s` is not handled; expected pull_request, "
-                       "merge_group, workflow_dispatch or push",
+                       "pull_request_target, issue_comment, merge_group, "
+                       "workflow_dispatch or push",
                        name);
     char title[64];
     snprintf(title, sizeof title, "%s event", kind->name);

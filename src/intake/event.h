@@ -13,7 +13,7 @@
 
 struct event {
     enum job_kind kind;
-    char name[32]; /* "pull_request", "push", "workflow_dispatch", "merge_group" */
+    char name[32];                         /* "pull_request", "push", … */
     char repository[JOB_REPOSITORY_BYTES]; /* owner/name */
     int pr; /* 0 for a push, for a merge group, and where `branch` or `head` says it */
     char branch[JOB_REF_BYTES];   /* of a dispatch: whose open pull request is meant */
@@ -28,7 +28,9 @@ struct event {
 };
 
 /* Parse the payload of event `name`. Handled: pull_request (opened, synchronize, reopened,
- * edited, labeled, unlabeled, ready_for_review, closed → ignored), workflow_dispatch (one of the
+ * edited, labeled, unlabeled, ready_for_review, closed → ignored), pull_request_target
+ * likewise, issue_comment (created on a pull request, and a command of command.h, whose commit
+ * becomes `head`; any other is ignored), workflow_dispatch (one of the
  * inputs `pull-request`, a positive number; `branch`; `sha`, which becomes `head`; and choices.h), push (a deleted branch, or one not `refs/heads/…`, is
  * ignored; so is a push whose commits are all ours: the messages have our
  * `Ratchet-Promotion:` trailer, and they change baselines only; whether the branch is the one

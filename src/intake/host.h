@@ -65,8 +65,9 @@ struct host_repository {
     char author[64];
     char branch[JOB_REF_BYTES];
     enum host_credential credential;
-    bool skip_drafts; /* a draft is unmeasured until it is ready for review */
-    bool trust_queue; /* what its merge queue holds may run here, forks' code included */
+    bool skip_drafts;   /* a draft is unmeasured until it is ready for review */
+    bool trust_queue;   /* what its merge queue holds may run here, forks' code included */
+    bool approve_forks; /* a fork's head may run here once a person who may write says so */
     char token_file[HOST_PATH_BYTES]; /* of CREDENTIAL_HOST */
     char app[64];                     /* of CREDENTIAL_APP: its number or client id */
     char app_key[HOST_PATH_BYTES];    /* … and its private key, in PEM */

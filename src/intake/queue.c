@@ -13,7 +13,7 @@
     "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"     \
     " state, attempts, exit_code, verdict, accepted_s, finished_s, event_head, uid,"   \
     " secret, clause, why, lane, merge_group, event_base, configs, budget_s, profile," \
-    " refused"
+    " refused, approved_by"
 
 static const char *const state_names[] = {
     [JOB_ACCEPTED] = "accepted", [JOB_PINNED] = "pinned", [JOB_RUNNING] = "running",
@@ -90,6 +90,7 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         {24, job->event_base, sizeof job->event_base},
         {25, job->choices.configs, sizeof job->choices.configs},
         {28, job->choices.refused, sizeof job->choices.refused},
+        {29, job->approved_by, sizeof job->approved_by},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) != 0)
@@ -286,12 +287,12 @@ static int check_moved(struct db *db, long long id, const char *what, struct err
 /* What is known of a job since it is pinned. */
 #define PINNED_SET                                                            \
     "base_ref = ?, head = ?, base = ?, merge = ?, configs = ?, budget_s = ?," \
-    " profile = ?, refused = ?"
-#define PINNED_TYPES "tttttiit"
+    " profile = ?, refused = ?, approved_by = ?"
+#define PINNED_TYPES "tttttiitt"
 #define PINNED_VALUES(job)                                                           \
     (job)->base_ref, (job)->head, (job)->base, (job)->merge, (job)->choices.configs, \
         (long long)(job)->choices.budget_s, (long long)(job)->choices.profile,       \
-        (job)->choices.refused
+        (job)->choices.refused, (job)->approved_by
 
 /* What was asked for (repository, pr, key) stays as it was accepted, but for what is not taken of its
  * choices. */

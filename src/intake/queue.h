@@ -40,7 +40,7 @@ struct queue_entry {
 
 /* Steps of the schema, in this order, for db_open. */
 extern const char queue_schema_1[], queue_schema_2[], queue_schema_3[], queue_schema_4[],
-    queue_schema_5[];
+    queue_schema_5[], queue_schema_6[];
 
 /* The next id will be greater than `after`, whatever the database remembers: for one that was lost
  * while the folders of its jobs are still there. */

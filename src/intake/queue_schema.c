@@ -91,3 +91,7 @@ const char queue_schema_5[] = "ALTER TABLE job ADD COLUMN configs TEXT NOT NULL 
                               "ALTER TABLE job ADD COLUMN budget_s INTEGER NOT NULL DEFAULT 0;"
                               "ALTER TABLE job ADD COLUMN profile INTEGER NOT NULL DEFAULT 0;"
                               "ALTER TABLE job ADD COLUMN refused TEXT NOT NULL DEFAULT '';";
+
+/* Since it is pinned: who let a fork's head run. */
+const char queue_schema_6[] =
+    "ALTER TABLE job ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';";

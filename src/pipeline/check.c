@@ -141,6 +141,10 @@ static int look(struct measurement *measurement, char what[TOUCHED_BYTES], struc
         measurement_unmeasured(measurement, FAULT_NONE, CLAUSE_NOT_PINNED, &problem);
         return 0;
     }
+    if (measurement->job.approved_by[0] != '\0')
+        measurement_note(measurement,
+                         "This is a fork's code: %s, who may write here, let it run.",
+                         measurement->job.approved_by);
     int read = read_merge(measurement, &source, err);
     if (read <= 0)
         return read;

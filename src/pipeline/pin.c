@@ -7,6 +7,7 @@
 #include "pipeline/credential.h"
 #include "pipeline/paths.h"
 #include "pipeline/rules.h"
+#include "pipeline/word.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,18 +27,14 @@ static int ask_github(struct pipeline *pipeline, struct err *err)
     memcpy(job->base_ref, pull.base_ref, sizeof job->base_ref);
     if (!pull.open)
         return err_set(err, ERR_INPUT, "pull request #%d is not open", job->pr);
-    if (strcmp(pull.head_repository, job->repository) != 0)
-        return err_set(
-            err, ERR_INPUT,
-            "pull request #%d comes from the fork `%s`: code of forks is not run on "
-            "this host",
-            job->pr, pull.head_repository[0] == '\0' ? "(deleted)" : pull.head_repository);
     if (pull.draft && pipeline->measurement.repository->skip_drafts)
         return err_set(err, ERR_INPUT,
                        "pull request #%d is a draft: this host measures it once it is ready "
                        "for review",
                        job->pr);
-    return 0;
+    return strcmp(pull.head_repository, job->repository) == 0
+               ? 0
+               : word_ask(pipeline, &pipeline->origin.github, &pull, err);
 }
 
 static int pin_branch(struct pipeline *pipeline, struct err *err)
@@ -362,6 +359,7 @@ int pipeline_pin(struct pipeline *pipeline, struct err *err)
     struct measurement *measurement = &pipeline->measurement;
     struct err problem = {0};
     measurement->submodules.may_fetch = true;
+    pipeline->awaits_word = false;
     if (git_cache_tidy(measurement->repo, &problem) != 0)
         measurement_say(measurement, "%s", problem.text);
     int fetched = fetch_all(pipeline, &problem);
@@ -376,4 +374,15 @@ int pipeline_pin(struct pipeline *pipeline, struct err *err)
     }
     measurement->submodules.may_fetch = false;
     return 0;
+}
+
+void pipeline_unpinned(struct pipeline *pipeline, const struct err *problem)
+{
+    struct measurement *measurement = &pipeline->measurement;
+    if (pipeline->awaits_word)
+        measurement_unmeasured(measurement, FAULT_NONE, CLAUSE_NOT_APPROVED, problem);
+    else
+        measurement_unmeasured(measurement,
+                               measurement->job.kind == JOB_PROMOTE ? FAULT_HOST : FAULT_PR,
+                               CLAUSE_NOT_PINNED, problem);
 }

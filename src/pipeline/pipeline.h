@@ -48,6 +48,7 @@ struct origin {
 struct pipeline {
     struct measurement measurement;
     struct origin origin;
+    bool awaits_word; /* it could not be pinned, as nobody has let its fork's head run yet */
 };
 
 /* Finds the repository and device in the host's configuration and opens the bare cache of
@@ -57,11 +58,18 @@ MUST_CHECK int pipeline_open(struct pipeline *pipeline, const struct pipeline_re
 void pipeline_close(struct pipeline *pipeline);
 
 /* Fill in the job's commits, and fetch them, the anchors of base's baseline and the submodules that
- * builds will see. A fork, a closed pull request or one of another repository is ERR_INPUT, a merge
+ * builds will see. A fork that may not run here, a closed pull request or one of another repository is ERR_INPUT, a merge
  * conflict ERR_CONFLICT; an anchor or submodule that cannot be fetched is no error here: what
  * measures needs it or not. For a job that is pinned already this only makes sure that all is
  * here. */
 MUST_CHECK int pipeline_pin(struct pipeline *pipeline, struct err *err);
+
+/* The verdict of a job that cannot be pinned: unmeasured. */
+void pipeline_unpinned(struct pipeline *pipeline, const struct err *problem);
+
+/* Of a job that a person let run (approved_by), right before it does: does that word, or another's, still
+ * count? ERR_INPUT: it does not; tell it by pipeline_unpinned. */
+MUST_CHECK int pipeline_ask_word(struct pipeline *pipeline, struct err *err);
 
 /* GitHub is asked again, once: is what was pinned still to be measured? False, with `why`: its pull
  * request is closed, has a newer head or goes to another branch, or its merge group is gone. */

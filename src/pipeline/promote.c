@@ -30,8 +30,8 @@ static bool is_for_head(struct pipeline *pipeline, const struct github_pull *pul
     struct measurement *measurement = &pipeline->measurement;
     char pushed_at[GITHUB_TIME_BYTES];
     struct err problem = {0};
-    if (github_pushed_at(&pipeline->origin.github, pull->head_ref, pull->head, pushed_at,
-                         &problem) != 0) {
+    if (github_pushed_at(&pipeline->origin.github, pull->head_ref, pull->head, false,
+                         pushed_at, &problem) != 0) {
         measurement_note(measurement,
                          "The label %s on #%d is not counted: when its head %.*s was pushed "
                          "could not be read: %s",

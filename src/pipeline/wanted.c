@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the second look at a job that had to wait: does anybody still need what it would measure? */
+/* Owns the second look at a job that had to wait: does anybody still need what it would measure,
+ * and may a fork's code still run? */
 #include "pipeline/pipeline.h"
 
 #include "pipeline/credential.h"
+#include "pipeline/word.h"
 
 #include <string.h>
 
@@ -48,4 +50,20 @@ bool pipeline_is_wanted(struct pipeline *pipeline, struct err *why)
     else
         return true;
     return false;
+}
+
+int pipeline_ask_word(struct pipeline *pipeline, struct err *err)
+{
+    const struct job *job = &pipeline->measurement.job;
+    struct limits limits;
+    struct github_pull pull;
+    struct github github = in_haste(&pipeline->origin.github, &limits);
+    pipeline->awaits_word = false;
+    if (credential_take(pipeline, &limits, err) != 0)
+        return -1;
+    if (github_get_pull(&github, job->pr, &pull, err) != 0)
+        return -1;
+    if (strcmp(pull.head, job->head) != 0)
+        return err_set(err, ERR_INPUT, "superseded by %.*s", SHORT_SHA, pull.head);
+    return word_ask(pipeline, &github, &pull, err);
 }

@@ -111,11 +111,11 @@ MUST_CHECK int github_confirm_head(const struct github *github, int number, cons
 MUST_CHECK int github_pull_of_commit(const struct github *github, const char *sha,
                                      struct github_pull *out, struct err *err);
 enum { GITHUB_TIME_BYTES = 21 }; /* "2026-01-05T09:00:00Z": later is greater as text, too */
-/* Who put `label` on the PR last, and when, and may that person write to the repository? */
+/* Who put `label` on the PR last, and when, and is that a person who may write to the repository? */
 MUST_CHECK int github_who_labeled(const struct github *github, int pr, const char *label,
                                   char login[64], char when[GITHUB_TIME_BYTES],
                                   bool *may_write, struct err *err);
-enum { GITHUB_LOGIN_BYTES = 64 };
+enum { GITHUB_LOGIN_BYTES = JOB_LOGIN_BYTES };
 /* Who started that run of Actions (digits) by hand, and may that person write to the repository? Where somebody else
  * started it again, both have to; `login` is one who may not, where there is one. ERR_INPUT: it was
  * not started by hand, or is over, so that its name is worth nothing. */
@@ -123,10 +123,21 @@ MUST_CHECK int github_who_started(const struct github *github, const char *run,
                                   char login[GITHUB_LOGIN_BYTES], bool *may_write,
                                   struct err *err);
 /* When that branch of the repository was last pushed to that commit, by GitHub's own clock (a commit's date
- * is its author's word). ERR_NOT_FOUND where GitHub knows of no such push. */
+ * is its author's word). ERR_NOT_FOUND where GitHub knows of no such push; with `still`, or where the
+ * branch's newest push that it knows of is another. */
 MUST_CHECK int github_pushed_at(const struct github *github, const char *branch,
-                                const char *sha, char when[GITHUB_TIME_BYTES],
+                                const char *sha, bool still, char when[GITHUB_TIME_BYTES],
                                 struct err *err);
+
+/* Whose word lets the code of a fork's pull request run? Of its head's commit alone: by a comment with
+ * COMMAND_RUN that names it (command.h), or by the label LABEL_RUN, put on after it was pushed. Of a
+ * person who may write now: no bot's, no App's, no comment that was edited. */
+struct github_word {
+    char login[GITHUB_LOGIN_BYTES]; /* "": nobody's */
+    char why_not[320]; /* then: why the last that was said does not count, or "" */
+};
+MUST_CHECK int github_find_word(const struct github *github, const struct github_pull *pull,
+                                struct github_word *out, struct err *err);
 
 /* An open PR from `branch` into `base`, made if there is none. */
 MUST_CHECK int github_open_pull(const struct github *github, const char *branch,

@@ -78,6 +78,8 @@ int github_url_too_long(const char *url, struct err *err);
 const char *github_text(const json_t *object, const char *key);
 /* object[key].member likewise, for `user` and `head.repo`, which may be null. */
 const char *github_text_of(const json_t *object, const char *key, const char *member);
+/* Is object[key] a person's account, and did no App write in its name? */
+bool github_is_person(const json_t *object, const char *key);
 /* Copy an optional text; one that does not fit, or NULL, becomes "". */
 void github_copy(char *out, size_t size, const char *text);
 /* The member html_url if it is a plain web address that fits, else "". */

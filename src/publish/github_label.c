@@ -10,6 +10,7 @@ struct label_search {
     const char *label;
     bool on;        /* the last event put it on */
     char login[64]; /* by this account; "" once that is deleted */
+    bool person;    /* … which is one's */
     char when[GITHUB_TIME_BYTES];
 };
 
@@ -36,6 +37,7 @@ static int look_at_event(void *context, const json_t *item, struct err *err)
         return 0;
     if (strcmp(event, "labeled") == 0) {
         search->on = true;
+        search->person = github_is_person(item, "actor");
         github_copy(search->login, sizeof search->login,
                     github_text_of(item, "actor", "login"));
         copy_time(search->when, github_text(item, "created_at"));
@@ -61,7 +63,7 @@ int github_who_labeled(const struct github *github, int pr, const char *label, c
         return err_set(err, ERR_NOT_FOUND, "#%d of %s: nobody put label `%.64s` on it", pr,
                        github->repository, label);
     bool may = false;
-    if (github_ask_permission(github, &budget, search.login, &may, err) != 0)
+    if (search.person && github_ask_permission(github, &budget, search.login, &may, err) != 0)
         return -1;
     memcpy(login, search.login, sizeof search.login);
     memcpy(when, search.when, sizeof search.when);
@@ -73,6 +75,7 @@ int github_who_labeled(const struct github *github, int pr, const char *label, c
 
 struct push_search {
     const char *branch, *sha;
+    bool still;
     char when[GITHUB_TIME_BYTES]; /* "": not found */
 };
 
@@ -83,19 +86,20 @@ static int look_at_push(void *context, const json_t *item, struct err *err)
     static const char heads[] = "refs/heads/";
     struct push_search *search = context;
     const char *ref = github_text(item, "ref"), *after = github_text(item, "after");
-    if (ref == NULL || after == NULL || strcmp(after, search->sha) != 0 ||
-        strncmp(ref, heads, sizeof heads - 1) != 0 ||
+    if (ref == NULL || after == NULL || strncmp(ref, heads, sizeof heads - 1) != 0 ||
         strcmp(ref + sizeof heads - 1, search->branch) != 0)
         return 0;
+    if (strcmp(after, search->sha) != 0)
+        return search->still;
     copy_time(search->when, github_text(item, "timestamp"));
     return 1;
 }
 
 int github_pushed_at(const struct github *github, const char *branch, const char *sha,
-                     char when[GITHUB_TIME_BYTES], struct err *err)
+                     bool still, char when[GITHUB_TIME_BYTES], struct err *err)
 {
     struct github_budget budget = github_budget(github);
-    struct push_search search = {.branch = branch, .sha = sha};
+    struct push_search search = {.branch = branch, .sha = sha, .still = still};
     BUF_AUTO url;
     if (github_url(github, &url, err, "/activity?per_page=100&ref=refs%%2Fheads%%2F") != 0)
         return -1;

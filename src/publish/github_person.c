@@ -30,6 +30,16 @@ int github_ask_permission(const struct github *github, struct github_budget *bud
     return 0;
 }
 
+/* A login of dots alone would be another address. */
+bool github_is_person(const json_t *object, const char *key)
+{
+    const char *login = github_text_of(object, key, "login");
+    const char *type = github_text_of(object, key, "type");
+    return login != NULL && strspn(login, ".") != strlen(login) &&
+           strlen(login) < GITHUB_LOGIN_BYTES && type != NULL && strcmp(type, "User") == 0 &&
+           !json_has(object, "performed_via_github_app");
+}
+
 /* ---- runs ---- */
 
 enum { STARTERS = 2 };

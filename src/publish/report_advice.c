@@ -2,6 +2,7 @@
 /* Owns "What to do": the next step for each verdict, and for each one whose fault it is. */
 #include "publish/push_baseline.h"
 #include "base/name.h"
+#include "command.h"
 #include "publish/report_parts.h"
 
 static void write_reproduce(const struct report_view *view, struct buf *out)
@@ -102,6 +103,22 @@ static void next_unclear(const struct report_view *view, struct buf *out)
     write_reproduce(view, out);
 }
 
+/* The line to copy stands by itself, and is about this very commit. */
+static void next_word(const struct report_view *view, struct buf *out)
+{
+    const struct job *job = view->report->job;
+    if (job == NULL || !name_is_sha(job->head))
+        return;
+    buf_addf(out,
+             "- Code of a fork runs once somebody who may write to this repository has looked "
+             "at it "
+             "and says so, in a comment whose first line is this one. It is about this very "
+             "commit: "
+             "a new push needs a new word.\n\n  ```text\n  " COMMAND_RUN " %s\n  ```\n"
+             "- Or with the label `" LABEL_RUN "`, put on after that commit was pushed.\n",
+             job->head);
+}
+
 static void next_unmeasured(const struct report_view *view, struct buf *out)
 {
     const struct comparison *comparison = view->report->comparison;
@@ -111,6 +128,10 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
     enum clause clause = whole ? comparison->clause : view->rows[0]->clause;
     bool lasting = clause == CLAUSE_NOT_MEASURED ||
                    clause == CLAUSE_BELOW_CLOCK; /* see hints */
+    if (whole && clause == CLAUSE_NOT_APPROVED) {
+        next_word(view, out);
+        return;
+    }
     switch (fault) {
     case FAULT_NONE:
         buf_adds(out, lasting ? "" : "- Run this job again.\n");

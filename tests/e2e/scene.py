@@ -283,6 +283,16 @@ def pull_event(standin, number, action="opened"):
             "repository": view["base"]["repo"], "sender": view["user"]}
 
 
+def comment_event(standin, number, comment, action="created"):
+    """The payload of an issue_comment event on a pull request, likewise."""
+    view = standin.api("GET", "/repos/%s/pulls/%d" % (REPOSITORY, number), token=lib.TOKEN).json
+    said = standin.api("GET", "/repos/%s/issues/comments/%d" % (REPOSITORY, comment), token=lib.TOKEN).json
+    issue = {key: view[key] for key in ("number", "title", "state", "user", "body", "labels", "html_url")}
+    issue["pull_request"] = {"url": view["url"], "html_url": view["html_url"]}
+    return {"action": action, "issue": issue, "comment": said, "repository": view["base"]["repo"],
+            "sender": said["user"]}
+
+
 def ours(standin, number):
     """Bodies of our comments on a pull request."""
     return [c["body"] for c in standin.comments(number) if c["user"] == lib.BOT]

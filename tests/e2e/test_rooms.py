@@ -10,7 +10,7 @@ import lib
 from lib import eq, ok
 
 SRC = os.path.join(lib.TOP, "src")
-SHARED = {"codefacts.h", "metrics.h", "model.h", "limit.h", "peaks.h", "cost.h", "wire.h", "result_files.h"}
+SHARED = {"codefacts.h", "command.h", "metrics.h", "model.h", "limit.h", "peaks.h", "cost.h", "wire.h", "result_files.h"}
 # Who may include whom, besides himself. The five rooms never include one another; what joins them is
 # above: the pipeline, and the programs.
 ROOM = {"base", "model"}
@@ -46,7 +46,7 @@ def room_of(path):
     if folder:
         return folder.split("/")[0]
     stem = name.rsplit(".", 1)[0]
-    return "model" if name in SHARED or name in ("model.c", "peaks.c", "cost.c", "codefacts.c", "metrics.c") else stem
+    return "model" if name in SHARED or name in ("model.c", "command.c", "peaks.c", "cost.c", "codefacts.c", "metrics.c") else stem
 
 
 def rooms_are_closed():

@@ -126,7 +126,7 @@ def install_app(world, body, number):
 
 
 def add_user(world, body):
-    return world.user(body["login"], kind=body.get("kind", "User"))
+    return world.user(body["login"], kind=body.get("kind"))
 
 
 def create_repo(world, body):
@@ -225,7 +225,7 @@ def queue_pull(world, body, full_name, number):
 
 def label_pull(world, body, full_name, number):
     repo, pull = pull_of(world, full_name, number)
-    world.label(repo, pull, body["name"], body["by"], body.get("on", True))
+    world.label(repo, pull, body["name"], body["by"], body.get("on", True), body.get("via"))
     return show_pull(pull)
 
 
@@ -243,7 +243,7 @@ def set_run(world, body, full_name):
 def add_comments(world, body, full_name):
     repo, _ = pull_of(world, full_name, body["issue"])
     return {"ids": [world.add_comment(repo, body["issue"], body["user"],
-                                      body["body"].replace("{i}", str(i + 1)))["id"]
+                                      body["body"].replace("{i}", str(i + 1)), body.get("via"))["id"]
                     for i in range(body.get("count", 1))]}
 
 

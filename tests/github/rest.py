@@ -50,10 +50,11 @@ class Call:
 
     def need(self, *grants):
         """At least one of grants ("issues=write") must be held, else GitHub's 403."""
-        if self.token is None:
+        if self.token is None or not self.is_for(self.repo):
             if not self.repo.private and all(g.endswith("=read") for g in grants):
                 return
-            raise refusal(401, "Requires authentication")
+            raise refusal(401, "Requires authentication") if self.token is None else \
+                refusal(403, "Resource not accessible by integration", self.template)
         held = self.token["permissions"]
         for grant in grants:
             name, _, level = grant.partition("=")
@@ -67,6 +68,9 @@ class Call:
             return repo.id in self.app["installed"]
         if self.token is None:
             return not repo.private
+        return not repo.private or self.is_for(repo)
+
+    def is_for(self, repo):
         only = self.token["repositories"]
         return only is None or repo.full_name.lower() in [name.lower() for name in only]
 

@@ -48,10 +48,10 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
     POST   repos/O/R/pulls/N       {title?, body?, draft?, locked?, state?, head_repo: null?,
                                     base?, mergeable_unknown?, by?}
     POST   repos/O/R/pulls/N/merge {user?, method?} merge (default) or squash -> {sha}
-    POST   repos/O/R/pulls/N/label {name, by, on?}
+    POST   repos/O/R/pulls/N/label {name, by, on?, via?}    via: the number of an App that acts for them
     POST   repos/O/R/runs          {id, event?, actor?, triggering_actor?, status?, attempt?}
                                     actor null: a deleted account
-    POST   repos/O/R/comments      {issue, user, body, count?}   {i} in body counts from 1;
+    POST   repos/O/R/comments      {issue, user, body, count?, via?}   {i} in body counts from 1;
                                     user null: a deleted account
     GET    requests?since=ID&method=M&path=REGEX    what was asked, oldest first
     DELETE requests

@@ -196,7 +196,8 @@ class World:
         self.next_id += 1
         return self.next_id
 
-    def user(self, login, number=None, kind="User"):
+    def user(self, login, number=None, kind=None):
+        kind = kind or ("Bot" if login.endswith("[bot]") else "User")
         known = self.users.get(login.lower())
         if known is None:
             known = {"login": login, "id": number or self.number(), "type": kind}
@@ -207,7 +208,7 @@ class World:
                   job_of=None, installation=None, ends=2 ** 62):
         """permissions: {"contents": "write", "pull_requests": "read"…}; None: all of them.
         job_of: the repository whose job's token it is; it is for that one alone."""
-        user = self.user(login, kind=kind or ("Bot" if login.endswith("[bot]") else "User"))
+        user = self.user(login, kind=kind)
         if job_of is not None:
             repositories = [job_of]
         self.tokens[token] = {"login": user["login"], "permissions": permissions,
@@ -444,7 +445,8 @@ class World:
         repo.git.set_ref(ref, head)
         return ref, head, base
 
-    def label(self, repo, pull, name, by, on=True):
+    def label(self, repo, pull, name, by, on=True, via=None):
+        """via: the id of an App that does it in that person's name."""
         if (name in pull.labels) == on:
             return
         self.sync(repo)
@@ -453,7 +455,8 @@ class World:
         pull.updated_at = self.now()
         repo.events.append({"id": self.number(), "issue": pull.number,
                             "event": "labeled" if on else "unlabeled", "label": name,
-                            "actor": self.user(by)["login"], "created_at": pull.updated_at})
+                            "actor": self.user(by)["login"], "created_at": pull.updated_at,
+                            "via": self.apps[str(via)] if via else None})
 
     def rename_pull(self, repo, pull, title, by):
         pull.updated_at = self.now()
@@ -464,10 +467,11 @@ class World:
 
     # ---- comments and statuses ----
 
-    def add_comment(self, repo, number, login, body):
+    def add_comment(self, repo, number, login, body, via=None):
         when = self.now()
         comment = {"id": self.number(), "issue": number, "user": login and self.user(login)["login"],
-                   "body": body, "created_at": when, "updated_at": when}
+                   "body": body, "created_at": when, "updated_at": when,
+                   "via": self.apps[str(via)] if via else None}
         repo.comments.append(comment)
         return comment
 

@@ -94,7 +94,8 @@ class Views:
             "issue_url": "%s/issues/%d" % (api, comment["issue"]),
             "user": self.user(comment["user"]), "body": comment["body"],
             "created_at": comment["created_at"], "updated_at": comment["updated_at"],
-            "author_association": association}
+            "author_association": association,
+            "performed_via_github_app": self.app(repo, comment.get("via"))}
 
     def label(self, repo, name):
         return {"id": repo.labels[name], "node_id": self.node("Label", repo.labels[name]),
@@ -107,7 +108,7 @@ class Views:
             "url": "%s/repos/%s/issues/events/%d" % (self.api, repo.full_name, event["id"]),
             "actor": self.user(event["actor"]), "event": event["event"], "commit_id": None,
             "commit_url": None, "created_at": event["created_at"],
-            "performed_via_github_app": None}
+            "performed_via_github_app": self.app(repo, event.get("via"))}
         if event["event"] == "renamed":
             view["rename"] = {"from": event["from"], "to": event["to"]}
         else:
@@ -254,17 +255,20 @@ class Views:
         app = run["app"]
         output = {key: said.get(key) for key in ("title", "summary", "text")}
         output.update(annotations_count=len(said.get("annotations", [])), annotations_url=url + "/annotations")
-        made_by = {"id": app["id"], "slug": app["slug"], "node_id": self.node("App", app["id"]),
-                   "owner": self.user(repo.owner), "name": app["slug"], "description": None,
-                   "external_url": self.web, "html_url": "%s/apps/%s" % (self.web, app["slug"]),
-                   "created_at": run["started_at"], "updated_at": run["started_at"],
-                   "permissions": app["permissions"], "events": []}
         return {"id": run["id"], "node_id": self.node("CheckRun", run["id"]), "head_sha": run["head_sha"],
                 "name": run["name"], "url": url, "html_url": "%s/%s/runs/%d" % (self.web, repo.full_name, run["id"]),
                 "details_url": run["details_url"], "external_id": "", "status": run["status"],
                 "conclusion": run["conclusion"], "started_at": run["started_at"],
-                "completed_at": run["completed_at"], "check_suite": {"id": 1}, "output": output, "app": made_by,
+                "completed_at": run["completed_at"], "check_suite": {"id": 1}, "output": output, "app": self.app(repo, app),
                 "pull_requests": []}
+
+    def app(self, repo, app):
+        return None if app is None else {
+            "id": app["id"], "slug": app["slug"], "node_id": self.node("App", app["id"]),
+            "owner": self.user(repo.owner), "name": app["slug"], "description": None,
+            "external_url": self.web, "html_url": "%s/apps/%s" % (self.web, app["slug"]),
+            "created_at": repo.created_at, "updated_at": repo.created_at,
+            "permissions": app["permissions"], "events": []}
 
     def installation(self, app, repo, installed):
         here = "%s/app/installations/%d" % (self.api, installed["id"])

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns whose word lets a fork's head run. A comment names the commit that its person has seen; a label
+ * names none, so that only one which is newer than the push of the head can be about it. */
+#include "publish/github.h"
+
+#include "base/name.h"
+#include "command.h"
+#include "publish/github_call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { HEARD_MAX = 8 }; /* people whose permission is asked for, the latest */
+
+/* ---- comments ---- */
+
+struct search {
+    const char *sha;
+    char heard[HEARD_MAX]
+              [GITHUB_LOGIN_BYTES]; /* who spoke about it, each once, the latest last */
+    size_t count;
+    struct github_word *word;
+};
+
+static void hear(struct search *search, const char *login)
+{
+    size_t at = 0;
+    while (at < search->count && strcmp(search->heard[at], login) != 0)
+        at++;
+    if (at == search->count && search->count < HEARD_MAX)
+        search->count++;
+    else if (at == search->count)
+        at = 0; /* the one who spoke first gives way */
+    memmove(search->heard[at], search->heard[at + 1],
+            (search->count - 1 - at) * sizeof search->heard[0]);
+    github_copy(search->heard[search->count - 1], GITHUB_LOGIN_BYTES, login);
+}
+
+/* Why a comment with the command is not its person's word about that head; NULL: it is. */
+static const char *disqualified(const json_t *item, const char *named, const char *sha)
+{
+    const char *made = github_text(item, "created_at");
+    const char *changed = github_text(item, "updated_at");
+    if (!github_is_person(item, "user"))
+        return "is no person's";
+    if (made == NULL || changed == NULL || strcmp(made, changed) != 0)
+        return "was edited";
+    if (named[0] == '\0')
+        return "does not name a commit by all of its 40 digits";
+    return strcmp(named, sha) == 0 ? NULL : "is about another commit";
+}
+
+static int look_at_comment(void *context, const json_t *item, struct err *err)
+{
+    (void)err;
+    struct search *search = context;
+    char named[MODEL_SHA_BYTES];
+    const char *body = github_text(item, "body");
+    const char *login = github_text_of(item, "user", "login");
+    if (body == NULL || !command_is_run(body, named))
+        return 0;
+    const char *why = disqualified(item, named, search->sha);
+    if (why == NULL)
+        hear(search, login);
+    else
+        snprintf(search->word->why_not, sizeof search->word->why_not,
+                 "the comment of %.63s %s", login == NULL ? "an account that is gone" : login,
+                 why);
+    return 0;
+}
+
+static int ask_comments(const struct github *github, const struct github_pull *pull,
+                        struct github_word *word, struct err *err)
+{
+    struct github_budget budget = github_budget(github);
+    BUF_AUTO url;
+    if (github_url(github, &url, err, "/issues/%d/comments?per_page=100", pull->number) != 0)
+        return -1;
+    struct search search = {.sha = pull->head, .word = word};
+    if (github_walk(github, &budget, url.data, look_at_comment, &search, NULL, err) < 0)
+        return -1;
+    for (size_t i = search.count; i > 0; i--) {
+        bool may = false;
+        const char *login = search.heard[i - 1];
+        if (github_ask_permission(github, &budget, login, &may, err) != 0)
+            return -1;
+        if (may) {
+            github_copy(word->login, sizeof word->login, login);
+            return 0;
+        }
+        snprintf(word->why_not, sizeof word->why_not, "%s may not write to %s", login,
+                 github->repository);
+    }
+    return 0;
+}
+
+/* ---- the label ---- */
+
+static bool has_label(const struct github_pull *pull)
+{
+    for (size_t i = 0; i < pull->label_count; i++)
+        if (strcmp(pull->labels[i], LABEL_RUN) == 0)
+            return true;
+    return false;
+}
+
+/* Since when the fork's branch is at that head, by GitHub's own clock; the token has no rights there, and
+ * needs none in a public repository. */
+static int ask_push(const struct github *github, const struct github_pull *pull,
+                    char when[GITHUB_TIME_BYTES], struct err *err)
+{
+    struct github fork = *github;
+    fork.repository = pull->head_repository;
+    if (!name_is_repository(pull->head_repository, JOB_REPOSITORY_BYTES) ||
+        pull->head_ref[0] == '\0')
+        return err_set(err, ERR_NOT_FOUND, "the fork is gone");
+    return github_pushed_at(&fork, pull->head_ref, pull->head, true, when, err);
+}
+
+static int ask_label(const struct github *github, const struct github_pull *pull,
+                     struct github_word *word, struct err *err)
+{
+    char login[GITHUB_LOGIN_BYTES], labeled[GITHUB_TIME_BYTES], pushed[GITHUB_TIME_BYTES];
+    struct err problem = {0};
+    bool may = false;
+    if (github_who_labeled(github, pull->number, LABEL_RUN, login, labeled, &may, &problem) !=
+            0 ||
+        (may && ask_push(github, pull, pushed, &problem) != 0)) {
+        if (problem.class != ERR_NOT_FOUND) {
+            *err = problem;
+            return -1;
+        }
+        snprintf(word->why_not, sizeof word->why_not, "label %s: %.150s", LABEL_RUN,
+                 problem.text);
+    } else if (!may) {
+        snprintf(word->why_not, sizeof word->why_not,
+                 "label %s: %s is no person who may write to %s", LABEL_RUN, login,
+                 github->repository);
+    } else if (labeled[0] == '\0' || strcmp(labeled, pushed) <= 0) {
+        snprintf(word->why_not, sizeof word->why_not,
+                 "label %s was not put on after the push of this head", LABEL_RUN);
+    } else {
+        github_copy(word->login, sizeof word->login, login);
+    }
+    return 0;
+}
+
+int github_find_word(const struct github *github, const struct github_pull *pull,
+                     struct github_word *out, struct err *err)
+{
+    struct github_word word = {.login = ""};
+    if (ask_comments(github, pull, &word, err) != 0 ||
+        (word.login[0] == '\0' && has_label(pull) && ask_label(github, pull, &word, err) != 0))
+        return -1;
+    *out = word;
+    return 0;
+}
