@@ -56,6 +56,18 @@ static void say(const struct step *step, const char *line)
     tell(step, WORK_LINE, 0, line);
 }
 
+/* GitHub refused to be told. What a job's own token may is its workflow's word, and a fork's or Dependabot's
+ * may only read, whatever that says: no fault of whoever reads this. */
+static void say_refused(const struct step *step, bool token_refused, const char *problem)
+{
+    say(step,
+        token_refused && step->pipeline.origin.github.borrowed
+            ? "this job's token may not tell GitHub (its workflow lists no `statuses: write` "
+              "and `pull-requests: write`, or it is a fork's or Dependabot's, which may only "
+              "read): exit code and summary do, and the next token that may"
+            : problem);
+}
+
 static uint64_t next_ask_ns(const struct step *step)
 {
     return proc_now_ns() + 1000000u * step->host->limits.ask_again_ms;
@@ -210,7 +222,10 @@ static enum work_end pin(struct step *step)
     if (measurement->job.kind == JOB_CHECK &&
         pipeline_announce(pipeline, step->db, "waiting for its turn on the device",
                           &problem) != 0) {
-        say(step, problem.text);
+        const struct github_trouble *trouble = &pipeline->origin.trouble;
+        say_refused(step,
+                    !trouble->limited && (trouble->status == 403 || trouble->status == 404),
+                    problem.text);
         (void)is_limited(step); /* nor is it measured later for that */
     }
     return WORK_DONE;
@@ -326,7 +341,7 @@ static enum work_end send(struct step *step)
     struct outbox_result result = {0};
     int sent = ending_send(step->db, &step->pipeline, &result, &err);
     if (result.refusal[0] != '\0')
-        say(step, result.refusal);
+        say_refused(step, result.token_refused, result.refusal);
     if (result.seen[0] != '\0')
         say(step, result.seen);
     if (sent != 0)

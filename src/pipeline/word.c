@@ -36,10 +36,11 @@ int word_ask(struct pipeline *pipeline, const struct github *github,
             *err = problem;
             return -1;
         }
-        *trouble = (struct github_trouble){0};
+        bool not_allowed = github->borrowed && trouble->status == 403;
         word.login[0] = '\0';
         snprintf(word.why_not, sizeof word.why_not, "%.*s", (int)sizeof word.why_not - 1,
-                 problem.text);
+                 not_allowed ? "this job's token may not ask who said what" : problem.text);
+        *trouble = (struct github_trouble){0};
     }
     if (word.login[0] == '\0') {
         pipeline->awaits_word = true;

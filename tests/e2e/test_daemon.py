@@ -551,7 +551,7 @@ def no_permission():
     eq(step.run().brief(), (1, "regressed"), "exit code and artifacts")
     has(step.file("summary"), "regressed", "summary")
     eq(runner_reads(step.file("output"))["verdict"], "regressed", "output")
-    has(step.log(), "not accessible", "the log says what GitHub said")
+    has(step.log(), "this job's token may not tell GitHub", "the log says why")
     eq((scene.ours(s, number), scene.status(s, head)), ([], []), "nothing was posted")
 
 

@@ -624,9 +624,21 @@ def labels():
         {"event": "labeled", "label": {"name": "accept-loss"}, "actor": None}])
     eq(who(), "not-found", "an account that is gone")
     s.fault("/issues/1/events", "answer", status=200, body=[
-        {"event": "labeled", "label": {"name": "accept-loss"}, "actor": {"login": "a/../b?"}}])
+        {"event": "labeled", "label": {"name": "accept-loss"}, "actor": {"login": "a/../b?", "type": "User"}}])
     eq(who(), ("a/../b?", False), "an odd login is asked for as it is")
     has(s.requests("GET", "collaborators")[-1]["path"], "/collaborators/a%2F..%2Fb%3F/", "escaped")
+    s.on("collaborators", **{"robot[bot]": "admin"})
+    asked = len(s.requests("GET", "collaborators"))
+    for actor in ({"login": "robot[bot]", "type": "Bot"}, {"login": "alice"}, {"login": "alice", "type": "Mannequin"},
+                  {"login": "alice", "type": 7}):
+        s.fault("/issues/1/events", "answer", status=200, body=[
+            {"event": "labeled", "label": {"name": "accept-loss"}, "actor": actor}])
+        eq(who(), (actor["login"], False), "no person's: %s" % actor)
+    s.fault("/issues/1/events", "answer", status=200, body=[
+        {"event": "labeled", "label": {"name": "accept-loss"}, "actor": {"login": "alice", "type": "User"},
+         "performed_via_github_app": {"id": 1}}])
+    eq(who(), ("alice", False), "an App's, in a person's name")
+    eq(len(s.requests("GET", "collaborators")), asked, "nobody is asked about")
 
 
 def runs():

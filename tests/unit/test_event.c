@@ -62,6 +62,10 @@ static void test_pull_request(void)
     EQ_STR(event.head, SHA);
     OK(!event.ignored);
 
+    OK(parse("pull_request_target", pull) == 0);
+    EQ_STR(event.name, "pull_request_target");
+    EQ_INT(event.pr, 12);
+
     tap_case("its actions");
     static const char *const taken[] = {"opened", "synchronize", "reopened", "edited", "labeled",
                                         "unlabeled", "ready_for_review", "closed"};
@@ -111,6 +115,73 @@ static void test_pull_request(void)
             "{\"action\":\"opened\",\"number\":3,\"number\":4,\"pull_request\":{\"number\":3},"
             REPOSITORY "}",
             "pull_request event: line 1: not JSON: duplicate object key near '\"number\"'");
+}
+
+/* ---- comments ---- */
+
+static const char comment[] =
+    "{\"action\":\"created\",\"issue\":{\"number\":12,\"pull_request\":{\"url\":\"x\"}},"
+    "\"comment\":{\"id\":9,\"body\":\"/ratchet run " SHA "\",\"user\":{\"login\":\"alice\"}}," REPOSITORY "}";
+
+static int say(const char *action, const char *pull_request, const char *body)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "{\"action\":\"%s\",\"issue\":{\"number\":12%s},\"comment\":{\"body\":%s}," REPOSITORY "}",
+             action, pull_request, body);
+    return parse("issue_comment", text);
+}
+
+static void test_comment(void)
+{
+    static const char on[] = ",\"pull_request\":{}";
+    tap_case("a comment");
+    OK(parse("issue_comment", comment) == 0);
+    EQ_INT(event.kind, JOB_CHECK);
+    EQ_INT(event.pr, 12);
+    EQ_STR(event.head, SHA);
+    OK(!event.ignored);
+
+    tap_case("bodies");
+    static const struct {
+        const char *body, *head; /* NULL: ignored */
+    } bodies[] = {{"\"/ratchet run\"", ""},
+                  {"\"/ratchet run \"", ""},
+                  {"\"/ratchet run \\t" SHA " \\r\\nmore\"", SHA},
+                  {"\"/ratchet run 1a2b3c4d5e6f\"", ""},
+                  {"\"/ratchet run " SHA "0\"", ""},
+                  {"\"/ratchet run " SHA " now\"", ""},
+                  {"\"/ratchet run\\n" SHA "\"", ""},
+                  {"\"/ratchet runs " SHA "\"", NULL},
+                  {"\"/Ratchet run " SHA "\"", NULL},
+                  {"\" /ratchet run " SHA "\"", NULL},
+                  {"\"> /ratchet run " SHA "\"", NULL},
+                  {"\"no\\n/ratchet run " SHA "\"", NULL},
+                  {"\"\"", NULL}};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        OK(say("created", on, bodies[i].body) == 0);
+        OK(event.ignored == (bodies[i].head == NULL));
+        EQ_STR(event.head, bodies[i].head == NULL ? "" : bodies[i].head);
+        EQ_INT(event.pr, event.ignored ? 0 : 12);
+    }
+    tap_case("comments that ask for nothing");
+    OK(say("edited", on, "\"/ratchet run\"") == 0 && event.ignored);
+    HAS(event.why, "as it was written");
+    OK(say("deleted", on, "\"/ratchet run\"") == 0 && event.ignored);
+    OK(say("created", "", "\"/ratchet run\"") == 0 && event.ignored);
+    HAS(event.why, "no pull request");
+    OK(say("created", ",\"pull_request\":null", "\"/ratchet run\"") == 0 && event.ignored);
+
+    tap_case("comments that are not right");
+    refused("issue_comment", "{" REPOSITORY "}", "issue_comment event: action: missing, expected a string");
+    refused("issue_comment", "{\"action\":\"created\"," REPOSITORY "}",
+            "issue_comment event: issue: missing, expected an object");
+    refused("issue_comment", "{\"action\":\"created\",\"issue\":{\"number\":0}," REPOSITORY "}",
+            "issue_comment event: issue.number: expected a whole number from 1 to 2147483647");
+    refused("issue_comment", "{\"action\":\"created\",\"issue\":{\"number\":1}," REPOSITORY "}",
+            "issue_comment event: comment: missing, expected an object");
+    refused("issue_comment", "{\"action\":\"created\",\"issue\":{\"number\":1},\"comment\":{\"body\":7}," REPOSITORY "}",
+            "issue_comment event: comment: expected the text `body`");
 }
 
 static void test_repository(void)
@@ -368,10 +439,8 @@ static void test_others(void)
 {
     tap_case("payloads that are none");
     refused("issues", "{}",
-            "event `issues` is not handled; expected pull_request, merge_group, workflow_dispatch or push");
-    refused("pull_request_target", pull,
-            "event `pull_request_target` is not handled; expected pull_request, "
-            "merge_group, workflow_dispatch or push");
+            "event `issues` is not handled; expected pull_request, pull_request_target, "
+            "issue_comment, merge_group, workflow_dispatch or push");
     OK(parse("pull_request", "") == -1);
     HAS(err.text, "pull_request event: line 1: not JSON");
     OK(parse("pull_request", "null") == -1);
@@ -432,6 +501,7 @@ static void test_mutations(void)
 int main(void)
 {
     test_pull_request();
+    test_comment();
     test_repository();
     test_dispatch();
     test_choices();
