@@ -69,6 +69,20 @@ def faults(name, workflow):
             found.append("%s: no timeout-minutes" % job)
     for where, step in steps(workflow):
         found += step_faults(name, where, step)
+    if {"pull_request_target", "issue_comment"} & set(workflow.get("on") or {}):
+        found += brought_in(workflow)
+    return found
+
+
+def brought_in(workflow):
+    """What no job may do that strangers start with a token that may write: run anything that they bring."""
+    found = ["%s: calls %s" % (job, content["uses"]) for job, content in workflow["jobs"].items()
+             if content.get("uses", "./.github/workflows/gate.yml") != "./.github/workflows/gate.yml"]
+    for where, step in steps(workflow):
+        if step.get("uses") and not step["uses"].startswith("actions/upload-artifact@"):
+            found.append("%s: brings in %s" % (where, step["uses"]))
+        if step.get("run") and not re.match("exec ratchet submit .*$", step["run"].strip()):
+            found.append("%s: runs %s" % (where, step["run"]))
     return found
 
 
@@ -114,7 +128,7 @@ def the_example():
     one = parsed(lib.write(os.path.join(folder, "ratchet.yml"), lib.read(file)))[0]
     eq(one["diagnostics"], [], "GitHub's own parser has nothing to say")
     eq(faults("ratchet.yml", one["workflow"]), [], "our rules neither")
-    called_when_it_should_be(one["workflow"]["on"], "the example", lib.read(file))
+    called_when_it_should_be(one["workflow"]["on"], "the example")
     commands = [step["run"] for _, step in steps(one["workflow"])]
     eq(len(commands), 2, "it submits, and settles")
     for command in commands:
@@ -125,16 +139,18 @@ def the_example():
             has(told.out, "  " + option, "which knows " + option)
 
 
-def called_when_it_should_be(on, file, text):
-    """What holds for any workflow that calls the gate."""
-    eq(sorted(set(on) - {"merge_group"}), ["pull_request", "push", "workflow_dispatch"], file + ": its events")
-    types = set(on["pull_request"]["types"])
+def called_when_it_should_be(on, file, forks=False):
+    """What holds for any workflow that calls the gate; forks: for one that takes them."""
+    pull = "pull_request_target" if forks else "pull_request"
+    eq(sorted(set(on) - {"merge_group"}), sorted([pull, "push", "workflow_dispatch"] + ["issue_comment"] * forks),
+       file + ": its events")
+    types = set(on[pull]["types"])
     ok({"opened", "synchronize", "reopened", "edited", "labeled"} <= types, "types", types)
-    ok(not {"paths", "paths-ignore"} & set(on["pull_request"]),
-       "no path filter: a required check would wait for ever")
+    ok(not {"paths", "paths-ignore"} & set(on[pull]), "no path filter: a required check would wait for ever")
     eq(on["push"]["branches"], ["main"], "pushes to main")
     ok("pull-request" in on["workflow_dispatch"]["inputs"], "a dispatch takes a pull request number")
-    lacks(text, "pull_request_target", "not the dangerous trigger")
+    if forks:
+        eq(on["issue_comment"], {"types": ["created"]}, "a comment as it was written")
 
 
 def may(permissions):
@@ -151,7 +167,7 @@ def ratchet_yml():
     """ratchet.yml calls the gate when it should, for the CPU, and for an L4 where one is named"""
     file = os.path.join(FOLDER, "ratchet.yml")
     workflow = parsed(file)[0]["workflow"]
-    called_when_it_should_be(workflow["on"], "ratchet.yml", lib.read(file))
+    called_when_it_should_be(workflow["on"], "ratchet.yml", forks=True)
     jobs = workflow["jobs"]
     eq(workflow["on"]["merge_group"], {"types": ["checks_requested"]}, "a merge queue's groups, too")
     eq({name: one["type"] for name, one in workflow["on"]["workflow_dispatch"]["inputs"].items()},
@@ -181,6 +197,11 @@ def gate_yml():
     has(workflow["jobs"]["check"]["concurrency"]["group"],
         "${{ (github.event.inputs.configs || github.event.inputs.budget) && '-part' || '' }}",
         "a part cancels no whole check")
+    eq(brought_in(workflow), [], "nothing of a pull request is brought in: pull_request_target may start it")
+    group = workflow["jobs"]["check"]["concurrency"]["group"]
+    has(group, "github.event.comment.id && format('comment-{0}', github.event.comment.id)", "a comment cancels nothing")
+    has(workflow["jobs"]["check"]["if"], "startsWith(github.event.comment.body, '/ratchet run')",
+        "other comments start no job")
     eq(workflow["jobs"]["check"]["permissions"]["actions"], "read", "who started a run may be asked")
     eq(workflow["jobs"]["check"]["permissions"]["contents"], "read", "a check writes no contents")
     ok("concurrency" not in workflow["jobs"]["promote"], "no push is dropped")
@@ -196,9 +217,15 @@ def ten_lines():
     for device in ("cpu", "nvidia-l4"):
         one = parsed(lib.write(os.path.join(folder, "own.yml"), own.replace("cpu", device)))[0]
         eq(one["diagnostics"], [], "GitHub's parser takes it, " + device)
-        called_when_it_should_be(one["workflow"]["on"], "own.yml", own)
+        called_when_it_should_be(one["workflow"]["on"], "own.yml")
         eq(may(one["workflow"]["jobs"]["gate"]["permissions"]), [], "it lists what the gate needs")
     eq((len(own.splitlines()), own.count("cpu")), (10, 1), "ten lines, one word")
+    two = "".join("  %s\n" % line for line in re.findall(r"^#   (\w+: \{.*)$", text, re.M))
+    eq(len(two.splitlines()), 2, "two lines take forks")
+    taking = re.sub(r"^ *pull_request: .*\n", two, own, flags=re.M)
+    one = parsed(lib.write(os.path.join(folder, "own.yml"), taking))[0]
+    eq(one["diagnostics"], [], "GitHub's parser takes them")
+    called_when_it_should_be(one["workflow"]["on"], "own.yml", forks=True)
     for wrong, said in (("devices:", "divices:"), ("contents: write", "contents: read")):
         bad = parsed(lib.write(os.path.join(folder, "own.yml"), own.replace(wrong, said)))[0]
         ok(bad["diagnostics"] or may(bad["workflow"]["jobs"]["gate"]["permissions"]), "not with " + said)
@@ -279,6 +306,12 @@ jobs:
     for part in ("write-all", "contents: write", "not pinned", "leaves the token", "timeout",
                  "expression inside", ": make"):
         has(found, part, "our rules find `%s`" % part)
+    lacks(found, "brings in", "what a pull request's own workflow brings in is its own")
+    for event in ("pull_request_target", "issue_comment"):
+        text = lib.read(bad).replace("pull_request:", event + ":")
+        found = "\n".join(faults("bad.yml", parsed(lib.write(bad + "2.yml", text))[0]["workflow"]))
+        for part in ("brings in actions/checkout@v4", "runs make"):
+            has(found, part, "our rules find `%s` on %s" % (part, event))
 
 
 lib.main(github_has_nothing_to_say, our_rules, the_example, ratchet_yml, gate_yml, ten_lines, one_step_in_two_places, wake_yml,
