@@ -686,6 +686,51 @@ def pushed_at():
         eq(drive(s, "pushed-at", "faster", s.head)["class"], "not-found", "a time that cannot be compared")
 
 
+def odd_words():
+    """Answers about who let a head run that are none, or not yet true: nobody has"""
+    s = scene()
+    s.on("collaborators", alice="write")
+    line = "/ratchet run " + s.head
+    user, when = {"login": "alice", "type": "User"}, "2026-01-05T09:00:00Z"
+    good = {"body": line, "user": user, "created_at": when, "updated_at": when}
+
+    def who(*comments):
+        s.fault("/issues/1/comments", "answer", status=200, body=list(comments))
+        got = drive(s, "find-word", 1)
+        return got["login"] if got["ok"] else got["class"]
+    eq(who(good), "alice", "a comment as it should be")
+    for what, odd in (("no text", {"body": None}), ("a number", {"body": 7}), ("no account", {"user": None}),
+                      ("an account without a kind", {"user": {"login": "alice"}}),
+                      ("a list", {"user": []}), ("dots", {"user": {"login": "..", "type": "User"}}),
+                      ("a long name", {"user": {"login": "a" * 64, "type": "User"}}),
+                      ("never changed", {"updated_at": None}), ("never made", {"created_at": None}),
+                      ("changed", {"updated_at": "2026-01-05T09:00:01Z"}),
+                      ("an App", {"performed_via_github_app": {}}),
+                      ("a control character", {"body": line + "\b"}),
+                      ("another line end", {"body": line + "\u2028"})):
+        eq(who(dict(good, **odd)), "", what)
+    eq(who(None, 7, [], "x", good), "alice", "what is no comment is passed over")
+    eq(who(*[dict(good, user=dict(user, login="zoe%d" % i)) for i in range(20)], good), "alice", "the latest of many")
+    asked = len(s.requests("GET", "/permission"))
+    eq(who(*[dict(good, user=dict(user, login="zoe%d" % i)) for i in range(20)] * 5), "", "of many strangers")
+    eq(len(s.requests("GET", "/permission")) - asked, 8, "a few are asked about")
+    s.on("pulls/1/label", name="ratchet:run", by="alice")
+    labeled = s.state()["events"][-1]["created_at"]
+    pushed = {"ref": "refs/heads/faster", "after": s.head, "timestamp": labeled}
+    for what, pushes, login in (("in the same second", [pushed], ""),
+                                ("a second later", [dict(pushed, timestamp="2026-01-05T09:00:00Z")], "alice"),
+                                ("another head since", [dict(pushed, after=s.base)] + [pushed], ""),
+                                ("another branch since", [dict(pushed, ref="refs/heads/else"), dict(
+                                    pushed, timestamp="2026-01-05T09:00:00Z")], "alice"),
+                                ("no push", [], ""), ("a time that is none", [dict(pushed, timestamp="0")], "")):
+        s.fault("/activity", "answer", status=200, body=pushes)
+        eq(who(), login, "a label, " + what)
+    for status, said in ((503, "host"), (403, "auth"), (401, "auth")):
+        s.fault("/issues/1/comments", "answer", status=status, times=0, body={"message": "x"})
+        eq(drive(s, "find-word", 1, env=BRIEF)["class"], said, "GitHub says %d: nobody's word" % status)
+        s.calm()
+
+
 def opening():
     """A pull request is opened once"""
     s = scene()
@@ -826,5 +871,5 @@ def outbox_killed():
 lib.main(one_comment_of_ours, two_at_once, others_are_left, only_updated, among_many, forged, duplicates, answer_lost, deleted_meanwhile,
          crowded_out, refused, rate_limited, troubled, token_stays, renamed, around_and_around,
          certificates, pulls, found_by_branch_or_head,
-         branches_and_origins, statuses, labels, runs, pushed_at, opening, outbox_sends, outbox_refused,
+         branches_and_origins, statuses, labels, runs, pushed_at, odd_words, opening, outbox_sends, outbox_refused,
          outbox_waits, outbox_killed)

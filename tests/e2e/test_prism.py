@@ -129,6 +129,19 @@ def each_call():
     eq((said["login"], said["may_write"]), ("alice", True), "alice, who may write")
     ok(said["when"] > checked(s, prism, "when it was pushed", "pushed-at", "topic/x", s.head)["when"],
        "after the push")
+    s.post("apps", number=12, slug="helper", key="", permissions={"issues": "write"})
+    for who, via, login in (("zoe", None, ""), ("alice", 12, ""), ("alice", None, "alice")):
+        s.on("comments", issue=1, user=who, body="/ratchet run " + s.head, via=via)
+        eq(checked(s, prism, "who let it run", "find-word", "1")["login"], login, "by comment of %s" % who)
+    s.post("repos", full_name="mallory/kernels", source=s.made["path"], private=False)
+    head = s.control("POST", "repos/mallory/kernels/commit", {
+        "branch": "fork", "parent": "main", "files": {"x": "x"}, "message": "x"})["sha"]
+    fork = s.on("pulls", head="fork", head_repo="mallory/kernels", user="mallory")["number"]
+    for via, login in ((12, ""), (None, "alice")):
+        s.on("pulls/%d/label" % fork, name="ratchet:run", by="alice", via=via)
+        said = checked(s, prism, "who let a fork run by label", "find-word", str(fork))
+        eq(said["login"], login, "by label, of %s" % head)
+        s.on("pulls/%d/label" % fork, name="ratchet:run", by="alice", on=False)
     said = checked(s, prism, "open a pull request", "open-pull", "ratchet/cpu", "main", "title",
                    "words")
     again = checked(s, prism, "the same again", "open-pull", "ratchet/cpu", "main", "title",

@@ -178,6 +178,19 @@ static int do_who_labeled(char **args, json_t *out, struct err *err)
     return result;
 }
 
+/* Number of a pull request. */
+static int do_find_word(char **args, json_t *out, struct err *err)
+{
+    struct github_pull pull;
+    struct github_word word = {.login = "untouched"};
+    if (github_get_pull(&github, number(args[0]), &pull, err) != 0 ||
+        github_find_word(&github, &pull, &word, err) != 0)
+        return -1;
+    set_text(out, "login", word.login);
+    set_text(out, "why_not", word.why_not);
+    return 0;
+}
+
 /* With the App's own token in $RATCHET_TOKEN; what it is given, and then revokes, is not printed. */
 static int do_app_token(char **args, json_t *out, struct err *err)
 {
@@ -288,6 +301,7 @@ static const struct verb {
     {"as-app", 4, do_as_app, NULL},
     {"pushed-at", 2, do_pushed_at, NULL},
     {"who-labeled", 2, do_who_labeled, NULL},
+    {"find-word", 1, do_find_word, NULL},
     {"who-started", 1, do_who_started, NULL},
     {"open-pull", 4, do_open_pull, NULL},
     {"put-comment", 5, NULL, do_put_comment},
