@@ -150,12 +150,13 @@ def label_taken_off(f, number, head):
 
 
 def label_of_a_lagging_list(f, number, head):
-    """GitHub's list of pushes does not show the newest one yet."""
-    old = f.s.api("GET", "/repos/%s/activity?ref=refs/heads/%s" % (FORK, f.branch)).json
+    """A head of long before comes back after the label, and GitHub's list of pushes does not show that yet."""
     evil = f.push(f.branch, {"README": "evil\n"})
+    f.s.control("POST", "repos/%s/ref" % FORK, {"ref": "refs/heads/" + f.branch, "sha": head})
+    old = f.s.api("GET", "/repos/%s/activity?ref=refs/heads/%s" % (FORK, f.branch)).json
     f.label(number)
+    f.s.control("POST", "repos/%s/ref" % FORK, {"ref": "refs/heads/" + f.branch, "sha": evil})
     f.s.fault("/repos/%s/activity" % FORK, "answer", times=1, status=200, body=old)
-    return evil
 
 
 def fork_gone(f, number, head):

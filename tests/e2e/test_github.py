@@ -719,7 +719,8 @@ def odd_words():
     pushed = {"ref": "refs/heads/faster", "after": s.head, "timestamp": labeled}
     for what, pushes, login in (("in the same second", [pushed], ""),
                                 ("a second later", [dict(pushed, timestamp="2026-01-05T09:00:00Z")], "alice"),
-                                ("another head since", [dict(pushed, after=s.base)] + [pushed], ""),
+                                ("another head since", [dict(pushed, after=s.base), dict(
+                                    pushed, timestamp="2026-01-05T09:00:00Z")], ""),
                                 ("another branch since", [dict(pushed, ref="refs/heads/else"), dict(
                                     pushed, timestamp="2026-01-05T09:00:00Z")], "alice"),
                                 ("no push", [], ""), ("a time that is none", [dict(pushed, timestamp="0")], "")):
