@@ -72,16 +72,40 @@ static int read_event(const struct limits *limits, struct event *event, struct e
     return event_parse(name, text.data, text.len, event, err);
 }
 
+/* GitHub as the step's own token has it. */
+static struct github own_github(const struct limits *limits, const struct event *event)
+{
+    return (struct github){.api = from_environment("GITHUB_API_URL"),
+                           .token = from_environment("GITHUB_TOKEN"),
+                           .borrowed = true,
+                           .repository = event->repository,
+                           .author = "",
+                           .limits = limits};
+}
+
+/* Anybody may comment on a public repository: who may not write takes none of the host's time. This saves
+ * time and no more: whose word lets a fork run is asked by the daemon. */
+static int ask_about_commenter(const struct limits *limits, struct event *event,
+                               struct err *err)
+{
+    const struct github github = own_github(limits, event);
+    bool may_write = false;
+    if (!event->by_comment || github.api[0] == '\0' || github.token[0] == '\0')
+        return 0;
+    if (github_may_write(&github, event->commenter, &may_write, err) != 0)
+        return -1;
+    event->ignored = !may_write;
+    snprintf(event->why, sizeof event->why,
+             "%s may not write to %s: the comment starts nothing", event->commenter,
+             event->repository);
+    return 0;
+}
+
 /* Which pull request a dispatch means by a branch or a commit. It is asked here, with the step's own
  * token: the daemon believes the number no more than any other, and asks GitHub about it. */
 static int find_pull(const struct limits *limits, struct event *event, struct err *err)
 {
-    const struct github github = {.api = from_environment("GITHUB_API_URL"),
-                                  .token = from_environment("GITHUB_TOKEN"),
-                                  .borrowed = true,
-                                  .repository = event->repository,
-                                  .author = "",
-                                  .limits = limits};
+    const struct github github = own_github(limits, event);
     /* A merge group has a head, and no pull request. */
     if (event->pr != 0 || event->kind != JOB_CHECK || event->base[0] != '\0')
         return 0;
@@ -408,7 +432,8 @@ int cli_submit(int argc, char **argv, struct err *err)
         wait_s = submit.settle ? SETTLE_DEFAULT_S : WAIT_DEFAULT_S;
     submit.wait_s = (unsigned)wait_s;
     submit.socket = socket != NULL ? socket : host.socket;
-    if (read_event(&host.limits, &submit.event, err) != 0)
+    if (read_event(&host.limits, &submit.event, err) != 0 ||
+        (!submit.settle && ask_about_commenter(&host.limits, &submit.event, err) != 0))
         return -1;
     if (submit.event.ignored) {
         print_foreign(submit.event.why);

@@ -202,6 +202,20 @@ static int parse_dispatch(const json_t *payload, const struct json_at *root,
 
 /* ---- issue_comment ---- */
 
+/* An account that is gone is null. */
+static int read_commenter(const json_t *comment, const struct json_at *at, struct event *event,
+                          struct err *err)
+{
+    json_t *user = NULL;
+    struct json_at here = {.parent = at, .key = "user"};
+    if (!json_has(comment, "user"))
+        return 0;
+    return json_get_object(comment, "user", at, &user, err) != 0
+               ? -1
+               : json_get_string(user, "login", &here, event->commenter,
+                                 sizeof event->commenter, err);
+}
+
 /* One that was changed is nobody's word: what stood there before, and who changed it, is not told. */
 static int parse_comment(const json_t *payload, const struct json_at *root,
                          struct event *event, struct err *err)
@@ -226,8 +240,9 @@ static int parse_comment(const json_t *payload, const struct json_at *root,
         return ignore(event, "the comment is on no pull request");
     if (!command_is_run(body, event->head))
         return ignore(event, "the comment does not begin with " COMMAND_RUN);
+    event->by_comment = true;
     event->pr = (int)number;
-    return 0;
+    return read_commenter(comment, &here, event, err);
 }
 
 /* ---- merge_group ---- */

@@ -16,14 +16,16 @@ struct event {
     char name[32];                         /* "pull_request", "push", … */
     char repository[JOB_REPOSITORY_BYTES]; /* owner/name */
     int pr; /* 0 for a push, for a merge group, and where `branch` or `head` says it */
-    char branch[JOB_REF_BYTES];   /* of a dispatch: whose open pull request is meant */
-    char ref[JOB_REF_BYTES];      /* of a push: "refs/heads/main"; of a group: its own */
-    char after[MODEL_SHA_BYTES];  /* of a push: the new tip */
-    char head[MODEL_SHA_BYTES];   /* of a PR or a group: a hint, never trusted */
-    char base[MODEL_SHA_BYTES];   /* of a group: what it is built on, no more trusted */
-    char base_ref[JOB_REF_BYTES]; /* … the branch that it goes to, without refs/heads/ */
-    struct choices choices;       /* of a dispatch; `refused` is "" */
-    bool ignored;                 /* nothing to do: exit 0 and say `why` */
+    char branch[JOB_REF_BYTES];      /* of a dispatch: whose open pull request is meant */
+    char ref[JOB_REF_BYTES];         /* of a push: "refs/heads/main"; of a group: its own */
+    char after[MODEL_SHA_BYTES];     /* of a push: the new tip */
+    char head[MODEL_SHA_BYTES];      /* of a PR or a group: a hint, never trusted */
+    char base[MODEL_SHA_BYTES];      /* of a group: what it is built on, no more trusted */
+    char base_ref[JOB_REF_BYTES];    /* … the branch that it goes to, without refs/heads/ */
+    char commenter[JOB_LOGIN_BYTES]; /* of a comment: whose it is; "": of nobody any more */
+    bool by_comment;
+    struct choices choices; /* of a dispatch; `refused` is "" */
+    bool ignored;           /* nothing to do: exit 0 and say `why` */
     char why[MODEL_TEXT_BYTES];
 };
 

@@ -111,6 +111,9 @@ MUST_CHECK int github_confirm_head(const struct github *github, int number, cons
 MUST_CHECK int github_pull_of_commit(const struct github *github, const char *sha,
                                      struct github_pull *out, struct err *err);
 enum { GITHUB_TIME_BYTES = 21 }; /* "2026-01-05T09:00:00Z": later is greater as text, too */
+/* May that account write to the repository? */
+MUST_CHECK int github_may_write(const struct github *github, const char *login,
+                                bool *may_write, struct err *err);
 /* Who put `label` on the PR last, and when, and is that a person who may write to the repository? */
 MUST_CHECK int github_who_labeled(const struct github *github, int pr, const char *label,
                                   char login[64], char when[GITHUB_TIME_BYTES],

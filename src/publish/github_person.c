@@ -30,6 +30,15 @@ int github_ask_permission(const struct github *github, struct github_budget *bud
     return 0;
 }
 
+int github_may_write(const struct github *github, const char *login, bool *may_write,
+                     struct err *err)
+{
+    struct github_budget budget = github_budget(github);
+    if (strspn(login, ".") == strlen(login))
+        return *may_write = false, 0;
+    return github_ask_permission(github, &budget, login, may_write, err);
+}
+
 /* A login of dots alone would be another address. */
 bool github_is_person(const json_t *object, const char *key)
 {

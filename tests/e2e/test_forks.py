@@ -11,7 +11,7 @@ import re
 
 import lib
 import scene
-from lib import BOT, TOKEN, eq, has, lacks
+from lib import BOT, TOKEN, eq, has, lacks, ok
 from test_daemon import jobs, pull_step
 
 FORK = "mallory/kernels"
@@ -322,7 +322,16 @@ def no_business():
         step = f.step("issue_comment", payload)
         eq(step.run().code, 0, what + ": exit code")
         has(step.log(), why, what + ": says why")
+    for who in ("zoe", "mallory", "tim", None):
+        step = f.step("issue_comment", scene.comment_event(f.s, number, f.say(number, who, run_line(head))))
+        eq(step.run().code, 0, "by %s: exit code" % who)
+        has(step.log(), "%s may not write to octo/kernels: the comment starts nothing" % (who or ""), "and says why")
     eq(jobs(f.host), [], "no job")
+    f.s.fault("/permission", "answer", status=403, body={"message": "Forbidden"})
+    ok(f.step("issue_comment", command).run().code not in (0, 1), "a GitHub that does not say is no green")
+    eq(jobs(f.host), [], "no job either")
+    f.say(number, "alice", run_line(head))
+    eq(f.step("issue_comment", command).run().brief(), (0, "held"), "a writer's is one")
 
 
 def refused():

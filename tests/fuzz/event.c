@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     HOLDS(event.ignored == (event.why[0] != '\0'));
     HOLDS(event.head[0] == '\0' || name_is_sha(event.head));
     HOLDS(fuzz_is_plain(event.branch) && fuzz_is_plain(event.ref) && fuzz_is_plain(event.why));
+    HOLDS(fuzz_is_plain(event.commenter) && event.by_comment == (strcmp(name, "issue_comment") == 0 && !event.ignored));
     HOLDS(fuzz_is_plain(event.choices.configs) && event.choices.budget_s <= 86400 &&
           event.choices.refused[0] == '\0');
     HOLDS(strpbrk(event.choices.configs, "\"'`$;|&<>/\\[]{}()") == NULL);

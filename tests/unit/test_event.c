@@ -140,7 +140,8 @@ static void test_comment(void)
     EQ_INT(event.kind, JOB_CHECK);
     EQ_INT(event.pr, 12);
     EQ_STR(event.head, SHA);
-    OK(!event.ignored);
+    EQ_STR(event.commenter, "alice");
+    OK(event.by_comment && !event.ignored);
 
     tap_case("bodies");
     static const struct {

@@ -489,6 +489,17 @@ static void whole(struct scene *scene)
     says(scene, "a defect of Ratchet", true);
     report_line(&scene->comparison, line, sizeof line);
     EQ_STR(line, "unmeasured: no configs: nothing was measured (us)");
+    tap_case("a fork's head that waits for a word");
+    scene_begin(scene, VERDICT_UNMEASURED);
+    put(scene->comparison.reason, MODEL_TEXT_BYTES, "waits");
+    scene->comparison.clause = CLAUSE_NOT_APPROVED;
+    scene->comparison.fault = FAULT_NONE;
+    char copied[128];
+    snprintf(copied, sizeof copied, "\n\n  ```text\n  /ratchet run %s\n  ```\n", scene->job.head);
+    says(scene, copied, true);
+    says(scene, "a new push needs a new word", true);
+    says(scene, "the label `ratchet:run`", true);
+    says(scene, "Run this job again", false);
     tap_case("whose fault can be mended comes first");
     scene_begin(scene, VERDICT_UNMEASURED);
     static const enum fault faults[] = {FAULT_NONE, FAULT_US, FAULT_HOST, FAULT_PR, FAULT_BASE};
