@@ -356,6 +356,45 @@ def forks():
     eq(s.api("GET", R + "/pulls/%d" % number).json["head"]["repo"], None, "null when it is gone")
 
 
+def others_repositories():
+    """A token for one repository reads what is public elsewhere, and no more"""
+    s = scene()
+    s.post("tokens", token="a-job's", login=lib.BOT, permissions=lib.BOT_MAY, job_of=s.repository)
+    for name, private, read in (("mallory/kernels", False, 200), ("mallory/hidden", True, 404)):
+        s.post("repos", full_name=name, source=s.made["path"], private=private)
+        for path in ("", "/activity?ref=refs/heads/main", "/git/ref/heads/main"):
+            eq(s.api("GET", "/repos/" + name + path, token="a-job's").status, read, "GET %s%s" % (name, path))
+        sha = s.control("GET", "repos/" + name)["refs"]["refs/heads/main"]
+        eq(s.api("POST", "/repos/%s/statuses/%s" % (name, sha), {"state": "success"}, token="a-job's").status,
+           403 if read == 200 else 404, "no status on " + name)
+    eq(s.api("GET", R + "/activity", token="a-job's").status, 200, "its own")
+
+
+def whose_comment():
+    """A comment and a label tell whether a person, a bot or an App made them, and whether it was changed"""
+    s = scene()
+    s.post("apps", number=12, slug="helper", key="", permissions={})
+    s.post("tokens", token="alice's", login="alice")
+    s.on("pulls", head="faster", user="alice")
+
+    def made(number):
+        view = s.api("GET", R + "/issues/comments/%d" % number).json
+        return (view["user"] and view["user"]["type"], (view["performed_via_github_app"] or {}).get("slug"),
+                view["created_at"] == view["updated_at"])
+    for who, via, kind in (("alice", None, "User"), ("alice", 12, "User"), ("helper[bot]", None, "Bot"),
+                           ("robot[bot]", None, "Bot"), (None, None, None)):
+        number = s.on("comments", issue=1, user=who, body="x", via=via)["ids"][0]
+        eq(made(number), (kind, "helper" if via else None, True), "%s by %s" % (who, via))
+    number = s.on("comments", issue=1, user="alice", body="x")["ids"][0]
+    s.api("PATCH", R + "/issues/comments/%d" % number, {"body": "y"}, token="alice's")
+    eq(made(number), ("User", None, False), "changed")
+    for via in (None, 12):
+        s.on("pulls/1/label", name="one-%s" % via, by="alice", via=via)
+        event = s.api("GET", R + "/issues/1/events").json[-1]
+        eq((event["actor"]["type"], (event["performed_via_github_app"] or {}).get("slug")),
+           ("User", "helper" if via else None), "a label by %s" % via)
+
+
 def permissions():
     """Who may write"""
     s = scene()
@@ -534,5 +573,5 @@ def networks():
 
 
 lib.main(every_answer_is_what_github_describes, paging, refusals, limits, primary_limit,
-         secondary_limits, limits_of_a_job, pulls, forks,
+         secondary_limits, limits_of_a_job, pulls, forks, others_repositories, whose_comment,
          permissions, git_over_http, git_bodies, records, faults, networks)
