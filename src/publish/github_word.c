@@ -10,15 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEARD_MAX = 8 }; /* people whose permission is asked for, the latest */
+/* Strangers may write as many comments as they like, and as long ones: ten of 65536 characters, each
+ * written as two escapes of JSON, are less than `http-bytes`. */
+enum {
+    HEARD_MAX = 8,     /* people whose permission is asked for, the latest */
+    COMMENTS_MAX = 500 /* that are looked at, the oldest */
+};
+#define COMMENTS_URL "/issues/%d/comments?per_page=10"
 
 /* ---- comments ---- */
 
 struct search {
     const char *sha;
-    char heard[HEARD_MAX]
-              [GITHUB_LOGIN_BYTES]; /* who spoke about it, each once, the latest last */
-    size_t count;
+    /* who spoke about it, each once, the latest last */
+    char heard[HEARD_MAX][GITHUB_LOGIN_BYTES];
+    size_t count, seen;
     struct github_word *word;
 };
 
@@ -57,6 +63,12 @@ static int look_at_comment(void *context, const json_t *item, struct err *err)
     char named[MODEL_SHA_BYTES];
     const char *body = github_text(item, "body");
     const char *login = github_text_of(item, "user", "login");
+    if (search->seen++ == COMMENTS_MAX) {
+        snprintf(search->word->why_not, sizeof search->word->why_not,
+                 "what follows the first %d comments (use the label " LABEL_RUN ")",
+                 COMMENTS_MAX);
+        return 1;
+    }
     if (body == NULL || !command_is_run(body, named))
         return 0;
     const char *why = disqualified(item, named, search->sha);
@@ -74,7 +86,7 @@ static int ask_comments(const struct github *github, const struct github_pull *p
 {
     struct github_budget budget = github_budget(github);
     BUF_AUTO url;
-    if (github_url(github, &url, err, "/issues/%d/comments?per_page=100", pull->number) != 0)
+    if (github_url(github, &url, err, COMMENTS_URL, pull->number) != 0)
         return -1;
     struct search search = {.sha = pull->head, .word = word};
     if (github_walk(github, &budget, url.data, look_at_comment, &search, NULL, err) < 0)

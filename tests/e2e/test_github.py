@@ -714,6 +714,14 @@ def odd_words():
     asked = len(s.requests("GET", "/permission"))
     eq(who(*[dict(good, user=dict(user, login="zoe%d" % i)) for i in range(20)] * 5), "", "of many strangers")
     eq(len(s.requests("GET", "/permission")) - asked, 8, "a few are asked about")
+    long = "x" * 65000
+    for many, body, login in ((499, "x", "alice"), (500, "x", ""), (60, long, "alice"), (60, "\U0001f600" * 65000, "alice")):
+        number = s.on("pulls", head="faster", user="alice")["number"]
+        s.on("comments", issue=number, user="zoe", body=body, count=many)
+        s.on("comments", issue=number, user="alice", body=line)
+        got = drive(s, "find-word", number)
+        eq((got.get("error"), got.get("login")), (None, login), "behind %d comments of %d characters" % (many, len(body)))
+        has(got["why_not"], "first 500 comments (use the label ratchet:run)" if not login else "", "and why")
     s.on("pulls/1/label", name="ratchet:run", by="alice")
     labeled = s.state()["events"][-1]["created_at"]
     pushed = {"ref": "refs/heads/faster", "after": s.head, "timestamp": labeled}
