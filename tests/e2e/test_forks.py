@@ -11,6 +11,7 @@ import re
 
 import lib
 import scene
+import test_app
 from lib import BOT, TOKEN, eq, has, lacks, ok
 from test_daemon import jobs, pull_step
 
@@ -27,7 +28,7 @@ def run_line(sha):
 class Forks:
     """octo/kernels, a fork of it, people, and a host that takes forks."""
 
-    def __init__(self, token=TOKEN, forks="approved", **more):
+    def __init__(self, token=TOKEN, forks="approved", app=False, **more):
         self.s = s = scene.github()
         s.post("repos", full_name=FORK, source=s.made["path"], private=False)
         s.on("collaborators", alice="write", carol="maintain", dave="admin", tim="triage", zoe="read")
@@ -35,6 +36,11 @@ class Forks:
         s.post("apps", number=12, slug="helper", key="", permissions={})
         s.post("tokens", token="alice's", login="alice")
         s.post("tokens", token="read-only", login=BOT, permissions=READ_ONLY, job_of=scene.REPOSITORY)
+        if app:
+            key, public = test_app.key_pair()
+            s.post("apps", number=test_app.APP, slug="ratchet-octo", key=public, permissions=test_app.MAY)
+            s.post("apps/%d/installed" % test_app.APP, repository=s.repository)
+            more["app"] = (test_app.APP, key)
         self.host = scene.Host(s, token=token, repository=["forks = " + forks] if forks else [], **more)
         self.daemon = self.host.daemon()
         self.runs = 0
@@ -440,6 +446,23 @@ def read_only_tokens():
     eq(f.told(bump_head)[0], "success", "and the status is told")
 
 
+def by_an_app():
+    """A GitHub App tells for a fork whose token may only read, and hears comment and label"""
+    f = Forks(token=None, app=True)
+    for at, say in enumerate((said_by("alice"), labeled_by("carol"))):
+        number, head = f.pull("change-%d" % at, {"README": "%d\n" % at})
+        waits = f.step("pull_request", scene.pull_event(f.s, number), token="read-only").run()
+        eq(waits.brief(), (3, "unmeasured"), "it waits")
+        f.settle()
+        eq(f.told(head)[0], "error", "the App tells it")
+        say(f, number, head)
+        step = f.step("pull_request", scene.pull_event(f.s, number, "labeled"), token="read-only")
+        eq(step.run().brief(), (0, "held"), "and hears whose word counts")
+        f.settle()
+        eq((f.told(head)[0], len(f.s.comments(number))), ("success", 2 - at), "and tells that")
+        lacks(step.log(), "403", "no error of GitHub's")
+
+
 def quiet(step):
     """No error of GitHub's in what the author sees."""
     for text in (step.log(), step.file("summary")):
@@ -450,4 +473,4 @@ def quiet(step):
 
 if __name__ == "__main__":
     lib.main(no_words, words, many_voices, through_the_comment, forged_events, no_business, refused, while_it_waits,
-             github_away, read_only_tokens)
+             github_away, read_only_tokens, by_an_app)
