@@ -141,7 +141,7 @@ static int upsert(char **args, bool only_update, json_t *out, struct err *err)
 static int do_pushed_at(char **args, json_t *out, struct err *err)
 {
     char when[GITHUB_TIME_BYTES] = "";
-    int result = github_pushed_at(&github, args[0], args[1], when, err);
+    int result = github_pushed_at(&github, args[0], args[1], false, when, err);
     set_text(out, "when", when);
     return result;
 }
@@ -196,7 +196,7 @@ static int do_app_token(char **args, json_t *out, struct err *err)
 {
     (void)args;
     struct github_installed installed = {0};
-    if (github_app_token(&github, &installed, err) != 0)
+    if (github_app_token(&github, true, &installed, err) != 0)
         return -1;
     set_text(out, "author", installed.author);
     set_bool(out, "checks", installed.checks);
@@ -214,7 +214,7 @@ static int do_as_app(char **args, json_t *out, struct err *err)
 {
     (void)out;
     struct github_installed installed = {0};
-    if (github_app_token(&github, &installed, err) != 0)
+    if (github_app_token(&github, true, &installed, err) != 0)
         return -1;
     github.token = installed.token;
     github.author = installed.author;
