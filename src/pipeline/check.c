@@ -56,54 +56,83 @@ static int kernel_touched(struct measurement *measurement, const struct kernel_s
     return 1;
 }
 
-/* The PR's own copies of what decides about it are not honoured; say so, and what they are worth:
- * base's own may be `broken`. */
-static int note_ignored_edits(struct measurement *measurement, bool broken, struct err *err)
+/* Whether the PR's own copies of what decides about it are others than base's; a note says that
+ * they are not honoured. */
+static int note_ignored_edits(struct measurement *measurement, bool *differs, struct err *err)
 {
     const char *const paths[] = {CONFIG_PATH, "baselines"};
     char first[256];
-    bool differs;
     if (git_differs(measurement->repo, measurement->job.base, measurement->job.merge, paths, 2,
-                    &differs, first, err) != 0)
+                    differs, first, err) != 0)
         return -1;
-    if (!differs)
-        return 0;
-    measurement_note(measurement,
-                     "This pull request edits %s. A check takes rule, [bench], configs and "
-                     "baseline from the base commit: what it changes there counts once it is "
-                     "merged.",
-                     first);
-    /* Whoever breaks them hears of it before it is main's, and whoever mends them as well. */
+    if (*differs)
+        measurement_note(
+            measurement,
+            "This pull request edits %s. A check takes rule, [bench], configs and "
+            "baseline from the base commit: what it changes there counts once it "
+            "is merged.",
+            first);
+    return 0;
+}
+
+/* Whether a change mends the rules of a base that has none to use. */
+static void note_mended(struct measurement *measurement)
+{
     struct err problem = {0};
-    if (rules_try(measurement, measurement->job.merge, &problem) != 0)
-        measurement_note(measurement,
-                         "As this pull request leaves them, " CONFIG_PATH " and the baseline "
-                         "cannot be used: %.300s. Once merged, nothing could be judged.",
-                         problem.text);
-    else if (broken)
+    enum clause ignored;
+    bool differs = false;
+    if (note_ignored_edits(measurement, &differs, &problem) != 0 || !differs)
+        return; /* a note that could not be made changes nothing */
+    if (rules_try(measurement, measurement->job.merge, &ignored, &problem) == 0)
         measurement_note(
             measurement,
             "As this pull request leaves them, " CONFIG_PATH " and the baseline can "
             "be used: once it is merged, checks can judge again. Its kernel was not "
             "looked at.");
-    return 0;
+    else
+        measurement_note(measurement,
+                         "As this pull request leaves them, " CONFIG_PATH " and the baseline "
+                         "cannot be used either: %.300s.",
+                         problem.text);
 }
 
-/* Rules of base that cannot be used are the verdict; whether this change mends them is a note. */
-static int read_base(struct measurement *measurement, struct err *err)
+/* Rules of base that cannot be used are the verdict. */
+static int read_base(struct measurement *measurement, bool *edited, struct err *err)
 {
-    struct err ignored;
     if (rules_read(measurement, measurement->job.base, err) == 0)
-        return note_ignored_edits(measurement, false, err);
-    int noted = err->class == ERR_INPUT ? note_ignored_edits(measurement, true, &ignored) : 0;
-    (void)noted; /* a note that could not be made changes nothing */
+        return note_ignored_edits(measurement, edited, err);
+    if (err->class == ERR_INPUT)
+        note_mended(measurement);
     return -1;
 }
 
-/* What the merge says of its own kernel, and whether both lists of paths can be used. 1: they can;
- * 0: the verdict stands; -1: error. */
+/* What the next check would go by, once this is merged. */
+static int try_next(struct measurement *measurement, const struct kernel_source *source,
+                    bool edited, enum clause *clause, struct err *err)
+{
+    const char *const merge[] = {measurement->job.merge};
+    size_t at;
+    if (edited && rules_try(measurement, merge[0], clause, err) != 0)
+        return -1;
+    *clause = CLAUSE_BAD_PATH;
+    return paths_check(measurement, source, merge, 1, &at, err);
+}
+
+/* Whoever breaks it hears of it before it is main's. */
+static int try_merge(struct measurement *measurement, const struct kernel_source *source,
+                     bool edited, enum clause *clause, struct err *err)
+{
+    if (try_next(measurement, source, edited, clause, err) == 0)
+        return 0;
+    return err->class == ERR_INPUT
+               ? err_wrap(err, "once this is merged, nothing could be judged")
+               : -1;
+}
+
+/* What the merge says of its own kernel, whether both lists of paths can be used, and whether what
+ * it leaves could judge. 1: all of it; 0: the verdict stands; -1: error. */
 static int read_merge(struct measurement *measurement, struct kernel_source *source,
-                      struct err *err)
+                      bool edited, struct err *err)
 {
     const char *const commits[] = {measurement->job.base, measurement->job.merge};
     size_t at = 0;
@@ -115,7 +144,7 @@ static int read_merge(struct measurement *measurement, struct kernel_source *sou
     else if (paths_check(measurement, &measurement->config.source, commits, 2, &at,
                          &problem) != 0)
         fault = at == 1 ? FAULT_PR : FAULT_BASE;
-    else if (paths_check(measurement, source, commits, 2, &at, &problem) == 0)
+    else if (try_merge(measurement, source, edited, &clause, &problem) == 0)
         return 1;
     if (problem.class != ERR_INPUT) {
         *err = problem;
@@ -135,7 +164,8 @@ static int look(struct measurement *measurement, char what[TOUCHED_BYTES], struc
 {
     struct kernel_source source;
     struct err problem = {0};
-    if (read_base(measurement, err) != 0)
+    bool edited = false;
+    if (read_base(measurement, &edited, err) != 0)
         return -1;
     if (choices_apply(measurement, &problem) != 0) {
         measurement_unmeasured(measurement, FAULT_NONE, CLAUSE_NOT_PINNED, &problem);
@@ -145,7 +175,7 @@ static int look(struct measurement *measurement, char what[TOUCHED_BYTES], struc
         measurement_note(measurement,
                          "This is a fork's code: %s, who may write here, let it run.",
                          measurement->job.approved_by);
-    int read = read_merge(measurement, &source, err);
+    int read = read_merge(measurement, &source, edited, err);
     if (read <= 0)
         return read;
     int touched = kernel_touched(measurement, &source, what, err);

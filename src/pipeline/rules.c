@@ -121,11 +121,12 @@ static int parse_conf(struct measurement *measurement, const char *commit,
     char name[FILE_PATH_BYTES];
     BUF_AUTO text;
     buf_init(&text, limits->config_bytes);
-    return read_conf(measurement, commit, &text, name, err) != 0 ||
-                   config_parse(text.data, text.len, name, measurement->job.device, limits,
-                                out, err) != 0
-               ? -1
-               : 0;
+    if (read_conf(measurement, commit, &text, name, err) == 0 &&
+        config_parse(text.data, text.len, name, measurement->job.device, limits, out, err) ==
+            0)
+        return 0;
+    err->class = err->class == ERR_LIMIT ? ERR_INPUT : err->class; /* whose file it is */
+    return -1;
 }
 
 int rules_read(struct measurement *measurement, const char *commit, struct err *err)
@@ -150,7 +151,8 @@ int rules_read_local(struct measurement *measurement, const char *path, const ch
                : -1;
 }
 
-int rules_try(struct measurement *measurement, const char *commit, struct err *err)
+int rules_try(struct measurement *measurement, const char *commit, enum clause *clause,
+              struct err *err)
 {
     struct ratchet_config *config
         __attribute__((cleanup(free_config))) = calloc(1, sizeof *config);
@@ -158,10 +160,11 @@ int rules_try(struct measurement *measurement, const char *commit, struct err *e
     bool found;
     if (config == NULL)
         return err_set(err, ERR_HOST, "out of memory for " CONFIG_PATH);
-    return parse_conf(measurement, commit, config, err) != 0 ||
-                   rules_read_baseline(measurement, commit, &baseline, &found, err) != 0
-               ? -1
-               : 0;
+    *clause = CLAUSE_BAD_CONFIG;
+    if (parse_conf(measurement, commit, config, err) != 0)
+        return -1;
+    *clause = CLAUSE_BAD_BASELINE;
+    return rules_read_baseline(measurement, commit, &baseline, &found, err);
 }
 
 int rules_read_config(struct measurement *measurement, const char *commit,

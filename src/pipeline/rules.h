@@ -23,8 +23,10 @@ MUST_CHECK int rules_read_local(struct measurement *measurement, const char *pat
 /* Mark what the baseline has and ci/ratchet.conf lists no more: nobody waits for it. */
 void rules_mark_retired(struct measurement *measurement);
 
-/* Could a check take its rules and baseline from this commit? ERR_INPUT says why not. */
-MUST_CHECK int rules_try(struct measurement *measurement, const char *commit, struct err *err);
+/* Could a check take its rules and baseline from this commit? ERR_INPUT says why not, and *clause
+ * which of them. */
+MUST_CHECK int rules_try(struct measurement *measurement, const char *commit,
+                         enum clause *clause, struct err *err);
 
 /* ci/ratchet.conf of a commit, for the job's device. ERR_INPUT where it cannot be used. */
 MUST_CHECK int rules_read_config(struct measurement *measurement, const char *commit,

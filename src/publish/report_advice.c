@@ -39,6 +39,7 @@ static void next_regressed(const struct report_view *view, struct buf *out)
  * of a config (then behind its name). */
 static void write_hints(const struct report_view *view, struct buf *out)
 {
+    const struct comparison *comparison = view->report->comparison;
     static const struct {
         enum clause clause;
         const char *words;
@@ -71,7 +72,9 @@ static void write_hints(const struct report_view *view, struct buf *out)
         buf_init(&names, 8192);
         if (hints[i].clause == CLAUSE_BUILD_FAILED && view->report->log_len == 0)
             continue;
-        if (parts_is_whole(view) ? view->report->comparison->clause == hints[i].clause
+        if (hints[i].clause == CLAUSE_BAD_CONFIG && comparison->fault == FAULT_PR)
+            continue; /* its own, which the next check would read */
+        if (parts_is_whole(view) ? comparison->clause == hints[i].clause
                                  : parts_names(view, hints[i].clause, &names) > 0)
             buf_addf(out, "- %s%s%s.\n", names.data, names.len > 0 ? ": " : "",
                      hints[i].words);

@@ -160,11 +160,83 @@ def a_broken_recipe():
         eq((result.code, result.verdict["clause"], result.verdict["fault"]),
            (3, "bad-recipe", "the PR"), name)
         has(result.verdict["reason"], words, name + ": named")
-    scene.branch(repo, "elsewhere", {"ci/ratchet.conf": conf(
-        more="[rule]\n    treshold = 90%\n[strange]\n    key = 1\n")})
-    result = host.check(repo, "elsewhere")
-    eq((result.code, result.verdict["clause"]), (0, "not-touched"), "what is not of the kernel")
-    has(result.file("report.md"), "cannot be used", "but its author hears of it")
+
+
+def two_paths(**edits):
+    return conf(**edits).replace("path = kernels\n", "path = kernels\n    path = more\n")
+
+
+def table():
+    """What a pull request can leave behind so that the next check could judge nothing: its name, the files, the
+    clause, words of the reason"""
+    stored = "baselines/cpu/baseline.json"
+    other = json.loads(scene.stored("0" * 40)[stored])
+    other["device"]["slug"] = "nvidia-l4"
+    rows = [(name, {"ci/ratchet.conf": text}, "bad-config", words) for name, text, words in (
+        ("a key of a config", two_paths().replace("seq-q", "seqq"), "seqq"),
+        ("a key of the rule", two_paths(more="[rule]\n    treshold = 90%\n"), "treshold"),
+        ("a section", two_paths(more="[strange]\n    key = 1\n"), "strange"),
+        ("a bad value", two_paths().replace("dtype = fp32", "dtype = fp23"), "fp23"),
+        ("a missing key", two_paths().replace("    head-dim = 32\n", ""), "head-dim"),
+        ("looks beyond the host", two_paths().replace("look = 8", "look = 4096"), "4096"),
+        ("no config", two_paths().split("[config")[0], "no [config"),
+        ("none for this device", two_paths(more='[build "nvidia-l4"]\n    command = x\n    output = kernels/x\n').replace(
+            "    device = cpu", "    device = nvidia-l4"), "no [config"),
+        ("too many configs", two_paths(more="".join(scene.SMALL % ("c%d" % i, 16) for i in range(600))), "more than"))]
+    rows += [("a baseline cut in half", {stored: '{"schema"'}, "bad-baseline", stored),
+             ("another device's", {stored: json.dumps(other)}, "bad-baseline", "nvidia-l4"),
+             ("a baseline too long", {stored: " " * 100000}, "bad-baseline", "longer than"),
+             ("a path goes", {"more/x.h": None}, "bad-path", "`more`"),
+             ("a path that is nothing", {"ci/ratchet.conf": two_paths().replace("= kernels\n", "= nowhere\n")}, "bad-path",
+              "`nowhere`"),
+             ("a file too long", {"ci/ratchet.conf": two_paths(more="#" * 100000)}, "bad-recipe", "longer than"),
+             ("no file", {"ci/ratchet.conf": None}, "bad-recipe", "ci/ratchet.conf"),
+             ("a folder in its place", {"ci/ratchet.conf": None, "ci/ratchet.conf/x": "x\n"}, "bad-recipe",
+              "not a regular file")]
+    return rows
+
+
+def what_the_next_check_would_go_by():
+    """A pull request after whose merge nothing could be judged is unmeasured, its own fault, whatever it does to the
+    kernel; and so it is for a base that is so already, which is then at fault"""
+    host = scene.Host(limits={"config-bytes": 90000, "baseline-bytes": 90000})
+    repo = sample({"ci/ratchet.conf": two_paths(), "more/x.h": "/* */\n"})
+    rows = table() + [("a link", "link", "bad-recipe", "not a regular file"),
+                      ("a submodule", "submodule", "bad-recipe", "not a regular file")]
+    for name, files, clause, words in rows:
+        branch = name.replace(" ", "-").replace("'", "")
+        repo.git("checkout", "-q", "-b", branch, "main")
+        if isinstance(files, str):
+            repo.git("rm", "-q", "ci/ratchet.conf")
+            repo.git("update-index", "--add", "--cacheinfo", "160000,%s,ci/ratchet.conf" % repo.sha()) \
+                if files == "submodule" else (os.makedirs(os.path.join(repo.path, "ci"), exist_ok=True),
+                                              linked(repo, "ci/ratchet.conf", "../README"),
+                                              repo.git("add", "ci/ratchet.conf"))
+            repo.git("commit", "-q", "-m", name)
+            repo.git("reset", "-q", "--hard")
+        else:
+            repo.commit(files, name, branch=branch)
+        result = host.check(repo, branch)
+        eq((result.code, result.verdict["clause"], result.verdict["fault"]), (3, clause, "the PR"), name)
+        has(result.verdict["reason"], words, name + ": named")
+        lacks(result.file("report.md"), "base commit: mend it there", name + ": it is to be mended here")
+        repo.git("checkout", "-q", "-b", branch + "-words", branch)
+        repo.commit({"words": "words\n"}, "words", branch=branch + "-words", onto=branch)
+        result = host.check(repo, branch + "-words", branch)
+        eq((result.code, result.verdict["fault"]), (3, "the base"), name + ": once it is main's")
+
+
+def a_gate_that_is_taken_away():
+    """The same through GitHub: no status of success, and the comment says what is wrong"""
+    s = scene.github()
+    host = scene.Host(s)
+    number, head = scene.pull(s, "typo", recipe(more="[rule]\n    treshold = 90%\n"))
+    host.daemon()
+    result = host.step("pull_request", scene.pull_event(s, number)).run()
+    eq(result.code, 3, "the step fails")
+    eq(scene.status(s, head)[-1:], ["error"], "and the status is none of success")
+    has(scene.plain(scene.ours(s, number)[0]), "once this is merged, nothing could be judged: ci/ratchet.conf",
+        "the comment says why")
 
 
 def whose_fault():
@@ -274,4 +346,5 @@ def a_build_sees_its_paths_alone():
 
 lib.main(an_anchor_that_moved, a_build_sees_its_paths_alone, paths_that_name_nothing, paths_behind_links,
          a_changed_recipe, the_anchor_keeps_its_recipe, anchors_without_a_recipe,
-         a_recipe_that_builds_no_more, a_broken_recipe, whose_fault)
+         a_recipe_that_builds_no_more, a_broken_recipe, whose_fault, what_the_next_check_would_go_by,
+         a_gate_that_is_taken_away)
