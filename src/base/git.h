@@ -182,6 +182,13 @@ MUST_CHECK int git_differs_only(struct git_repo *repo, const char *old_sha,
 MUST_CHECK int git_has_trailer(struct git_repo *repo, const char *sha, const char *key,
                                const char *value, bool *has, struct err *err);
 
+/* What of the work tree, at or below the paths, is not as HEAD has it: changed, new or gone, staged
+ * or not. Ignored files do not count, and a bare repository has none. *changed is how many, `first`
+ * the name of one. Nothing is written, the index included. */
+enum { GIT_UNCOMMITTED_PATHS_MAX = 64 };
+MUST_CHECK int git_uncommitted(struct git_repo *repo, const char *const *paths, size_t count,
+                               size_t *changed, char first[256], struct err *err);
+
 /* Is `ancestor` the same as `descendant`, or reachable from it? */
 MUST_CHECK int git_is_ancestor(struct git_repo *repo, const char *ancestor,
                                const char *descendant, bool *yes, struct err *err);

@@ -98,32 +98,38 @@ static int walk(struct pipeline *pipeline, const struct check_options *options,
     return comparison_exit(&measurement->comparison);
 }
 
+static int read_options(int argc, char **argv, struct check_options *given, struct err *err)
+{
+    const struct cli_option options[] = {
+        CLI_REPO(given->repo),
+        {"base", &given->base, NULL, "REV", "the commit it is to be merged into"},
+        CLI_HEAD(given->head),
+        CLI_DEVICE(given->device),
+        CLI_CONFIG(given->config),
+        {"repository", &given->repository, NULL, "OWNER/NAME",
+         "a configured one, in place of --repo"},
+        {"pr", &given->pr, NULL, "N", "pull request of --repository; the verdict is posted"},
+        {"output", &given->output, NULL, "DIR",
+         "folder of the results (else one below state)"},
+        CLI_BUDGET(given->budget),
+        {"json", NULL, &given->json, NULL, "print verdict.json"},
+        CLI_QUIET(given->quiet),
+        {"no-baseline", NULL, &given->no_baseline, NULL, "judge against base alone"},
+        CLI_OPTIONS_END};
+    return cli_options(argc, argv, options, NULL, 0, NULL, err);
+}
+
 int cli_check(int argc, char **argv, struct err *err)
 {
     struct check_options given = {
         .repo = ".", .base = "main", .head = "HEAD", .device = "cpu"};
-    const struct cli_option options[] = {
-        CLI_REPO(given.repo),
-        {"base", &given.base, NULL, "REV", "the commit it is to be merged into"},
-        CLI_HEAD(given.head),
-        CLI_DEVICE(given.device),
-        CLI_CONFIG(given.config),
-        {"repository", &given.repository, NULL, "OWNER/NAME",
-         "a configured one, in place of --repo"},
-        {"pr", &given.pr, NULL, "N", "pull request of --repository; the verdict is posted"},
-        {"output", &given.output, NULL, "DIR", "folder of the results (else one below state)"},
-        CLI_BUDGET(given.budget),
-        {"json", NULL, &given.json, NULL, "print verdict.json"},
-        CLI_QUIET(given.quiet),
-        {"no-baseline", NULL, &given.no_baseline, NULL, "judge against base alone"},
-        CLI_OPTIONS_END};
     struct host host;
     struct job job = {.kind = JOB_CHECK};
     struct cli_folders folders = {0};
     struct pipeline pipeline = {0};
     char local[FILE_PATH_BYTES];
     double budget_ns = 0;
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+    if (read_options(argc, argv, &given, err) != 0 ||
         cli_budget(given.budget, &budget_ns, err) != 0 || by_hand(&given, err) != 0 ||
         cli_host(given.config, &host, err) != 0 ||
         (given.repository == NULL ? local_job(&given, local, &job, err)
@@ -134,6 +140,8 @@ int cli_check(int argc, char **argv, struct err *err)
     snprintf(job.device, sizeof job.device, "%s", given.device);
     if (cli_folders(&host, given.output, &folders, err) != 0)
         return -1;
+    if (given.repository == NULL)
+        cli_note_uncommitted(local, given.head, given.device, &host.limits);
     /* Two commits of a local repository are measured as often as somebody likes. */
     struct db *store __attribute__((cleanup(db_close))) = NULL;
     if (given.repository != NULL && store_open(&host, &store, err) != 0)

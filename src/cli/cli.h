@@ -69,6 +69,11 @@ MUST_CHECK int cli_resolve_in(struct git_repo *repo, const char *path, const cha
 MUST_CHECK int cli_resolve(const char *path, const char *revision, char sha[MODEL_SHA_BYTES],
                            struct err *err);
 
+/* One line on stderr where `head` is HEAD, and what a build for the device would read of the work
+ * tree at `repo`, or its ci/ratchet.conf, is not committed. */
+void cli_note_uncommitted(const char *repo, const char *head, const char *device,
+                          const struct limits *limits);
+
 /* The repository of --repository in the host's configuration; NULL with err set. */
 const struct host_repository *cli_repository(const struct host *host, const char *name,
                                              struct err *err);

@@ -39,8 +39,10 @@ static int read_rules(const struct env_options *given, struct measurement *measu
     struct err problem = {0};
     if (cli_real_path(repo, local, &problem) == 0 &&
         cli_resolve(local, given->head, head, &problem) == 0 &&
-        rules_read_local(measurement, local, head, &problem) == 0)
+        rules_read_local(measurement, local, head, &problem) == 0) {
+        cli_note_uncommitted(local, given->head, given->device, &measurement->host->limits);
         return 0;
+    }
     if (given->repo != NULL) {
         *err = problem;
         return -1;

@@ -35,6 +35,7 @@ int local_open(const struct local_options *given, struct local *out, struct err 
         resolve(given, out->repo, &job, err) != 0 ||
         cli_scratch(&out->host, &out->folders, err) != 0)
         return -1;
+    cli_note_uncommitted(out->repo, given->head, given->device, &out->host.limits);
     const struct pipeline_request request = {.host = &out->host,
                                              .job = &job,
                                              .local = out->repo,

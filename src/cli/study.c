@@ -170,6 +170,7 @@ static int make_in(struct making *making, const struct study_given *given, struc
         cli_host(options.config, &making->host, err) != 0 ||
         cli_resolve(making->paths.repo, given->head, commit, err) != 0)
         return -1;
+    cli_note_uncommitted(making->paths.repo, given->head, given->device, &making->host.limits);
     add_shapes(given, &making->paths, &options);
     options.commit = commit;
     options.budget_s = 60 * minutes;

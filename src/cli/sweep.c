@@ -105,6 +105,8 @@ static int read_rules(const struct sweep_options *given, struct measurement *mea
         return default_rules(measurement, out, err);
     if (cli_real_path(given->repo, local, err) != 0)
         return err_wrap(err, "the configs (--head none: shapes by options alone)");
+    cli_note_uncommitted(local, given->head, measurement->job.device,
+                         &measurement->host->limits);
     if (cli_resolve(local, given->head, head, err) != 0 ||
         rules_read_local(measurement, local, head, err) != 0)
         return -1;
