@@ -121,6 +121,16 @@ def the_abi():
         eq(result.code, 0, "and is right")
 
 
+def words_are_apart():
+    """A macro of two fonts sets its arguments side by side: no two words among them without a space"""
+    for name in PAGES:
+        for line in re.findall(r"^\.(?:BR|RB|BI|IB|RI|IR) .*", page(name), re.M):
+            parts = re.findall(r'"[^"]*"|\S+', plain(line))
+            fused = [pair for pair in zip(parts, parts[1:]) if re.search(r"\w$", pair[0]) and re.match(r"\w", pair[1])]
+            eq(fused, [], "%s: %s" % (name, line)) if fused else None
+        ok(True, name)
+
+
 def lint():
     """No page has anything that mandoc warns of"""
     if shutil.which("mandoc") is None:
@@ -130,4 +140,4 @@ def lint():
         eq(result.out, "", name)
 
 
-lib.main(parts_are_current, drift_is_seen, examples_are_taken, references, the_abi, lint)
+lib.main(parts_are_current, drift_is_seen, examples_are_taken, references, the_abi, words_are_apart, lint)
