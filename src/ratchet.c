@@ -2,6 +2,7 @@
 /* The command line: a table of subcommands. Every stage of a check also runs alone here, on
  * files. One line on stderr for an error; the exit code is the verdict's. */
 #include "cli/cli.h"
+#include "cli/folders.h"
 
 #include "intake/config_keys.h"
 #include "intake/host_keys.h"
@@ -13,6 +14,7 @@
 
 #define EXITS_VERDICT "0 held or improved, 1 regressed, 2 unclear, 3 unmeasured"
 #define EXITS_DONE "0 done, 3 this host could not"
+#define GOES_ON "the same command goes on where it was"
 
 static const struct command {
     const char *name;
@@ -20,42 +22,45 @@ static const struct command {
     const char *operands;
     const char *does;
     const char *exits; /* besides 64 and 70 */
+    const char *cut;   /* for those that measure: what it means that one was cut off */
 } commands[] = {
     {"check", cli_check, "",
-     "a whole check, here and now, for two commits or one pull request", EXITS_VERDICT},
+     "a whole check, here and now, for two commits or one pull request", EXITS_VERDICT,
+     "nothing was judged"},
     {"submit", cli_submit, "",
-     "the Actions step: hand the job to ratchetd and wait for the verdict", EXITS_VERDICT},
+     "the Actions step: hand the job to ratchetd and wait for the verdict", EXITS_VERDICT,
+     NULL},
     {"build", cli_build, "", "the kernel library of one commit, built as a check builds it",
-     "0 built, 3 it does not build"},
+     "0 built, 3 it does not build", "no library was written"},
     {"bench", cli_bench, "", "build and time the kernel of one commit, perhaps beside another",
-     "0 timed, 3 a config could not be"},
+     "0 timed, 3 a config could not be", "nothing was kept"},
     {"verify", cli_verify, "",
      "build the kernel of one commit and check its results against fp64",
-     "0 right, 3 a config is not, or could not be told"},
+     "0 right, 3 a config is not, or could not be told", "not all was looked at"},
     {"sweep", cli_sweep, " [NAME=LIBRARY]...",
      "time libraries that are built already, ours and others', together",
-     "0 timed, 3 the first arm could not be"},
+     "0 timed, 3 the first arm could not be", "with --report, the same command goes on"},
     {"autotune", cli_autotune, "",
      "search better values for the parameters of a commit's kernel",
-     "0 searched, also where nothing better was found, 3 this host could not"},
+     "0 searched, also where nothing better was found, 3 this host could not", GOES_ON},
     {"study", cli_study, "",
      "one kernel from environment to report: benchmark, others, tuning",
-     "0 written, or verified; --verify: as check; 64 a document differs"},
-    {"compare", cli_compare, " SAMPLES", "the judge alone, on files", EXITS_VERDICT},
-    {"report", cli_report, " VERDICT", "the Markdown of a verdict.json", "0 printed"},
+     "0 written, or verified; --verify: as check; 64 a document differs", GOES_ON},
+    {"compare", cli_compare, " SAMPLES", "the judge alone, on files", EXITS_VERDICT, NULL},
+    {"report", cli_report, " VERDICT", "the Markdown of a verdict.json", "0 printed", NULL},
     {"post", cli_post, " REPORT", "put a report into the comment of a pull request",
-     "0 posted, 3 GitHub could not be asked, or declined"},
+     "0 posted, 3 GitHub could not be asked, or declined", NULL},
     {"promote", cli_promote, "", "measure main's tip and move the baseline if it earned it",
-     EXITS_VERDICT},
+     EXITS_VERDICT, "nothing was judged"},
     {"calibrate", cli_calibrate, "", "how often the rule errs on this device, by experiment",
-     EXITS_DONE},
+     EXITS_DONE, GOES_ON},
     {"history", cli_history, "", "how the baseline moved, what checks said and what they cost",
-     "0 told, also where there is nothing yet"},
+     "0 told, also where there is nothing yet", NULL},
     {"env", cli_env, "", "env.json: where it would be measured; or what differs from one",
-     "0 told; --against: 0 nothing differs that matters, 2 something does"},
-    {"status", cli_status, "", "what ratchetd is doing", "0 told, 3 it does not answer"},
+     "0 told; --against: 0 nothing differs that matters, 2 something does", NULL},
+    {"status", cli_status, "", "what ratchetd is doing", "0 told, 3 it does not answer", NULL},
     {"doctor", cli_doctor, "", "try everything this host needs, by doing it",
-     "0 all that is needed works, 3 something does not"},
+     "0 all that is needed works, 3 something does not", NULL},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -92,7 +97,12 @@ static bool written(void)
 static int run(const struct command *command, int argc, char **argv)
 {
     struct err err = {0};
-    int code = command->run(argc, argv, &err);
+    int code = 0, where = command->cut == NULL || cli_wants_help(argc, argv)
+                              ? 0
+                              : cli_in_child(command->name, command->cut, &code, &err);
+    if (where > 0)
+        return code;
+    code = where < 0 ? -1 : command->run(argc, argv, &err);
     if (code < 0 && err.class != ERR_NONE)
         fprintf(stderr, "ratchet %s: %s\n", command->name, err.text);
     if (!written()) {

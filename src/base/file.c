@@ -416,6 +416,9 @@ static int take_lock(const char *path, int how, int *fd, struct err *err)
     }
     if (got != 0)
         return err_errno(err, ERR_HOST, errno, "lock `%s`", path);
+    struct stat now;
+    if (fstat(lock, &now) == 0 && now.st_nlink == 0) /* who held it has removed it meanwhile */
+        return err_set(err, ERR_CONFLICT, "lock `%s` was removed by who held it", path);
     *fd = lock;
     lock = -1;
     return 0;

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include "base/name.h"
+#include "cli/folders.h"
 #include "cli/local.h"
 #include "cli/terminal.h"
 #include "daemon/store.h"
@@ -165,6 +166,5 @@ int cli_check(int argc, char **argv, struct err *err)
     if (code < 0)
         progress_end(&progress);
     pipeline_close(&pipeline);
-    cli_drop_scratch(&folders);
     return code;
 }

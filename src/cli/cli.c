@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the host's configuration and the folders of a run by hand. */
+/* Owns the host's configuration, and the files and revisions that a command line names. */
 #include "cli/cli.h"
 
 #include "intake/config.h"
@@ -168,59 +168,6 @@ int cli_token(const struct host_repository *repository, char token[MODEL_TOKEN_B
     explicit_bzero(token, MODEL_TOKEN_BYTES);
     return err_set(err, ERR_LIMIT, "GITHUB_TOKEN: %d bytes, a token has %d at most", length,
                    MODEL_TOKEN_BYTES - 1);
-}
-
-/* The state folder of an installed host is the daemon's: whoever may not write there is told what
- * to set. */
-static int make_in_state(const struct host *host, const char *kind, mode_t mode,
-                         char out[FILE_PATH_BYTES], struct err *err)
-{
-    struct err why;
-    if (file_path(out, err, "%s/%s%ld-%lld", host->state, kind, (long)getpid(),
-                  (long long)time(NULL)) != 0)
-        return -1;
-    if (file_mkdirs(host->state, 0711, &why) == 0 && file_mkdirs(out, mode, &why) == 0)
-        return 0;
-    return err_set(err, why.class,
-                   "%s: `state` in the [daemon] section of a file for --config names another "
-                   "folder",
-                   why.text);
-}
-
-int cli_scratch(const struct host *host, struct cli_folders *folders, struct err *err)
-{
-    char lock[FILE_PATH_BYTES];
-    folders->lock = -1;
-    if (make_in_state(host, "work/run-", 0711, folders->scratch, err) != 0 ||
-        file_path(lock, err, "%s.lock", folders->scratch) != 0)
-        return -1;
-    return file_lock(lock, &folders->lock, err);
-}
-
-int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,
-                struct err *err)
-{
-    if (output != NULL && (file_mkdirs(output, 0755, err) != 0 ||
-                           file_path(folders->results, err, "%s", output) != 0)) {
-        err->class = ERR_USAGE; /* a name on the command line */
-        return -1;
-    }
-    if (output == NULL && make_in_state(host, "runs/", 0700, folders->results, err) != 0)
-        return -1;
-    return cli_scratch(host, folders, err);
-}
-
-void cli_drop_scratch(struct cli_folders *folders)
-{
-    struct err err;
-    char lock[FILE_PATH_BYTES];
-    if (folders->scratch[0] == '\0')
-        return;
-    if (file_remove_tree(folders->scratch, &err) != 0)
-        fprintf(stderr, "ratchet: %s\n", err.text);
-    if (file_path(lock, &err, "%s.lock", folders->scratch) == 0)
-        unlink(lock);
-    file_close(&folders->lock);
 }
 
 int cli_read(const char *path, struct buf *out, struct err *err)

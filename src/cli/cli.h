@@ -85,20 +85,6 @@ MUST_CHECK int cli_token(const struct host_repository *repository,
 /* --budget, where it is given. */
 MUST_CHECK int cli_budget(const char *given, double *ns, struct err *err);
 
-/* Folders of one run: results (`output`, or a fresh one below the state folder) and a fresh
- * scratch folder that cli_drop_scratch removes. */
-struct cli_folders {
-    int lock; /* held while the scratch folder is in use, so that no daemon removes it */
-    char results[FILE_PATH_BYTES];
-    char scratch[FILE_PATH_BYTES];
-};
-MUST_CHECK int cli_folders(const struct host *host, const char *output,
-                           struct cli_folders *folders, struct err *err);
-/* The scratch folder alone, for what leaves no results. */
-MUST_CHECK int cli_scratch(const struct host *host, struct cli_folders *folders,
-                           struct err *err);
-void cli_drop_scratch(struct cli_folders *folders);
-
 /* A file that the command line names: whatever is wrong with it is ERR_INPUT. */
 MUST_CHECK int cli_read(const char *path, struct buf *out, struct err *err);
 MUST_CHECK int cli_read_samples(const char *path, const struct limits *limits,

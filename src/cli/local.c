@@ -55,7 +55,6 @@ void local_free(struct local **local)
         return;
     progress_end(&(*local)->progress);
     pipeline_close(&(*local)->pipeline);
-    cli_drop_scratch(&(*local)->folders);
     free(*local);
     *local = NULL;
 }

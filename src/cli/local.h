@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/folders.h"
 #include "cli/progress.h"
 #include "pipeline/pipeline.h"
 

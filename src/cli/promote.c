@@ -3,6 +3,7 @@
  * where a person accepts a loss by name. */
 #include "cli/cli.h"
 
+#include "cli/folders.h"
 #include "cli/local.h"
 #include "cli/terminal.h"
 #include "judge/verdict.h"
@@ -105,6 +106,5 @@ int cli_promote(int argc, char **argv, struct err *err)
         wait_s = 0;
         code = walk(&request, accept.count > 0 ? &accept : NULL, &wait_s, err);
     }
-    cli_drop_scratch(&folders);
     return code;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `ratchet study`: one kernel, from where it runs to a report that can be checked; and the checking. */
 #include "cli/cli.h"
+#include "cli/folders.h"
 
 #include "cli/shapes.h"
 #include "cli/study_verify.h"
@@ -170,6 +171,7 @@ static int make_in(struct making *making, const struct study_given *given, struc
         cli_host(options.config, &making->host, err) != 0 ||
         cli_resolve(making->paths.repo, given->head, commit, err) != 0)
         return -1;
+    cli_folders_of_others(&making->host);
     cli_note_uncommitted(making->paths.repo, given->head, given->device, &making->host.limits);
     add_shapes(given, &making->paths, &options);
     options.commit = commit;

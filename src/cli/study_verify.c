@@ -4,6 +4,7 @@
 
 #include "base/git.h"
 #include "cli/cli.h"
+#include "cli/folders.h"
 #include "judge/compare.h"
 #include "judge/verdict.h"
 #include "lab/study_documents.h"
@@ -31,7 +32,6 @@ static void free_checking(struct checking **checking)
         return;
     study_files_free(&(*checking)->files);
     samples_free(&(*checking)->again);
-    cli_drop_scratch(&(*checking)->folders);
     free(*checking);
     *checking = NULL;
 }
@@ -196,7 +196,6 @@ int study_verify(const struct study_verifying *verifying, struct err *err)
     if (checking == NULL)
         return err_set(err, ERR_HOST, "out of memory for a study");
     checking->given = verifying;
-    checking->folders.lock = -1;
     if (cli_find_self(checking->program, err) != 0 ||
         cli_find_file(verifying->folder, "--verify", checking->folder, err) != 0 ||
         (verifying->config != NULL &&

@@ -2,6 +2,7 @@
 /* `ratchet sweep`: kernel libraries that are built already, ours and other people's, as named
  * arms of the same fresh processes. For engineers by hand: who names a library vouches for it. */
 #include "cli/cli.h"
+#include "cli/folders.h"
 #include "cli/progress.h"
 #include "cli/shapes.h"
 #include "cli/sweep_arms.h"
@@ -50,7 +51,6 @@ static void sweep_free(struct sweep **sweep)
         return;
     progress_end(&(*sweep)->progress);
     measurement_free(&(*sweep)->measurement);
-    cli_drop_scratch(&(*sweep)->folders);
     sweep_folder_close(&(*sweep)->folder);
     free(*sweep);
     *sweep = NULL;

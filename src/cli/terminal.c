@@ -79,6 +79,7 @@ void terminal_draw(const char *line)
     static bool guarded;
     if (!guarded) {
         signal(SIGINT, on_interrupt);
+        signal(SIGTERM, on_interrupt);
         guarded = true;
     }
     BUF_AUTO plain;

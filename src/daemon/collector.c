@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { DAY_S = 86400 };
 
@@ -92,24 +93,30 @@ static int is_unknown(void *context, const char *name, const char *path, time_t 
 
 /* ---- scratch ---- */
 
-/* Commands hold a lock beside their scratch. Steps do not: `context` says that none runs. */
+/* Commands hold a lock beside their scratch, and make it first: who gets it removes both. Steps do
+ * not: `context` says that none runs. */
 static int is_abandoned(void *context, const char *name, const char *path, time_t changed,
                         struct err *err)
 {
     (void)changed;
     const bool *no_steps = context;
     static const char run[] = "run-", ending[] = ".lock";
-    char lock[FILE_PATH_BYTES];
+    char other[FILE_PATH_BYTES];
     FD_AUTO fd = -1;
     size_t len = strlen(name);
     if (strncmp(name, run, sizeof run - 1) != 0)
         return *no_steps;
     bool is_lock = len > sizeof ending && strcmp(name + len - sizeof ending + 1, ending) == 0;
-    if (file_path(lock, err, "%s%s", path, is_lock ? "" : ending) != 0)
-        return -1;
-    if (file_lock(lock, &fd, err) == 0)
-        return 1;
-    return err->class == ERR_CONFLICT ? 0 : -1;
+    if (!is_lock)
+        return file_path(other, err, "%s%s", path, ending) != 0 ? -1
+               : access(other, F_OK) == 0                       ? 0
+                                                                : 1;
+    if (file_lock(path, &fd, err) != 0)
+        return err->class == ERR_CONFLICT ? 0 : -1;
+    int shown = (int)(strlen(path) - sizeof ending + 1);
+    return file_path(other, err, "%.*s", shown, path) == 0 && file_remove_tree(other, err) == 0
+               ? 1
+               : -1;
 }
 
 static int collect_scratch(const struct host *host, bool no_steps, struct err *err)
@@ -124,6 +131,11 @@ static int collect_scratch(const struct host *host, bool no_steps, struct err *e
 int collector_empty_scratch(const struct host *host, struct err *err)
 {
     return collect_scratch(host, true, err);
+}
+
+int collector_drop_abandoned(const struct host *host, struct err *err)
+{
+    return collect_scratch(host, false, err);
 }
 
 /* ---- all of it ---- */

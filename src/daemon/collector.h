@@ -15,6 +15,9 @@
 /* At the start of a daemon, when no step runs. */
 MUST_CHECK int collector_empty_scratch(const struct host *host, struct err *err);
 
+/* At any time: scratch of commands by hand whose process is gone. */
+MUST_CHECK int collector_drop_abandoned(const struct host *host, struct err *err);
+
 struct collector {
     const struct host *host;
     struct db *db;

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Commands that a person starts in a clone: what they say of edits that no commit has."""
+"""Commands that a person starts in a clone: what they say of edits that no commit has, and what they leave
+behind when they are cut off."""
 
+import glob
 import os
 import re
+import signal
+import subprocess
 
 import lib
 import scene
@@ -108,4 +112,86 @@ def in_a_submodule():
     has(host.ratchet(*env).err, NOT_SEEN + "`kernels/fast`", "edited")
 
 
-lib.main(edits_that_are_not_committed, not_committed_at_all, in_a_submodule)
+ENDLESS = scene.conf().replace("-lm", "-lm && sleep 1000")
+
+
+def left(host):
+    """What a run may have left in the state folder."""
+    return [name for kind in ("work", "runs") for name in glob.glob(os.path.join(host.state, kind, "*"))]
+
+
+def cut_off(host, number, *args, group=False):
+    """The exit code and stderr of a command that got a signal as soon as it had something to leave."""
+    log = os.path.join(host.folder, "log")
+    with open(log, "wb") as err:
+        process = lib.start([lib.program("RATCHET"), *map(str, args)], env=host.env(), cwd=host.folder,
+                            stdin=subprocess.DEVNULL, stdout=err, stderr=err)
+    lib.wait_for(lambda: glob.glob(os.path.join(host.state, "work/run-*/*")) or process.poll() is not None,
+                 "something to leave")
+    eq(process.poll(), None, "%s: it works still: %s" % (args[0], lib.read(log)))
+    os.killpg(process.pid, number) if group else process.send_signal(number)
+    code = process.wait(lib.DEADLINE)
+    return code, lib.read(log)
+
+
+def nothing_is_left():
+    """Who is cut off says so in one line, ends by that signal, and leaves nothing; or what goes on says how"""
+    s = scene.github()
+    s.repo.commit({"ci/ratchet.conf": ENDLESS, "kernels/attention.c": scene.kernel("slow")}, "an endless build",
+                  branch="main")
+    scene.branch(s.repo, "change", "right")
+    s.repo.push(s.git_url, "main")
+    host = scene.Host(s)
+    here = ("--config", host.config, "--repo", s.repo.path)
+    there = ("--config", host.config, "--repository", scene.REPOSITORY)
+    goes_on, output = "the same command goes on where it was", os.path.join(host.folder, "given")
+    for command, args, words in (
+            ("check", here, "nothing was judged"), ("check", (*here, "--output", output), "nothing was judged"),
+            ("bench", here, "nothing was kept"), ("verify", here, "not all was looked at"),
+            ("build", (*here, "--output", output), "no library was written"), ("promote", there, "nothing was judged"),
+            ("calibrate", here, goes_on),
+            ("study", (*here, "--output", host.output()), goes_on)):
+        for number, group in ((signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)):
+            code, said = cut_off(host, number, command, *args, group=group)
+            what = "%s, %s%s" % (command, signal.Signals(number).name, " to its group" if group else "")
+            eq(code, -number, what + ": it ends by it")
+            eq(said.count("\nratchet %s: interrupted; %s\n" % (command, words)) +
+               said.startswith("ratchet %s: interrupted; %s\n" % (command, words)), 1, what + ": one line: " + said)
+            eq(left(host), [], what + ": nothing is left")
+            ok(not os.path.exists(output), what + ": nor a folder for results")
+
+
+def killed():
+    """What nobody could clean up after, the next command does; and it leaves the running ones alone"""
+    host, repo = scene.Host(), sample()
+    repo.commit({"ci/ratchet.conf": ENDLESS}, "an endless build")
+    here = ("--config", host.config, "--repo", repo.path)
+    code, _ = cut_off(host, signal.SIGKILL, "bench", *here, group=True)
+    eq(code, -signal.SIGKILL, "killed")
+    ok(left(host), "something is left")
+    first = set(left(host))
+    process = lib.start([lib.program("RATCHET"), "verify", *here], env=host.env(), cwd=host.folder,
+                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lib.wait_for(lambda: glob.glob(os.path.join(host.state, "work/run-*/*")) and not first & set(left(host)),
+                 "the next command to clean up")
+    running = set(left(host))
+    host.ratchet("verify", *here, "--head", "main")
+    eq(set(left(host)), running, "what runs keeps its own")
+    process.send_signal(signal.SIGINT)
+    eq(process.wait(lib.DEADLINE), -signal.SIGINT, "and it ends")
+    eq(left(host), [], "and nothing is left")
+
+
+def ended_early():
+    """Nor does a command leave anything that could not begin"""
+    host, repo = scene.Host(), sample()
+    for args in (("--device", "nvidia-l4"), ("--head", "change", "--base", "change"), ("--configs", "x")):
+        host.ratchet("check", "--config", host.config, "--repo", repo.path, *args)
+        ok(not glob.glob(os.path.join(host.state, "work/*")), " ".join(args))
+        ok(all(os.listdir(folder) for folder in glob.glob(os.path.join(host.state, "runs/*"))), "no empty results")
+    ignoring = lib.run(["sh", "-c", "trap '' INT; exec \"$0\" \"$@\"", lib.program("RATCHET"), "verify", "--config",
+                        host.config, "--repo", repo.path], env=host.env())
+    eq(ignoring.code, 0, "a signal that is ignored stays so")
+
+
+lib.main(nothing_is_left, killed, ended_early, edits_that_are_not_committed, not_committed_at_all, in_a_submodule)

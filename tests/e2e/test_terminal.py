@@ -136,10 +136,11 @@ def tables():
 
 
 def interrupted():
-    """Ctrl-C leaves a clean line"""
+    """Ctrl-C leaves a clean line, which says what it means"""
     host, repo = scene.Host(), sample()
     seen = check(host, repo, interrupt=b"build")
-    eq((seen.code, seen.left), (-signal.SIGINT, ""), "the line is gone, and it ends as who was interrupted")
+    eq((seen.code, seen.left), (-signal.SIGINT, "ratchet check: interrupted; nothing was judged\n"),
+       "the line is gone, and it ends as who was interrupted")
 
 
 def unreachable():
