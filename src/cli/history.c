@@ -48,15 +48,18 @@ static int read_state(const struct history_options *given, struct history *histo
     struct host host;
     struct err why = {0};
     struct db *db = NULL;
+    GIT_AUTO *repo = NULL;
     if (cli_host(given->config, &host, &why) != 0)
         return history_note(history, err, "%s", why.text);
+    if (cli_open_repo(given->repo, &repo, err) != 0)
+        return -1;
     if (store_read(&host, &db, &why) != 0 && why.class != ERR_NOT_FOUND &&
         history_note(history, err,
                      "which heads and repositories jobs were for is not known: %s",
                      why.text) != 0)
         return -1;
-    const struct history_state from = {host.state, db, &host.limits, given->config_name,
-                                       given->repository};
+    const struct history_state from = {
+        host.state, db, &host.limits, given->config_name, given->repository, repo};
     int rc = history_read_state(&from, history, err);
     db_close(&db);
     return rc;

@@ -133,7 +133,8 @@ struct history_state {
     struct db *db;      /* its queue; NULL: not to be had */
     const struct limits *limits;
     const char *config;     /* NULL: all of them */
-    const char *repository; /* "owner/name"; NULL: all, local ones too */
+    const char *repository; /* "owner/name"; NULL: those of `repo`, and what names no commit */
+    struct git_repo *repo;  /* whose history it is */
 };
 /* A state folder that is not there has no checks. */
 MUST_CHECK int history_read_state(const struct history_state *from, struct history *history,

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_BYTES = 48 };
+enum { NAME_BYTES = 48, NAMES_MAX = 32 };
 static const size_t verdict_bytes_max = 16u << 20;
 static const unsigned long long all_bytes_max = 512ull << 20; /* read in all */
 
@@ -38,7 +38,12 @@ struct reader {
     uid_t owner;        /* of the state folder */
     struct found *list; /* owned */
     size_t count, cap;
-    unsigned long long bytes; /* read so far */
+    unsigned long long bytes;                    /* read so far */
+    char names[NAMES_MAX][JOB_REPOSITORY_BYTES]; /* what the queue calls `from->repo` */
+    size_t name_count;
+    size_t elsewhere;   /* checks of other repositories */
+    size_t untold;      /* results without a verdict… */
+    char untold_as[64]; /* …such as this one */
 };
 
 /* ---- which folders there are ---- */
@@ -174,10 +179,61 @@ static int take_readings(const struct reader *reader, const struct comparison *c
     return 0;
 }
 
-/* Of a run nobody keeps which head it was: its samples know what was measured. */
-static void find_head(struct reader *reader, const struct found *found,
-                      struct history_check *check)
+/* ---- of which repository ---- */
+
+static bool is_here(const struct reader *reader, const char *sha)
 {
+    struct git_commit_info ignored;
+    struct err err;
+    return name_is_sha(sha) && git_read_commit(reader->from->repo, sha, &ignored, &err) == 0;
+}
+
+static bool has_name(const struct reader *reader, const char *name)
+{
+    for (size_t i = 0; i < reader->name_count; i++)
+        if (strcasecmp(reader->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Names in the queue of the repository that is asked about: of jobs whose base or head it has. That
+ * of another job it may lack: a head that was never fetched, or was squashed. */
+static void find_names(struct reader *reader)
+{
+    struct queue_entry entry;
+    struct err ignored;
+    if (reader->from->db == NULL || reader->from->repository != NULL)
+        return;
+    for (size_t i = 0; i < reader->count && reader->name_count < NAMES_MAX; i++) {
+        const struct job *job = &entry.job;
+        if (reader->list[i].id > 0 &&
+            queue_get(reader->from->db, reader->list[i].id, &entry, &ignored) == 0 &&
+            !has_name(reader, job->repository) &&
+            (is_here(reader, job->base) || is_here(reader, job->head)))
+            memcpy(reader->names[reader->name_count++], job->repository,
+                   sizeof job->repository);
+    }
+}
+
+/* Has it none of the commits that were measured? Not known where there are none. */
+static bool has_none(const struct reader *reader, const struct config_samples *config)
+{
+    size_t named = 0;
+    for (size_t arm = 0; arm < ARM_COUNT; arm++) {
+        const char *commit = config->arms[arm].commit;
+        if (is_here(reader, commit))
+            return false;
+        named += commit[0] != '\0';
+    }
+    return named > 0;
+}
+
+/* Of a run nobody keeps which head it was: its samples know what was measured. False: another
+ * repository's. */
+static bool find_head(struct reader *reader, const struct found *found,
+                      char head[MODEL_SHA_BYTES])
+{
+    bool ours = true;
     struct err ignored = {0};
     long long time;
     struct buf text = {0};
@@ -186,9 +242,12 @@ static void find_head(struct reader *reader, const struct found *found,
                   &time, &ignored) == 1 &&
         samples_parse(text.data, text.len, RESULT_SAMPLES, reader->from->limits, &samples,
                       &ignored) == 0 &&
-        samples.count > 0)
-        memcpy(check->head, samples.configs[0].arms[ARM_HEAD].commit, sizeof check->head);
+        samples.count > 0) {
+        memcpy(head, samples.configs[0].arms[ARM_HEAD].commit, MODEL_SHA_BYTES);
+        ours = !has_none(reader, &samples.configs[0]);
+    }
     buf_free(&text);
+    return ours;
 }
 
 static void take_job(const struct queue_entry *entry, struct history_check *check)
@@ -216,11 +275,20 @@ static int take_check(struct reader *reader, const struct found *found,
                       const struct queue_entry *entry, const struct comparison *comparison,
                       long long time, struct err *err)
 {
+    char head[MODEL_SHA_BYTES] = "";
+    bool named = entry != NULL && name_is_sha(entry->job.head);
+    bool ours = named || find_head(reader, found, head);
+    if (reader->from->repository == NULL &&
+        (entry != NULL ? !has_name(reader, entry->job.repository) : !ours)) {
+        reader->elsewhere++;
+        return 0;
+    }
     struct history_check *check = history_add_check(reader->history, err);
     if (check == NULL)
         return -1;
     check->time = time;
     memcpy(check->result, found->name, sizeof check->result);
+    memcpy(check->head, head, sizeof check->head);
     if (entry != NULL)
         take_job(entry, check);
     check->verdict = comparison->verdict;
@@ -229,8 +297,6 @@ static int take_check(struct reader *reader, const struct found *found,
              comparison->reason);
     check->spent = comparison->spent;
     check->cost_micro = comparison_cost_micro(comparison);
-    if (check->head[0] == '\0')
-        find_head(reader, found, check);
     return take_readings(reader, comparison, check, err);
 }
 
@@ -252,8 +318,11 @@ static int read_check(struct reader *reader, const struct found *found, struct e
         verdict_parse_json(text.data, text.len, RESULT_VERDICT, &comparison, &problem) != 0)
         got = -1;
     buf_free(&text);
-    if (got == 0)
-        return history_note(reader->history, err, "%s: no " RESULT_VERDICT, found->name);
+    if (got == 0) {
+        if (reader->untold++ == 0)
+            memcpy(reader->untold_as, found->name, sizeof reader->untold_as);
+        return 0;
+    }
     if (got < 0)
         return history_note(reader->history, err, "%s: %s", found->name, problem.text);
     return strcmp(comparison.device.slug, reader->history->device) != 0
@@ -278,6 +347,7 @@ static int read_all(struct reader *reader, struct err *err)
         return -1;
     if (reader->count > 0)
         qsort(reader->list, reader->count, sizeof *reader->list, newest_first);
+    find_names(reader);
     for (size_t i = 0; i < reader->count; i++) {
         if (history->check_count == HISTORY_CHECKS_MAX || reader->bytes > all_bytes_max) {
             if (history_note(history, err, "%zu older results were not looked at",
@@ -288,6 +358,18 @@ static int read_all(struct reader *reader, struct err *err)
         if (read_check(reader, &reader->list[i], err) != 0)
             return -1;
     }
+    if (reader->elsewhere > 0 &&
+        history_note(history, err,
+                     "checks of commits that this repository has not, left out: %zu "
+                     "(--repository OWNER/NAME tells those of another)",
+                     reader->elsewhere) != 0)
+        return -1;
+    if (reader->untold > 0 &&
+        history_note(history, err,
+                     "results without " RESULT_VERDICT ", of checks that run or were cut off: "
+                     "%zu, such as %s",
+                     reader->untold, reader->untold_as) != 0)
+        return -1;
     if (history->check_count > 0)
         qsort(history->checks, history->check_count, sizeof *history->checks, oldest_first);
     return 0;

@@ -143,10 +143,11 @@ static int put_charts(const struct history *history, struct buf *out, struct err
     if (history_configs(history, &configs, &count, err) != 0)
         return -1;
     if (count > 0)
-        buf_adds(out,
-                 "\nMedians of a launch and their 95% intervals (of fewer than six processes "
-                 "their\nrange): as the baseline recorded them, and as checks here read "
-                 "their heads.\n");
+        buf_adds(
+            out,
+            "\nMedians of a launch (o) and their 95% intervals (|--|; their range, of "
+            "fewer\nthan six processes): as the baseline recorded them, and as checks here "
+            "read\ntheir heads.\n");
     for (size_t i = 0; rc == 0 && i < count && i < CONFIGS_MAX; i++)
         rc = put_chart(history, configs[i], out, err);
     free(configs);
@@ -180,6 +181,11 @@ int history_text(const struct history *history, struct buf *out, struct err *err
         put_move(&history->moves[i], out);
     if (history->move_count + history->check_count == 0)
         return buf_check(out, "a history", err);
+    if (history->move_count > 0)
+        buf_adds(out,
+                 "\nA line is a move of the baseline: the commit that made it (^: or an "
+                 "earlier\none), its day, the config, why, and the commit whose kernel was "
+                 "recorded.\n");
     if (put_charts(history, out, err) != 0)
         return -1;
     put_months(history, out);

@@ -82,10 +82,10 @@ def queue(host):
     return sqlite3.connect(os.path.join(host.state, "queue.db"))
 
 
-def add_job(db, number, head, day, pr=7, repository="octo/kernels", starts=1):
+def add_job(db, number, head, day, pr=7, repository="octo/kernels", starts=1, base=""):
     db.execute("INSERT INTO job (id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url, state,"
-               " attempts, accepted_s, finished_s) VALUES (?, 0, ?, 'cpu', ?, ?, 'main', ?, '', '', '', 'done', ?, 1, ?)",
-               (number, repository, "key%d" % number, pr, head, starts, START + day * DAY))
+               " attempts, accepted_s, finished_s) VALUES (?, 0, ?, 'cpu', ?, ?, 'main', ?, ?, '', '', 'done', ?, 1, ?)",
+               (number, repository, "key%d" % number, pr, head, base, starts, START + day * DAY))
     db.commit()
 
 
@@ -93,18 +93,19 @@ MEASURED = "%040x" % 13
 HEADS = ["%040x" % n for n in (10, 11, 12)]
 
 
-def told(host):
-    """A state folder with four jobs and a run."""
+def told(host, repo):
+    """A state folder with four jobs and a run, of commits of `repo`."""
     db = queue(host)
     for number, head, day, what in (
             (1, HEADS[0], 12, {"cost": cost(60, 3.6)}), (2, HEADS[1], 20, {"cost": cost(30)}),
             (3, HEADS[0], 40, {"cost": cost(120, 3.6)}), (4, HEADS[2], 41, {})):
-        add_job(db, number, head, day, starts=2 if number == 4 else 1, repository="octo/Other" if number == 4 else "octo/kernels")
+        add_job(db, number, head, day, starts=2 if number == 4 else 1, base="" if number == 2 else repo.sha(),
+                repository="octo/Other" if number == 4 else "octo/kernels")
         keep(host, "jobs/%d" % number, verdict(host, **what), 0)
     db.close()
     run = keep(host, "runs/12-34", verdict(host, verdict="held"), 42)
     samples = json.loads(lib.read(os.path.join(lib.TOP, "tests", "judge", "change_plus10", "samples.json")))
-    samples["configs"][0]["arms"] = {"head": {"commit": MEASURED}}
+    samples["configs"][0]["arms"] = {"head": {"commit": MEASURED}, "anchor": {"commit": repo.sha()}}
     lib.write(os.path.join(run, "samples.json"), json.dumps(samples))
     os.utime(run, (START + 42 * DAY,) * 2)
 
@@ -152,7 +153,7 @@ def told_by_checks():
     """Moves with their steps, checks, checks of the same head again, cost by month; the state stays as it is"""
     host, repo = scene.Host(limits={"keep-days": 100000}), lib.Repo()
     steps(repo, host)
-    told(host)
+    told(host, repo)
     before = listing(host.state)
     found = as_json(host, repo)
     eq(listing(host.state), before, "nothing is made or changed")
@@ -176,6 +177,24 @@ def told_by_checks():
     eq(as_json(host, repo)["checks"], found["checks"], "beside a daemon the same")
     daemon.kill(signal.SIGTERM)
     daemon.process.wait(lib.DEADLINE)
+
+
+def other_repositories():
+    """Checks of another repository of this host are counted and not told; of a run that names no commit nobody knows"""
+    host, repo, other = scene.Host(limits={"keep-days": 100000}), lib.Repo(), lib.Repo()
+    moved(repo)
+    other.commit({"README": "other\n"}, "other")
+    told(host, other)
+    keep(host, "runs/99-99", dict(verdict(host, verdict="held", reason="kernel not touched"), configs=[]), 43)
+    found = as_json(host, repo)
+    eq([c["result"] for c in found["checks"]], ["runs/99-99"], "only what may be of this one")
+    eq(found["notes"], ["checks of commits that this repository has not, left out: 5 (--repository OWNER/NAME tells those "
+                        "of another)"], "how many others there are")
+    lacks(history(host, repo).out, "215.0", "no time of another's config")
+    eq([c["result"] for c in as_json(host, repo, "--repository", "octo/other")["checks"]], ["jobs/4"], "one that was named")
+    eq([c["result"] for c in as_json(host, other)["checks"]],
+       ["jobs/1", "jobs/2", "jobs/3", "jobs/4", "runs/12-34", "runs/99-99"], "and the other's, by its own folder")
+    has(history(host, repo).out, "\nA line is a move of the baseline: ", "lines and marks are explained")
 
 
 def nothing():
@@ -228,7 +247,7 @@ def hostile_state():
     """Results that are half removed, foreign, hostile or no results: a note each, and the rest is told"""
     host, repo = scene.Host(), lib.Repo()
     moved(repo)
-    told(host)
+    told(host, repo)
     good = len(as_json(host, repo)["checks"])
     whole = json.dumps(verdict(host))
     os.makedirs(os.path.join(host.state, "jobs", "50"))
@@ -254,7 +273,8 @@ def hostile_state():
     found = json.loads(result.out)
     eq(len(found["checks"]), good, "those that are whole")
     eq(sorted(note.split(":")[0] for note in found["notes"]),
-       sorted(["jobs/50", "jobs/51", "jobs/52", "runs/7-7", "runs/8-8", "runs/9-9", "runs/10-10", "runs/11-11"]), "a note each")
+       sorted(["jobs/51", "jobs/52", "runs/7-7", "runs/8-8", "runs/9-9", "runs/10-10", "runs/11-11", "results without verdict.json, of checks that run or were cut off"]), "a note each")
+    has(result.out, "cut off: 1, such as jobs/50", "folders that have none yet: one for all")
     hostile = verdict(host)
     hostile["configs"][0]["medians"] = {"head": {"ns": 1e15, "ci": [-1e300, 1e300]}}
     hostile["cost"] = {"device_seconds": 1e9, "price_per_hour": 1e7, "currency": "USD"}
@@ -283,7 +303,7 @@ def page():
     """One file with its figures, nothing over anything, on a telephone and in the dark"""
     host, repo = scene.Host(), lib.Repo()
     moved(repo)
-    told(host)
+    told(host, repo)
     for day in range(45, 75, 3):
         keep(host, "runs/1-%d" % day, verdict(host, verdict="held", reason="a longer reason, with words " * 4), day)
     keep(host, "jobs/99", "{", 3)
@@ -295,4 +315,4 @@ def page():
     browser.check_page(path, "history", 30, itertools.product((390, 1200), (False, True)))
 
 
-lib.main(told_by_checks, nothing, broken_baselines, hostile_state, page)
+lib.main(told_by_checks, other_repositories, nothing, broken_baselines, hostile_state, page)
