@@ -156,6 +156,11 @@ bool device_has_dtype(const char *slug, enum dtype dtype)
     return device_is_gpu(slug) == (dtype != DTYPE_FP32);
 }
 
+const char *device_dtypes(const char *slug)
+{
+    return device_is_gpu(slug) ? "fp16 and bf16" : "fp32";
+}
+
 bool choices_partial(const struct choices *choices)
 {
     return choices->configs[0] != '\0' || choices->budget_s > 0;

@@ -223,6 +223,9 @@ bool device_is_gpu(const char *slug);
 bool device_slug_ok(const char *slug);
 /* Are there kernels for inputs of that type? Those of the CPU are fp32, those of GPUs are not. */
 bool device_has_dtype(const char *slug, enum dtype dtype);
+/* Those that it has, in words; and the sentence for another: type, device, these words. */
+const char *device_dtypes(const char *slug);
+#define DEVICE_LACKS_DTYPE "%s is not a type of %s, which has %s"
 
 /* samples.json, schema ratchet.samples/1. */
 struct samples {

@@ -202,9 +202,8 @@ static int check_dtypes(const struct ratchet_config *config, const char *device,
     for (size_t i = 0; i < config->config_count; i++) {
         enum dtype dtype = config->configs[i].problem.dtype;
         if (!device_has_dtype(device, dtype))
-            return err_set(err, ERR_USAGE, "--dtype: %s is not a type of %s, which has %s",
-                           dtype_name(dtype), device,
-                           device_is_gpu(device) ? "fp16 and bf16" : "fp32");
+            return err_set(err, ERR_USAGE, "--dtype: " DEVICE_LACKS_DTYPE, dtype_name(dtype),
+                           device, device_dtypes(device));
     }
     return 0;
 }

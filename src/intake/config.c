@@ -189,6 +189,21 @@ static int check_tune(const struct parse *parse, const struct part *part, struct
     return 0;
 }
 
+/* A device of a config: one that something builds, and that has its type. */
+static int check_device(const struct parse *parse, const struct part *part, const char *slug,
+                        struct err *err)
+{
+    enum dtype dtype = part->config.problem.dtype;
+    if (find_part(parse, CONFIG_BUILD, slug) == NULL)
+        return err_set(err, ERR_INPUT, "%s: config.%s.device: there is no [build \"%s\"]",
+                       parse->name, part->name, slug);
+    return device_has_dtype(slug, dtype)
+               ? 0
+               : err_set(err, ERR_INPUT, "%s: config.%s.dtype: " DEVICE_LACKS_DTYPE,
+                         parse->name, part->name, dtype_name(dtype), slug,
+                         device_dtypes(slug));
+}
+
 static int check_part(const struct parse *parse, struct part *part, struct err *err)
 {
     if (keys_require(&config_keys, part->section, part->name, part->seen, parse->name, err) !=
@@ -200,9 +215,8 @@ static int check_part(const struct parse *parse, struct part *part, struct err *
         return err_set(err, ERR_INPUT, "%s: %s.%s: there is no [build \"%s\"]", parse->name,
                        config_keys.sections[part->section].name, part->name, part->name);
     for (size_t i = 0; i < part->config.device_count; i++)
-        if (find_part(parse, CONFIG_BUILD, part->config.devices[i]) == NULL)
-            return err_set(err, ERR_INPUT, "%s: config.%s.device: there is no [build \"%s\"]",
-                           parse->name, part->name, part->config.devices[i]);
+        if (check_device(parse, part, part->config.devices[i], err) != 0)
+            return -1;
     if (part->section == CONFIG_BENCH && part->bench.samples > parse->limits->samples)
         return err_set(err, ERR_INPUT,
                        "%s: bench.%s.samples: %u is more than the %llu samples of this host",

@@ -263,7 +263,7 @@ static const struct key keys[] = {
         .otherwise = "as seq-q"),
     KEY(CONFIG, "head-dim", key_int, "length of one head's vectors", DIMENSION(head_dim),
         .required = true),
-    KEY(CONFIG, "dtype", dtype, "of inputs and result", .required = true),
+    KEY(CONFIG, "dtype", dtype, "of inputs and result; fp32: of cpu alone", .required = true),
     KEY(CONFIG, "causal", key_bool, "a query sees no later keys",
         IN(config_entry, problem.causal), .initial = "false"),
 };

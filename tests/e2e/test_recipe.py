@@ -177,11 +177,13 @@ def table():
         ("a key of the rule", two_paths(more="[rule]\n    treshold = 90%\n"), "treshold"),
         ("a section", two_paths(more="[strange]\n    key = 1\n"), "strange"),
         ("a bad value", two_paths().replace("dtype = fp32", "dtype = fp23"), "fp23"),
+        ("a type that the device has not", two_paths().replace("dtype = fp32", "dtype = fp16"),
+         "config.small.dtype: fp16 is not a type of cpu, which has fp32"),
         ("a missing key", two_paths().replace("    head-dim = 32\n", ""), "head-dim"),
         ("looks beyond the host", two_paths().replace("look = 8", "look = 4096"), "4096"),
         ("no config", two_paths().split("[config")[0], "no [config"),
         ("none for this device", two_paths(more='[build "nvidia-l4"]\n    command = x\n    output = kernels/x\n').replace(
-            "    device = cpu", "    device = nvidia-l4"), "no [config"),
+            "    device = cpu", "    device = nvidia-l4").replace("fp32", "fp16"), "no [config"),
         ("too many configs", two_paths(more="".join(scene.SMALL % ("c%d" % i, 16) for i in range(600))), "more than"))]
     rows += [("a baseline cut in half", {stored: '{"schema"'}, "bad-baseline", stored),
              ("another device's", {stored: json.dumps(other)}, "bad-baseline", "nvidia-l4"),

@@ -22,9 +22,13 @@ static const char whole[] = "; comment\n"
                             "[build \"nvidia-l4\"]\n\tcommand = make\n\toutput = k.so\n"
                             "[bench \"cpu\"]\n\tsamples = 50\n\ttarget = 500us\n"
                             "\twarmup = 0\n\tinputs = warm\n\tbudget = 90s\n"
-                            "[config \"a\"]\n\tdevice = cpu\n\tdevice = nvidia-l4\n\tbatch = 1\n"
+                            "[config \"a\"]\n\tdevice = cpu\n\tbatch = 1\n"
                             "\theads = 4\n\theads-kv = 2\n\tseq-q = 256\n\tseq-k = 300\n"
                             "\thead-dim = 64\n\tdtype = fp32\n\tcausal = true\n"
+                            "[build \"nvidia-a100\"]\n\tcommand = make\n\toutput = k.so\n"
+                            "[config \"aa\"]\n\tdevice = nvidia-a100\n\tdevice = nvidia-l4\n"
+                            "\tbatch = 1\n\theads = 4\n\tseq-q = 8\n\thead-dim = 64\n"
+                            "\tdtype = fp16\n"
                             "[config \"b\"]\n\tdevice = nvidia-l4\n\tbatch = 2\n\theads = 8\n"
                             "\tseq-q = 512\n\thead-dim = 128\n\tdtype = bf16\n";
 
@@ -196,6 +200,9 @@ static void test_problems(void)
             "config.d.batch: expected a whole number from 1 to 1048576, not `0`");
     refused("[config \"d\"]\ndtype = fp64\n",
             "config.d.dtype: expected fp16, bf16 or fp32, not `fp64`");
+    refused("[config \"d\"]\ndevice = cpu\nbatch = 1\nheads = 6\nseq-q = 1\nhead-dim = 8\n"
+            "dtype = fp16\n",
+            "config.d.dtype: fp16 is not a type of cpu, which has fp32");
     refused("[config \"d\"]\ndevice = cpu\nbatch = 1\nheads = 6\nheads-kv = 4\nseq-q = 1\n"
             "head-dim = 8\ndtype = fp32\n",
             "config.d.heads-kv: expected a divisor of heads, which is 6, not `4`");
