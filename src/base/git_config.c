@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { WORD_BYTES = 40 };
+
 struct entry_sink {
     int (*each)(void *, const char *, const char *, const char *, const char *, struct err *);
     void *context;
@@ -53,11 +55,30 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
+/* The first word of a line: a key, where there is one. */
+static int word_of(const char *text, size_t len, unsigned long line, const char **word)
+{
+    const char *at = text, *end = text + len;
+    for (; line > 1 && at != NULL; line--)
+        at = memchr(at, '\n', (size_t)(end - at)) == NULL
+                 ? NULL
+                 : (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+    while (at != NULL && at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    size_t size = 0;
+    while (at != NULL && at + size < end && size < WORD_BYTES && at[size] != '=' &&
+           !isspace((unsigned char)at[size]))
+        size++;
+    *word = at;
+    return (int)size;
+}
+
 /* libgit2 says "failed to parse config file: WHAT (in /proc/self/fd/4:3, column 7)". What
- * the reader needs of that is our name for the text, the line and WHAT. */
-static int parse_error(const char *name, struct err *err)
+ * the reader needs of that is our name for the text, the line, WHAT, and what stands there. */
+static int parse_error(const char *text, size_t len, const char *name, struct err *err)
 {
     char what[512];
+    const char *word = NULL;
     snprintf(what, sizeof what, "%s", gitlib_words());
     char *place = strstr(what, " (in ");
     char *line = place == NULL ? NULL : strrchr(place, ':');
@@ -68,7 +89,10 @@ static int parse_error(const char *name, struct err *err)
     const char *start = what;
     if (strncmp(start, preamble, sizeof preamble - 1) == 0)
         start += sizeof preamble - 1;
-    return err_set(err, ERR_INPUT, "%s:%lu: %s", name, strtoul(line + 1, NULL, 10), start);
+    unsigned long number = strtoul(line + 1, NULL, 10);
+    int size = word_of(text, len, number, &word);
+    return err_set(err, ERR_INPUT, "%s:%lu: %s%s%.*s%s", name, number, start,
+                   size > 0 ? " at `" : "", size, size > 0 ? word : "", size > 0 ? "`" : "");
 }
 
 static void free_text(char **text)
@@ -121,7 +145,7 @@ static int open_text(const char *text, size_t len, const char *name, int *fd,
     if (access(path, R_OK) < 0)
         return err_errno(err, ERR_HOST, errno, "%s: cannot read it back from %s", name, path);
     git_error_clear();
-    return git_config_open_ondisk(config, path) < 0 ? parse_error(name, err) : 0;
+    return git_config_open_ondisk(config, path) < 0 ? parse_error(text, len, name, err) : 0;
 }
 
 /* Where git left something in a text that could not be read, that is why. -1 always. */
@@ -153,12 +177,12 @@ int git_read_config(const char *text, size_t len, const char *name,
     git_error_clear();
     __attribute__((cleanup(free_iterator))) git_config_iterator *iterator = NULL;
     if (git_config_iterator_new(&iterator, config) < 0)
-        return parse_error(name, err);
+        return parse_error(text, len, name, err);
     struct entry_sink sink = {.each = each, .context = context, .name = name};
     git_config_entry *entry;
     int code;
     while ((code = git_config_next(&entry, iterator)) == 0)
         if (pass_entry(entry, &sink, err) != 0)
             return explain_leftover(text, len, name, err);
-    return code == GIT_ITEROVER ? 0 : parse_error(name, err);
+    return code == GIT_ITEROVER ? 0 : parse_error(text, len, name, err);
 }

@@ -5,6 +5,7 @@
 
 #include "base/git.h"
 #include "intake/config_keys.h"
+#include "intake/cut.h"
 #include "intake/expression.h"
 
 #include <stdio.h>
@@ -380,7 +381,8 @@ int config_parse_source(const char *text, size_t len, const char *name, const ch
     struct parse *parse __attribute__((cleanup(free_parse))) = new_parse(name, limits, err);
     struct source_reading reading = {parse, slug};
     if (parse == NULL || check_length(parse, len, err) != 0 ||
-        git_read_config(text, len, name, read_source_entry, &reading, err) != 0)
+        git_read_config(text, len, name, read_source_entry, &reading, err) != 0 ||
+        cut_refuse(&config_keys, text, len, name, err) != 0)
         return -1;
     const struct part *build = find_part(parse, CONFIG_BUILD, slug);
     if (build != NULL &&

@@ -231,7 +231,7 @@ static const struct key keys[] = {
     KEY(REPORT, "comment", key_choice,
         "when a pull request gets one; change: once a verdict is not held",
         IN(ratchet_config, comment), .words = comment_words, .initial = "always"),
-    KEY(BUILD, "command", key_text, "for /bin/sh -c, at the top of the tree, in the sandbox",
+    KEY(BUILD, "command", key_shell, "for /bin/sh -c, at the top of the tree, in the sandbox",
         IN(recipe, command), .required = true),
     KEY(BUILD, "output", tree_path, "the library that it makes", IN(recipe, output),
         .required = true),

@@ -332,7 +332,7 @@ static const struct key keys[] = {
         IN(host, run_socket), .otherwise = HOST_RUN_SOCKET " where it is there"),
     KEY(DAEMON, "allow-user", user, "who may submit jobs", .repeat = true,
         .otherwise = "root and its own user"),
-    KEY(DAEMON, "idle-command", key_text,
+    KEY(DAEMON, "idle-command", key_shell,
         "for /bin/sh -c, once there was nothing to do so long", IN(host, idle_command),
         .otherwise = "none"),
     KEY(DAEMON, "idle-after", key_seconds, "without a job, until idle-command runs",

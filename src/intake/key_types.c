@@ -31,6 +31,7 @@ static void range_text(const struct key *key, struct buf *out)
 }
 
 const struct key_type key_text = {"text", read_text, range_text, NULL};
+const struct key_type key_shell = {"text", read_text, range_text, NULL};
 
 /* ---- whole numbers ---- */
 

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/git.h"
 #include "base/near.h"
+#include "intake/cut.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -174,7 +175,8 @@ int keys_read(const struct keys_table *table, const char *text, size_t len, cons
               void *context, struct err *err)
 {
     struct reading reading = {table, name, open, context};
-    if (git_read_config(text, len, name, read_entry, &reading, err) != 0)
+    if (git_read_config(text, len, name, read_entry, &reading, err) != 0 ||
+        cut_refuse(table, text, len, name, err) != 0)
         return -1;
     return open_headers(&reading, text, len, err);
 }

@@ -90,7 +90,8 @@ MUST_CHECK int keys_initial(const struct keys_table *table, unsigned section, vo
 void keys_help(const struct keys_table *table, struct buf *out);
 
 /* What a field holds decides what a key's type can be: the comment names it. */
-extern const struct key_type key_text; /* char[size]: one line without control characters */
+extern const struct key_type key_text;  /* char[size]: one line without control characters */
+extern const struct key_type key_shell; /* char[size]: likewise, for /bin/sh -c; see cut.h */
 extern const struct key_type key_unsigned; /* unsigned */
 extern const struct key_type key_int;      /* int */
 extern const struct key_type key_natural;  /* unsigned long long, any up to 2^63 - 1 */

@@ -65,6 +65,15 @@ static void refused(const char *text, const char *message)
     EQ_INT(config.config_count, 77); /* untouched */
 }
 
+/* Likewise, of a line. */
+static void refused_at(const char *text, const char *message)
+{
+    OK(parse_more(text) == -1);
+    OK(strncmp(err.text, NAME ":", strlen(NAME) + 1) == 0);
+    EQ_STR(err.text + (strlen(err.text) > strlen(NAME) ? strlen(NAME) + 1 : 0), message);
+    EQ_INT(err.class, ERR_INPUT);
+}
+
 static void test_whole(void)
 {
     tap_case("every key");
@@ -211,6 +220,25 @@ static void test_problems(void)
             "config.d: a tensor has more than 68719476736 elements");
     refused("[bench \"gpu\"]\nwarmup = 1\n", "bench.gpu: there is no [build \"gpu\"]");
     refused("[build \"gpu\"]\ncommand = x\n", "build.gpu.output: missing");
+
+    tap_case("a command that a comment cuts");
+    refused_at("[build \"gpu\"]\ncommand = make; cp a b\noutput = x\n",
+            "14: command: what follows `;` is a comment: put the value in double quotes");
+    refused_at("[build \"gpu\"] command = make ; cp a b\n[kernel]\n",
+            "13: command: what follows `;` is a comment: put the value in double quotes");
+    refused("[build \"g;pu\"]\n; a\n# b\ncommand = a \\\n -DX=\"a;b\" -Y=#1 # c\n",
+            "[build \"g;pu\"]: expected 1 to 63 letters, digits, `_`, `-` or `.`");
+    refused_at("[build \"gpu\"]\n; a\n# b\nCommand = a \\\n -DX=\"a;b\" -Y=#1 # c\n",
+            "16: Command: what follows `#` is a comment: put the value in double quotes");
+    refused_at("[build \"gpu\"]\ncommand = sh -c 'a; b'\noutput = x\n",
+            "14: command: what follows `;` is a comment: put the value in double quotes");
+    OK(parse_more("[build \"gpu\"]\ncommand = \"make; cp a b\" # both; of them\noutput = x ; y\n"
+                  "[bench \"gpu\"]\nwarmup = 1 ; few\n") == 0);
+    OK(parse_more("[build \"gpu\"]\ncommand = a \\\n b # c ; d\n; command = a; b\n"
+                  "output = x\n") == 0);
+
+    tap_case("a key that git's syntax has not");
+    refused_at("[bench \"cpu\"]\n  seq_q = 1\n", "14: invalid configuration key at `seq_q`");
 
     tap_case("what a device needs");
     OK(parse_for(whole, "nvidia-h200") == -1);
