@@ -175,7 +175,8 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0)
         return help(argv[2]);
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0 ||
+        strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "-v") == 0) {
         printf("ratchet %s\n", RATCHET_VERSION);
         return 0;
     }

@@ -85,7 +85,13 @@ static int load_host(const char *path, struct host *host, struct err *err)
         return 0;
     if (err->class == ERR_NOT_FOUND)
         err->class = ERR_USAGE; /* a file named on the command line */
-    return -1;
+    if (err->class != ERR_USAGE || !model_name_ok(path) || strchr(path, '.') != NULL)
+        return -1;
+    struct err why = *err; /* a config's name, by the looks of it */
+    return err_set(err, ERR_USAGE,
+                   "--config is the file ratchetd.conf of this host: %s; a config of "
+                   "ci/ratchet.conf is picked by --configs, or history's --config-name",
+                   why.text);
 }
 
 int cli_host(const char *path, struct host *host, struct err *err)

@@ -17,13 +17,19 @@ static const struct cli_option *find_option(const struct cli_option *options, co
 static int unknown_option(const struct cli_option *options, const char *word, size_t len,
                           struct err *err)
 {
+    const struct cli_option *table = options;
     char meant[NEAR_TEXT_BYTES];
     struct near near = {.word = word + 2, .len = len};
     for (; options->name != NULL; options++)
         if (options->help != NULL)
             near_offer(&near, options->name);
+    const struct cli_option *config = find_option(table, "config-name", strlen("config-name"));
+    bool configs = len == strlen("configs") && strncmp(word + 2, "configs", len) == 0 &&
+                   (config != NULL || find_option(table, "base", strlen("base")) != NULL);
     return err_set(err, ERR_USAGE, "unknown option `%s`%s", word,
-                   near_text(&near, "--", meant));
+                   !configs         ? near_text(&near, "--", meant)
+                   : config != NULL ? "; did you mean `--config-name`?"
+                                    : "; a check takes all configs");
 }
 
 static bool has_more(const struct cli_option *option)
@@ -106,6 +112,17 @@ static int read_option(int argc, char **argv, int *at, const struct cli_option *
                : err_set(err, ERR_USAGE, "too many of `--%s`", option->name);
 }
 
+/* What was given in vain, and in which option it would be right. */
+static int unexpected(const struct cli_option *options, const char *word, struct err *err)
+{
+    static const char *const choosing[] = {"configs", "config-name"};
+    for (size_t i = 0; i < sizeof choosing / sizeof choosing[0]; i++)
+        if (find_option(options, choosing[i], strlen(choosing[i])) != NULL)
+            return err_set(err, ERR_USAGE, "unexpected argument `%s`: `--%s` picks configs",
+                           word, choosing[i]);
+    return err_set(err, ERR_USAGE, "unexpected argument `%s`", word);
+}
+
 int cli_options(int argc, char **argv, const struct cli_option *options, const char **operands,
                 size_t max, size_t *count, struct err *err)
 {
@@ -126,13 +143,16 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
                 return -1;
             continue;
         }
+        if (!only_operands && word[0] == '-' && word[1] != '\0')
+            return err_set(err, ERR_USAGE, "unknown option `%s`: options begin with `--`",
+                           word);
         if (found == max)
-            return err_set(err, ERR_USAGE, "unexpected argument `%s`", word);
+            return unexpected(options, word, err);
         operands[found++] = word;
     }
     if (count != NULL)
         *count = found;
     else if (found > 0)
-        return err_set(err, ERR_USAGE, "unexpected argument `%s`", operands[0]);
+        return unexpected(options, operands[0], err);
     return 0;
 }

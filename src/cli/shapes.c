@@ -2,6 +2,7 @@
 /* Owns how shapes on the command line become configs. Measures nothing. */
 #include "cli/shapes.h"
 
+#include "base/buf.h"
 #include "intake/values.h"
 
 #include <stdio.h>
@@ -173,6 +174,18 @@ static int override_shapes(const struct shapes *given, struct ratchet_config *co
     return 0;
 }
 
+static int no_such_config(const struct ratchet_config *config, const char *name, size_t len,
+                          struct err *err)
+{
+    enum { LIST_BYTES = 512 };
+    BUF_AUTO list;
+    buf_init(&list, LIST_BYTES);
+    for (size_t i = 0; i < config->config_count; i++)
+        buf_addf(&list, "%s%s", i == 0 ? "" : ", ", config->configs[i].name);
+    return err_set(err, ERR_USAGE, "--configs: no config `%.*s`; there is %s%s",
+                   (int)(len < 64 ? len : 64), name, list.data, list.failed ? ", …" : "");
+}
+
 /* Only the configs that --configs names. */
 static int choose_configs(const char *names, struct ratchet_config *config, struct err *err)
 {
@@ -182,9 +195,10 @@ static int choose_configs(const char *names, struct ratchet_config *config, stru
         while (i < config->config_count && (strlen(config->configs[i].name) != len ||
                                             strncmp(config->configs[i].name, name, len) != 0))
             i++;
-        if (i == config->config_count || i < kept)
-            return err_set(err, ERR_USAGE, "--configs: no config `%.*s`, or named twice",
-                           (int)(len < 64 ? len : 64), name);
+        if (i < kept)
+            return err_set(err, ERR_USAGE, "--configs: `%.*s` is named twice", (int)len, name);
+        if (i == config->config_count)
+            return no_such_config(config, name, len, err);
         struct config chosen = config->configs[i];
         config->configs[i] = config->configs[kept];
         config->configs[kept++] = chosen;

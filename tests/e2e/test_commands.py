@@ -55,7 +55,7 @@ def stage_by_stage():
     eq(pair.code, 0, "two configs")
     has(pair.out, re.compile(r"^b1_h1_s64_d32_fp32 against b1_h1_s16_d32_fp32: \+\d+(\.\d+)?% \[.*\], "
                              r"Hedges' g \d", re.M), "are set against each other")
-    for wrong, text in ((["--seq", "0"], "--seq: expected"), (["--configs", "no"], "no config `no`"),
+    for wrong, text in ((["--seq", "0"], "--seq: expected"), (["--configs", "no"], "no config `no`; there is small"),
                         (["--heads", "3", "--heads-kv", "2"], "does not divide"),
                         (["--iterations", "x"], "--iterations"), (["--compare", "nowhere"], "nowhere")):
         refused = host.ratchet("bench", "--repo", s.repo.path, *wrong)

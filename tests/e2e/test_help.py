@@ -101,6 +101,29 @@ def did_you_mean():
         lacks(result.err, "did you mean", "which suggests nothing")
 
 
+def configs_and_files():
+    """--config is a file and --configs are names: who takes one for the other hears which is which. A dash alone is an
+    option as well, and the version has all its names"""
+    folder = lib.temp_dir()
+    for args, words in (
+            (("bench", "s129"), "unexpected argument `s129`: `--configs` picks configs"),
+            (("history", "s129"), "unexpected argument `s129`: `--config-name` picks configs"),
+            (("check", "s129"), "unexpected argument `s129`\n"),
+            (("history", "--configs", "s129"), "unknown option `--configs`; did you mean `--config-name`?"),
+            (("check", "--configs", "s129"), "unknown option `--configs`; a check takes all configs"),
+            (("bench", "--config", "s129"), "; a config of ci/ratchet.conf is picked by --configs, or history's --config-name"),
+            (("bench", "--config", "/no/s129"), "open `/no/s129`: No such file or directory\n"),
+            (("check", "-x"), "unknown option `-x`: options begin with `--`"),
+            (("build", "-o", "x"), "unknown option `-o`: options begin with `--`"),
+            (("compare", "-"), "`-`")):
+        result = lib.run([lib.program("RATCHET"), *args], cwd=folder, env=dict(os.environ, HOME=folder))
+        eq((result.code, result.out, result.err.count("\n")), (64, "", 1), " ".join(args) + ": one line")
+        has(result.err, words, "which says what was meant")
+    version = ratchet("--version")
+    for word in ("-v", "-V", "version"):
+        eq((ratchet(word).code, ratchet(word).out), (0, version.out), word)
+
+
 def explained():
     """An error that the manual has a part about names the part"""
     folder = lib.temp_dir()
@@ -129,5 +152,5 @@ def the_configured_folder():
         eq(set(found), {(folder + "/ratchet/ratchetd.conf").encode()}, program)
 
 
-lib.main(asked_in_any_way, as_it_is_read, other_programs, did_you_mean, explained, output_that_is_lost,
+lib.main(asked_in_any_way, as_it_is_read, other_programs, did_you_mean, configs_and_files, explained, output_that_is_lost,
          the_configured_folder)
