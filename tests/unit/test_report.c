@@ -464,8 +464,10 @@ static void advice(struct scene *scene)
             says(scene, "pull request", false); /* there is none */
             for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
                 if (hints[i].clause >= CLAUSE_CONFLICT) {
+                    /* What the head leaves as ci/ratchet.conf is mended in the head. */
+                    bool own = clause == CLAUSE_BAD_CONFIG && fault == FAULT_PR;
                     scene->comparison.count = 0;
-                    says(scene, hints[i].hint, hints[i].clause == (enum clause)clause);
+                    says(scene, hints[i].hint, hints[i].clause == (enum clause)clause && !own);
                     scene->comparison.count = 1;
                 } else {
                     says(scene, hints[i].hint, hints[i].clause == (enum clause)clause);
