@@ -53,7 +53,7 @@ static void print_verified(const struct samples *samples, const struct bits *bit
             print_bits(&bits[i]);
         } else {
             printf("%-28s %s: %s\n", samples->configs[i].config.name,
-                   fault_name(samples->configs[i].fault), samples->configs[i].failure);
+                   bench_fault(samples->configs[i].fault), samples->configs[i].failure);
         }
 }
 

@@ -43,6 +43,11 @@ static void changes(struct table_row *row, const struct config_verdict *verdict)
         table_cell(row, "-");
 }
 
+const char *bench_fault(enum fault fault)
+{
+    return fault == FAULT_PR ? "the kernel" : fault_name(fault);
+}
+
 /* With `compared`, of one build against the other, in the same processes. */
 static int detect(struct table_row *row, const struct config_samples *config,
                   const struct rule *rule, bool compared, struct err *err)
@@ -76,7 +81,7 @@ static int fill(const struct printing *printing, struct table_row *row, size_t i
     char text[FIGURE_BYTES];
     table_cell(row, "%s", config->config.name);
     if (config->fault != FAULT_NONE) {
-        table_cell(row, "unmeasured, %s", fault_name(config->fault));
+        table_cell(row, "unmeasured, %s", bench_fault(config->fault));
         return 0;
     }
     if (!(ns > 0)) {

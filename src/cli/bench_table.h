@@ -16,6 +16,9 @@ MUST_CHECK int bench_table(const struct samples *samples, const struct compariso
                            const struct rule *rule, bool compared, struct buf *out,
                            struct err *err);
 
+/* Whose fault, where no change is looked at but a kernel. */
+const char *bench_fault(enum fault fault);
+
 /* One line on stdout: a config set against config `name`. */
 void bench_print_against(const struct config_verdict *verdict, const char *name);
 

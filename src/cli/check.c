@@ -29,10 +29,9 @@ static int local_job(const struct check_options *options, char path[FILE_PATH_BY
 {
     if (cli_real_path(options->repo, path, err) != 0)
         return -1;
-    return cli_resolve(path, options->base, job->base, err) != 0 ||
-                   cli_resolve(path, options->head, job->head, err) != 0
-               ? -1
-               : 0;
+    if (cli_resolve(path, options->base, job->base, err) != 0)
+        return err_wrap(err, "--base");
+    return cli_resolve(path, options->head, job->head, err) != 0 ? err_wrap(err, "--head") : 0;
 }
 
 static int github_job(const struct check_options *options, struct job *job, struct err *err)

@@ -133,12 +133,13 @@ int cli_resolve_in(struct git_repo *repo, const char *path, const char *revision
 {
     if (git_resolve(repo, revision, sha, err) == 0)
         return 0;
-    bool shallow = false;
+    bool shallow = false, empty = strcmp(revision, "HEAD") == 0;
     struct err ignored;
     if (err->class == ERR_NOT_FOUND && git_is_shallow(repo, &shallow, &ignored) == 0)
         return err_set(err, ERR_USAGE, "no commit `%.128s` in `%s`: %s", revision, path,
-                       shallow ? "it is a shallow clone, `git fetch --unshallow` fetches all"
-                               : "`git branch -a` lists the names that it has");
+                       empty     ? "nothing is committed there yet"
+                       : shallow ? "it is a shallow clone, `git fetch --unshallow` fetches all"
+                                 : "`git branch -a` lists the names that it has");
     err->class = ERR_USAGE; /* a name on the command line */
     return err_wrap(err, "`%s`", path);
 }

@@ -6,17 +6,18 @@
 
 #include <string.h>
 
+/* Who reads this may never have heard of a pull request. */
 static void put_fault(enum fault fault, struct buf *out)
 {
     if (fault != FAULT_NONE)
-        buf_addf(out, " (fault: %s)", fault_name(fault));
+        buf_addf(out, " (fault: %s)", fault == FAULT_PR ? "this change" : fault_name(fault));
 }
 
 static void table_row(const struct config_verdict *config, int width, struct buf *out)
 {
     char change[TEXT_CHANGE_BYTES] = "-";
     if (config->change.known)
-        text_change(change, config->change.change, config->change.ci);
+        text_change(change, config->change.change, config->change.ci_decision);
     buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %zu", width, config->config.name,
              verdict_name(config->verdict), change, against_name(config->against),
              config->replicates);
@@ -60,7 +61,7 @@ void verdict_format_table(const struct comparison *comparison, struct buf *out)
             width = strlen(comparison->configs[i].config.name);
     if (comparison->count != 0)
         buf_addf(out, "%-*s  %-10s  %-28s  %-7s  %s\n", (int)width, "config", "verdict",
-                 "change [95% interval]", "against", "replicates");
+                 "change [deciding interval]", "against", "replicates");
     for (size_t i = 0; i < comparison->count; i++)
         table_row(&comparison->configs[i], (int)width, out);
     buf_addf(out, "%s on ", verdict_name(comparison->verdict));

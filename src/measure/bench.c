@@ -49,7 +49,8 @@ static int digest(struct round *round, size_t i, struct process_config *ran, boo
     round->pending[i].wanted = again;
     if (config->fault != FAULT_NONE)
         bench_say(round->request, (struct bench_event){.config = i},
-                  "%s: unmeasured, %s: %.440s", config->config.name, fault_name(config->fault),
+                  "%s: unmeasured, %s: %.440s", config->config.name,
+                  config->fault == FAULT_PR ? "head" : fault_name(config->fault),
                   config->failure);
     return rc;
 }

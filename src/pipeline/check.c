@@ -20,17 +20,17 @@ static void note_recipe(struct measurement *measurement, const struct kernel_sou
     struct kernel_source same_recipe = *merge;
     same_recipe.recipe = base->recipe;
     if (!kernel_source_equal(base, &same_recipe))
-        measurement_note(
-            measurement,
-            "This pull request changes [kernel] path: each build sees the files under "
-            "its own commit's paths.");
+        measurement_note(measurement,
+                         "This %s changes [kernel] path: each build sees the files under "
+                         "its own commit's paths.",
+                         measurement_change(measurement));
     if (strcmp(base->recipe.command, merge->recipe.command) != 0 ||
         strcmp(base->recipe.output, merge->recipe.output) != 0)
-        measurement_note(
-            measurement,
-            "This pull request changes how the kernel is built: head is built by its "
-            "own recipe, `%.180s`; base by its own, `%.180s`.",
-            merge->recipe.command, base->recipe.command);
+        measurement_note(measurement,
+                         "This %s changes how the kernel is built: head is built by its "
+                         "own recipe, `%.180s`; base by its own, `%.180s`.",
+                         measurement_change(measurement), merge->recipe.command,
+                         base->recipe.command);
 }
 
 enum { TOUCHED_BYTES = 320 };
@@ -66,12 +66,11 @@ static int note_ignored_edits(struct measurement *measurement, bool *differs, st
                     differs, first, err) != 0)
         return -1;
     if (*differs)
-        measurement_note(
-            measurement,
-            "This pull request edits %s. A check takes rule, [bench], configs and "
-            "baseline from the base commit: what it changes there counts once it "
-            "is merged.",
-            first);
+        measurement_note(measurement,
+                         "This %s edits %s. A check takes rule, [bench], configs and "
+                         "baseline from the base commit: what it changes there counts once it "
+                         "is merged.",
+                         measurement_change(measurement), first);
     return 0;
 }
 
@@ -86,14 +85,15 @@ static void note_mended(struct measurement *measurement)
     if (rules_try(measurement, measurement->job.merge, &ignored, &problem) == 0)
         measurement_note(
             measurement,
-            "As this pull request leaves them, " CONFIG_PATH " and the baseline can "
+            "As this %s leaves them, " CONFIG_PATH " and the baseline can "
             "be used: once it is merged, checks can judge again. Its kernel was not "
-            "looked at.");
+            "looked at.",
+            measurement_change(measurement));
     else
         measurement_note(measurement,
-                         "As this pull request leaves them, " CONFIG_PATH " and the baseline "
+                         "As this %s leaves them, " CONFIG_PATH " and the baseline "
                          "cannot be used either: %.300s.",
-                         problem.text);
+                         measurement_change(measurement), problem.text);
 }
 
 /* Rules of base that cannot be used are the verdict. */
@@ -153,10 +153,23 @@ static int read_merge(struct measurement *measurement, struct kernel_source *sou
     struct err ignored;
     if (fault == FAULT_BASE &&
         paths_check(measurement, source, commits + 1, 1, &at, &ignored) == 0)
-        measurement_note(measurement,
-                         "As this pull request leaves it, [kernel] path can be used.");
+        measurement_note(measurement, "As this %s leaves it, [kernel] path can be used.",
+                         measurement_change(measurement));
     measurement_unmeasured(measurement, fault, clause, &problem);
     return 0;
+}
+
+/* As after a merge, or where the branch that was meant is not checked out. */
+static void note_merged(struct measurement *measurement)
+{
+    const struct job *job = &measurement->job;
+    struct err ignored;
+    bool merged = false;
+    if (git_is_ancestor(measurement->repo, job->head, job->base, &merged, &ignored) == 0 &&
+        merged)
+        measurement_note(measurement,
+                         "Head %.*s is in base %.*s already: there is nothing to merge.",
+                         SHORT_SHA, job->head, SHORT_SHA, job->base);
 }
 
 /* What can be said without measuring. 1: `what` touches the kernel; 0: the verdict stands; -1. */
@@ -178,6 +191,7 @@ static int look(struct measurement *measurement, char what[TOUCHED_BYTES], struc
     int read = read_merge(measurement, &source, edited, err);
     if (read <= 0)
         return read;
+    note_merged(measurement);
     int touched = kernel_touched(measurement, &source, what, err);
     if (touched == 0)
         verdict_whole(&measurement->comparison, &measurement->samples.device, VERDICT_HELD,
@@ -193,9 +207,11 @@ static void note_missing_baseline(struct measurement *measurement)
     else if (!measurement->has_baseline)
         measurement_note(
             measurement,
-            "No baseline for %s yet: compared with the base commit. The first merge "
-            "to main records it.",
-            measurement->job.device);
+            "No baseline for %s yet: compared with the base commit. The first %s%s "
+            "records it.",
+            measurement->job.device,
+            measurement->repository != NULL ? "merge to " : "promotion (`ratchet promote`)",
+            measurement->repository != NULL ? measurement_branch(measurement) : "");
 }
 
 /* `result` is the last stage's, `problem` its error. */

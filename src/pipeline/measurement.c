@@ -97,6 +97,16 @@ void measurement_set_left(struct measurement *measurement, double least_s, doubl
     measurement->now_ns = proc_now_ns();
 }
 
+const char *measurement_change(const struct measurement *measurement)
+{
+    return measurement->repository != NULL ? "pull request" : "change";
+}
+
+const char *measurement_branch(const struct measurement *measurement)
+{
+    return measurement->repository != NULL ? measurement->repository->branch : "main";
+}
+
 void measurement_stage(struct measurement *measurement, enum progress_stage stage)
 {
     measurement->now = (struct progress_figures){.stage = stage, .least_s = -1, .most_s = -1};

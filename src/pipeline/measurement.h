@@ -149,6 +149,11 @@ MUST_CHECK int measurement_compare(struct measurement *measurement, struct err *
 void measurement_unmeasured(struct measurement *measurement, enum fault input,
                             enum clause clause, const struct err *problem);
 
+/* What is judged, for "this …": a pull request, or a change that somebody looks at by hand. */
+const char *measurement_change(const struct measurement *measurement);
+/* The branch that promotions move, for a sentence. */
+const char *measurement_branch(const struct measurement *measurement);
+
 /* Another stage begins. */
 void measurement_stage(struct measurement *measurement, enum progress_stage stage);
 /* Seconds that are left, to the next look and to the whole budget; negative: not known. */

@@ -194,4 +194,42 @@ def ended_early():
     eq(ignoring.code, 0, "a signal that is ignored stays so")
 
 
-lib.main(nothing_is_left, killed, ended_early, edits_that_are_not_committed, not_committed_at_all, in_a_submodule)
+def in_words_of_no_pull_request():
+    """A check of two commits speaks of this change, and shows one interval: the one that decides"""
+    host, repo = scene.Host(), sample()
+    result = host.check(repo, "change")
+    if scene.fair(result, (1, "regressed"), "twice the work")[0] == 1:
+        low, high = result.config()["ci_decision"]
+        shown = "%+.2f%% [%+.2f%%, %+.2f%%]" % tuple(100 * one for one in (result.config()["change"], low, high))
+        row, reason = [line for line in result.out.splitlines() if "%]" in line]
+        ok(row.split()[2:5] == shown.split() and reason.strip().startswith(shown), "in the row and in its reason", result.out)
+        has(result.out, "change [deciding interval]", "which says so")
+    scene.branch(repo, "edits", {"ci/ratchet.conf": scene.conf(threshold="40%").replace("-O2", "-O1"), "README": "x\n"})
+    wrong = host.check(repo, scene.branch(repo, "wrong", "wrong"))
+    for what, text in (("edits", host.check(repo, "edits").out), ("wrong", wrong.out),
+                       ("words", host.check(repo, scene.branch(repo, "words", {"README": "words\n"})).out),
+                       ("verify", host.ratchet("verify", "--config", host.config, "--repo", repo.path, "--head", "wrong").out)):
+        for word in ("pull request", "the PR", "Main's", "merge to main"):
+            lacks(text, word, what)
+    merged = "Head %s is in base %s already: there is nothing to merge." % ((repo.sha("main")[:10],) * 2)
+    has(host.check(repo, "main").out, merged, "a head that base has")
+    lacks(host.check(repo, "words").out, "nothing to merge", "another has not")
+    for args, words in ((("--base", "trunk"), "--base: no commit `trunk` in "), (("--head", "trunk"), "--head: no commit `trunk` in ")):
+        has(host.ratchet("check", "--config", host.config, "--repo", repo.path, *args).err, words, "which option names it")
+    empty = lib.Repo()
+    has(host.ratchet("verify", "--config", host.config, "--repo", empty.path).err, "nothing is committed there yet", "no commit")
+
+
+def other_branch():
+    """Where the promoted branch is not called main, nothing speaks of main"""
+    s = scene.github("broken", default="trunk")
+    host = scene.Host(s, repository=("branch = trunk",))
+    eq(host.promote().brief(), (3, "unmeasured"), "trunk is looked at")
+    number, _ = scene.pull(s, "words", {"README": "words\n"}, onto="trunk", base="trunk")
+    result = host.check_pull(number)
+    eq(result.brief(), (0, "held"), "a pull request")
+    has(result.text, "`trunk`'s own last verdict is unmeasured", "quoted by its name")
+    lacks(result.text, "Main", "and by no other")
+
+
+lib.main(in_words_of_no_pull_request, other_branch, nothing_is_left, killed, ended_early, edits_that_are_not_committed, not_committed_at_all, in_a_submodule)

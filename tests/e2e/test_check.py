@@ -73,7 +73,7 @@ def verdicts():
     eq({name: value for name, value in kept["environment"].items() if name in idle}, idle,
        "env.json is kept where nothing was measured, too")
     ok({"cpu", "kernel", "sandbox"} <= set(idle) and "compiler" not in idle, "without what nobody asked for")
-    unknown = "Main's own verdict on base's kernel is not known here"
+    unknown = "Head has base's kernel: whether that builds, is right and is as fast as its baseline was not looked at"
     has(docs.file("report.md"), unknown, "what stays unknown is said")
     has(docs.out, unknown, "also in the terminal")
     scene.branch(repo, "back", "right", onto="slow")
@@ -138,7 +138,7 @@ def faults_of_the_pull_request():
         text = json.dumps(result.verdict)
         has(text, words, name + ": why")
         has(text, "the PR", name + ": whose fault")
-        has(result.out, "(fault: the PR)\n", name + ": on the terminal, too")
+        has(result.out, "(fault: this change)\n", name + ": on the terminal, too")
         lacks(result.err, "replicates: ", name + ": nothing was measured that counts")
         has(result.file("report.md"), scene.MARKER, name + ": a report all the same")
     report = result.file("report.md")
@@ -229,13 +229,13 @@ def faults_of_the_base():
 
 def nothing_to_measure():
     """A pull request beside the kernel is held; of main is said what is known, or that nothing is"""
-    unknown = "Main's own verdict on base's kernel is not known here"
+    unknown = "Head has base's kernel: whether that builds, is right and is as fast as its baseline was not looked at"
     host, repo = scene.Host(), sample(name="broken")
     scene.branch(repo, "words", {"README": "words\n"})
     result = host.check(repo, "words")
     eq((result.brief(), result.verdict["clause"]), ((0, "held"), "not-touched"), "a main that cannot build")
     has(result.text, unknown, "nobody said that it can")
-    has(result.file("report.md"), "is not known here", "in the report as well")
+    has(result.file("report.md"), unknown, "in the report as well")
     lacks(result.err, "build head", "and it was not built to find out")
     repo = sample()
     scene.branch(repo, "comment", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})

@@ -299,7 +299,7 @@ static void test_table(void)
     HAS(out.data, "same    held");
     HAS(out.data, "anchor   7 (the anchor is missing in 1 of 8 replicates)");
     HAS(out.data, "none    unmeasured  -");
-    HAS(out.data, "    wrong result?[31m (fault: the PR)\n");
+    HAS(out.data, "    wrong result?[31m (fault: this change)\n");
     HAS(out.data, "\nregressed on Some \"CPU\"\n"); /* its reason stands in its row */
     OK(strchr(out.data, '\x1b') == NULL);
     OK(out.data[out.len - 1] == '\n');
@@ -323,7 +323,7 @@ static void test_table(void)
                   "build failed: exit code 1");
     buf_init(&out, 1 << 16);
     verdict_format_table(&comparison, &out);
-    EQ_STR(out.data, "unmeasured on cpu: build failed: exit code 1 (fault: the PR)\n");
+    EQ_STR(out.data, "unmeasured on cpu: build failed: exit code 1 (fault: this change)\n");
     buf_free(&out);
 }
 
