@@ -21,15 +21,18 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct doctor {
     struct host host;
     const char *config;
-    const char *silent; /* address of an API that did not answer; NULL: none yet */
     unsigned failed;
 };
 
@@ -319,19 +322,83 @@ static int try_github(const struct host *host, const struct host_repository *rep
     return result;
 }
 
-/* Without a token of the host's a refusal says nothing; no answer at all does. */
-static void examine_repository(struct doctor *doctor, const struct host_repository *repository)
+/* ---- repositories, those of different APIs side by side: a person waits ---- */
+
+struct tried {
+    int result;
+    struct err err;
+};
+
+static bool is_first_of_api(const struct host *host, size_t index)
 {
-    struct err err = {0};
-    bool known = doctor->silent != NULL && http_same_origin(doctor->silent, repository->api);
-    int result = known ? err_set(&err, ERR_HOST, "%s did not answer a moment ago",
-                                 repository->api)
-                       : try_github(&doctor->host, repository, &err);
-    bool silent = result != 0 && (err.class == ERR_HOST || err.class == ERR_TIMEOUT);
-    if (silent)
-        doctor->silent = repository->api;
+    for (size_t i = 0; i < index; i++)
+        if (http_same_origin(host->repositories[i].api, host->repositories[index].api))
+            return false;
+    return true;
+}
+
+/* All of one API in turn; whoever was silent is not asked again. */
+static void try_api(const struct host *host, size_t first, struct tried *tried)
+{
+    const char *api = host->repositories[first].api;
+    bool silent = false;
+    for (size_t i = first; i < host->repository_count; i++) {
+        const struct host_repository *repository = &host->repositories[i];
+        struct err *err = &tried[i].err;
+        if (!http_same_origin(api, repository->api))
+            continue;
+        tried[i].result = silent
+                              ? err_set(err, ERR_HOST, "%s did not answer a moment ago", api)
+                              : try_github(host, repository, err);
+        silent = silent || (tried[i].result != 0 &&
+                            (err->class == ERR_HOST || err->class == ERR_TIMEOUT));
+    }
+}
+
+/* In a child for each API. One that ends early leaves what stands there before. */
+static int try_all(const struct host *host, struct tried *tried, struct err *err)
+{
+    for (size_t i = 0; i < host->repository_count; i++)
+        tried[i].result = err_set(&tried[i].err, ERR_INTERNAL, "its try ended early");
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < host->repository_count; i++) {
+        pid_t child = is_first_of_api(host, i) ? fork() : 1;
+        if (child < 0)
+            result = err_errno(err, ERR_HOST, errno, "fork");
+        if (child != 0)
+            continue;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        try_api(host, i, tried);
+        _exit(0);
+    }
+    while (wait(NULL) > 0 || errno == EINTR)
+        ;
+    return result;
+}
+
+/* Without a token of the host's a refusal says nothing; no answer at all does. */
+static void tell_repository(struct doctor *doctor, const struct host_repository *repository,
+                            int result, const struct err *err)
+{
+    bool silent = result != 0 && (err->class == ERR_HOST || err->class == ERR_TIMEOUT);
     tell(doctor, repository->credential != CREDENTIAL_JOB || silent, result, repository->name,
-         "the API answers, the branch is there", &err);
+         "the API answers, the branch is there", err);
+}
+
+static void examine_repositories(struct doctor *doctor)
+{
+    const struct host *host = &doctor->host;
+    struct err err = {0};
+    struct tried *tried = mmap(NULL, HOST_REPOSITORIES_MAX * sizeof *tried,
+                               PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    bool shared = tried != MAP_FAILED;
+    int result = !shared ? err_errno(&err, ERR_HOST, errno, "share a page")
+                         : try_all(host, tried, &err);
+    for (size_t i = 0; i < host->repository_count; i++)
+        tell_repository(doctor, &host->repositories[i], result != 0 ? result : tried[i].result,
+                        result != 0 ? &err : &tried[i].err);
+    if (shared)
+        munmap(tried, HOST_REPOSITORIES_MAX * sizeof *tried);
 }
 
 static int try_daemon(const struct host *host, struct err *err)
@@ -357,8 +424,7 @@ static void examine(struct doctor *doctor)
     examine_lanes(doctor);
     for (size_t i = 0; i < host->device_count; i++)
         examine_device(doctor, &host->devices[i]);
-    for (size_t i = 0; i < host->repository_count; i++)
-        examine_repository(doctor, &host->repositories[i]);
+    examine_repositories(doctor);
     tell(doctor, false, try_daemon(host, &err), "ratchetd", host->socket, &err);
 }
 

@@ -45,7 +45,9 @@ int cli_status(int argc, char **argv, struct err *err)
         cli_host(config, &host, err) != 0)
         return -1;
     if (client_connect(socket == NULL ? host.socket : socket, NULL, &connection, err) != 0)
-        return err_wrap(err, "no answer, see ratchet(1), PENDING STATUS");
+        return err_wrap(err,
+                        "no answer: the daemon is what `systemctl start ratchetd` starts, and "
+                        "checks by hand need none; see ratchet(1), PENDING STATUS");
     int result = client_send(&connection, json_pack("{s:s}", "type", "status"), err);
     bool more = result == 0;
     size_t jobs = 0;

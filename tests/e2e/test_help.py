@@ -129,7 +129,7 @@ def explained():
     folder = lib.temp_dir()
     result = ratchet("status", "--socket", os.path.join(folder, "none"))
     eq((result.code, result.err.count("\n")), (3, 1), "no daemon")
-    has(result.err, "ratchet status: no answer, see ratchet(1), PENDING STATUS: connect to ratchetd at ", "which part")
+    has(result.err, "and checks by hand need none; see ratchet(1), PENDING STATUS: connect to ratchetd at ", "which part")
 
 
 def output_that_is_lost():

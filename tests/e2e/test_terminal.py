@@ -156,6 +156,36 @@ def unreachable():
     eq(result.code, 3, "and so does doctor")
 
 
+def silent_side_by_side():
+    """doctor asks several silent APIs at once: the last hears of it while the first still waits for its answer"""
+    host, heard = scene.Host(), []
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    more = "".join('[repository "octo/r%d"]\napi = %s\ngit = %s\n' % (i, api, api) for i, api in enumerate(
+        "http://127.0.0.1:%d" % server.getsockname()[1] for server in servers))
+    lib.write(host.config, lib.read(host.config) + more)
+
+    def listen():
+        clients = [server.accept()[0] for server in servers]
+        for client in clients:
+            client.recv(65536)
+        clients[0].setblocking(False)
+        try:
+            heard.append(clients[0].recv(65536))
+        except BlockingIOError:
+            heard.append("waits")
+        for client in clients:  # each tries once more, or not
+            client.close()
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    result = host.ratchet("doctor", "--config", host.config)
+    listener.join(lib.DEADLINE)
+    for server in servers:
+        server.close()
+    eq(heard, ["waits"], "the first waits still")
+    eq(re.findall(r"^FAIL +(octo/r\d)", result.out, re.M), ["octo/r0", "octo/r1", "octo/r2"], "and they are told in order")
+
+
 def what_to_do():
     """The errors of a first hour say what to do next"""
     host, repo = scene.Host(), sample()
@@ -187,4 +217,4 @@ def what_to_do():
 
 
 if __name__ == "__main__":
-    lib.main(one_line, plain, hostile, tables, interrupted, unreachable, what_to_do)
+    lib.main(one_line, plain, hostile, tables, interrupted, unreachable, silent_side_by_side, what_to_do)
