@@ -150,8 +150,9 @@ def keys():
 
 
 def shell(folder, line):
-    env = lib.clean_env({"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_COMMITTER_NAME": "A",
-                         "GIT_COMMITTER_EMAIL": "a@example.com"}, home=folder)
+    """As somebody whose git does not know who he is, and may not guess."""
+    env = lib.clean_env({"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.useConfigOnly", "GIT_CONFIG_VALUE_0": "true",
+                         "GIT_CONFIG_NOSYSTEM": "1"}, home=folder)
     env["PATH"] = os.path.join(folder, "bin") + ":" + env.get("PATH", os.environ["PATH"])
     mine = os.path.join(folder, "mine")
     return lib.run(["sh", "-c", line], env=env, cwd=mine if os.path.isdir(mine) else lib.TOP)
