@@ -400,11 +400,23 @@ static void name_holder(int fd, char *out, size_t size)
              comm.data, (unsigned)owner.st_uid);
 }
 
+/* Whoever shares a lock with others may only have to read it. */
+static int no_lock(const char *path, int errnum, struct err *err)
+{
+    struct stat info;
+    return (errnum == EACCES || errnum == EPERM) && lstat(path, &info) == 0
+               ? err_errno(err, ERR_HOST, errnum,
+                           "open lock `%s` of user %u (`chmod a+r` on it lets others take "
+                           "turns)",
+                           path, (unsigned)info.st_uid)
+               : err_errno(err, ERR_HOST, errnum, "open lock `%s`", path);
+}
+
 static int take_lock(const char *path, int how, int *fd, struct err *err)
 {
     FD_AUTO lock = open_lock(path);
     if (lock < 0)
-        return err_errno(err, ERR_HOST, errno, "open lock `%s`", path);
+        return no_lock(path, errno, err);
     int got;
     do {
         got = flock(lock, how | LOCK_NB);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,12 +32,19 @@ static struct made *made; /* shared by both */
 
 /* The state folder of an installed host is the daemon's: whoever may not write there is told what
  * to set. */
-static int not_in_state(const struct err *why, struct err *err)
+static int not_in_state(const struct host *host, const struct err *why, struct err *err)
 {
-    return err_set(err, why->class,
-                   "%s: `state` in the [daemon] section of a file for --config names another "
-                   "folder",
-                   why->text);
+    struct stat info;
+    bool foreign = stat(host->state, &info) == 0 && info.st_uid != geteuid();
+    char owner[64] = "";
+    if (foreign)
+        snprintf(owner, sizeof owner, ", the state folder is user %u's",
+                 (unsigned)info.st_uid);
+    return err_set(
+        err, why->class,
+        "%s%s: `state` in the [daemon] section of a file for --config names another "
+        "folder",
+        why->text, owner);
 }
 
 /* A fresh name in a folder of the state folder, which is made. */
@@ -51,11 +59,11 @@ static int name_in_state(const struct host *host, const char *folder, const char
         return -1;
     return file_mkdirs(host->state, 0711, &why) == 0 && file_mkdirs(parent, mode, &why) == 0
                ? 0
-               : not_in_state(&why, err);
+               : not_in_state(host, &why, err);
 }
 
 /* The lock first: who looks for what is abandoned never sees a folder without. */
-static int make_scratch(const char *path, int *fd, struct err *err)
+static int make_scratch(const struct host *host, const char *path, int *fd, struct err *err)
 {
     enum { WAIT_MS = 1000 }; /* for who looks */
     char lock[FILE_PATH_BYTES];
@@ -64,7 +72,7 @@ static int make_scratch(const char *path, int *fd, struct err *err)
         return -1;
     return file_lock_within(lock, WAIT_MS, fd, &why) == 0 && file_mkdirs(path, 0711, &why) == 0
                ? 0
-               : not_in_state(&why, err);
+               : not_in_state(host, &why, err);
 }
 
 void cli_folders_of_others(const struct host *host)
@@ -81,7 +89,7 @@ int cli_scratch(const struct host *host, struct cli_folders *folders, struct err
     if (name_in_state(host, "work", "run-", 0711, folders->scratch, err) != 0)
         return -1;
     memcpy(made->scratch, folders->scratch, sizeof made->scratch);
-    return make_scratch(folders->scratch, &folders->lock, err);
+    return make_scratch(host, folders->scratch, &folders->lock, err);
 }
 
 int cli_folders(const struct host *host, const char *output, struct cli_folders *folders,
@@ -100,7 +108,7 @@ int cli_folders(const struct host *host, const char *output, struct cli_folders 
     if (!there)
         memcpy(made->results, folders->results, sizeof made->results);
     if (made->unnamed && file_mkdirs(folders->results, 0700, &why) != 0)
-        return not_in_state(&why, err);
+        return not_in_state(host, &why, err);
     return cli_scratch(host, folders, err);
 }
 

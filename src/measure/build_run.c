@@ -240,14 +240,17 @@ static int judge_end(const struct run *run, struct build_result *result)
     if (said[UNREADABLE])
         return build_fail(result, "`%s` cannot be read: permission denied", output);
     if (said[MISSING])
-        return build_fail(result, "build made no `%s`", output);
+        return build_fail(result, "build made no `%s`, its output by [build]", output);
     proc_describe(&run->end, how, sizeof how);
     if (said[FULL])
         return build_fail(result,
                           "build failed: %s; no space left: a build may hold %llu "
                           "bytes in files",
                           how, limits->build_disk);
-    return build_fail(result, "build failed: %s", how);
+    enum { NOT_FOUND = 127 }; /* as the shell has it */
+    bool missing = run->end.end == PROC_EXITED && run->end.code == NOT_FOUND;
+    return build_fail(result, "build failed: %s%s", how,
+                      missing ? ": a command was not found" : "");
 }
 
 int build_run(const struct build_request *request, const char *source, const char *library,

@@ -166,6 +166,10 @@ int code_check_exports(const char *path, const char *allowed, struct err *err)
         check_symbols(&elf, &dynamic, count, allowed, &found, err) != 0)
         return -1;
     if (!found)
-        return err_set(err, ERR_INPUT, "%s: does not export `%s`", path, allowed);
+        return err_set(
+            err, ERR_INPUT,
+            "%s: does not export `%s`: mark it ATTENTION_EXPORT, in C++ within extern \"C\" "
+            "(attention.h)",
+            path, allowed);
     return 0;
 }

@@ -232,4 +232,38 @@ def other_branch():
     lacks(result.text, "Main", "and by no other")
 
 
-lib.main(in_words_of_no_pull_request, other_branch, nothing_is_left, killed, ended_early, edits_that_are_not_committed, not_committed_at_all, in_a_submodule)
+def what_is_missing():
+    """A symbol, a command, an output, a folder or a lock that is not to be had: what to do about it"""
+    host, repo = scene.Host(), sample({"README": "words\n"})
+    here = ("verify", "--config", host.config, "--repo", repo.path, "--head")
+    conf = scene.conf()
+    for what, files, words in (
+            ("symbol", {"kernels/attention.c": "static int x;\nint *f(void);\nint *f(void) { return &x; }\n"},
+             "does not export `attention_kernel`: mark it ATTENTION_EXPORT"),
+            ("command", {"ci/ratchet.conf": conf.replace("cc -O2", "cc-of-1999 -O2")},
+             "build failed: exit code 127: a command was not found"),
+            ("output", {"ci/ratchet.conf": conf.replace("output = kernels/attention.so", "output = kernels/other.so")},
+             "build made no `kernels/other.so`, its output by [build]")):
+        scene.branch(repo, what, files)
+        result = host.ratchet(*here, what)
+        eq(result.code, 3, what)
+        has(result.err, words, what)
+    if os.geteuid() != 0:
+        lib.skip("another user's folder and lock want root", True)
+    lib.write(os.path.join(host.folder, "ratchet-cpu.lock"), "", 0o600)
+    eq(host.ratchet(*here, "main").code, 0, "root measured first")
+    other = {"user": 65534, "group": 65534, "extra_groups": []}
+    os.chmod(repo.path, 0o755)
+
+    def as_another():
+        process = lib.subprocess.run([lib.program("RATCHET"), *here, "main"], env=host.env(), capture_output=True, text=True,
+                                     timeout=lib.DEADLINE, **other)
+        return process.stderr
+    has(as_another(), "Permission denied, the state folder is user 0's: `state` in the [daemon] section", "its folder")
+    lib.write(host.config, lib.read(host.config).replace(host.state, os.path.join(lib.temp_dir(), "own")))
+    os.chmod(os.path.dirname(re.search("state = (.*)", lib.read(host.config)).group(1)), 0o777)
+    has(as_another(), re.compile(r"open lock `.*ratchet-cpu.lock` of user 0 \(`chmod a[+]r` on it lets others take turns\)"),
+        "its lock")
+
+
+lib.main(what_is_missing, in_words_of_no_pull_request, other_branch, nothing_is_left, killed, ended_early, edits_that_are_not_committed, not_committed_at_all, in_a_submodule)

@@ -287,8 +287,8 @@ static void test_failures(void)
 {
     fails("exit 2", "build failed: exit code 2");
     fails("kill -9 $$", "build failed: exit code 137");
-    fails("true", "build made no `kernels/k.so`");
-    fails("rm -r kernels", "build made no `kernels/k.so`");
+    fails("true", "build made no `kernels/k.so`, its output by [build]");
+    fails("rm -r kernels", "build made no `kernels/k.so`, its output by [build]");
     fails("ln -s /etc/hostname kernels/k.so", "`kernels/k.so` is not a regular file");
     fails("ln -s k.h kernels/k.so", "`kernels/k.so` is not a regular file");
     fails(COMPILE " && mv kernels real && ln -s real kernels",
@@ -406,7 +406,7 @@ static void test_hostile(void)
                 "rm -f kernels/k.so; mkfifo kernels/k.so\" >/dev/null 2>&1 &)");
     /* It may be quicker than we are: then it has harmed its own build. */
     OK(swapped.rc == 0 && (swapped.result.built ||
-                           strcmp(swapped.result.failure, "build made no `kernels/k.so`") == 0 ||
+                           strcmp(swapped.result.failure, "build made no `kernels/k.so`, its output by [build]") == 0 ||
                            strstr(swapped.result.failure, "not a regular file") != NULL));
     only_library_left(&swapped);
 

@@ -671,7 +671,7 @@ static void test_exports(void)
         {"a unique symbol", "static float cube", UNIQUE "static float cube", "",
          "unique symbol `single`"},
         {"nothing", "visibility(\"default\")", "visibility(\"hidden\")", "",
-         "does not export `attention_kernel`"},
+         "does not export `attention_kernel`: mark it ATTENTION_EXPORT, in C++ within extern"},
         {"another name", "attention_kernel", "attention_kernel2", "",
          "exports `attention_kernel2`"},
         {"a part of the name", "attention_kernel", "attention", "",
