@@ -184,7 +184,7 @@ def moved():
     lib.wait_for(lambda: "build head" in step.log(), "the build")
     s.on("", full_name="octo/moved")
     eq(step.finish().brief(), (3, "unmeasured"), "the step has its verdict")
-    has(lib.read(daemon.log), "if that was renamed, rename its section", "and the log says what to do")
+    lib.wait_for(lambda: "if that was renamed, rename its section" in lib.read(daemon.log), "the log to say what to do")
 
 
 def suspended():
