@@ -302,9 +302,26 @@ def fault_wait(server, body, query, number):
         return fault_view(fault)
 
 
+def fault_step(server, body, query, number):
+    count, seconds = body.get("count", 1), min(float(body.get("seconds", 60)), 600)
+
+    def arrive(fault):
+        if not server.changed.wait_for(lambda: fault.passes == 0 and fault.waiting >= count, seconds):
+            raise ValueError("%d wait at gate %s, not %d" % (fault.waiting, number, count))
+    with server.changed:
+        fault = fault_of(server, number)
+        arrive(fault)
+        server.world.clock.drive(advance=body.get("advance", 0))
+        fault.passes += count
+        server.changed.notify_all()
+        arrive(fault)
+    return {"now": server.world.clock.now(), "hits": fault.hits}
+
+
 def fault_release(server, body, query, number):
     with server.changed:
         fault_of(server, number).released.set()
+        server.changed.notify_all()
     return {}
 
 
@@ -314,6 +331,7 @@ def fault_forget(server, body, query, number=None):
             if number is None or fault.id == int(number):
                 fault.released.set()
                 server.faults.remove(fault)
+        server.changed.notify_all()
     return {}
 
 
@@ -370,6 +388,7 @@ ROUTES = [
     ("POST", r"faults", fault_add),
     ("GET", r"faults/(\d+)", fault_get),
     ("POST", r"faults/(\d+)/wait", fault_wait),
+    ("POST", r"faults/(\d+)/step", fault_step),
     ("POST", r"faults/(\d+)/release", fault_release),
     ("DELETE", r"faults", fault_forget),
     ("POST", r"doors", door_add),

@@ -6,7 +6,7 @@ import re
 import threading
 
 
-ACTIONS = ("answer", "drop", "reset", "hold", "silence", "truncate", "drip", "raw")
+ACTIONS = ("answer", "drop", "reset", "hold", "gate", "silence", "truncate", "drip", "raw")
 
 
 class Fault:
@@ -17,7 +17,7 @@ class Fault:
         self.path = re.compile(spec["path"])
         self.method = spec.get("method")
         self.times, self.skip = spec.get("times", 1), spec.get("skip", 0)
-        self.hits = self.waiting = 0
+        self.hits = self.waiting = self.passes = 0
         self.released = threading.Event()
 
     def takes(self, method, target):

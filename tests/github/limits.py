@@ -2,7 +2,7 @@
 """GitHub's limits and the clock that they count by. Everything is counted always; nothing is refused
 until a test turns the limits on. No HTTP here.
 
-    primary     requests an hour of a token; a job's token shares its repository's
+    primary     requests an hour of a token; a job's token shares its repository's, an App's its installation's
     secondary   writes a minute and an hour
 
 `polled` counts what was asked too early: after a refusal, before the time that it named has passed
@@ -36,7 +36,7 @@ class Budget:
         self.name, self.job = name, job
         self.used, self.reset = 0, 0
         self.writes = collections.deque()  # when, within the last hour
-        self.asked = self.refused = self.polled = 0  # ever
+        self.asked = self.refused = self.polled = self.unchanged = 0  # ever
         self.quiet = {"primary": 0.0, "secondary": 0.0}  # on the monotonic clock
 
 
@@ -54,7 +54,8 @@ class Limits:
     def budget(self, token):
         """The one that a token draws on; None: nobody's."""
         job = None if token is None else token["job_of"]
-        key = token and (job.lower() if job else token["serial"])
+        key = token and (job.lower() if job else (token["installation"],) if token["installation"]
+                         else token["serial"])
         if key not in self.budgets:
             self.budgets[key] = Budget(job or (token and token["login"]), bool(job))
         budget = self.budgets[key]
@@ -119,6 +120,11 @@ class Limits:
         budget.writes.append(now)
         return None
 
+    def free(self, budget):
+        """What was charged was a conditional request, and nothing has changed."""
+        budget.used -= 1
+        budget.unchanged += 1
+
     def refuse(self, budget, which, wait):
         budget.refused += 1
         budget.quiet[which] = max(budget.quiet[which], time.monotonic() + wait)
@@ -138,6 +144,6 @@ class Limits:
         now = self.clock.now()
         return {"now": now, "settings": self.settings, "budgets": [
             {"of": b.name, "limit": self.limit(b), "used": b.used, "reset_in": b.reset - now,
-             "writes": len(b.writes), "asked": b.asked, "refused": b.refused, "polled": b.polled,
+             "writes": len(b.writes), "asked": b.asked, "refused": b.refused, "polled": b.polled, "unchanged": b.unchanged,
              "allowed_in": self.allowed_in(b)}
             for b in self.budgets.values()]}

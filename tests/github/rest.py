@@ -3,6 +3,7 @@
 and returns an Answer; World.lock is held around it."""
 
 import base64
+import hashlib
 import json
 import re
 import urllib.parse
@@ -163,6 +164,18 @@ def comments_list(call, number):
     call.pull(number)
     rows = [c for c in call.repo.comments if c["issue"] == int(number)]
     answer = call.page(rows, "/issues/%s/comments" % number)
+    answer.body = [call.views.comment(call.repo, c) for c in answer.body]
+    return answer
+
+
+def comments_of_all(call):
+    """Of all issues and pull requests. `direction` counts where `sort` is given."""
+    call.need("issues=read", "pull_requests=read")
+    key = "updated_at" if call.query.get("sort") == "updated" else "created_at"
+    rows = sorted(call.repo.comments, key=lambda c: (c[key], c["id"]),
+                  reverse="sort" in call.query and call.query.get("direction", "desc") == "desc")
+    since = call.query.get("since")
+    answer = call.page([c for c in rows if since is None or c["updated_at"] >= since], "/issues/comments")
     answer.body = [call.views.comment(call.repo, c) for c in answer.body]
     return answer
 
@@ -328,6 +341,11 @@ def commit_named(call, name):
     if sha is None:
         raise refusal(422, "No commit found for SHA: %s" % name, "/commits/commits")
     return sha
+
+
+def commit_get(call, name):
+    call.need("contents=read")
+    return Answer(200, call.views.commit(call.repo, commit_named(call, name)))
 
 
 def status_combined(call, ref):
@@ -503,6 +521,7 @@ REPO = [
     ("GET", r"", repo_get),
     ("GET", r"/installation", apps.repository_installation),
     ("GET", r"/issues/(\d+)/comments", comments_list),
+    ("GET", r"/issues/comments", comments_of_all),
     ("POST", r"/issues/(\d+)/comments", comments_create),
     ("GET", r"/issues/comments/(\d+)", comment_get),
     ("PATCH", r"/issues/comments/(\d+)", comment_update),
@@ -514,6 +533,7 @@ REPO = [
     ("GET", r"/pulls/(\d+)", pull_get),
     ("GET", r"/pulls/(\d+)/files", pull_files),
     ("POST", r"/statuses/([^/]+)", status_create),
+    ("GET", r"/commits/([^/]+)", commit_get),
     ("GET", r"/commits/(.+)/status", status_combined),
     ("GET", r"/commits/([^/]+)/statuses", statuses_list),
     ("GET", r"/commits/([^/]+)/pulls", commit_pulls),
@@ -607,6 +627,21 @@ def route(call):
     raise refusal(404, "Not Found")
 
 
+def conditional(call, out):
+    """An etag for what may be asked again; it is its token's alone. Who has it already is told that nothing has changed,
+    and it is not counted."""
+    if call.method != "GET" or out.status != 200 or out.raw is None or call.path == "/rate_limit":
+        return out
+    own = json.dumps([call.token and call.token["serial"], call.path, call.query_text, out.headers.get("Link")])
+    etag = 'W/"%s"' % hashlib.sha256(own.encode() + out.raw).hexdigest()
+    if call.headers.get("If-None-Match") != etag:
+        out.headers["ETag"] = etag
+        return out
+    if call.token is not None:  # GitHub: "while correctly authorized"
+        call.world.limits.free(call.world.limits.budget(call.token))
+    return Answer(304, None, {"ETag": etag})
+
+
 def answer(call):
     """The Answer to a Call, whatever happens, with the headers that GitHub always sends."""
     try:
@@ -618,6 +653,7 @@ def answer(call):
     if out.raw is None and out.body is not None:
         out.raw = json.dumps(out.body).encode()
         out.headers.setdefault("Content-Type", "application/json; charset=utf-8")
+    out = conditional(call, out)
     headers = {"X-GitHub-Media-Type": "github.v3; format=json",
                "X-GitHub-Api-Version-Selected": call.version,
                "X-GitHub-Request-Id": "%04X:%04X" % (

@@ -58,6 +58,8 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
     POST   faults          see below -> {id}
     GET    faults/ID       {hits, waiting, left}
     POST   faults/ID/wait  {hits, seconds}          answers once it was hit that often
+    POST   faults/ID/step          {count?, advance?, seconds?}  once so many wait at a gate, moves the clock on, lets
+                                                    these through, and answers when as many wait there again
     POST   faults/ID/release                        lets held requests go on, now and later
     DELETE faults  (or faults/ID)                   forget; what is held is released
     POST   doors           {} -> {url}              another port that leads here
@@ -69,6 +71,7 @@ meets the requests whose method and path-with-query match. `after`: the work is 
     drop      the connection is closed without an answer
     reset     the same, with a TCP reset
     hold      waits until released, then goes on as if nothing had been
+    gate      the same, but let through one by one: see faults/ID/step
     silence   no answer until released, then closed without one
     truncate  {bytes}: the true length is announced, that many bytes of the body are sent
     drip      {ms}: the answer comes byte by byte, that far apart, until released
@@ -100,7 +103,7 @@ import rest     # noqa: E402
 from state import World  # noqa: E402
 
 BODY_MAX = 256 << 20
-KEPT_HEADERS = ("Accept", "Authorization", "Content-Type", "Content-Encoding", "Expect",
+KEPT_HEADERS = ("Accept", "Authorization", "If-None-Match", "Content-Type", "Content-Encoding", "Expect",
                 "Git-Protocol", "Transfer-Encoding", "User-Agent", "X-GitHub-Api-Version")
 
 
@@ -303,6 +306,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 fault.waiting -= 1
                 self.server.changed.notify_all()
             return False
+        if action == "gate":
+            with self.server.changed:
+                fault.waiting += 1
+                self.server.changed.notify_all()
+                self.server.changed.wait_for(lambda: fault.passes > 0 or fault.released.is_set())
+                fault.waiting -= 1
+                fault.passes -= 1
+                self.server.changed.notify_all()
+            return False
         if action == "silence":
             fault.released.wait()
             raise Hangup()
@@ -394,7 +406,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        if status != 204:
+        if status not in (204, 304):
             self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if self.command != "HEAD":

@@ -361,7 +361,9 @@ class World:
         source = pull.head_repo
         if source is not None:
             tips = refs if source is repo else source.git.refs()
-            pull.head_sha = tips.get("refs/heads/" + pull.head_ref, pull.head_sha)
+            tip = tips.get("refs/heads/" + pull.head_ref, pull.head_sha)
+            if tip != pull.head_sha:
+                pull.head_sha, pull.updated_at = tip, self.now(False)
         pull.base_sha = refs.get("refs/heads/" + pull.base_ref, pull.base_sha)
         head_ref = "refs/pull/%d/head" % pull.number
         if refs.get(head_ref) != pull.head_sha:
@@ -473,6 +475,7 @@ class World:
                    "body": body, "created_at": when, "updated_at": when,
                    "via": self.apps[str(via)] if via else None}
         repo.comments.append(comment)
+        repo.pulls[number].updated_at = when
         return comment
 
     def add_status(self, repo, sha, login, state, context, description, target_url):

@@ -236,6 +236,33 @@ class Views:
                 "url": "%s/git/%s" % (api, ref),
                 "object": {"sha": sha, "type": kind, "url": "%s/git/%ss/%s" % (api, kind, sha)}}
 
+    def commit(self, repo, sha):
+        """With the first 300 files; against its first parent."""
+        tree, parents, who, mail, when, message = repo.git.run(
+            "show", "-s", "--format=%T%n%P%n%an%n%ae%n%cI%n%B", sha).split("\n", 5)
+        api, web = "%s/repos/%s" % (self.api, repo.full_name), "%s/%s" % (self.web, repo.full_name)
+        person = {"name": who, "email": mail, "date": when}
+        rows = repo.git.run("diff-tree", "-r", "--root", "-m", "--first-parent", "--no-commit-id", "--no-renames",
+                            "--raw", "--abbrev=40", sha)
+        names = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
+        files = []
+        for row in rows.splitlines()[:300]:
+            meta, _, path = row.partition("\t")
+            old, new, letter = meta[1:].split(" ")[2:]
+            files.append({"sha": old if letter == "D" else new, "filename": path,
+                          "status": names.get(letter[0], "changed"), "additions": 0, "deletions": 0, "changes": 0,
+                          "blob_url": "%s/blob/%s/%s" % (web, sha, path), "raw_url": "%s/raw/%s/%s" % (web, sha, path),
+                          "contents_url": "%s/contents/%s?ref=%s" % (api, path, sha)})
+        here = "%s/commits/%s" % (api, sha)
+        return {"sha": sha, "node_id": self.node("Commit" + sha, repo.id), "url": here,
+                "html_url": "%s/commit/%s" % (web, sha), "comments_url": here + "/comments",
+                "commit": {"url": "%s/git/commits/%s" % (api, sha), "author": person, "committer": person,
+                           "message": message, "comment_count": 0,
+                           "tree": {"sha": tree, "url": "%s/git/trees/%s" % (api, tree)}},
+                "author": None, "committer": None,
+                "parents": [{"sha": one, "url": "%s/commits/%s" % (api, one)} for one in parents.split()],
+                "files": files}
+
     def content(self, repo, commit, ref, path, entry):
         """`entry`: (mode, type, blob, size) of one file or folder."""
         mode, kind, blob, size = entry
