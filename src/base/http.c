@@ -189,6 +189,8 @@ static void read_header(struct exchange *exchange, const char *line, const char 
         response->date = date_of(value, length);
     else if (strcasecmp(name, "content-type") == 0)
         copy_part(response->content_type, sizeof response->content_type, value, length);
+    else if (strcasecmp(name, "etag") == 0)
+        copy_part(response->etag, sizeof response->etag, value, length);
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *context)

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-enum { HTTP_HEADER_BYTES = 1024 };
+enum { HTTP_HEADER_BYTES = 1024, HTTP_ETAG_BYTES = 160 };
 
 struct http_request {
     const char *method; /* "GET", "POST", "PATCH", "PUT", "DELETE" */
@@ -32,7 +32,9 @@ struct http_response {
     long long rate_reset;              /* UTC epoch seconds, -1: not given */
     long long date;                    /* the server's clock, likewise */
     char content_type[128];
-    struct buf body; /* caller sets body.max by http_response_init; frees */
+    char
+        etag[HTTP_ETAG_BYTES]; /* as it is sent back in If-None-Match; "": none, or too long */
+    struct buf body;           /* caller sets body.max by http_response_init; frees */
 };
 
 void http_response_init(struct http_response *response, size_t body_max);

@@ -37,6 +37,9 @@ struct github {
     bool no_wait; /* a rate limit ends a call at once: the caller comes again after it */
 };
 
+enum { GITHUB_TIME_BYTES = 21 }; /* "2026-01-05T09:00:00Z": later is greater as text, too */
+enum { GITHUB_LOGIN_BYTES = JOB_LOGIN_BYTES };
+
 struct github_pull {
     int number;
     bool open, merged, draft;
@@ -46,9 +49,13 @@ struct github_pull {
     char head_repository[JOB_REPOSITORY_BYTES]; /* "" for a deleted fork */
     char head_ref[JOB_REF_BYTES];               /* its branch; "" where it is too long */
     char author[64];
-    char labels[16][64]; /* the first 16 */
+    char updated[GITHUB_TIME_BYTES]; /* of anything of it, but for its base; or "" */
+    char labels[16][64];             /* the first 16 */
     size_t label_count;
 };
+/* Its head is a branch of another repository, or of one that is gone. */
+bool github_is_fork(const struct github_pull *pull);
+bool github_has_label(const struct github_pull *pull, const char *label);
 MUST_CHECK int github_get_pull(const struct github *github, int number,
                                struct github_pull *out, struct err *err);
 /* Tip of a branch. */
@@ -110,7 +117,6 @@ MUST_CHECK int github_confirm_head(const struct github *github, int number, cons
 /* The merged PR a commit on a branch came from; ERR_NOT_FOUND where there is none. */
 MUST_CHECK int github_pull_of_commit(const struct github *github, const char *sha,
                                      struct github_pull *out, struct err *err);
-enum { GITHUB_TIME_BYTES = 21 }; /* "2026-01-05T09:00:00Z": later is greater as text, too */
 /* May that account write to the repository? */
 MUST_CHECK int github_may_write(const struct github *github, const char *login,
                                 bool *may_write, struct err *err);
@@ -118,7 +124,6 @@ MUST_CHECK int github_may_write(const struct github *github, const char *login,
 MUST_CHECK int github_who_labeled(const struct github *github, int pr, const char *label,
                                   char login[64], char when[GITHUB_TIME_BYTES],
                                   bool *may_write, struct err *err);
-enum { GITHUB_LOGIN_BYTES = JOB_LOGIN_BYTES };
 /* Who started that run of Actions (digits) by hand, and may that person write to the repository? Where somebody else
  * started it again, both have to; `login` is one who may not, where there is one. ERR_INPUT: it was
  * not started by hand, or is over, so that its name is worth nothing. */

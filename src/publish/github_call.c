@@ -17,7 +17,7 @@ enum {
     REQUEST_MAX_BYTES = 1 << 20
 };
 
-static const char *const api_headers[] = {"X-GitHub-Api-Version: 2022-11-28", NULL};
+#define API_VERSION "X-GitHub-Api-Version: 2022-11-28"
 
 /* What to do after one exchange. */
 enum outcome {
@@ -206,8 +206,9 @@ static enum outcome judge(const struct github_request *request,
                           struct github_failure *failure, struct err *err)
 {
     long status = response->status;
-    if (status >= 200 && status < 300) {
-        *json = status == 204 ? json_null() : parse_body(response);
+    bool unchanged = status == 304 && request->etag != NULL && request->etag[0] != '\0';
+    if ((status >= 200 && status < 300) || unchanged) {
+        *json = status == 204 || unchanged ? json_null() : parse_body(response);
         if (*json != NULL)
             return DONE;
         err_set(err, ERR_HOST, "%s %.200s: %ld, but the answer is not JSON (%.60s)",
@@ -234,13 +235,17 @@ static enum outcome send_once(const struct github *github, const struct github_b
     long long left_ms = budget->until_ms - now_ms();
     unsigned long long most = github->limits->http_ms < 3600000 ? github->limits->http_ms
                                                                 : 3600000;
+    char known[HTTP_ETAG_BYTES + 32];
+    bool conditional = request->etag != NULL && request->etag[0] != '\0';
+    snprintf(known, sizeof known, "If-None-Match: %s", conditional ? request->etag : "");
+    const char *const headers[] = {API_VERSION, conditional ? known : NULL, NULL};
     struct http_request http = {
         .method = request->method,
         .url = request->url,
         .accept = "application/vnd.github+json",
         /* A Link may lead anywhere: the token goes to the configured API alone. */
         .token = http_same_origin(request->url, github->api) ? github->token : NULL,
-        .headers = api_headers,
+        .headers = headers,
         .body = request->body == NULL ? NULL : body->data,
         .body_len = body->len,
         .timeout_ms = (unsigned)(left_ms < 1 ? 1
@@ -292,6 +297,9 @@ int github_call(const struct github *github, struct github_budget *budget,
         if (outcome == DONE) {
             answer->json = json;
             memcpy(answer->next, response.link_next, sizeof answer->next);
+            memcpy(answer->etag, response.etag, sizeof answer->etag);
+            answer->unchanged = response.status == 304;
+            answer->date = response.date;
             note_trouble(github, 0, 0, false);
             return 0;
         }

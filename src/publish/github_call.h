@@ -24,11 +24,16 @@ struct github_request {
     const char *url;
     const json_t *body; /* NULL: none */
     bool once;          /* not to be carried out twice: sent again only if surely not done */
+    const char
+        *etag; /* of the answer that is known; NULL or "": none is. Then 304 is an answer */
 };
 
 struct github_answer {
     json_t *json;                 /* owned */
     char next[HTTP_HEADER_BYTES]; /* the next page, or "" */
+    char etag[HTTP_ETAG_BYTES];
+    bool unchanged; /* 304: what is known by its etag still holds; json is null */
+    long long date; /* GitHub's clock, UTC epoch seconds; -1: not told */
 };
 void github_answer_free(struct github_answer *answer);
 #define GITHUB_ANSWER_AUTO __attribute__((cleanup(github_answer_free))) struct github_answer
@@ -82,6 +87,11 @@ const char *github_text_of(const json_t *object, const char *key, const char *me
 bool github_is_person(const json_t *object, const char *key);
 /* Copy an optional text; one that does not fit, or NULL, becomes "". */
 void github_copy(char *out, size_t size, const char *text);
+/* GitHub's time, or "": what is of another form could not be compared. */
+void github_copy_time(char out[GITHUB_TIME_BYTES], const char *text);
+/* A pull request, alone or from a list; `name` is for messages. */
+MUST_CHECK int github_read_pull(const json_t *json, const char *name, struct github_pull *out,
+                                struct err *err);
 /* The member html_url if it is a plain web address that fits, else "". */
 void github_html_url(const json_t *object, char url[JOB_URL_BYTES]);
 

@@ -14,8 +14,7 @@ struct label_search {
     char when[GITHUB_TIME_BYTES];
 };
 
-/* GitHub's time, or "": what is of another form could not be compared. */
-static void copy_time(char out[GITHUB_TIME_BYTES], const char *text)
+void github_copy_time(char out[GITHUB_TIME_BYTES], const char *text)
 {
     static const char form[] = "0000-00-00T00:00:00Z";
     out[0] = '\0';
@@ -40,7 +39,7 @@ static int look_at_event(void *context, const json_t *item, struct err *err)
         search->person = github_is_person(item, "actor");
         github_copy(search->login, sizeof search->login,
                     github_text_of(item, "actor", "login"));
-        copy_time(search->when, github_text(item, "created_at"));
+        github_copy_time(search->when, github_text(item, "created_at"));
     } else if (strcmp(event, "unlabeled") == 0) {
         search->on = false;
     }
@@ -91,7 +90,7 @@ static int look_at_push(void *context, const json_t *item, struct err *err)
         return 0;
     if (strcmp(after, search->sha) != 0)
         return search->still;
-    copy_time(search->when, github_text(item, "timestamp"));
+    github_copy_time(search->when, github_text(item, "timestamp"));
     return 1;
 }
 

@@ -26,6 +26,7 @@ static void read_optional(const json_t *json, struct github_pull *out)
                 github_text_of(head, "repo", "full_name"));
     github_copy(out->head_ref, sizeof out->head_ref, github_text(head, "ref"));
     github_copy(out->author, sizeof out->author, github_text_of(json, "user", "login"));
+    github_copy_time(out->updated, github_text(json, "updated_at"));
     for (size_t i = 0; i < json_array_size(labels) &&
                        out->label_count < sizeof out->labels / sizeof out->labels[0];
          i++) {
@@ -37,7 +38,7 @@ static void read_optional(const json_t *json, struct github_pull *out)
     }
 }
 
-static int read_pull(const json_t *json, const char *name, struct github_pull *out,
+int github_read_pull(const json_t *json, const char *name, struct github_pull *out,
                      struct err *err)
 {
     struct json_at root = {.key = name};
@@ -69,6 +70,19 @@ static int read_pull(const json_t *json, const char *name, struct github_pull *o
     read_optional(json, &pull);
     *out = pull;
     return 0;
+}
+
+bool github_is_fork(const struct github_pull *pull)
+{
+    return strcasecmp(pull->head_repository, pull->base_repository) != 0;
+}
+
+bool github_has_label(const struct github_pull *pull, const char *label)
+{
+    bool found = false;
+    for (size_t i = 0; i < pull->label_count; i++)
+        found = found || strcmp(pull->labels[i], label) == 0;
+    return found;
 }
 
 /* What GitHub calls our repository today. */
@@ -116,7 +130,7 @@ int github_get_pull(const struct github *github, int number, struct github_pull 
     GITHUB_ANSWER_AUTO answer = {0};
     struct github_pull pull;
     if (github_get_object(github, &budget, url.data, &answer, err) != 0 ||
-        read_pull(answer.json, url.data, &pull, err) != 0 ||
+        github_read_pull(answer.json, url.data, &pull, err) != 0 ||
         use_own_name(github, &budget, &pull, err) != 0)
         return -1;
     if (pull.number != number)
@@ -171,7 +185,7 @@ static int look_for_origin(void *context, const json_t *item, struct err *err)
 {
     struct origin_search *search = context;
     struct github_pull pull;
-    if (read_pull(item, search->name, &pull, err) != 0 ||
+    if (github_read_pull(item, search->name, &pull, err) != 0 ||
         (pull.merged && use_own_name(search->github, search->budget, &pull, err) != 0))
         return -1;
     if (!pull.merged || strcmp(pull.base_repository, search->github->repository) != 0)
@@ -209,28 +223,6 @@ int github_pull_of_commit(const struct github *github, const char *sha,
                        github->repository);
     *out = search.pull;
     return 0;
-}
-
-int github_branch_tip(const struct github *github, const char *branch,
-                      char sha[MODEL_SHA_BYTES], struct err *err)
-{
-    struct err own;
-    err = err == NULL ? &own : err;
-    struct github_budget budget = github_budget(github);
-    BUF_AUTO url;
-    if (github_url(github, &url, err, "/git/ref/heads%%2F") != 0)
-        return -1;
-    http_escape(&url, branch);
-    if (url.failed)
-        return github_url_too_long(url.data, err);
-    GITHUB_ANSWER_AUTO answer = {0};
-    json_t *object = NULL;
-    struct json_at root = {.key = url.data};
-    struct json_at at = {.parent = &root, .key = "object"};
-    if (github_get_object(github, &budget, url.data, &answer, err) != 0 ||
-        json_get_object(answer.json, "object", &root, &object, err) != 0)
-        return -1;
-    return json_get_sha(object, "sha", &at, sha, err);
 }
 
 /* ---- merge groups ---- */
