@@ -58,6 +58,8 @@
       "starts of one job before it is given up")                                              \
     X(ask_again_ms, "ask-again-ms", 60000, LIMIT_MS,                                          \
       "milliseconds after which GitHub is asked again whether a job is still wanted")         \
+    X(watch_ms, "watch-ms", 30000, LIMIT_MS,                                                  \
+      "milliseconds from one look at a watched repository to the next")                       \
     X(retry_ms, "retry-ms", 5000, LIMIT_MS,                                                   \
       "milliseconds until a failed step is taken again, later 12 times that")                 \
     X(client_ms, "client-timeout-ms", 10000, LIMIT_MS,                                        \

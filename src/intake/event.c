@@ -296,8 +296,7 @@ static int parse_group(const json_t *payload, const struct json_at *root, struct
 
 static const char trailer[] = PROMOTION_TRAILER ":";
 
-/* Is there a line in the message's last paragraph that starts with our trailer? */
-static bool has_trailer(const char *message)
+bool event_is_promotion(const char *message)
 {
     bool found = false;
     for (const char *line = message; *line != '\0';) {
@@ -317,7 +316,7 @@ static bool has_trailer(const char *message)
 /* Every path of head_commit.`key` below baselines/? A key that is not there names none. */
 static bool only_baselines(const json_t *commit, const char *key)
 {
-    static const char folder[] = "baselines/";
+    static const char folder[] = EVENT_BASELINES;
     const json_t *paths = json_object_get(commit, key);
     if (!json_is_array(paths))
         return false; /* Actions leaves the lists out: then nobody knows */
@@ -332,14 +331,14 @@ static bool only_baselines(const json_t *commit, const char *key)
 static bool is_our_commit(const json_t *commit)
 {
     const char *message = json_string_value(json_object_get(commit, "message"));
-    return message != NULL && has_trailer(message) && only_baselines(commit, "added") &&
+    return message != NULL && event_is_promotion(message) && only_baselines(commit, "added") &&
            only_baselines(commit, "modified") && only_baselines(commit, "removed");
 }
 
 /* A squash merge carries the words of the pull request's author: the trailer alone must not
  * keep a commit that changes more than baselines from being looked at, nor may the last commit
  * of a push hide those before it. */
-static bool is_promotion(const json_t *payload)
+static bool push_is_ours(const json_t *payload)
 {
     const json_t *commits = json_object_get(payload, "commits");
     bool ours = is_our_commit(json_object_get(payload, "head_commit"));
@@ -369,7 +368,7 @@ static int parse_push(const json_t *payload, const struct json_at *root, struct 
     memcpy(event->after, after, sizeof after);
     if (strncmp(ref, "refs/heads/", 11) != 0)
         return ignore(event, "the push is not to a branch");
-    if (is_promotion(payload))
+    if (push_is_ours(payload))
         return ignore(event, "the push is a promotion of ours");
     return 0;
 }

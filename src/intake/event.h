@@ -43,4 +43,9 @@ struct event {
 MUST_CHECK int event_parse(const char *name, const char *bytes, size_t len, struct event *out,
                            struct err *err);
 
+/* Does the last paragraph of a commit's message say that it is a promotion of ours? It counts where nothing
+ * but EVENT_BASELINES is changed: a squash merge carries its author's words. */
+bool event_is_promotion(const char *message);
+#define EVENT_BASELINES "baselines/"
+
 #endif

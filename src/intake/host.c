@@ -130,6 +130,28 @@ static int finish_repository(const struct parse *parse, struct host_repository *
     return 0;
 }
 
+/* A job's token comes with a job, and here none does until GitHub was asked. */
+static int check_watch(const struct parse *parse, const struct host_repository *repository,
+                       struct err *err)
+{
+    if (repository->watch && repository->credential == CREDENTIAL_JOB)
+        return err_set(err, ERR_INPUT,
+                       "%s: repository.%s.watch: needs `token = host` or `token = app`: a "
+                       "job's token comes with a job",
+                       parse->name, repository->name);
+    if (!repository->watch && repository->watch_device_count > 0)
+        return err_set(err, ERR_INPUT,
+                       "%s: repository.%s.watch-device: is of no use without `watch = true`",
+                       parse->name, repository->name);
+    for (size_t i = 0; i < repository->watch_device_count; i++)
+        if (host_find_device(&parse->out, repository->watch_devices[i]) == NULL)
+            return err_set(
+                err, ERR_INPUT,
+                "%s: repository.%s.watch-device: this host has no `[device \"%s\"]`",
+                parse->name, repository->name, repository->watch_devices[i]);
+    return 0;
+}
+
 /* Who the sandboxed children are. Without root there is no choice. */
 static int find_sandbox_user(struct host *host, const char *name, struct err *err)
 {
@@ -248,6 +270,9 @@ static int parse_all(struct parse *parse, const char *text, size_t len, struct e
         return -1;
     default_lock_dir(&parse->out);
     default_device(&parse->out);
+    for (size_t i = 0; i < parse->out.repository_count; i++)
+        if (check_watch(parse, &parse->out.repositories[i], err) != 0)
+            return -1;
     return find_sandbox_user(&parse->out, parse->name, err);
 }
 
@@ -439,4 +464,17 @@ const struct host_lane *host_find_lane(const struct host_device *device, const c
         if (name[0] == '\0' || strcmp(device->lanes[i].name, name) == 0)
             return &device->lanes[i];
     return NULL;
+}
+
+size_t host_watched_devices(const struct host *host, const struct host_repository *repository)
+{
+    return repository->watch_device_count > 0 ? repository->watch_device_count
+                                              : host->device_count;
+}
+
+const char *host_watched_device(const struct host *host,
+                                const struct host_repository *repository, size_t i)
+{
+    return repository->watch_device_count > 0 ? repository->watch_devices[i]
+                                              : host->devices[i].slug;
 }

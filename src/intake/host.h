@@ -68,6 +68,9 @@ struct host_repository {
     bool skip_drafts;   /* a draft is unmeasured until it is ready for review */
     bool trust_queue;   /* what its merge queue holds may run here, forks' code included */
     bool approve_forks; /* a fork's head may run here once a person who may write says so */
+    bool watch;         /* GitHub is asked for what is new: no step has to hand it over */
+    char watch_devices[HOST_DEVICES_MAX][MODEL_NAME_BYTES]; /* … for these… */
+    size_t watch_device_count;                              /* 0: for all of the host's */
     char token_file[HOST_PATH_BYTES]; /* of CREDENTIAL_HOST */
     char app[64];                     /* of CREDENTIAL_APP: its number or client id */
     char app_key[HOST_PATH_BYTES];    /* … and its private key, in PEM */
@@ -131,6 +134,10 @@ const struct host_device *host_find_device(const struct host *host, const char *
 /* The same, or NULL with an error that says which devices there are, and what to add where. */
 const struct host_device *host_need_device(const struct host *host, const char *slug,
                                            struct err *err);
+/* The devices that a watched repository is measured on: how many, and which. */
+size_t host_watched_devices(const struct host *host, const struct host_repository *repository);
+const char *host_watched_device(const struct host *host,
+                                const struct host_repository *repository, size_t i);
 /* "": the first. */
 const struct host_lane *host_find_lane(const struct host_device *device, const char *name);
 

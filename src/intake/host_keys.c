@@ -286,6 +286,31 @@ static void range_submodule(const struct key *key, struct buf *out)
 static const struct key_type submodule = {"path and address", read_submodule, range_submodule,
                                           NULL};
 
+/* Which devices there are is known once the whole file is read. */
+static int read_watch_device(void *target, const struct key *key, const char *value,
+                             const char *where, struct err *err)
+{
+    (void)key;
+    struct host_repository *repository = target;
+    const struct key text = {.name = "watch-device", .size = MODEL_NAME_BYTES};
+    if (repository->watch_device_count == HOST_DEVICES_MAX)
+        return err_set(err, ERR_INPUT, "%s: more than %d devices", where, HOST_DEVICES_MAX);
+    for (size_t i = 0; i < repository->watch_device_count; i++)
+        if (strcmp(repository->watch_devices[i], value) == 0)
+            return err_set(err, ERR_INPUT, "%s: `%.60s` stands twice", where, value);
+    return key_text.read(repository->watch_devices[repository->watch_device_count++], &text,
+                         value, where, err);
+}
+
+static void range_watch_device(const struct key *key, struct buf *out)
+{
+    (void)key;
+    buf_addf(out, "up to %d", HOST_DEVICES_MAX);
+}
+
+static const struct key_type watch_device = {"device", read_watch_device, range_watch_device,
+                                             NULL};
+
 static int read_branch(void *target, const struct key *key, const char *value,
                        const char *where, struct err *err)
 {
@@ -373,6 +398,11 @@ static const struct key keys[] = {
         IN(host_repository, app_key), .otherwise = "needed by token = app"),
     KEY(REPOSITORY, "branch", branch, "branch whose pushes are promoted",
         IN(host_repository, branch), .initial = "main"),
+    KEY(REPOSITORY, "watch", key_bool,
+        "GitHub is asked for what is new: no workflow, no runner on this host",
+        IN(host_repository, watch), .initial = "false"),
+    KEY(REPOSITORY, "watch-device", watch_device, "that a watched repository is measured on",
+        .repeat = true, .otherwise = "every device of this host"),
     KEY(REPOSITORY, "drafts", key_choice, "skip: not measured until they are ready for review",
         IN(host_repository, skip_drafts),
         .words = (const char *const[]){"measure", "skip", NULL}, .initial = "measure"),

@@ -249,19 +249,22 @@ static int accept_job(struct db *db, const struct job *job, const struct queue_o
     return 0;
 }
 
-int queue_accept(struct db *db, struct job *job, const struct queue_owner *owner,
-                 const struct limits *limits, bool *known, struct err *err)
+int queue_add(struct db *db, struct job *job, const struct queue_owner *owner,
+              const struct limits *limits, bool *known, struct err *err)
 {
     if (job->key[0] == '\0' || job->device[0] == '\0')
         return err_set(err, ERR_INPUT, "queue: a job needs a key and a device");
-    long long id = 0;
-    bool was_known = false;
-    if (db_begin(db, err) != 0)
+    return accept_job(db, job, owner, limits, &job->id, known, err);
+}
+
+int queue_accept(struct db *db, struct job *job, const struct queue_owner *owner,
+                 const struct limits *limits, bool *known, struct err *err)
+{
+    struct job added = *job;
+    if (db_begin(db, err) != 0 ||
+        db_end(db, queue_add(db, &added, owner, limits, known, err), err) != 0)
         return -1;
-    if (db_end(db, accept_job(db, job, owner, limits, &id, &was_known, err), err) != 0)
-        return -1;
-    job->id = id;
-    *known = was_known;
+    job->id = added.id;
     return 0;
 }
 
@@ -350,6 +353,39 @@ int queue_supersede(struct db *db, const struct job *job, struct err *err)
                   "ttttttiiitt", clause_name(CLAUSE_CANCELLED), job->base_ref, job->head,
                   job->base_ref, job->repository, job->device, (long long)job->kind,
                   (long long)job->pr, job->id, job->head, job->base_ref);
+}
+
+/* Both: `job` says of what repository, device, kind and pull request. */
+#define LIKE_SET \
+    " repository = ? AND device = ? AND kind = ? AND pr = ? AND substr(key, 1, ?) = ?"
+#define LIKE_TYPES "ttiiit"
+#define LIKE_VALUES(job, prefix)                                                    \
+    (job)->repository, (job)->device, (long long)(job)->kind, (long long)(job)->pr, \
+        (long long)strlen(prefix), (prefix)
+
+int queue_replace(struct db *db, const struct job *job, const char *prefix, struct err *err)
+{
+    return db_run(db, err,
+                  "UPDATE job SET state = 'done', finished_s = ?, exit_code = ?, clause = ?,"
+                  " verdict = 'unmeasured', why = 'another took its place before it began'"
+                  " WHERE state = 'accepted' AND" LIKE_SET,
+                  "iit" LIKE_TYPES, (long long)time(NULL), (long long)EXIT_UNMEASURED,
+                  clause_name(CLAUSE_CANCELLED), LIKE_VALUES(job, prefix));
+}
+
+int queue_is_at(struct db *db, const struct job *job, const char *prefix, long long from,
+                bool *is, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT 1 FROM job WHERE id >= ? AND head = ? AND"
+                   " base_ref = ? AND" LIKE_SET,
+                   "itt" LIKE_TYPES, from, job->event_head, job->base_ref,
+                   LIKE_VALUES(job, prefix)) != 0)
+        return -1;
+    int row = db_step(stmt, err);
+    *is = row > 0;
+    return row < 0 ? -1 : 0;
 }
 
 int queue_judged(struct db *db, const struct job *job, const char *verdict, int exit_code,

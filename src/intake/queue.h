@@ -54,6 +54,9 @@ struct queue_owner {
  * ERR_LIMIT. job->id is set. */
 MUST_CHECK int queue_accept(struct db *db, struct job *job, const struct queue_owner *owner,
                             const struct limits *limits, bool *known, struct err *err);
+/* The same within a transaction of the caller's, together with what else it writes. */
+MUST_CHECK int queue_add(struct db *db, struct job *job, const struct queue_owner *owner,
+                         const struct limits *limits, bool *known, struct err *err);
 /* After a start of the daemon: running goes back to pinned, so it is taken again. */
 MUST_CHECK int queue_recover(struct db *db, struct err *err);
 /* The oldest job of a device (NULL: of any) in the state that is asked for;
@@ -77,6 +80,14 @@ MUST_CHECK int queue_end(struct db *db, long long id, enum clause clause, const 
 /* `job` is pinned: what waits of its pull request on its device, made for another head or for
  * another branch, ends. What runs already sees it when it is told. */
 MUST_CHECK int queue_supersede(struct db *db, const struct job *job, struct err *err);
+/* Within a transaction of the caller's, of jobs that nobody waits for, whose keys begin with `prefix`: those of the same
+ * repository, device, kind and pull request as `job` that were not begun yet are over, without a word
+ * to GitHub, as `job` takes their place. */
+MUST_CHECK int queue_replace(struct db *db, const struct job *job, const char *prefix,
+                             struct err *err);
+/* … is one of them, with an id of `from` or later, pinned at job->event_head, into job->base_ref? */
+MUST_CHECK int queue_is_at(struct db *db, const struct job *job, const char *prefix,
+                           long long from, bool *is, struct err *err);
 /* The commits of the job are kept, too: it may have been pinned in part only. */
 MUST_CHECK int queue_judged(struct db *db, const struct job *job, const char *verdict,
                             int exit_code, struct err *err);
