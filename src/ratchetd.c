@@ -6,6 +6,7 @@
 #include "daemon/idle.h"
 #include "daemon/message.h"
 #include "daemon/server.h"
+#include "daemon/watcher.h"
 #include "daemon/work.h"
 #include "intake/values.h"
 #include "measure/away.h"
@@ -191,9 +192,19 @@ static int idle(const char *config, struct err *err)
     return cli_host(config, &host, err) == 0 ? idle_become(&host, 3) : -1;
 }
 
+/* `--watch OWNER/NAME`, as the daemon starts it: asked on stdin, answers on stdout. */
+static int watch(const char *config, const char *repository, struct err *err)
+{
+    static struct host host;
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+    umask(022);
+    return cli_host(config, &host, err) == 0 ? watcher_run(&host, repository, 0, 1, err) : -1;
+}
+
 int main(int argc, char **argv)
 {
-    const char *config = NULL, *job = NULL, *lane = "";
+    const char *config = NULL, *job = NULL, *lane = "", *watched = NULL;
     bool version = false, is_idle = false;
     const struct cli_option options[] = {
         CLI_CONFIG(config),
@@ -201,6 +212,7 @@ int main(int argc, char **argv)
         {"step", &job, NULL, "JOB", NULL},
         {"lane", &lane, NULL, "LANE", NULL},
         {"idle", NULL, &is_idle, NULL, NULL},
+        {"watch", &watched, NULL, "OWNER/NAME", NULL},
         CLI_OPTIONS_END};
     struct err err = {0};
     int guarded = cli_guard(argc, argv);
@@ -219,6 +231,7 @@ int main(int argc, char **argv)
     int end = err.class != ERR_NONE ? -1
               : job != NULL         ? step(config, job, lane, &err)
               : is_idle             ? idle(config, &err)
+              : watched != NULL     ? watch(config, watched, &err)
                                     : run(config, &err);
     if (end >= 0)
         return end;

@@ -190,6 +190,22 @@ bool schedule_owes(const struct schedule *schedule, const struct host_repository
            queue_next_of(schedule->db, repository->name, JOB_JUDGED, 0, &entry, &err) == 0;
 }
 
+/* Whoever is away is asked all the same: that costs nobody anything. */
+uint64_t schedule_quiet_until_ns(struct schedule *schedule,
+                                 const struct host_repository *repository)
+{
+    const struct place *place = schedule_place_of(schedule, repository);
+    return place->away ? 0 : place->not_before_ns;
+}
+
+void schedule_be_quiet(struct schedule *schedule, const struct host_repository *repository,
+                       long long seconds)
+{
+    struct place *place = schedule_place_of(schedule, repository);
+    place->away = false;
+    place->not_before_ns = schedule_in_seconds(seconds);
+}
+
 bool schedule_is_idle(const struct schedule *schedule)
 {
     struct queue_entry entry = {0};

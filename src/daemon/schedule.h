@@ -50,6 +50,13 @@ void schedule_drop_token(struct schedule *schedule, long long bringer);
 /* Does a verdict of this repository's still wait to be told? */
 bool schedule_owes(const struct schedule *schedule, const struct host_repository *repository);
 
+/* Until when GitHub is to be asked nothing of this repository's (monotonic), with a credential of the host's;
+ * and that it was said so. */
+uint64_t schedule_quiet_until_ns(struct schedule *schedule,
+                                 const struct host_repository *repository);
+void schedule_be_quiet(struct schedule *schedule, const struct host_repository *repository,
+                       long long seconds);
+
 /* Is every job done, and everything said that GitHub was owed? */
 bool schedule_is_idle(const struct schedule *schedule);
 

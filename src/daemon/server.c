@@ -11,6 +11,7 @@
 #include "daemon/schedule.h"
 #include "daemon/store.h"
 #include "daemon/strays.h"
+#include "daemon/watchers.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -27,6 +28,7 @@ struct server {
     bool stopping;
     struct db *db;
     struct schedule *schedule;
+    struct watchers *watchers;
     struct clients *clients;
     struct collector collector;
     struct strays strays;
@@ -73,7 +75,8 @@ static int open_server(struct server *server, const char *config, int listen_fd,
         strays_adopt(&server->strays, err) != 0 ||
         collector_empty_scratch(server->host, err) != 0 ||
         store_open_first(server->host, &server->db, err) != 0 ||
-        schedule_open(server->host, config, server->db, &watch, &server->schedule, err) != 0)
+        schedule_open(server->host, config, server->db, &watch, &server->schedule, err) != 0 ||
+        watchers_open(server->host, config, server->schedule, &server->watchers, err) != 0)
         return -1;
     idle_open(&server->idle, server->host, config);
     server->collector = (struct collector){.host = server->host, .db = server->db};
@@ -84,6 +87,7 @@ static int open_server(struct server *server, const char *config, int listen_fd,
 static void close_server(struct server *server)
 {
     idle_close(&server->idle);
+    watchers_close(&server->watchers);
     schedule_close(&server->schedule);
     strays_end_all(&server->strays);
     clients_close(&server->clients);
@@ -121,6 +125,8 @@ static uint64_t do_what_is_due(struct server *server)
     uint64_t idle_ns = idle_due_ns(&server->idle);
     uint64_t due_ns = schedule_start(server->schedule);
     due_ns = due_ns < idle_ns ? due_ns : idle_ns;
+    uint64_t watchers_ns = watchers_start(server->watchers);
+    due_ns = due_ns < watchers_ns ? due_ns : watchers_ns;
     collector_collect(&server->collector);
     clients_tell_waits(server->clients);
     uint64_t clients_ns = clients_due_ns(server->clients);
@@ -130,12 +136,13 @@ static uint64_t do_what_is_due(struct server *server)
 
 static int serve(struct server *server, struct err *err)
 {
-    struct pollfd fds[1 + LANES_MAX + CLIENTS_FDS_MAX];
+    struct pollfd fds[1 + LANES_MAX + WATCHERS_FDS_MAX + CLIENTS_FDS_MAX];
     while (!server->stopping) {
         uint64_t due_ns = do_what_is_due(server);
         fds[0] = (struct pollfd){.fd = server->signal_fd, .events = POLLIN};
         struct pollfd *steps = fds + 1;
-        struct pollfd *clients = steps + schedule_poll(server->schedule, steps);
+        struct pollfd *watchers = steps + schedule_poll(server->schedule, steps);
+        struct pollfd *clients = watchers + watchers_poll(server->watchers, watchers);
         struct pollfd *end = clients + clients_poll(server->clients, clients);
         if (poll(fds, (nfds_t)(end - fds), milliseconds_until(due_ns)) < 0) {
             if (errno == EINTR)
@@ -145,6 +152,7 @@ static int serve(struct server *server, struct err *err)
         if (fds[0].revents != 0)
             handle_signals(server);
         schedule_handle(server->schedule, steps);
+        watchers_handle(server->watchers, watchers);
         clients_handle(server->clients, clients);
     }
     return 0;
