@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 
 from answer import Answer, refusal
 
@@ -36,7 +37,7 @@ def app_of(world, value):
     head, claims, signature = token.split(".")
     try:
         algorithm, claims = json.loads(decode(head))["alg"], json.loads(decode(claims))
-        now = world.clock.now()
+        now = time.time()  # of whoever signs: a test that drives our clock does not drive his
         app = world.apps.get(str(claims["iss"]))
         if algorithm != "RS256" or app is None:
             raise refusal(401, "A JSON web token could not be decoded")

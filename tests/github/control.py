@@ -303,7 +303,7 @@ def fault_wait(server, body, query, number):
 
 
 def fault_step(server, body, query, number):
-    count, seconds = body.get("count", 1), min(float(body.get("seconds", 60)), 600)
+    count, seconds = body.get("count", 1), min(float(body.get("seconds", 300)), 600)
 
     def arrive(fault):
         if not server.changed.wait_for(lambda: fault.passes == 0 and fault.waiting >= count, seconds):
@@ -314,7 +314,8 @@ def fault_step(server, body, query, number):
         server.world.clock.drive(advance=body.get("advance", 0))
         fault.passes += count
         server.changed.notify_all()
-        arrive(fault)
+        if body.get("back", True):
+            arrive(fault)
     return {"now": server.world.clock.now(), "hits": fault.hits}
 
 

@@ -37,6 +37,7 @@ class Budget:
         self.used, self.reset = 0, 0
         self.writes = collections.deque()  # when, within the last hour
         self.asked = self.refused = self.polled = self.unchanged = 0  # ever
+        self.points = 0                     # of GraphQL, which has a limit of its own; likewise
         self.quiet = {"primary": 0.0, "secondary": 0.0}  # on the monotonic clock
 
 
@@ -144,6 +145,6 @@ class Limits:
         now = self.clock.now()
         return {"now": now, "settings": self.settings, "budgets": [
             {"of": b.name, "limit": self.limit(b), "used": b.used, "reset_in": b.reset - now,
-             "writes": len(b.writes), "asked": b.asked, "refused": b.refused, "polled": b.polled, "unchanged": b.unchanged,
+             "writes": len(b.writes), "asked": b.asked, "refused": b.refused, "polled": b.polled, "unchanged": b.unchanged, "points": b.points,
              "allowed_in": self.allowed_in(b)}
             for b in self.budgets.values()]}

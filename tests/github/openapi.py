@@ -18,6 +18,7 @@ REPO = "/repos/{owner}/{repo}"
 USED = {
     "": ["get"],
     "/issues/{issue_number}/comments": ["get", "post"],
+    "/issues/comments": ["get"],
     "/issues/comments/{comment_id}": ["get", "patch", "delete"],
     "/issues/{issue_number}/events": ["get"],
     "/activity": ["get"],
@@ -25,6 +26,7 @@ USED = {
     "/pulls/{pull_number}": ["get"],
     "/pulls/{pull_number}/files": ["get"],
     "/statuses/{sha}": ["post"],
+    "/commits/{ref}": ["get"],
     "/commits/{ref}/status": ["get"],
     "/commits/{ref}/statuses": ["get"],
     "/commits/{commit_sha}/pulls": ["get"],

@@ -9,6 +9,7 @@ import re
 import urllib.parse
 
 import apps
+import graphql
 from answer import Answer, refusal
 from state import ROLES, SHA, GitError
 from views import Views
@@ -598,6 +599,8 @@ def route(call):
     call.authenticate()
     if call.path == "/rate_limit" and call.method == "GET":
         return rate_get(call)
+    if call.path == "/graphql" and call.method == "POST":
+        return graphql.answer(call)
     count_request(call)
     token_of = re.fullmatch(r"/app/installations/(\d+)/access_tokens", call.path)
     if token_of and call.method == "POST" and call.app is not None:

@@ -9,7 +9,7 @@ It prints `listening http://127.0.0.1:PORT` when it is ready (and writes PORT to
 --log appends one JSON line per request that is not a control request. --owned: ends with the
 process that started it. --tokens: a JSON list of token objects (see POST tokens).
 
-    REST     http://127.0.0.1:PORT/repos/…, /repositories/ID/…, /rate_limit
+    REST     http://127.0.0.1:PORT/repos/…, /repositories/ID/…, /rate_limit; one query of GraphQL (graphql.py)
              (also below /api/v3, as GitHub Enterprise Server has it)
     git      http://127.0.0.1:PORT/OWNER/NAME.git    Basic (any user, token as password) or Bearer
     control  http://127.0.0.1:PORT/_standin/…        JSON in, JSON out; no token; 400 {"error"}
@@ -22,8 +22,9 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
                             api_url: public address behind a proxy
     POST   clock           {now?, advance?, stopped?} -> {now}   seconds; of Date, of resets
     GET    limits          {now, settings, budgets: [{of, limit, used, reset_in, writes, asked,
-                            refused, polled, allowed_in}]}
-                            polled: asked before it was time again
+                            refused, polled, unchanged, points, allowed_in}]}
+                            polled: asked before it was time again; unchanged: 304, not counted as used;
+                            points: of GraphQL
     POST   limits          {on?, primary?, job?, writes_minute?, writes_hour?, status?,
                             announce?}              off at first: only counted; see limits.py
     POST   limits/used     {token, used?, reset_in?, writes?}    as if so much had been asked
@@ -58,8 +59,9 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
     POST   faults          see below -> {id}
     GET    faults/ID       {hits, waiting, left}
     POST   faults/ID/wait  {hits, seconds}          answers once it was hit that often
-    POST   faults/ID/step          {count?, advance?, seconds?}  once so many wait at a gate, moves the clock on, lets
+    POST   faults/ID/step          {count?, advance?, seconds?, back?}  once so many wait at a gate, moves the clock on, lets
                                                     these through, and answers when as many wait there again
+                                                    (back false: at once)
     POST   faults/ID/release                        lets held requests go on, now and later
     DELETE faults  (or faults/ID)                   forget; what is held is released
     POST   doors           {} -> {url}              another port that leads here
@@ -87,6 +89,7 @@ import ctypes
 import http.server
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -310,10 +313,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with self.server.changed:
                 fault.waiting += 1
                 self.server.changed.notify_all()
-                self.server.changed.wait_for(lambda: fault.passes > 0 or fault.released.is_set())
+                open_now = lambda: fault.passes > 0 or fault.released.is_set()
+                while not self.server.changed.wait_for(open_now, 0.05) and not self.is_gone():
+                    pass
+                passes = open_now()
                 fault.waiting -= 1
-                fault.passes -= 1
+                fault.passes -= passes
                 self.server.changed.notify_all()
+            if not passes:
+                raise Hangup()
             return False
         if action == "silence":
             fault.released.wait()
@@ -342,6 +350,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         entry["status"] = spec["status"]
         self.send(spec["status"], headers, data)
         return True
+
+    def is_gone(self):
+        """Has whoever waits for an answer hung up?"""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def rest(self, body, entry):
         body.seek(0)

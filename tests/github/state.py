@@ -41,6 +41,7 @@ class Git:
 
     def __init__(self, path):
         self.path = path
+        self.kinds = {}  # object -> its type
 
     def run(self, *args, data=None, env=None, check=True, binary=False):
         full = git_environment(self.path)
@@ -56,8 +57,30 @@ class Git:
         return done.stdout if binary else done.stdout.decode(errors="replace").rstrip("\n")
 
     def refs(self):
-        text = self.run("for-each-ref", "--format=%(refname) %(objectname)")
-        return dict(line.split(" ") for line in text.splitlines())
+        """As `git for-each-ref` has them, read from their files: they are asked for with almost every request."""
+        found = {}
+        packed = os.path.join(self.path, "packed-refs")
+        if os.path.exists(packed):
+            with open(packed, encoding="utf-8") as lines:
+                found = {name: sha for sha, _, name in (line.strip().partition(" ") for line in lines)
+                         if SHA.match(sha)}
+        for folder, _, names in os.walk(os.path.join(self.path, "refs")):
+            for name in names:
+                path = os.path.join(folder, name)
+                try:
+                    with open(path, encoding="ascii") as source:
+                        sha = source.read().strip()
+                except FileNotFoundError:
+                    continue  # removed meanwhile
+                if SHA.match(sha):
+                    found[os.path.relpath(path, self.path)] = sha
+        return dict(sorted(found.items()))
+
+    def kind(self, sha):
+        """"commit", "tag"…: an object never becomes another."""
+        if sha not in self.kinds:
+            self.kinds[sha] = self.run("cat-file", "-t", sha)
+        return self.kinds[sha]
 
     def commit_of(self, name):
         """40 hex digits of a commit, or None."""

@@ -30,6 +30,7 @@ class Views:
 
     def __init__(self, world, api, web):
         self.world, self.api, self.web = world, api, web
+        self.repos = {}  # of this answer: a list of pull requests has each repository many times
 
     @staticmethod
     def node(kind, number):
@@ -56,6 +57,11 @@ class Views:
     def repo(self, repo):
         if repo is None:
             return None
+        if repo.id not in self.repos:
+            self.repos[repo.id] = self.make_repo(repo)
+        return self.repos[repo.id]
+
+    def make_repo(self, repo):
         api = "%s/repos/%s" % (self.api, repo.full_name)
         web = "%s/%s" % (self.web, repo.full_name)
         view = {name + "_url": api + below for name, below in REPO_URLS.items()}
@@ -231,7 +237,7 @@ class Views:
 
     def ref(self, repo, ref, sha):
         api = "%s/repos/%s" % (self.api, repo.full_name)
-        kind = repo.git.run("cat-file", "-t", sha)
+        kind = repo.git.kind(sha)
         return {"ref": ref, "node_id": self.node("Ref" + ref, repo.id),
                 "url": "%s/git/%s" % (api, ref),
                 "object": {"sha": sha, "type": kind, "url": "%s/git/%ss/%s" % (api, kind, sha)}}
