@@ -76,17 +76,6 @@ static int take_token(struct watcher *watcher, struct err *err)
                : take_file_token(watcher, err);
 }
 
-/* ---- jobs ---- */
-
-void watcher_tell_jobs(struct watcher *watcher, const struct watched_jobs *jobs,
-                       const char *what)
-{
-    for (size_t i = 0; i < jobs->count; i++)
-        fprintf(stderr, "ratchetd: job %lld: accepted %s %s\n", jobs->id[i],
-                watcher->watched.repository->name, what);
-    watcher->look.jobs += (unsigned)jobs->count;
-}
-
 /* ---- pull requests ---- */
 
 /* All of a page, or what came before the one that the queue has no room for. */
@@ -130,6 +119,8 @@ static int look_at_pulls(struct watcher *watcher, struct err *err)
         any = any || changed;
         more = known.more;
     }
+    /* What was known of pages behind the last is void: who stood there stands elsewhere. */
+    memset(&watcher->pulls[page], 0, (WATCHER_PAGES - page) * sizeof *watcher->pulls);
     if (any && page > 1) {
         watcher->settled = false;
         return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns whose word is taken for another check, and of which pull request. */
+/* Owns whose word is taken for another check, and of which pull request; and how jobs are told of. */
 #include "daemon/watcher_words.h"
 
 #include <stdio.h>
@@ -7,10 +7,24 @@
 
 enum { WORDS_MAX = 64 }; /* that are taken in one look; those left are taken in the next */
 
+void watcher_tell_jobs(struct watcher *watcher, const struct watched_jobs *jobs,
+                       const char *what)
+{
+    struct err line; /* no control characters, whatever a name holds */
+    for (size_t i = 0; i < jobs->count; i++) {
+        err_write(&line, ERR_NONE, "job %lld: accepted %s %s", jobs->id[i],
+                  watcher->watched.repository->name, what);
+        fprintf(stderr, "ratchetd: %s\n", line.text);
+    }
+    watcher->look.jobs += (unsigned)jobs->count;
+}
+
 static void say(const struct watcher *watcher, int pr, const char *login, const char *why)
 {
-    fprintf(stderr, "ratchetd: watch %s: #%d: the word of %s does not count: %s\n",
-            watcher->github.repository, pr, login, why);
+    struct err line; /* no control characters, whatever a name holds */
+    err_write(&line, ERR_AUTH, "watch %s: #%d: the word of %s does not count: %s",
+              watcher->github.repository, pr, login, why);
+    fprintf(stderr, "ratchetd: %s\n", line.text);
 }
 
 /* May the code of this pull request run here for this word? A fork's may not: an approval, which names a
@@ -52,7 +66,7 @@ static int take(struct watcher *watcher, const struct watched_word *word, const 
     char what[160];
     if (watched_take_word(&watcher->watched, word, &jobs, err) != 0)
         return -1;
-    snprintf(what, sizeof what, "#%d again, as %s wants", word->pr, login);
+    snprintf(what, sizeof what, "#%d again, by the word of %s", word->pr, login);
     watcher_tell_jobs(watcher, &jobs, what);
     return 0;
 }

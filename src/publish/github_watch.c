@@ -2,6 +2,7 @@
 /* Owns what is asked again and again, and what of the answers is believed: little. */
 #include "publish/github_watch.h"
 
+#include "base/name.h"
 #include "publish/github_call.h"
 
 #include <limits.h>
@@ -140,7 +141,7 @@ int github_get_commit(const struct github *github, const char *sha, const char *
     const json_t *parents = json_object_get(answer.json, "parents");
     const json_t *files = json_object_get(answer.json, "files");
     const char *first = github_text(json_array_get(parents, 0), "sha");
-    bool one = json_array_size(parents) == 1 && first != NULL && strlen(first) == 40;
+    bool one = json_array_size(parents) == 1 && first != NULL && name_is_sha(first);
     *inside = json_array_size(files) > 0 && json_array_size(files) <= FILES_MAX;
     for (size_t i = 0; *inside && i < json_array_size(files); i++)
         *inside = is_below(json_array_get(files, i), folder);

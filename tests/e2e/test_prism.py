@@ -9,6 +9,7 @@ import os
 
 import lib
 import oracles
+import scene as scene_of_checks
 import test_app
 from lib import BOT, TOKEN, eq, has, ok
 
@@ -87,6 +88,13 @@ def each_call():
     eq(checked(s, prism, "tip of a branch with a slash", "branch-tip", "topic/x")["sha"], s.head,
        "topic/x")
     checked(s, prism, "a branch that is not there", "branch-tip", "none", good=False)
+    for verb, args, want in (("list-pulls", ["main"], {"head": s.head, "count": 1}),
+                             ("watch-tip", ["topic/x"], {"sha": s.head}), ("list-remarks", [], {"count": 0})):
+        said = checked(s, prism, verb, verb, *args)
+        eq({key: said[key] for key in want}, want, "what it says")
+        eq((said["changed"], said["changed_again"]), (True, False), "asked with its etag, nothing has changed")
+    said = checked(s, prism, "a commit", "get-commit", s.head, "kernels/")
+    eq((said["message"], said["parent"], said["inside"]), ("second", s.base, True), "its words, its parent, its files")
     first = s.on("pulls/1/queue")["merge_group"]
     behind = s.on("pulls/1/queue", on=first["head_sha"])["merge_group"]
     for group, base_queued in ((first, False), (behind, True)):
@@ -109,6 +117,9 @@ def each_call():
        "zoe had set ratchet/cpu to success: it is set again", "is seen")
     eq([x["state"] for x in s.statuses(s.head)][2:], ["success", "failure"], "and set right, once")
     s.on("comments", issue=1, user="zoe", body="comment {i}", count=250)
+    said = checked(s, prism, "comments of all", "list-remarks")
+    eq((said["count"], said["more"], said["login"], said["line"], said["pr"]), (25, True, "zoe", "comment 250", 1),
+       "the newest first")
     checked(s, prism, "a new comment after 250 others", "upsert", "1", MARKER, body)
     lib.write(body, MARKER + "\n**regressed**\n")
     checked(s, prism, "the same comment again", "upsert", "1", MARKER, body)
@@ -194,4 +205,24 @@ def renamed():
     checked(s, prism, "open a pull request", "open-pull", "ratchet/cpu", "main", "title", "words")
 
 
-lib.main(each_call, as_an_app, renamed)
+def watching():
+    """A watched repository: a new head, a word, a push"""
+    s = scene_of_checks.github()
+    prism = oracles.Prism(s.url)
+    s.post("settings", api_url=prism.url)
+    host = scene_of_checks.Host(s, api=prism.url, token=TOKEN, repository=("watch = true",), limits={"watch-ms": 100})
+    daemon = host.daemon()
+    mark = prism.mark()
+    number, head = scene_of_checks.pull(s, "docs", {"README": "x\n"})
+    lib.wait_for(lambda: scene_of_checks.status(s, head)[-1:] == ["success"], "the check")
+    s.on("comments", issue=number, user="alice", body="/ratchet run")
+    s.on("pulls/%d/label" % number, name="ratchet:run", by="alice")
+    s.on("commit", branch="main", files={"notes": "z\n"}, message="a push")
+    lib.wait_for(lambda: "baselines" in s.api("GET", "/repos/octo/kernels/contents/").text, "the promotion")
+    lib.wait_for(lambda: scene_of_checks.status(s, head).count("success") == 3, "word and label")
+    lib.kill(daemon.process)
+    ok(prism.passed(mark) > 30 and [r for r in s.requests() if r["status"] == 304], "through Prism, with etags")
+    eq(prism.violations(mark), [], "no violation from either side")
+
+
+lib.main(each_call, as_an_app, renamed, watching)

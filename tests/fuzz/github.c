@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "base/name.h"
-#include "publish/github.h"
+#include "publish/github_watch.h"
 
 #include <curl/curl.h>
 #include <stdarg.h>
@@ -270,6 +270,51 @@ static int open_pull(struct err *err)
     return 0;
 }
 
+/* Asked again with whatever etag there was: what is known stays sound. */
+static int pulls(struct err *err)
+{
+    static struct github_pulls list;
+    struct github_known known = {.etag = ""};
+    bool changed = false;
+    for (int i = 0; i < 2; i++) {
+        if (github_list_pulls(&github, "main", 1, &known, &changed, &list, err) != 0)
+            return -1;
+        HOLDS(list.count <= GITHUB_PAGE && strlen(known.etag) < sizeof known.etag);
+        HOLDS(changed || i > 0);
+        for (size_t k = 0; k < list.count; k++)
+            HOLDS(name_is_sha(list.list[k].head) && list.list[k].open);
+    }
+    return 0;
+}
+
+static int remarks(struct err *err)
+{
+    static struct github_remarks list;
+    struct github_known known = {.etag = ""};
+    bool changed = false;
+    for (int i = 0; i < 2; i++) {
+        if (github_list_remarks(&github, 1, &known, &changed, &list, err) != 0)
+            return -1;
+        HOLDS(list.count <= GITHUB_PAGE && (changed || i > 0));
+        for (size_t k = 0; k < list.count; k++)
+            HOLDS(list.list[k].id > 0 && list.list[k].pr >= 0 &&
+                  strlen(list.list[k].line) < GITHUB_WORD_BYTES);
+    }
+    return 0;
+}
+
+static int commit(struct err *err)
+{
+    char parent[MODEL_SHA_BYTES] = "";
+    bool inside = false;
+    BUF_AUTO message;
+    buf_init(&message, 64 << 10);
+    if (github_get_commit(&github, SHA, "baselines/", &message, parent, &inside, err) != 0)
+        return -1;
+    HOLDS(parent[0] == '\0' || name_is_sha(parent));
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct {
@@ -284,6 +329,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {"labeled", labeled},
         {"started", started},
         {"open-pull", open_pull},
+        {"pulls", pulls},
+        {"remarks", remarks},
+        {"commit", commit},
     };
     char name[32];
     fuzz_first_line(&data, &size, name, sizeof name);

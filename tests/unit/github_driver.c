@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "publish/github.h"
 #include "publish/github_app.h"
+#include "publish/github_watch.h"
 #include "publish/outbox.h"
 
 #include <stdio.h>
@@ -282,6 +283,71 @@ static int do_waiting(struct db *outbox, char **args, json_t *out, struct err *e
     return result;
 }
 
+/* Asked twice: the second time with the etag of the first. */
+static int do_list_pulls(char **args, json_t *out, struct err *err)
+{
+    static struct github_pulls pulls;
+    struct github_known known = {.etag = ""};
+    bool first = false, again = true;
+    if (github_list_pulls(&github, args[0], 1, &known, &first, &pulls, err) < 0 ||
+        github_list_pulls(&github, args[0], 1, &known, &again, &pulls, err) < 0)
+        return -1;
+    set_bool(out, "changed", first);
+    set_bool(out, "changed_again", again);
+    set_bool(out, "more", known.more);
+    set_int(out, "count", (long long)pulls.count);
+    if (pulls.count > 0)
+        show_pull(out, &pulls.list[0]);
+    return 0;
+}
+
+static int do_watch_tip(char **args, json_t *out, struct err *err)
+{
+    struct github_known known = {.etag = ""};
+    bool first = false, again = true;
+    char sha[MODEL_SHA_BYTES] = "";
+    if (github_watch_tip(&github, args[0], &known, &first, sha, err) < 0 ||
+        github_watch_tip(&github, args[0], &known, &again, sha, err) < 0)
+        return -1;
+    set_bool(out, "changed", first);
+    set_bool(out, "changed_again", again);
+    set_text(out, "sha", sha);
+    return 0;
+}
+
+static int do_list_remarks(char **args, json_t *out, struct err *err)
+{
+    static struct github_remarks remarks;
+    struct github_known known = {.etag = ""};
+    bool first = false, again = true;
+    (void)args;
+    if (github_list_remarks(&github, 1, &known, &first, &remarks, err) < 0 ||
+        github_list_remarks(&github, 1, &known, &again, &remarks, err) < 0)
+        return -1;
+    set_bool(out, "changed", first);
+    set_bool(out, "changed_again", again);
+    set_bool(out, "more", known.more);
+    set_int(out, "count", (long long)remarks.count);
+    set_text(out, "login", remarks.list[0].login);
+    set_text(out, "line", remarks.list[0].line);
+    set_int(out, "pr", remarks.list[0].pr);
+    return 0;
+}
+
+static int do_get_commit(char **args, json_t *out, struct err *err)
+{
+    char parent[MODEL_SHA_BYTES];
+    bool inside;
+    BUF_AUTO message;
+    buf_init(&message, 1 << 16);
+    if (github_get_commit(&github, args[0], args[1], &message, parent, &inside, err) < 0)
+        return -1;
+    set_text(out, "message", message.data);
+    set_text(out, "parent", parent);
+    set_bool(out, "inside", inside);
+    return 0;
+}
+
 static const struct verb {
     const char *name;
     int count;
@@ -304,6 +370,10 @@ static const struct verb {
     {"find-word", 1, do_find_word, NULL},
     {"who-started", 1, do_who_started, NULL},
     {"open-pull", 4, do_open_pull, NULL},
+    {"list-pulls", 1, do_list_pulls, NULL},
+    {"watch-tip", 1, do_watch_tip, NULL},
+    {"list-remarks", 0, do_list_remarks, NULL},
+    {"get-commit", 2, do_get_commit, NULL},
     {"put-comment", 5, NULL, do_put_comment},
     {"put-status", 7, NULL, do_put_status},
     {"send", 2, NULL, do_send},
