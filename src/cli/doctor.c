@@ -17,7 +17,7 @@
 #include "measure/machine.h"
 #include "pipeline/credential.h"
 #include "pipeline/lane_lock.h"
-#include "publish/github.h"
+#include "publish/github_watch.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -295,14 +295,43 @@ static void examine_device(struct doctor *doctor, const struct host_device *devi
         examine_lane(doctor, device, &device->lanes[i]);
 }
 
+static int ask_for_branch(const struct github *github,
+                          const struct host_repository *repository, struct err *err)
+{
+    char tip[MODEL_SHA_BYTES];
+    return github_branch_tip(github, repository->branch, tip, err);
+}
+
+/* What a look at a watched repository asks, and who may write, as a word of somebody's has it asked. */
+static int ask_as_watch(const struct github *github, const struct host_repository *repository,
+                        struct err *err)
+{
+    static struct github_pulls pulls;
+    static struct github_remarks remarks;
+    struct github_known known = {.etag = ""}, none = known;
+    char owner[GITHUB_LOGIN_BYTES];
+    bool changed, may_write;
+    snprintf(owner, sizeof owner, "%.*s", (int)strcspn(repository->name, "/"),
+             repository->name);
+    if (github_list_pulls(github, repository->branch, 1, &known, &changed, &pulls, err) != 0)
+        return err_wrap(err, "to read pull requests takes pull-requests: read");
+    if (github_list_remarks(github, 1, &none, &changed, &remarks, err) != 0)
+        return err_wrap(err, "to read comments takes issues: read, or pull-requests: read");
+    if (github_may_write(github, owner, &may_write, err) != 0)
+        return err_wrap(err, "to ask who may write takes metadata: read");
+    return 0;
+}
+
 /* A person waits for the answer: five seconds. */
 static int try_github(const struct host *host, const struct host_repository *repository,
+                      int (*ask)(const struct github *, const struct host_repository *,
+                                 struct err *),
                       struct err *err)
 {
     struct limits limits = host->limits;
     limits.http_ms = limits.http_ms < 5000 ? limits.http_ms : 5000;
     limits.github_ms = limits.github_ms < 5000 ? limits.github_ms : 5000;
-    char token[MODEL_TOKEN_BYTES], tip[MODEL_SHA_BYTES];
+    char token[MODEL_TOKEN_BYTES];
     struct github_installed installed = {0};
     if (cli_token(repository, token, err) != 0)
         return -1;
@@ -316,7 +345,7 @@ static int try_github(const struct host *host, const struct host_repository *rep
             return -1;
         github.token = installed.token;
     }
-    int result = github_branch_tip(&github, repository->branch, tip, err);
+    int result = ask(&github, repository, err);
     explicit_bzero(&installed, sizeof installed);
     explicit_bzero(token, sizeof token);
     return result;
@@ -325,8 +354,8 @@ static int try_github(const struct host *host, const struct host_repository *rep
 /* ---- repositories, those of different APIs side by side: a person waits ---- */
 
 struct tried {
-    int result;
-    struct err err;
+    int result, watch; /* watch: where it is watched, and the first went well */
+    struct err err, watch_err;
 };
 
 static bool is_first_of_api(const struct host *host, size_t index)
@@ -349,7 +378,9 @@ static void try_api(const struct host *host, size_t first, struct tried *tried)
             continue;
         tried[i].result = silent
                               ? err_set(err, ERR_HOST, "%s did not answer a moment ago", api)
-                              : try_github(host, repository, err);
+                              : try_github(host, repository, ask_for_branch, err);
+        if (repository->watch && tried[i].result == 0)
+            tried[i].watch = try_github(host, repository, ask_as_watch, &tried[i].watch_err);
         silent = silent || (tried[i].result != 0 &&
                             (err->class == ERR_HOST || err->class == ERR_TIMEOUT));
     }
@@ -378,11 +409,15 @@ static int try_all(const struct host *host, struct tried *tried, struct err *err
 
 /* Without a token of the host's a refusal says nothing; no answer at all does. */
 static void tell_repository(struct doctor *doctor, const struct host_repository *repository,
-                            int result, const struct err *err)
+                            const struct tried *tried)
 {
-    bool silent = result != 0 && (err->class == ERR_HOST || err->class == ERR_TIMEOUT);
-    tell(doctor, repository->credential != CREDENTIAL_JOB || silent, result, repository->name,
-         "the API answers, the branch is there", err);
+    const struct err *err = &tried->err;
+    bool silent = tried->result != 0 && (err->class == ERR_HOST || err->class == ERR_TIMEOUT);
+    tell(doctor, repository->credential != CREDENTIAL_JOB || silent, tried->result,
+         repository->name, "the API answers, the branch is there", err);
+    if (repository->watch && tried->result == 0)
+        tell(doctor, true, tried->watch, "  watch",
+             "pull requests, comments and permissions can be read", &tried->watch_err);
 }
 
 static void examine_repositories(struct doctor *doctor)
@@ -394,9 +429,9 @@ static void examine_repositories(struct doctor *doctor)
     bool shared = tried != MAP_FAILED;
     int result = !shared ? err_errno(&err, ERR_HOST, errno, "share a page")
                          : try_all(host, tried, &err);
+    const struct tried none = {.result = result, .err = err};
     for (size_t i = 0; i < host->repository_count; i++)
-        tell_repository(doctor, &host->repositories[i], result != 0 ? result : tried[i].result,
-                        result != 0 ? &err : &tried[i].err);
+        tell_repository(doctor, &host->repositories[i], result != 0 ? &none : &tried[i]);
     if (shared)
         munmap(tried, HOST_REPOSITORIES_MAX * sizeof *tried);
 }
