@@ -183,16 +183,15 @@ static int look_at_branch(struct watcher *watcher, struct err *err)
 
 /* ---- one look ---- */
 
-/* Said once, and again when it is another: it may go on for days. */
-static void tell_trouble(struct watcher *watcher, const char *text)
+/* Said once, and again when it is of another kind: it may go on for days, and its words tell milliseconds. */
+static void tell_trouble(struct watcher *watcher, const struct err *err)
 {
-    if (strcmp(watcher->last, text) == 0)
-        return;
-    snprintf(watcher->last, sizeof watcher->last, "%s", text);
-    if (text[0] == '\0')
-        fprintf(stderr, "ratchetd: watch %s: goes on\n", watcher->github.repository);
-    else
-        fprintf(stderr, "ratchetd: watch %s: %s\n", watcher->github.repository, text);
+    bool same = watcher->told == err->class && watcher->told_status == watcher->trouble.status;
+    watcher->told = err->class;
+    watcher->told_status = watcher->trouble.status;
+    if (!same)
+        fprintf(stderr, "ratchetd: watch %s: %s\n", watcher->github.repository,
+                err->class == ERR_NONE ? "goes on" : err->text);
 }
 
 /* The branch comes first: its answer tells GitHub's time. */
@@ -210,7 +209,9 @@ static void look(struct watcher *watcher)
         result = look_at_pulls(watcher, &err);
     if (result == 0)
         result = watcher_look_at_words(watcher, &err);
-    tell_trouble(watcher, result == 0 ? "" : err.text);
+    if (result == 0)
+        watcher->trouble.status = 0;
+    tell_trouble(watcher, result == 0 ? &(struct err){.class = ERR_NONE} : &err);
     if (result == 0)
         return;
     watcher->look.end = watcher->trouble.limited ? WATCHER_LIMITED : WATCHER_AWAY;

@@ -26,8 +26,10 @@ struct watcher {
     bool settled;              /* who is closed is known */
     struct github_pulls *list; /* owned: of the page that is read */
     struct github_remarks page;
-    struct watcher_look look;  /* that goes on */
-    char last[ERR_TEXT_BYTES]; /* trouble that was told last; "": none */
+    struct watcher_look look; /* that goes on */
+    enum err_class
+        told; /* of what was the matter, as it was told last; with GitHub's status */
+    long told_status;
 };
 
 /* The token is to be another one: what is known by etags of the old one is void. */
