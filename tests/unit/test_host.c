@@ -297,6 +297,14 @@ static void test_refusals(void)
             NAME ": repository.a/b.app-key: missing, and `token = app` needs it");
     refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken = app\napp-key = /k\n",
             NAME ": repository.a/b.app: missing, and `token = app` needs it");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\nwatch = true\n",
+            NAME ": repository.a/b.watch: needs `token = host` or `token = app`: a job's token comes "
+                 "with a job");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\nwatch-device = cpu\n",
+            NAME ": repository.a/b.watch-device: is of no use without `watch = true`");
+    refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken = host\ntoken-file = /t\nwatch = true\n"
+            "watch-device = nvidia-l4\n",
+            NAME ": repository.a/b.watch-device: this host has no `[device \"nvidia-l4\"]`");
     refused("[repository \"a/b\"]\napi = https://x\ngit = /x\ntoken = host\ntoken-file = /t\n"
             "app = 1\n",
             NAME ": repository.a/b.app: is of no use without `token = app`");
