@@ -216,7 +216,7 @@ def figures():
 
 def requests():
     """Each request to GitHub is in the table of what it needs"""
-    told = {re.sub(r"\b[A-Z]+\b", "*", row.split("?")[0])
+    told = {re.sub(r"\b[A-Z]+\b", "*", row.split("?")[0].removeprefix("/repos/OWNER/NAME"))
             for row in re.findall(r"`[A-Z]+ (/[^`]+)`", text(".github/SECURITY.md"))}
     code = set()
     for path in glob.glob(os.path.join(lib.TOP, "src", "publish", "github_*.c")):
