@@ -104,6 +104,7 @@ def pages():
     pulls = [scene.pull(s, "pull-%d" % i, {"README": "%d\n" % i}) for i in range(27)]
     w.look(2)
     w.done(27)
+    w.look(2)  # our comments have changed every page
     s.on("pulls/1", state="closed")
     s.on("pulls/2", state="closed")
     w.look(3)
