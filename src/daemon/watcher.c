@@ -17,8 +17,7 @@
 enum {
     PROMOTIONS_MAX = 8, /* commits of ours in a row that are looked through */
     LOOK_CALLS = 10,    /* a look that takes longer than these may ends its process */
-    RENEW_S = 10 * 60,  /* before GitHub's hour is over */
-    TOKEN_S = 3600
+    RENEW_S = 10 * 60   /* before a token ends there is another */
 };
 
 /* ---- the token ---- */
@@ -38,7 +37,7 @@ static bool is_over(const struct watcher *watcher)
            (watcher->ends_s != 0 && watcher->tip.date + RENEW_S > watcher->ends_s);
 }
 
-/* An App is given an hour, by GitHub's clock, which every answer tells: ours may be off. */
+/* It ends by GitHub's clock, which every answer tells: ours may be off. */
 static int take_app_token(struct watcher *watcher, struct err *err)
 {
     struct github_installed installed = {0};
@@ -48,8 +47,10 @@ static int take_app_token(struct watcher *watcher, struct err *err)
     watcher->github.token = NULL;
     int result = credential_of_app(watcher->watched.repository, &watcher->github, false,
                                    &installed, err);
-    if (result == 0)
+    if (result == 0) {
         memcpy(watcher->token, installed.token, sizeof watcher->token);
+        watcher->ends_s = installed.ends_s;
+    }
     explicit_bzero(&installed, sizeof installed);
     watcher->github.token = watcher->token;
     return result;
@@ -175,9 +176,6 @@ static int look_at_branch(struct watcher *watcher, struct err *err)
         watcher_tell_jobs(watcher, &jobs, what);
     }
     watcher->tip = known;
-    if (watcher->ends_s == 0 && known.date > 0 &&
-        watcher->watched.repository->credential == CREDENTIAL_APP)
-        watcher->ends_s = known.date + TOKEN_S;
     return 0;
 }
 

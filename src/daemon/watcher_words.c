@@ -27,15 +27,15 @@ static void say(const struct watcher *watcher, int pr, const char *login, const 
     fprintf(stderr, "ratchetd: %s\n", line.text);
 }
 
-/* May the code of this pull request run here for this word? A fork's may not: an approval, which names a
- * commit, would be asked for here. */
-static bool may_run(const struct github_pull *pull, const char *sha, char why[128])
+/* May this word start a job? Whether a fork's head may run is asked again when that is pinned. */
+static bool may_run(const struct watcher *watcher, const struct github_pull *pull,
+                    const char *sha, char why[128])
 {
     if (!pull->open)
         snprintf(why, 128, "the pull request is closed");
-    else if (github_is_fork(pull))
+    else if (github_is_fork(pull) && !watcher->watched.repository->approve_forks)
         snprintf(why, 128, "it comes from a fork");
-    else if (sha[0] != '\0' && strncmp(pull->head, sha, strlen(sha)) != 0)
+    else if (sha[0] != '\0' && strcmp(pull->head, sha) != 0)
         snprintf(why, 128, "its head is %.*s", SHORT_SHA, pull->head);
     else
         return true;
@@ -80,14 +80,14 @@ int watcher_see_label(struct watcher *watcher, const struct github_pull *pull, s
     struct watched_word word = {.pr = pull->number};
     char login[GITHUB_LOGIN_BYTES], when[GITHUB_TIME_BYTES], last[32], why[128];
     bool same = false, may_write = false;
-    if (!github_has_label(pull, WATCHER_LABEL))
+    if (!github_has_label(pull, LABEL_RUN))
         return 0;
     if (watched_label(&watcher->watched, pull->number, pull->updated, &same, last, err) != 0)
         return -1;
     if (same)
         return 0;
-    if (github_who_labeled(&watcher->github, pull->number, WATCHER_LABEL, login, when,
-                           &may_write, err) != 0) {
+    if (github_who_labeled(&watcher->github, pull->number, LABEL_RUN, login, when, &may_write,
+                           err) != 0) {
         if (pass_over(watcher, pull->number, "whoever put the label on", err) != 0)
             return -1;
     } else if (strcmp(when, last) > 0) {
@@ -95,7 +95,7 @@ int watcher_see_label(struct watcher *watcher, const struct github_pull *pull, s
         word.labeled = when;
         if (!may_write)
             say(watcher, pull->number, login, "they may not write to the repository");
-        else if (!may_run(pull, "", why))
+        else if (!may_run(watcher, pull, "", why))
             say(watcher, pull->number, login, why);
         else if (take(watcher, &word, login, err) != 0)
             return -1;
@@ -112,28 +112,15 @@ struct words {
     bool left;        /* some newer ones did not fit */
 };
 
-/* `/ratchet run`, and perhaps the commit that it is about, of at least 7 digits. */
 static bool is_word(const struct github_remark *remark, char sha[MODEL_SHA_BYTES])
 {
-    size_t len = strlen(WATCHER_WORD);
-    const char *rest = remark->line + len;
-    sha[0] = '\0';
-    if (remark->pr == 0 || strncmp(remark->line, WATCHER_WORD, len) != 0)
-        return false;
-    const char *digits = rest + strspn(rest, " \t");
-    size_t count = strspn(digits, "0123456789abcdef");
-    if (digits[count + strspn(digits + count, " \t")] != '\0' ||
-        (count > 0 && (digits == rest || count < 7 || count > 40)))
-        return false;
-    memcpy(sha, digits, count);
-    sha[count] = '\0';
-    return true;
+    return command_is_run(remark->line, sha) && remark->pr != 0;
 }
 
 static void add_word(struct words *words, const struct github_remark *remark)
 {
     char ignored[MODEL_SHA_BYTES];
-    if (!is_word(remark, ignored) || remark->edited || remark->bot || remark->login[0] == '\0')
+    if (!is_word(remark, ignored) || remark->edited || remark->login[0] == '\0')
         return;
     if (words->count == WORDS_MAX) {
         memmove(words->list, words->list + 1, (WORDS_MAX - 1) * sizeof *words->list);
@@ -188,7 +175,7 @@ static int hear(struct watcher *watcher, const struct github_remark *remark, str
             return -1;
     } else if (!may_write) {
         say(watcher, remark->pr, remark->login, "they may not write to the repository");
-    } else if (!may_run(&pull, sha, why)) {
+    } else if (!may_run(watcher, &pull, sha, why)) {
         say(watcher, remark->pr, remark->login, why);
     } else {
         memcpy(word.head, pull.head, sizeof word.head);

@@ -5,13 +5,11 @@
 #ifndef RATCHET_DAEMON_WATCHER_WORDS_H
 #define RATCHET_DAEMON_WATCHER_WORDS_H
 
+#include "command.h"
 #include "daemon/watcher.h"
 #include "intake/watched.h"
 #include "pipeline/credential.h"
 #include "publish/github_watch.h"
-
-#define WATCHER_LABEL "ratchet:run"
-#define WATCHER_WORD "/ratchet run"
 
 enum { WATCHER_PAGES = 64 }; /* of open pull requests */
 
@@ -21,7 +19,7 @@ struct watcher {
     struct limits limits;
     struct github_trouble trouble;
     char token[MODEL_TOKEN_BYTES];
-    long long ends_s; /* the token, by GitHub's clock; 0: never, or not known yet */
+    long long ends_s; /* the token, by GitHub's clock; 0: never */
     struct github_known pulls[WATCHER_PAGES], tip, remarks;
     bool settled;              /* who is closed is known */
     struct github_pulls *list; /* owned: of the page that is read */

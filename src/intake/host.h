@@ -71,9 +71,9 @@ struct host_repository {
     bool watch;         /* GitHub is asked for what is new: no step has to hand it over */
     char watch_devices[HOST_DEVICES_MAX][MODEL_NAME_BYTES]; /* … for these… */
     size_t watch_device_count;                              /* 0: for all of the host's */
-    char token_file[HOST_PATH_BYTES]; /* of CREDENTIAL_HOST */
-    char app[64];                     /* of CREDENTIAL_APP: its number or client id */
-    char app_key[HOST_PATH_BYTES];    /* … and its private key, in PEM */
+    char token_file[HOST_PATH_BYTES];                       /* of CREDENTIAL_HOST */
+    char app[64];                  /* of CREDENTIAL_APP: its number or client id */
+    char app_key[HOST_PATH_BYTES]; /* … and its private key, in PEM */
     struct host_submodule submodules[HOST_SUBMODULES_MAX];
     size_t submodule_count;
 };

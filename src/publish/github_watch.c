@@ -181,7 +181,6 @@ static void take_remark(void *context, const json_t *item)
     const json_t *id = json_object_get(item, "id");
     const char *made = github_text(item, "created_at");
     const char *changed = github_text(item, "updated_at");
-    const char *kind = github_text_of(item, "user", "type");
     char url[JOB_URL_BYTES];
     if (!json_is_integer(id) || json_integer_value(id) <= 0)
         return;
@@ -190,11 +189,9 @@ static void take_remark(void *context, const json_t *item)
     if (strstr(url, "/pull/") != NULL)
         remark->pr = number_of(github_text(item, "issue_url"));
     remark->edited = made == NULL || changed == NULL || strcmp(made, changed) != 0;
-    remark->bot = kind == NULL || strcmp(kind, "User") != 0 ||
-                  json_is_object(json_object_get(item, "performed_via_github_app"));
-    github_copy(remark->login, sizeof remark->login, github_text_of(item, "user", "login"));
-    if (strspn(remark->login, ".") == strlen(remark->login))
-        remark->login[0] = '\0'; /* it would be a path of its own */
+    if (github_is_person(item, "user"))
+        github_copy(remark->login, sizeof remark->login,
+                    github_text_of(item, "user", "login"));
     first_line(github_text(item, "body"), remark->line);
     remarks->count++;
 }

@@ -43,8 +43,8 @@ enum { GITHUB_WORD_BYTES = 128 };
 struct github_remark {
     long long id;                   /* later is greater */
     int pr;                         /* 0: it is no pull request's */
-    char login[GITHUB_LOGIN_BYTES]; /* "": a deleted account */
-    bool edited, bot;
+    char login[GITHUB_LOGIN_BYTES]; /* "": no person's: a bot's, or of a deleted account */
+    bool edited;
     char line[GITHUB_WORD_BYTES]; /* its first; "" where it is longer */
 };
 struct github_remarks {
