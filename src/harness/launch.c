@@ -88,7 +88,8 @@ static int settle(enum arm arm, int failed, const struct device_sample *sample,
     if (sample->error == 0 && sample->what[0] == '\0')
         return 0;
     char text[sizeof sample->what];
-    snprintf(text, sizeof text, "forward returned %d", sample->error);
+    snprintf(text, sizeof text, "forward returned %d%s", sample->error,
+             sample->error == ATTENTION_UNSUPPORTED ? " (ATTENTION_UNSUPPORTED)" : "");
     say_wrong(arm, sample->error != 0 ? text : sample->what);
     return 1;
 }

@@ -119,7 +119,7 @@ static int check_symbol(const struct elf *elf, const Elf64_Sym *symbol, const ch
                        elf->path, name);
     if (strcmp(name, allowed) != 0)
         return err_set(err, ERR_INPUT,
-                       "%s: exports `%.200s`, expected `%s` alone: build with "
+                       "%s: exports `%.200s`, expected `%s` alone, by that name: build with "
                        "-fvisibility=hidden, C++ with a version script as well",
                        elf->path, name, allowed);
     if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)

@@ -207,10 +207,11 @@ static void note_missing_baseline(struct measurement *measurement)
     else if (!measurement->has_baseline)
         measurement_note(
             measurement,
-            "No baseline for %s yet: compared with the base commit. The first %s%s "
+            "No baseline for %s yet: compared with the base commit. %s%s "
             "records it.",
             measurement->job.device,
-            measurement->repository != NULL ? "merge to " : "promotion (`ratchet promote`)",
+            measurement->repository != NULL ? "The first merge to "
+                                            : "On a runner, the first push to the branch",
             measurement->repository != NULL ? measurement_branch(measurement) : "");
 }
 
