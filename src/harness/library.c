@@ -16,9 +16,8 @@ static int read_table(const struct attention_kernel *kernel, enum attention_devi
         return err_set(err, ERR_INPUT, "the library is for ABI %u, expected %u", kernel->abi,
                        ATTENTION_ABI);
     if (kernel->device != (uint32_t)device)
-        return err_set(err, ERR_INPUT,
-                       "the library's table says device %u, expected %u (%s)", kernel->device,
-                       (unsigned)device,
+        return err_set(err, ERR_INPUT, "the library's table says device %u, expected %u (%s)",
+                       kernel->device, (unsigned)device,
                        device == ATTENTION_CPU ? "ATTENTION_CPU" : "ATTENTION_CUDA");
     if (kernel->supports == NULL || kernel->workspace_bytes == NULL || kernel->forward == NULL)
         return err_set(err, ERR_INPUT, "a function is missing in the library's table");
