@@ -2,6 +2,7 @@
 /* Owns what GitHub is told: the comment and the status of a job. */
 #include "pipeline/pipeline.h"
 
+#include "base/file.h"
 #include "base/name.h"
 #include "pipeline/credential.h"
 #include "pipeline/rules.h"
@@ -11,7 +12,29 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATUS_CONTEXT_BYTES = 255 }; /* as GitHub keeps; the end of a long branch name goes */
+enum { STATUS_CONTEXT_BYTES = 255, BRANCH_SHOWN_BYTES = 140, BRANCH_DIGITS = 8 };
+
+/* GitHub takes contexts that differ by case alone for one, and keeps 255 bytes. A branch whose name is not told
+ * apart by that has some digits of its hash with it; no branch's name has a `~`. */
+static void write_branch(const char *branch, char out[BRANCH_SHOWN_BYTES + 32])
+{
+    size_t len = strlen(branch), shown = len;
+    bool plain = len <= BRANCH_SHOWN_BYTES;
+    for (size_t i = 0; i < len; i++)
+        plain = plain && (unsigned char)branch[i] < 0x80 &&
+                (branch[i] < 'A' || branch[i] > 'Z');
+    if (shown > BRANCH_SHOWN_BYTES)
+        shown = BRANCH_SHOWN_BYTES;
+    while (shown > 0 && shown < len && ((unsigned char)branch[shown] & 0xc0) == 0x80)
+        shown--; /* whole characters */
+    char key[FILE_KEY_BYTES];
+    file_key(branch, key);
+    if (plain)
+        snprintf(out, BRANCH_SHOWN_BYTES + 32, "%s", branch);
+    else
+        snprintf(out, BRANCH_SHOWN_BYTES + 32, "%.*s ~%.*s", (int)shown, branch, BRANCH_DIGITS,
+                 key);
+}
 
 /* One context for each promise. `ratchet/<device>` is earned by pull requests into the promoted
  * branch alone: whoever writes another branch writes its rules and its kernel, too. A fast-forward
@@ -20,12 +43,14 @@ static void status_context(const struct pipeline *pipeline, char out[STATUS_CONT
 {
     const struct measurement *measurement = &pipeline->measurement;
     const struct job *job = &measurement->job;
+    char branch[BRANCH_SHOWN_BYTES + 32];
+    write_branch(job->base_ref, branch);
     if (job->kind == JOB_PROMOTE)
         snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s (promotion)", job->device);
     else if (measurement->repository != NULL && job->base_ref[0] != '\0' &&
              strcmp(job->base_ref, measurement->repository->branch) != 0)
-        snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s (%s%.150s)", job->device,
-                 strcmp(job->base_ref, "promotion") == 0 ? "branch " : "", job->base_ref);
+        snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s (%s%s)", job->device,
+                 strcmp(job->base_ref, "promotion") == 0 ? "branch " : "", branch);
     else
         snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s", job->device);
 }
@@ -40,8 +65,8 @@ int pipeline_announce(struct pipeline *pipeline, struct db *outbox, const char *
     status_context(pipeline, context);
     /* This job's final status would not be sent, either: pending for ever. */
     int outdated = outbox == NULL ? 0
-                                  : outbox_status_outdated(outbox, job->id, job->repository,
-                                                           job->head, context, err);
+                                  : outbox_announce(outbox, job->id, job->repository,
+                                                    job->head, context, err);
     if (outdated != 0)
         return outdated < 0 ? -1 : 0;
     if (credential_take(pipeline, NULL, err) != 0)
@@ -82,6 +107,13 @@ static int owe_comment(struct pipeline *pipeline, struct db *outbox, struct err 
                               body.data, body.len, only_update, err);
 }
 
+/* It says nothing of the commit, which may be other pull requests', too: anybody can open one with it. */
+static bool did_not_run(const struct comparison *comparison)
+{
+    return comparison->clause == CLAUSE_NOT_PINNED ||
+           comparison->clause == CLAUSE_NOT_APPROVED || comparison->clause == CLAUSE_CANCELLED;
+}
+
 int pipeline_owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
 {
     const struct comparison *comparison = &pipeline->measurement.comparison;
@@ -99,7 +131,7 @@ int pipeline_owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
                         : comparison->verdict == VERDICT_REGRESSED ? "failure"
                                                                    : "error";
     return outbox_put_status(outbox, job->id, job->repository, job->head, context, state, line,
-                             job->run_url, err);
+                             job->run_url, did_not_run(comparison), err);
 }
 
 /* ---- sending ---- */

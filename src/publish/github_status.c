@@ -124,7 +124,7 @@ static int look_at_status(void *context, const json_t *item, struct err *err)
     const char *slot = github_text(item, "context");
     const char *state = github_text(item, "state");
     const char *who = github_text_of(item, "creator", "login");
-    if (slot == NULL || state == NULL || strcmp(slot, guard->context) != 0)
+    if (slot == NULL || state == NULL || strcasecmp(slot, guard->context) != 0)
         return 0;
     bool newest = guard->found++ == 0;
     bool ours = guard->author != NULL && who != NULL && strcasecmp(who, guard->author) == 0;

@@ -35,9 +35,17 @@ const char outbox_schema[] = "CREATE TABLE message ("
                              " comment INTEGER NOT NULL DEFAULT 0,"
                              " PRIMARY KEY (kind, repository, subject, slot)) WITHOUT ROWID;";
 
+/* Of statuses. weak: its job did not run, so that it says nothing of the commit; settled: what was said last is
+ * a verdict; live: the job that has announced one, 0: none. */
+const char outbox_schema_2[] =
+    "ALTER TABLE message ADD COLUMN weak INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE said ADD COLUMN settled INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE said ADD COLUMN live INTEGER NOT NULL DEFAULT 0;";
+
 enum { MESSAGE_TEXTS = 6 };
 struct message {
     long long id, job;
+    bool weak;
     const char *kind;
     union {
         struct {
@@ -56,15 +64,19 @@ static void message_free(struct message *message)
 
 /* ---- putting in ---- */
 
-/* 1: a newer job has spoken in this message's place, 0: none, -1. */
+/* 1: a newer job has spoken in this message's place, 0: none, -1. Jobs of other pull requests may share a
+ * commit, a stranger's, too: what did not run neither takes the place of a verdict, nor of one that is being made,
+ * and a verdict takes the place of what did not run, however old it is. */
 static int is_outdated(struct db *db, const struct message *message, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(db, &stmt, err,
-                   "SELECT 1 FROM said WHERE kind = ? AND repository = ? AND subject = ?"
-                   " AND slot = ? AND job > ?",
-                   "tttti", message->kind, message->repository, message->subject,
-                   message->slot, message->job) != 0)
+                   "SELECT 1 FROM said WHERE kind = ?1 AND repository = ?2 AND subject = ?3"
+                   " AND slot = ?4 AND CASE WHEN ?6 THEN live <> ?5 AND"
+                   " (job > ?5 OR live <> 0 OR (settled AND job <> ?5))"
+                   " ELSE job > ?5 AND settled END",
+                   "ttttii", message->kind, message->repository, message->subject,
+                   message->slot, message->job, (long long)message->weak) != 0)
         return -1;
     return db_step(stmt, err);
 }
@@ -77,18 +89,19 @@ static int take_place(struct db *db, const struct message *message, struct err *
     if (newer != 0)
         return newer;
     if (db_run(db, err,
-               "DELETE FROM message WHERE kind = ? AND repository = ? AND subject = ?"
-               " AND slot = ? AND job < ?",
+               "DELETE FROM message WHERE kind = ?1 AND repository = ?2 AND subject = ?3"
+               " AND slot = ?4 AND (job < ?5 OR (weak AND job <> ?5))",
                "tttti", message->kind, message->repository, message->subject, message->slot,
                message->job) != 0)
         return -1;
     return db_run(db, err,
-                  "INSERT INTO said (kind, repository, subject, slot, job)"
-                  " VALUES (?, ?, ?, ?, ?)"
+                  "INSERT INTO said (kind, repository, subject, slot, job, settled)"
+                  " VALUES (?, ?, ?, ?, ?, ?)"
                   " ON CONFLICT (kind, repository, subject, slot) DO UPDATE SET"
-                  " job = excluded.job",
-                  "tttti", message->kind, message->repository, message->subject, message->slot,
-                  message->job);
+                  " job = excluded.job, settled = excluded.settled,"
+                  " live = CASE live WHEN excluded.job THEN 0 ELSE live END",
+                  "ttttii", message->kind, message->repository, message->subject,
+                  message->slot, message->job, (long long)!message->weak);
 }
 
 static int put(struct db *db, const struct message *message, bool has_place, struct err *err)
@@ -98,10 +111,10 @@ static int put(struct db *db, const struct message *message, bool has_place, str
         return outdated < 0 ? -1 : 0;
     return db_run(db, err,
                   "INSERT OR REPLACE INTO message (job, kind, repository, subject, slot,"
-                  " text, state, url) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                  "ittttttt", message->job, message->kind, message->repository,
-                  message->subject, message->slot, message->text, message->state,
-                  message->url);
+                  " text, state, url, weak) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "ittttttti", message->job, message->kind, message->repository,
+                  message->subject, message->slot, message->text, message->state, message->url,
+                  (long long)message->weak);
 }
 
 int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
@@ -126,9 +139,9 @@ int outbox_put_comment(struct db *db, long long job, const char *repository, int
 
 int outbox_put_status(struct db *db, long long job, const char *repository, const char *sha,
                       const char *context, const char *state, const char *description,
-                      const char *url, struct err *err)
+                      const char *url, bool weak, struct err *err)
 {
-    struct message message = {.job = job, .kind = "status"};
+    struct message message = {.job = job, .kind = "status", .weak = weak};
     message.repository = repository;
     message.subject = sha;
     message.slot = context;
@@ -138,14 +151,31 @@ int outbox_put_status(struct db *db, long long job, const char *repository, cons
     return put(db, &message, sha[0] != '\0', err);
 }
 
-int outbox_status_outdated(struct db *db, long long job, const char *repository,
-                           const char *sha, const char *context, struct err *err)
+static int announce(struct db *db, const struct message *message, struct err *err)
+{
+    int outdated = is_outdated(db, message, err);
+    if (outdated != 0)
+        return outdated;
+    return db_run(db, err,
+                  "INSERT INTO said (kind, repository, subject, slot, job, settled, live)"
+                  " VALUES (?, ?, ?, ?, 0, 0, ?)"
+                  " ON CONFLICT (kind, repository, subject, slot) DO UPDATE SET"
+                  " live = excluded.live",
+                  "tttti", message->kind, message->repository, message->subject, message->slot,
+                  message->job);
+}
+
+int outbox_announce(struct db *db, long long job, const char *repository, const char *sha,
+                    const char *context, struct err *err)
 {
     struct message message = {.job = job, .kind = "status"};
     message.repository = repository;
     message.subject = sha;
     message.slot = context;
-    return is_outdated(db, &message, err);
+    if (db_begin(db, err) != 0)
+        return -1;
+    int outdated = announce(db, &message, err);
+    return db_end(db, outdated < 0 ? -1 : 0, err) != 0 ? -1 : outdated;
 }
 
 /* The job's message of a kind is not to be sent. */
@@ -181,10 +211,24 @@ static int place_comment(struct db *db, long long job, const char *repository, s
     return outdated <= 0 ? outdated : drop(db, job, "comment", err);
 }
 
+/* Did the job of this message not run? 1, 0, -1. */
+static int is_weak(struct db *db, long long job, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT 1 FROM message WHERE job = ? AND kind = 'status' AND weak", "i",
+                   job) != 0)
+        return -1;
+    return db_step(stmt, err);
+}
+
 static int name_head(struct db *db, long long job, const char *repository, const char *sha,
                      const char *context, struct err *err)
 {
-    struct message message = {.job = job, .kind = "status"};
+    int weak = is_weak(db, job, err);
+    if (weak < 0)
+        return -1;
+    struct message message = {.job = job, .kind = "status", .weak = weak > 0};
     message.repository = repository;
     message.subject = sha;
     message.slot = context;
@@ -228,7 +272,8 @@ int outbox_owed(struct db *db, long long job, struct outbox_owed *out, struct er
  * keeping as long as its pull request may be checked again. */
 int outbox_collect(struct db *db, long long before, struct err *err)
 {
-    return db_run(db, err, "DELETE FROM said WHERE kind = 'status' AND job < ?", "i", before);
+    return db_run(db, err, "DELETE FROM said WHERE kind = 'status' AND job < ?1 AND live < ?1",
+                  "i", before);
 }
 
 /* ---- sending ---- */

@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 
-/* A step of the schema, for db_open. */
-extern const char outbox_schema[];
+/* Steps of the schema, for db_open. */
+extern const char outbox_schema[], outbox_schema_2[];
 
 /* A comment (pr, marker, body; only_update: see github.h) and a final status for a job, in the caller's transaction; a second
  * call for the same job replaces what was not sent yet. Where a newer job has spoken already
@@ -24,10 +24,15 @@ MUST_CHECK int outbox_put_comment(struct db *db, long long job, const char *repo
                                   size_t len, bool only_update, struct err *err);
 MUST_CHECK int outbox_put_status(struct db *db, long long job, const char *repository,
                                  const char *sha, const char *context, const char *state,
-                                 const char *description, const char *url, struct err *err);
-/* 1: a newer job has had its word there, 0: none, -1. */
-MUST_CHECK int outbox_status_outdated(struct db *db, long long job, const char *repository,
-                                      const char *sha, const char *context, struct err *err);
+                                 const char *description, const char *url, bool weak,
+                                 struct err *err);
+/* `weak`: the job did not run, so that it says nothing of the commit, which may be other pull requests', too. Such
+ * a status takes the place of no verdict, nor of one that is announced by another job; and a verdict takes
+ * its place, however old.
+ *
+ * Before `pending` is set. 1: a newer job's verdict stands there, and this one's would not be sent; 0; -1. */
+MUST_CHECK int outbox_announce(struct db *db, long long job, const char *repository,
+                               const char *sha, const char *context, struct err *err);
 /* The status that had no commit yet gets one, and a context. */
 MUST_CHECK int outbox_name_head(struct db *db, long long job, const char *repository,
                                 const char *sha, const char *context, struct err *err);

@@ -18,7 +18,7 @@ from test_reruns import attempts
 # Nothing that failed is tried again while the test waits for it: being cancelled is no failure.
 PATIENT = {"retry-ms": 3600000}
 
-HANGS = scene.conf().replace("command = cc", "command = sleep 3600; cc")
+HANGS = scene.conf().replace("command = cc", "command = sleep 3600 && cc")
 
 
 def final(s, sha, context="ratchet/cpu"):

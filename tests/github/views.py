@@ -134,7 +134,7 @@ class Views:
         latest = {}
         for status in repo.statuses:
             if status["sha"] == sha:
-                latest[status["context"]] = status
+                latest[status["context"].lower()] = status  # as GitHub compares them
         states = {s["state"] for s in latest.values()}
         state = "pending"
         if states & {"failure", "error"}:

@@ -259,7 +259,7 @@ static int do_put_status(struct db *outbox, char **args, json_t *out, struct err
 {
     (void)out;
     return outbox_put_status(outbox, number(args[1]), github.repository, args[2], args[3],
-                             args[4], args[5], args[6][0] == '\0' ? NULL : args[6], err);
+                             args[4], args[5], args[6][0] == '\0' ? NULL : args[6], false, err);
 }
 
 static int do_send(struct db *outbox, char **args, json_t *out, struct err *err)
@@ -384,7 +384,7 @@ static int run_verb(const struct verb *verb, char **args, json_t *out, struct er
 {
     if (verb->run != NULL)
         return verb->run(args, out, err);
-    static const char *const steps[] = {outbox_schema, NULL};
+    static const char *const steps[] = {outbox_schema, outbox_schema_2, NULL};
     struct db *outbox = NULL;
     if (db_open(args[0], steps, &outbox, err) < 0)
         return -1;
