@@ -4,6 +4,7 @@
 waits, builds, measures or is owed to GitHub: a table of what happens at each moment. No cell leaves
 `pending`, and a comment about a head of before says so."""
 
+import fcntl
 import os
 import time
 
@@ -79,9 +80,10 @@ def waiting():
     """Waiting for the device: the job is dropped, unless it is as it was"""
     s, host, _ = scenery(**{"ask-again-ms": 1})
     number, _ = scene.pull(s, "first", "wrong")
-    held = s.fault(r"/pulls/%d$" % number, "hold", skip=1)  # the lane is taken while this is not answered
+    lock = open(os.path.join(host.folder, "ratchet-cpu.lock"), "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # whoever has the lane waits for this
     first = pull_step(s, host, number, token=None).start()
-    s.await_fault(held)
+    lib.wait_for(lambda: "waiting for the device" in first.log(), "the first to have the lane")
     rows = []
     for run, change in enumerate(CHANGES, 2):
         name = "row-" + change.__name__
@@ -92,7 +94,7 @@ def waiting():
     waits_since = time.time()  # the last of them at the latest; the queue counts whole seconds
     rows = [(*row, row[0](s, *row[1:3])) for row in rows]
     lib.wait_for(lambda: time.time() >= waits_since + 1, "a second of waiting")
-    s.release(held)
+    lock.close()
     eq(first.finish().code, 3, "who had the lane is done")
     for change, _, number, head, step, words in rows:
         result = step.finish()
@@ -220,4 +222,5 @@ def overwritten():
     eq(scene.status(s, head)[4:], ["success", "pending", "error"], "at the next event")
 
 
-lib.main(drafts, overwritten, waiting, waiting_behind_a_newer_one, building, measuring, owed)
+if __name__ == "__main__":
+    lib.main(drafts, overwritten, waiting, waiting_behind_a_newer_one, building, measuring, owed)
