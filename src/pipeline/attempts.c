@@ -139,13 +139,14 @@ static struct row row_of(struct measurement *measurement, const struct attempts 
 
 /* ---- what was before ---- */
 
-/* Checks of the same code that began before this one. */
+/* Other checks of the same code that came to a look: before that nothing is said of head. */
 static int count_others(const struct row *row, long long *out, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(row->measurement->store, &stmt, err,
-                   "SELECT count(*) FROM attempt WHERE code = ? AND who <> ?", "tt", row->code,
-                   row->who) != 0 ||
+                   "SELECT count(*) FROM attempt WHERE code = ? AND who <> ?"
+                   " AND samples IS NOT NULL",
+                   "tt", row->code, row->who) != 0 ||
         db_step(stmt, err) < 0)
         return -1;
     *out = db_int(stmt, 0);
@@ -166,7 +167,7 @@ static void move(struct config_samples *from, struct config_samples *to)
 }
 
 /* The replicates of all runs until now, by the newest row that can be read; *own: it is this very
- * check's, which was killed once it had measured. 1: there are some, 0: none, -1. */
+ * check's, which was killed after a look. 1: there are some, 0: none, -1. */
 static int load(const struct row *row, bool *own, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
@@ -351,7 +352,7 @@ static int open_all(struct measurement *measurement, struct attempts *out,
         const struct row row = row_of(measurement, out, i);
         long long others = found->others[i];
         bool known = found->known[i];
-        out->open[i] = !(known && (final[i] || found->own[i])) && others < RUNS_MAX;
+        out->open[i] = !(known && final[i]) && (found->own[i] || others < RUNS_MAX);
         if (row.code[0] != '\0' && out->open[i]) {
             open_run(row.config, others);
             if (begin_row(&row, err) != 0)
@@ -462,6 +463,29 @@ static int keep_all(struct measurement *measurement, const struct attempts *atte
             return -1;
     }
     return 0;
+}
+
+static int save_all(struct measurement *measurement, const struct attempts *attempts,
+                    struct err *err)
+{
+    for (size_t i = 0; i < measurement->samples.count; i++) {
+        const struct row row = row_of(measurement, attempts, i);
+        if (row.code[0] != '\0' && attempts->open[i] &&
+            measurement->comparison.configs[i].verdict != VERDICT_UNMEASURED &&
+            keep(&row, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int attempts_save(struct measurement *measurement, const struct attempts *attempts,
+                  struct err *err)
+{
+    if (attempts->who[0] == '\0')
+        return 0;
+    if (db_begin(measurement->store, err) != 0)
+        return -1;
+    return db_end(measurement->store, save_all(measurement, attempts, err), err);
 }
 
 int attempts_keep(struct measurement *measurement, const struct attempts *attempts,

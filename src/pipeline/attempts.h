@@ -7,11 +7,11 @@
  * The same code: rule, protocol, card, problem, what of the environment matters for time (driver,
  * compilers, clocks), and the machine code of head, base and anchor are alike, in one repository,
  * branch and device, whichever pull request and commit they are of. All of it is kept in a table of
- * the state folder's database, a row for each config of each check. A check counts from when it has
- * the device and its first replicate begins: cancelled after that, killed for good, or with samples
- * that cannot be read, it was one of the RUNS_MAX all the same, so that nobody draws new dice by
- * ending it in time. One that only waited for the device, or ended unmeasured and not by the pull
- * request's fault, said nothing of head and does not count. */
+ * the state folder's database, a row for each config of each check. A check counts from its first look: cancelled
+ * after that, killed for good, or with samples that cannot be read, it was one of the RUNS_MAX all the same,
+ * so that nobody draws new dice by ending it in time; the next goes on with what was measured until its last
+ * look. One that ended before, or unmeasured and not by the pull request's fault, said nothing of
+ * head and does not count. */
 #ifndef RATCHET_PIPELINE_ATTEMPTS_H
 #define RATCHET_PIPELINE_ATTEMPTS_H
 
@@ -41,6 +41,9 @@ void attempts_free(struct attempts *attempts);
  * measurement->samples, and what is open counts as begun. Notes say what was found. */
 MUST_CHECK int attempts_take_up(struct measurement *measurement, struct attempts *out,
                                 struct err *err);
+/* After each look, before it is told. */
+MUST_CHECK int attempts_save(struct measurement *measurement, const struct attempts *attempts,
+                             struct err *err);
 /* Afterwards: what was measured is kept, if there is a verdict (`judged`). */
 MUST_CHECK int attempts_keep(struct measurement *measurement, const struct attempts *attempts,
                              bool judged, struct err *err);

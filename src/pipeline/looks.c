@@ -134,12 +134,13 @@ static size_t most_unmarked(const struct samples *samples)
     return most;
 }
 
-/* Look, and go on with the configs that more replicates could settle, of those that may be
- * measured (NULL: all). */
+/* Look, and go on with the configs that more replicates could settle, of those that are open in
+ * `attempts` (NULL: all). */
 static int look_until_settled(struct measurement *measurement,
-                              const struct bench_request *asked, const bool *may,
-                              struct err *err)
+                              const struct bench_request *asked,
+                              const struct attempts *attempts, struct err *err)
 {
+    const bool *may = attempts == NULL ? NULL : attempts->open;
     const struct rule *rule = &measurement->config.rule;
     struct bench_request request = *asked;
     bool open[MODEL_CONFIGS_MAX], want[MODEL_CONFIGS_MAX];
@@ -158,7 +159,8 @@ static int look_until_settled(struct measurement *measurement,
                 return -1;
             measurement_tell(measurement, PROGRESS_ROUND, "%s", "");
         }
-        if (measurement_compare(measurement, err) != 0)
+        if (measurement_compare(measurement, err) != 0 ||
+            (attempts != NULL && attempts_save(measurement, attempts, err) != 0))
             return -1;
         bool any = false;
         for (size_t i = 0; i < measurement->samples.count; i++) { /* rows of more may follow */
@@ -219,9 +221,10 @@ static void note_budget(struct measurement *measurement)
                          budget->total_s, took_s, shortened, samples->count, what);
 }
 
-/* Replicates until all that may be measured (NULL: everything) is settled. */
+/* Replicates until all that is open (NULL: everything) is settled. */
 static int take_rounds(struct measurement *measurement, const struct bench_request *request,
-                       double budget_ns, const bool *may, struct bits *bits, struct err *err)
+                       double budget_ns, const struct attempts *attempts, struct bits *bits,
+                       struct err *err)
 {
     uint64_t start = proc_now_ns();
     measurement->pace = (struct pace){.rounds = 0};
@@ -233,7 +236,7 @@ static int take_rounds(struct measurement *measurement, const struct bench_reque
             measurement->pace.started_before[i] = config->attempts;
     }
     measurement_stage(measurement, STAGE_MEASURE);
-    int result = look_until_settled(measurement, request, may, err);
+    int result = look_until_settled(measurement, request, attempts, err);
     if (result == 0 && bits != NULL)
         result = bits_look(request, &measurement->samples, bits, err);
     measurement_stage(measurement, STAGE_NONE);
@@ -254,7 +257,7 @@ static int take_open(struct measurement *measurement, const struct bench_request
         return -1;
     if (attempts.settled)
         return measurement_compare(measurement, err);
-    int result = take_rounds(measurement, request, budget_ns, attempts.open, bits, err);
+    int result = take_rounds(measurement, request, budget_ns, &attempts, bits, err);
     if (attempts_keep(measurement, &attempts, result == 0, &problem) == 0)
         return result;
     if (result == 0)

@@ -129,14 +129,30 @@ def lost_samples():
     eq(taken(second)[0], 0, "as the second attempt")
     has(second.file("report.md"), "the samples of an earlier attempt cannot be read: it counts all the same",
         "the report says so")
-    attempts(host, "UPDATE attempt SET samples = NULL")
+    attempts(host, "UPDATE attempt SET samples = '{\"schema'")
     attempts(host, "INSERT INTO attempt (repository, branch, device, pr, config, code, head, base, anchor,"
-             " rule, card, who, begun_s) SELECT repository, branch, device, pr, config, code, head, base,"
-             " anchor, rule, card, 'killed', begun_s FROM attempt LIMIT 1")
+             " rule, card, who, begun_s, samples) SELECT repository, branch, device, pr, config, code, head, base,"
+             " anchor, rule, card, 'killed', begun_s, samples FROM attempt LIMIT 1")
     fourth = host.check_pull(number)
     eq(fourth.brief(), (3, "unmeasured"), "no attempt is left, and nothing to repeat")
     has(fourth.verdict["reason"], "three attempts of this code were measured, and their samples are lost",
         "it says so")
+
+
+def cancelled():
+    """Runs that are cancelled before they say anything, as by a label that starts the next, lock no code out"""
+    s = scene.github(samples=200)
+    host = scene.Host(s)
+    host.daemon()
+    number, _ = scene.pull(s, "same", scene.distinct("right", "x"))
+    for run in range(1, 5):
+        step = host.step("pull_request", scene.pull_event(s, number), run=run).start()
+        lib.wait_for(lambda: "replicate 1" in step.log(), "the first replicate")
+        step.interrupt()
+        eq(step.finish().brief(), (3, "unmeasured"), "run %d is cancelled" % run)
+    result = host.step("pull_request", scene.pull_event(s, number), run=5).run()
+    ok(result.verdict["verdict"] != "unmeasured", "the fifth is measured", result.text)
+    eq(result.config().get("runs", [])[1:], [], "as the first attempt")
 
 
 def by_the_daemon():
@@ -149,7 +165,7 @@ def by_the_daemon():
     step = host.step("pull_request", event).start()
     lib.wait_for(lambda: "replicate 2" in step.log(), "a replicate")
     daemon.kill()
-    eq([row for row in attempts(host)], [(None,)], "it counts from when it begins")
+    eq([row for row in attempts(host)], [(None,)], "it has begun, and nothing is said yet")
     daemon.start()
     eq(step.finish().brief(), (1, "regressed"), "taken up again")
     eq(len(attempts(host)), 1, "as the same attempt")
@@ -316,4 +332,4 @@ def profiled():
 
 if __name__ == "__main__":
     lib.main(chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, environment_separates,
-             unclear_pools, lost_samples, by_the_daemon)
+             unclear_pools, lost_samples, cancelled, by_the_daemon)
