@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Hostile branches through a real daemon, one after the other, on one host: of each what stopped it is told, no
+canary is left anywhere, nothing outside changed, the daemon lives, and honest pull requests between and behind them
+have their right answers. `test_hostile.py TEXT…`: rows whose names have one of the texts. HOSTILE_SHOW=1 prints what
+came of each."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import world  # noqa: E402  (finds lib)
+import bombs  # noqa: E402
+import steal  # noqa: E402
+import lib  # noqa: E402
+import scene  # noqa: E402
+
+FAMILIES = (steal, bombs)
+
+
+def main():
+    lib.case("hostile branches")
+    w = world.World()
+    w.honest("before all")
+    count = 0
+    for family in FAMILIES:
+        for row in family.ROWS:
+            if sys.argv[1:] and not any(text in row.name for text in sys.argv[1:]):
+                continue
+            count += 1
+            try:
+                w.run(row) if isinstance(row, world.Row) else row(w)
+            except Exception:
+                lib.ok(False, "ran to its end", lib.traceback.format_exc())
+        w.honest("after " + family.__name__)
+    if not sys.argv[1:]:
+        w.honest("slow", {"kernels/attention.c": scene.kernel("slow")}, (1, "regressed"))
+        w.honest("refactored", {"kernels/attention.c": scene.kernel("refactored")})
+    lib.note("%d hostile branches" % count)
+    lib.done()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One stand-in, one host and one daemon for all hostile branches: what a row is, what is hidden from it, and what
+must hold when it has been judged, whatever it was."""
+
+import base64
+import glob
+import hashlib
+import json
+import os
+import re
+import secrets
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import lib  # noqa: E402
+import scene  # noqa: E402
+from lib import eq, ok  # noqa: E402
+from test_daemon import jobs  # noqa: E402
+
+FORK = "mallory/kernels"
+LIMITS = {"build-timeout-ms": 5000, "build-disk": 64 << 20, "build-file": 24 << 20, "build-memory": 1 << 30,
+          "build-processes": 96, "kernel-bytes": 4 << 20, "log-bytes": 64 << 10, "bench-memory": 4 << 30,
+          "turn-timeout-ms": 3000, "tree-bytes": 4 << 20, "tree-entries": 2000, "tree-depth": 16,
+          "event-bytes": 1 << 20, "message-bytes": 64 << 10, "retry-ms": 200}
+RECIPE = "cc -O2 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -o kernels/attention.so kernels/attention.c -lm"
+PLACES = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/etc", "/usr", "/usr/lib", "/root", "/home",
+          "/dev", "/dev/mqueue", "/var/lib", "/opt")
+# How a runner finds commands in a line of the log, and those that are ours to give.
+COMMAND = re.compile(r"^[\s\ufeff\u200b]*::|##\[", re.M)
+OURS = re.compile(r"::(error|warning|notice)( (title=Ratchet|file=kernels/attention[.]c,))|::(end)?group::")
+# GitHub makes a mention, a link or a picture of these.
+MARKDOWN = re.compile(r"(?<![\w`\\])@octocat|\]\(https?://evil|<(img|script|a|/?details>\s*evil)\b", re.I)
+
+
+class Row:
+    """A hostile branch. `files`: a dictionary, or a function of the world that makes one; `tree`: a function of the
+    world that writes a tree by git's plumbing. `want`: exit code, clause, whose fault; `stopped`: texts that name what
+    stopped it, somewhere in what the author is told. `then`: what else must hold."""
+
+    def __init__(self, name, files=None, want=None, *stopped, tree=None, then=None, title=None, branch=None, body=""):
+        self.name, self.files, self.want, self.stopped, self.tree = name, files, want, stopped, tree
+        self.then, self.title, self.branch, self.body = then, title, branch, body
+
+
+def built(script, recipe=RECIPE, **files):
+    """Files of a branch whose recipe runs a script before it builds"""
+    def make(w):
+        command = "sh kernels/do.sh" + (" && " + recipe if recipe else "")
+        fill = w.fill
+        return {"ci/ratchet.conf": scene.conf().replace(RECIPE, command), "kernels/do.sh": fill(script) + "\n",
+                "kernels/probe.c": w.probe, **{"kernels/" + name.replace("__", "."): fill(text)
+                                               for name, text in files.items()}}
+    return make
+
+
+def tried(*probes):
+    """... which tries things, each in words of probe.c, and then fails, so that its log is shown"""
+    return built("cc -O1 -o /tmp/probe kernels/probe.c || exit 5\n" +
+                 "".join("/tmp/probe %s\n" % probe for probe in probes) + "exit 7")
+
+
+def kernel(body, more="", name="right"):
+    """A kernel that does something when it is launched"""
+    def make(w):
+        text = "#define PROBE_IN_A_KERNEL\n#include \"probe.c\"\n%s\n%s" % (w.fill(more), scene.kernel(name).replace(
+            '#include "simple.h"', "#define LAUNCH_BEGINS(stream) do { %s } while (0)\n#include \"simple.h\"" %
+            w.fill(body).replace("\n", " ")))
+        return {"kernels/probe.c": w.probe, "kernels/attention.c": text}
+    return make
+
+
+class World:
+    def __init__(self):
+        self.mark = "hostile" + secrets.token_hex(6)
+        self.secret = "canary" + secrets.token_hex(12)
+        self.job_token = "job-token-" + secrets.token_hex(12)
+        self.probe = lib.read(os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.c"))
+        self.s = s = scene.github()
+        s.post("tokens", token=self.job_token, login=lib.BOT, permissions=lib.BOT_MAY)
+        s.post("repos", full_name=FORK, source=s.made["path"], private=False)
+        s.on("collaborators", alice="write", zoe="read", tim="triage")
+        self.host = scene.Host(s, limits=LIMITS, token=lib.TOKEN, repository=["forks = approved"])
+        self.canary = lib.write(os.path.join(self.host.folder, "canary"), self.secret + "\n", 0o644)
+        self.bait = socket.socket(socket.AF_UNIX)
+        self.bait.bind("\0" + self.mark)
+        self.bait.listen(8)
+        self.bait.setblocking(False)
+        self.daemon = lib.Daemon(self.host.config, self.host.socket, env={"CANARY": self.secret})
+        self.runs = self.rows = 0
+        self.repo = s.repo
+        self.port = int(s.url.rsplit(":", 1)[1])
+        self.since = 0
+        self.refs = None
+        self.outside = self.look_outside()
+
+    def fill(self, text):
+        for name, value in (("MARK", self.mark), ("CANARY", self.canary), ("SOCKET", self.host.socket),
+                            ("PORT", str(self.port)), ("STATE", self.host.state), ("CONFIG", self.host.config),
+                            ("TOKEN", os.path.join(self.host.folder, "token"))):
+            text = text.replace("@%s@" % name, value)
+        return text
+
+    # ---- branches and jobs ----
+
+    def commit_tree(self, tree, branch, parent="main"):
+        """A branch whose commit has this tree object"""
+        sha = self.repo.git("commit-tree", tree, "-p", parent, "-m", "change: " + branch)
+        self.repo.git("update-ref", "refs/heads/" + branch, sha)
+        return sha
+
+    def push(self, row):
+        self.rows += 1
+        branch = row.branch or "row-%d" % self.rows
+        if row.tree:
+            head = self.commit_tree(row.tree(self), branch)
+        else:
+            files = row.files(self) if callable(row.files) else row.files
+            head = self.repo.commit(files, row.title or "change: " + branch, branch=branch, onto="main")
+        self.repo.push(self.s.git_url, "+refs/heads/" + branch)
+        opened = self.s.on("pulls", head=branch, title=row.title or row.name, user="alice", body=row.body)
+        return opened["number"], head
+
+    def step(self, event, payload, **more):
+        self.runs += 1
+        return self.host.step(event, payload, run=self.runs, token=more.pop("token", self.job_token), **more)
+
+    def check(self, number, **more):
+        step = self.step("pull_request", scene.pull_event(self.s, number), **more)
+        result = step.run()
+        result.step = step
+        return result
+
+    def settle(self):
+        def done():
+            first = jobs(self.host)[:1]
+            return not first or first[0][0] == "done"
+        lib.wait_for(done, "GitHub to know of it", 60)
+        lib.wait_for(lambda: not self.children(), "its processes to end", 30)
+
+    def told(self, number, result):
+        """All that an author gets to see of a run"""
+        parts = ["\n".join(scene.ours(self.s, number)), result.out, result.step.file("summary")]
+        for folder, _, names in os.walk(result.step.artifacts):
+            parts += [lib.read(os.path.join(folder, name)) for name in names]
+        return "\n".join(parts)
+
+    def run(self, row):
+        """A row from its push to its end; (result, number, head)"""
+        lib.case(row.name)
+        number, head = self.push(row)
+        result = self.check(number)
+        self.settle()
+        verdict = result.verdict
+        got = (result.code, verdict["clause"] if verdict["clause"] else result.config()["clause"], verdict["fault"])
+        told = self.told(number, result)
+        words = scene.plain(told)
+        if os.environ.get("HOSTILE_SHOW"):
+            lib.note("%s: %r %s" % (row.name, got, verdict["reason"]))
+            for line in dict.fromkeys(re.findall(r".*(?:GOT|stopped:).*", words)):
+                lib.note("    " + line[:200])
+        eq(got, row.want, "what came of it")
+        missing = [text for text in row.stopped if text not in told and text not in words]
+        ok(not missing, "what stopped it is told", missing, verdict["reason"], words[-int(os.environ.get("HOSTILE_SHOW") or 3000):])
+        ok("GOT " not in words, "nothing was got", [line for line in words.splitlines() if "GOT " in line])
+        if row.then:
+            row.then(self, result, number, head)
+        self.check_told(number, head, result, told)
+        self.check_world(result.step)
+        return result, number, head
+
+    # ---- what must hold ----
+
+    def check_told(self, number, head, result, told):
+        said = scene.ours(self.s, number)
+        ok(len(said) == 1 and said[0].startswith(scene.MARKER) and said[0].count("<!-- ratchet") == 1,
+           "one comment of ours, with one marker", said)
+        state = {0: "success", 1: "failure"}.get(result.code, "error")
+        eq(scene.status(self.s, head)[-1:], [state], "the status on its head")
+        log = result.step.log()
+        foreign = [line for line in log.splitlines() if COMMAND.search(line) and not OURS.match(line)]
+        eq(foreign, [], "no workflow command but ours")
+        ok(not re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b\u202e]", log + "".join(said)), "no control characters", log)
+        outside = re.sub(r"(?ms)^(`{3,}|~{3,})[^\n]*\n.*?^\1", "", "".join(said) + result.step.file("summary"))
+        ok(not MARKDOWN.search(outside), "nobody is mentioned, nothing is linked", MARKDOWN.findall(outside), outside)
+
+    def check_world(self, step=None):
+        hidden = [self.secret, lib.TOKEN, self.job_token, base64.b64encode(self.secret.encode()).decode()[:20]]
+        found = []
+        texts = {"what GitHub holds": json.dumps(self.s.state())}
+        asked = self.s.requests(since=self.since)
+        self.since = asked[-1]["id"] if asked else self.since
+        texts["what GitHub was asked"] = json.dumps(asked)
+        for top in [self.host.state, self.daemon.log] + ([step.folder] if step else []):
+            for path in [top] if os.path.isfile(top) else sum(
+                    ([os.path.join(d, f) for f in fs] for d, _, fs in os.walk(top)), []):
+                if os.path.isfile(path) and not os.path.islink(path):
+                    texts[path] = lib.read(path)
+        for where, text in texts.items():
+            found += [where for one in hidden if one in text]
+        ok(not found and not any("leaked" in one for one in asked), "no canary anywhere", found)
+        changed = self.look_outside()
+        ok(changed == self.outside, "nothing changed outside", {key: (self.outside.get(key), changed.get(key))
+                                                                for key in {*changed, *self.outside}
+                                                                if self.outside.get(key) != changed.get(key)})
+        ok(self.daemon.listens() and not self.children(), "the daemon is alive, and alone", self.children())
+
+    def look_outside(self):
+        """All that nobody here may change"""
+        seen = {path: hashlib.sha256(lib.read(path).encode()).hexdigest() for path in (
+            self.host.config, self.canary, os.path.join(self.host.folder, "token"))}
+        seen["modes"] = [(n, os.stat(os.path.join(self.host.folder, n)).st_mode) for n in sorted(os.listdir(
+            self.host.folder)) if not n.startswith(("step-", "state", "out-")) and not n.endswith((".log", ".lock"))]
+        seen["marks"] = [hit for place in PLACES for hit in glob.glob(os.path.join(place, "*%s*" % self.mark))]
+        seen["marks of its own"] = [d for d, ds, fs in os.walk(self.host.state) if any(
+            self.mark in name for name in ds + fs)]
+        work = os.path.join(self.host.state, "work")
+        seen["work"] = os.listdir(work) if os.path.isdir(work) else []
+        state = self.s.state()
+        seen["main"] = state["refs"]["refs/heads/main"]
+        seen["tags and odd refs"] = [ref for ref in state["refs"] if not ref.startswith(("refs/heads/", "refs/pull/"))]
+        try:
+            self.bait.accept()
+            seen["bait"] = "taken"
+        except BlockingIOError:
+            seen["bait"] = "not taken"
+        return seen
+
+    def children(self):
+        """Processes below the daemon"""
+        parents = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/stat" % pid, "rb") as source:
+                    parents[int(pid)] = int(source.read().rsplit(b")", 1)[1].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        found, more = set(), {self.daemon.process.pid}
+        while more:
+            more = {pid for pid, parent in parents.items() if parent in more}
+            found |= more
+        return sorted(found)
+
+    def honest(self, what="words", files=None, want=(0, "held")):
+        """An honest pull request, and its right answer"""
+        lib.case("an honest pull request")
+        number, head = self.push(Row("Honest work", files or {
+            "kernels/attention.c": scene.kernel("right", "/* %s %d */\n" % (what, self.rows))}))
+        self.rows -= 1
+        result = self.check(number)
+        scene.fair(result, want, what)
+        self.settle()
+        state = {0: "success", 1: "failure"}.get(result.code, "error")
+        eq((scene.status(self.s, head)[-1:], len(scene.ours(self.s, number))), ([state], 1), what + ": is told")
