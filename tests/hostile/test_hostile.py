@@ -11,11 +11,15 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import world  # noqa: E402  (finds lib)
 import bombs  # noqa: E402
+import doors  # noqa: E402
+import outputs  # noqa: E402
 import steal  # noqa: E402
+import trees  # noqa: E402
+import words  # noqa: E402
 import lib  # noqa: E402
 import scene  # noqa: E402
 
-FAMILIES = (steal, bombs)
+FAMILIES = (steal, bombs, trees, outputs, words, doors)
 
 
 def main():
@@ -25,7 +29,7 @@ def main():
     count = 0
     for family in FAMILIES:
         for row in family.ROWS:
-            if sys.argv[1:] and not any(text in row.name for text in sys.argv[1:]):
+            if sys.argv[1:] and not any(text in family.__name__ + ": " + row.name for text in sys.argv[1:]):
                 continue
             count += 1
             try:

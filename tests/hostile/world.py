@@ -19,9 +19,9 @@ from lib import eq, ok  # noqa: E402
 from test_daemon import jobs  # noqa: E402
 
 FORK = "mallory/kernels"
-LIMITS = {"build-timeout-ms": 5000, "build-disk": 64 << 20, "build-file": 24 << 20, "build-memory": 1 << 30,
-          "build-processes": 96, "kernel-bytes": 4 << 20, "log-bytes": 64 << 10, "bench-memory": 4 << 30,
-          "turn-timeout-ms": 3000, "tree-bytes": 4 << 20, "tree-entries": 2000, "tree-depth": 16,
+LIMITS = {"build-timeout-ms": 3000, "build-disk": 64 << 20, "build-file": 24 << 20, "build-memory": 1 << 30,
+          "build-processes": 96, "kernel-bytes": 4 << 20, "log-bytes": 64 << 10, "bench-memory": 1 << 30,
+          "turn-timeout-ms": 2000, "tree-bytes": 4 << 20, "tree-entries": 2000, "tree-depth": 16,
           "event-bytes": 1 << 20, "message-bytes": 64 << 10, "retry-ms": 200}
 RECIPE = "cc -O2 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -o kernels/attention.so kernels/attention.c -lm"
 PLACES = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/etc", "/usr", "/usr/lib", "/root", "/home",
@@ -38,9 +38,10 @@ class Row:
     world that writes a tree by git's plumbing. `want`: exit code, clause, whose fault; `stopped`: texts that name what
     stopped it, somewhere in what the author is told. `then`: what else must hold."""
 
-    def __init__(self, name, files=None, want=None, *stopped, tree=None, then=None, title=None, branch=None, body=""):
+    def __init__(self, name, files=None, want=None, *stopped, tree=None, then=None, before=None, title=None, branch=None,
+                 body=""):
         self.name, self.files, self.want, self.stopped, self.tree = name, files, want, stopped, tree
-        self.then, self.title, self.branch, self.body = then, title, branch, body
+        self.then, self.before, self.title, self.branch, self.body = then, before, title, branch, body
 
 
 def built(script, recipe=RECIPE, **files):
@@ -149,10 +150,12 @@ class World:
         """A row from its push to its end; (result, number, head)"""
         lib.case(row.name)
         number, head = self.push(row)
+        if row.before:
+            row.before(self, number, head)
         result = self.check(number)
         self.settle()
         verdict = result.verdict
-        got = (result.code, verdict["clause"] if verdict["clause"] else result.config()["clause"], verdict["fault"])
+        got = (result.code, verdict["clause"] if verdict["clause"] else result.config()["clause"], verdict["fault"] or "")
         told = self.told(number, result)
         words = scene.plain(told)
         if os.environ.get("HOSTILE_SHOW"):
