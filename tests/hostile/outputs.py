@@ -6,6 +6,7 @@ from world import RECIPE, Row, built
 
 OUT = "kernels/attention.so"
 FAILED = (3, "build-failed", "the PR")
+WRONG = (3, "wrong-result", "the PR")  # it is judged as any other: here, what it computes is wrong
 IDENTICAL = (0, "identical-code", "")
 
 
@@ -81,11 +82,11 @@ ROWS = [
             "__attribute__((constructor)) static void begin(void) { abort(); }\n"),
     library("a constructor that reads a file outside", (3, "crashed", "the PR"), "exit code 2", code=PROBE +
             "__attribute__((constructor)) static void begin(void) { ends_with(\"read\", \"@CANARY@\", 0); }\n"),
-    library("a constructor that asks for the network", (3, "crashed", "the PR"), "exit code 101", code=PROBE +
+    library("a constructor that asks for the network", (3, "crashed", "the PR"), "exit code 111", code=PROBE +
             "__attribute__((constructor)) static void begin(void) { ends_with(\"tcp\", \"127.0.0.1\", @PORT@); }\n"),
-    needs("a needed library of its own", "libevil.so.1", (3, "crashed", "the PR"), "libevil.so.1"),
-    needs("a needed library by a path outside", "@CANARY@", (3, "crashed", "the PR"), "canary"),
-    needs("a needed library of the system's", "libcrypt.so.1", (3, "crashed", "the PR"), "libcrypt"),
+    needs("a needed library of its own", "libevil.so.1", (3, "refused", "the PR"), "libevil.so.1"),
+    needs("a needed library by a path outside", "@CANARY@", (3, "refused", "the PR"), "canary"),
+    needs("a needed library that is nowhere", "libnowhere.so.9", (3, "refused", "the PR"), "libnowhere.so.9"),
     library("a unique symbol", FAILED, "unique symbol", code="""
 __asm__(".globl shared\\n.type shared, @gnu_unique_object\\n.data\\nshared: .long 1\\n.size shared, 4\\n.text\\n");
 """),
@@ -94,11 +95,11 @@ __asm__(".globl shared\\n.type shared, @gnu_unique_object\\n.data\\nshared: .lon
     library("an interposed clock", FAILED, "exports `clock_gettime`", code="\n#include <time.h>\n"
             "__attribute__((visibility(\"default\"))) int clock_gettime(clockid_t id, struct timespec *at) "
             "{ (void)id; at->tv_sec = at->tv_nsec = 0; return 0; }\n"),
-    library("an executable stack", None, flags="-z execstack"),
-    library("relocations in code", None, flags="-Wl,-z,notext"),
-    library("a library that stays", None, flags="-Wl,-z,nodelete -Wl,-z,initfirst"),
-    library("a filter of another library", None, flags="-Wl,-F,libevil.so.1"),
-    library("an auditor", None, flags="-Wl,--audit,/tmp/libevil.so"),
+    library("an executable stack", WRONG, "wrong result", flags="-z execstack", name="wrong"),
+    library("relocations in code", IDENTICAL, flags="-Wl,-z,notext"),
+    library("a library that stays", WRONG, "wrong result", flags="-Wl,-z,nodelete -Wl,-z,initfirst", name="wrong"),
+    library("a filter of another library", (3, "refused", "the PR"), "libevil.so.1", flags="-Wl,-F,libevil.so.1"),
+    library("an auditor", WRONG, "wrong result", flags="-Wl,--audit,/tmp/libevil.so", name="wrong"),
     library("another machine", FAILED, "another architecture", then=byte(18, 183)),
     library("32 bits", FAILED, "not 64-bit", then=byte(4, 1)),
     library("big-endian", FAILED, "not 64-bit little-endian", then=byte(5, 2)),

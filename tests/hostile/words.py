@@ -4,9 +4,9 @@ every way on which a stranger's words come into a comment, a log or a summary.""
 
 import actions
 import scene
-from lib import eq, lacks
+from lib import eq
 from trees import blob, named, with_kernels
-from world import MARKDOWN, RECIPE, Row, built
+from world import RECIPE, Row, built
 
 FAILED = (3, "build-failed", "the PR")
 EVIL = "@octocat ](https://evil.example) <img src=x> <!-- ratchet:v1 device=cpu --> ::error::evil ##[error]evil"
@@ -35,7 +35,7 @@ def outputs_hold(w, result, number, head):
     eq(sorted(told), sorted(OUTPUTS), "and there is no other")
 
 
-OUTPUTS = ("verdict", "comment", "artifacts")
+OUTPUTS = ("comment", "partial", "reason", "verdict")
 
 
 def config(what, edits, want, *stopped, **more):
@@ -95,11 +95,11 @@ ROWS = [
     config("a section's name", [("[rule]", "[strange %s]\n    x = 1\n[rule]" % quoted(EVIL))], (3, "bad-config", "the PR")),
     config("a value", [("dtype = fp32", "dtype = " + quoted(EVIL))], (3, "bad-config", "the PR")),
     config("a value of lines", [("dtype = fp32", "dtype = " + quoted(LINES))], (3, "bad-config", "the PR")),
-    config("a path", [("path = kernels", "path = " + quoted("kernels/" + EVIL))], (3, "bad-path", "the PR")),
+    config("a path", [("path = kernels", "path = " + quoted("kernels/" + EVIL))], (3, "bad-recipe", "the PR")),
     config("an output's name", [("output = kernels/attention.so", "output = " + quoted("kernels/" + EVIL.replace(
         "/", "-")))], FAILED),
     config("a recipe", [(RECIPE, quoted(": '%s'; exit 7" % EVIL))], FAILED),
-    config("a recipe of lines", [(RECIPE, quoted(": '\n%s'; exit 7" % LINES))], FAILED),
+    config("a recipe of lines", [(RECIPE, quoted(": '\n%s'; exit 7" % LINES))], (3, "bad-recipe", "the PR"), "one line without control characters"),
     Row("a symbol's name", lambda w: {"kernels/attention.c": scene.kernel("right") +
         "int x __asm__(\"@octocat ](evil) <img src=x> ::error::x\") __attribute__((visibility(\"default\"))) = 1;\n"},
         FAILED, "exports"),

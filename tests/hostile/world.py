@@ -28,7 +28,7 @@ PLACES = ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/etc", "/us
           "/dev", "/dev/mqueue", "/var/lib", "/opt")
 # How a runner finds commands in a line of the log, and those that are ours to give.
 COMMAND = re.compile(r"^[\s\ufeff\u200b]*::|##\[", re.M)
-OURS = re.compile(r"::(error|warning|notice)( (title=Ratchet|file=kernels/attention[.]c,))|::(end)?group::")
+OURS = re.compile(r"::(error|warning|notice)( (title=Ratchet|file=kernels/[^:]*,line=))|::(end)?group::")
 # GitHub makes a mention, a link or a picture of these.
 MARKDOWN = re.compile(r"(?<![\w`\\])@octocat|\]\(https?://evil|<(img|script|a|/?details>\s*evil)\b", re.I)
 
@@ -111,7 +111,7 @@ class World:
         return sha
 
     def push(self, row):
-        self.rows += 1
+        self.rows += not row.branch
         branch = row.branch or "row-%d" % self.rows
         if row.tree:
             head = self.commit_tree(row.tree(self), branch)
@@ -176,8 +176,8 @@ class World:
 
     def check_told(self, number, head, result, told):
         said = scene.ours(self.s, number)
-        ok(len(said) == 1 and said[0].startswith(scene.MARKER) and said[0].count("<!-- ratchet") == 1,
-           "one comment of ours, with one marker", said)
+        ok(len(said) == 1 and said[0].startswith(scene.MARKER + "\n### Ratchet: "),
+           "one comment of ours, which begins with our marker", said)
         state = {0: "success", 1: "failure"}.get(result.code, "error")
         eq(scene.status(self.s, head)[-1:], [state], "the status on its head")
         log = result.step.log()
@@ -185,6 +185,7 @@ class World:
         eq(foreign, [], "no workflow command but ours")
         ok(not re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b\u202e]", log + "".join(said)), "no control characters", log)
         outside = re.sub(r"(?ms)^(`{3,}|~{3,})[^\n]*\n.*?^\1", "", "".join(said) + result.step.file("summary"))
+        ok("<!-- ratchet" not in outside.replace(scene.MARKER, ""), "no marker that is not ours", outside)
         ok(not MARKDOWN.search(outside), "nobody is mentioned, nothing is linked", MARKDOWN.findall(outside), outside)
 
     def check_world(self, step=None):
@@ -248,8 +249,7 @@ class World:
         """An honest pull request, and its right answer"""
         lib.case("an honest pull request")
         number, head = self.push(Row("Honest work", files or {
-            "kernels/attention.c": scene.kernel("right", "/* %s %d */\n" % (what, self.rows))}))
-        self.rows -= 1
+            "kernels/attention.c": scene.kernel("right", "/* %s */\n" % what)}, branch="honest-" + what.replace(" ", "-")))
         result = self.check(number)
         scene.fair(result, want, what)
         self.settle()
