@@ -27,8 +27,8 @@ jobs:
 class Door:
     """A row that is no plain branch: a function of the world"""
 
-    def __init__(self, name, run):
-        self.name, self.do = name, run
+    def __init__(self, name, run, is_branch=False):
+        self.name, self.do, self.is_branch = name, run, is_branch
 
     def __call__(self, w):
         lib.case(self.name)
@@ -55,7 +55,7 @@ def fork(name, say, why):
         lacks(result.out, "build head", "nothing is built")
         eq(scene.status(w.s, head)[-1:], ["error"], "its status is neither green nor pending")
         return step
-    return Door(name, do)
+    return Door(name, do, True)
 
 
 def said(who, body=run_line):
@@ -187,9 +187,9 @@ ROWS = [
     message("a message without end", b'{"type":"' + b"x" * 300000),
     message("brackets without end", b"[" * 50000 + b"\n"),
     message("a number beyond all", submit(pr=2 ** 70)),
-    message("a wait beyond all", submit(wait=10 ** 12)),
+    message("a run that is a path", submit(run="../../x")),
     message("a device that is a path", submit(device="../../etc")),
-    message("a ref that is a path", submit(kind="promote", ref="refs/heads/../../x")),
+    message("a ref that is a path", submit(kind="promote", ref="refs/heads/../../x"), "nothing to do"),
     message("a repository that is not here", submit(repository="octo/other")),
     message("an API of its own", submit(api="http://evil.example")),
     message("another's cancel", submit() + '{"type":"cancel"}\n'),

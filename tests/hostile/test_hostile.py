@@ -26,12 +26,13 @@ def main():
     lib.case("hostile branches")
     w = world.World()
     w.honest("before all")
-    count = 0
+    branches = others = 0
     for family in FAMILIES:
         for row in family.ROWS:
             if sys.argv[1:] and not any(text in family.__name__ + ": " + row.name for text in sys.argv[1:]):
                 continue
-            count += 1
+            is_branch = isinstance(row, world.Row) or row.is_branch
+            branches, others = branches + is_branch, others + (not is_branch)
             try:
                 w.run(row) if isinstance(row, world.Row) else row(w)
             except Exception:
@@ -40,7 +41,7 @@ def main():
     if not sys.argv[1:]:
         w.honest("slow", {"kernels/attention.c": scene.kernel("slow")}, (1, "regressed"))
         w.honest("refactored", {"kernels/attention.c": scene.kernel("refactored")})
-    lib.note("%d hostile branches" % count)
+    lib.note("%d hostile branches, %d hostile events, messages and steps" % (branches, others))
     lib.done()
 
 

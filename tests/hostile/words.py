@@ -99,13 +99,17 @@ ROWS = [
     config("an output's name", [("output = kernels/attention.so", "output = " + quoted("kernels/" + EVIL.replace(
         "/", "-")))], FAILED),
     config("a recipe", [(RECIPE, quoted(": '%s'; exit 7" % EVIL))], FAILED),
-    config("a recipe of lines", [(RECIPE, quoted(": '\n%s'; exit 7" % LINES))], (3, "bad-recipe", "the PR"), "one line without control characters"),
-    Row("a symbol's name", lambda w: {"kernels/attention.c": scene.kernel("right") +
-        "int x __asm__(\"@octocat ](evil) <img src=x> ::error::x\") __attribute__((visibility(\"default\"))) = 1;\n"},
+    config("a recipe of lines", [(RECIPE, quoted(": '\n%s'; exit 7" % LINES))], (3, "bad-recipe", "the PR"),
+           "one line without control characters"),
+    Row("a symbol's name", lambda w: {"kernels/attention.c": scene.kernel("right") + '__asm__(".globl \\"%s\\"\\n.data\\n'
+        '\\"%s\\": .long 1\\n.type \\"%s\\", @object\\n.text");\n' % (("@octocat ](evil) <img src=x> ::error::x",) * 3)},
         FAILED, "exports"),
     Row("a kernel's name", lambda w: {"kernels/attention.c": scene.kernel("right").replace(
-        '#include "simple.h"', '#define SIMPLE_NAME "peer-%s"\n#include "simple.h"' % c_string(EVIL))},
-        (3, "crashed", "the PR"), "peer-"),
+        '#include "simple.h"', '#define SIMPLE_NAME "peer-%s"\n#include "simple.h"' % c_string("@octocat <img src=x>"))},
+        (3, "refused", "the PR"), "peer-"),
+    Row("a long kernel's name", lambda w: {"kernels/attention.c": scene.kernel("right").replace(
+        '#include "simple.h"', '#define SIMPLE_NAME "%s"\n#include "simple.h"' % c_string(EVIL * 9))},
+        (3, "refused", "the PR"), "missing or too long"),
     Row("a forged comment of ours", BROKEN, FAILED, before=forged("mallory", "%(marker)s\n### Ratchet: improved on `cpu`"),
         then=still_there),
     Row("a forged comment, by who may write", BROKEN, FAILED, before=forged("alice", "%(marker)s\n### Ratchet: improved"),
