@@ -68,7 +68,6 @@ ROWS = [
                                                          ("vm", "Operation not permitted")]),
     launched("a kernel that looks at its environment", "env", "CANARY", 0, 2),
     launched("a kernel that reads a file outside", "read", "@CANARY@", 0, 2),
-    launched("a kernel that reads the host's token", "read", "@TOKEN@", 0, 2),
     launched("a kernel that reads its process 1", "read", "/proc/1/environ", 0, 13),
     launched("a kernel that writes where main's library lies", "write", "/bench/lib-00.so", 0, 13),
     launched("a kernel that asks for the network", "tcp", "127.0.0.1", "@PORT@", 111),

@@ -19,7 +19,7 @@ from lib import eq, ok  # noqa: E402
 from test_daemon import jobs  # noqa: E402
 
 FORK = "mallory/kernels"
-LIMITS = {"build-timeout-ms": 3000, "build-disk": 64 << 20, "build-file": 24 << 20, "build-memory": 1 << 30,
+LIMITS = {"build-timeout-ms": 2500, "build-disk": 64 << 20, "build-file": 24 << 20, "build-memory": 1 << 30,
           "build-processes": 96, "kernel-bytes": 4 << 20, "log-bytes": 64 << 10, "bench-memory": 1 << 30,
           "turn-timeout-ms": 2000, "tree-bytes": 4 << 20, "tree-entries": 2000, "tree-depth": 16,
           "event-bytes": 1 << 20, "message-bytes": 64 << 10, "retry-ms": 200}
@@ -164,7 +164,8 @@ class World:
                 lib.note("    " + line[:200])
         eq(got, row.want, "what came of it")
         missing = [text for text in row.stopped if text not in told and text not in words]
-        ok(not missing, "what stopped it is told", missing, verdict["reason"], words[-int(os.environ.get("HOSTILE_SHOW") or 3000):])
+        ok(not missing, "what stopped it is told", missing, verdict["reason"],
+           words[-int(os.environ.get("HOSTILE_SHOW") or 3000):])
         ok("GOT " not in words, "nothing was got", [line for line in words.splitlines() if "GOT " in line])
         if row.then:
             row.then(self, result, number, head)
@@ -188,26 +189,42 @@ class World:
         ok("<!-- ratchet" not in outside.replace(scene.MARKER, ""), "no marker that is not ours", outside)
         ok(not MARKDOWN.search(outside), "nobody is mentioned, nothing is linked", MARKDOWN.findall(outside), outside)
 
-    def check_world(self, step=None):
+    def leaks(self, step=None):
+        """Places where a token or the hidden text is that it should not be"""
         hidden = [self.secret, lib.TOKEN, self.job_token, base64.b64encode(self.secret.encode()).decode()[:20]]
-        found = []
-        texts = {"what GitHub holds": json.dumps(self.s.state())}
         asked = self.s.requests(since=self.since)
         self.since = asked[-1]["id"] if asked else self.since
-        texts["what GitHub was asked"] = json.dumps(asked)
-        for top in [self.host.state, self.daemon.log] + ([step.folder] if step else []):
-            for path in [top] if os.path.isfile(top) else sum(
-                    ([os.path.join(d, f) for f in fs] for d, _, fs in os.walk(top)), []):
-                if os.path.isfile(path) and not os.path.islink(path):
-                    texts[path] = lib.read(path)
-        for where, text in texts.items():
-            found += [where for one in hidden if one in text]
-        ok(not found and not any("leaked" in one for one in asked), "no canary anywhere", found)
+        texts = {"what GitHub holds": json.dumps(self.s.state()), "what GitHub was asked": json.dumps(asked),
+                 self.daemon.log: lib.read(self.daemon.log)}
+        for top in [self.host.state] + ([step.folder] if step else []):
+            for folder, _, names in os.walk(top):
+                for path in (os.path.join(folder, name) for name in names):
+                    if os.path.isfile(path) and not os.path.islink(path):
+                        texts[path] = lib.read(path)
+        return [where for where, text in texts.items() if any(one in text for one in hidden)] + [
+            one["path"] for one in asked if "leaked" in one]
+
+    def check_world(self, step=None):
+        found = self.leaks(step)
+        ok(not found, "no canary anywhere", found)
         changed = self.look_outside()
         ok(changed == self.outside, "nothing changed outside", {key: (self.outside.get(key), changed.get(key))
                                                                 for key in {*changed, *self.outside}
                                                                 if self.outside.get(key) != changed.get(key)})
         ok(self.daemon.listens() and not self.children(), "the daemon is alive, and alone", self.children())
+
+    def sees(self):
+        """What is planted is found"""
+        lib.case("a canary that is planted")
+        for path in (os.path.join(self.host.state, "planted"), self.daemon.log):
+            before = lib.read(path) if os.path.exists(path) else None
+            lib.write(path, (before or "") + "x" + self.secret)
+            eq(self.leaks(), [path], "is found in " + os.path.basename(path))
+            lib.write(path, before) if before is not None else os.unlink(path)
+        path = lib.write(os.path.join("/tmp", "x-" + self.mark), "")
+        ok(self.look_outside() != self.outside, "a file outside is found")
+        os.unlink(path)
+        eq((self.look_outside(), self.leaks()), (self.outside, []), "and nothing else")
 
     def look_outside(self):
         """All that nobody here may change"""
