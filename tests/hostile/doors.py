@@ -192,7 +192,6 @@ ROWS = [
     message("a ref that is a path", submit(kind="promote", ref="refs/heads/../../x"), "nothing to do"),
     message("a repository that is not here", submit(repository="octo/other")),
     message("an API of its own", submit(api="http://evil.example")),
-    message("another's cancel", submit() + '{"type":"cancel"}\n'),
     as_another("a step that reads the host's token", "cat @TOKEN@", "Permission denied"),
     as_another("a step that reads the queue", "cat @STATE@/queue.db", "Permission denied"),
     as_another("a step that reads the daemon's environment", "cat /proc/@PID@/environ", "Permission denied"),

@@ -48,6 +48,7 @@ def byte(at, value):
     return "printf '\\\\%03o' | dd of=%s bs=1 seek=%d conv=notrunc status=none" % (value, OUT, at)
 
 
+TOGETHER = 4  # these wait for nothing: so many are submitted at once
 ROWS = [
     left("an output that is a link outside", "ln -s @CANARY@ " + OUT, FAILED, "is not a regular file"),
     left("an output that is a link to a system's library", "ln -s $(ls /usr/lib/*/libm.so.6 | head -1) " + OUT, FAILED,

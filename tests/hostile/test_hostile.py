@@ -29,13 +29,16 @@ def main():
     w.sees()
     counts = {}
     for family in FAMILIES:
-        for row in family.ROWS:
-            if sys.argv[1:] and not any(text in family.__name__ + ": " + row.name for text in sys.argv[1:]):
-                continue
-            is_branch = isinstance(row, world.Row) or row.is_branch
-            counts.setdefault(family.__name__, [0, 0])[not is_branch] += 1
+        rows = [row for row in family.ROWS if not sys.argv[1:] or any(
+            text in family.__name__ + ": " + row.name for text in sys.argv[1:])]
+        while rows:
+            together = getattr(family, "TOGETHER", 1)
+            some, rows = rows[:together], rows[together:]
+            for row in some:
+                is_branch = isinstance(row, world.Row) or row.is_branch
+                counts.setdefault(family.__name__, [0, 0])[not is_branch] += 1
             try:
-                w.run(row) if isinstance(row, world.Row) else row(w)
+                w.run(*some) if isinstance(some[0], world.Row) else some[0](w)
             except Exception:
                 lib.ok(False, "ran to its end", lib.traceback.format_exc())
         if family.__name__ in counts:

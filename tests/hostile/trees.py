@@ -131,6 +131,7 @@ def fails(what, name, mode=FILE, **more):
     return named(what, name, UNBUILT, "forbidden name", mode=mode, **more)
 
 
+TOGETHER = 4  # these wait for nothing: so many are submitted at once
 ROWS = [
     fails("a folder called ..", b"..", mode=FOLDER),
     fails("a folder called .git", b".git", mode=FOLDER, data="[core]\n\tfsmonitor = touch /tmp/@MARK@\n"),

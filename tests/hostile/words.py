@@ -5,6 +5,7 @@ every way on which a stranger's words come into a comment, a log or a summary.""
 import actions
 import scene
 from lib import eq
+from outputs import needs
 from trees import blob, named, with_kernels
 from world import RECIPE, Row, built
 
@@ -51,20 +52,21 @@ def quoted(text):
     return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def forged(who, body, on_head=False):
+def forged(who, body):
     def before(w, number, head):
-        w.forged = w.s.on("comments", issue=number, user=who, body=body % {"marker": scene.MARKER, "head": head})["ids"]
+        w.forged[number] = w.s.on("comments", issue=number, user=who, body=body % {"marker": scene.MARKER})["ids"]
     return before
 
 
 def still_there(w, result, number, head):
-    eq([c["id"] for c in w.s.comments(number) if c["id"] in w.forged], w.forged, "the stranger's comment is left alone")
+    eq([c["id"] for c in w.s.comments(number) if c["id"] in w.forged[number]], w.forged[number], "the stranger's comment is left alone")
     eq([c["user"] for c in w.s.comments(number) if "Ratchet: unmeasured" in c["body"]], ["github-actions[bot]"],
        "ours is one of its own")
 
 
 BROKEN = {"kernels/attention.c": "#error not today\n"}
 
+TOGETHER = 4  # these wait for nothing: so many are submitted at once
 ROWS = [
     Row("a title that is Markdown", BROKEN, FAILED, "not today", title=EVIL, then=outputs_hold),
     Row("a title of workflow commands", BROKEN, FAILED, title="::error::evil%0A::stop-commands::x\u202e\u200b"),
@@ -100,12 +102,10 @@ ROWS = [
     config("a recipe", [(RECIPE, quoted(": '%s'; exit 7" % EVIL))], FAILED),
     config("a recipe of lines", [(RECIPE, quoted(": '\n%s'; exit 7" % LINES))], (3, "bad-recipe", "the PR"),
            "one line without control characters"),
-    Row("a symbol's name", lambda w: {"kernels/attention.c": scene.kernel("right") + '__asm__(".globl \\"%s\\"\\n.data\\n'
-        '\\"%s\\": .long 1\\n.type \\"%s\\", @object\\n.text");\n' % (("@octocat ](evil) <img src=x> ::error::x",) * 3)},
-        FAILED, "exports"),
+    needs("a needed library's name", "'@octocat <img src=x>'", (3, "refused", "the PR"), "cannot load: @octocat"),
     Row("a kernel's name", lambda w: {"kernels/attention.c": scene.kernel("right").replace(
         '#include "simple.h"', '#define SIMPLE_NAME "peer-%s"\n#include "simple.h"' % c_string("@octocat <img src=x>"))},
-        (3, "refused", "the PR"), "peer-"),
+        (3, "refused", "the PR"), "not of letters, digits"),
     Row("a long kernel's name", lambda w: {"kernels/attention.c": scene.kernel("right").replace(
         '#include "simple.h"', '#define SIMPLE_NAME "%s"\n#include "simple.h"' % c_string(EVIL * 9))},
         (3, "refused", "the PR"), "missing or too long"),
@@ -113,8 +113,8 @@ ROWS = [
         then=still_there),
     Row("a forged comment, by who may write", BROKEN, FAILED, before=forged("alice", "%(marker)s\n### Ratchet: improved"),
         then=still_there),
-    Row("two hundred forged comments", BROKEN, FAILED, before=lambda w, number, head: setattr(w, "forged", w.s.on(
-        "comments", issue=number, user="mallory", body=scene.MARKER + "\n{i}", count=200)["ids"]), then=still_there),
+    Row("two hundred forged comments", BROKEN, FAILED, before=lambda w, number, head: w.forged.update({number: w.s.on(
+        "comments", issue=number, user="mallory", body=scene.MARKER + "\n{i}", count=200)["ids"]}), then=still_there),
     Row("a forged comment that quotes ours", BROKEN, FAILED, before=forged(
         "zoe", "> %(marker)s\n> ### Ratchet: improved\n\n%(marker)s"), then=still_there),
 ]

@@ -89,6 +89,7 @@ class World:
         self.bait.setblocking(False)
         self.daemon = lib.Daemon(self.host.config, self.host.socket, env={"CANARY": self.secret})
         self.runs = self.rows = 0
+        self.forged = {}  # comments of strangers, by pull request
         self.repo = s.repo
         self.port = int(s.url.rsplit(":", 1)[1])
         self.since = 0
@@ -132,10 +133,9 @@ class World:
         result.step = step
         return result
 
-    def settle(self):
+    def settle(self, count=1):
         def done():
-            first = jobs(self.host)[:1]
-            return not first or first[0][0] == "done"
+            return all(state == "done" for state, *_ in jobs(self.host)[:count])
         lib.wait_for(done, "GitHub to know of it", 60)
         lib.wait_for(lambda: not self.children(), "its processes to end", 30)
 
@@ -146,14 +146,29 @@ class World:
             parts += [lib.read(os.path.join(folder, name)) for name in names]
         return "\n".join(parts)
 
-    def run(self, row):
-        """A row from its push to its end; (result, number, head)"""
+    def run(self, *rows):
+        """Rows from their pushes to their ends, whose jobs wait in one queue"""
+        begun = []
+        for row in rows:
+            lib.case(row.name)
+            number, head = self.push(row)
+            if row.before:
+                row.before(self, number, head)
+            begun.append((row, number, head, self.step("pull_request", scene.pull_event(self.s, number)).start()))
+        ended = []
+        for row, number, head, step in begun:
+            result = step.finish()
+            result.step = step
+            ended.append((row, number, head, result))
+        self.settle(len(rows))
+        for one in ended:
+            self.look(*one)
+        lib.case(" / ".join(row.name for row in rows))
+        self.check_world(*[step for *_, step in begun])
+
+    def look(self, row, number, head, result):
+        """What came of a row"""
         lib.case(row.name)
-        number, head = self.push(row)
-        if row.before:
-            row.before(self, number, head)
-        result = self.check(number)
-        self.settle()
         verdict = result.verdict
         got = (result.code, verdict["clause"] if verdict["clause"] else result.config()["clause"], verdict["fault"] or "")
         told = self.told(number, result)
@@ -170,8 +185,6 @@ class World:
         if row.then:
             row.then(self, result, number, head)
         self.check_told(number, head, result, told)
-        self.check_world(result.step)
-        return result, number, head
 
     # ---- what must hold ----
 
@@ -189,14 +202,14 @@ class World:
         ok("<!-- ratchet" not in outside.replace(scene.MARKER, ""), "no marker that is not ours", outside)
         ok(not MARKDOWN.search(outside), "nobody is mentioned, nothing is linked", MARKDOWN.findall(outside), outside)
 
-    def leaks(self, step=None):
+    def leaks(self, *steps):
         """Places where a token or the hidden text is that it should not be"""
         hidden = [self.secret, lib.TOKEN, self.job_token, base64.b64encode(self.secret.encode()).decode()[:20]]
         asked = self.s.requests(since=self.since)
         self.since = asked[-1]["id"] if asked else self.since
         texts = {"what GitHub holds": json.dumps(self.s.state()), "what GitHub was asked": json.dumps(asked),
                  self.daemon.log: lib.read(self.daemon.log)}
-        for top in [self.host.state] + ([step.folder] if step else []):
+        for top in [self.host.state] + [step.folder for step in steps if step]:
             for folder, _, names in os.walk(top):
                 for path in (os.path.join(folder, name) for name in names):
                     if os.path.isfile(path) and not os.path.islink(path):
@@ -204,8 +217,8 @@ class World:
         return [where for where, text in texts.items() if any(one in text for one in hidden)] + [
             one["path"] for one in asked if "leaked" in one]
 
-    def check_world(self, step=None):
-        found = self.leaks(step)
+    def check_world(self, *steps):
+        found = self.leaks(*steps)
         ok(not found, "no canary anywhere", found)
         changed = self.look_outside()
         ok(changed == self.outside, "nothing changed outside", {key: (self.outside.get(key), changed.get(key))
