@@ -397,7 +397,8 @@ int attempts_take_up(struct measurement *measurement, struct attempts *out, stru
     *out = (struct attempts){.who = ""};
     memset(out->open, true, sizeof out->open);
     buf_init(&out->environment, ENVIRONMENT_MAX_BYTES);
-    if (measurement->store == NULL || job->kind != JOB_CHECK || job->pr == 0 ||
+    if (measurement->store == NULL || job->kind != JOB_CHECK ||
+        (job->pr == 0 && job->group[0] == '\0') ||
         choices_partial(&job->choices))
         return 0;
     if (job->id != 0)
@@ -445,59 +446,52 @@ static void note_runs(struct measurement *measurement, const struct config_verdi
             verdict->config.name, verdict->run_count, RUNS_MAX, counts.data, changes.data);
 }
 
+/* `ended`: there comes no more; then what does not count is gone. */
 static int keep_all(struct measurement *measurement, const struct attempts *attempts,
-                    bool judged, struct err *err)
+                    bool judged, bool ended, struct err *err)
 {
     for (size_t i = 0; i < measurement->samples.count; i++) {
         const struct row row = row_of(measurement, attempts, i);
-        if (row.code[0] == '\0' || !attempts->open[i])
-            continue;
         const struct config_verdict *verdict = judged ? &measurement->comparison.configs[i]
                                                       : NULL;
-        bool counts = judged &&
-                      (verdict->verdict != VERDICT_UNMEASURED || verdict->fault == FAULT_PR);
-        if (counts ? keep(&row, err) != 0
-                   : db_run(measurement->store, err,
-                            "DELETE FROM attempt WHERE code = ? AND who = ?", "tt", row.code,
-                            row.who) != 0)
+        if (row.code[0] == '\0' || !attempts->open[i])
+            continue;
+        bool counts = judged && (verdict->verdict != VERDICT_UNMEASURED ||
+                                 (ended && verdict->fault == FAULT_PR));
+        if (counts && keep(&row, err) != 0)
+            return -1;
+        if (!counts && ended &&
+            db_run(measurement->store, err, "DELETE FROM attempt WHERE code = ? AND who = ?",
+                   "tt", row.code, row.who) != 0)
             return -1;
     }
     return 0;
 }
 
-static int save_all(struct measurement *measurement, const struct attempts *attempts,
-                    struct err *err)
+static int put(struct measurement *measurement, const struct attempts *attempts, bool judged,
+               bool ended, struct err *err)
 {
-    for (size_t i = 0; i < measurement->samples.count; i++) {
-        const struct row row = row_of(measurement, attempts, i);
-        if (row.code[0] != '\0' && attempts->open[i] &&
-            measurement->comparison.configs[i].verdict != VERDICT_UNMEASURED &&
-            keep(&row, err) != 0)
-            return -1;
-    }
-    return 0;
+    if (attempts->who[0] == '\0')
+        return 0;
+    if (db_begin(measurement->store, err) != 0)
+        return -1;
+    return db_end(measurement->store, keep_all(measurement, attempts, judged, ended, err),
+                  err);
 }
 
 int attempts_save(struct measurement *measurement, const struct attempts *attempts,
                   struct err *err)
 {
-    if (attempts->who[0] == '\0')
-        return 0;
-    if (db_begin(measurement->store, err) != 0)
-        return -1;
-    return db_end(measurement->store, save_all(measurement, attempts, err), err);
+    return put(measurement, attempts, true, false, err);
 }
 
 int attempts_keep(struct measurement *measurement, const struct attempts *attempts,
                   bool judged, struct err *err)
 {
-    if (attempts->who[0] == '\0')
-        return 0;
-    for (size_t i = 0; judged && i < measurement->samples.count; i++)
+    for (size_t i = 0; judged && attempts->who[0] != '\0' && i < measurement->samples.count;
+         i++)
         note_runs(measurement, &measurement->comparison.configs[i]);
-    if (db_begin(measurement->store, err) != 0)
-        return -1;
-    return db_end(measurement->store, keep_all(measurement, attempts, judged, err), err);
+    return put(measurement, attempts, judged, true, err);
 }
 
 int attempts_collect(struct db *db, long long before_s, struct err *err)

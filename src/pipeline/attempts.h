@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Re-runs of a check throw no new dice: what earlier checks measured of the same code is taken up, and
- * what is final is not measured again (judge/levels.h). Of pull requests alone; a promotion measures
- * main twice anyway. A check that was chosen in part gives no verdict that counts, so it takes nothing
+ * what is final is not measured again (judge/levels.h). Of pull requests and merge groups;
+ * a promotion measures main twice anyway. A check that was chosen in part gives no verdict that counts, so it takes nothing
  * from the series and adds nothing to it. Private to src/pipeline.
  *
  * The same code: rule, protocol, card, problem, what of the environment matters for time (driver,

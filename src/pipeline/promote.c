@@ -18,6 +18,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { RACES_MAX = 5 };
 
@@ -38,10 +39,10 @@ static bool is_for_head(struct pipeline *pipeline, const struct github_pull *pul
                          ACCEPT_LABEL, pull->number, SHORT_SHA, pull->head, problem.text);
         return false;
     }
-    if (strcmp(labeled_at, pushed_at) >= 0)
+    if (strcmp(labeled_at, pushed_at) > 0) /* in one second nobody sees what was pushed */
         return true;
     measurement_note(measurement,
-                     "The label %s on #%d is not counted: it was put there at %s, before the "
+                     "The label %s on #%d is not counted: it was put there at %s, not after the "
                      "head that was merged, %.*s, was pushed at %s",
                      ACCEPT_LABEL, pull->number, labeled_at[0] == '\0' ? "?" : labeled_at,
                      SHORT_SHA, pull->head, pushed_at);
@@ -65,9 +66,15 @@ static bool accepted_by_label(struct pipeline *pipeline, char who[64])
     }
     bool labeled = false, may_write = false;
     for (size_t i = 0; i < pull.label_count; i++)
-        labeled = labeled || strcmp(pull.labels[i], ACCEPT_LABEL) == 0;
+        labeled = labeled || strcasecmp(pull.labels[i], ACCEPT_LABEL) == 0;
     if (!labeled)
         return false;
+    if (strcmp(pull.base_ref, measurement->job.base_ref) != 0) {
+        measurement_note(measurement,
+                         "The label %s on #%d is not counted: it accepted a loss on %.100s",
+                         ACCEPT_LABEL, pull.number, pull.base_ref);
+        return false;
+    }
     char when[GITHUB_TIME_BYTES];
     if (github_who_labeled(&pipeline->origin.github, pull.number, ACCEPT_LABEL, who, when,
                            &may_write, &problem) != 0) {

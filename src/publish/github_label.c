@@ -5,6 +5,7 @@
 #include "publish/github_call.h"
 
 #include <string.h>
+#include <strings.h>
 
 struct label_search {
     const char *label;
@@ -32,7 +33,7 @@ static int look_at_event(void *context, const json_t *item, struct err *err)
     struct label_search *search = context;
     const char *event = github_text(item, "event");
     const char *label = github_text_of(item, "label", "name");
-    if (event == NULL || label == NULL || strcmp(label, search->label) != 0)
+    if (event == NULL || label == NULL || strcasecmp(label, search->label) != 0)
         return 0;
     if (strcmp(event, "labeled") == 0) {
         search->on = true;

@@ -81,7 +81,7 @@ bool github_has_label(const struct github_pull *pull, const char *label)
 {
     bool found = false;
     for (size_t i = 0; i < pull->label_count; i++)
-        found = found || strcmp(pull->labels[i], label) == 0;
+        found = found || strcasecmp(pull->labels[i], label) == 0;
     return found;
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Strangers may write as many comments as they like, and as long ones: ten of 65536 characters, each
  * written as two escapes of JSON, are less than `http-bytes`. */
@@ -111,7 +112,7 @@ static int ask_comments(const struct github *github, const struct github_pull *p
 static bool has_label(const struct github_pull *pull)
 {
     for (size_t i = 0; i < pull->label_count; i++)
-        if (strcmp(pull->labels[i], LABEL_RUN) == 0)
+        if (strcasecmp(pull->labels[i], LABEL_RUN) == 0)
             return true;
     return false;
 }

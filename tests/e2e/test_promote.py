@@ -275,7 +275,7 @@ def accepted():
     s.on("pulls/%d/merge" % number, user="alice")
     result = host.promote()
     eq(recorded(s), anchor, "pushed after the label: it was given for another head")
-    has(result.text, "before the head that was merged", "and the summary says so")
+    has(result.text, "not after the head that was merged", "and the summary says so")
     s = scene.github("right")
     host = scene.Host(s)
     host.promote()
@@ -284,6 +284,31 @@ def accepted():
     entry = baseline(s)["configs"][0]
     earned(result, lambda: (entry["why"], entry.get("who")) == ("accepted", "alice"),
            "by name on the command line")
+
+
+def accepted_elsewhere():
+    """A loss that was accepted on another branch is not on main; a label's name is read as GitHub reads it"""
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
+    anchor = recorded(s)
+    s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "fetch", "-q", s.git_url, "main:refs/heads/dev")
+    s.repo.push(s.git_url, "dev")
+    scene.branch(s.repo, "feature", "slow", onto="dev")
+    s.repo.push(s.git_url, "+feature")
+    number = s.on("pulls", head="feature", base="dev", title="x", user="mallory")["number"]
+    s.on("pulls/%d/label" % number, name="ratchet:accept-loss", by="alice")
+    merged = s.on("pulls/%d/merge" % number, user="alice")["sha"]
+    s.on("ref", ref="refs/heads/main", sha=merged)
+    result = host.promote()
+    eq(recorded(s), anchor, "dev was moved on to main: the loss was accepted on dev")
+    has(result.text, "it accepted a loss on dev", "and the summary says so")
+    s = scene.github("right")
+    host = scene.Host(s)
+    host.promote()
+    merge(s, "slower", "slow", label="Ratchet:Accept-Loss", by="alice")
+    result = host.promote()
+    earned(result, lambda: recorded(s)["small"][1] == "accepted", "a label in capitals is the same label")
 
 
 def anchor_gone():
@@ -668,6 +693,6 @@ def killed_while_pushing():
 
 
 if __name__ == "__main__":
-    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, planted, accepted, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
+    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, planted, accepted, accepted_elsewhere, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
              through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
              killed_between_the_runs, killed_while_pushing)

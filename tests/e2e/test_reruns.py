@@ -155,6 +155,24 @@ def cancelled():
     eq(result.config().get("runs", [])[1:], [], "as the first attempt")
 
 
+def in_the_queue():
+    """A merge group of the same code draws no new dice, however often it is queued"""
+    s = scene.github()
+    host = scene.Host(s, token=TOKEN, repository=["merge-queue = trust"])
+    host.daemon()
+    number, _ = scene.pull(s, "slow", "slow")
+    own = host.step("pull_request", scene.pull_event(s, number), token=None).run()
+    if scene.fair(own, (1, "regressed"), "the pull request")[0] != 1:
+        return
+    for run in (2, 3):
+        event = s.on("pulls/%d/queue" % number)
+        event["repository"] = s.api("GET", "/repos/" + scene.REPOSITORY).json
+        result = host.step("merge_group", event, run=run, token=None).run()
+        eq(result.brief(), (1, "regressed"), "queued: what was found is final")
+        lacks(result.out, "replicate 1", "and nothing is measured")
+        s.on("ref", ref=event["merge_group"]["head_ref"], sha=None)
+
+
 def by_the_daemon():
     """A re-run of the workflow's, and a daemon that is killed while it measures"""
     s = scene.github(samples=400)
@@ -332,4 +350,4 @@ def profiled():
 
 if __name__ == "__main__":
     lib.main(chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, environment_separates,
-             unclear_pools, lost_samples, cancelled, by_the_daemon)
+             unclear_pools, lost_samples, cancelled, in_the_queue, by_the_daemon)
