@@ -45,8 +45,7 @@ static bool may_run(const struct watcher *watcher, const struct github_pull *pul
 /* Another look may find out what this one could not. */
 static bool is_passing(const struct watcher *watcher, const struct err *err)
 {
-    return watcher->trouble.limited || watcher->trouble.status == 401 ||
-           err->class == ERR_HOST || err->class == ERR_TIMEOUT || err->class == ERR_LIMIT;
+    return github_may_pass(&watcher->trouble, err->class) || err->class == ERR_LIMIT;
 }
 
 /* What GitHub refuses to tell of one pull request must not hide the others. */

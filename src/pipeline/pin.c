@@ -32,9 +32,8 @@ static int ask_github(struct pipeline *pipeline, struct err *err)
                        "pull request #%d is a draft: this host measures it once it is ready "
                        "for review",
                        job->pr);
-    return strcmp(pull.head_repository, job->repository) == 0
-               ? 0
-               : word_ask(pipeline, &pipeline->origin.github, &pull, err);
+    return github_is_fork(&pull) ? word_ask(pipeline, &pipeline->origin.github, &pull, err)
+                                 : 0;
 }
 
 static int pin_branch(struct pipeline *pipeline, struct err *err)

@@ -18,7 +18,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 enum { RACES_MAX = 5 };
 
@@ -41,11 +40,12 @@ static bool is_for_head(struct pipeline *pipeline, const struct github_pull *pul
     }
     if (strcmp(labeled_at, pushed_at) > 0) /* in one second nobody sees what was pushed */
         return true;
-    measurement_note(measurement,
-                     "The label %s on #%d is not counted: it was put there at %s, not after the "
-                     "head that was merged, %.*s, was pushed at %s",
-                     ACCEPT_LABEL, pull->number, labeled_at[0] == '\0' ? "?" : labeled_at,
-                     SHORT_SHA, pull->head, pushed_at);
+    measurement_note(
+        measurement,
+        "The label %s on #%d is not counted: it was put there at %s, not after the "
+        "head that was merged, %.*s, was pushed at %s",
+        ACCEPT_LABEL, pull->number, labeled_at[0] == '\0' ? "?" : labeled_at, SHORT_SHA,
+        pull->head, pushed_at);
     return false;
 }
 
@@ -64,10 +64,8 @@ static bool accepted_by_label(struct pipeline *pipeline, char who[64])
             measurement_note(measurement, "Labels could not be read: %s", problem.text);
         return false;
     }
-    bool labeled = false, may_write = false;
-    for (size_t i = 0; i < pull.label_count; i++)
-        labeled = labeled || strcasecmp(pull.labels[i], ACCEPT_LABEL) == 0;
-    if (!labeled)
+    bool may_write = false;
+    if (!github_has_label(&pull, ACCEPT_LABEL))
         return false;
     if (strcmp(pull.base_ref, measurement->job.base_ref) != 0) {
         measurement_note(measurement,

@@ -8,13 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Asking again may help; whatever else GitHub refuses, such as what a token may not ask, does not. */
-static bool may_pass(const struct github_trouble *trouble, enum err_class class)
-{
-    return class == ERR_HOST || class == ERR_TIMEOUT || trouble->limited ||
-           trouble->status == 401;
-}
-
 int word_ask(struct pipeline *pipeline, const struct github *github,
              const struct github_pull *pull, struct err *err)
 {
@@ -32,10 +25,11 @@ int word_ask(struct pipeline *pipeline, const struct github *github,
             "this host (ratchetd.conf: forks = approved)",
             job->pr, fork);
     if (github_find_word(github, pull, &word, &problem) != 0) {
-        if (may_pass(trouble, problem.class)) {
+        if (github_may_pass(trouble, problem.class)) {
             *err = problem;
             return -1;
         }
+        /* Whatever else GitHub refuses, such as what a token may not ask, is final. */
         bool not_allowed = github->borrowed && trouble->status == 403;
         word.login[0] = '\0';
         snprintf(word.why_not, sizeof word.why_not, "%.*s", (int)sizeof word.why_not - 1,

@@ -24,6 +24,9 @@ struct github_trouble {
     bool limited; /* a rate limit: nothing else goes through before that either */
 };
 
+/* Of a call that failed: may another try at another time go through? */
+bool github_may_pass(const struct github_trouble *trouble, enum err_class class);
+
 struct github {
     const char *api; /* no trailing slash */
     const char *token;

@@ -266,6 +266,12 @@ static void free_response(struct http_response *response)
     http_response_free(response);
 }
 
+bool github_may_pass(const struct github_trouble *trouble, enum err_class class)
+{
+    return class == ERR_HOST || class == ERR_TIMEOUT || trouble->limited ||
+           trouble->status == 401;
+}
+
 static void note_trouble(const struct github *github, long status, long long pause_ms,
                          bool limited)
 {

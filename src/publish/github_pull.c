@@ -105,7 +105,7 @@ static int use_own_name(const struct github *github, struct github_budget *budge
                         struct github_pull *pull, struct err *err)
 {
     char now[JOB_REPOSITORY_BYTES];
-    bool no_fork = strcasecmp(pull->head_repository, pull->base_repository) == 0;
+    bool no_fork = !github_is_fork(pull);
     if (strcasecmp(pull->base_repository, github->repository) != 0) {
         if (name_now(github, budget, now, err) != 0)
             return -1;

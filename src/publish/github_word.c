@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Strangers may write as many comments as they like, and as long ones: ten of 65536 characters, each
  * written as two escapes of JSON, are less than `http-bytes`. */
@@ -109,14 +108,6 @@ static int ask_comments(const struct github *github, const struct github_pull *p
 
 /* ---- the label ---- */
 
-static bool has_label(const struct github_pull *pull)
-{
-    for (size_t i = 0; i < pull->label_count; i++)
-        if (strcasecmp(pull->labels[i], LABEL_RUN) == 0)
-            return true;
-    return false;
-}
-
 /* Since when the fork's branch is at that head, by GitHub's own clock; the token has no rights there, and
  * needs none in a public repository. */
 static int ask_push(const struct github *github, const struct github_pull *pull,
@@ -163,7 +154,8 @@ int github_find_word(const struct github *github, const struct github_pull *pull
 {
     struct github_word word = {.login = ""};
     if (ask_comments(github, pull, &word, err) != 0 ||
-        (word.login[0] == '\0' && has_label(pull) && ask_label(github, pull, &word, err) != 0))
+        (word.login[0] == '\0' && github_has_label(pull, LABEL_RUN) &&
+         ask_label(github, pull, &word, err) != 0))
         return -1;
     *out = word;
     return 0;
