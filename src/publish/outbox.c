@@ -56,6 +56,16 @@ struct message {
     char *owned; /* what they point into, where the message was read from the box */
 };
 
+static struct message in_place(long long job, const char *kind, const char *repository,
+                               const char *subject, const char *slot)
+{
+    struct message message = {.job = job, .kind = kind};
+    message.repository = repository;
+    message.subject = subject;
+    message.slot = slot;
+    return message;
+}
+
 static void message_free(struct message *message)
 {
     free(message->owned);
@@ -125,12 +135,10 @@ int outbox_put_comment(struct db *db, long long job, const char *repository, int
         return err_set(err, ERR_INPUT, "comment of job %lld: has a NUL byte", job);
     char number[16];
     snprintf(number, sizeof number, "%d", pr);
-    MESSAGE_AUTO message = {.job = job, .kind = "comment", .owned = strndup(body, len)};
+    MESSAGE_AUTO message = in_place(job, "comment", repository, number, marker);
+    message.owned = strndup(body, len);
     if (message.owned == NULL)
         return err_set(err, ERR_HOST, "comment of job %lld: out of memory", job);
-    message.repository = repository;
-    message.subject = number;
-    message.slot = marker;
     message.text = message.owned;
     message.state = only_update ? "update" : "";
     message.url = "";
@@ -141,10 +149,8 @@ int outbox_put_status(struct db *db, long long job, const char *repository, cons
                       const char *context, const char *state, const char *description,
                       const char *url, bool weak, struct err *err)
 {
-    struct message message = {.job = job, .kind = "status", .weak = weak};
-    message.repository = repository;
-    message.subject = sha;
-    message.slot = context;
+    struct message message = in_place(job, "status", repository, sha, context);
+    message.weak = weak;
     message.text = description == NULL ? "" : description;
     message.state = state;
     message.url = url == NULL ? "" : url;
@@ -168,10 +174,7 @@ static int announce(struct db *db, const struct message *message, struct err *er
 int outbox_announce(struct db *db, long long job, const char *repository, const char *sha,
                     const char *context, struct err *err)
 {
-    struct message message = {.job = job, .kind = "status"};
-    message.repository = repository;
-    message.subject = sha;
-    message.slot = context;
+    const struct message message = in_place(job, "status", repository, sha, context);
     if (db_begin(db, err) != 0)
         return -1;
     int outdated = announce(db, &message, err);
@@ -203,10 +206,7 @@ static int place_comment(struct db *db, long long job, const char *repository, s
     char subject[16], slot[128];
     snprintf(subject, sizeof subject, "%s", db_text(stmt, 0));
     snprintf(slot, sizeof slot, "%s", db_text(stmt, 1));
-    struct message message = {.job = job, .kind = "comment"};
-    message.repository = repository;
-    message.subject = subject;
-    message.slot = slot;
+    const struct message message = in_place(job, "comment", repository, subject, slot);
     int outdated = take_place(db, &message, err);
     return outdated <= 0 ? outdated : drop(db, job, "comment", err);
 }
@@ -228,10 +228,8 @@ static int name_head(struct db *db, long long job, const char *repository, const
     int weak = is_weak(db, job, err);
     if (weak < 0)
         return -1;
-    struct message message = {.job = job, .kind = "status", .weak = weak > 0};
-    message.repository = repository;
-    message.subject = sha;
-    message.slot = context;
+    struct message message = in_place(job, "status", repository, sha, context);
+    message.weak = weak > 0;
     int outdated = take_place(db, &message, err);
     if (outdated < 0 || place_comment(db, job, repository, err) != 0)
         return -1;
