@@ -48,15 +48,15 @@ static _Noreturn void become_step(const char *config, const char *job, const cha
     _exit(WORK_FAILED);
 }
 
-static int make_pipes(int token[2], int progress[2], struct err *err)
+int lanes_pipes(int to[2], int from[2], struct err *err)
 {
-    if (pipe2(token, O_CLOEXEC) != 0)
+    if (pipe2(to, O_CLOEXEC) != 0)
         return err_errno(err, ERR_HOST, errno, "create a pipe");
-    if (pipe2(progress, O_CLOEXEC) == 0)
+    if (pipe2(from, O_CLOEXEC) == 0)
         return 0;
     int problem = errno;
-    close(token[0]);
-    close(token[1]);
+    close(to[0]);
+    close(to[1]);
     return err_errno(err, ERR_HOST, problem, "create a pipe");
 }
 
@@ -66,7 +66,7 @@ int lanes_start(struct lanes *lanes, struct lane *lane, long long job, const cha
     int tokens[2], lines[2];
     char name[32];
     snprintf(name, sizeof name, "%lld", job);
-    if (make_pipes(tokens, lines, err) != 0)
+    if (lanes_pipes(tokens, lines, err) != 0)
         return -1;
     fflush(NULL);
     pid_t parent = getpid();

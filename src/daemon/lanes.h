@@ -38,6 +38,9 @@ struct lanes {
 
 void lanes_init(struct lanes *lanes, const struct host *host, const char *config);
 
+/* A pipe to a child and one from it, or neither; not carried over an exec. */
+MUST_CHECK int lanes_pipes(int to[2], int from[2], struct err *err);
+
 /* Start `ratchetd --step JOB`, which takes the job one step further. The token goes through a
  * pipe, never through arguments or environment. */
 MUST_CHECK int lanes_start(struct lanes *lanes, struct lane *lane, long long job,

@@ -227,9 +227,7 @@ static int open_watcher(struct watcher *watcher, const struct host *host, const 
     watcher->list = calloc(1, sizeof *watcher->list);
     if (watcher->list == NULL)
         return err_set(err, ERR_HOST, "out of memory for a list of pull requests");
-    watcher->limits = host->limits;
-    if (watcher->limits.github_ms > watcher->limits.http_ms)
-        watcher->limits.github_ms = watcher->limits.http_ms; /* there is another look soon */
+    watcher->limits = limits_once(&host->limits); /* there is another look soon */
     watcher->watched.host = host;
     watcher->watched.repository = repository;
     watcher->github = (struct github){.api = repository->api,

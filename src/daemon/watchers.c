@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "daemon/lanes.h"
 #include "daemon/watcher.h"
 
 #include <errno.h>
@@ -84,14 +85,8 @@ static _Noreturn void become_watcher(const char *config, const char *repository,
 static int start(const struct watchers *watchers, struct one *one, struct err *err)
 {
     int ask[2], tell[2];
-    if (pipe2(ask, O_CLOEXEC) != 0)
-        return err_errno(err, ERR_HOST, errno, "create a pipe");
-    if (pipe2(tell, O_CLOEXEC) != 0) {
-        err_errno(err, ERR_HOST, errno, "create a pipe");
-        close(ask[0]);
-        close(ask[1]);
+    if (lanes_pipes(ask, tell, err) != 0)
         return -1;
-    }
     fflush(NULL);
     pid_t parent = getpid();
     pid_t pid = fork();
