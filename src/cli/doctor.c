@@ -322,12 +322,16 @@ static int ask_as_watch(const struct github *github, const struct host_repositor
     return 0;
 }
 
+struct tried {
+    int result, watch; /* watch: where it is watched, and the first went well */
+    struct err err, watch_err;
+};
+
 /* A person waits for the answer: five seconds. */
 static int try_github(const struct host *host, const struct host_repository *repository,
-                      int (*ask)(const struct github *, const struct host_repository *,
-                                 struct err *),
-                      struct err *err)
+                      struct tried *tried)
 {
+    struct err *err = &tried->err;
     struct limits limits = host->limits;
     limits.http_ms = limits.http_ms < 5000 ? limits.http_ms : 5000;
     limits.github_ms = limits.github_ms < 5000 ? limits.github_ms : 5000;
@@ -345,18 +349,15 @@ static int try_github(const struct host *host, const struct host_repository *rep
             return -1;
         github.token = installed.token;
     }
-    int result = ask(&github, repository, err);
+    int result = ask_for_branch(&github, repository, err);
+    if (repository->watch && result == 0)
+        tried->watch = ask_as_watch(&github, repository, &tried->watch_err);
     explicit_bzero(&installed, sizeof installed);
     explicit_bzero(token, sizeof token);
     return result;
 }
 
 /* ---- repositories, those of different APIs side by side: a person waits ---- */
-
-struct tried {
-    int result, watch; /* watch: where it is watched, and the first went well */
-    struct err err, watch_err;
-};
 
 static bool is_first_of_api(const struct host *host, size_t index)
 {
@@ -378,9 +379,7 @@ static void try_api(const struct host *host, size_t first, struct tried *tried)
             continue;
         tried[i].result = silent
                               ? err_set(err, ERR_HOST, "%s did not answer a moment ago", api)
-                              : try_github(host, repository, ask_for_branch, err);
-        if (repository->watch && tried[i].result == 0)
-            tried[i].watch = try_github(host, repository, ask_as_watch, &tried[i].watch_err);
+                              : try_github(host, repository, &tried[i]);
         silent = silent || (tried[i].result != 0 &&
                             (err->class == ERR_HOST || err->class == ERR_TIMEOUT));
     }
