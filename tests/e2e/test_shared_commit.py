@@ -7,14 +7,11 @@ import lib
 import scene
 import test_app
 from lib import TOKEN, eq, ok
-from test_daemon import jobs, pull_step
+from test_daemon import pull_step
+from test_moved import all_done
 
 FORK = "mallory/kernels"
 QUEUE = "merge-queue = trust"
-
-
-def done(host, count):
-    lib.wait_for(lambda: [state for state, *_ in jobs(host)] == ["done"] * count, "GitHub to know of all")
 
 
 def forked(s):
@@ -46,7 +43,7 @@ def by_a_fork():
             other = steal(s, branch, run)
             result = host.step("pull_request", scene.pull_event(s, other), run=run, token=None).run()
             eq(result.code, 3, "%s %s: the stranger's is not run" % (branch, setting))
-            done(host, run)
+            all_done(host, run)
             eq(scene.status(s, sha)[-1], "success", "%s %s: the verdict stays" % (branch, setting))
 
 
@@ -61,7 +58,7 @@ def before_the_verdict():
     host.step("pull_request", scene.pull_event(s, steal(s, "same", 2)), run=2, token=None).run()
     eq(scene.status(s, head), ["pending"], "what waits for a verdict goes on waiting")
     step.finish()
-    done(host, 2)
+    all_done(host, 2)
     ok(scene.status(s, head)[0] == "pending" and len(scene.status(s, head)) == 2, "and then there is one",
        scene.status(s, head))
 
@@ -74,7 +71,7 @@ def by_an_app():
     number, head = scene.pull(s, "docs", {"README": "x\n"})
     pull_step(s, host, number, token=None).run()
     host.step("pull_request", scene.pull_event(s, steal(s, "docs", 2)), run=2, token=None).run()
-    done(host, 2)
+    all_done(host, 2)
     eq([r["conclusion"] for r in s.state()["checks"] if r["head_sha"] == head], ["success"], "one, that stays")
 
 
@@ -93,7 +90,7 @@ def by_twins():
     s.on("pulls/%d" % twin, draft=False)
     s.on("pulls/%d" % twin, state="closed")
     host.step("pull_request", event, run=3, token=None).run()
-    done(host, 3)
+    all_done(host, 3)
     eq(scene.status(s, head), ["success"], "the verdict stays")
 
 
@@ -110,7 +107,7 @@ def cancelled_beside():
     second.interrupt()
     second.finish()
     result = first.finish()
-    done(host, 2)
+    all_done(host, 2)
     want = {0: "success", 1: "failure"}.get(result.code, "error")
     eq(scene.status(s, head)[-1], want, "the last word is the verdict's")
 
@@ -127,7 +124,7 @@ def contexts():
         s.on("ref", ref="refs/heads/" + name, sha=s.repo.sha("main"))
         number = s.on("pulls", head="docs", base=name, title="x", user="alice")["number"]
         pull_step(s, host, number, run=run, token=None).run()
-    done(host, len(names))
+    all_done(host, len(names))
     found = [x["context"] for x in s.statuses(head) if x["state"] == "success"]
     eq((len(found), len({one.lower() for one in found})), (len(names), len(names)), "as GitHub reads them")
     ok(all(len(one.encode()) <= 255 for one in found), "none is longer than GitHub keeps", found)
@@ -148,7 +145,7 @@ def overwritten_in_capitals():
           token="mallorys")
     s.release(held)
     step.finish()
-    done(host, 1)
+    all_done(host, 1)
     eq(s.statuses(head)[-1]["state"], "error", "ours is set again")
 
 
