@@ -2,6 +2,7 @@
 /* The daemon's main: options, configuration, socket, signals. What it serves is
  * daemon/server.c; it logs to stderr, which systemd keeps. */
 #include "base/file.h"
+#include "base/inherited.h"
 #include "cli/cli.h"
 #include "daemon/idle.h"
 #include "daemon/message.h"
@@ -28,21 +29,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SYSTEMD_FIRST_FD = 3, LISTEN_BACKLOG = 64 };
-
-/* A socket that systemd holds for us (sd_listen_fds(3)), or -1. */
-static int inherited_socket(void)
-{
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    char own[24];
-    snprintf(own, sizeof own, "%ld", (long)getpid());
-    if (pid == NULL || count == NULL || strcmp(pid, own) != 0 || strcmp(count, "1") != 0)
-        return -1;
-    if (fcntl(SYSTEMD_FIRST_FD, F_SETFD, FD_CLOEXEC) != 0 ||
-        fcntl(SYSTEMD_FIRST_FD, F_SETFL, O_NONBLOCK) != 0)
-        return -1;
-    return SYSTEMD_FIRST_FD;
-}
+enum { LISTEN_BACKLOG = 64 };
 
 /* What a daemon that died has left at the socket's path goes. One that answers is alive, whatever state
  * folder it has, and a file of another kind is nobody's to remove. */
@@ -159,6 +146,8 @@ static int run(const char *config, struct err *err)
         fprintf(stderr, "ratchetd: clocks that a killed run left locked: %s\n", problem.text);
     tell_sandbox_limits(&host);
     int fd = inherited_socket();
+    if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+        fd = -1;
     if (fd < 0 && make_socket(&host, &socket_lock, &fd, err) != 0)
         return -1;
     fprintf(stderr, "ratchetd: %zu devices, %zu repositories, listening on %s\n",

@@ -4,6 +4,7 @@
  * Only USER and root may ask. */
 #include "base/err.h"
 #include "base/file.h"
+#include "base/inherited.h"
 #include "measure/away.h"
 #include "measure/cgroup.h"
 
@@ -21,16 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SYSTEMD_FIRST_FD = 3, LISTEN_BACKLOG = 64 };
-
-/* A socket that systemd holds for us (sd_listen_fds(3)), or -1. */
-static int inherited_socket(void)
-{
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    if (pid == NULL || count == NULL || atol(pid) != (long)getpid() || strcmp(count, "1") != 0)
-        return -1;
-    return fcntl(SYSTEMD_FIRST_FD, F_SETFD, FD_CLOEXEC) == 0 ? SYSTEMD_FIRST_FD : -1;
-}
+enum { LISTEN_BACKLOG = 64 };
 
 /* For hosts and tests without systemd. A socket that lies there is taken to be a dead one's. */
 static int own_socket(const char *path, int *out, struct err *err)
