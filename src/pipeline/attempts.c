@@ -398,8 +398,7 @@ int attempts_take_up(struct measurement *measurement, struct attempts *out, stru
     memset(out->open, true, sizeof out->open);
     buf_init(&out->environment, ENVIRONMENT_MAX_BYTES);
     if (measurement->store == NULL || job->kind != JOB_CHECK ||
-        (job->pr == 0 && job->group[0] == '\0') ||
-        choices_partial(&job->choices))
+        (job->pr == 0 && job->group[0] == '\0') || choices_partial(&job->choices))
         return 0;
     if (job->id != 0)
         snprintf(out->who, sizeof out->who, "job %lld", job->id);

@@ -29,8 +29,8 @@ static void write_branch(const char *branch, char out[BRANCH_SHOWN_BYTES + 32])
         shown--; /* whole characters */
     char key[FILE_KEY_BYTES];
     file_key(branch, key);
-    snprintf(out, BRANCH_SHOWN_BYTES + 32, "%.*s%s%.*s", (int)shown, branch,
-             plain ? "" : " ~", plain ? 0 : BRANCH_DIGITS, key);
+    snprintf(out, BRANCH_SHOWN_BYTES + 32, "%.*s%s%.*s", (int)shown, branch, plain ? "" : " ~",
+             plain ? 0 : BRANCH_DIGITS, key);
 }
 
 /* One context for each promise. `ratchet/<device>` is earned by pull requests into the promoted
