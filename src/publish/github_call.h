@@ -87,6 +87,8 @@ const char *github_text_of(const json_t *object, const char *key, const char *me
 bool github_is_person(const json_t *object, const char *key);
 /* Copy an optional text; one that does not fit, or NULL, becomes "". */
 void github_copy(char *out, size_t size, const char *text);
+/* Was a comment changed since it was written? Where GitHub does not tell, it was. */
+bool github_is_edited(const json_t *comment);
 /* GitHub's time, or "": what is of another form could not be compared. */
 void github_copy_time(char out[GITHUB_TIME_BYTES], const char *text);
 /* A pull request, alone or from a list; `name` is for messages. */

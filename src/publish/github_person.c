@@ -49,6 +49,13 @@ bool github_is_person(const json_t *object, const char *key)
            !json_has(object, "performed_via_github_app");
 }
 
+bool github_is_edited(const json_t *comment)
+{
+    const char *made = github_text(comment, "created_at");
+    const char *changed = github_text(comment, "updated_at");
+    return made == NULL || changed == NULL || strcmp(made, changed) != 0;
+}
+
 /* ---- runs ---- */
 
 enum { STARTERS = 2 };

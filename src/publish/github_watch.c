@@ -179,8 +179,6 @@ static void take_remark(void *context, const json_t *item)
     struct github_remarks *remarks = context;
     struct github_remark *remark = &remarks->list[remarks->count];
     const json_t *id = json_object_get(item, "id");
-    const char *made = github_text(item, "created_at");
-    const char *changed = github_text(item, "updated_at");
     char url[JOB_URL_BYTES];
     if (!json_is_integer(id) || json_integer_value(id) <= 0)
         return;
@@ -188,7 +186,7 @@ static void take_remark(void *context, const json_t *item)
     github_html_url(item, url);
     if (strstr(url, "/pull/") != NULL)
         remark->pr = number_of(github_text(item, "issue_url"));
-    remark->edited = made == NULL || changed == NULL || strcmp(made, changed) != 0;
+    remark->edited = github_is_edited(item);
     if (github_is_person(item, "user"))
         github_copy(remark->login, sizeof remark->login,
                     github_text_of(item, "user", "login"));

@@ -45,11 +45,9 @@ static void hear(struct search *search, const char *login)
 /* Why a comment with the command is not its person's word about that head; NULL: it is. */
 static const char *disqualified(const json_t *item, const char *named, const char *sha)
 {
-    const char *made = github_text(item, "created_at");
-    const char *changed = github_text(item, "updated_at");
     if (!github_is_person(item, "user"))
         return "is no person's";
-    if (made == NULL || changed == NULL || strcmp(made, changed) != 0)
+    if (github_is_edited(item))
         return "was edited";
     if (named[0] == '\0')
         return "does not name a commit by all of its 40 digits";
