@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Watch mode for as long as it goes on: an hour of twenty repositories at rest, and a day of thirty pull requests."""
+"""Watch mode for as long as it goes on: an hour of twenty repositories at rest, and hours of thirty pull requests:
+RATCHET_WATCH_HOURS=24 for a day. As much happens in few hours as in many."""
 
+import os
 import random
 
 import lib
@@ -11,6 +13,7 @@ from lib import TOKEN, eq, ok
 from test_watch import Watch, missed
 
 HOUR = 120  # looks
+HOURS = int(os.environ.get("RATCHET_WATCH_HOURS") or 4)
 MANY = ["octo/many-%d" % i for i in range(20)]
 QUERY = """query { %s }"""
 HEADS = """r%d: repository(owner: "octo", name: "many-%d") {
@@ -97,7 +100,7 @@ def used_up(s, w):
 
 
 def a_day():
-    """Thirty open pull requests, a limit of 5000 an hour, for a day: each head is seen within 60 s"""
+    """Thirty open pull requests, a limit of 5000 an hour, for hours: each head is seen within 60 s"""
     s = scene.github()
     w = Watch(s, limits={"queue-jobs": 40})
     s.post("limits", on=True, primary=5000, writes_minute=100000, writes_hour=100000)
@@ -106,15 +109,16 @@ def a_day():
     wanted, last = [head for _, head in heads], {}
     most, used, late = 0, 0, []
     w.look(3, advance=30)
-    for look in range(24 * HOUR):
-        if chance.random() < 0.02:
+    looks = HOURS * HOUR
+    for look in range(looks):
+        if chance.random() < 58 / looks:
             at = chance.randrange(30)
             last[at] = scene.branch(s.repo, "pull-%d" % at, {"README": "look %d\n" % look}, onto="pull-%d" % at)
             s.repo.push(s.git_url, "+pull-%d" % at)
             wanted.append(last[at])
-        if look % 700 == 650:
+        if look % (looks // 4) == looks // 5:
             w.restart()
-        if look == 1000:
+        if look == looks // 3:
             used_up(s, w)
         w.look(advance=30)  # those of half a minute ago have been seen by now
         log = w.log()
