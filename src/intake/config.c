@@ -190,14 +190,32 @@ static int check_tune(const struct parse *parse, const struct part *part, struct
     return 0;
 }
 
+/* There is no [build] for the device that `key` of a part names, or `part` NULL: that is asked for; and
+ * for which there are some. */
+static int no_build(const struct parse *parse, const struct part *part, const char *key,
+                    const char *slug, struct err *err)
+{
+    char where[2 * MODEL_NAME_BYTES] = "", there[ERR_TEXT_BYTES / 2] = "";
+    size_t used = 0;
+    if (part != NULL)
+        snprintf(where, sizeof where, "%s.%s%s: ", config_keys.sections[part->section].name,
+                 part->name, key);
+    for (size_t i = 0; i < parse->part_count && used < sizeof there; i++)
+        if (parse->parts[i].section == CONFIG_BUILD)
+            used += (size_t)snprintf(there + used, sizeof there - used, "%s\"%s\"",
+                                     used > 0 ? ", " : "only ", parse->parts[i].name);
+    return err_set(err, ERR_INPUT, "%s: %sthere is no [build \"%.60s\"], %s%s", parse->name,
+                   where, slug, used > 0 ? there : "nor any other",
+                   part == NULL ? ": that device is not guarded here" : "");
+}
+
 /* A device of a config: one that something builds, and that has its type. */
 static int check_device(const struct parse *parse, const struct part *part, const char *slug,
                         struct err *err)
 {
     enum dtype dtype = part->config.problem.dtype;
     if (find_part(parse, CONFIG_BUILD, slug) == NULL)
-        return err_set(err, ERR_INPUT, "%s: config.%s.device: there is no [build \"%s\"]",
-                       parse->name, part->name, slug);
+        return no_build(parse, part, ".device", slug, err);
     return device_has_dtype(slug, dtype)
                ? 0
                : err_set(err, ERR_INPUT, "%s: config.%s.dtype: " DEVICE_LACKS_DTYPE,
@@ -213,8 +231,7 @@ static int check_part(const struct parse *parse, struct part *part, struct err *
     /* A device that nothing builds is a misspelt one, and its configs would go unguarded. */
     if ((part->section == CONFIG_BENCH || part->section == CONFIG_TUNE) &&
         find_part(parse, CONFIG_BUILD, part->name) == NULL)
-        return err_set(err, ERR_INPUT, "%s: %s.%s: there is no [build \"%s\"]", parse->name,
-                       config_keys.sections[part->section].name, part->name, part->name);
+        return no_build(parse, part, "", part->name, err);
     for (size_t i = 0; i < part->config.device_count; i++)
         if (check_device(parse, part, part->config.devices[i], err) != 0)
             return -1;
@@ -265,9 +282,7 @@ static int pick_source(struct parse *parse, const char *slug, struct err *err)
         return err_set(err, ERR_INPUT, "%s: kernel.path: missing", parse->name);
     const struct part *build = find_part(parse, CONFIG_BUILD, slug);
     if (build == NULL)
-        return err_set(err, ERR_INPUT,
-                       "%s: there is no [build \"%.60s\"]: device `%.60s` is not guarded here",
-                       parse->name, slug, slug);
+        return no_build(parse, NULL, "", slug, err);
     source->recipe = build->recipe;
     return 0;
 }

@@ -202,7 +202,7 @@ static void test_problems(void)
     refused("[config \"d\"]\ndevice = cpu\nbatch = 1\nheads = 1\nseq-q = 1\nhead-dim = 8\n",
             "config.d.dtype: missing");
     refused("[config \"d\"]\ndevice = cpuu\nbatch = 1\nheads = 1\nseq-q = 1\nhead-dim = 8\n"
-            "dtype = fp32\n", "config.d.device: there is no [build \"cpuu\"]");
+            "dtype = fp32\n", "config.d.device: there is no [build \"cpuu\"], only \"cpu\"");
     refused("[config \"d\"]\ndevice = cpu\ndevice = cpu\n",
             "config.d.device: `cpu` stands twice");
     refused("[config \"d\"]\nbatch = 0\n",
@@ -218,7 +218,7 @@ static void test_problems(void)
     refused("[config \"d\"]\ndevice = cpu\nbatch = 1048576\nheads = 1048576\nseq-q = 1048576\n"
             "head-dim = 1048576\ndtype = fp32\n",
             "config.d: a tensor has more than 68719476736 elements");
-    refused("[bench \"gpu\"]\nwarmup = 1\n", "bench.gpu: there is no [build \"gpu\"]");
+    refused("[bench \"gpu\"]\nwarmup = 1\n", "bench.gpu: there is no [build \"gpu\"], only \"cpu\"");
     refused("[build \"gpu\"]\ncommand = x\n", "build.gpu.output: missing");
 
     tap_case("a command that a comment cuts");
@@ -242,8 +242,8 @@ static void test_problems(void)
 
     tap_case("what a device needs");
     OK(parse_for(whole, "nvidia-h200") == -1);
-    EQ_STR(err.text, NAME ": there is no [build \"nvidia-h200\"]: device `nvidia-h200` is not "
-                          "guarded here");
+    EQ_STR(err.text, NAME ": there is no [build \"nvidia-h200\"], only \"cpu\", "
+                          "\"nvidia-l4\", \"nvidia-a100\": that device is not guarded here");
     OK(parse_for(small, "cpu") == -1);
     EQ_STR(err.text, NAME ": no [config …] has `device = cpu`");
     OK(parse_for(one, "cpu") == -1);
@@ -336,7 +336,7 @@ static void test_source(void)
         const char *before, *after, *error;
     } broken[] = {
         {"", "", "kernel.path: missing"},
-        {kernel, "", "there is no [build \"cpu\"]"},
+        {kernel, "", "there is no [build \"cpu\"], nor any other"},
         {kernel, "[build \"cpu\"]\ncommand = make\n", "build.cpu.output: missing"},
         {kernel, "[build \"cpu\"]\ncommand = make\noutput = /k.so\n", "build.cpu.output"},
         {kernel, "[build \"cpu\"]\ncommand = make\ncommand = cc\n", "stands twice"},
