@@ -274,6 +274,14 @@ size_t config_samples_until(const struct config_samples *config, unsigned run)
     return count;
 }
 
+unsigned config_samples_marks(const struct config_samples *config)
+{
+    unsigned marks = 0;
+    for (size_t i = 0; i < config->count; i++)
+        marks |= config->replicates[i].marks;
+    return marks;
+}
+
 size_t config_samples_unmarked_now(const struct config_samples *config)
 {
     size_t count = 0;

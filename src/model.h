@@ -246,6 +246,7 @@ struct replicate *config_samples_add(struct config_samples *config);
 /* What is there is of an earlier run, what follows of another. False after RUNS_MAX runs. */
 bool config_samples_run_again(struct config_samples *config);
 size_t config_samples_unmarked(const struct config_samples *config); /* replicates */
+unsigned config_samples_marks(const struct config_samples *config);  /* of all of them */
 /* Replicates of the runs up to this one, counted from 0. */
 size_t config_samples_until(const struct config_samples *config, unsigned run);
 /* Unmarked replicates of the last run alone. */

@@ -2,10 +2,10 @@
 /* Owns what stands in the table. Every figure is the judge's; none is made here. */
 #include "cli/bench_table.h"
 
-#include "cli/table.h"
 #include "cli/terminal.h"
 #include "cost.h"
 #include "judge/detectable.h"
+#include "judge/text.h"
 #include "peaks.h"
 #include "publish/figures.h"
 
@@ -60,6 +60,17 @@ static int detect(struct table_row *row, const struct config_samples *config,
     return 0;
 }
 
+void bench_processes(struct table_row *row, const struct config_samples *config)
+{
+    char text[TEXT_MARKS_BYTES];
+    size_t marked = config->count - config_samples_unmarked(config);
+    if (marked > 0)
+        table_cell(row, "%zu, %zu marked: %s", config->count, marked,
+                   text_marks(text, config_samples_marks(config)));
+    else
+        table_cell(row, "%zu", config->count);
+}
+
 struct printing {
     const struct samples *samples;
     const struct comparison *comparison;
@@ -95,8 +106,7 @@ static int fill(const struct printing *printing, struct table_row *row, size_t i
     rate(row, cost_compulsory_bytes(problem) / ns, "B/s",
          peaks != NULL ? peaks->dram_gb_s : 0);
     table_cell(row, "%.60s", figure_bytes(text, (double)config->peak_bytes[ARM_HEAD]));
-    size_t marked = config->count - config_samples_unmarked(config);
-    table_cell(row, marked > 0 ? "%zu, %zu marked" : "%zu", config->count, marked);
+    bench_processes(row, config);
     if (detect(row, config, printing->rule, printing->compared, err) != 0)
         return -1;
     if (printing->compared)

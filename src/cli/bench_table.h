@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "cli/table.h"
 #include "model.h"
 
 #include <stdbool.h>
@@ -18,6 +19,9 @@ MUST_CHECK int bench_table(const struct samples *samples, const struct compariso
 
 /* Whose fault, where no change is looked at but a kernel. */
 const char *bench_fault(enum fault fault);
+
+/* A cell: how many processes, and how many of them were marked, as what. */
+void bench_processes(struct table_row *row, const struct config_samples *config);
 
 /* One line on stdout: a config set against config `name`. */
 void bench_print_against(const struct config_verdict *verdict, const char *name);

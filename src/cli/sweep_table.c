@@ -2,6 +2,7 @@
 /* Owns what stands in the table. Every figure is the judge's or lab/sweep's. */
 #include "cli/sweep_table.h"
 
+#include "cli/bench_table.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
 #include "lab/sweep.h"
@@ -48,12 +49,6 @@ static void median(struct table_row *row, const struct config_verdict *verdict, 
                figure_time(high, verdict->median_ci[arm].high));
 }
 
-static void processes(struct table_row *row, const struct config_samples *config)
-{
-    size_t marked = config->count - config_samples_unmarked(config);
-    table_cell(row, marked > 0 ? "%zu, %zu marked" : "%zu", config->count, marked);
-}
-
 static int add_arm(struct printing *printing, size_t index, int arm, struct err *err)
 {
     const struct config_samples *config = &printing->samples->configs[index];
@@ -78,7 +73,7 @@ static int add_arm(struct printing *printing, size_t index, int arm, struct err 
         return -1;
     else
         ratio(row, &change);
-    processes(row, config);
+    bench_processes(row, config);
     return 0;
 }
 

@@ -48,8 +48,9 @@ static void decide_budget(struct judged *judged, size_t count, size_t least)
     set_verdict(judged, CLAUSE_BUDGET, VERDICT_UNCLEAR, FAULT_NONE);
     add_reason(out, "the time budget was spent after %zu of at least %zu replicates", count,
                least);
+    char marks[TEXT_MARKS_BYTES];
     if (out->marked > 0)
-        add_reason(out, " (%zu more marked)", out->marked);
+        add_reason(out, " (%zu more marked: %s)", out->marked, text_marks(marks, out->marks));
     add_reason(out, ": whether it changed by more than ±%g%% is not resolved", line);
     double seen = count == 0 ? 0 : detectable_of(deciding(judged));
     if (seen > 0)

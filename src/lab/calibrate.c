@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "base/utc.h"
 #include "judge/stats.h"
+#include "judge/text.h"
 #include "measure/bench.h"
 #include "measure/machine.h"
 #include "measure/process.h"
@@ -198,13 +199,15 @@ static int use(void *context, const struct bench_request *request, struct err *e
             return -1;
         const struct pool_process *last =
             &recording->pool.processes[recording->pool.process_count - 1];
+        char text[TEXT_MARKS_BYTES];
         unsigned marks = 0;
         for (size_t i = 0; i < recording->pool.config_count; i++)
             marks |= last->rows[i].marks;
         set_left(recording);
         measurement_tell(recording->measurement, PROGRESS_REPLICATE,
-                         "pool: replicate %zu of %zu, %.1f s%s", recording->pool.process_count,
-                         recording->processes, last->seconds, marks == 0 ? "" : ", marked");
+                         "pool: replicate %zu of %zu, %.1f s%s%s",
+                         recording->pool.process_count, recording->processes, last->seconds,
+                         marks == 0 ? "" : ", marked: ", text_marks(text, marks));
     }
     return 0;
 }

@@ -2,6 +2,7 @@
 /* Owns when an item of the checklist is ticked: only where the files show it. */
 #include "lab/study_checklist.h"
 
+#include "judge/text.h"
 #include "lab/study_rows.h"
 #include "lab/study_words.h"
 
@@ -143,7 +144,10 @@ static void processes(const struct study_result *result, struct study_item *item
 static void undisturbed(const struct study_result *result, struct study_item *item)
 {
     size_t all = 0, marked = 0;
+    unsigned marks = 0;
+    char text[TEXT_MARKS_BYTES];
     for (size_t i = 0; i < result->row_count; i++) {
+        marks |= config_samples_marks(result->rows[i].samples);
         all += result->rows[i].samples->count;
         marked += result->rows[i].samples->count -
                   config_samples_unmarked(result->rows[i].samples);
@@ -151,10 +155,8 @@ static void undisturbed(const struct study_result *result, struct study_item *it
     if (all == 0)
         set(item, false, "nothing was measured");
     else
-        set(item, marked == 0,
-            "%zu of %zu measurements were marked as throttled, shared, preempted or the like,"
-            " and left out",
-            marked, all);
+        set(item, marked == 0, "%zu of %zu measurements were marked%s%s, and left out", marked,
+            all, marked > 0 ? " as " : "", text_marks(text, marks));
 }
 
 static void clocks(const struct study_result *result, struct study_item *item)

@@ -139,9 +139,9 @@ static void put_config(const struct sweep_result *result, const struct sweep_row
     text_string(out, row->config->name);
     buf_adds(out, ",\n      ");
     fields_put_problem(out, &row->config->problem);
-    buf_addf(out,
-             ",\n      \"processes\": %zu, \"marked\": %zu, \"fastest\": ", row->processes,
-             row->marked);
+    buf_addf(out, ",\n      \"processes\": %zu, \"marked\": %zu", row->processes, row->marked);
+    fields_put_marks(out, row->marks);
+    buf_adds(out, ", \"fastest\": ");
     if (row->won)
         text_string(out, result->arms[row->fastest].name);
     else

@@ -151,6 +151,7 @@ static int set_row(const struct sweep_result *result, const struct config_sample
     row->bytes = cost_compulsory_bytes(&config->config.problem);
     row->processes = config_samples_unmarked(config);
     row->marked = config->count - row->processes;
+    row->marks = config_samples_marks(config);
     set_cells(result, config, verdict, row);
     return compare_cells(result, config, row, err);
 }

@@ -46,6 +46,7 @@ struct sweep_row {
     double operations, bytes;    /* of a launch */
     struct sweep_cell cells[SWEEP_ARMS_MAX];
     size_t processes, marked;
+    unsigned marks;   /* of those that were marked */
     size_t fastest;   /* index of the arm with the least median; arm_count: none */
     size_t contested; /* arms that were measured */
     /* The fastest is the winner: every other arm that was measured is slower, in no fewer processes than

@@ -911,10 +911,10 @@ static void test_budget(void)
     struct trial trial = hurried(6, 0);
     trial.samples.configs[0].replicates[2].marks = MARK_SHARED;
     EQ_INT(judge(&trial)->clause, CLAUSE_BUDGET);
-    HAS(trial.comparison.configs[0].reason, "after 5 of at least 6 replicates (1 more marked)");
+    HAS(trial.comparison.configs[0].reason, "after 5 of at least 6 replicates (1 more marked: shared)");
     for (size_t i = 0; i < 6; i++)
         trial.samples.configs[0].replicates[i].marks = MARK_SHARED;
-    HAS(judge(&trial)->reason, "after 0 of at least 6 replicates (6 more marked)");
+    HAS(judge(&trial)->reason, "after 0 of at least 6 replicates (6 more marked: shared)");
     EQ_INT(trial.comparison.configs[0].clause, CLAUSE_BUDGET);
     trial_free(&trial);
     tap_case("… what is settled stays so");

@@ -184,6 +184,12 @@ static void test_claims(void)
     OK(result_of(&samples, &rule, &comparison, &result) == 0);
     told(&result, 0, "too few processes to tell");
     OK(!result.rows[0].won);
+    tap_case("a marked process is told by its mark");
+    struct err err;
+    BUF_AUTO json;
+    buf_init(&json, TEXT_BYTES);
+    OK(sweep_json(&result, &json, &err) == 0);
+    HAS(json.data, "\"marked\": 1, \"marks\": [\"shared\"], \"fastest\": null");
     sweep_result_free(&result);
     tap_case("what could not be measured has nobody");
     samples.configs[0].fault = FAULT_PR;
