@@ -34,6 +34,16 @@ static int local_job(const struct check_options *options, char path[FILE_PATH_BY
     return cli_resolve(path, options->head, job->head, err) != 0 ? err_wrap(err, "--head") : 0;
 }
 
+/* Whoever stands on the branch itself means the last commit, or one of before. */
+static void note_same(const struct check_options *given, const struct job *job)
+{
+    if (strcmp(job->base, job->head) == 0)
+        fprintf(stderr,
+                "ratchet: nothing to compare: `%.128s` and `%.128s` are one commit; `--base` "
+                "names another (`--base HEAD~1`: the one before)\n",
+                given->base, given->head);
+}
+
 static int github_job(const struct check_options *options, struct job *job, struct err *err)
 {
     long long number;
@@ -140,8 +150,10 @@ int cli_check(int argc, char **argv, struct err *err)
     snprintf(job.device, sizeof job.device, "%s", given.device);
     if (cli_folders(&host, given.output, &folders, err) != 0)
         return -1;
-    if (given.repository == NULL)
+    if (given.repository == NULL) {
+        note_same(&given, &job);
         cli_note_uncommitted(local, given.head, given.device, &host.limits);
+    }
     /* Two commits of a local repository are measured as often as somebody likes. */
     struct db *store __attribute__((cleanup(db_close))) = NULL;
     if (given.repository != NULL && store_open(&host, &store, err) != 0)

@@ -120,6 +120,12 @@ static int unexpected(const struct cli_option *options, const char *word, struct
         if (find_option(options, choosing[i], strlen(choosing[i])) != NULL)
             return err_set(err, ERR_USAGE, "unexpected argument `%s`: `--%s` picks configs",
                            word, choosing[i]);
+    if (find_option(options, "base", strlen("base")) != NULL)
+        return err_set(
+            err, ERR_USAGE,
+            "unexpected argument `%s`: `--head` names the commit that is looked at, "
+            "`--base` what it is set against",
+            word);
     return err_set(err, ERR_USAGE, "unexpected argument `%s`", word);
 }
 

@@ -89,6 +89,19 @@ def edits_that_are_not_committed():
     eq(lib.run(["sha256sum", os.path.join(repo.path, ".git/index")]).out, before, "git's index is as it was")
 
 
+def against_itself():
+    """Whoever checks the branch that he stands on hears of --base; the check is what it was"""
+    host, repo = scene.Host(), sample()
+    repo.git("checkout", "-q", "main")
+    check = ("check", "--config", host.config, "--repo", repo.path)
+    words = "nothing to compare: `main` and `HEAD` are one commit; `--base` names another (`--base HEAD~1`: the one before)"
+    result = host.ratchet(*check)
+    has(result.err, words, "it is said")
+    eq((result.code, "kernel not touched" in result.out), (0, True), "held")
+    repo.commit({"README": "more words\n"}, "words")
+    lacks(host.ratchet(*check, "--base", "HEAD~1").err, words, "not where there is another")
+
+
 def not_committed_at_all():
     """A ci/ratchet.conf that was never committed is named beside the error that it is missing"""
     host, repo = scene.Host(), lib.Repo()
@@ -266,4 +279,4 @@ def what_is_missing():
         "its lock")
 
 
-lib.main(what_is_missing, in_words_of_no_pull_request, other_branch, nothing_is_left, killed, ended_early, edits_that_are_not_committed, not_committed_at_all, in_a_submodule)
+lib.main(what_is_missing, in_words_of_no_pull_request, other_branch, nothing_is_left, killed, ended_early, edits_that_are_not_committed, against_itself, not_committed_at_all, in_a_submodule)

@@ -108,7 +108,8 @@ def configs_and_files():
     for args, words in (
             (("bench", "s129"), "unexpected argument `s129`: `--configs` picks configs"),
             (("history", "s129"), "unexpected argument `s129`: `--config-name` picks configs"),
-            (("check", "s129"), "unexpected argument `s129`\n"),
+            (("check", "s129"), "unexpected argument `s129`: `--head` names the commit that is looked at, `--base` what"),
+            (("env", "s129"), "unexpected argument `s129`\n"),
             (("history", "--configs", "s129"), "unknown option `--configs`; did you mean `--config-name`?"),
             (("check", "--configs", "s129"), "unknown option `--configs`; a check takes all configs"),
             (("bench", "--config", "s129"), "; a config of ci/ratchet.conf is picked by --configs, or history's --config-name"),
