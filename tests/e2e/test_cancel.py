@@ -49,7 +49,7 @@ def cancelled(s, host, daemon, step, sha, signals, what, context="ratchet/cpu"):
     """Signal the step; the device is free when its processes are gone, and GitHub knows how it ended."""
     ok(what == "between two runs" or children(host, daemon), what + ": it is at work")
     signal_one_by_one(daemon, step, signals)
-    lib.wait_for(lambda: not children(host, daemon), what + ": the device to be free", 20)
+    lib.wait_for(lambda: not children(host, daemon), what + ": the device to be free")
     result = step.finish(30)
     eq(result.brief(), (3, "unmeasured"), what + ": the step says so")
     has(step.log(), "cancelled by its workflow run", what + ": and why")
@@ -118,7 +118,7 @@ def killed():
     lib.wait_for(lambda: jobs(host)[0][0] == "done", "the job to be done")
     ok(final(s, head), "a final status")
     eq(len(scene.ours(s, number)), 1, "one comment")
-    lib.wait_for(lambda: not children(host, daemon), "the device to be free", 20)
+    lib.wait_for(lambda: not children(host, daemon), "the device to be free")
 
 
 if __name__ == "__main__":

@@ -312,7 +312,7 @@ def cancel():
     eq(result.brief(), (3, "unmeasured"), "it is told that nothing was measured")
     has(step.log(), "cancelled by its workflow run", "and why")
     lib.wait_for(lambda: jobs(host)[0][0] == "done", "GitHub to know of it")
-    lib.wait_for(lambda: not children(host, daemon), "its processes to end", 30)
+    lib.wait_for(lambda: not children(host, daemon), "its processes to end")
     ok(True, "nothing goes on running")
     other, _ = scene.pull(s, "docs", {"README": "x\n"})
     eq(pull_step(s, host, other, run=2).run().code, 0, "the next one runs")
@@ -351,7 +351,7 @@ def killed(stage, reach, files="wrong", token=None, step_dies=False):
     if step_dies:
         lib.kill(step.process)
     daemon.kill()
-    lib.wait_for(lambda: not children(host, daemon), stage + ": the dead daemon's children", 30)
+    lib.wait_for(lambda: not children(host, daemon), stage + ": the dead daemon's children")
     s.calm()
     daemon.start()
     if not step_dies:
@@ -454,7 +454,7 @@ def terminated():
     step = pull_step(s, host, number).start("--wait", "60")
     lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
     eq(daemon.kill(signal.SIGTERM), 0, "it ends well")
-    lib.wait_for(lambda: not children(host, daemon), "its children to end", 30)
+    lib.wait_for(lambda: not children(host, daemon), "its children to end")
     daemon.start()
     scene.fair(step.finish(), (1, "regressed"), "the step has its verdict")
     eq(len(scene.ours(s, number)), 1, "one comment")

@@ -155,7 +155,7 @@ def shell(folder, line):
                          "GIT_CONFIG_NOSYSTEM": "1"}, home=folder)
     env["PATH"] = os.path.join(folder, "bin") + ":" + env.get("PATH", os.environ["PATH"])
     mine = os.path.join(folder, "mine")
-    return lib.run(["sh", "-c", line], env=env, cwd=mine if os.path.isdir(mine) else lib.TOP)
+    return lib.run(["sh", "-c", line], env=env, cwd=mine if os.path.isdir(mine) else lib.TOP, seconds=600)
 
 
 def your_kernel():

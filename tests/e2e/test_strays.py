@@ -61,7 +61,7 @@ def after_a_step():
     eq(result.brief(), (3, "unmeasured"), "the job ends")
     pids = left(folder)
     ok(pids, "%d processes were left behind" % len(pids))
-    lib.wait_for(lambda: not any(map(is_there, pids)), "them to be killed and reaped", 30)
+    lib.wait_for(lambda: not any(map(is_there, pids)), "them to be killed and reaped")
     ok(daemon.process.poll() is None, "the daemon goes on")
 
 

@@ -99,7 +99,7 @@ class Row:
                        (86400 // PARTS_A_DAY,))
         db.close()
         old = "SELECT count(*) FROM job WHERE finished_s < %d" % (time.time() - 86400)
-        lib.wait_for(lambda: self.place.query(old) == [(0,)], "the collector", 60)
+        lib.wait_for(lambda: self.place.query(old) == [(0,)], "the collector")
 
     def part(self, number):
         """Its figures, by COLUMNS."""

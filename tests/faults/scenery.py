@@ -74,7 +74,7 @@ class Daemon(lib.Daemon):
             self.process = lib.start([lib.program("RATCHETD"), "--config", self.config], env=self.env,
                                      stdin=lib.subprocess.DEVNULL, stdout=log, stderr=log,
                                      restore_signals=False)
-        lib.wait_for(self.listens, "ratchetd to listen", 60)
+        lib.wait_for(self.listens, "ratchetd to listen")
 
 
 def adopt():

@@ -136,8 +136,8 @@ class World:
     def settle(self, count=1):
         def done():
             return all(state == "done" for state, *_ in jobs(self.host)[:count])
-        lib.wait_for(done, "GitHub to know of it", 60)
-        lib.wait_for(lambda: not self.children(), "its processes to end", 30)
+        lib.wait_for(done, "GitHub to know of it")
+        lib.wait_for(lambda: not self.children(), "its processes to end")
 
     def told(self, number, result):
         """All that an author gets to see of a run"""
