@@ -311,7 +311,7 @@ struct calibration {
     X(unsigned, resamples, "resamples", 10000, 1000, 1000000, "bootstrap resamples")  \
     X(unsigned long long, seed, "seed", 42, 0, INT64_MAX, "seed of the bootstrap")    \
     X(double, own_floor, "own-floor", 0.005, 0, 0.5,                                  \
-      "slower than base by more than this adds to what main lost; at most threshold") \
+      "slower than base by more than this adds to what base lost; at most threshold") \
     X(double, control_floor, "control-floor", 0.005, 0.0005, 0.5,                     \
       "a control that lies wholly beyond it is biased, and nothing is judged")        \
     X(double, drift_margin, "drift-margin", 0.02, 0, 0.5,                             \

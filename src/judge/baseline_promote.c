@@ -153,7 +153,7 @@ static bool decide(const struct promotion_request *request, const struct candida
             say(move, "accepted by %s: recorded anew",
                 request->who != NULL ? request->who : "nobody named");
         else
-            say(move, "stays: main lost it before the baseline forgot it, and nobody has "
+            say(move, "stays: it was lost before the baseline forgot it, and nobody has "
                       "accepted that");
     } else if (candidate->old == NULL) {
         why = "new";

@@ -94,7 +94,7 @@ static void decide_slower(struct judged *judged)
         return;
     }
     set_verdict(judged, CLAUSE_LOST_ON_MAIN, VERDICT_HELD, FAULT_NONE);
-    add_reason(out, "; already lost on main: %s against base is not wholly above %+g%%", text,
+    add_reason(out, "; already lost: %s against base is not wholly above %+g%%", text,
                100 * floor);
 }
 

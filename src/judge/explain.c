@@ -27,7 +27,7 @@ static const char *clause_words(const struct config_verdict *verdict,
                "interval wholly beyond: unclear";
     case CLAUSE_LOST_ON_MAIN:
         return "the family-wise interval is wholly above threshold, but against base not "
-               "wholly above own-floor: held, already lost on main";
+               "wholly above own-floor: held, already lost";
     case CLAUSE_OWN_UNCLEAR:
         if (!log->base.change.known)
             return "the family-wise interval is wholly above threshold, but a single "
@@ -44,7 +44,7 @@ static const char *clause_words(const struct config_verdict *verdict,
     case CLAUSE_NOT_MEASURED:
         return "the baseline has it, and there are no samples of it: unmeasured";
     case CLAUSE_RETIRED:
-        return "main dropped it, and nobody measured it: held";
+        return "base dropped it, and nobody measured it: held";
     case CLAUSE_FEW_REPLICATES:
         return "fewer replicates than `min-replicates`: unmeasured";
     case CLAUSE_BUDGET:

@@ -39,7 +39,7 @@ static void put_summary(const struct history *history, const struct document *do
             history_day(history->checks[history->check_count - 1].time, last));
     if (history->check_count > 0)
         document_text(document,
-                      "What a check read of its head is a proposal's time, not main's.");
+                      "What a check read of its head is a proposal's time, not the branch's.");
 }
 
 /* ---- figures ---- */
@@ -120,7 +120,7 @@ static void put_check(const struct history *history, const struct history_check 
     if (!check->queued)
         document_cell(document, "–");
     else if (check->kind == JOB_PROMOTE)
-        document_cell(document, "%s, main", check->repository);
+        document_cell(document, "%s, promotion", check->repository);
     else
         document_cell(document, "%s#%d", check->repository, check->pr);
     document_cell(document, "%.*s", HISTORY_SHORT_SHA,

@@ -236,8 +236,8 @@ static void name_fact(const char *then, const char *now, char out[64])
 /* Nothing is known of this code: what is another than when this pull request was measured last? */
 static int note_change(const struct row *row, struct err *err)
 {
-    static const char *const words[] = {"Main moved: base's code is another",
-                                        "Main moved: the anchor's code is another",
+    static const char *const words[] = {"Base moved: its code is another",
+                                        "Base moved: the anchor's code is another",
                                         "The rule is another",
                                         "The card is another",
                                         "The environment is another",

@@ -62,8 +62,8 @@ void forgotten_keep_rows(struct measurement *measurement, const struct forgotten
                 measurement->baseline.configs[r].retired = false;
         measurement_note(
             measurement,
-            "%s: main lost it at %.*s, and the baseline forgets that. It stays red "
+            "%s: `%s` lost it at %.*s, and the baseline forgets that. It stays red "
             "until the loss is accepted by name.",
-            name, SHORT_SHA, forgotten->since[i]);
+            name, measurement_branch(measurement), SHORT_SHA, forgotten->since[i]);
     }
 }

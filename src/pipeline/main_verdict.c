@@ -60,7 +60,7 @@ static int format(const char *repository, const struct main_verdict *verdict, st
     json_put(json, "losses", losses_json(verdict, &failed), &failed);
     json_put(json, "verdict", comparison, &failed);
     if (failed)
-        return err_set(err, ERR_HOST, "out of memory for main's verdict");
+        return err_set(err, ERR_HOST, "out of memory for a verdict");
     return json_print(json, 1, out, err);
 }
 
@@ -156,7 +156,8 @@ static bool load(const struct measurement *measurement, const char *repository,
     if (main_verdict_find(measurement->host, repository, measurement->job.device, out, &found,
                           &problem) == 0)
         return found;
-    measurement_say(measurement, "main's last verdict is not known: %s", problem.text);
+    measurement_say(measurement, "the last verdict on `%s` is not known: %s",
+                    measurement_branch(measurement), problem.text);
     return false;
 }
 
@@ -232,7 +233,8 @@ void main_verdict_after(struct measurement *measurement)
     note_losses(measurement, &now);
     if (main_verdict_keep(measurement->host, measurement->repository->name, &now, &problem) !=
         0)
-        measurement_say(measurement, "main's verdict is not kept: %s", problem.text);
+        measurement_say(measurement, "the verdict on `%s` is not kept: %s",
+                        measurement_branch(measurement), problem.text);
 }
 
 /* ---- quoting ---- */
@@ -298,39 +300,28 @@ static bool anything_stands_for_base(const struct measurement *measurement)
     return check->count == 0 && stands_for_base(measurement, "");
 }
 
-/* As a sentence begins with it. */
-enum { NAMED_BYTES = JOB_REF_BYTES + 4 };
-static const char *named(const struct measurement *measurement, char out[NAMED_BYTES])
-{
-    const char *branch = measurement_branch(measurement);
-    if (strcmp(branch, "main") == 0)
-        return "Main";
-    snprintf(out, NAMED_BYTES, "`%s`", branch);
-    return out;
-}
-
 static void quote_loss(struct measurement *measurement, const struct config_verdict *row,
                        const char *commit)
 {
-    char percent[FIGURE_BYTES], times[32] = "", name[NAMED_BYTES];
+    char percent[FIGURE_BYTES], times[32] = "";
     if (row->change.known && row->change.change >= 1)
         snprintf(times, sizeof times, "%.1f times ", 1 + row->change.change);
-    measurement_note(
-        measurement,
-        "%s already lost %son `%s` (%s against its anchor, measured at %.*s): not this %s's.",
-        named(measurement, name), times, row->config.name,
-        row->change.known ? figure_percent(percent, row->change.change) : "slower", SHORT_SHA,
-        commit, measurement_change(measurement));
+    measurement_note(measurement,
+                     "`%s` already lost %son `%s` (%s against its anchor, measured at %.*s): "
+                     "not this %s's.",
+                     measurement_branch(measurement), times, row->config.name,
+                     row->change.known ? figure_percent(percent, row->change.change)
+                                       : "slower",
+                     SHORT_SHA, commit, measurement_change(measurement));
 }
 
 static void quote_unmeasured(struct measurement *measurement, const struct config_verdict *row,
                              const char *commit)
 {
-    char name[NAMED_BYTES];
     measurement_note(
         measurement,
-        "%s's own last verdict on `%s` is unmeasured (at %.*s): %.200s. Not this %s's.",
-        named(measurement, name), row->config.name, SHORT_SHA, commit, row->reason,
+        "`%s`'s own last verdict on `%s` is unmeasured (at %.*s): %.200s. Not this %s's.",
+        measurement_branch(measurement), row->config.name, SHORT_SHA, commit, row->reason,
         measurement_change(measurement));
 }
 
@@ -356,14 +347,13 @@ static const struct config_verdict *next_bad(const struct measurement *measureme
 static void quote(struct measurement *measurement, const struct main_verdict *main)
 {
     bool quoted[MODEL_CONFIGS_MAX] = {false};
-    char name[NAMED_BYTES];
     size_t more = 0;
     const struct comparison *check = &measurement->comparison;
     if (main->comparison.count == 0 && main->comparison.verdict == VERDICT_UNMEASURED &&
         (check->count == 0 || check->clause == CLAUSE_IDENTICAL_CODE))
-        measurement_note(measurement, "%s's own last verdict is unmeasured (at %.*s): %.300s.",
-                         named(measurement, name), SHORT_SHA, main->commit,
-                         main->comparison.reason);
+        measurement_note(
+            measurement, "`%s`'s own last verdict is unmeasured (at %.*s): %.300s.",
+            measurement_branch(measurement), SHORT_SHA, main->commit, main->comparison.reason);
     for (size_t i = 0; i < MODEL_CONFIGS_MAX; i++) {
         const struct config_verdict *row = next_bad(measurement, &main->comparison, quoted);
         if (row == NULL)
@@ -376,8 +366,9 @@ static void quote(struct measurement *measurement, const struct main_verdict *ma
             quote_unmeasured(measurement, row, main->commit);
     }
     if (more > 0)
-        measurement_note(measurement, "%s lost or could not be measured on %zu configs more.",
-                         named(measurement, name), more);
+        measurement_note(measurement,
+                         "`%s` lost or could not be measured on %zu configs more.",
+                         measurement_branch(measurement), more);
 }
 
 void main_verdict_quote(struct measurement *measurement)
@@ -385,7 +376,6 @@ void main_verdict_quote(struct measurement *measurement)
     MAIN_VERDICT_AUTO kept = {0};
     if (!measurement->has_config || !anything_stands_for_base(measurement))
         return;
-    char name[NAMED_BYTES];
     if (find_kept(measurement, &kept))
         quote(measurement, &kept);
     else if (measurement->repository == NULL)
@@ -396,8 +386,8 @@ void main_verdict_quote(struct measurement *measurement)
     else
         measurement_note(
             measurement,
-            "%s's own verdict on base's kernel is not known here. Head has the "
+            "`%s`'s own verdict on base's kernel is not known here. Head has the "
             "same one; whether that builds, is right and is as fast as its baseline "
             "was not looked at.",
-            named(measurement, name));
+            measurement_branch(measurement));
 }

@@ -288,8 +288,8 @@ static int follow_main(struct pipeline *pipeline, bool *same, struct err *err)
     *same = *same && !differs;
     if (!*same) {
         measurement_note(measurement,
-                         "Main moved on to %.10s, which changes %s: its own push decides.",
-                         tip, first);
+                         "`%s` moved on to %.10s, which changes %s: its own push decides.",
+                         measurement->job.base_ref, tip, first);
         return 0;
     }
     memcpy(measurement->job.base, tip, sizeof measurement->job.base);
@@ -325,8 +325,8 @@ static int settle(struct pipeline *pipeline, struct promote_runs *runs,
         if (!same)
             return 0;
     }
-    return err_set(err, ERR_HOST, "main moved %d times while the baseline was pushed",
-                   RACES_MAX);
+    return err_set(err, ERR_HOST, "`%s` moved %d times while the baseline was pushed",
+                   pipeline->measurement.job.base_ref, RACES_MAX);
 }
 
 static int promote(struct pipeline *pipeline, const struct promotion_accept *given,

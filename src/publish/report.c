@@ -187,7 +187,7 @@ static const char *beside_change(enum clause clause)
 {
     switch (clause) {
     case CLAUSE_LOST_ON_MAIN:
-        return ", already lost on main";
+        return ", already lost on base";
     case CLAUSE_RECORDED:
         return ", recorded in the baseline";
     case CLAUSE_GAPS:

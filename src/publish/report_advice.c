@@ -52,13 +52,13 @@ static void write_hints(const struct report_view *view, struct buf *out)
          "`[build]` of `ci/ratchet.conf` is read from the very commit that is "
          "built: mend it there"},
         {CLAUSE_BAD_CONFIG, "`ci/ratchet.conf` is read from the base commit: mend it there"},
-        {CLAUSE_NOT_MEASURED, "The baseline has it: measure it, or take it out of main's "
+        {CLAUSE_NOT_MEASURED, "The baseline has it: measure it, or take it out of base's "
                               "`ci/ratchet.conf`, and the next promotion retires it"},
         {CLAUSE_BELOW_CLOCK, "One launch is shorter than the clock can see: guard a larger "
                              "problem in its place"},
         {CLAUSE_ANCHOR_UNBUILT,
          "No recipe builds the anchor's kernel on this host any more: once "
-         "main's own is recorded (`ratchet promote --accept CONFIG --by "
+         "the branch's own is recorded (`ratchet promote --accept CONFIG --by "
          "NAME`), checks decide again"},
         {CLAUSE_BUDGET,
          "The time budget (`budget` of `[bench]` in `ci/ratchet.conf`) was spent "
@@ -170,10 +170,11 @@ static void next_unmeasured(const struct report_view *view, struct buf *out)
 
 static void next_improved(const struct report_view *view, struct buf *out)
 {
-    if (parts_is_pull_request(view))
-        buf_adds(out,
-                 "- Nothing. After the merge, main is measured again in two runs, and only "
-                 "those move the anchor.\n");
+    if (!parts_is_pull_request(view))
+        return;
+    buf_adds(out, "- Nothing. After the merge, ");
+    parts_branch(view, out);
+    buf_adds(out, " is measured again in two runs, and only those move the anchor.\n");
 }
 
 static void next_held(const struct report_view *view, struct buf *out)
@@ -182,7 +183,9 @@ static void next_held(const struct report_view *view, struct buf *out)
     buf_init(&names, 8192);
     if (parts_names(view, CLAUSE_LOST_ON_MAIN, &names) == 0)
         return;
-    buf_addf(out, "- Nobody is blocked for what main has already lost: %s", names.data);
+    buf_adds(out, "- Nobody is blocked for what ");
+    parts_branch(view, out);
+    buf_addf(out, " has already lost: %s", names.data);
     buf_note_loss(out, &names);
     buf_adds(out, ". The anchor stays until a config is as fast again, or until its loss is "
                   "accepted by name: `ratchet promote --accept CONFIG --by NAME`.\n");

@@ -17,7 +17,7 @@ static const char *whose(const struct report_view *view, enum fault fault)
         [FAULT_US] = "Ratchet's own",
     };
     if (fault == FAULT_PR && !parts_is_pull_request(view))
-        return parts_is_promotion(view) ? "main's" : "the head commit's";
+        return parts_is_promotion(view) ? "the branch's" : "the head commit's";
     return words[fault];
 }
 
@@ -292,8 +292,9 @@ static void first_held(const struct report_view *view, const struct config_verdi
     enum clause first = parts_clause(view, row);
     if (parts_already_lost(view, row)) {
         write_change(view, row, out);
-        buf_addf(out, ", but %s does not add to it: **already lost on main**.",
-                 parts_subject(view));
+        buf_addf(out, ", but %s does not add to it: **already lost on ", parts_subject(view));
+        parts_branch(view, out);
+        buf_adds(out, "**.");
         write_reason(out, row);
     } else if (within > 0) {
         write_within(view, largest, within, out);

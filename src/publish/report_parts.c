@@ -196,7 +196,16 @@ const char *parts_subject(const struct report_view *view)
 {
     if (parts_is_pull_request(view))
         return "this pull request";
-    return parts_is_promotion(view) ? "main" : "the head commit";
+    return parts_is_promotion(view) ? "the branch" : "the head commit";
+}
+
+void parts_branch(const struct report_view *view, struct buf *out)
+{
+    const char *name = view->report->job == NULL ? "" : view->report->job->base_ref;
+    if (name[0] == '\0' || strcmp(name, "main") == 0)
+        buf_adds(out, name[0] == '\0' ? "base" : name);
+    else
+        parts_name(out, name);
 }
 
 bool parts_is_whole(const struct report_view *view)

@@ -26,6 +26,8 @@ bool parts_is_pull_request(const struct report_view *view);
 bool parts_is_promotion(const struct report_view *view);
 /* "this pull request", or what else the head is. */
 const char *parts_subject(const struct report_view *view);
+/* What is merged into: "main", another name in a code span, "base" where it has none here. */
+void parts_branch(const struct report_view *view, struct buf *out);
 /* Is the verdict one of the whole, not of its worst config? */
 bool parts_is_whole(const struct report_view *view);
 /* Is there a config, and has every one the machine code it would be compared with? */

@@ -58,10 +58,12 @@ static void verdict_cell(const struct report_view *view, const struct config_ver
     bool plain = row->verdict == VERDICT_HELD;
     buf_addf(out, " | %s%s%s %s", plain ? "" : "**", name, plain ? "" : "**",
              signs[row->verdict]);
-    if (parts_already_lost(view, row))
-        buf_adds(out, " already lost on main");
-    else if (row->clause == CLAUSE_RECORDED || row->clause == CLAUSE_RETIRED)
+    if (parts_already_lost(view, row)) {
+        buf_adds(out, " already lost on ");
+        parts_branch(view, out);
+    } else if (row->clause == CLAUSE_RECORDED || row->clause == CLAUSE_RETIRED) {
         buf_addf(out, " %s", clause_name(row->clause));
+    }
 }
 
 static void change_cell(const struct report_view *view, const struct config_verdict *row,

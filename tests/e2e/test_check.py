@@ -249,7 +249,7 @@ def nothing_to_measure():
     eq(result.brief(), (0, "held"), "a pull request before the first promotion")
     has(scene.ours(s, number)[0], "is not known here", "its comment says so")
     eq(host.promote().brief(), (3, "unmeasured"), "main is looked at")
-    known = "Main's own last verdict is unmeasured (at %s): %s: build failed" % (
+    known = "`main`'s own last verdict is unmeasured (at %s): %s: build failed" % (
         (s.repo.sha("main")[:10],) * 2)
     result = host.check(s.repo, "words")
     has(result.text, known, "the state knows it: a local check quotes it")
@@ -263,7 +263,7 @@ def nothing_to_measure():
     number, _ = scene.pull(s, "words", {"kernels/attention.c": scene.kernel("wrong", "/* more */\n")})
     result = host.check_pull(number)
     eq(result.config()["clause"], "identical-code", "a comment more: its own machine code")
-    has(result.text, "Main's own last verdict on `small` is unmeasured", "is no better")
+    has(result.text, "`main`'s own last verdict on `small` is unmeasured", "is no better")
 
 
 def rules_come_from_the_base():

@@ -114,7 +114,7 @@ def degenerate():
 def own_contribution():
     """What main had lost already is not this pull request's"""
     got = expect("main 5% off its anchor, neutral", samples(config(base=1.05, head=1.05)), "held")
-    has(got["reason"], "already lost on main", "it says so")
+    has(got["reason"], "; already lost: ", "it says so")
     expect("and a PR that adds 4%", samples(config(base=1.05, head=1.092)), "regressed")
     expect("2% + 2% is caught by the third 2%", samples(config(base=1.04, head=1.061)), "regressed")
     expect("no base arm: waived", samples(config(base=None, head=1.05)), "regressed")

@@ -601,7 +601,7 @@ def a_main_that_loses():
         step = host.step("pull_request", scene.pull_event(s, number), run=run)
         eq(step.run().brief(), (0, "held"), name + ": nothing to measure")
         has(scene.plain(scene.ours(s, number)[0]), re.compile(
-            r"Main already lost \d\.\d times on `small` \(\+\d+\.\d+% against its anchor, "
+            r"`main` already lost \d\.\d times on `small` \(\+\d+\.\d+% against its anchor, "
             "measured at " + words[:10] + r"\): not this pull"), name + ": quotes main")
         eq(scene.status(s, head)[-1], "success", name + ": and is not blocked")
     kept = [os.path.join(host.state, "main", f) for f in os.listdir(os.path.join(host.state, "main"))]
@@ -611,15 +611,15 @@ def a_main_that_loses():
     number, _ = scene.pull(s, "corrupt", {"README": "the file is cut\n"}, onto="FETCH_HEAD")
     step = host.step("pull_request", scene.pull_event(s, number), run=8)
     eq(step.run().brief(), (0, "held"), "a file that is cut short")
-    has(step.log(), "main's last verdict is not known: ", "is said")
-    lacks(scene.ours(s, number)[0], "Main already lost", "and not believed")
+    has(step.log(), "the last verdict on `main` is not known: ", "is said")
+    lacks(scene.ours(s, number)[0], "`main` already lost", "and not believed")
     lib.write(kept[0], whole)
     mended = merge(s, "mended", "right")
     s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % TOKEN), "main")
     number, _ = scene.pull(s, "after", {"README": "main was mended\n"}, onto="FETCH_HEAD")
     step = host.step("pull_request", scene.pull_event(s, number), run=10)
     eq(step.run().brief(), (0, "held"), "a pull request into a main of another kernel")
-    lacks(scene.ours(s, number)[0], "Main already lost", "is told nothing about the one before")
+    lacks(scene.ours(s, number)[0], "`main` already lost", "is told nothing about the one before")
     scene.fair(host.step("push", push_event(s), run=9).run(), (0, "held"), "main as it was")
     eq(verdict_of(s, mended), ["success"], "is green again")
 
@@ -637,7 +637,7 @@ def a_main_that_is_broken():
     number, _ = scene.pull(s, "docs", {"README": "words\n"}, onto="FETCH_HEAD")
     result = host.check_pull(number)
     eq(result.brief(), (0, "held"), "a pull request beside the kernel")
-    has(scene.plain(result.file("report.md")), "Main's own last verdict on `small` is unmeasured (at %s): "
+    has(scene.plain(result.file("report.md")), "`main`'s own last verdict on `small` is unmeasured (at %s): "
         "wrong result" % broken[:10], "quotes it")
 
 

@@ -65,7 +65,7 @@ def regressed_is_final():
     s.repo.commit({"ci/ratchet.conf": scene.conf().replace("-O2", "-O1")}, "built otherwise", branch="main")
     s.repo.push(s.git_url, "main")
     moved = host.check_pull(number)
-    has(moved.file("report.md"), "Main moved: ", "main moved: the report says so")
+    has(moved.file("report.md"), "Base moved: ", "main moved: the report says so")
     has(moved.file("report.md"), "code is another than in the check before: measured anew.", "and what that is")
     eq(len(attempts(host)), 2, "and it is measured")
 

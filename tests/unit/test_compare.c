@@ -153,7 +153,7 @@ static void test_own(void)
     struct trial trial = trial_of(8, (struct changes){0.05, 0.05, 0, 0});
     const struct config_verdict *c = judge(&trial);
     EQ_INT(c->verdict, VERDICT_HELD);
-    HAS(c->reason, "already lost on main");
+    HAS(c->reason, "; already lost: ");
     NEAR(c->change.change, 0.05, 0.001);
     NEAR(c->own.change, 0, 0.001);
     EQ_INT(comparison_exit(&trial.comparison), EXIT_HELD);

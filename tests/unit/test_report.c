@@ -214,7 +214,7 @@ static void golden_held(struct scene *scene)
     scene_begin(scene, VERDICT_HELD);
     scene_measured(scene, "b1_h4_s256_d64", VERDICT_HELD, 0.0520, 0.0004,
                    "+5.20% [+4.80%, +5.60%] against the anchor is wholly above +3%; already "
-                   "lost on main: +0.04% [-0.36%, +0.44%] against base is not wholly above "
+                   "lost: +0.04% [-0.36%, +0.44%] against base is not wholly above "
                    "+0.5%");
     golden(scene, "held_already_lost");
 
@@ -254,8 +254,8 @@ static void golden_moved(struct scene *scene)
 
     scene_begin(scene, VERDICT_REGRESSED);
     scene_measured(scene, "b1_h4_s256_d64_causal", VERDICT_HELD, 0.0520, 0.0004,
-                   "+5.20% [+4.80, +5.60] against the anchor is wholly above +3%; already lost "
-                   "on main: +0.04% [-0.36, +0.44] against base is not wholly above +0.5%");
+                   "+5.20% [+4.80, +5.60] against the anchor is wholly above +3%; already lost: "
+                   "+0.04% [-0.36, +0.44] against base is not wholly above +0.5%");
     scene_measured(scene, "b1_h4_s256_d64", VERDICT_REGRESSED, 0.0412, 0.0390,
                    "+4.12% [+3.72, +4.52] against the anchor is wholly above +3%, and +3.90% "
                    "[+3.50, +4.30] against base");
@@ -583,6 +583,11 @@ static void held(struct scene *scene)
     scene_measured(scene, "a", VERDICT_HELD, 0.0520, 0.0004, "")->clause = CLAUSE_NONE;
     scene_measured(scene, "b", VERDICT_HELD, 0.0041, 0.0004, "")->clause = CLAUSE_NONE;
     says(scene, "**already lost on main**", true);
+    put(scene->job.base_ref, sizeof scene->job.base_ref, "trunk");
+    says(scene, "**already lost on `trunk`**", true);
+    says(scene, "Nobody is blocked for what `trunk` has already lost", true);
+    scene->job.base_ref[0] = '\0';
+    says(scene, "**already lost on base**", true);
     scene->verdicts[0].change = around(0.001);
     says(scene, "**No config moved by more than 3.00%.** The largest change is `b`", true);
 }
@@ -1226,7 +1231,7 @@ static void lines_are_short(struct scene *scene)
     scene_begin(scene, VERDICT_HELD);
     scene_measured(scene, "a", VERDICT_HELD, 0.052, 0, "x");
     report_line(&scene->comparison, line, sizeof line);
-    EQ_STR(line, "held: a +5.20%, already lost on main");
+    EQ_STR(line, "held: a +5.20%, already lost on base");
     scene->comparison.configs[0].clause = CLAUSE_RECORDED;
     report_line(&scene->comparison, line, sizeof line);
     EQ_STR(line, "held: a +5.20%, recorded in the baseline");
