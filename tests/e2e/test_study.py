@@ -260,7 +260,11 @@ def killed():
         result = study(repo, folder, *options, host=host)
         eq(result.code, 0, "kill %d of seed %d: %s" % (run, seed, result.err[-500:]))
         ok(not os.path.exists(os.path.join(folder, "study.json.a1B2c3")), "what was half written is gone")
-        eq(masked(folder), masked(first), "kill %d of seed %d" % (run, seed))
+        got, want = masked(folder), masked(first)
+        if "is not known: too few processes" in got + want:
+            lib.note("too busy to tell how fast it is: that line is not compared")
+            got, want = (re.sub(r"(?m)^This study timed .*$", "", text) for text in (got, want))
+        eq(got, want, "kill %d of seed %d" % (run, seed))
         eq(check(repo, folder, "--no-measure").code, 0, "and it can be checked")
     whole = snapshot(first)
     for name in ("report.html", "inventory.json"):  # killed while the documents were written
