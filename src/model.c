@@ -314,6 +314,7 @@ void config_samples_free(struct config_samples *config)
     for (size_t i = 0; i < config->count; i++)
         replicate_free(&config->replicates[i]);
     free(config->replicates);
+    free(config->without_head.ns);
     *config = (struct config_samples){0};
 }
 

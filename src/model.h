@@ -21,8 +21,7 @@ enum {
     MODEL_WHO_BYTES = 128,  /* who accepted a loss */
     MODEL_CODE_BYTES = 80,  /* "sha256:" and 64 hex digits */
     MODEL_TEXT_BYTES = 512, /* of a reason */
-    /* Of a token, NUL included. GitHub's App tokens have about 520 characters since 2026, and it says
-     * that their length is not to be relied on. */
+    /* Of a token, NUL included; GitHub says that their length is not to be relied on. */
     MODEL_TOKEN_BYTES = 2048,
     MODEL_CONFIGS_MAX = 256, /* in one file, whatever the limits say */
     MODEL_PATHS_MAX = 32
@@ -94,10 +93,16 @@ struct series {
     size_t count;
 };
 
+struct clock_slope {     /* of wall time on the time that an arm claims: measure/agree.h */
+    double slope, error; /* 1 where the claims are true; its standard error */
+    unsigned freedom;    /* degrees of freedom of the error; 0: not known */
+};
+
 struct replicate {
     struct series arms[ARM_COUNT]; /* count 0 where the arm was not there */
-    unsigned marks;                /* enum mark, ored */
-    unsigned provoked[ARM_COUNT];  /* those seen while this arm was at work; 0: not known.
+    struct clock_slope clock[ARM_COUNT];
+    unsigned marks;               /* enum mark, ored */
+    unsigned provoked[ARM_COUNT]; /* those seen while this arm was at work; 0: not known.
                                     * Where marks leave too few, it says whose fault that
                                     * is (judge/measured.c) */
 };
@@ -160,8 +165,7 @@ int clause_parse(const char *name, enum clause *out); /* 0, or -1 */
 
 /* name = value facts about where something was measured, in the order they were added. */
 struct fact {
-    char *name;
-    char *value;
+    char *name, *value;
 };
 struct environment {
     struct fact *facts; /* owned */
@@ -171,13 +175,11 @@ int environment_set(struct environment *environment, const char *name, const cha
 const char *environment_get(const struct environment *environment, const char *name);
 int environment_copy(const struct environment *from, struct environment *to);
 void environment_free(struct environment *environment);
-/* Clocks, temperature, power (`seen_…`): never twice the same, and no difference to explain
- * anything by. */
+/* Clocks, temperature, power (`seen_…`): never twice the same, and they explain nothing. */
 bool environment_is_reading(const char *name);
 
-/* So often may a config of the same code be measured, in checks of their own: once, and in two
- * re-runs. What α is spent on them: judge/levels.h. */
-enum { RUNS_MAX = 3 };
+/* Checks of one code, re-runs included (judge/levels.h); processes without head (judge/beside.c). */
+enum { RUNS_MAX = 3, WITHOUT_HEAD_PROCESSES = 3 };
 
 struct config_samples {
     struct config config;
@@ -185,6 +187,8 @@ struct config_samples {
     struct arm_info arms[ARM_COUNT]; /* anchors can differ from config to config */
     struct replicate *replicates;    /* owned; marked ones included */
     size_t count;
+    struct series
+        without_head; /* medians of the anchor, or base, with no head: a process each */
     /* Where this is a re-run: how many of the replicates each check before it took. They stand
      * first, in order; 0 where they were lost. */
     size_t earlier[RUNS_MAX - 1];
@@ -204,10 +208,9 @@ struct config_samples {
     /* What a time budget did. */
     bool shortened;   /* fewer samples, launches or warm-up than [bench] says */
     bool out_of_time; /* no more replicates, though they could have settled it */
-    char left_out[ARM_OTHERS_MAX]
-                 [MODEL_TEXT_BYTES]; /* why another arm has no samples, or "" */
-    /* Device memory of a launch: one set of inputs, outputs, workspace, and what the launch took by
-     * itself. The most of all replicates; 0: not known. */
+    /* Why another arm has no samples, or "". */
+    char left_out[ARM_OTHERS_MAX][MODEL_TEXT_BYTES];
+    /* Device memory of a launch, workspace and its own included: the most seen; 0: not known. */
     unsigned long long peak_bytes[ARM_COUNT];
 };
 
@@ -288,6 +291,7 @@ const struct baseline_config *baseline_find(const struct baseline *baseline, con
  * checks were drawn from one pool of fresh processes and judged by the shipped rule. */
 struct calibration {
     struct device device;
+    char protocol[8];          /* of its pool: wire.h */
     char recorded[32];         /* UTC, "2026-11-21T01:10:20Z" */
     double threshold;          /* of the rule it was made with… */
     double confidence;         /* … */
@@ -441,6 +445,7 @@ struct config_verdict {
     unsigned marks;                   /* union of the marks seen */
     unsigned looks;               /* how many looks the decision interval is corrected for */
     bool wants_more;              /* more replicates could settle it, or make it enough */
+    bool wants_without_head;      /* … or processes without head: judge/beside.c */
     struct code_change code;      /* how the machine code differs, of a config that moved: told
                                 beside the verdict, which was there before */
     struct metric_change metrics; /* likewise, what a profiler counted */

@@ -8,8 +8,8 @@
  * is the rest of a line, at most WIRE_TEXT_BYTES - 1 bytes. ARM is a name of enum arm.
  *
  * One command at a time: the parent sends nothing until the answer is complete, and each
- * command but `turn` runs code of at most one library. So whoever dies, hangs or lies is
- * known from the command that is open; in a turn, from the samples that came before.
+ * command but `stage` and `turn` runs code of at most one library. So whoever dies, hangs or
+ * lies is known from the command that is open; in these two, from the lines that came before.
  *
  * The harness starts by itself with
  *     ratchet-bench VERSION DEVICE            VERSION is WIRE_VERSION, DEVICE cpu or cuda
@@ -22,16 +22,18 @@
  *            HEAD BASE ANCHOR CONTROL                 (slots; `-`: no such arm)
  *            [OTHER]...
  *     prepare ARM                                 prepared ARM WORKSPACE_BYTES
- *     allocate ROTATION_BYTES                     allocated SETS SET_BYTES
+ *     allocate ROTATION_BYTES MOST_BYTES          allocated SETS SET_BYTES
  *     forward ARM SEED                            ran ARM GROWN_BYTES
  *     rows ARM SEED COUNT                         right ARM ROWS WORST
  *     bits ARM                                    hashed ARM HIGH LOW
  *     fill SEED                                   filled
  *     calibrate ARM TARGET_NS                     calibrated ARM LAUNCHES
- *     turn SEED LAUNCHES ARM[+DELAY_NS]...        sample ARM TOTAL_NS DISTURBED, one per ARM
- *                                                     in that order, then: done
- *     trace SEED LAUNCHES ARM...                  traced ARM KERNEL_NS TOTAL_NS, one per ARM
- *                                                     in that order, then: done
+ *     stage SEED ARM:LAUNCHES[+DELAY_NS]...       staged ARM, one per ARM in that order
+ *     turn                                        sample ARM TOTAL_NS DISTURBED, likewise,
+ *                                                     then: done
+ *     compare                                     compared
+ *     trace SEED ARM:LAUNCHES...                  traced ARM KERNEL_NS TOTAL_NS, likewise,
+ *                                                     then: done
  *     launches ARM                                launches ARM COUNT, then one per kernel:
  *                                                     launched ARM THREADS BLOCKS SHARED WARPS
  *                                                     TEXT
@@ -55,7 +57,8 @@
  *            CONTROL may be left out from the end. `release` undoes it.
  * prepare    Asks the library whether it supports the problem and how much scratch it needs.
  * allocate   Buffers that all arms share: as many input sets as fill ROTATION_BYTES, 1 where
- *            it is 0 (warm inputs), else from 2 to WIRE_SETS_MAX; one out, lse, workspace.
+ *            it is 0 (warm inputs), else from 2 to WIRE_SETS_MAX; one out, lse, workspace. MOST_BYTES:
+ *            what queries may take, of which there will be more than of keys and values.
  * forward    Fresh inputs from SEED, some rows extreme; outputs poisoned; one launch; then
  *            every element is checked for being written and within the range of v.
  *            GROWN_BYTES: device memory that the launch itself took (code, local memory).
@@ -65,13 +68,23 @@
  * bits       HIGH and LOW: the halves of a 64-bit hash of that output's bits, lse included. Comes
  *            before `rows`, after which the output is not spoken of any more.
  * fill       Inputs for timing, the same for all arms.
- * turn       LAUNCHES launches of each arm in the order given, all starting at the same input
- *            set, drawn from SEED. TOTAL_NS is their device time together. With DELAY_NS the
- *            device is kept busy that much longer within the sample: what a slower kernel
- *            would read like (`ratchet calibrate`); 0 where another arm of the turn has one.
- *            DISTURBED: on the CPU the involuntary context switches of the process
- *            meanwhile, on CUDA 1 where the host did not keep the queue full. One row of each
- *            sample, drawn from SEED, was poisoned before and is compared in fp64 afterwards.
+ * calibrate  How many launches a sample of TARGET_NS has. There are as many queries then as
+ *            WIRE_LAUNCHES_MOST of them, so that no two launches of a sample have the same answer;
+ *            fewer launches, where MOST_BYTES do not suffice for that. What was filled may be gone.
+ * stage      Fresh inputs from SEED: all queries, and one set of keys and values. Everything that a
+ *            turn needs and does not want to wait for: on CUDA, `forward` of each arm is captured
+ *            once for each input set, at its first turn, and a sample's graph is put together of
+ *            these here. LAUNCHES: of each arm by itself; all end at the same input set, which SEED
+ *            draws. With DELAY_NS the device is kept busy that much longer within the sample: what a
+ *            slower kernel would read like (`ratchet calibrate`); 0 where another arm of the turn
+ *            has one.
+ * turn       The samples of what was staged, once. Before each all outputs are poison, and on CUDA
+ *            the caches are swept. TOTAL_NS is the device time of its launches together. DISTURBED:
+ *            on the CPU the involuntary context switches of the process meanwhile, on CUDA 1 where
+ *            the host did not keep the queue full. One row of what one launch wrote is kept of each
+ *            sample. Between the command and `done` only work of a constant length is done besides,
+ *            so that the parent's clock can be held against TOTAL_NS.
+ * compare    The rows kept in that turn, in fp64.
  * trace      Samples like those of a turn, which CUPTI watches as well: KERNEL_NS is the sum of
  *            the kernels' own times (tests/gpu/record_traces.py). CUDA only; nothing is verified, and
  *            from the first trace on CUPTI stays on.
@@ -82,7 +95,7 @@
 #define RATCHET_WIRE_H
 
 enum {
-    WIRE_VERSION = 2,
+    WIRE_VERSION = 3,
     WIRE_LINE_BYTES = 1024,
     WIRE_TEXT_BYTES = 400,
     WIRE_NAME_BYTES = 64, /* FILE, NAME, DEVICE, NUL included: letters, digits, `_-.` */
@@ -96,6 +109,18 @@ enum {
     WIRE_LAUNCHED_MAX = 16,  /* kernels of one call of forward */
     WIRE_LAUNCHES_MAX = 1000000
 };
+
+/* The least and the most launches that a turn asks for, of what `calibrate` answered: their number
+ * is drawn for each arm and turn. */
+#define WIRE_LAUNCHES_LEAST(launches) ((launches) - (launches) / 2)
+#define WIRE_LAUNCHES_MOST(launches) ((launches) + ((launches) + 1) / 2)
+
+/* How a time is taken and what for: the inputs of a launch, what comes before it, what is compared.
+ * Environments, baselines, pools and calibrations name it, and numbers of different protocols are
+ * not compared in silence. Where none is named it was the first, until 2026-11. */
+#define WIRE_PROTOCOL "2"
+#define WIRE_PROTOCOL_FIRST "1"
+enum { WIRE_PROTOCOL_BYTES = 8 };
 
 #define WIRE_NUMBER_MAX 9007199254740992ull /* 2^53 */
 #define WIRE_KERNEL_SYMBOL "attention_kernel"

@@ -19,7 +19,8 @@ static const struct command {
     {"allocate", command_allocate}, {"forward", command_forward},
     {"rows", command_rows},         {"bits", command_bits},
     {"fill", command_fill},         {"calibrate", command_calibrate},
-    {"turn", command_turn},         {"trace", command_trace},
+    {"stage", command_stage},       {"turn", command_turn},
+    {"compare", command_compare},   {"trace", command_trace},
     {"launches", command_launches}, {"release", command_release},
 };
 

@@ -26,7 +26,16 @@ enum cuda_number {
     CUDA_ATTRIBUTE_PROCESSORS = 16,
     CUDA_ATTRIBUTE_L2_BYTES = 38,
     CUDA_HOST_PORTABLE_MAPPED = 3,
-    CUDA_CAPTURE_THREAD_LOCAL = 1
+    CUDA_CAPTURE_THREAD_LOCAL = 1,
+    CUDA_NODE_KERNEL = 0 /* CU_GRAPH_NODE_TYPE_KERNEL */
+};
+
+/* CUDA_KERNEL_NODE_PARAMS_v2 of cuda.h. */
+struct cuda_kernel_node {
+    cuda_handle function; /* NULL: `kernel` */
+    unsigned grid[3], block[3], shared;
+    void **parameters, **extra;
+    cuda_handle kernel, context;
 };
 
 /* name as the library exports it, parameters */
@@ -66,6 +75,18 @@ enum cuda_number {
     X(cuEventSynchronize, (cuda_handle event))                                                \
     X(cuEventElapsedTime, (float *ms, cuda_handle start, cuda_handle end))                    \
     X(cuEventDestroy_v2, (cuda_handle event))                                                 \
+    X(cuGraphCreate, (cuda_handle * out, unsigned flags))                                     \
+    X(cuGraphAddChildGraphNode, (cuda_handle * out, cuda_handle graph,                        \
+                                 const cuda_handle *after, size_t count, cuda_handle child))  \
+    X(cuGraphGetNodes, (cuda_handle graph, cuda_handle * nodes, size_t * count))              \
+    X(cuGraphGetEdges,                                                                        \
+      (cuda_handle graph, cuda_handle * from, cuda_handle * to, size_t * count))              \
+    X(cuGraphNodeGetType, (cuda_handle node, int *type))                                      \
+    X(cuGraphKernelNodeGetParams_v2, (cuda_handle node, struct cuda_kernel_node * out))       \
+    X(cuGraphKernelNodeCopyAttributes, (cuda_handle to, cuda_handle from))                    \
+    X(cuGraphAddKernelNode_v2,                                                                \
+      (cuda_handle * out, cuda_handle graph, const cuda_handle *after, size_t count,          \
+       const struct cuda_kernel_node *kernel))                                                \
     X(cuGraphInstantiateWithFlags,                                                            \
       (cuda_handle * out, cuda_handle graph, unsigned long long flags))                       \
     X(cuGraphUpload, (cuda_handle exec, cuda_handle stream))                                  \

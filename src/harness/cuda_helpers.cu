@@ -67,18 +67,21 @@ static __device__ row row_of(u64 seed, int kind, int tensor, u64 index)
 {
     row row;
     row.state = mix(seed ^ mix(3 * index + (u64)tensor));
-    row.scale = kind == 0 ? 1.0F : scales[tensor][mix(row.state ^ 0xff) >> 61];
+    u64 bits = mix(row.state ^ 0xff);
+    row.scale = kind == 0 && (bits & 31) != 0 ? 1.0F : scales[tensor][bits >> 61];
     return row;
 }
 
 /* The two elements of pair `pair`, before they are stored. */
 static __device__ float2 pair_of(row row, int pair)
 {
-    u64 bits = mix(row.state + (u64)(pair + 1) * 0x9e3779b97f4a7c15ull);
-    int low = (int)(bits & 0xffffff) - 0x800000;
-    int high = (int)(bits >> 40) - 0x800000;
-    return make_float2(row.scale * ((float)low / 8388608.0F),
-                       row.scale * ((float)high / 8388608.0F));
+    u32 x = (u32)row.state + (u32)pair * 0x9e3779b9u;
+    x = (x ^ x >> 16) * 0x85ebca6bu;
+    x = (x ^ x >> 13) * 0xc2b2ae35u;
+    x ^= x >> 16 ^ (u32)(row.state >> 32);
+    float scale = row.scale / 32768.0F;
+    return make_float2(scale * (float)((int)(x & 0xffff) - 32768),
+                       scale * (float)((int)(x >> 16) - 32768));
 }
 
 /* Round to nearest even, as inputs_store does; inputs are finite. */
@@ -104,33 +107,89 @@ static __device__ float stored(float value, int dtype)
     return dtype == ATTENTION_FP32 ? value : from_16(to_16(value, dtype), dtype);
 }
 
-/* One thread a pair. `largest`: bits of the largest |element|, not negative: ordered alike. */
-extern "C" __global__ void ratchet_fill(void *to, u64 rows, int dim, u64 seed, int kind,
-                                        int tensor, int dtype, u32 *largest)
+enum { FILL_PAIRS = 4 /* of a thread at a time: 16 bytes of a 16-bit type */ };
+
+/* Pairs `pair` to `pair` + 3 of a row; the largest |element| of them. */
+static __device__ float fill_pairs(row row, int pair, int dim, int dtype, void *to)
 {
-    int pairs = (dim + 1) / 2;
-    u64 all = rows * (u64)pairs;
+    union {
+        u16 elements[2 * FILL_PAIRS];
+        uint4 all;
+    } narrow;
     float most = 0.0F;
-#pragma unroll 1
-    for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < all;
-         i += (u64)gridDim.x * blockDim.x) {
-        u64 index = i / (u64)pairs;
-        int pair = (int)(i % (u64)pairs);
-        float2 two = pair_of(row_of(seed, kind, tensor, index), pair);
+    bool whole = dtype != ATTENTION_FP32 && dim % (2 * FILL_PAIRS) == 0;
+    for (int i = 0; i < FILL_PAIRS; i++) {
+        float2 two = pair_of(row, pair + i);
         float values[2] = {two.x, two.y};
-        for (int e = 0; e < 2 && 2 * pair + e < dim; e++) {
-            u64 at = index * (u64)dim + (u64)(2 * pair + e);
+        for (int half = 0; half < 2; half++) {
+            int e = 2 * (pair + i) + half;
+            if (e >= dim)
+                break;
             if (dtype == ATTENTION_FP32)
-                ((float *)to)[at] = values[e];
+                ((float *)to)[e] = values[half];
+            else if (whole)
+                narrow.elements[2 * i + half] = to_16(values[half], dtype);
             else
-                ((u16 *)to)[at] = to_16(values[e], dtype);
-            most = fmaxf(most, fabsf(stored(values[e], dtype)));
+                ((u16 *)to)[e] = to_16(values[half], dtype);
+            most = fmaxf(most, fabsf(stored(values[half], dtype)));
         }
     }
+    if (whole)
+        ((uint4 *)to)[pair / FILL_PAIRS] = narrow.all;
+    return most;
+}
+
+/* Blocks (x, s) make the tensor of set s, `stride` bytes behind the one before, from seed + s.
+ * `largest`: bits of the largest |element| of all, not negative: ordered alike; NULL: not asked. */
+extern "C" __global__ void ratchet_fill(char *to, u64 stride, u64 rows, int dim, u64 seed,
+                                        int kind, int tensor, int dtype, u32 *largest)
+{
+    u32 chunks = (u32)(dim + 2 * FILL_PAIRS - 1) / (2 * FILL_PAIRS); /* of a row */
+    u32 thread = blockIdx.x * blockDim.x + threadIdx.x;
+    u32 abreast = gridDim.x * blockDim.x / chunks; /* rows at a time */
+    u32 chunk = thread % chunks;
+    u64 bytes = (u64)dim * (dtype == ATTENTION_FP32 ? 4 : 2);
+    float most = 0.0F;
+    to += blockIdx.y * stride;
+    if (thread < abreast * chunks)
+#pragma unroll 1
+        for (u64 index = thread / chunks; index < rows; index += abreast)
+            most = fmaxf(most, fill_pairs(row_of(seed + blockIdx.y, kind, tensor, index),
+                                          (int)chunk * FILL_PAIRS, dim, dtype,
+                                          to + index * bytes));
+    if (largest == nullptr)
+        return;
     for (int lane = 16; lane > 0; lane /= 2)
         most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, lane));
-    if (threadIdx.x % 32 == 0 && __float_as_uint(most) > *(volatile u32 *)largest)
+    if (threadIdx.x % 32 == 0)
         atomicMax(largest, __float_as_uint(most));
+}
+
+/* Read through memory that nobody else uses: what the caches held before is gone from them. It
+ * holds zeros, so that nothing is ever written. */
+extern "C" __global__ void ratchet_sweep(const uint4 *from, u64 count, u32 *sink)
+{
+    u32 seen = 0;
+#pragma unroll 1
+    for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < count;
+         i += (u64)gridDim.x * blockDim.x) {
+        uint4 four = from[i];
+        seen |= four.x | four.y | four.z | four.w;
+    }
+    if (seen != 0)
+        *sink = seen;
+}
+
+/* ---- outputs ---- */
+
+/* Put a row by, as it stands now: its lse, and 16 bytes on `bytes` of out. One block. */
+extern "C" __global__ void ratchet_keep(const u16 *out, u32 bytes, const float *lse, char *to)
+{
+    u16 *row = (u16 *)(to + 16);
+    for (u32 i = threadIdx.x; i < bytes / 2; i += blockDim.x)
+        row[i] = out[i];
+    if (threadIdx.x == 0)
+        *(float *)to = *lse;
 }
 
 /* ---- outputs ---- */

@@ -31,6 +31,21 @@ struct device_inputs {
     const void *q, *k, *v;
 };
 
+/* All of them: set i is q i, and k and v i modulo kv_count, of which q_count is a multiple. Keys and
+ * values are as many as keep the caches cold; queries as many as a sample has launches, so that no
+ * two launches of it have the same answer. */
+struct device_sets {
+    char *q, *k, *v;            /* of set 0; NULL: none yet */
+    size_t q_stride, kv_stride; /* bytes from one to the next */
+    size_t q_count, kv_count;
+};
+
+static inline struct device_inputs device_set(const struct device_sets *sets, size_t i)
+{
+    size_t kv = i % sets->kv_count * sets->kv_stride;
+    return (struct device_inputs){sets->q + i * sets->q_stride, sets->k + kv, sets->v + kv};
+}
+
 /* Outputs, in device memory; `guard` bytes of poison lie behind each. */
 struct device_outputs {
     void *out;
@@ -42,21 +57,40 @@ struct device_outputs {
 struct device_work {
     const struct attention_kernel *kernel;
     const struct attention_problem *problem;
-    const struct device_inputs *sets;
-    size_t set_count;
+    const struct device_sets *sets;
     struct device_outputs to;
     void *workspace;
 };
 
-/* A sample to be taken: `launches` back to back, the first on input set `first`, then
- * rotating; where `delayed`, the device is kept busy for delay_ns more before the end. */
+/* One row of what one launch of a sample wrote, taken between that launch and the next. A device
+ * that no kernel can look into keeps the one that is asked for; the CPU, where a kernel reads all of
+ * our memory, draws it from `seed` and the clock when the launch is over, and says which it was. */
+struct device_keep {
+    uint64_t seed;
+    size_t before_end; /* launches that came after it */
+    size_t row;
+    char *out; /* room for a row as it is stored */
+    float lse;
+};
+
+/* A sample to be taken: `launches` back to back, the last on input set `last`, those before it on
+ * the sets before; where `delayed`, the device is kept busy for delay_ns more before the end. */
 struct device_plan {
-    size_t first;
+    size_t last;
     unsigned long launches;
     bool delayed;
     uint64_t delay_ns;
-    bool unseen; /* a peer's: its output is not asked for */
+    bool unseen;              /* a peer's: its output is not asked for */
+    struct device_keep *keep; /* NULL: nothing is kept */
+    void *staged;             /* by `stage` */
 };
+
+/* The input set of the launch that comes `before` launches before the last. */
+static inline size_t device_plan_set(const struct device_plan *plan,
+                                     const struct device_sets *sets, size_t before)
+{
+    return (plan->last + sets->q_count - before % sets->q_count) % sets->q_count;
+}
 
 struct device_sample {
     unsigned long long total_ns;  /* of all launches together */
@@ -83,7 +117,6 @@ struct device_ops {
     enum attention_device abi;                /* what a library must be for */
     unsigned dtypes;                          /* 1 << enum attention_dtype, ored */
     unsigned long launches_min, launches_max; /* of a sample; see launches_for */
-    size_t starts_max;                        /* input sets that a sample may start at */
     bool speaks_early; /* send each sample at once: the processor is not measured */
 
     int (*open)(const struct device_options *options, struct device **out, struct err *err);
@@ -92,7 +125,7 @@ struct device_ops {
     /* Memory at ATTENTION_ALIGNMENT whose pages are all there before anything is timed. */
     int (*allocate)(struct device *device, size_t bytes, void **out, struct err *err);
     void (*release)(struct device *device, void *memory, size_t bytes);
-    /* Make memory from `allocate` read-only or writable again, where the device can. */
+    /* Make some of the inputs' memory read-only or writable again, where the device can. */
     int (*protect)(struct device *device, void *memory, size_t bytes, bool read_only,
                    struct err *err);
     int (*write)(struct device *device, void *to, const void *from, size_t bytes,
@@ -100,9 +133,10 @@ struct device_ops {
     int (*read)(struct device *device, void *to, const void *from, size_t bytes,
                 struct err *err);
 
-    /* A whole tensor of inputs; *largest grows to its largest |element|. */
+    /* A whole tensor of each of `sets` input sets, `stride` bytes apart; that of set i is drawn from
+     * seed + i. *largest grows to its largest |element|; NULL: nobody asks. */
     int (*fill)(struct device *device, const struct inputs *inputs, enum inputs_tensor tensor,
-                void *to, double *largest, struct err *err);
+                void *to, size_t sets, size_t stride, double *largest, struct err *err);
     int (*poison)(struct device *device, int dtype, void *to, size_t count, struct err *err);
     /* Is every element written, within 1.01 `largest`, and nothing behind the end? 0, or 1
      * with what is wrong in `text`. */
@@ -113,13 +147,20 @@ struct device_ops {
     int (*sums)(struct device *device, const struct inputs *inputs, const uint64_t *rows,
                 size_t count, double *out, struct err *err);
 
+    /* Put the caches into a state that no arm has a part in; NULL: there is no need. */
+    int (*sweep)(struct device *device, struct err *err);
+    /* What a sample needs and must not wait for while it is taken; *out has only what went wrong.
+     * `unstage` frees it, and a plan that never was staged is fine. NULL: nothing. */
+    int (*stage)(struct device *device, const struct device_work *work,
+                 struct device_plan *plan, struct device_sample *out, struct err *err);
+    void (*unstage)(struct device *device, struct device_plan *plan);
     /* Returns when the device has finished. An error of class DEVICE_OF_KERNEL: the kernel
      * has ended the device for this process (an illegal address, say). */
     int (*sample)(struct device *device, const struct device_work *work,
-                  const struct device_plan *plan, struct device_sample *out, struct err *err);
+                  struct device_plan *plan, struct device_sample *out, struct err *err);
     /* A sample, and the kernels' own time in it by the vendor's tracer; NULL: there is none. */
     int (*trace)(struct device *device, const struct device_work *work,
-                 const struct device_plan *plan, struct device_sample *out,
+                 struct device_plan *plan, struct device_sample *out,
                  unsigned long long *kernel_ns, struct err *err);
     /* One call of forward, and which kernels it launches; *sample has only what went wrong. NULL:
      * it launches none. */

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 struct device {
     struct attention_cpu_stream stream;
@@ -87,7 +88,11 @@ static int cpu_protect(struct device *device, void *memory, size_t bytes, bool r
                        struct err *err)
 {
     (void)device;
-    if (mprotect(memory, bytes, read_only ? PROT_READ : PROT_READ | PROT_WRITE) != 0)
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    size_t before = (uintptr_t)memory %
+                    page; /* whole pages: what lies around is inputs as well */
+    if (mprotect((char *)memory - before, bytes + before,
+                 read_only ? PROT_READ : PROT_READ | PROT_WRITE) != 0)
         return err_errno(err, ERR_HOST, errno, "protect %zu bytes", bytes);
     return 0;
 }
@@ -108,17 +113,22 @@ static void cpu_memory(struct device *device, struct device_memory *out)
 }
 
 static int cpu_fill(struct device *device, const struct inputs *inputs,
-                    enum inputs_tensor tensor, void *to, double *largest, struct err *err)
+                    enum inputs_tensor tensor, void *to, size_t sets, size_t stride,
+                    double *largest, struct err *err)
 {
     (void)device;
     (void)err;
     size_t dim = (size_t)inputs->problem->head_dim;
-    float *row = to;
-    for (size_t i = 0; i < inputs_rows(inputs->problem, tensor); i++, row += dim) {
-        inputs_row(inputs, tensor, i, row);
-        for (size_t e = 0; e < dim; e++)
-            *largest = fmax(*largest, fabs((double)row[e]));
+    size_t rows = inputs_rows(inputs->problem, tensor);
+    for (size_t set = 0; set < sets; set++) {
+        struct inputs one = *inputs;
+        one.seed[tensor] += set;
+        for (size_t i = 0; i < rows; i++)
+            inputs_row(&one, tensor, i, (float *)((char *)to + set * stride) + i * dim);
     }
+    const float *values = to;
+    for (size_t i = 0; largest != NULL && i < rows * dim; i++)
+        *largest = fmax(*largest, fabs((double)values[i]));
     return 0;
 }
 
@@ -170,13 +180,26 @@ static unsigned long long involuntary_switches(void)
     return (unsigned long long)usage.ru_nivcsw;
 }
 
+/* Launch `i` is over: keep a row of it with a chance of 1 in i + 1, so that in the end each launch
+ * was as likely as another. Nobody knew of it before: the clock has a say. */
+static void keep_row(const struct device_work *work, unsigned long i, unsigned long launches,
+                     struct device_keep *keep)
+{
+    uint64_t bits = inputs_mix(keep->seed ^ now_ns() ^ (uint64_t)i << 40);
+    size_t dim = (size_t)work->problem->head_dim;
+    if (inputs_below(bits, i + 1) != 0)
+        return;
+    keep->before_end = launches - 1 - i;
+    keep->row = inputs_below(inputs_mix(bits), inputs_rows(work->problem, INPUTS_Q));
+    keep->lse = work->to.lse[keep->row];
+    memcpy(keep->out, (const float *)work->to.out + keep->row * dim, dim * sizeof(float));
+}
+
 static int cpu_sample(struct device *device, const struct device_work *work,
-                      const struct device_plan *plan, struct device_sample *out,
-                      struct err *err)
+                      struct device_plan *plan, struct device_sample *out, struct err *err)
 {
     (void)err;
-    const struct device_inputs *sets = work->sets;
-    size_t set = plan->first;
+    size_t set = device_plan_set(plan, work->sets, plan->launches - 1);
     int error = 0;
     /* On a busy machine this gives the rest of our slice away and comes back with a whole
      * one, so that a short sample seldom meets the end of a slice; else it costs 0.3 us. */
@@ -184,12 +207,15 @@ static int cpu_sample(struct device *device, const struct device_work *work,
     unsigned long long switches = involuntary_switches();
     uint64_t start = now_ns();
     for (unsigned long i = 0; i < plan->launches; i++) {
-        int result = work->kernel->forward(work->problem, sets[set].q, sets[set].k,
-                                           sets[set].v, work->to.out, work->to.lse,
-                                           work->workspace, &device->stream);
+        const struct device_inputs inputs = device_set(work->sets, set);
+        int result = work->kernel->forward(work->problem, inputs.q, inputs.k, inputs.v,
+                                           work->to.out, work->to.lse, work->workspace,
+                                           &device->stream);
         if (error == 0)
             error = result;
-        if (++set == work->set_count)
+        if (plan->keep != NULL)
+            keep_row(work, i, plan->launches, plan->keep);
+        if (++set == work->sets->q_count)
             set = 0;
     }
     uint64_t end = now_ns();
@@ -212,7 +238,6 @@ const struct device_ops device_cpu = {
     .dtypes = 1u << ATTENTION_FP32,
     .launches_min = 1,
     .launches_max = WIRE_LAUNCHES_MAX,
-    .starts_max = WIRE_SETS_MAX,
     .open = cpu_open,
     .close = cpu_close,
     .memory = cpu_memory,

@@ -6,11 +6,7 @@
  * Everything runs on one stream in the primary context, which is the one that kernel
  * libraries get by the runtime API. The stream waits for the null stream and the other way
  * round, so that copies and launches happen in the order they are written here. */
-#include "harness/cuda_api.h"
-#include "harness/cuda_graphs.h"
-#include "harness/cuda_launches.h"
-#include "harness/cupti.h"
-#include "harness/device.h"
+#include "harness/cuda_device.h"
 #include "harness/storage.h"
 #include "harness/verify.h"
 
@@ -22,37 +18,17 @@
 #include <string.h>
 
 enum {
-    FLAG_UNTIL, /* words of the memory that host and device share */
-    FLAG_LATE,
-    FLAG_WORDS,
     THREADS = 256, /* of a helper's block */
     SUMS_THREADS = 128,
     SUMS_DIM_MAX = 4096,
-    BAD_WORDS = 4
+    BAD_WORDS = 4,
+    SWEPT_UNKNOWN_BYTES = 256 << 20 /* where the driver does not tell the size of its cache */
 };
 
-static const uint64_t hold_limit_ns = 1000000000; /* the host had a second to fill the queue */
 static const size_t sums_scratch_bytes = 64 << 20;
 
-struct device {
-    struct cuda_api api;
-    int number;
-    bool retained;
-    bool tracing;
-    cuda_handle context, stream, start, end;
-    cuda_handle hold, spin, fill, scan, sums;
-    volatile uint32_t *flags; /* FLAG_WORDS, mapped */
-    cuda_address flags_there;
-    cuda_address words; /* device memory for a helper's answer: BAD_WORDS of 64 bits */
-    uint32_t until;     /* of the sample made last */
-    unsigned blocks;    /* that fill the device */
-    struct cuda_graphs graphs;
-};
-
-/* An error of CUDA's. From the numbers alone: what a kernel does to its own context is the
- * kernel's, everything else the host's. */
-static int check(const struct device *device, cuda_result result, const char *what,
-                 struct err *err)
+int cuda_check(const struct device *device, cuda_result result, const char *what,
+               struct err *err)
 {
     if (result == CUDA_OK)
         return 0;
@@ -64,11 +40,6 @@ static int check(const struct device *device, cuda_result result, const char *wh
     return err_set(err, ERR_HOST, "%s: %s", what, text);
 }
 
-static cuda_address address(const void *memory)
-{
-    return (cuda_address)(uintptr_t)memory;
-}
-
 /* ---- open, close ---- */
 
 static int load_helpers(struct device *device, struct err *err)
@@ -78,15 +49,14 @@ static int load_helpers(struct device *device, struct err *err)
     const struct {
         const char *name;
         cuda_handle *to;
-    } helpers[] = {{"ratchet_hold", &device->hold},
-                   {"ratchet_spin", &device->spin},
-                   {"ratchet_fill", &device->fill},
-                   {"ratchet_scan", &device->scan},
+    } helpers[] = {{"ratchet_hold", &device->hold},     {"ratchet_spin", &device->spin},
+                   {"ratchet_fill", &device->fill},     {"ratchet_sweep", &device->sweep},
+                   {"ratchet_keep", &device->keep},     {"ratchet_scan", &device->scan},
                    {"ratchet_reference", &device->sums}};
     cuda_result result = api->cuModuleLoadData(&module, cuda_helpers_ptx);
     for (size_t i = 0; result == CUDA_OK && i < sizeof helpers / sizeof helpers[0]; i++)
         result = api->cuModuleGetFunction(helpers[i].to, module, helpers[i].name);
-    return check(device, result, "load the harness's own kernels", err);
+    return cuda_check(device, result, "load the harness's own kernels", err);
 }
 
 static int allocate_own(struct device *device, struct err *err)
@@ -108,7 +78,11 @@ static int allocate_own(struct device *device, struct err *err)
     }
     if (result == CUDA_OK)
         result = api->cuMemAlloc_v2(&device->words, BAD_WORDS * sizeof(uint64_t));
-    return check(device, result, "allocate the harness's own memory", err);
+    if (result == CUDA_OK)
+        result = api->cuMemAlloc_v2(&device->swept, device->swept_bytes);
+    if (result == CUDA_OK)
+        result = api->cuMemsetD8_v2(device->swept, 0, device->swept_bytes);
+    return cuda_check(device, result, "allocate the harness's own memory", err);
 }
 
 static void cuda_close(struct device *device)
@@ -126,6 +100,7 @@ static int open_context(struct device *device, struct err *err)
     const struct cuda_api *api = &device->api;
     int count = 0;
     int processors = 0;
+    int l2 = 0;
     cuda_result result = api->cuDeviceGetCount(&count);
     if (result == CUDA_OK && count == 0)
         return err_set(err, ERR_HOST, "the CUDA driver sees no GPU");
@@ -139,8 +114,11 @@ static int open_context(struct device *device, struct err *err)
     if (result == CUDA_OK)
         result = api->cuDeviceGetAttribute(&processors, CUDA_ATTRIBUTE_PROCESSORS,
                                            device->number);
+    if (result == CUDA_OK)
+        result = api->cuDeviceGetAttribute(&l2, CUDA_ATTRIBUTE_L2_BYTES, device->number);
     device->blocks = (unsigned)processors * 8;
-    return check(device, result, "open the GPU", err);
+    device->swept_bytes = l2 > 0 ? 2 * (size_t)l2 : SWEPT_UNKNOWN_BYTES;
+    return cuda_check(device, result, "open the GPU", err);
 }
 
 static int cuda_open(const struct device_options *options, struct device **out,
@@ -187,14 +165,14 @@ static int cuda_allocate(struct device *device, size_t bytes, void **out, struct
     if (result == CUDA_OK)
         result = device->api.cuMemsetD8_v2(memory, 0, bytes);
     *out = (void *)(uintptr_t)memory;
-    return check(device, result, "allocate device memory", err);
+    return cuda_check(device, result, "allocate device memory", err);
 }
 
 static void cuda_release(struct device *device, void *memory, size_t bytes)
 {
     (void)bytes;
     cuda_graphs_drop(&device->graphs, &device->api);
-    device->api.cuMemFree_v2(address(memory));
+    device->api.cuMemFree_v2(cuda_address_of(memory));
 }
 
 /* A GPU's memory has no protection: inputs that a kernel wrote to are made again before each
@@ -213,35 +191,29 @@ static int cuda_protect(struct device *device, void *memory, size_t bytes, bool 
 static int cuda_write(struct device *device, void *to, const void *from, size_t bytes,
                       struct err *err)
 {
-    return check(device, device->api.cuMemcpyHtoD_v2(address(to), from, bytes),
-                 "copy to the device", err);
+    return cuda_check(device, device->api.cuMemcpyHtoD_v2(cuda_address_of(to), from, bytes),
+                      "copy to the device", err);
 }
 
 static int cuda_read(struct device *device, void *to, const void *from, size_t bytes,
                      struct err *err)
 {
-    return check(device, device->api.cuMemcpyDtoH_v2(to, address(from), bytes),
-                 "copy from the device", err);
+    return cuda_check(device, device->api.cuMemcpyDtoH_v2(to, cuda_address_of(from), bytes),
+                      "copy from the device", err);
 }
 
 static int cuda_poison(struct device *device, int dtype, void *to, size_t count,
                        struct err *err)
 {
     cuda_result result = dtype == ATTENTION_FP32
-                             ? device->api.cuMemsetD32_v2(address(to), STORAGE_POISON, count)
-                             : device->api.cuMemsetD16_v2(address(to), STORAGE_POISON >> 16,
-                                                          count);
-    return check(device, result, "poison an output", err);
+                             ? device->api.cuMemsetD32_v2(cuda_address_of(to), STORAGE_POISON,
+                                                          count)
+                             : device->api.cuMemsetD16_v2(cuda_address_of(to),
+                                                          STORAGE_POISON >> 16, count);
+    return cuda_check(device, result, "poison an output", err);
 }
 
 /* ---- helpers ---- */
-
-static cuda_result launch(struct device *device, cuda_handle function, unsigned blocks,
-                          unsigned threads, size_t shared, void **arguments)
-{
-    return device->api.cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, (unsigned)shared,
-                                      device->stream, arguments, NULL);
-}
 
 /* Launch a helper that answers in device->words. */
 static int ask(struct device *device, cuda_handle function, void **arguments,
@@ -250,30 +222,51 @@ static int ask(struct device *device, cuda_handle function, void **arguments,
     const size_t bytes = BAD_WORDS * sizeof *answer;
     cuda_result result = device->api.cuMemsetD8_v2(device->words, preset, bytes);
     if (result == CUDA_OK)
-        result = launch(device, function, device->blocks, THREADS, 0, arguments);
+        result = cuda_launch(device, function, device->blocks, THREADS, 0, arguments);
     if (result == CUDA_OK)
         result = device->api.cuMemcpyDtoH_v2(answer, device->words, bytes);
-    return check(device, result, "run a kernel of the harness's own", err);
+    return cuda_check(device, result, "run a kernel of the harness's own", err);
 }
 
 static int cuda_fill(struct device *device, const struct inputs *inputs,
-                     enum inputs_tensor tensor, void *to, double *largest, struct err *err)
+                     enum inputs_tensor tensor, void *to, size_t sets, size_t stride,
+                     double *largest, struct err *err)
 {
-    cuda_address memory = address(to);
+    const struct cuda_api *api = &device->api;
+    cuda_address memory = cuda_address_of(to);
+    cuda_address most_there = largest == NULL ? 0 : device->words;
     unsigned long long rows = inputs_rows(inputs->problem, tensor);
+    unsigned long long apart = stride;
     int dim = inputs->problem->head_dim;
-    unsigned long long seed = inputs->seed;
+    unsigned long long seed = inputs->seed[tensor];
     int kind = (int)inputs->kind;
     int which = (int)tensor;
     int dtype = inputs->problem->dtype;
-    void *arguments[] = {&memory, &rows, &dim, &seed, &kind, &which, &dtype, &device->words};
-    uint64_t answer[BAD_WORDS];
-    if (ask(device, device->fill, arguments, 0, answer, err) != 0)
-        return -1;
-    float most;
-    memcpy(&most, answer, sizeof most);
-    *largest = fmax(*largest, (double)most);
-    return 0;
+    void *arguments[] = {&memory, &apart, &rows,  &dim,       &seed,
+                         &kind,   &which, &dtype, &most_there};
+    unsigned blocks = device->blocks / (unsigned)sets + 1;
+    unsigned row_blocks = (unsigned)dim / (8 * THREADS) +
+                          1; /* a row's own threads, at least */
+    float most = 0.0F;
+    cuda_result result = api->cuMemsetD8_v2(device->words, 0, sizeof most);
+    if (result == CUDA_OK)
+        result = cuda_launch_rows(device, device->fill,
+                                  blocks < row_blocks ? row_blocks : blocks, (unsigned)sets,
+                                  THREADS, 0, arguments);
+    if (result == CUDA_OK && largest != NULL)
+        result = api->cuMemcpyDtoH_v2(&most, device->words, sizeof most);
+    if (largest != NULL)
+        *largest = fmax(*largest, (double)most);
+    return cuda_check(device, result, "make inputs", err);
+}
+
+static int cuda_sweep(struct device *device, struct err *err)
+{
+    unsigned long long count = device->swept_bytes / 16;
+    void *arguments[] = {&device->swept, &count, &device->words};
+    return cuda_check(
+        device, cuda_launch(device, device->sweep, device->blocks, THREADS, 0, arguments),
+        "sweep the caches", err);
 }
 
 static int read_element(struct device *device, const void *tensor, int dtype, uint64_t index,
@@ -292,8 +285,8 @@ static int cuda_scan(struct device *device, const struct attention_problem *prob
                      size_t size, struct err *err)
 {
     struct attention_problem by_value = *problem;
-    cuda_address out = address(outputs->out);
-    cuda_address lse = address(outputs->lse);
+    cuda_address out = cuda_address_of(outputs->out);
+    cuda_address lse = cuda_address_of(outputs->lse);
     float bound = (float)VERIFY_BOUND(largest);
     unsigned guard = (unsigned)outputs->guard;
     unsigned poison = STORAGE_POISON;
@@ -326,11 +319,11 @@ static cuda_result sum_rows(struct device *device, const struct inputs *inputs,
                             cuda_address sums)
 {
     struct attention_problem problem = *inputs->problem;
-    unsigned long long seed = inputs->seed;
+    unsigned long long seed = inputs->seed[INPUTS_Q]; /* verification's: all from one */
     int kind = (int)inputs->kind;
     void *arguments[] = {&problem, &seed, &kind, &rows, &scratch, &sums};
-    return launch(device, device->sums, (unsigned)count, SUMS_THREADS,
-                  (size_t)problem.head_dim * sizeof(double), arguments);
+    return cuda_launch(device, device->sums, (unsigned)count, SUMS_THREADS,
+                       (size_t)problem.head_dim * sizeof(double), arguments);
 }
 
 static int cuda_sums(struct device *device, const struct inputs *inputs, const uint64_t *rows,
@@ -362,101 +355,7 @@ static int cuda_sums(struct device *device, const struct inputs *inputs, const u
     api->cuMemFree_v2(rows_there);
     api->cuMemFree_v2(scratch);
     api->cuMemFree_v2(sums);
-    return check(device, result, "compute the reference", err);
-}
-
-/* ---- samples ---- */
-
-/* Queue everything of a sample behind the holding kernel. */
-static cuda_result enqueue(struct device *device, cuda_handle graph,
-                           const struct device_plan *plan)
-{
-    const struct cuda_api *api = &device->api;
-    cuda_address until = device->flags_there + FLAG_UNTIL * sizeof *device->flags;
-    cuda_address late = device->flags_there + FLAG_LATE * sizeof *device->flags;
-    unsigned long long limit = hold_limit_ns;
-    unsigned long long delay = plan->delay_ns;
-    void *hold[] = {&until, &device->until, &late, &limit};
-    void *spin[] = {&delay};
-    cuda_result result = launch(device, device->hold, 1, 1, 0, hold);
-    if (result == CUDA_OK)
-        result = api->cuEventRecord(device->start, device->stream);
-    if (result == CUDA_OK)
-        result = api->cuGraphLaunch(graph, device->stream);
-    if (result == CUDA_OK && plan->delayed)
-        result = launch(device, device->spin, 1, 1, 0, spin);
-    if (result == CUDA_OK)
-        result = api->cuEventRecord(device->end, device->stream);
-    return result;
-}
-
-static int cuda_sample(struct device *device, const struct device_work *work,
-                       const struct device_plan *plan, struct device_sample *out,
-                       struct err *err)
-{
-    const struct cuda_api *api = &device->api;
-    cuda_handle graph;
-    cuda_result result;
-    *out = (struct device_sample){0};
-    if (cuda_graphs_get(&device->graphs, api, device->stream, work, plan, &graph, out,
-                        &result) != 0)
-        return check(device, result, "make a graph of launches", err);
-    if (graph == NULL)
-        return 0; /* *out says what the kernel did */
-    device->until++;
-    result = enqueue(device, graph, plan);
-    __atomic_store_n(&device->flags[FLAG_UNTIL], device->until, __ATOMIC_RELEASE);
-    cuda_result end = api->cuEventSynchronize(device->end);
-    if (result == CUDA_OK)
-        result = end;
-    float ms = 0.0F;
-    if (result == CUDA_OK)
-        result = api->cuEventElapsedTime(&ms, device->start, device->end);
-    out->total_ns = (unsigned long long)llround(1e6 * (double)ms);
-    out->disturbed = __atomic_load_n(&device->flags[FLAG_LATE], __ATOMIC_ACQUIRE) ==
-                     device->until;
-    return check(device, result, "time the kernel", err);
-}
-
-/* The same sample, with CUPTI looking on. A device runs as fast as its clocks, and they depend on
- * the pauses it had: so a trace is taken sample by sample, in turns like any other. */
-static int cuda_trace(struct device *device, const struct device_work *work,
-                      const struct device_plan *plan, struct device_sample *out,
-                      unsigned long long *kernel_ns, struct err *err)
-{
-    cuda_handle graph;
-    cuda_result result;
-    *out = (struct device_sample){0};
-    if (!device->tracing) {
-        cuda_graphs_drop(&device->graphs, &device->api);
-        if (cupti_begin(err) != 0)
-            return -1;
-        device->tracing = true;
-    }
-    if (cuda_graphs_get(&device->graphs, &device->api, device->stream, work, plan, &graph, out,
-                        &result) != 0)
-        return check(device, result, "make a graph of launches", err);
-    cupti_forget(); /* the launch that comes before a graph is made */
-    if (graph != NULL && cuda_sample(device, work, plan, out, err) != 0)
-        return -1;
-    return graph == NULL ? 0 : cupti_sum(kernel_ns, err);
-}
-
-static int cuda_launches(struct device *device, const struct device_work *work,
-                         struct device_launches *out, struct device_sample *sample,
-                         struct err *err)
-{
-    cuda_handle graph;
-    cuda_result result;
-    *sample = (struct device_sample){0};
-    *out = (struct device_launches){.count = 0};
-    if (cuda_graphs_capture(&device->api, device->stream, work, &graph, sample, &result) != 0)
-        return check(device, result, "capture a launch", err);
-    if (graph == NULL)
-        return 0; /* *sample says what the kernel did */
-    int rc = cuda_launches_read(&device->api, graph, out, err);
-    device->api.cuGraphDestroy(graph);
-    return rc;
+    return cuda_check(device, result, "compute the reference", err);
 }
 
 const struct device_ops device_cuda = {
@@ -465,7 +364,6 @@ const struct device_ops device_cuda = {
     .dtypes = 1u << ATTENTION_FP16 | 1u << ATTENTION_BF16,
     .launches_min = 20,
     .launches_max = 1000,
-    .starts_max = 4,
     .speaks_early = true,
     .open = cuda_open,
     .close = cuda_close,
@@ -479,6 +377,9 @@ const struct device_ops device_cuda = {
     .poison = cuda_poison,
     .scan = cuda_scan,
     .sums = cuda_sums,
+    .sweep = cuda_sweep,
+    .stage = cuda_stage,
+    .unstage = cuda_unstage,
     .sample = cuda_sample,
     .trace = cuda_trace,
     .launches = cuda_launches,

@@ -7,18 +7,39 @@
 #include "harness/voice.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Outputs and guards become poison, everywhere. */
-static int poison_outputs(struct harness *harness, struct err *err)
+/* What lies behind the workspace of an arm: what it wants may be less than the others do. */
+static char *behind_workspace(const struct harness *harness, enum arm arm)
 {
-    int dtype = harness->problem.dtype;
-    if (harness->ops->poison(harness->device, dtype, harness->out.at,
-                             harness->out.bytes / storage_bytes(dtype), err) != 0)
+    return (char *)harness->workspace.at + harness->workspace_of[arm];
+}
+
+static int guard_workspace(struct harness *harness, enum arm arm, struct err *err)
+{
+    char guard[GUARD_BYTES];
+    if (harness->workspace.at == NULL)
+        return 0;
+    memset(guard, GUARD_BYTE, sizeof guard);
+    return harness->ops->write(harness->device, behind_workspace(harness, arm), guard,
+                               sizeof guard, err);
+}
+
+/* 1: it was written to; -1 */
+static int look_behind_workspace(struct harness *harness, enum arm arm, struct err *err)
+{
+    char guard[GUARD_BYTES];
+    if (harness->workspace.at == NULL)
+        return 0;
+    if (harness->ops->read(harness->device, guard, behind_workspace(harness, arm),
+                           sizeof guard, err) != 0)
         return -1;
-    return harness->ops->poison(harness->device, ATTENTION_FP32, harness->lse.at,
-                                harness->lse.bytes / sizeof(float), err);
+    for (size_t i = 0; i < sizeof guard; i++)
+        if (guard[i] != GUARD_BYTE)
+            return 1;
+    return 0;
 }
 
 /* Free device memory, for the growth that a launch causes. */
@@ -33,14 +54,14 @@ int command_forward(struct harness *harness, const struct words *words, struct e
 {
     enum arm arm;
     uint64_t seed;
-    if (words->count != 2 || harness->set_count == 0 || !words_arm(harness, words, 0, &arm) ||
-        !harness->prepared[arm] || !words_number(words, 1, UINT64_MAX, &seed))
+    if (words->count != 2 || harness->sets.q_count == 0 ||
+        !words_arm(harness, words, 0, &arm) || !harness->prepared[arm] ||
+        !words_number(words, 1, UINT64_MAX, &seed))
         return bad_command(err);
     harness->ran = ARM_COUNT;
-    harness->filled = false;
     harness->verify_seed = seed;
-    if (write_sets(harness, INPUTS_VERIFY, seed, 1, err) != 0 ||
-        poison_outputs(harness, err) != 0)
+    if (write_set(harness, seed, err) != 0 || poison_outputs(harness, err) != 0 ||
+        guard_workspace(harness, arm, err) != 0)
         return -1;
     unsigned long long before = free_bytes(harness);
     struct device_sample sample;
@@ -52,6 +73,8 @@ int command_forward(struct harness *harness, const struct words *words, struct e
     const struct device_outputs outputs = outputs_of(harness);
     result = harness->ops->scan(harness->device, &harness->problem, &outputs,
                                 harness->largest_value, text, sizeof text, err);
+    if (result == 0 && (result = look_behind_workspace(harness, arm, err)) > 0)
+        snprintf(text, sizeof text, "the workspace was written behind its end");
     if (result < 0)
         return -1;
     if (result > 0) {
@@ -125,17 +148,18 @@ static int order_rows(const void *a, const void *b)
 static int check_rows(struct harness *harness, enum arm arm, const uint64_t *rows,
                       size_t count, const double *sums, double *worst, struct err *err)
 {
-    const struct inputs inputs = {&harness->problem, harness->verify_seed, INPUTS_VERIFY};
+    const struct inputs inputs = inputs_alike(&harness->problem, harness->verify_seed,
+                                              INPUTS_VERIFY);
     size_t dim = (size_t)harness->problem.head_dim;
     for (size_t i = 0; i < count; i++) {
         char text[WIRE_TEXT_BYTES];
         const struct verify_reference *reference =
             sums == NULL ? verifier_reference(harness->verifier, &inputs, (size_t)rows[i])
                          : verifier_from_sums(harness->verifier, sums + i * VERIFY_SUMS(dim));
-        if (read_row(harness, (size_t)rows[i], harness->turn_rows, err) != 0)
+        if (read_row(harness, (size_t)rows[i], err) != 0)
             return -1;
-        if (verify_row(&harness->problem, reference, (size_t)rows[i], harness->turn_rows,
-                       harness->turn_rows[dim], worst, text, sizeof text))
+        if (verify_row(&harness->problem, reference, (size_t)rows[i], harness->row,
+                       harness->row[dim], worst, text, sizeof text))
             continue;
         say_wrong(arm, text);
         return 1;
@@ -162,7 +186,8 @@ int command_rows(struct harness *harness, const struct words *words, struct err 
         rows[i] = all <= count ? i : inputs_below(inputs_mix(seed + i), all);
     qsort(rows, chosen, sizeof rows[0], order_rows);
 
-    const struct inputs inputs = {&harness->problem, harness->verify_seed, INPUTS_VERIFY};
+    const struct inputs inputs = inputs_alike(&harness->problem, harness->verify_seed,
+                                              INPUTS_VERIFY);
     double *sums = NULL;
     int result = 0;
     if (harness->ops->sums != NULL) {

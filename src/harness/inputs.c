@@ -19,22 +19,36 @@ static const float scales[][8] = {
     [INPUTS_V] = {1.0F, 1.0F, 1.0F, 1.0F, 1.0F, 4.0F, 0.015625F, 256.0F},
 };
 
+/* Two elements of a row, 16 bits each: the finaliser of MurmurHash3 (Appleby 2011), since the
+ * inputs of a whole turn are made again before it. */
+static uint32_t pair_of(uint64_t state, uint32_t pair)
+{
+    uint32_t x = (uint32_t)state + pair * 0x9e3779b9u;
+    x = (x ^ x >> 16) * 0x85ebca6bu;
+    x = (x ^ x >> 13) * 0xc2b2ae35u;
+    return x ^ x >> 16 ^ (uint32_t)(state >> 32);
+}
+
+static float scale_of(enum inputs_kind kind, enum inputs_tensor tensor, uint64_t state)
+{
+    uint64_t bits = inputs_mix(state ^ 0xff);
+    if (kind == INPUTS_TIMING && (bits & 31) != 0)
+        return 1.0F;
+    return scales[tensor][bits >> 61];
+}
+
 void inputs_row(const struct inputs *inputs, enum inputs_tensor tensor, size_t row, float *out)
 {
-    uint64_t state = inputs_mix(inputs->seed ^ inputs_mix(3 * (uint64_t)row + tensor));
-    float scale = 1.0F;
-    if (inputs->kind == INPUTS_VERIFY)
-        scale = scales[tensor][inputs_mix(state ^ 0xff) >> 61];
-    int32_t dim = inputs->problem->head_dim;
+    uint64_t state = inputs_mix(inputs->seed[tensor] ^ inputs_mix(3 * (uint64_t)row + tensor));
+    float scale = scale_of(inputs->kind, tensor, state) / 32768.0F;
+    uint32_t dim = (uint32_t)inputs->problem->head_dim;
     int dtype = inputs->problem->dtype;
-    for (int32_t e = 0; e < dim; e += 2) {
-        state += 0x9e3779b97f4a7c15u;
-        uint64_t bits = inputs_mix(state);
-        /* 24 bits each, as many as a float holds */
-        int32_t low = (int32_t)(bits & 0xffffff) - 0x800000;
-        int32_t high = (int32_t)(bits >> 40) - 0x800000;
-        out[e] = storage_round(dtype, scale * ((float)low / 8388608.0F));
+    for (uint32_t e = 0; e < dim; e += 2) {
+        uint32_t bits = pair_of(state, e / 2);
+        out[e] = scale * (float)((int32_t)(bits & 0xffff) - 32768);
         if (e + 1 < dim)
-            out[e + 1] = storage_round(dtype, scale * ((float)high / 8388608.0F));
+            out[e + 1] = scale * (float)((int32_t)(bits >> 16) - 32768);
     }
+    for (uint32_t e = 0; dtype != ATTENTION_FP32 && e < dim; e++)
+        out[e] = storage_round(dtype, out[e]);
 }

@@ -17,8 +17,8 @@ int command_launches(struct harness *harness, const struct words *words, struct 
     struct device_launches launches;
     if (harness->ops->launches == NULL)
         return err_set(err, ERR_INPUT, "this device launches no kernels");
-    if (words->count != 1 || harness->set_count == 0 || !words_arm(harness, words, 0, &arm) ||
-        !harness->prepared[arm])
+    if (words->count != 1 || harness->sets.q_count == 0 ||
+        !words_arm(harness, words, 0, &arm) || !harness->prepared[arm])
         return bad_command(err);
     int result = launch_look(harness, arm, &launches, err);
     if (result != 0)

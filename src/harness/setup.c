@@ -122,7 +122,7 @@ int command_config(struct harness *harness, const struct words *words, struct er
 int command_prepare(struct harness *harness, const struct words *words, struct err *err)
 {
     enum arm arm;
-    if (words->count != 1 || harness->set_count != 0 || !words_arm(harness, words, 0, &arm))
+    if (words->count != 1 || harness->sets.q_count != 0 || !words_arm(harness, words, 0, &arm))
         return bad_command(err);
     const struct attention_kernel *kernel = &harness->libraries[harness->slots[arm]].kernel;
     if (kernel->supports(&harness->problem) != 1) {
@@ -134,6 +134,7 @@ int command_prepare(struct harness *harness, const struct words *words, struct e
         say_wrong(arm, "the kernel wants more than 1 TiB of workspace");
         return 0;
     }
+    harness->workspace_of[arm] = bytes;
     if (bytes > harness->workspace_bytes)
         harness->workspace_bytes = bytes;
     harness->prepared[arm] = true;
@@ -161,18 +162,21 @@ static void release(struct harness *harness, struct memory *memory)
 
 void forget_config(struct harness *harness)
 {
-    release(harness, &harness->inputs);
+    turn_close(harness);
+    release(harness, &harness->queries);
+    release(harness, &harness->keys_values);
     release(harness, &harness->out);
     release(harness, &harness->lse);
     release(harness, &harness->workspace);
     verifier_close(harness->verifier);
     free(harness->stored_row);
-    free(harness->turn_rows);
+    free(harness->row);
     harness->verifier = NULL;
     harness->stored_row = NULL;
-    harness->turn_rows = NULL;
+    harness->row = NULL;
+    harness->sets = (struct device_sets){0};
     harness->configured = harness->filled = false;
-    harness->set_count = harness->workspace_bytes = 0;
+    harness->workspace_bytes = 0;
     harness->ran = ARM_COUNT;
 }
 
@@ -187,63 +191,84 @@ static size_t tensor_bytes(const struct harness *harness, enum inputs_tensor ten
            storage_bytes(harness->problem.dtype);
 }
 
-static size_t set_bytes(const struct harness *harness)
-{
-    return align(tensor_bytes(harness, INPUTS_Q)) + align(tensor_bytes(harness, INPUTS_K)) +
-           align(tensor_bytes(harness, INPUTS_V));
-}
-
 static int allocate_host(struct harness *harness, struct err *err)
 {
     size_t dim = (size_t)harness->problem.head_dim;
     harness->stored_row = malloc(dim * storage_bytes(harness->problem.dtype));
-    harness->turn_rows = malloc(WIRE_TURN_ARMS_MAX * (dim + 1) * sizeof(float));
-    if (harness->stored_row == NULL || harness->turn_rows == NULL)
+    harness->row = malloc((dim + 1) * sizeof(float));
+    if (harness->stored_row == NULL || harness->row == NULL)
         return err_set(err, ERR_HOST, "no memory for the outputs");
+    if (turn_open(harness, err) != 0)
+        return -1;
     return verifier_open(&harness->problem, &harness->verifier, err);
 }
 
-static int allocate_device(struct harness *harness, size_t sets, struct err *err)
+static int allocate_queries(struct harness *harness, size_t count, struct err *err)
 {
+    struct device_sets *sets = &harness->sets;
+    if (allocate(harness, &harness->queries, count * sets->q_stride, err) != 0)
+        return -1;
+    sets->q = harness->queries.at;
+    sets->q_count = count;
+    return 0;
+}
+
+static int allocate_device(struct harness *harness, struct err *err)
+{
+    struct device_sets *sets = &harness->sets;
     size_t rows = inputs_rows(&harness->problem, INPUTS_Q);
-    if (allocate(harness, &harness->inputs, sets * set_bytes(harness), err) != 0 ||
+    if (allocate(harness, &harness->keys_values, sets->kv_count * sets->kv_stride, err) != 0 ||
         allocate(harness, &harness->out, tensor_bytes(harness, INPUTS_Q) + GUARD_BYTES, err) !=
             0 ||
         allocate(harness, &harness->lse, rows * sizeof(float) + GUARD_BYTES, err) != 0)
         return -1;
     if (harness->workspace_bytes > 0 &&
-        allocate(harness, &harness->workspace, harness->workspace_bytes, err) != 0)
+        allocate(harness, &harness->workspace, harness->workspace_bytes + GUARD_BYTES, err) !=
+            0)
         return -1;
-    char *at = harness->inputs.at;
-    for (size_t set = 0; set < sets; set++) {
-        const char *q = at;
-        const char *k = q + align(tensor_bytes(harness, INPUTS_Q));
-        const char *v = k + align(tensor_bytes(harness, INPUTS_K));
-        at += set_bytes(harness);
-        harness->sets[set] = (struct device_inputs){.q = q, .k = k, .v = v};
-    }
-    return 0;
+    sets->k = harness->keys_values.at;
+    sets->v = sets->k + align(tensor_bytes(harness, INPUTS_K));
+    return allocate_queries(harness, sets->kv_count, err);
 }
 
 int command_allocate(struct harness *harness, const struct words *words, struct err *err)
 {
     uint64_t rotation;
-    if (!harness->configured || harness->set_count != 0 || words->count != 1 ||
-        !words_number(words, 0, WIRE_NUMBER_MAX, &rotation))
+    uint64_t most;
+    struct device_sets *sets = &harness->sets;
+    if (!harness->configured || sets->q_count != 0 || words->count != 2 ||
+        !words_number(words, 0, WIRE_NUMBER_MAX, &rotation) ||
+        !words_number(words, 1, WIRE_NUMBER_MAX, &most))
         return bad_command(err);
-    size_t one = set_bytes(harness);
-    size_t sets = (size_t)((rotation + one - 1) / one);
+    sets->q_stride = align(tensor_bytes(harness, INPUTS_Q));
+    sets->kv_stride = align(tensor_bytes(harness, INPUTS_K)) +
+                      align(tensor_bytes(harness, INPUTS_V));
+    size_t one = sets->q_stride + sets->kv_stride;
+    size_t count = (size_t)((rotation + one - 1) / one);
     if (rotation == 0)
-        sets = 1;
-    else if (sets < 2)
-        sets = 2;
-    if (sets > WIRE_SETS_MAX)
-        sets = WIRE_SETS_MAX;
-    if (allocate_host(harness, err) != 0 || allocate_device(harness, sets, err) != 0)
+        count = 1;
+    else if (count < 2)
+        count = 2;
+    sets->kv_count = count < WIRE_SETS_MAX ? count : WIRE_SETS_MAX;
+    harness->most_bytes = (size_t)most;
+    if (allocate_host(harness, err) != 0 || allocate_device(harness, err) != 0)
         return -1;
-    harness->set_count = sets;
-    voice_say("allocated %zu %zu", sets, one);
+    voice_say("allocated %zu %zu", sets->kv_count, one);
     return 0;
+}
+
+int widen(struct harness *harness, size_t launches, struct err *err)
+{
+    struct device_sets *sets = &harness->sets;
+    size_t fit = harness->most_bytes / sets->q_stride;
+    size_t wanted = launches < fit ? launches : fit;
+    size_t count = (wanted + sets->kv_count - 1) / sets->kv_count * sets->kv_count;
+    if (count <= sets->q_count)
+        return 0;
+    release(harness, &harness->queries);
+    sets->q_count = 0;
+    harness->filled = false;
+    return allocate_queries(harness, count, err);
 }
 
 int command_release(struct harness *harness, const struct words *words, struct err *err)

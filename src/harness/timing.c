@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns timing: how many launches make a sample, and turns of samples, each with one row of its
- * output compared. */
+/* Owns timing: how many launches make a sample, and turns of samples. Of each sample one row is
+ * compared that one of its launches wrote: which launch and which row no kernel knows while it can
+ * still act on it. */
 #include "harness/state.h"
 #include "harness/storage.h"
 #include "harness/verify.h"
@@ -8,19 +9,63 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* A turn as it was asked for. */
+struct turn {
+    enum arm arms[WIRE_TURN_ARMS_MAX];
+    struct device_plan plans[WIRE_TURN_ARMS_MAX];
+    struct device_keep keeps[WIRE_TURN_ARMS_MAX];
+    char *rows; /* WIRE_TURN_ARMS_MAX rows of out as they are stored */
+    size_t count;
+    bool staged, taken;
+};
+
+int turn_open(struct harness *harness, struct err *err)
+{
+    size_t bytes = (size_t)harness->problem.head_dim * storage_bytes(harness->problem.dtype);
+    struct turn *turn = calloc(1, sizeof *turn);
+    harness->turn = turn;
+    if (turn != NULL)
+        turn->rows = malloc(WIRE_TURN_ARMS_MAX * bytes);
+    if (turn == NULL || turn->rows == NULL)
+        return err_set(err, ERR_HOST, "no memory for the rows of a turn");
+    for (size_t i = 0; i < WIRE_TURN_ARMS_MAX; i++)
+        turn->keeps[i].out = turn->rows + i * bytes;
+    return 0;
+}
+
+static void turn_forget(struct harness *harness)
+{
+    struct turn *turn = harness->turn;
+    for (size_t i = 0; i < turn->count; i++)
+        launch_unstage(harness, &turn->plans[i]);
+    turn->count = 0;
+    turn->staged = turn->taken = false;
+}
+
+void turn_close(struct harness *harness)
+{
+    if (harness->turn == NULL)
+        return;
+    turn_forget(harness);
+    free(harness->turn->rows);
+    free(harness->turn);
+    harness->turn = NULL;
+}
+
+/* ---- how many launches ---- */
 
 int command_fill(struct harness *harness, const struct words *words, struct err *err)
 {
     uint64_t seed;
-    if (words->count != 1 || harness->set_count == 0 ||
+    if (words->count != 1 || harness->sets.q_count == 0 ||
         !words_number(words, 0, UINT64_MAX, &seed))
         return bad_command(err);
-    if (write_sets(harness, INPUTS_TIMING, seed, harness->set_count, err) != 0)
+    size_t sets = harness->sets.q_count;
+    if (write_sets(harness, seed, sets - 1, sets, err) != 0)
         return -1;
-    harness->fill_seed = seed;
-    harness->filled = true;
-    harness->ran = ARM_COUNT;
     voice_say("filled");
     return 0;
 }
@@ -36,6 +81,20 @@ static double launches_for(const struct device_ops *ops, double target, double n
     return fmin(wanted, (double)ops->launches_max);
 }
 
+/* So many, or fewer where there is no memory for queries of their own for the most that a turn may
+ * ask for. */
+static int widen_for(struct harness *harness, double launches, unsigned long *out,
+                     struct err *err)
+{
+    size_t most = WIRE_LAUNCHES_MOST((size_t)launches);
+    *out = (unsigned long)launches;
+    if (widen(harness, most, err) != 0)
+        return -1;
+    while (*out > 1 && WIRE_LAUNCHES_MOST(*out) > harness->sets.q_count)
+        --*out;
+    return 0;
+}
+
 int command_calibrate(struct harness *harness, const struct words *words, struct err *err)
 {
     enum arm arm;
@@ -48,8 +107,7 @@ int command_calibrate(struct harness *harness, const struct words *words, struct
     double fastest = INFINITY; /* ns per launch: the least disturbed says most */
     for (int round = 0; round < 40; round++) {
         struct device_sample sample;
-        const struct device_plan plan = {.launches = launches,
-                                         .unseen = is_peer(harness, arm)};
+        struct device_plan plan = {.launches = launches, .unseen = is_peer(harness, arm)};
         int result = launch(harness, arm, &plan, &sample, err);
         if (result != 0)
             return result < 0 ? -1 : 0;
@@ -60,145 +118,193 @@ int command_calibrate(struct harness *harness, const struct words *words, struct
         if (!long_enough)
             launches *= 2;
     }
-    voice_say("calibrated %s %.0f", arm_name(arm),
-              launches_for(harness->ops, (double)target, fmax(fastest, 1.0)));
+    double wanted = launches_for(harness->ops, (double)target, fmax(fastest, 1.0));
+    if (widen_for(harness, wanted, &launches, err) != 0)
+        return -1;
+    voice_say("calibrated %s %lu", arm_name(arm), launches);
     return 0;
 }
 
-/* One sample of a turn: poison one row, time, keep that row for later. 1: said wrong. */
-static int turn_sample(struct harness *harness, enum arm arm, size_t row,
-                       const struct device_plan *plan, float *kept, struct err *err)
-{
-    const struct device_ops *ops = harness->ops;
-    size_t dim = (size_t)harness->problem.head_dim;
-    int dtype = harness->problem.dtype;
-    char *out = (char *)harness->out.at + row * dim * storage_bytes(dtype);
-    float *lse = (float *)harness->lse.at + row;
-    if (ops->poison(harness->device, dtype, out, dim, err) != 0 ||
-        ops->poison(harness->device, ATTENTION_FP32, lse, 1, err) != 0)
-        return -1;
-    struct device_sample sample;
-    int result = launch(harness, arm, plan, &sample, err);
-    if (result != 0)
-        return result;
-    voice_say("sample %s %llu %llu", arm_name(arm), sample.total_ns, sample.disturbed);
-    if (ops->speaks_early)
-        voice_flush();
-    return read_row(harness, row, kept, err);
-}
+/* ---- a turn is staged ---- */
 
-/* The row kept of every sample against one reference: all ended on the same input set. */
-static bool turn_right(struct harness *harness, const enum arm *arms, size_t count, size_t row,
-                       size_t last_set)
+/* `ARM:LAUNCHES` or `ARM:LAUNCHES+DELAY_NS` */
+static bool read_entry(const struct harness *harness, char *word, enum arm *arm,
+                       struct device_plan *plan)
 {
-    const struct inputs inputs = {&harness->problem, harness->fill_seed + last_set,
-                                  INPUTS_TIMING};
-    const struct verify_reference *reference = verifier_reference(harness->verifier, &inputs,
-                                                                  row);
-    size_t dim = (size_t)harness->problem.head_dim;
-    for (size_t i = 0; i < count; i++) {
-        const float *kept = harness->turn_rows + i * (dim + 1);
-        double worst = 0.0;
-        if (is_peer(harness, arms[i]))
-            continue;
-        char text[WIRE_TEXT_BYTES];
-        char detail[WIRE_TEXT_BYTES - 32];
-        if (verify_row(&harness->problem, reference, row, kept, kept[dim], &worst, detail,
-                       sizeof detail))
-            continue;
-        snprintf(text, sizeof text, "while timed, %s", detail);
-        say_wrong(arms[i], text);
+    char *colon = strchr(word, ':');
+    if (colon == NULL)
         return false;
-    }
+    *colon = '\0';
+    char *plus = strchr(colon + 1, '+');
+    plan->delayed = plus != NULL;
+    if (plus != NULL)
+        *plus = '\0';
+    char *words_of[] = {word, colon + 1, plus == NULL ? NULL : plus + 1};
+    const struct words words = {words_of, plus == NULL ? 2 : 3};
+    uint64_t launches;
+    if (!words_arm(harness, &words, 0, arm) || !harness->prepared[*arm] ||
+        !words_number(&words, 1, WIRE_LAUNCHES_MOST(harness->ops->launches_max), &launches) ||
+        launches == 0 ||
+        (plus != NULL && !words_number(&words, 2, 1000000000, &plan->delay_ns)))
+        return false;
+    plan->launches = (unsigned long)launches;
     return true;
 }
 
-/* `ARM` or `ARM+DELAY_NS` */
-static bool word_arm_delayed(const struct harness *harness, const struct words *words,
-                             size_t i, enum arm *arm, struct device_plan *plan)
+/* All arms end at the same input set; where the device keeps the launch that it is told, it is the
+ * same one of all, counted from the end, and the same row: one reference serves them all. */
+static bool read_turn(struct harness *harness, const struct words *words, uint64_t *seed)
 {
-    char *plus = strchr(words->at[i], '+');
-    plan->delay_ns = 0;
-    if (plus != NULL) {
-        char *number = plus + 1;
-        const struct words one = {&number, 1};
-        *plus = '\0';
-        plan->delayed = true;
-        if (!words_number(&one, 0, 1000000000, &plan->delay_ns))
-            return false;
-    }
-    return words_arm(harness, words, i, arm) && harness->prepared[*arm];
-}
-
-/* A turn as it was asked for. */
-struct turn {
-    enum arm arms[WIRE_TURN_ARMS_MAX];
-    struct device_plan plans[WIRE_TURN_ARMS_MAX];
-    size_t count, row;
-};
-
-static bool read_turn(const struct harness *harness, const struct words *words,
-                      struct turn *turn)
-{
-    uint64_t seed;
-    uint64_t launches;
-    if (!harness->filled || words->count < 3 || words->count - 2 > WIRE_TURN_ARMS_MAX ||
-        !words_number(words, 0, UINT64_MAX, &seed) ||
-        !words_number(words, 1, harness->ops->launches_max, &launches) || launches == 0)
+    struct turn *turn = harness->turn;
+    if (harness->sets.q_count == 0 || words->count < 2 ||
+        words->count - 1 > WIRE_TURN_ARMS_MAX || !words_number(words, 0, UINT64_MAX, seed))
         return false;
-    size_t starts = harness->set_count < harness->ops->starts_max ? harness->set_count
-                                                                  : harness->ops->starts_max;
-    size_t first = inputs_below(inputs_mix(seed ^ 1), starts);
+    unsigned long fewest = WIRE_LAUNCHES_MAX;
     bool delayed = false;
-    turn->count = words->count - 2;
-    turn->row = inputs_below(inputs_mix(seed), inputs_rows(&harness->problem, INPUTS_Q));
-    for (size_t i = 0; i < turn->count; i++) {
+    size_t last = inputs_below(inputs_mix(*seed), harness->sets.q_count);
+    for (size_t i = 0; i + 1 < words->count; i++) {
         struct device_plan *plan = &turn->plans[i];
-        *plan = (struct device_plan){.first = first, .launches = (unsigned long)launches};
-        if (!word_arm_delayed(harness, words, 2 + i, &turn->arms[i], plan))
+        *plan = (struct device_plan){.last = last};
+        if (!read_entry(harness, words->at[1 + i], &turn->arms[i], plan))
             return false;
         plan->unseen = is_peer(harness, turn->arms[i]);
+        plan->keep = plan->unseen ? NULL : &turn->keeps[i];
         delayed |= plan->delayed;
+        fewest = plan->launches < fewest ? plan->launches : fewest;
     }
-    for (size_t i = 0; i < turn->count; i++)
+    size_t rows = inputs_rows(&harness->problem, INPUTS_Q);
+    for (size_t i = 0; i + 1 < words->count; i++) {
         turn->plans[i].delayed = delayed; /* what a delay costs besides, all arms pay */
+        turn->keeps[i].seed = inputs_mix(*seed + i);
+        turn->keeps[i].before_end = inputs_below(inputs_mix(*seed ^ 1), fewest);
+        turn->keeps[i].row = inputs_below(inputs_mix(*seed ^ 2), rows);
+    }
+    turn->count = words->count - 1;
     return true;
+}
+
+int command_stage(struct harness *harness, const struct words *words, struct err *err)
+{
+    struct turn *turn = harness->turn;
+    uint64_t seed;
+    if (turn == NULL)
+        return bad_command(err);
+    turn_forget(harness);
+    if (!read_turn(harness, words, &seed))
+        return bad_command(err);
+    unsigned long most = 0;
+    for (size_t i = 0; i < turn->count; i++)
+        most = turn->plans[i].launches > most ? turn->plans[i].launches : most;
+    if (write_sets(harness, inputs_mix(seed ^ 3), turn->plans[0].last, most, err) != 0)
+        return -1;
+    for (size_t i = 0; i < turn->count; i++) {
+        int result = launch_stage(harness, turn->arms[i], &turn->plans[i], err);
+        if (result != 0)
+            return result < 0 ? -1 : 0;
+        voice_say("staged %s", arm_name(turn->arms[i]));
+    }
+    turn->staged = true;
+    return 0;
+}
+
+/* ---- and taken ---- */
+
+/* The outputs of every sample are poison before it, and the caches alike. */
+static int take_sample(struct harness *harness, size_t i, struct device_sample *sample,
+                       unsigned long long *kernel_ns, struct err *err)
+{
+    struct turn *turn = harness->turn;
+    const struct device_ops *ops = harness->ops;
+    if (poison_outputs(harness, err) != 0 ||
+        (ops->sweep != NULL && ops->sweep(harness->device, err) != 0))
+        return -1;
+    return launch_traced(harness, turn->arms[i], &turn->plans[i], sample, kernel_ns, err);
 }
 
 int command_turn(struct harness *harness, const struct words *words, struct err *err)
 {
-    struct turn turn;
-    if (!read_turn(harness, words, &turn))
+    struct turn *turn = harness->turn;
+    if (words->count != 0 || turn == NULL || !turn->staged || turn->taken)
         return bad_command(err);
-    size_t kept = (size_t)harness->problem.head_dim + 1;
-    for (size_t i = 0; i < turn.count; i++) {
-        int result = turn_sample(harness, turn.arms[i], turn.row, &turn.plans[i],
-                                 harness->turn_rows + i * kept, err);
+    for (size_t i = 0; i < turn->count; i++) {
+        struct device_sample sample;
+        int result = take_sample(harness, i, &sample, NULL, err);
         if (result != 0)
             return result < 0 ? -1 : 0;
+        voice_say("sample %s %llu %llu", arm_name(turn->arms[i]), sample.total_ns,
+                  sample.disturbed);
+        if (harness->ops->speaks_early)
+            voice_flush();
     }
-    const struct device_plan *plan = &turn.plans[0];
-    size_t last = (plan->first + (size_t)plan->launches - 1) % harness->set_count;
-    if (turn_right(harness, turn.arms, turn.count, turn.row, last))
-        voice_say("done");
+    turn->taken = true;
+    voice_say("done");
+    return 0;
+}
+
+/* The inputs that a kept row was computed from. */
+static struct inputs inputs_kept(const struct harness *harness, const struct device_plan *plan)
+{
+    size_t set = device_plan_set(plan, &harness->sets, plan->keep->before_end);
+    uint64_t kv = harness->kv_seed[set % harness->sets.kv_count];
+    return (struct inputs){&harness->problem, {harness->q_seed + set, kv, kv}, INPUTS_TIMING};
+}
+
+static bool same_row(const struct inputs *a, size_t a_row, const struct inputs *b,
+                     size_t b_row)
+{
+    return a_row == b_row && memcmp(a->seed, b->seed, sizeof a->seed) == 0;
+}
+
+int command_compare(struct harness *harness, const struct words *words, struct err *err)
+{
+    struct turn *turn = harness->turn;
+    if (words->count != 0 || turn == NULL || !turn->taken)
+        return bad_command(err);
+    struct inputs inputs, last = {0};
+    size_t last_row = 0, dim = (size_t)harness->problem.head_dim;
+    const struct verify_reference *reference = NULL;
+    for (size_t i = 0; i < turn->count; i++) {
+        const struct device_keep *keep = turn->plans[i].keep;
+        double worst = 0.0;
+        char text[WIRE_TEXT_BYTES], detail[WIRE_TEXT_BYTES - 32];
+        if (keep == NULL)
+            continue;
+        inputs = inputs_kept(harness, &turn->plans[i]);
+        if (reference == NULL || !same_row(&inputs, keep->row, &last, last_row))
+            reference = verifier_reference(harness->verifier, &inputs, keep->row);
+        last = inputs;
+        last_row = keep->row;
+        storage_get(harness->problem.dtype, keep->out, dim, harness->row);
+        if (verify_row(&harness->problem, reference, keep->row, harness->row, keep->lse,
+                       &worst, detail, sizeof detail))
+            continue;
+        snprintf(text, sizeof text, "while timed, %s", detail);
+        say_wrong(turn->arms[i], text);
+        return 0;
+    }
+    voice_say("compared");
     return 0;
 }
 
 int command_trace(struct harness *harness, const struct words *words, struct err *err)
 {
-    struct turn turn;
+    struct turn *turn = harness->turn;
+    uint64_t seed;
     if (harness->ops->trace == NULL)
         return err_set(err, ERR_INPUT, "this device has no tracer");
-    if (!read_turn(harness, words, &turn))
+    if (turn == NULL)
         return bad_command(err);
-    for (size_t i = 0; i < turn.count; i++) {
+    turn_forget(harness);
+    if (!read_turn(harness, words, &seed))
+        return bad_command(err);
+    for (size_t i = 0; i < turn->count; i++) {
         struct device_sample sample;
         unsigned long long kernel_ns;
-        int result = launch_traced(harness, turn.arms[i], &turn.plans[i], &sample, &kernel_ns,
-                                   err);
+        turn->plans[i].keep = NULL; /* its kernel would be counted */
+        int result = take_sample(harness, i, &sample, &kernel_ns, err);
         if (result != 0)
             return result < 0 ? -1 : 0;
-        voice_say("traced %s %llu %llu", arm_name(turn.arms[i]), kernel_ns, sample.total_ns);
+        voice_say("traced %s %llu %llu", arm_name(turn->arms[i]), kernel_ns, sample.total_ns);
     }
     voice_say("done");
     return 0;

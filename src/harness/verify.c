@@ -12,9 +12,9 @@
 struct verifier {
     const struct attention_problem *problem;
     struct verify_reference reference;
-    bool loaded; /* `keys` and `values` hold head `head` of `seed` and `kind` */
-    size_t head; /* over batch * heads_kv */
-    uint64_t seed;
+    bool loaded;      /* `keys` and `values` hold head `head` of seeds and kind */
+    size_t head;      /* over batch * heads_kv */
+    uint64_t seed[2]; /* of keys and values */
     enum inputs_kind kind;
     float *query; /* head_dim */
     float *keys;  /* seq_k * head_dim */
@@ -65,8 +65,9 @@ int verifier_open(const struct attention_problem *problem, struct verifier **out
 
 static void load_head(struct verifier *verifier, const struct inputs *inputs, size_t head)
 {
-    if (verifier->loaded && verifier->head == head && verifier->seed == inputs->seed &&
-        verifier->kind == inputs->kind)
+    if (verifier->loaded && verifier->head == head && verifier->kind == inputs->kind &&
+        verifier->seed[0] == inputs->seed[INPUTS_K] &&
+        verifier->seed[1] == inputs->seed[INPUTS_V])
         return;
     size_t dim = (size_t)verifier->problem->head_dim;
     size_t seq = (size_t)verifier->problem->seq_k;
@@ -76,7 +77,8 @@ static void load_head(struct verifier *verifier, const struct inputs *inputs, si
     }
     verifier->loaded = true;
     verifier->head = head;
-    verifier->seed = inputs->seed;
+    verifier->seed[0] = inputs->seed[INPUTS_K];
+    verifier->seed[1] = inputs->seed[INPUTS_V];
     verifier->kind = inputs->kind;
 }
 

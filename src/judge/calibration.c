@@ -59,6 +59,7 @@ int calibration_parse(const char *bytes, size_t len, const char *name,
     struct calibration read = {0};
     if (fields_open(bytes, len, limits->calibration_bytes, &at, schema, &root, err) != 0 ||
         fields_get_device(root, &at, &read.device, err) != 0 ||
+        fields_get_protocol(root, &at, read.protocol, err) != 0 ||
         fields_get_time(root, "recorded", &at, read.recorded, err) != 0 ||
         get_rule(root, &at, &read, err) != 0 ||
         get_count(root, "processes", &at, PROCESSES_MAX, &read.processes, err) != 0 ||
@@ -85,6 +86,8 @@ static void put_all(const struct calibration *calibration, const char *more, str
 {
     buf_addf(out, "{\n  \"schema\": \"%s\",\n  ", schema);
     fields_put_device(out, &calibration->device);
+    buf_adds(out, ",\n  \"protocol\": ");
+    text_string(out, calibration->protocol);
     buf_adds(out, ",\n  \"recorded\": ");
     text_string(out, calibration->recorded);
     buf_adds(out, ",\n  \"rule\": {");

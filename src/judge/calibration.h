@@ -4,6 +4,7 @@
  *
  *     schema           "ratchet.calibration/1"
  *     device           slug, and name: what it was recorded on
+ *     protocol         how its times were taken (wire.h); missing: the first
  *     recorded         "2026-11-21T01:10:20Z": when the pool of processes was complete
  *     rule             what the checks were judged by
  *       .threshold     0.03 is 3%

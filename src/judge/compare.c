@@ -6,6 +6,7 @@
 #include "judge/levels.h"
 #include "judge/numbers.h"
 #include "judge/verdict.h"
+#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,12 @@ static bool same_device(const struct samples *samples, const struct baseline *ba
     return strcmp(baseline->device.slug, samples->device.slug) == 0;
 }
 
+static const char *protocol_of(const struct environment *environment)
+{
+    const char *said = environment_get(environment, "protocol");
+    return said == NULL ? WIRE_PROTOCOL_FIRST : said;
+}
+
 /* The config's row in the baseline, if it is one that can be compared. */
 static void find_stored(struct judged *judged)
 {
@@ -131,14 +138,16 @@ static void find_stored(struct judged *judged)
     const struct baseline_config *stored = baseline_find(judged->baseline, config->name);
     judged->other_problem = stored != NULL &&
                             !problem_matches(&stored->config.problem, &config->problem);
-    judged->stored_config = judged->other_problem ? NULL : stored;
+    judged->other_protocol = stored != NULL &&
+                             strcmp(protocol_of(&stored->environment), judged->protocol) != 0;
+    judged->stored_config = judged->other_problem || judged->other_protocol ? NULL : stored;
 }
 
 /* As far as the samples lead. */
 static int judge_samples(struct judged *judged, struct err *err)
 {
     struct config_verdict *out = judged->out;
-    if (judge_unmeasured(judged))
+    if (judge_unmeasured(judged) || judge_claims(judged))
         return 0;
     if (estimate_all(judged, err) != 0)
         return -1;
@@ -148,7 +157,7 @@ static int judge_samples(struct judged *judged, struct err *err)
     if (out->against == AGAINST_NONE || judge_unusable(judged))
         return 0;
     decide(judged);
-    if (judge_gaps(judged, err) != 0)
+    if (judge_gaps(judged, err) != 0 || judge_beside(judged, err) != 0)
         return -1;
     judged->passes = doubt_passes(judged);
     if (judged->samples->out_of_time && out->wants_more)
@@ -184,6 +193,7 @@ static int judge_configs(const struct samples *samples, const struct baseline *b
             .baseline = baseline,
             .other_device = baseline != NULL && !same_device(samples, baseline),
             .device = samples->device.slug,
+            .protocol = protocol_of(&samples->environment),
             .log = &log->configs[i],
             .out = &out->configs[out->count++],
         };

@@ -5,12 +5,14 @@
  *     medians.h     samples to medians; what all configs have in common is learnt from these
  *     gaps.c        which replicates lack an arm
  *     measured.c    a verdict that needs no estimate
+ *     claims.c      a verdict because an arm's times do not agree with the host's clock
  *     estimates.c   medians to estimates, by change.h
  *     decide.c      choose: what head is compared with
  *     describe.c    what is shown of it, whatever the verdict
  *     measured.c    a verdict because the estimate cannot be used
  *     decide.c      decide: the rule
  *     gaps.c        would the verdict stand if what is missing were the worst?
+ *     beside.c      is what head is compared with slowed by head?
  *     doubt.c       may it pass where `unclear = pass`?
  *     decide.c      add_notes
  *
@@ -29,6 +31,8 @@ struct judged {
     const struct baseline_config *stored_config; /* NULL: none that can be compared */
     bool other_device;                           /* the baseline is another device's */
     bool other_problem;                          /* … or its config is another problem */
+    bool other_protocol;                         /* … or was measured otherwise: wire.h */
+    const char *protocol;
     const char *device;
     struct config_log *log; /* its medians are there from the start */
     struct config_verdict *out;
@@ -59,6 +63,17 @@ bool judge_unmeasured(struct judged *judged);
 /* A verdict because too few replicates are left, the clock is too coarse, control is biased
  * or the anchor cannot be built; true when one was given. */
 bool judge_unusable(struct judged *judged);
+
+/* ---- claims.c ---- */
+
+/* A verdict because the times that an arm claims do not agree with the host's clock; true when one
+ * was given. */
+bool judge_claims(struct judged *judged);
+
+/* ---- beside.c ---- */
+
+/* A green verdict becomes another where what head is compared with is slowed by it. */
+MUST_CHECK int judge_beside(struct judged *judged, struct err *err);
 
 /* ---- estimates.c ---- */
 

@@ -9,15 +9,23 @@
 static const char *const against_words[] = {"nothing", "the anchor", "base",
                                             "the stored samples"};
 
-/* Where a baseline was given and is no help (other_device, other_problem), why. */
+static bool is_no_help(const struct judged *judged)
+{
+    return judged->other_device || judged->other_problem || judged->other_protocol;
+}
+
+/* Where a baseline was given and is no help, why. */
 static const char *baseline_note(const struct judged *judged, char *out, size_t size)
 {
     if (judged->other_device)
         snprintf(out, size, "the baseline is of device `%s`, the samples are of `%s`",
                  judged->baseline->device.slug, judged->device);
-    else
+    else if (judged->other_problem)
         snprintf(out, size, "the baseline's `%s` is another problem",
                  judged->samples->config.name);
+    else
+        snprintf(out, size, "those of the baseline were measured by another protocol than %s",
+                 judged->protocol);
     return out;
 }
 
@@ -34,16 +42,15 @@ static enum against chosen(struct judged *judged)
     if (samples->anchor_failed) {
         set_verdict(judged, CLAUSE_NOTHING_AGAINST, VERDICT_UNMEASURED, FAULT_BASE);
         add_reason(out, "the anchor cannot run (%.200s) and %s", samples->anchor_failure,
-                   judged->other_device || judged->other_problem
-                       ? baseline_note(judged, note, sizeof note)
-                       : "there are no stored samples");
+                   is_no_help(judged) ? baseline_note(judged, note, sizeof note)
+                                      : "there are no stored samples");
         return AGAINST_NONE;
     }
     if (judged->log->base.replicates > 0)
         return AGAINST_BASE;
     set_verdict(judged, CLAUSE_NOTHING_AGAINST, VERDICT_UNMEASURED,
                 judged->other_device ? FAULT_HOST : FAULT_BASE);
-    if (judged->other_device || judged->other_problem)
+    if (is_no_help(judged))
         add_reason(out, "nothing to compare against: %s",
                    baseline_note(judged, note, sizeof note));
     else
@@ -146,7 +153,7 @@ void add_notes(struct judged *judged)
         return;
     if (samples->anchor_failed && out->clause != CLAUSE_ANCHOR_UNBUILT)
         add_reason(out, "; the anchor cannot run: %.200s", samples->anchor_failure);
-    if (judged->other_device || judged->other_problem)
+    if (is_no_help(judged))
         add_reason(out, "; %s%s", against_base ? "" : "stored samples not compared: ",
                    baseline_note(judged, note, sizeof note));
     else if (against_base && judged->stored_config == NULL)

@@ -3,7 +3,10 @@
 #include "judge/fields.h"
 
 #include "judge/text.h"
+#include "limit.h"
+#include "wire.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { FACTS_MAX = 256, FACT_NAME_BYTES = 128, FACT_VALUE_BYTES = 4096 };
@@ -85,6 +88,28 @@ int fields_get_marks(const json_t *object, const char *key, const struct json_at
             return json_error(&mark_at, err, "not a mark of this version");
         *out |= 1u << bit;
     }
+    return 0;
+}
+
+int fields_get_protocol(const json_t *object, const struct json_at *at,
+                        char out[WIRE_PROTOCOL_BYTES], struct err *err)
+{
+    if (json_has(object, "protocol"))
+        return json_get_string(object, "protocol", at, out, WIRE_PROTOCOL_BYTES, err);
+    memcpy(out, WIRE_PROTOCOL_FIRST, sizeof WIRE_PROTOCOL_FIRST);
+    return 0;
+}
+
+int fields_get_clock(const json_t *array, const struct json_at *at, struct clock_slope *out,
+                     struct err *err)
+{
+    double slope = json_number_value(json_array_get(array, 0));
+    double error = json_number_value(json_array_get(array, 1));
+    json_int_t freedom = json_integer_value(json_array_get(array, 2));
+    if (json_array_size(array) != 3 || !(fabs(slope) < 1e9) || !(error >= 0 && error < 1e9) ||
+        freedom < 0 || freedom > LIMIT_COUNT)
+        return json_error(at, err, "expected a slope, its error and degrees of freedom");
+    *out = (struct clock_slope){slope, error, (unsigned)freedom};
     return 0;
 }
 
@@ -310,4 +335,9 @@ void fields_put_marks(struct buf *out, unsigned marks)
         return;
     buf_adds(out, ", \"marks\": ");
     fields_put_mark_names(out, marks);
+}
+
+void fields_put_clock(struct buf *out, const struct clock_slope *clock)
+{
+    buf_addf(out, "[%.5g, %.3g, %u]", clock->slope, clock->error, clock->freedom);
 }

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "model.h"
+#include "wire.h"
 
 /* Parse `bytes` and check size and schema. The caller owns *out; `at` is its root. */
 MUST_CHECK int fields_open(const char *bytes, size_t len, unsigned long long max,
@@ -54,6 +55,14 @@ MUST_CHECK int fields_get_time(const json_t *object, const char *key, const stru
 MUST_CHECK int fields_get_marks(const json_t *object, const char *key,
                                 const struct json_at *at, unsigned *out, struct err *err);
 
+/* Member `protocol`, which may be missing: then the first. */
+MUST_CHECK int fields_get_protocol(const json_t *object, const struct json_at *at,
+                                   char out[WIRE_PROTOCOL_BYTES], struct err *err);
+
+/* [slope, its standard error, degrees of freedom]. `at` is the array's own place. */
+MUST_CHECK int fields_get_clock(const json_t *array, const struct json_at *at,
+                                struct clock_slope *out, struct err *err);
+
 /* `"device": {…}`, `"environment": {…}`, and so on, without comma or newline. */
 void fields_put_device(struct buf *out, const struct device *device);
 void fields_put_environment(struct buf *out, const struct environment *environment,
@@ -62,5 +71,6 @@ void fields_put_problem(struct buf *out, const struct problem *problem);
 void fields_put_marks(struct buf *out, unsigned marks); /* `, "marks": […]`; 0: nothing */
 void fields_put_mark_names(struct buf *out, unsigned marks);          /* the array alone */
 void fields_put_series(struct buf *out, const struct series *series); /* the array alone */
+void fields_put_clock(struct buf *out, const struct clock_slope *clock);
 
 #endif

@@ -4,16 +4,10 @@
 #include "judge/samples.h"
 
 #include "judge/fields.h"
+#include "judge/samples_replicate.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* How much of a file is read, and under which names its arms stand. */
-struct reading {
-    const struct limits *limits;
-    const char *keys[ARM_COUNT]; /* NULL: not read */
-    bool chosen;                 /* the anchor is an arm that somebody chose */
-};
 
 /* Member `arms`, an object of objects, over what `out` holds; it may be missing. */
 static int get_arms(const json_t *parent, const struct json_at *at,
@@ -43,70 +37,6 @@ static int get_arms(const json_t *parent, const struct json_at *at,
     }
     memcpy(out, read, sizeof read);
     return 0;
-}
-
-/* The arm that is read under this name; ARM_COUNT: none. */
-static int arm_of(const struct reading *reading, const char *name)
-{
-    int arm = 0;
-    while (arm < ARM_COUNT &&
-           (reading->keys[arm] == NULL || strcmp(reading->keys[arm], name) != 0))
-        arm++;
-    return arm;
-}
-
-/* Member `provoked`, which may be missing: marks by the arm that was at work. An arm that is not
- * read is one of a sweep's, and has samples beside it. */
-static int get_provoked(const json_t *object, const struct json_at *at,
-                        const struct reading *reading, struct replicate *out, struct err *err)
-{
-    if (!json_has(object, "provoked"))
-        return 0;
-    json_t *provoked, *value;
-    const char *name;
-    if (json_get_object(object, "provoked", at, &provoked, err) != 0)
-        return -1;
-    struct json_at here = {.parent = at, .key = "provoked"};
-    json_object_foreach(provoked, name, value)
-    {
-        struct json_at arm_at = {.parent = &here, .key = name};
-        int arm = arm_of(reading, name);
-        unsigned marks = 0;
-        if (arm == ARM_COUNT && !json_is_array(json_object_get(object, name)))
-            return json_error(&arm_at, err, "not an arm of this replicate");
-        if (fields_get_marks(provoked, name, &here, &marks, err) != 0)
-            return -1;
-        if ((marks & ~out->marks) != 0)
-            return json_error(&arm_at, err, "expected none but the replicate's own marks");
-        if (arm < ARM_COUNT)
-            out->provoked[arm] = marks;
-    }
-    return 0;
-}
-
-static int get_replicate(const json_t *object, const struct json_at *at,
-                         const struct reading *reading, struct replicate *out,
-                         struct arm_info arms[ARM_COUNT], struct err *err)
-{
-    if (!json_is_object(object))
-        return json_error(at, err, "expected an object");
-    for (int arm = 0; arm < ARM_COUNT; arm++) {
-        const char *name = reading->keys[arm];
-        if (name == NULL || (arm != ARM_HEAD && !json_has(object, name)))
-            continue;
-        json_t *array;
-        struct json_at here = {.parent = at, .key = name};
-        if (json_get_array(object, name, at, &array, err) != 0 ||
-            fields_get_series(array, &here, reading->limits->samples, &out->arms[arm], err) !=
-                0)
-            return -1;
-        if (out->arms[arm].count == 0) /* an arm that is named has been meant to be there */
-            arms[arm].present = true;
-    }
-    return fields_get_marks(object, "marks", at, &out->marks, err) != 0 ||
-                   get_provoked(object, at, reading, out, err) != 0
-               ? -1
-               : 0;
 }
 
 /* Member `earlier`, which may be missing. */
@@ -160,11 +90,26 @@ static int get_replicates(const json_t *object, const struct json_at *at,
         struct json_at item = {.parent = &here, .index = i};
         if (replicate == NULL)
             return err_set(err, ERR_HOST, "out of memory");
-        if (get_replicate(json_array_get(array, i), &item, reading, replicate, out->arms,
-                          err) != 0)
+        if (samples_get_replicate(json_array_get(array, i), &item, reading, replicate,
+                                  out->arms, err) != 0)
             return -1;
     }
     return 0;
+}
+
+/* Member `without_head`, which may be missing. */
+static int get_without_head(const json_t *object, const struct json_at *at,
+                            const struct reading *reading, struct config_samples *out,
+                            struct err *err)
+{
+    json_t *array;
+    struct json_at here = {.parent = at, .key = "without_head"};
+    if (!json_has(object, "without_head"))
+        return 0;
+    return json_get_array(object, "without_head", at, &array, err) != 0
+               ? -1
+               : fields_get_series(array, &here, reading->limits->replicates,
+                                   &out->without_head, err);
 }
 
 static int get_fault(const json_t *object, const struct json_at *at,
@@ -294,6 +239,7 @@ static int get_config(const json_t *object, const struct json_at *at,
         get_arms(object, at, reading, out->arms, err) != 0 ||
         get_earlier(object, at, out, err) != 0 ||
         get_replicates(object, at, reading, out, err) != 0 ||
+        get_without_head(object, at, reading, out, err) != 0 ||
         check_earlier(at, out, err) != 0 || get_fault(object, at, out, err) != 0 ||
         get_budget(object, at, out, err) != 0 ||
         (!reading->chosen && get_anchor(object, at, out, err) != 0) ||
@@ -402,7 +348,7 @@ static int find_others(const json_t *object, const struct json_at *at, struct re
     json_object_foreach(arms, name, value)
     {
         int arm = ARM_OTHER;
-        if (arm_of(reading, name) < ARM_COUNT)
+        if (reading_arm(reading, name) < ARM_COUNT)
             continue;
         while (arm < ARM_COUNT && reading->keys[arm] != NULL)
             arm++;

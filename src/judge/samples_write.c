@@ -62,6 +62,23 @@ static void put_provoked(struct buf *out, const struct samples *samples,
         buf_addc(out, '}');
 }
 
+/* Of each arm of which it is known: slope, its standard error, degrees of freedom. */
+static void put_clock(struct buf *out, const struct samples *samples,
+                      const struct replicate *replicate)
+{
+    const char *before = ", \"clock\": {";
+    for (int arm = 0; arm < ARM_COUNT; arm++) {
+        const struct clock_slope *clock = &replicate->clock[arm];
+        if (clock->freedom == 0 || replicate->arms[arm].count == 0)
+            continue;
+        buf_addf(out, "%s\"%s\": ", before, key_of(samples, arm));
+        fields_put_clock(out, clock);
+        before = ", ";
+    }
+    if (before[2] == '\0')
+        buf_addc(out, '}');
+}
+
 /* Always with a head, and with the other arms that have samples. */
 static void put_replicate(struct buf *out, const struct samples *samples,
                           const struct replicate *replicate)
@@ -74,6 +91,7 @@ static void put_replicate(struct buf *out, const struct samples *samples,
         buf_addf(out, ", \"%s\": ", key_of(samples, arm));
         fields_put_series(out, &replicate->arms[arm]);
     }
+    put_clock(out, samples, replicate);
     fields_put_marks(out, replicate->marks);
     put_provoked(out, samples, replicate);
     buf_addc(out, '}');
@@ -124,6 +142,11 @@ static void put_rare(struct buf *out, const struct samples *samples,
         buf_adds(out, "      \"shortened\": true,\n");
     if (config->out_of_time)
         buf_adds(out, "      \"out_of_time\": true,\n");
+    if (config->without_head.count > 0) {
+        buf_adds(out, "      \"without_head\": ");
+        fields_put_series(out, &config->without_head);
+        buf_adds(out, ",\n");
+    }
     const char *before = "      \"peak_bytes\": {";
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         if (config->peak_bytes[arm] == 0)

@@ -9,6 +9,7 @@
 #include "measure/bench.h"
 #include "measure/machine.h"
 #include "measure/process.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ static int keep(const struct recording *recording, const struct process_config *
         for (size_t entry = 0; entry < POOL_ENTRIES; entry++)
             process->rows[i].ns[entry] = stats_median(slowed->entries[entry].ns,
                                                       slowed->entries[entry].count);
+        memcpy(process->rows[i].clock, slowed->clock, sizeof process->rows[i].clock);
         process->rows[i].marks = slowed->marks;
         process->rows[i].seconds = slowed->seconds;
     }
@@ -140,6 +142,7 @@ static int describe(struct recording *recording, struct err *err)
     pool->device = samples->device;
     pool->samples = request->samples;
     snprintf(pool->commit, sizeof pool->commit, "%s", recording->commit);
+    memcpy(pool->protocol, WIRE_PROTOCOL, sizeof WIRE_PROTOCOL);
     memcpy(pool->code, request->configs[0].info[ARM_HEAD].code, sizeof pool->code);
     pool->configs = calloc(request->config_count, sizeof *pool->configs);
     if (pool->configs == NULL)

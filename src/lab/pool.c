@@ -74,6 +74,8 @@ int pool_format_head(const struct pool *pool, struct buf *out, struct err *err)
     text_string(&line, pool->commit);
     buf_adds(&line, ", \"code\": ");
     text_string(&line, pool->code);
+    buf_adds(&line, ", \"protocol\": ");
+    text_string(&line, pool->protocol[0] != '\0' ? pool->protocol : WIRE_PROTOCOL_FIRST);
     buf_addf(&line, ", \"samples\": %u, \"entries\": [", pool->samples);
     for (size_t i = 0; i < pool_entries.count; i++) {
         buf_addf(&line, "%s[\"%s\", ", i == 0 ? "" : ", ",
@@ -110,6 +112,11 @@ int pool_format_process(const struct pool *pool, const struct pool_process *proc
         for (size_t entry = 0; entry < POOL_ENTRIES; entry++) {
             /* seven digits: far below a tick */
             buf_addf(&line, "%s%.7g", entry == 0 ? "" : ", ", row->ns[entry]);
+        }
+        buf_adds(&line, "], \"clock\": [");
+        for (size_t entry = 0; entry < POOL_ENTRIES; entry++) {
+            buf_adds(&line, entry == 0 ? "" : ", ");
+            fields_put_clock(&line, &row->clock[entry]);
         }
         buf_addc(&line, ']');
         fields_put_marks(&line, row->marks);
@@ -176,11 +183,32 @@ static int get_head(const char *bytes, size_t len, const struct json_at *at,
         fields_get_device(root, at, &out->device, err) != 0 ||
         json_get_sha(root, "commit", at, out->commit, err) != 0 ||
         json_get_string(root, "code", at, out->code, sizeof out->code, err) != 0 ||
+        fields_get_protocol(root, at, out->protocol, err) != 0 ||
         json_get_int(root, "samples", at, 1, (long long)limits->samples, &samples, err) != 0 ||
         get_entries(root, at, err) != 0)
         return -1;
     out->samples = (unsigned)samples;
     return get_configs(root, at, out, err);
+}
+
+/* Member `clock`, which the first protocol did not have. */
+static int get_clocks(const json_t *row, const struct json_at *at, struct pool_row *out,
+                      struct err *err)
+{
+    json_t *array;
+    const struct json_at here = {.parent = at, .key = "clock"};
+    if (!json_has(row, "clock"))
+        return 0;
+    if (json_get_array(row, "clock", at, &array, err) != 0)
+        return -1;
+    if (json_array_size(array) != POOL_ENTRIES)
+        return json_error(&here, err, "expected %d clocks", POOL_ENTRIES);
+    for (size_t i = 0; i < POOL_ENTRIES; i++) {
+        const struct json_at one = {.parent = &here, .index = i};
+        if (fields_get_clock(json_array_get(array, i), &one, &out->clock[i], err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int get_row(const json_t *row, const struct json_at *at, struct pool_row *out,
@@ -192,6 +220,7 @@ static int get_row(const json_t *row, const struct json_at *at, struct pool_row 
         return json_error(at, err, "expected an object");
     if (json_get_number(row, "seconds", at, 0, 1e6, &out->seconds, err) != 0 ||
         json_get_array(row, "ns", at, &array, err) != 0 ||
+        get_clocks(row, at, out, err) != 0 ||
         fields_get_marks(row, "marks", at, &out->marks, err) != 0)
         return -1;
     const struct json_at here = {.parent = at, .key = "ns"};
@@ -272,6 +301,7 @@ int pool_same(const struct pool *a, const struct pool *b, const char *name, stru
 {
     const char *what = strcmp(a->device.slug, b->device.slug) != 0   ? "device"
                        : strcmp(a->device.name, b->device.name) != 0 ? "device.name"
+                       : strcmp(a->protocol, b->protocol) != 0       ? "protocol"
                        : strcmp(a->code, b->code) != 0               ? "code"
                        : a->samples != b->samples                    ? "samples"
                        : a->config_count != b->config_count          ? "configs"

@@ -7,12 +7,15 @@
  *
  * The file is lines of JSON, so that a recording can be cut off anywhere and go on. The first:
  *     {"schema": "ratchet.pool/1", "device": {…}, "commit": "…", "code": "sha256:…",
- *      "samples": 60, "entries": [["anchor", 0], …, ["head", 0.04], …],
+ *      "protocol": "2", "samples": 60, "entries": [["anchor", 0], …, ["head", 0.04], …],
  *      "configs": [{"name": …, "unit": "ns", "clock_resolution_ns": …, "problem": {…}}, …]}
  * and one for each process:
  *     {"ended": "2026-11-21T01:10:20Z", "seconds": 5.8,
- *      "configs": [{"seconds": 0.9, "ns": [7950.4, …], "marks": ["shared"]}, …]}
- * seconds: of the whole process; of the turns of one config. ns: per launch, by entry. */
+ *      "configs": [{"seconds": 0.9, "ns": [7950.4, …], "clock": [[1.002, 0.01, 45], …],
+ *                   "marks": ["shared"]}, …]}
+ * seconds: of the whole process; of the turns of one config. ns: per launch, by entry. clock: of
+ * each entry, as in samples.json. A pool without a protocol is of the first one (wire.h), and has
+ * no clocks. */
 #ifndef RATCHET_LAB_POOL_H
 #define RATCHET_LAB_POOL_H
 
@@ -21,6 +24,7 @@
 #include "limit.h"
 #include "measure/experiment.h"
 #include "model.h"
+#include "wire.h"
 
 enum { POOL_PROCESSES_MAX = 100000 };
 
@@ -52,6 +56,7 @@ struct pool_config {
 
 struct pool_row {
     double ns[POOL_ENTRIES];
+    struct clock_slope clock[POOL_ENTRIES];
     double seconds; /* of all turns of this config */
     unsigned marks;
 };
@@ -66,6 +71,7 @@ struct pool {
     struct device device;
     char commit[MODEL_SHA_BYTES];
     char code[MODEL_CODE_BYTES];
+    char protocol[WIRE_PROTOCOL_BYTES];
     unsigned samples;            /* of each entry */
     struct pool_config *configs; /* owned */
     size_t config_count;

@@ -87,6 +87,11 @@ static int add(const struct scenario *scenario, const struct pool_row *row, doub
         return -1;
     double anchor = row->ns[scenario->anchor];
     replicate->marks = row->marks;
+    replicate->clock[ARM_HEAD] = row->clock[scenario->head];
+    replicate->clock[ARM_ANCHOR] = row->clock[scenario->anchor];
+    replicate->clock[ARM_CONTROL] = row->clock[POOL_CONTROL];
+    if (scenario->base >= 0)
+        replicate->clock[ARM_BASE] = row->clock[scenario->base];
     out->attempts = out->count;
     return put(replicate, ARM_HEAD, factor * row->ns[scenario->head]) |
            put(replicate, ARM_ANCHOR, anchor) |

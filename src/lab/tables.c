@@ -131,6 +131,7 @@ int tables_json(const struct pool *pool, const struct rule *rule,
         .wrong = wrong(same),
         .wrong_upper = share_bounds(wrong(same), same->checks).high,
         .smallest_change = figures_smallest(figures, pool->config_count)};
+    memcpy(calibration.protocol, pool->protocol, sizeof calibration.protocol);
     memcpy(calibration.recorded, pool->processes[pool->process_count - 1].ended,
            sizeof calibration.recorded);
     BUF_AUTO more;

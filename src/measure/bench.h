@@ -89,4 +89,10 @@ MUST_CHECK int bench_begin(const struct bench_request *request, struct samples *
 MUST_CHECK int bench_replicate(const struct bench_request *request, const bool *want,
                                struct samples *samples, struct err *err);
 
+/* The same without head: one process of the anchor and its control, or base where there is no anchor
+ * that runs, for each config of `want`. Their median goes to without_head; a config that gives none,
+ * or is marked, gets none. */
+MUST_CHECK int bench_without_head(const struct bench_request *request, const bool *want,
+                                  struct samples *samples, struct err *err);
+
 #endif

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KILLS_BORNE = 2 }; /* of a config, in one measurement */
+enum {
+    KILLS_BORNE = 2,    /* of a config, in one measurement */
+    FAILURES_BORNE = 2, /* that only the host can have, with head there */
+    PROBES_ALONE = 2    /* processes of main alone that have to go well, to say it was head */
+};
 
 void bench_fail(struct config_samples *config, enum fault fault, enum clause clause,
                 const char *format, ...)
@@ -266,6 +270,31 @@ static bool settle_kill(struct round *round, size_t i, const struct trouble *all
     return true;
 }
 
+/* What no arm can have is the host's, or it is said by a library in the host's name. It is tried again;
+ * where it comes each time, and main alone goes well, it is head's. */
+static int settle_failure(struct round *round, size_t i, const struct trouble *trouble,
+                          struct err *err)
+{
+    struct config_samples *config = &round->samples->configs[i];
+    enum arm of_main = bench_takes_part(round, i, ARM_BASE) ? ARM_BASE : ARM_ANCHOR;
+    struct trouble alone = {.kind = TROUBLE_NONE};
+    if (round->pending[i].failures++ < FAILURES_BORNE) {
+        config->attempts++;
+        bench_say(round->request, (struct bench_event){.config = i}, "%s: tried again: %.440s",
+                  config->config.name, trouble->text);
+        return 0;
+    }
+    for (int k = 0; k < PROBES_ALONE && alone.kind == TROUBLE_NONE; k++)
+        if (probe(round, i, of_main, &alone, err) != 0)
+            return -1;
+    if (alone.kind == TROUBLE_NONE)
+        bench_fail(config, bench_fault_of_head(round->request), CLAUSE_DISTURBS,
+                   "%s runs alone, and beside head: %.440s", arm_name(of_main), trouble->text);
+    else
+        bench_fail(config, FAULT_HOST, CLAUSE_HOST_FAILED, "%.480s", trouble->text);
+    return 0;
+}
+
 /* A config that has trouble: go on without another arm, which may have been the cause of the
  * rest, give it a fault, or leave it without its anchor. */
 int bench_settle(struct round *round, size_t i, struct process_config *ran, struct err *err)
@@ -274,7 +303,12 @@ int bench_settle(struct round *round, size_t i, struct process_config *ran, stru
     struct config_samples *config = &round->samples->configs[i];
     if (trouble[ARM_ANCHOR].kind == TROUBLE_NONE)
         trouble[ARM_ANCHOR] = trouble[ARM_CONTROL];
-    if (settle_kill(round, i, trouble) || fail_not_theirs(config, &trouble[ARM_COUNT], ""))
+    if (settle_kill(round, i, trouble))
+        return 0;
+    if (trouble[ARM_COUNT].kind == TROUBLE_HOST && ran->arms[ARM_HEAD] &&
+        (bench_takes_part(round, i, ARM_BASE) || bench_takes_part(round, i, ARM_ANCHOR)))
+        return settle_failure(round, i, &trouble[ARM_COUNT], err);
+    if (fail_not_theirs(config, &trouble[ARM_COUNT], ""))
         return 0;
     if (leave_out_others(round, i, trouble))
         return 0;

@@ -17,6 +17,7 @@ struct experiment {
 /* The times of one config. */
 struct slowed {
     struct series entries[TURNS_ENTRIES_MAX]; /* of the experiment; owned */
+    struct clock_slope clock[TURNS_ENTRIES_MAX];
     unsigned marks;
     double seconds; /* that all turns took */
 };

@@ -23,8 +23,10 @@ enum line_kind {
     LINE_HASHED,    /* arm; numbers: high and low 32 bits of the hash */
     LINE_FILLED,
     LINE_CALIBRATED, /* arm; numbers: launches */
+    LINE_STAGED,     /* arm */
     LINE_SAMPLE,     /* arm; numbers: total ns, disturbances */
     LINE_DONE,
+    LINE_COMPARED,
     LINE_TRACED,   /* arm; numbers: the kernels' ns, total ns */
     LINE_LAUNCHES, /* arm; numbers: of kernels */
     LINE_LAUNCHED, /* arm; numbers: threads, blocks, shared bytes, warps; text: its name */

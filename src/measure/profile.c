@@ -47,7 +47,7 @@ static int write_commands(const struct run *run, struct err *err)
     BUF_AUTO text;
     buf_init(&text, 4096);
     buf_addf(&text,
-             "open %u %u\nload 0 " LIBRARY "\nconfig %s 0 - - -\nprepare head\nallocate 0\n"
+             "open %u %u\nload 0 " LIBRARY "\nconfig %s 0 - - -\nprepare head\nallocate 0 0\n"
              "fill %" PRIu64 "\nlaunches head\nquit\n",
              bench->threads > 0 ? bench->threads : 1, run->request->wall_ms,
              bench_problem(&bench->configs[run->request->config].config.problem, problem),

@@ -127,9 +127,13 @@ static enum reply verify(struct run *run, enum arm arm, const char *when)
 
 /* ---- memory ---- */
 
+/* Queries of a sample, beyond those of the rotation: as many as this, where there is room. */
+static const double queries_most_bytes_gpu = 8.0 * (1 << 30);
+static const double queries_most_bytes = 256.0 * (1 << 20);
+
 /* A config that would take most of the device's memory is not tried: where it fails, others
- * on the same device could fail with it. */
-static bool fits(struct run *run, unsigned long long rotation)
+ * on the same device could fail with it. *queries: bytes that are left for more of them. */
+static bool fits(struct run *run, unsigned long long rotation, double *queries)
 {
     static const double share = 0.85;
     const struct problem *problem = &run->config->bench->config.problem;
@@ -140,6 +144,9 @@ static bool fits(struct run *run, unsigned long long rotation)
     double set = cost_input_bytes(problem);
     double sets = rotation == 0 ? 1.0 : fmax(2.0, ceil((double)rotation / set));
     double need = sets * set + cost_output_bytes(problem) + workspace;
+    *queries = run->stage->free_bytes == 0
+                   ? queries_most_bytes
+                   : fmin(queries_most_bytes_gpu, fmax(share * free_bytes - need, 0.0));
     if (run->stage->free_bytes == 0 || need <= share * free_bytes)
         return true;
     char text[160];
@@ -154,8 +161,10 @@ static bool allocate(struct run *run)
 {
     struct line line;
     unsigned long long rotation = run->stage->kind->rotation(&run->stage->use);
-    if (!fits(run, rotation) ||
-        ask(run, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu", rotation) != REPLY_OK)
+    double queries;
+    if (!fits(run, rotation, &queries) ||
+        ask(run, ARM_COUNT, LINE_ALLOCATED, &line, "", "allocate %llu %.0f", rotation,
+            queries) != REPLY_OK)
         return false;
     double outputs = cost_output_bytes(&run->config->bench->config.problem);
     run->memory.shared = line.numbers[1] + (unsigned long long)outputs;
@@ -195,7 +204,6 @@ static int take_replicate(const struct run *run, const struct turns *given,
 {
     struct series taken[TURNS_ENTRIES_MAX] = {{0}};
     struct turns turns = *given;
-    turns.audits = true;
     for (int i = 0; i < ARM_COUNT; i++)
         if (run->config->arms[slots_order[i]])
             turns.entries[turns.count++].arm = slots_order[i];
@@ -203,8 +211,10 @@ static int take_replicate(const struct run *run, const struct turns *given,
     int rc = turns_take(&turns, taken, &marks, end, err);
     replicate->marks |= marks.all;
     memcpy(replicate->provoked, marks.of, sizeof marks.of);
-    for (size_t i = 0; i < turns.count; i++)
+    for (size_t i = 0; i < turns.count; i++) {
         replicate->arms[turns.entries[i].arm] = taken[i];
+        replicate->clock[turns.entries[i].arm] = end->slopes[i];
+    }
     return rc;
 }
 

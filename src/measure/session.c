@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "measure/bench_request.h"
 #include "measure/sandbox.h"
+#include "measure/waited.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@ enum { QUIT_MS = 2000, STDERR_BYTES = 16 << 10 };
 struct session {
     struct proc_child *child;
     struct sandbox_command *command;
+    struct waited waited;
     unsigned long long turn_ms;
     uint64_t deadline_ns; /* of the whole conversation */
     const struct bench_request *request;
@@ -288,6 +290,7 @@ int session_start(const struct bench_request *request, const char *folder, uint6
     if (session == NULL)
         return err_set(err, ERR_HOST, "out of memory for a session");
     session->request = request;
+    session->waited = (struct waited){-1};
     session->config_ns = session->told_ns = proc_now_ns();
     session->turn_ms = request->limits->turn_ms;
     session->deadline_ns = proc_now_ns() + wall_ms * 1000000u;
@@ -297,8 +300,14 @@ int session_start(const struct bench_request *request, const char *folder, uint6
         session_end(session);
         return -1;
     }
+    waited_open(&session->waited, proc_pid(session->child), SESSION_PROGRAM);
     *out = session;
     return 0;
+}
+
+uint64_t session_waited_ns(const struct session *session)
+{
+    return waited_ns(&session->waited);
 }
 
 void session_end(struct session *session)
@@ -310,6 +319,7 @@ void session_end(struct session *session)
                      proc_send(session->child, "quit\n", 5, NULL) == 0;
         proc_finish(session->child, quits ? QUIT_MS : 0, NULL);
     }
+    waited_close(&session->waited);
     sandbox_free(&session->command);
     free(session);
 }

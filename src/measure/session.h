@@ -51,6 +51,9 @@ enum reply session_send(struct session *session, const char *format, ...)
 enum reply session_receive(struct session *session, enum line_kind want, enum arm arm,
                            struct line *line);
 
+/* How long it has waited for a processor, ns: of use as a difference. See waited.h. */
+uint64_t session_waited_ns(const struct session *session);
+
 enum loss session_loss(const struct session *session);
 const char *session_text(const struct session *session); /* of the loss, one line */
 

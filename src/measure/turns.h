@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The timed part of a config: turns of all arms in random order, taken again where something
- * disturbed them, and audits that hold the harness's clock against ours. */
+ * disturbed them; and our own clock, which the harness's is held against (agree.h). */
 #ifndef RATCHET_MEASURE_TURNS_H
 #define RATCHET_MEASURE_TURNS_H
 
 #include "measure/bench.h"
 #include "measure/device/device.h"
 #include "measure/device/witness.h"
+#include "measure/agree.h"
 #include "measure/session.h"
 
 enum { TURNS_ENTRIES_MAX = 16 };
@@ -25,8 +26,7 @@ struct turns {
     struct turns_entry entries[TURNS_ENTRIES_MAX];
     size_t count;
     bool delays;                 /* entries have delays, 0 included: all pay for that */
-    bool audits;                 /* the arms may be untrusted code */
-    unsigned long long launches; /* of one sample */
+    unsigned long long launches; /* of one sample, about: see wire.h */
     double floor_ns;             /* per launch: below it no time can be */
     double
         wall_ns; /* that all of it should take, at the cost of launches, warm-up and samples;
@@ -46,7 +46,8 @@ struct turns_end {
     enum reply reply; /* REPLY_OK: they went through, or a time was impossible */
     enum arm arm;     /* who was at work; ARM_COUNT: unknown */
     struct line line; /* of REPLY_WRONG and REPLY_FAILED */
-    bool shortened;   /* for wall_ns: fewer launches, warm-up or samples than were asked for */
+    struct clock_slope slopes[TURNS_ENTRIES_MAX]; /* of what each entry claimed: see agree.h */
+    bool shortened; /* for wall_ns: fewer launches, warm-up or samples than were asked for */
     bool implausible;
     char text[MODEL_TEXT_BYTES]; /* where `implausible` */
 };

@@ -179,6 +179,28 @@ static int look_until_settled(struct measurement *measurement,
     return 0;
 }
 
+/* What head is compared with, without head beside it, where the judge asks for that. */
+static int look_without_head(struct measurement *measurement,
+                             const struct bench_request *request,
+                             const struct attempts *attempts, struct err *err)
+{
+    for (int process = 0; process < WITHOUT_HEAD_PROCESSES; process++) {
+        bool want[MODEL_CONFIGS_MAX], any = false;
+        for (size_t i = 0; i < measurement->samples.count; i++) {
+            want[i] = measurement->comparison.configs[i].wants_without_head;
+            any = any || want[i];
+        }
+        if (!any)
+            return 0;
+        measurement_tell(measurement, PROGRESS_ROUND, "%s", "");
+        if (bench_without_head(request, want, &measurement->samples, err) != 0 ||
+            measurement_compare(measurement, err) != 0 ||
+            (attempts != NULL && attempts_save(measurement, attempts, err) != 0))
+            return -1;
+    }
+    return 0;
+}
+
 /* What every measurement of this job begins with, the environment's facts included. `built`:
  * head, NULL where the libraries are `ready` ones that were not built here. */
 static int begin(struct measurement *measurement, const struct bench_config *benches,
@@ -237,6 +259,8 @@ static int take_rounds(struct measurement *measurement, const struct bench_reque
     }
     measurement_stage(measurement, STAGE_MEASURE);
     int result = look_until_settled(measurement, request, attempts, err);
+    if (result == 0)
+        result = look_without_head(measurement, request, attempts, err);
     if (result == 0 && bits != NULL)
         result = bits_look(request, &measurement->samples, bits, err);
     measurement_stage(measurement, STAGE_NONE);

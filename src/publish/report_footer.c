@@ -2,8 +2,10 @@
 /* Owns the last lines of a report: the rule, and how often it errs. */
 #include "publish/figures.h"
 #include "publish/report_parts.h"
+#include "wire.h"
 
 #include <math.h>
+#include <string.h>
 
 static void write_rule(const struct rule *rule, struct buf *out)
 {
@@ -57,6 +59,15 @@ static bool budget_cut(const struct samples *samples)
     return false;
 }
 
+/* Were these samples taken as those of the calibration were? */
+static bool same_protocol(const struct calibration *calibration, const struct samples *samples)
+{
+    if (samples == NULL)
+        return true;
+    const char *now = environment_get(&samples->environment, "protocol");
+    return strcmp(calibration->protocol, now == NULL ? WIRE_PROTOCOL_FIRST : now) == 0;
+}
+
 /* How often the rule errs on this very device: what a reader should know before believing a
  * verdict. It holds for the protocol that it was recorded with, and is quoted for no other. */
 static void write_calibration(const struct calibration *calibration, const struct rule *rule,
@@ -99,6 +110,13 @@ void report_footer(const struct report_view *view, struct buf *out)
                  " Calibration: not quoted; that of %.10s was without the time budget, which "
                  "cut this measurement short.",
                  report->calibration->recorded);
+    } else if (report->calibration != NULL &&
+               !same_protocol(report->calibration, report->samples)) {
+        buf_addf(
+            out,
+            " Calibration: not quoted; that of %.10s was of measuring protocol %s, which is "
+            "not this one: record it again.",
+            report->calibration->recorded, report->calibration->protocol);
     } else if (report->calibration != NULL) {
         buf_addc(out, ' ');
         write_calibration(report->calibration, report->rule, out);

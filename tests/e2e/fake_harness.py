@@ -10,6 +10,7 @@ import time
 HOW = ""  # filled in by the test: the program is started without arguments of ours
 SLOW = ("slow", "slow-busy")  # head takes ten times as long
 head_is_there = False
+staged = []  # (arm, launches) of the turn to come
 turns_taken = 0
 
 
@@ -18,10 +19,10 @@ def say(*words):
     sys.stdout.flush()
 
 
-def sample_ns(arm):
-    """What a sample is said to have taken; honest ones take 1 ms."""
+def sample_ns(arm, launches):
+    """What a sample is said to have taken; honest launches take 1 ms."""
     start = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
-    busy_ns = 10000000 if HOW in SLOW and arm == "head" else 1000000
+    busy_ns = launches * (10000000 if HOW in SLOW and arm == "head" else 1000000)
     while time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) - start < busy_ns:
         pass
     if HOW in SLOW:
@@ -29,10 +30,14 @@ def sample_ns(arm):
     if HOW == "more" and arm == "head":
         return 10**12
     if HOW == "floor" and arm == "head":
-        return 10
-    if HOW == "third" and arm == "head":
-        return 333333
-    return 1000000
+        return 10 * launches
+    if HOW == "same":
+        return 500000
+    if HOW == "short" and arm == "head":
+        return int(0.85 * busy_ns)
+    if HOW == "all-short":
+        return int(0.85 * busy_ns)
+    return busy_ns
 
 
 def disturbs(arm):
@@ -42,15 +47,22 @@ def disturbs(arm):
     return arm == "head" or (arm == "anchor" and turns_taken % 8 == 0)
 
 
+def stage(words):
+    staged.clear()
+    for entry in words[1:]:
+        arm, launches = entry.split("+")[0].split(":")
+        staged.append((arm, int(launches)))
+        say("staged", arm)
+
+
 def turn(words):
-    arms = words[2:]
-    for arm in arms:
+    for arm, launches in staged:
         disturbed = HOW == "preempted" or (HOW == "provoking" and disturbs(arm))
         if HOW in SLOW and arm == "head":
             disturbed = 9 if HOW == "slow" else 12
-        say("sample", arm, sample_ns(arm), int(disturbed))
+        say("sample", arm, sample_ns(arm, launches), int(disturbed))
     if HOW == "many":
-        say("sample", arms[0], 1000000, 0)
+        say("sample", staged[0][0], 1000000, 0)
     say("done")
 
 
@@ -78,7 +90,9 @@ ANSWERS = {
     "rows": lambda w: say("right", w[0], 256, 1000),
     "fill": lambda w: say("filled"),
     "calibrate": lambda w: say("calibrated", w[0], 1),
+    "stage": stage,
     "turn": turn,
+    "compare": lambda w: say("compared"),
     "release": lambda w: say("released"),
 }
 
@@ -93,7 +107,7 @@ VERBATIM = {  # said in place of the first `forward`'s answer
 
 
 def main():
-    say("ratchet-bench", 1 if HOW == "version" else 2, "cpu")
+    say("ratchet-bench", 1 if HOW == "version" else 3, "cpu")
     for line in sys.stdin:
         word, *words = line.split()
         if word == "quit":

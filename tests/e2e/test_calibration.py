@@ -17,7 +17,7 @@ NONE = "Calibration: none recorded for this device yet."
 
 def facts(slug="cpu", **more):
     return json.dumps(dict({
-        "schema": "ratchet.calibration/1", "device": {"slug": slug},
+        "schema": "ratchet.calibration/1", "device": {"slug": slug}, "protocol": "2",
         "recorded": "2026-11-21T01:10:20Z",
         "rule": {"threshold": 0.3, "confidence": 0.95, "budget": 8}, "processes": 200,
         "identical": {"checks": 10000, "wrong": 3, "wrong_upper": 0.000876},
@@ -52,6 +52,9 @@ def quoted():
     has(text, "Calibration: not quoted; that of 2026-11-21 was of another rule: ±3.00% at 95%, up to 16 "
         "replicates.", "another rule's")
     lacks(text, "10000 checks", "is not quoted")
+    _, text = footer(facts(protocol="1"), head="slow")
+    has(text, "Calibration: not quoted; that of 2026-11-21 was of measuring protocol 1", "another protocol's")
+    lacks(text, "10000 checks", "is not quoted, either")
 
 
 def of_the_base_alone():

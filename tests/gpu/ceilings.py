@@ -20,7 +20,7 @@ def time_of(program, library, shape):
     harness.ask("prepare head")
     print(harness.ask("forward head %d" % harness.seed()))
     print(harness.ask("rows head %d 200" % harness.seed()))
-    harness.ask("allocate %d" % (2 * harness.l2))
+    harness.ask("allocate %d %d" % (2 * harness.l2, 8 << 30))
     harness.ask("fill %d" % harness.seed())
     launches = int(harness.ask("calibrate head 1000000").split()[2])
     times = [harness.turn(launches, ["head"])[0][0] for _ in range(20)]

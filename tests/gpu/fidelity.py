@@ -29,7 +29,7 @@ def measure(program, libraries, shape):
     arms = ["anchor", "control", "head"]
     for arm in arms:
         harness.ask("prepare " + arm)
-    harness.ask("allocate %d" % (2 * harness.l2))
+    harness.ask("allocate %d %d" % (2 * harness.l2, 8 << 30))
     for arm in arms:
         for question in ("forward %s %d" % (arm, harness.seed()), "rows %s %d 256" % (arm, harness.seed())):
             answer = harness.ask(question)

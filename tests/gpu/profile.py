@@ -89,7 +89,7 @@ def problem():
 def by_hand(ncu, folder, library):
     """Without a sandbox: is it ncu, or is it ours?"""
     names = re.findall(r'"(\w+__[\w.]+)"', lib.read(os.path.join(lib.TOP, "src", "metrics.h")))
-    script = "open 1 60000\nload 0 why.so\nconfig %s 0 - - -\nprepare head\nallocate 0\nfill 1\nlaunches head\nquit\n" % (
+    script = "open 1 60000\nload 0 why.so\nconfig %s 0 - - -\nprepare head\nallocate 0 0\nfill 1\nlaunches head\nquit\n" % (
         "%d %d %d %d %d %d fp16 0" % problem())
     where = os.path.dirname(library)
     harness = lib.program("RATCHET_BENCH")

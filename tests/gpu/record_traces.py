@@ -34,7 +34,7 @@ def record(harness, shape):
     harness.config(shape, [0, 1, 2, 3])
     for arm in SAME:
         harness.ask("prepare " + arm)
-    harness.ask("allocate %d" % (2 * harness.l2))
+    harness.ask("allocate %d %d" % (2 * harness.l2, 8 << 30))
     verified(harness)
     harness.ask("fill %d" % harness.seed())
     launches = int(harness.ask("calibrate anchor %d" % TARGET_NS).split()[2])

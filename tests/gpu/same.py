@@ -23,7 +23,7 @@ def change(harness, shape):
     harness.config(shape, [0, None, 1, None])
     for arm in ("head", "anchor"):
         harness.ask("prepare " + arm)
-    harness.ask("allocate %d" % (2 * harness.l2))
+    harness.ask("allocate %d %d" % (2 * harness.l2, 8 << 30))
     harness.ask("fill %d" % harness.seed())
     launches = int(harness.ask("calibrate anchor 1000000").split()[2])
     times = {"head": [], "anchor": []}

@@ -62,7 +62,7 @@ def prepared(problem=SMALL, *flags, slots=None, **more):
     for arm in ("head", "base", "anchor"):
         if (slots or [0, 1, 2])[("head", "base", "anchor").index(arm)] is not None:
             h.ask("prepare " + arm)
-    h.ask("allocate %d" % (2 * h.l2))
+    h.ask("allocate %d %d" % (2 * h.l2, 8 << 30))
     return h
 
 
@@ -141,7 +141,7 @@ def one_sample_is_the_kernels_time():
     h.config(SHORT, [0, None, 1, 2])
     for arm in ("head", "anchor", "control"):
         h.ask("prepare " + arm)
-    h.ask("allocate %d" % (2 * h.l2))
+    h.ask("allocate %d %d" % (2 * h.l2, 8 << 30))
     h.ask("fill 7")
     launches = int(h.ask("calibrate anchor 2000000").split()[2])
     ratios, delays, same = [], [], []
@@ -170,13 +170,13 @@ def out_of_memory():
     h.config((1024, 64, 64, 16384, 16384, 128, "fp16", 0), [0, None, None, None])
     h.ask("prepare head")
     try:
-        ok(False, "refused", h.ask("allocate 0"))
+        ok(False, "refused", h.ask("allocate 0 0"))
     except RuntimeError as answer:
         has(str(answer), "out of device memory", "said")
     h.ask("release")
     h.config(SMALL, [0, None, None, None])
     h.ask("prepare head")
-    h.ask("allocate 0")
+    h.ask("allocate 0 0")
     has(h.ask("forward head 1"), "ran head", "goes on")
     h.close()
 

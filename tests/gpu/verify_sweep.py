@@ -37,7 +37,7 @@ def main():
         harness.config(shape, [0, None, None, None])
         answers = [harness.ask("prepare head")]
         if answers[-1].startswith("prepared"):
-            harness.ask("allocate 0")
+            harness.ask("allocate 0 0")
             answers.append(harness.ask("forward head %d" % harness.seed()))
         if answers[-1].startswith("ran"):
             answers.append(harness.ask("rows head %d %d" % (harness.seed(), ROWS)))

@@ -58,32 +58,50 @@ class Harness:
         return self.ask("config %s %s" % (" ".join(str(word) for word in problem), " ".join(
             "-" if slot is None else str(slot) for slot in slots)))
 
-    def turn(self, launches, arms, seed=None):
-        """Samples in ns a launch, one for each arm, or the answer that came instead."""
-        self.say("turn %d %d %s" % (self.seed() if seed is None else seed, launches,
-                                    " ".join(arms)))
-        times = []
+    def stage(self, launches, arms, seed=None):
+        """`arms`: names, or NAME+DELAY_NS; `launches`: of each, or a list with one for each."""
+        counts = launches if isinstance(launches, list) else [launches] * len(arms)
+        entries = ["+".join(["%s:%d" % (arm.split("+")[0], count)] + arm.split("+")[1:])
+                   for arm, count in zip(arms, counts)]
+        self.say("stage %d %s" % (self.seed() if seed is None else seed, " ".join(entries)))
+        for _ in arms:
+            answer = self.hear()
+            if not answer.startswith("staged "):
+                raise RuntimeError(answer)
+        return counts
+
+    def draw(self, launches, arms):
+        """As the parent draws them: half as many to half as many more."""
+        return [self.random.randint(launches - launches // 2, launches + (launches + 1) // 2)
+                for _ in arms]
+
+    def samples(self, word, counts):
+        """The numbers of each line of kind `word`, until `done`."""
+        lines = []
         while True:
             words = self.hear().split()
-            if words[0] == "sample":
-                times.append((int(words[2]) / launches, int(words[3])))
+            if words[0] == word:
+                lines.append([int(number) for number in words[2:]])
             elif words[0] == "done":
-                return times
+                return list(zip(lines, counts))
             else:
                 raise RuntimeError(" ".join(words))
 
+    def turn(self, launches, arms, seed=None):
+        """Samples in ns a launch, one for each arm, or the answer that came instead."""
+        counts = self.stage(launches, arms, seed)
+        self.say("turn")
+        times = [(ns / count, late) for (ns, late), count in self.samples("sample", counts)]
+        answer = self.ask("compare")
+        if answer != "compared":
+            raise RuntimeError(answer)
+        return times
+
     def trace(self, launches, arms):
         """(CUPTI's ns a launch, ours) for each arm."""
-        self.say("trace %d %d %s" % (self.seed(), launches, " ".join(arms)))
-        times = []
-        while True:
-            words = self.hear().split()
-            if words[0] == "traced":
-                times.append((int(words[2]) / launches, int(words[3]) / launches))
-            elif words[0] == "done":
-                return times
-            else:
-                raise RuntimeError(" ".join(words))
+        self.say("trace %d %s" % (self.seed(), " ".join("%s:%d" % (arm, launches) for arm in arms)))
+        return [(kernel / count, ns / count)
+                for (kernel, ns), count in self.samples("traced", [launches] * len(arms))]
 
     def close(self):
         if self.process.poll() is None:

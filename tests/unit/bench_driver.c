@@ -109,6 +109,13 @@ static json_t *show_replicate(const struct replicate *replicate)
             json_object_set_new(provoked, arm_name((enum arm)arm),
                                 show_marks(replicate->provoked[arm]));
     json_object_set_new(json, "provoked", provoked);
+    json_t *clock = json_object();
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        if (replicate->clock[arm].freedom > 0)
+            json_object_set_new(clock, arm_name((enum arm)arm),
+                                json_pack("[ff]", replicate->clock[arm].slope,
+                                          replicate->clock[arm].error));
+    json_object_set_new(json, "clock", clock);
     for (int arm = 0; arm < ARM_COUNT; arm++) {
         json_t *series = json_array();
         for (size_t i = 0; i < replicate->arms[arm].count; i++)

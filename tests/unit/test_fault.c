@@ -182,6 +182,28 @@ static void test_ours(void)
     EQ_INT(config->fault, FAULT_US);
     EQ_INT(config->clause, CLAUSE_INTERNAL);
 
+    play.kind = TROUBLE_HOST;
+    tap_case("what only a host can have, once: tried again");
+    PLAY(ARM_COUNT, FINE);
+    config = measure(&samples, 2);
+    EQ_INT(config->fault, FAULT_NONE);
+    EQ_INT(config->count, 2);
+    EQ_INT(config->attempts, 3);
+
+    tap_case("each time beside head, and main alone is well: the PR's");
+    PLAY(ARM_COUNT, ARM_COUNT, ARM_COUNT, FINE, FINE);
+    config = measure(&samples, 2);
+    EQ_INT(config->fault, FAULT_PR);
+    EQ_INT(config->clause, CLAUSE_DISTURBS);
+    HAS(config->failure, "base runs alone, and beside head: signal 9");
+    EQ_INT((int)play.at, 5);
+
+    tap_case("and with main alone as well: the host's");
+    PLAY(ARM_COUNT, ARM_COUNT, ARM_COUNT, FINE, ARM_COUNT);
+    config = measure(&samples, 2);
+    EQ_INT(config->fault, FAULT_HOST);
+    EQ_INT(config->clause, CLAUSE_HOST_FAILED);
+
     tap_case("a crash is no kill: it is settled at once");
     play.kind = TROUBLE_CRASH;
     PLAY(ARM_HEAD);

@@ -271,7 +271,7 @@ static void test_good(void)
     EQ_STR(err.text, "");
     NEAR(out.values[METRIC_INSTRUCTIONS], 77332480, 0);
     HAS(said.data, "\nopen 3 60000\nload 0 lib-00.so\nconfig 1 2 2 8 8 16 fp16 1 0 - - -\nprepare head\n"
-                   "allocate 0\nfill ");
+                   "allocate 0 0\nfill ");
     HAS(said.data, "\nlaunches head\nquit\n");
     HAS(said.data, "/tmp /home --csv --page raw --print-units base --clock-control none "
                    "--target-processes all --launch-skip 3 --launch-count 4 --metrics l1tex__");
@@ -279,7 +279,7 @@ static void test_good(void)
     tap_case("the program that it starts hears its commands");
     buf_clear(&said);
     EQ_INT(profile("/bench/ratchet-bench cpu; cat " PLAIN, 60000, &said, &out, &err), 0);
-    HAS(said.data, "\nratchet-bench 2 cpu\nopened ");
+    HAS(said.data, "\nratchet-bench 3 cpu\nopened ");
     HAS(said.data, "\nrefused 0 ");
     tap_case("a metric that it does not know is left out");
     buf_clear(&said);

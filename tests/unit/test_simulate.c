@@ -21,7 +21,7 @@ static double noise(unsigned *state)
 /* Every entry as slow as it says, and `scatter` of its own besides. */
 static struct pool make_pool(size_t processes, size_t configs, double scatter)
 {
-    struct pool pool = {.samples = 60, .config_count = configs};
+    struct pool pool = {.protocol = "2", .samples = 60, .config_count = configs};
     unsigned state = 7;
     snprintf(pool.device.slug, sizeof pool.device.slug, "cpu");
     snprintf(pool.device.name, sizeof pool.device.name, "a CPU");

@@ -441,7 +441,7 @@ static size_t ask_fake(const char *says, struct code_listing out[1][ARM_COUNT], 
     BUF_AUTO script;
     buf_init(&script, 4096);
     buf_addf(&script,
-             "#!/bin/sh\necho ratchet-bench 2 cpu\n"
+             "#!/bin/sh\necho ratchet-bench 3 cpu\n"
              "while read -r word a b; do case $word in\n"
              "open) echo opened 0 0 0;; load) echo loaded $a fake;; config) echo configured;;\n"
              "prepare) echo prepared $a 0;; allocate) echo allocated 1 1024;;\n"

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels that lie about their speed (kernels/*.c), each as head of a `ratchet check` against an honest base with a
+baseline. Each cheat does a third more work than base does: what is not fooled says regressed, or unmeasured by the
+pull request's fault. Honest kernels beside them are improved or held.
+    test_kernels.py [NAME…]     cheats with these names only
+CHEATS_SHOW=1 prints what each read. CHEATS_INPUTS=cold: with as many inputs as do not fit into the cache."""
+
+import glob
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import lib  # noqa: E402
+import scene  # noqa: E402
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kernels")
+THRESHOLD = "25%"  # a third more work is beyond it; with a clock that hides 15% of it, it is not
+TRIES = 2
+
+# Of each cheat what stops it, as the reason of its verdict says it: BEYOND, where it is of no use and what its work
+# takes is seen, or words of what was seen. REMAINS: nothing stops it, or only that it knows another version of us:
+# SECURITY.md has a row for it.
+BEYOND, REMAINS = "is wholly above +", "remains"
+TIMED, CLOCK = "wrong result: while timed", "by this host's clock the samples of head claim"
+BESIDE, ALONE = "beside head against", "runs alone, and beside head"
+CHEATS = {
+    # what is told from the data
+    "by_all_content": BEYOND, "by_content": BEYOND, "by_pointer": BEYOND, "every_third": TIMED, "first_part": TIMED,
+    "fewer_keys": TIMED, "fewer_rows": TIMED, "lower_precision": TIMED, "poisoned_rows": BEYOND,
+    "previous_answer": TIMED, "reads_seed": REMAINS, "rows_in_turn": TIMED,
+    # clocks and counts
+    "clock_code": CLOCK, "clock_outside_audits": CLOCK, "clock_slow": CLOCK, "counts_down": REMAINS,
+    # others' time, and time besides
+    "lazy_thread": TIMED, "more_threads": REMAINS, "slows_by_child": REMAINS, "slows_by_core": REMAINS,
+    "slows_by_memory": BEYOND, "slows_by_signal": BESIDE, "slows_by_table": BESIDE, "work_in_constructor": REMAINS,
+    "work_in_supports": REMAINS,
+    # what the parent is told
+    "crashes_later": ALONE, "forges_died": ALONE, "forges_failed": ALONE, "forges_wrong": "",
+    "rewrites_lines": CLOCK, "takes_over": REMAINS,
+    # memory
+    "behind_workspace": "the workspace was written behind its end",
+}
+
+# (head, base, what it must read)
+HONEST = (("honest_constructor", "honest_plain", "held"), ("honest_faster", "honest_plain", "improved"),
+          ("honest_threads", "honest_threads", "held"), ("honest_workspace", "honest_plain", "held"))
+
+
+def conf():
+    text = scene.conf(configs=(("small", 32),), threshold=THRESHOLD).replace("    look = 8\n", "")
+    for old, new in (("head-dim = 32", "head-dim = 16"), ("target = 200us", "target = 400us"), ("-lm", "-lm -pthread"),
+                     ("inputs = warm", "inputs = " + os.environ.get("CHEATS_INPUTS", "warm"))):
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def source(name, words=""):
+    """... in machine code of its own, where there are words"""
+    return lib.read(os.path.join(FOLDER, name)) + (
+        "__attribute__((used)) static const char words[] = \"%s\";\n" % words if words else "")
+
+
+class Place:
+    """A repository with an honest base, its baseline, and a host. `base` is a file of FOLDER."""
+
+    def __init__(self, base, rules, **host):
+        headers = glob.glob(os.path.join(FOLDER, "*.h")) + [os.path.join(lib.TOP, "kernels", "attention.h")]
+        self.kernel = "kernels/attention" + os.path.splitext(base)[1]
+        self.repo, self.host = lib.Repo(), scene.Host(**host)
+        self.repo.commit({"ci/ratchet.conf": rules, self.kernel: source(base),
+                          **{"kernels/" + os.path.basename(path): lib.read(path) for path in headers}}, "the kernel")
+        measured = self.check("first", source(base, "first"))
+        if not os.path.exists(os.path.join(measured.folder, "samples.json")):
+            raise RuntimeError(measured.text)
+        self.repo.commit(self.baseline(json.loads(measured.file("samples.json"))), "the baseline", branch="main")
+
+    def baseline(self, kept):
+        """What a promotion would have written of the anchor's samples"""
+        rows = [{**{key: one[key] for key in ("name", "unit", "clock_resolution_ns", "problem")},
+                 "commit": kept["arms"]["anchor"]["commit"], "code": kept["arms"]["anchor"]["code"],
+                 "environment": kept["environment"], "recorded": "2026-01-05T09:00:00Z", "why": "new",
+                 "replicates": [replicate["anchor"] for replicate in one["replicates"]]} for one in kept["configs"]]
+        return {"baselines/%s/baseline.json" % self.host.device: json.dumps(
+            {"schema": "ratchet.baseline/1", "device": kept["device"], "configs": rows})}
+
+    def check(self, name, text):
+        scene.branch(self.repo, name, {self.kernel: text})
+        return self.host.check(self.repo, name)
+
+
+def told(result):
+    """(verdict, clause, whose fault, reason) of the one config"""
+    one = result.config()
+    return one["verdict"], one["clause"], one.get("fault") or "", one["reason"]
+
+
+def stopped(result):
+    """Its real time was seen, or that it lies; and it does not pass"""
+    verdict, _, fault, _ = told(result)
+    return result.code != 0 and (verdict == "regressed" or (verdict in ("unmeasured", "unclear") and fault == "the PR"))
+
+
+def read(result):
+    """The change that it read, in percent"""
+    change = result.config().get("change")
+    return "" if change is None else "%+.1f%%" % (100 * change)
+
+
+def look(place, name, text):
+    """The check of a kernel, again where the machine was too busy to tell"""
+    for number in range(TRIES):
+        result = place.check("%s-%d" % (name, number), text)
+        verdict, clause, fault, reason = told(result)
+        if os.environ.get("CHEATS_SHOW"):
+            lib.note("%-22s %7s %d %-10s %-13s %-8s %.110s" % (name, read(result), result.code, verdict, clause, fault,
+                                                               reason))
+        if verdict != "unclear" or fault == "the PR":
+            break
+    return result
+
+
+def cheat(place, name):
+    result, words = look(place, name, source(name + ".c")), CHEATS[name]
+    verdict, _, fault, reason = told(result)
+    if words == REMAINS:
+        with open(os.path.join(lib.TOP, ".github", "SECURITY.md")) as security:
+            lib.has(security.read(), "`%s`" % name, name + ": what remains is said")
+        return
+    busy = verdict == "unclear" and fault != "the PR"
+    if busy:
+        lib.note("too busy to tell: %s: %s" % (name, reason))
+    lib.ok(stopped(result) or busy, name + ": stopped", verdict, fault, reason)
+    if words and words != BEYOND and verdict == "unmeasured":
+        lib.has(reason, words, name + ": by this")
+
+
+def honest(place, name, base, want):
+    result = look(place, name, source(name + ".c", "another" if name == base else ""))
+    verdict, _, _, reason = told(result)
+    if verdict == "unclear":
+        lib.note("too busy to tell: %s: %s" % (name, reason))
+    lib.ok(verdict in (want, "unclear"), "%s: %s" % (name, want), verdict, reason)
+
+
+def main():
+    only = sys.argv[1:]
+    there = {os.path.basename(path)[:-2] for path in glob.glob(os.path.join(FOLDER, "*.c"))}
+    lib.case("kernels that lie")
+    lib.eq(sorted(name for name in there if not name.startswith("honest_")), sorted(CHEATS), "a row for each, no other")
+    places = {}
+    for name, base, want in HONEST + tuple((name, "honest_plain", None) for name in CHEATS):
+        if only and name not in only:
+            continue
+        try:
+            if base not in places:
+                places[base] = Place(base + ".c", conf())
+            honest(places[base], name, base, want) if want else cheat(places[base], name)
+        except Exception:
+            lib.ok(False, name + ": ran to its end", lib.traceback.format_exc())
+    lib.done()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Times that are claimed against times that passed: the regression of measure/agree.h on turns
+ * whose truth is known, and whom the judge accuses of it. */
+#include "tap.h"
+
+#include "base/err.h"
+#include "judge/compare.h"
+#include "judge/random.h"
+#include "judge.h"
+#include "measure/agree.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARMS = 4, TURNS = 65, CHECKS = 10000, PROCESSES = 6 };
+
+static double uniform(struct random *random)
+{
+    return (double)(random_next(random) >> 11) * 0x1p-53;
+}
+
+static double normal(struct random *random)
+{
+    double sum = 0;
+    for (int i = 0; i < 12; i++)
+        sum += uniform(random);
+    return sum - 6;
+}
+
+/* What the clock of each arm shows of a true millisecond or so; the host is busy for `noise` ns
+ * around each turn, for `outlier` more in one of `every`, and in half of them for up to `waits`, which
+ * it tells. */
+struct game {
+    double clock[ARMS];
+    double noise, outlier, waits;
+    unsigned every;
+};
+
+static bool play(struct random *random, const struct game *game,
+                 struct clock_slope slopes[ARMS])
+{
+    struct agree agree = {.arms = ARMS};
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        double claimed[ARMS], wall = 300e3 + game->noise * normal(random), waited = 0;
+        for (int arm = 0; arm < ARMS; arm++) {
+            double launches = 10 + floor(21 * uniform(random));
+            double ns = launches * 50e3 * (1 + 0.003 * normal(random));
+            claimed[arm] = ns * game->clock[arm];
+            wall += ns;
+        }
+        if (game->every > 0 && turn % game->every == 1)
+            wall += game->outlier;
+        if (game->waits > 0 && turn % 2 == 1) {
+            waited = game->waits * uniform(random);
+            wall += waited;
+        }
+        if (!agree_add(&agree, claimed, waited, wall))
+            abort();
+    }
+    bool solved = agree_slopes(&agree, slopes);
+    agree_free(&agree);
+    return solved;
+}
+
+static void test_slopes(void)
+{
+    struct random random;
+    struct clock_slope slopes[ARMS];
+    const struct game exact = {.clock = {1, 0.85, 1, 1.1}};
+    const struct game waiting = {.clock = {1, 0.85, 1, 1.1}, .noise = 1e3, .waits = 20e6};
+    const struct game noisy = {
+        .clock = {1, 0.85, 1, 1.1}, .noise = 40e3, .outlier = 5e6, .every = 7};
+    random_seed(&random, 1, 0);
+    tap_case("a quiet host");
+    OK(play(&random, &exact, slopes));
+    for (int arm = 0; arm < ARMS; arm++)
+        OK(fabs(slopes[arm].slope * exact.clock[arm] - 1) < 1e-9);
+    tap_case("a harness that waits in half of its turns, for as long as five turns");
+    OK(play(&random, &waiting, slopes));
+    for (int arm = 0; arm < ARMS; arm++)
+        OK(fabs(slopes[arm].slope * waiting.clock[arm] - 1) < 0.01);
+    tap_case("a host that is busy, one turn in seven for five times as long as a turn");
+    double sums[ARMS] = {0}, squares = 0;
+    for (int round = 0; round < 400; round++) {
+        OK(play(&random, &noisy, slopes));
+        for (int arm = 0; arm < ARMS; arm++)
+            sums[arm] += slopes[arm].slope * noisy.clock[arm] / 400;
+        double off = (slopes[0].slope - 1) / slopes[0].error;
+        squares += off * off / 400;
+    }
+    for (int arm = 0; arm < ARMS; arm++)
+        if (!OK(fabs(sums[arm] - 1) < 0.005))
+            printf("# %g\n", sums[arm]);
+    if (!OK(squares > 0.7 && squares < 1.5)) /* the errors that are told are those that are made */
+        printf("# %g\n", squares);
+}
+
+static void test_cannot_tell(void)
+{
+    struct agree agree = {.arms = 2};
+    struct clock_slope slopes[2];
+    tap_case("too few turns");
+    for (int i = 0; i < 4; i++)
+        OK(agree_add(&agree, (double[]){i, i * i}, 0, 10 * i));
+    OK(agree_slopes(&agree, slopes) && slopes[0].freedom == 0 && slopes[1].freedom == 0);
+    agree_free(&agree);
+    tap_case("claims that are the same whatever was launched");
+    agree.arms = 2;
+    for (int i = 0; i < 20; i++)
+        OK(agree_add(&agree, (double[]){1e6, 1e6 + 1e3 * (i % 7)}, 0, 3e6 + 1e5 * (i % 5)));
+    OK(!agree_slopes(&agree, slopes) && slopes[0].freedom == 0);
+    agree_free(&agree);
+}
+
+/* ---- whom the judge accuses ---- */
+
+static void deal(struct random *random, const struct game *game, struct config_samples *config)
+{
+    static const enum arm arms[ARMS] = {ARM_HEAD, ARM_BASE, ARM_ANCHOR, ARM_CONTROL};
+    add_replicates(config, PROCESSES, (struct changes){0, 0, 0, 0});
+    for (size_t i = 0; i < config->count; i++) {
+        struct clock_slope slopes[ARMS];
+        if (!play(random, game, slopes))
+            abort();
+        for (int arm = 0; arm < ARMS; arm++)
+            config->replicates[i].clock[arms[arm]] = slopes[arm];
+    }
+}
+
+static void judge(const struct samples *samples, struct comparison *out)
+{
+    struct rule rule = rule_default();
+    struct err err = {0};
+    rule.resamples = 200;
+    if (!OK(compare_samples(samples, NULL, &rule, out, &err) == 0))
+        abort();
+}
+
+static void test_accused(void)
+{
+    const struct {
+        const char *what;
+        struct game game; /* clocks of head, base, anchor, control */
+        enum fault fault;
+        const char *text;
+    } table[] = {
+        {"nobody", {.clock = {1, 1, 1, 1}, .noise = 40e3}, FAULT_NONE, NULL},
+        {"within the tolerance", {.clock = {0.98, 1, 1, 1}, .noise = 40e3}, FAULT_NONE, NULL},
+        {"head's clock is slow", {.clock = {0.85, 1, 1, 1}, .noise = 40e3}, FAULT_PR, "of head"},
+        {"a little", {.clock = {0.9, 1, 1, 1}, .noise = 40e3}, FAULT_PR, "of head"},
+        {"those of main are fast beside head",
+         {.clock = {1, 1.2, 1.2, 1.2}, .noise = 40e3},
+         FAULT_PR,
+         "of head"},
+        {"that of the anchor alone is",
+         {.clock = {1.2, 1.2, 1.2, 1}, .noise = 40e3},
+         FAULT_PR,
+         "head is loaded"},
+        {"main's own is slow", {.clock = {1, 1, 0.85, 0.85}, .noise = 40e3}, FAULT_BASE, "anchor"},
+        {"head's clock is fast: no way to win",
+         {.clock = {1.2, 1, 1, 1}, .noise = 40e3},
+         FAULT_BASE,
+         "of base"},
+        {"every clock is slow: nobody looks faster than another",
+         {.clock = {0.85, 0.85, 0.85, 0.85}, .noise = 40e3},
+         FAULT_NONE,
+         NULL},
+        {"a busy host, where who has computed for long waits for long",
+         {.clock = {0.67, 0.67, 0.67, 0.67}, .noise = 100e3},
+         FAULT_NONE,
+         NULL},
+    };
+    struct random random;
+    random_seed(&random, 2, 0);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct samples samples = {0};
+        COMPARISON_AUTO comparison = {0};
+        tap_case(table[i].what);
+        deal(&random, &table[i].game, add_config(&samples, "one"));
+        judge(&samples, &comparison);
+        const struct config_verdict *row = &comparison.configs[0];
+        EQ_INT(row->fault, table[i].fault);
+        EQ_INT(row->verdict,
+               table[i].fault == FAULT_NONE ? VERDICT_HELD : VERDICT_UNMEASURED);
+        if (table[i].text != NULL)
+            EQ_INT(row->clause, CLAUSE_IMPLAUSIBLE);
+        if (table[i].text != NULL && !OK(strstr(row->reason, table[i].text) != NULL))
+            printf("# %s\n", row->reason);
+        samples_free(&samples);
+    }
+}
+
+/* Honest checks of four configs on hosts that are busy in every way. One accused of 10 000 is what
+ * is promised; these have seen none. */
+static void test_false_accusations(void)
+{
+    struct random random;
+    size_t accused = 0;
+    random_seed(&random, 3, 0);
+    tap_case("honest checks");
+    for (int check = 0; check < CHECKS; check++) {
+        struct samples samples = {0};
+        COMPARISON_AUTO comparison = {0};
+        const struct game game = {.clock = {1, 1, 1, 1},
+                                  .noise = 20e3 * (1 + check % 8),
+                                  .outlier = 3e6 * (check % 3),
+                                  .every = 5 + (unsigned)check % 20};
+        deal(&random, &game, add_config(&samples, "one"));
+        judge(&samples, &comparison);
+        accused += comparison.configs[0].clause == CLAUSE_IMPLAUSIBLE;
+        samples_free(&samples);
+    }
+    EQ_INT(accused, 0);
+}
+
+int main(void)
+{
+    test_slopes();
+    test_cannot_tell();
+    test_accused();
+    test_false_accusations();
+    return tap_done();
+}
