@@ -145,6 +145,13 @@ static int remove_job(void *context, long long job)
     const struct collector *collector = context;
     char folder[FILE_PATH_BYTES];
     struct err err;
+    struct queue_entry entry;
+    if (queue_get(collector->db, job, &entry, &err) == 0 && entry.state == JOB_JUDGED)
+        fprintf(stderr,
+                "ratchetd: job %lld is given up: GitHub has not taken its verdict in %llu days"
+                "%s%s\n",
+                job, collector->host->limits.keep_days, entry.untold[0] == '\0' ? "" : ": ",
+                entry.untold);
     if (state_job(collector->host, job, folder, &err) == 0 &&
         file_remove_tree(folder, &err) == 0)
         return 0;

@@ -68,6 +68,7 @@ int ending_send(struct db *db, struct pipeline *pipeline, struct outbox_result *
     if (pipeline_send(pipeline, db, result, err) != 0 ||
         (result->comment_url[0] != '\0' &&
          keep_comment_url(pipeline, result->comment_url, err) != 0) ||
+        queue_note_untold(db, pipeline->measurement.job.id, result->refusal, err) != 0 ||
         outbox_owed(db, pipeline->measurement.job.id, &owed, err) != 0)
         return -1;
     return owed.comment || owed.status ? 0 : queue_done(db, pipeline->measurement.job.id, err);

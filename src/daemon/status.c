@@ -5,7 +5,9 @@
 #include "daemon/message.h"
 #include "daemon/waits.h"
 
-enum { STATUS_JOBS = 50 };
+#include <stdio.h>
+
+enum { STATUS_JOBS = 50, WAIT_BYTES = PROGRESS_TEXT_BYTES + QUEUE_WHY_BYTES + 64 };
 
 static const char *kind_of(const struct job *job)
 {
@@ -14,14 +16,28 @@ static const char *kind_of(const struct job *job)
                                             : "check";
 }
 
+/* What the job waits for, and why GitHub was not told. */
+static void wait_words(const struct queue_entry *entry, const struct waits *waits,
+                       char out[WAIT_BYTES])
+{
+    char text[PROGRESS_TEXT_BYTES];
+    waits_words(waits, text);
+    bool untold = entry->untold[0] != '\0' && entry->state >= JOB_JUDGED;
+    snprintf(out, WAIT_BYTES, "%s%s%s%s", text, untold && text[0] != '\0' ? "; " : "",
+             !untold                    ? ""
+             : entry->state == JOB_DONE ? "GitHub was not told all: "
+                                        : "GitHub did not take it: ",
+             untold ? entry->untold : "");
+}
+
 static int add_job(const struct schedule *schedule, const struct queue_entry *entry,
                    struct buf *out, struct err *err)
 {
     struct waits waits;
-    char text[PROGRESS_TEXT_BYTES];
+    char text[WAIT_BYTES];
     if (waits_find(schedule, entry, &waits, err) != 0)
         return -1;
-    waits_words(&waits, text);
+    wait_words(entry, &waits, text);
     return message_add(
         out,
         json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:s}", "type",

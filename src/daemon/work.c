@@ -358,6 +358,8 @@ static enum work_end send(struct step *step)
         tell(step, WORK_LIMITED, result.wait_s, "");
         return later(step, result.wait_s); /* in its turn again: what is older goes first */
     }
+    if (result.put_off == result.waiting)
+        return later(step, result.again_s);
     tell(step, WORK_AWAY, result.wait_s, "");
     return WORK_LATER;
 }

@@ -6,6 +6,7 @@
 
 #include "base/db.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,7 +14,7 @@
     "id, kind, repository, device, key, pr, base_ref, head, base, merge, run_url,"     \
     " state, attempts, exit_code, verdict, accepted_s, finished_s, event_head, uid,"   \
     " secret, clause, why, lane, merge_group, event_base, configs, budget_s, profile," \
-    " refused, approved_by"
+    " refused, approved_by, untold"
 
 static const char *const state_names[] = {
     [JOB_ACCEPTED] = "accepted", [JOB_PINNED] = "pinned", [JOB_RUNNING] = "running",
@@ -91,6 +92,7 @@ static int read_entry(struct db_stmt *stmt, struct queue_entry *out, struct err 
         {25, job->choices.configs, sizeof job->choices.configs},
         {28, job->choices.refused, sizeof job->choices.refused},
         {29, job->approved_by, sizeof job->approved_by},
+        {30, entry.untold, sizeof entry.untold},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (copy_text(stmt, texts[i].column, texts[i].text, texts[i].size, err) != 0)
@@ -431,6 +433,17 @@ int queue_start_ids(struct db *db, long long after, struct err *err)
         return -1;
     return db_run(db, err, "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'job'",
                   "i", after);
+}
+
+int queue_note_untold(struct db *db, long long id, const char *why, struct err *err)
+{
+    char line[QUEUE_WHY_BYTES];
+    snprintf(line, sizeof line, "%s", why);
+    for (char *c = line; *c != '\0';
+         c++) /* GitHub's words, which may be cut within a character */
+        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    return db_run(db, err, "UPDATE job SET untold = ?1 WHERE id = ?2 AND untold <> ?1", "ti",
+                  line, id);
 }
 
 int queue_note_tried(struct db *db, long long seconds, struct err *err)

@@ -27,20 +27,21 @@ enum { QUEUE_SECRET_BYTES = 33, QUEUE_WHY_BYTES = 512 };
 struct queue_entry {
     struct job job;
     enum job_state state;
-    long long uid;                    /* of who submitted it; -1: not known */
-    char secret[QUEUE_SECRET_BYTES];  /* that its submitter was given; "": none */
-    enum clause clause;               /* once ending… */
-    char why[QUEUE_WHY_BYTES];        /* …the reason, one line */
-    unsigned attempts;                /* how often it was started */
-    int exit_code;                    /* once judged */
-    char verdict[32];                 /* once judged */
-    char lane[HOST_LANE_BYTES];       /* of its device, that it was started on; "": any */
+    long long uid;                   /* of who submitted it; -1: not known */
+    char secret[QUEUE_SECRET_BYTES]; /* that its submitter was given; "": none */
+    enum clause clause;              /* once ending… */
+    char why[QUEUE_WHY_BYTES];       /* …the reason, one line */
+    char untold[QUEUE_WHY_BYTES]; /* once judged: why GitHub was not told, one line; or "" */
+    unsigned attempts;            /* how often it was started */
+    int exit_code;                /* once judged */
+    char verdict[32];             /* once judged */
+    char lane[HOST_LANE_BYTES];   /* of its device, that it was started on; "": any */
     long long accepted_s, finished_s; /* UTC epoch seconds; 0: not yet */
 };
 
 /* Steps of the schema, in this order, for db_open. */
 extern const char queue_schema_1[], queue_schema_2[], queue_schema_3[], queue_schema_4[],
-    queue_schema_5[], queue_schema_6[];
+    queue_schema_5[], queue_schema_6[], queue_schema_7[];
 
 /* The next id will be greater than `after`, whatever the database remembers: for one that was lost
  * while the folders of its jobs are still there. */
@@ -91,6 +92,9 @@ MUST_CHECK int queue_is_at(struct db *db, const struct job *job, const char *pre
 /* The commits of the job are kept, too: it may have been pinned in part only. */
 MUST_CHECK int queue_judged(struct db *db, const struct job *job, const char *verdict,
                             int exit_code, struct err *err);
+/* What GitHub answered, which did not take what it was told; "": it did. */
+MUST_CHECK int queue_note_untold(struct db *db, long long id, const char *why,
+                                 struct err *err);
 MUST_CHECK int queue_done(struct db *db, long long id, struct err *err);
 /* Over without a word to GitHub, whatever its state: its repository is not this host's any more. */
 MUST_CHECK int queue_abandon(struct db *db, long long id, struct err *err);

@@ -95,3 +95,6 @@ const char queue_schema_5[] = "ALTER TABLE job ADD COLUMN configs TEXT NOT NULL 
 /* Since it is pinned: who let a fork's head run. */
 const char queue_schema_6[] =
     "ALTER TABLE job ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';";
+
+/* Once judged: what GitHub answered last, where it did not take what it is told. */
+const char queue_schema_7[] = "ALTER TABLE job ADD COLUMN untold TEXT NOT NULL DEFAULT '';";

@@ -68,8 +68,17 @@ int pipeline_announce(struct pipeline *pipeline, struct db *outbox, const char *
         return outdated < 0 ? -1 : 0;
     if (credential_take(pipeline, NULL, err) != 0)
         return -1;
-    return github_set_status(&pipeline->origin.github, job->head, context, "pending", text,
-                             job->run_url, err);
+    struct github_trouble *trouble = &pipeline->origin.trouble;
+    struct err ignored;
+    *trouble = (struct github_trouble){0};
+    int set = github_set_status(&pipeline->origin.github, job->head, context, "pending", text,
+                                job->run_url, err);
+    if (trouble->lost && outbox != NULL)
+        return outbox_pending_lost(outbox, job->id, job->repository, job->head, context,
+                                   set == 0 ? err : &ignored) == 0
+                   ? set
+                   : -1;
+    return set;
 }
 
 /* ---- what is owed ---- */

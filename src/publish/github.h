@@ -22,6 +22,8 @@ struct github_trouble {
     long long
         wait_s;   /* that it asked for, or that our own patience has; 0: no use in waiting */
     bool limited; /* a rate limit: nothing else goes through before that either */
+    bool
+        lost; /* something was written and no answer came: GitHub may do it yet, or have done it */
 };
 
 /* Of a call that failed: may another try at another time go through? */
@@ -79,8 +81,8 @@ MUST_CHECK int github_set_status(const struct github *github, const char *sha,
                                  struct err *err);
 
 /* Who else has a hand in a status that was just set? Reads those of the commit once: where the newest
- * of this context is somebody else's and says something else, ours is set again, once. `seen` is a
- * line about whoever spoke there last but for us, or "". Only a token that is ours alone can tell:
+ * of this context is somebody else's and says something else, or is our own `pending` that came late, ours is set
+ * again, once. `seen` is a line about whoever spoke there last but for us, or "". Only a token that is ours alone can tell:
  * every workflow of a repository speaks as github-actions[bot]. */
 MUST_CHECK int github_guard_status(const struct github *github, const char *sha,
                                    const char *context, const char *state,

@@ -272,12 +272,15 @@ bool github_may_pass(const struct github_trouble *trouble, enum err_class class)
            trouble->status == 401;
 }
 
+/* What was lost stays so whatever the tries after it said: it is the caller who sets that back. */
 static void note_trouble(const struct github *github, long status, long long pause_ms,
-                         bool limited)
+                         bool limited, bool lost)
 {
     if (github->trouble != NULL)
-        *github->trouble = (struct github_trouble){
-            .status = status, .wait_s = (pause_ms + 999) / 1000, .limited = limited};
+        *github->trouble = (struct github_trouble){.status = status,
+                                                   .wait_s = (pause_ms + 999) / 1000,
+                                                   .limited = limited,
+                                                   .lost = lost || github->trouble->lost};
 }
 
 int github_call(const struct github *github, struct github_budget *budget,
@@ -306,13 +309,14 @@ int github_call(const struct github *github, struct github_budget *budget,
             memcpy(answer->etag, response.etag, sizeof answer->etag);
             answer->unchanged = response.status == 304;
             answer->date = response.date;
-            note_trouble(github, 0, 0, false);
+            note_trouble(github, 0, 0, false, false);
             return 0;
         }
         if (outcome == BROKEN && request->once)
             failure->lost = true;
         long long pause_ms = outcome == REFUSED ? 0 : wait_ms(&response, budget, limited);
-        note_trouble(github, failure->status, pause_ms, limited);
+        note_trouble(github, failure->status, pause_ms, limited,
+                     outcome == BROKEN && strcmp(request->method, "GET") != 0);
         if (failure->lost || outcome == REFUSED)
             return -1;
         if (limited && github->no_wait)

@@ -110,12 +110,20 @@ int github_set_status(const struct github *github, const char *sha, const char *
 
 /* The newest statuses of a context come first: ours, or what was set after it; then the one before. */
 struct guard {
-    const char *author; /* NULL: the newest is looked at, whoever set it */
-    const char *context, *state;
+    const char *author;                   /* NULL: the newest is looked at, whoever set it */
+    const char *context, *state, *target; /* as it was set; target may be NULL */
     unsigned found;
     bool overwritten;
     char seen[MODEL_TEXT_BYTES];
 };
+
+/* Our own, of this run or of no run, which GitHub carried out after what came behind it. */
+static bool is_late(const struct guard *guard, const json_t *item, const char *state)
+{
+    const char *target = github_text(item, "target_url");
+    return strcmp(state, "pending") == 0 && strcmp(guard->state, state) != 0 &&
+           (target == NULL || (guard->target != NULL && strcmp(target, guard->target) == 0));
+}
 
 static int look_at_status(void *context, const json_t *item, struct err *err)
 {
@@ -128,7 +136,8 @@ static int look_at_status(void *context, const json_t *item, struct err *err)
         return 0;
     bool newest = guard->found++ == 0;
     bool ours = guard->author != NULL && who != NULL && strcasecmp(who, guard->author) == 0;
-    if (who == NULL || ours || strcmp(state, guard->state) == 0)
+    bool late = ours && newest && is_late(guard, item, state);
+    if (who == NULL || (ours && !late) || strcmp(state, guard->state) == 0)
         return guard->author == NULL || guard->found == 2;
     guard->overwritten = newest;
     snprintf(guard->seen, sizeof guard->seen, "%.60s had set %.255s to %.16s%s", who, slot,
@@ -143,8 +152,10 @@ int github_guard_status(const struct github *github, const char *sha, const char
     struct github_budget budget = github_budget(github);
     /* Nobody else can change a check run. A status beside it, ours from before there were any or another's,
      * is asked for by the same name: one that waits would hold the merge up for ever. */
-    struct guard guard = {
-        .author = github->checks ? NULL : github->author, .context = context, .state = state};
+    struct guard guard = {.author = github->checks ? NULL : github->author,
+                          .context = context,
+                          .state = state,
+                          .target = target_url};
     seen[0] = '\0';
     BUF_AUTO url;
     if (github_url(github, &url, err, "/commits/%.40s/statuses?per_page=100", sha) != 0 ||

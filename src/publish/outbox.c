@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the messages that GitHub has not taken yet: stored before the first try, removed
- * after the last. Killed between a try and the removal, the same message is sent again,
- * which both kinds bear. Does not know what they say. */
-#include "publish/outbox.h"
+/* Owns the messages that GitHub has not taken yet, and whose word stands in a place. Does not know what they
+ * say. */
+#include "publish/outbox_internal.h"
 
 #include "base/db.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* subject: number of the PR, or SHA ("" until GitHub has told it). slot: marker, or context. text:
  * body, or description. state: of a comment "update" where none is to be made. AUTOINCREMENT: a message that replaces another gets a new id, so the removal
@@ -42,19 +40,19 @@ const char outbox_schema_2[] =
     "ALTER TABLE said ADD COLUMN settled INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE said ADD COLUMN live INTEGER NOT NULL DEFAULT 0;";
 
-enum { MESSAGE_TEXTS = 6 };
-struct message {
-    long long id, job;
-    bool weak;
-    const char *kind;
-    union {
-        struct {
-            const char *repository, *subject, *slot, *text, *state, *url;
-        };
-        const char *texts[MESSAGE_TEXTS]; /* the same, in the order of the columns */
-    };
-    char *owned; /* what they point into, where the message was read from the box */
-};
+/* refusals: how often GitHub refused it. again: said already, and to be said once more. lost: the job whose `pending`
+ * nobody answered, 0: none. */
+const char outbox_schema_3[] =
+    "ALTER TABLE message ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN again INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE said ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;";
+
+/* ---- putting in ---- */
+
+void outbox_message_free(struct message *message)
+{
+    free(message->owned);
+}
 
 static struct message in_place(long long job, const char *kind, const char *repository,
                                const char *subject, const char *slot)
@@ -65,14 +63,6 @@ static struct message in_place(long long job, const char *kind, const char *repo
     message.slot = slot;
     return message;
 }
-
-static void message_free(struct message *message)
-{
-    free(message->owned);
-}
-#define MESSAGE_AUTO __attribute__((cleanup(message_free))) struct message
-
-/* ---- putting in ---- */
 
 /* 1: a newer job has spoken in this message's place, 0: none, -1. Jobs of other pull requests may share a
  * commit, a stranger's, too: what did not run neither takes the place of a verdict, nor of one that is being made,
@@ -181,6 +171,15 @@ int outbox_announce(struct db *db, long long job, const char *repository, const 
     return db_end(db, outdated < 0 ? -1 : 0, err) != 0 ? -1 : outdated;
 }
 
+int outbox_pending_lost(struct db *db, long long job, const char *repository, const char *sha,
+                        const char *context, struct err *err)
+{
+    return db_run(db, err,
+                  "UPDATE said SET lost = ? WHERE kind = 'status' AND repository = ?"
+                  " AND subject = ? AND slot = ?",
+                  "ittt", job, repository, sha, context);
+}
+
 /* The job's message of a kind is not to be sent. */
 static int drop(struct db *db, long long job, const char *kind, struct err *err)
 {
@@ -272,223 +271,4 @@ int outbox_collect(struct db *db, long long before, struct err *err)
 {
     return db_run(db, err, "DELETE FROM said WHERE kind = 'status' AND job < ?1 AND live < ?1",
                   "i", before);
-}
-
-/* ---- sending ---- */
-
-/* 1: *out is the job's message of that kind, 0: none waits, -1. The texts are copied, for
- * no statement shall stay open while the network is waited for. */
-static int take(struct db *db, long long job, const char *kind, struct message *out,
-                struct err *err)
-{
-    DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(db, &stmt, err,
-                   "SELECT repository, subject, slot, text, state, url, id FROM message"
-                   " WHERE job = ? AND kind = ? AND subject <> ''",
-                   "it", job, kind) != 0)
-        return -1;
-    int row = db_step(stmt, err);
-    if (row <= 0)
-        return row;
-    size_t bytes = 0;
-    for (int i = 0; i < MESSAGE_TEXTS; i++)
-        bytes += strlen(db_text(stmt, i)) + 1;
-    char *at = malloc(bytes);
-    if (at == NULL)
-        return err_set(err, ERR_HOST, "outbox: job %lld: out of memory", job);
-    *out = (struct message){.job = job, .kind = kind, .owned = at};
-    out->id = db_int(stmt, MESSAGE_TEXTS);
-    for (int i = 0; i < MESSAGE_TEXTS; i++) {
-        size_t size = strlen(db_text(stmt, i)) + 1;
-        out->texts[i] = memcpy(at, db_text(stmt, i), size);
-        at += size;
-    }
-    return 1;
-}
-
-/* What was told of a comment goes on to the status; the message is gone, or neither. */
-static int forget(struct db *db, const struct message *message, const char *url,
-                  long long comment, struct err *err)
-{
-    if (db_begin(db, err) != 0)
-        return -1;
-    bool failed =
-        db_run(db, err, "DELETE FROM message WHERE id = ?", "i", message->id) != 0 ||
-        db_run(db, err,
-               "UPDATE message SET url = ?"
-               " WHERE job = ? AND kind = 'status' AND url = ''",
-               "ti", url, message->job) != 0 ||
-        (comment > 0 &&
-         db_run(db, err,
-                "UPDATE said SET comment = ? WHERE kind = 'comment' AND repository = ?"
-                " AND subject = ? AND slot = ?",
-                "ittt", comment, message->repository, message->subject, message->slot) != 0);
-    return db_end(db, failed ? -1 : 0, err);
-}
-
-static int known_comment(struct db *db, const struct message *message, long long *out,
-                         struct err *err)
-{
-    DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(db, &stmt, err,
-                   "SELECT comment FROM said WHERE kind = 'comment' AND repository = ?"
-                   " AND subject = ? AND slot = ?",
-                   "ttt", message->repository, message->subject, message->slot) != 0)
-        return -1;
-    int row = db_step(stmt, err);
-    *out = row > 0 ? db_int(stmt, 0) : 0;
-    return row < 0 ? -1 : 0;
-}
-
-/* `github` and its token are one repository's: no other's message goes out with it. */
-static int check_repository(const struct message *message, const struct github *github,
-                            struct err *err)
-{
-    if (strcasecmp(message->repository, github->repository) == 0)
-        return 0;
-    return err_set(err, ERR_INTERNAL, "outbox: job %lld is of %s, not of %s", message->job,
-                   message->repository, github->repository);
-}
-
-static bool was_sent_on(const struct github_trouble *trouble, enum err_class class)
-{
-    return (trouble->status == 0 && class == ERR_AUTH) ||
-           (trouble->status >= 300 && trouble->status < 400);
-}
-
-/* Unreachable, limited, too slow, overtaken: later it may go through. So may what was sent on to
- * another server (a network's gate, or a name that is to be mended here), which was not followed, and
- * what a token was not allowed that is not ours: it dies with its job, and what it may is the
- * workflow's word. A token that is not known (401) may be a new one tomorrow. */
-static bool may_pass(const struct github *github, const struct github_trouble *trouble,
-                     enum err_class class)
-{
-    if (class == ERR_HOST || class == ERR_TIMEOUT || class == ERR_CONFLICT ||
-        trouble->status == 401 || was_sent_on(trouble, class))
-        return true;
-    return github->borrowed && (trouble->status == 403 || trouble->status == 404);
-}
-
-static void note_waiting(const struct github_trouble *trouble, struct outbox_result *result)
-{
-    result->waiting++;
-    if (trouble->wait_s > result->wait_s)
-        result->wait_s = trouble->wait_s;
-    result->limited = result->limited || trouble->limited;
-    result->token_dead = result->token_dead || trouble->status == 401;
-    result->token_refused = result->token_refused ||
-                            (!trouble->limited &&
-                             (trouble->status == 403 || trouble->status == 404));
-}
-
-static void note_problem(const struct err *problem, struct outbox_result *result)
-{
-    snprintf(result->refusal, sizeof result->refusal, "%.*s", (int)sizeof result->refusal - 1,
-             problem->text);
-}
-
-int outbox_put_off(struct db *db, long long job, const struct github *github,
-                   const struct err *problem, struct outbox_result *result, struct err *err)
-{
-    note_problem(problem, result);
-    if (may_pass(github, github->trouble, problem->class)) {
-        note_waiting(github->trouble, result);
-        return 0;
-    }
-    result->refused++;
-    return db_run(db, err, "DELETE FROM message WHERE job = ?", "i", job);
-}
-
-/* Settle what became of a message: `sent` is the result of the call, `problem` its error.
- * `url` and `comment` are the comment's, "" and 0 for a status. */
-static int settle(struct db *db, const struct message *message, const struct github *github,
-                  int sent, const struct err *problem, const char *url, long long comment,
-                  struct outbox_result *result, struct err *err)
-{
-    const struct github_trouble *trouble = github->trouble;
-    if (sent == 0) {
-        result->sent++;
-        return forget(db, message, url, comment, err);
-    }
-    note_problem(problem, result);
-    if (may_pass(github, trouble, problem->class)) {
-        note_waiting(trouble, result);
-        return 0;
-    }
-    result->refused++;
-    return forget(db, message, "", 0, err);
-}
-
-static int send_comment(struct db *db, long long job, const struct github *github,
-                        struct outbox_result *result, struct err *err)
-{
-    MESSAGE_AUTO message = {0};
-    int row = take(db, job, "comment", &message, err);
-    if (row <= 0)
-        return row;
-    struct github_comment comment = {.pr = (int)strtol(message.subject, NULL, 10),
-                                     .marker = message.slot,
-                                     .body = message.text,
-                                     .len = strlen(message.text),
-                                     .only_update = message.state[0] != '\0'};
-    if (check_repository(&message, github, err) != 0 ||
-        known_comment(db, &message, &comment.id, err) != 0)
-        return -1;
-    struct err problem = {0};
-    *github->trouble = (struct github_trouble){0};
-    int sent = github_upsert_comment(github, &comment, &problem);
-    if (sent == 0)
-        memcpy(result->comment_url, comment.url, sizeof comment.url);
-    return settle(db, &message, github, sent, &problem, comment.url, comment.id, result, err);
-}
-
-static int send_status(struct db *db, long long job, const struct github *github,
-                       struct outbox_result *result, struct err *err)
-{
-    MESSAGE_AUTO message = {0};
-    int row = take(db, job, "status", &message, err);
-    if (row <= 0)
-        return row;
-    if (check_repository(&message, github, err) != 0)
-        return -1;
-    if (result->limited) {
-        result->waiting++; /* this would only be asking again */
-        return 0;
-    }
-    struct github here = *github;
-    /* Where the comment has used up its time in vain, the status gets one try: it is what
-     * merging waits for. */
-    struct limits once = limits_once(github->limits);
-    if (result->waiting > 0)
-        here.limits = &once;
-    struct err problem = {0};
-    *github->trouble = (struct github_trouble){0};
-    int sent = github_set_status(&here, message.subject, message.slot, message.state,
-                                 message.text, message.url[0] == '\0' ? NULL : message.url,
-                                 &problem);
-    /* Once it is set, trouble with looking again changes nothing. */
-    if (sent == 0 && !here.borrowed) {
-        struct err ignored;
-        here.no_wait = true;
-        if (github_guard_status(&here, message.subject, message.slot, message.state,
-                                message.text, message.url[0] == '\0' ? NULL : message.url,
-                                result->seen, &ignored) != 0)
-            *github->trouble = (struct github_trouble){0};
-    }
-    return settle(db, &message, github, sent, &problem, "", 0, result, err);
-}
-
-/* The comment first, so that the status can link to it. */
-int outbox_send(struct db *db, long long job, const struct github *given,
-                struct outbox_result *out, struct err *err)
-{
-    struct outbox_result result = {0};
-    struct github_trouble trouble = {0};
-    struct github github = *given;
-    github.trouble = &trouble;
-    if (send_comment(db, job, &github, &result, err) < 0 ||
-        send_status(db, job, &github, &result, err) < 0)
-        return -1;
-    *out = result;
-    return 0;
 }

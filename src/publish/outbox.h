@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 /* Steps of the schema, for db_open. */
-extern const char outbox_schema[], outbox_schema_2[];
+extern const char outbox_schema[], outbox_schema_2[], outbox_schema_3[];
 
 /* A comment (pr, marker, body; only_update: see github.h) and a final status for a job, in the caller's transaction; a second
  * call for the same job replaces what was not sent yet. Where a newer job has spoken already
@@ -33,6 +33,9 @@ MUST_CHECK int outbox_put_status(struct db *db, long long job, const char *repos
  * Before `pending` is set. 1: a newer job's verdict stands there, and this one's would not be sent; 0; -1. */
 MUST_CHECK int outbox_announce(struct db *db, long long job, const char *repository,
                                const char *sha, const char *context, struct err *err);
+/* No answer came to this job's `pending`, which GitHub may carry out late: its final status is said twice. */
+MUST_CHECK int outbox_pending_lost(struct db *db, long long job, const char *repository,
+                                   const char *sha, const char *context, struct err *err);
 /* The status that had no commit yet gets one, and a context. */
 MUST_CHECK int outbox_name_head(struct db *db, long long job, const char *repository,
                                 const char *sha, const char *context, struct err *err);
@@ -49,8 +52,10 @@ MUST_CHECK int outbox_owed(struct db *db, long long job, struct outbox_owed *out
 
 struct outbox_result {
     unsigned sent;
-    unsigned refused;   /* for good: 422, and of a token of ours 403 and 404 */
-    unsigned waiting;   /* still in the box */
+    unsigned refused; /* for good */
+    unsigned waiting; /* still in the box */
+    unsigned put_off; /* of these: refused, or to be said once more, after `again_s` */
+    long long again_s;
     long long wait_s;   /* that GitHub asks for before the next try; 0: nothing */
     bool limited;       /* … by a limit on all that the token asks */
     bool token_refused; /* something waits for another token: this may not (403, 404) */
@@ -64,7 +69,9 @@ struct outbox_result {
 MUST_CHECK int outbox_put_off(struct db *db, long long job, const struct github *github,
                               const struct err *problem, struct outbox_result *result,
                               struct err *err);
-/* Send what waits for one job. Trouble with GitHub is a result, not an error. */
+/* Send what waits for one job. Trouble with GitHub is a result, not an error. A status that is refused is tried
+ * again, later each time, until its job is collected: what GitHub refuses now it may take in an hour, and
+ * `pending` would stand there for ever. So is a comment that a token may not make, a few times. */
 MUST_CHECK int outbox_send(struct db *db, long long job, const struct github *github,
                            struct outbox_result *result, struct err *err);
 /* Forget which statuses jobs before this one set. */

@@ -116,6 +116,46 @@ def checks():
     eq((attempt.code, [r["conclusion"] for r in runs]), (0, ["success", "success"]), "a re-run makes another")
 
 
+def refused_once():
+    """A check run that may not be looked up, made or ended for a moment comes to its end all the same"""
+    s, host = scenery(may=dict(MAY, checks="write"), limits={"retry-ms": 100})
+    host.daemon()
+    run = 0
+    for method, path, skip in (("GET", "/check-runs[?]", 1), ("PATCH", "/check-runs/", 0), ("POST", "/check-runs$", 0)):
+        for status in (403, 404, 422):
+            run += 1
+            what = "%s: %d" % (method, status)
+            number, head = scene.pull(s, "wrong-%d" % run, scene.distinct("wrong", str(run)))
+            # Where the open one could not be made either, the last one is.
+            s.fault(path, "answer", method=method, skip=skip, times=2, status=status, body={"message": "No"})
+            eq(pull_step(s, host, number, token=None, run=run).run().code, 3, what + ": the step has its verdict")
+            lib.wait_for(lambda: [state for state, *_ in jobs(host)] == ["done"] * run, what + ": the job to be told")
+            eq([(r["status"], r["conclusion"]) for r in s.state()["checks"] if r["head_sha"] == head],
+               [("completed", "failure")], what + ": one check run, at its end")
+
+
+def comes_late():
+    """A check run that nobody answered for, and that GitHub opens after the last word, is ended, too"""
+    s, host = scenery(may=dict(MAY, checks="write"), limits={"http-timeout-ms": 3000})
+    host.daemon()
+    number, head = scene.pull(s, "wrong", "wrong")
+    def runs():
+        return [r["status"] for r in s.state()["checks"] if r["head_sha"] == head]
+    # GitHub looked at the token when the request came.
+    s.fault("/installation/token", "answer", method="DELETE", times=0, status=204)
+    late = s.fault("/check-runs$", "hold", method="POST")
+    again = s.fault("/check-runs[?]", "hold", method="GET", skip=2)
+    step = pull_step(s, host, number, token=None).start()
+    s.await_fault(again)
+    eq(runs(), ["completed"], "the verdict is there")
+    s.release(late)
+    lib.wait_for(lambda: len(runs()) == 2, "the first to be carried out")
+    s.release(again)
+    eq(step.finish().code, 3, "the step's verdict")
+    lib.wait_for(lambda: jobs(host)[0][0] == "done", "the job to be told")
+    eq(runs(), ["completed", "completed"], "nothing stays open")
+
+
 def from_statuses_to_checks():
     """What was set under the name before there were check runs, by us or others, does not hold the merge up"""
     s, host = scenery(may=dict(MAY, checks="write"))
@@ -229,4 +269,4 @@ def not_there():
 
 
 if __name__ == "__main__":
-    lib.main(a_run, a_second_one, checks, from_statuses_to_checks, away, outlived, moved, suspended, not_there)
+    lib.main(a_run, a_second_one, checks, refused_once, comes_late, from_statuses_to_checks, away, outlived, moved, suspended, not_there)

@@ -94,6 +94,41 @@ def one_bad_answer():
         eq((scene.status(s, head)[-1:], len(scene.ours(s, number))), (["success"], 1), "and all is told")
 
 
+def refused_once():
+    """A final status that is refused is owed until GitHub takes it, and `ratchet status` says what it answered"""
+    s, host, daemon = scenery(token=TOKEN, limits={"retry-ms": 100})
+    for run, status in enumerate((403, 404, 410, 422), 1):
+        number, head = scene.pull(s, "wrong-%d" % run, scene.distinct("wrong", str(run)))
+        s.fault("/statuses/", "answer", method="POST", skip=1, times=0, status=status, body={"message": "No, %d" % run})
+        step = pull_step(s, host, number, run=run, token=None)
+        eq(step.run().brief(), (3, "unmeasured"), "%d: the step has its verdict" % status)
+        lib.wait_for(lambda: "GitHub did not take it: POST" in host.ratchet("status", "--config", host.config).out,
+                     "`ratchet status` to say so")
+        has(host.ratchet("status", "--config", host.config).out, "%d: No, %d" % (status, run), "in GitHub's words")
+        eq(scene.status(s, head), ["pending"], "%d: it waits" % status)
+        s.calm()
+        settled(s, host, run)
+        eq(scene.status(s, head), ["pending", "error"], "%d: and comes to its end" % status)
+        lacks(host.ratchet("status", "--config", host.config).out, "No, %d" % run, "%d: which is no trouble" % status)
+
+
+def come_late():
+    """A `pending` that nobody answered, and that GitHub carries out after the final status, does not stay"""
+    s, host, daemon = scenery(token=TOKEN, limits={"http-timeout-ms": 3000})
+    number, head = scene.pull(s, "wrong", "wrong")
+    late = s.fault("/statuses/", "hold", method="POST")
+    again = s.fault("/statuses/", "hold", method="POST", skip=2)
+    step = pull_step(s, host, number, token=None).start()
+    s.await_fault(again)
+    eq(scene.status(s, head), ["pending", "error"], "the final status is there")
+    s.release(late)
+    lib.wait_for(lambda: scene.status(s, head)[-1] == "pending", "the first to be carried out")
+    s.release(again)
+    eq(step.finish().brief(), (3, "unmeasured"), "the step's verdict")
+    settled(s, host)
+    eq(scene.status(s, head)[-1], "error", "is the last word")
+
+
 def quiet():
     """[report] comment: `never` and `change` make none for held; `change` makes one for another verdict, and
     whatever is there is kept up to date. Base's word counts, and the status is told in any case"""
@@ -515,7 +550,7 @@ def two_spellings():
 
 
 if __name__ == "__main__":
-    lib.main(not_pinned, head_not_told, one_bad_answer, quiet, steps_keep_failing, disk_is_back,
+    lib.main(not_pinned, head_not_told, one_bad_answer, refused_once, come_late, quiet, steps_keep_failing, disk_is_back,
              cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, one_jobs_trouble, github_is_away, cancelled_in_the_queue, dead_server,
              database, orphans,
              device_is_held, two_spellings)

@@ -596,6 +596,12 @@ def statuses():
     s.fault("/statuses/", "answer", status=502, after=True, headers={"Retry-After": "0"})
     eq(status("again")[0], "none", "an answer lost: said again")
     eq([x["description"] for x in s.statuses(s.head)][-2:], ["again", "again"], "to no harm")
+    for url, seen, last in (("https://github.example/runs/2", False, "pending"), ("", True, "failure")):
+        status("no", state="failure")
+        status("waits", url, state="pending")
+        got = drive(s, "guard-status", s.head, "ratchet/cpu", "failure")
+        eq((bool(got["seen"]), s.statuses(s.head)[-1]["state"]), (seen, last),
+           "a pending of %s that came behind the verdict" % (url or "no other run"))
     eq(status("x", state="bogus")[0], "input", "a state that GitHub does not know")
     eq(status("x", token="reader")[0], "auth", "a token that may not")
 
@@ -814,21 +820,46 @@ def outbox_sends():
 
 
 def outbox_refused():
-    """A refusal is kept in its words and ends the message; the status is tried even so"""
+    """A status that is refused is owed until it is taken, a comment for some tries"""
     s = scene()
     s.post("tokens", token="status-only", login=BOT,
            permissions={"statuses": "write", "pull_requests": "read"})
     put(s)
     sent = send(s, token="status-only")
-    eq(sent[:3], (1, 1, 0), "the comment was refused, the status sent")
+    eq(sent[:3], (1, 0, 1), "the comment was refused, the status sent")
+    ok(sent[3]["again_s"] > 0, "and the comment is due again", sent[3])
     has(sent[3]["refusal"], "403: Resource not accessible by integration", "in GitHub's words")
     eq((len(ours(s)), s.statuses()[0]["target_url"]), (0, None), "a status without a link")
-    ok(not waiting(s), "nothing is tried again")
-    put(s, job=2)
-    eq(send(s, 2, token="expired")[:3], (0, 0, 2), "a token that is no more: another may come")
-    ok(waiting(s, 2), "both wait for it")
-    put(s, job=3, sha="0" * 40)
-    eq(send(s, 3)[:3], (1, 1, 0), "a commit that GitHub has not")
+    tries = 1
+    while waiting(s) and tries < 20:
+        send(s, token="status-only")
+        tries += 1
+    eq((tries, waiting(s)), (8, False), "some tries, and no more")
+    put(s)
+    send(s, token="status-only")
+    eq(send(s)[:3], (1, 0, 0), "a permission that comes back")
+    s.fault("/issues/comments/", "answer", method="PATCH", status=422, body={"message": "Body is too long"})
+    put(s, job=8, words="too long")
+    eq(send(s, 8)[:3], (1, 1, 0), "what is too long is dropped")
+    s.calm()
+    for status in (403, 404, 410, 422):
+        put(s, job=10 + status, words=str(status))
+        s.fault("/statuses/", "answer", method="POST", status=status, body={"message": "No"})
+        again = []
+        for _ in range(3):
+            s.calm()
+            s.fault("/statuses/", "answer", method="POST", status=status, body={"message": "No"})
+            again.append(send(s, 10 + status)[3])
+        ok(all(one["waiting"] == 1 for one in again), "%d: a status waits" % status, again)
+        ok(again[0]["again_s"] < again[2]["again_s"], "%d: longer each time" % status, again)
+        s.calm()
+        eq((send(s, 10 + status)[:3], s.statuses()[-1]["description"]), ((1, 0, 0), str(status)),
+           "%d: until it is taken" % status)
+    put(s, job=900)
+    eq(send(s, 900, token="expired")[:3], (0, 0, 2), "a token that is no more: another may come")
+    ok(waiting(s, 900), "both wait for it")
+    put(s, job=901, sha="0" * 40)
+    eq(send(s, 901)[:3], (1, 0, 1), "a commit that GitHub has not: perhaps not yet")
 
 
 def outbox_waits():

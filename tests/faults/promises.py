@@ -40,10 +40,6 @@ class World:
                 re.search(r"/issues/%d/comments" % pr, request["path"])
         return self.refused(matches)
 
-    def status_refused(self, sha):
-        return self.refused(lambda r: r["path"].endswith("/statuses/" + sha) and
-                            (r.get("json") or {}).get("state") != "pending")
-
     def head_refused(self, pr):
         return self.refused(lambda r: r["path"].endswith("/pulls/%d" % pr))
 
@@ -80,8 +76,7 @@ def statuses(run, world, rows):
                  r["pr"] == row["pr"] and (not r["head"] or r["head"] == row["head"])]
         pull = [p for p in world.github["pulls"] if p["number"] == row["pr"]]
         sha = row["head"] or (pull[0]["head_sha"] if pull else "")
-        if not sha or world.status_refused(sha) or (not row["head"] and row["pr"] and
-                                                    world.head_refused(row["pr"])):
+        if not sha or (not row["head"] and row["pr"] and world.head_refused(row["pr"])):
             continue
         said = world.status(sha, context)
         where = "job %d: %s on %s (#%d) is %s" % (row["id"], context, sha[:10], row["pr"], said)

@@ -270,6 +270,7 @@ static int do_send(struct db *outbox, char **args, json_t *out, struct err *err)
     set_int(out, "sent", result.sent);
     set_int(out, "refused", result.refused);
     set_int(out, "waiting", result.waiting);
+    set_int(out, "again_s", result.again_s);
     set_text(out, "refusal", result.refusal);
     set_text(out, "comment_url", result.comment_url);
     return 0;
@@ -384,7 +385,8 @@ static int run_verb(const struct verb *verb, char **args, json_t *out, struct er
 {
     if (verb->run != NULL)
         return verb->run(args, out, err);
-    static const char *const steps[] = {outbox_schema, outbox_schema_2, NULL};
+    static const char *const steps[] = {outbox_schema, outbox_schema_2, outbox_schema_3,
+                                        NULL};
     struct db *outbox = NULL;
     if (db_open(args[0], steps, &outbox, err) < 0)
         return -1;

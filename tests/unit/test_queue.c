@@ -12,7 +12,7 @@
 static char folder[] = "/tmp/ratchet-test-queue-XXXXXX";
 static char path[128];
 static struct limits limits;
-static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, queue_schema_4, queue_schema_5, queue_schema_6, NULL};
+static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, queue_schema_4, queue_schema_5, queue_schema_6, queue_schema_7, NULL};
 static const struct queue_owner owner = {.uid = 1000, .secret = "0123456789abcdef0123456789abcdef"};
 
 static struct job job_of(const char *key, const char *device, int pr)
