@@ -197,26 +197,6 @@ int git_read_commit(struct git_repo *repo, const char *sha, struct git_commit_in
     return 0;
 }
 
-int git_has_trailer(struct git_repo *repo, const char *sha, const char *key, const char *value,
-                    bool *has, struct err *err)
-{
-    LIB_AUTO(commit) *commit = NULL;
-    git_message_trailer_array found = {0};
-    *has = false;
-    if (gitlib_commit(repo, sha, &commit, err) != 0)
-        return -1;
-    const char *message = git_commit_message(commit);
-    git_error_clear();
-    int code = git_message_trailers(&found, message == NULL ? "" : message);
-    if (code < 0)
-        return gitlib_error(err, code, "cannot read the message of %s", sha);
-    for (size_t i = 0; i < found.count; i++)
-        *has = *has || (strcmp(found.trailers[i].key, key) == 0 &&
-                        strcmp(found.trailers[i].value, value) == 0);
-    git_message_trailer_array_free(&found);
-    return 0;
-}
-
 int git_is_ancestor(struct git_repo *repo, const char *ancestor, const char *descendant,
                     bool *yes, struct err *err)
 {

@@ -173,15 +173,6 @@ MUST_CHECK int git_differs(struct git_repo *repo, const char *old_sha, const cha
                            const char *const *paths, size_t count, bool *differs,
                            char first[256], struct err *err);
 
-/* Is the file `path` all in which the trees of two commits differ? */
-MUST_CHECK int git_differs_only(struct git_repo *repo, const char *old_sha,
-                                const char *new_sha, const char *path, bool *only,
-                                struct err *err);
-
-/* Is there a trailer `key: value` at the end of the commit's message? */
-MUST_CHECK int git_has_trailer(struct git_repo *repo, const char *sha, const char *key,
-                               const char *value, bool *has, struct err *err);
-
 /* What of the work tree, at or below the paths, is not as HEAD has it: changed, new or gone, staged
  * or not. Ignored files do not count, and a bare repository has none. *changed is how many, `first`
  * the name of one. Nothing is written, the index included. */

@@ -204,25 +204,6 @@ int git_differs(struct git_repo *repo, const char *old_sha, const char *new_sha,
     return 0;
 }
 
-int git_differs_only(struct git_repo *repo, const char *old_sha, const char *new_sha,
-                     const char *path, bool *only, struct err *err)
-{
-    LIB_AUTO(tree) *old_root = NULL;
-    LIB_AUTO(tree) *new_root = NULL;
-    LIB_AUTO(diff) *diff = NULL;
-    if (gitlib_root(repo, old_sha, &old_root, err) != 0 ||
-        gitlib_root(repo, new_sha, &new_root, err) != 0)
-        return -1;
-    git_error_clear();
-    int code = git_diff_tree_to_tree(&diff, repo->lib, old_root, new_root, NULL);
-    if (code < 0)
-        return gitlib_error(err, code, "cannot compare %s with %s", old_sha, new_sha);
-    const git_diff_delta *delta = git_diff_get_delta(diff, 0);
-    *only = git_diff_num_deltas(diff) == 1 && delta != NULL &&
-            strcmp(delta->new_file.path, path) == 0;
-    return 0;
-}
-
 /* ---- writing ---- */
 
 static int check_path(const char *path, struct err *err)

@@ -6,6 +6,7 @@
 #include "cli/folders.h"
 #include "cli/local.h"
 #include "cli/terminal.h"
+#include "daemon/store.h"
 #include "judge/verdict.h"
 #include "pipeline/pipeline.h"
 
@@ -93,8 +94,12 @@ int cli_promote(int argc, char **argv, struct err *err)
     snprintf(job.device, sizeof job.device, "%s", device);
     if (cli_folders(&host, output, &folders, err) != 0)
         return -1;
+    struct db *store __attribute__((cleanup(db_close))) = NULL;
+    if (store_open(&host, &store, err) != 0)
+        return -1;
     struct pipeline_request request = {.host = &host,
                                        .job = &job,
+                                       .store = store,
                                        .token = getenv("GITHUB_TOKEN"),
                                        .folder = folders.results,
                                        .work = folders.scratch,

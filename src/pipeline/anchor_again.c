@@ -2,6 +2,7 @@
 /* Owns the search for anchors of before in the history of baseline.json. */
 #include "pipeline/anchor_again.h"
 
+#include "pipeline/promoted.h"
 #include "pipeline/rules.h"
 
 #include <stdio.h>
@@ -37,7 +38,7 @@ static bool is_behind(const struct measurement *measurement, const char *commit,
     return git_is_ancestor(measurement->repo, commit, at, &yes, &ignored) == 0 && yes;
 }
 
-/* `at`: the promotion that wrote `earlier`; what it names was measured before it. */
+/* `at`: a commit with `earlier`, which we pushed; what it names was measured before it. */
 static void look_into(const struct measurement *measurement, const struct baseline *earlier,
                       const char *at, struct anchors_again *out)
 {
@@ -63,23 +64,13 @@ static bool any_open(const struct measurement *measurement, const struct anchors
     return false;
 }
 
-/* A promotion changes that one file, and says so in its trailer; merged by a pull request it is the second
- * parent that does. Rows that somebody wrote into a commit of their own were earned by no measurement. */
-static bool is_promotion(const struct measurement *measurement,
-                         const struct git_commit_info *commit, const char *path)
+/* A host that is new, or was given a new state folder. */
+static void note_unknown(struct measurement *measurement, const struct anchors_again *found)
 {
-    struct err ignored;
-    bool alone = false, said = false;
-    for (unsigned i = 0; i < 2 && !said; i++) {
-        const char *sha = i == 0 ? commit->sha : commit->parents[1];
-        if (sha[0] != '\0' && git_has_trailer(measurement->repo, sha, PROMOTION_TRAILER,
-                                              measurement->job.device, &said, &ignored) != 0)
-            return false;
-    }
-    return said &&
-           git_differs_only(measurement->repo, commit->parents[0], commit->sha, path, &alone,
-                            &ignored) == 0 &&
-           alone;
+    if (measurement->job.kind == JOB_PROMOTE && any_open(measurement, found))
+        measurement_note(measurement,
+                         "Whether this takes back what was promoted before is not known: this "
+                         "host remembers no promotion of its own.");
 }
 
 void anchors_again_find(struct measurement *measurement, const char *tip,
@@ -93,6 +84,10 @@ void anchors_again_find(struct measurement *measurement, const char *tip,
     if (!measurement->has_baseline ||
         file_path(path, &ignored, "baselines/%s/baseline.json", measurement->job.device) != 0)
         return;
+    if (!promoted_any(measurement)) {
+        note_unknown(measurement, out);
+        return;
+    }
     const char *const paths[] = {path};
     snprintf(at, sizeof at, "%s", tip);
     for (int i = 0; i < COMMITS_MAX && read < BASELINES_MAX && any_open(measurement, out);
@@ -105,7 +100,7 @@ void anchors_again_find(struct measurement *measurement, const char *tip,
             return;
         BASELINE_AUTO earlier = {0};
         bool found = false;
-        if (differs && is_promotion(measurement, &commit, path) &&
+        if (differs && promoted_knows(measurement, at) &&
             rules_read_baseline(measurement, at, &earlier, &found, &ignored) != 0)
             return;
         read += found;

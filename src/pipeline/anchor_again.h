@@ -12,8 +12,9 @@ struct anchors_again {
     size_t count;
 };
 
-/* Of the configs that are slower than their anchor: those whose baseline in the history of main, from
- * `tip` back, named an anchor of the machine code that head has now. What cannot be read ends the search. */
+/* Of the configs that are slower than their anchor: those for which a baseline.json that this host pushed, in the
+ * history of main from `tip` back, named an anchor of the machine code that head has now. What cannot be read ends
+ * the search. */
 void anchors_again_find(struct measurement *measurement, const char *tip,
                         struct anchors_again *out);
 

@@ -47,7 +47,8 @@ struct measurement {
     progress_function *progress;  /* NULL: nobody listens */
     void *context;
 
-    struct db *store; /* what earlier checks measured; NULL: nothing is remembered. Borrowed */
+    struct db *
+        store; /* what earlier checks measured, and promotions pushed; NULL: nothing is remembered. Borrowed */
 
     /* what was fetched for it */
     struct git_repo *repo;                    /* owned */

@@ -27,8 +27,9 @@ struct pipeline_request {
     double budget_ns;      /* for measuring; 0: what the rules say */
     const char *folder;    /* existing folder for what stays: samples, verdict, report, log */
     const char *work;      /* existing empty folder for what goes; see sandbox_uid */
-    struct db *store;      /* with attempts_schema; NULL: earlier checks are not remembered */
-    bool no_baseline;      /* judged against base alone, whatever was recorded */
+    struct db
+        *store; /* with attempts_schema and promoted_schema; NULL: nothing is remembered */
+    bool no_baseline; /* judged against base alone, whatever was recorded */
     bool only_tell; /* nothing is measured: device and cache are not needed, and not missed */
     progress_function *progress; /* may be NULL */
     void *context;

@@ -13,6 +13,7 @@
 #include "pipeline/paths.h"
 #include "pipeline/promote_changes.h"
 #include "pipeline/promote_runs.h"
+#include "pipeline/promoted.h"
 #include "pipeline/rules.h"
 #include "publish/push_baseline.h"
 
@@ -243,7 +244,8 @@ static int decide_and_push(struct pipeline *pipeline, const struct promote_runs 
     }
     if (baseline_format(&next, &json, err) != 0 ||
         file_path(path, err, "baselines/%s/baseline.json", measurement->job.device) != 0 ||
-        write_message(measurement, moves, move_count, &message, err) != 0)
+        write_message(measurement, moves, move_count, &message, err) != 0 ||
+        promoted_remember(measurement, json.data, json.len, err) != 0)
         return -1;
     struct promote_request push = {
         .repo = measurement->repo,

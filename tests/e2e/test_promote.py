@@ -210,6 +210,16 @@ def reverted():
     host = scene.Host(s)
     host.promote()
     fast = merge(s, "faster", "right")
+    earned(host.promote(), lambda: recorded(s) == {"small": (fast, "improved")}, "on another host")
+    merge(s, "takes-back", "slow")
+    result = scene.Host(s).promote()
+    ok(result.code in (1, 3), "one that has pushed no baseline knows none of before", result.text)
+    has(result.text, "remembers no promotion of its own", "and says so")
+    eq(recorded(s), {"small": (fast, "improved")}, "the config stays where it was")
+    s = scene.github("slow")
+    host = scene.Host(s)
+    host.promote()
+    fast = merge(s, "faster", "right")
     host.promote()
     s.repo.git("checkout", "-q", "main")
     s.repo.git("-c", "http.extraHeader=Authorization: Bearer " + TOKEN, "pull", "-q", s.git_url, "main")
@@ -222,11 +232,11 @@ def reverted():
 
 def planted():
     """Rows that somebody wrote into commits of a branch that was rebased onto main are no anchors of before"""
-    said = "plant\n\nRatchet-Promotion: %s\n"
+    said = "plant\n\nRatchet-Promotion: cpu\n"
     for what, message, more, commit in (
-            ("no promotion", "plant\n", {}, None), ("of another device", said % "nvidia-l4", {}, None),
-            ("with a file beside it", said % "cpu", {"docs.txt": "words\n"}, None),
-            ("measured on no commit of main's", said % "cpu", {}, "f" * 40)):
+            ("as its author says", "plant\n", {}, None), ("as a promotion is", said, {}, None),
+            ("with a file beside it", said, {"docs.txt": "words\n"}, None),
+            ("measured on no commit of main's", said, {}, "f" * 40)):
         s = scene.github("right")
         host = scene.Host(s)
         host.promote()

@@ -520,7 +520,7 @@ static void test_refused_file(void)
     struct db *db = NULL;
     tap_case("a database of a later version is refused by name");
     snprintf(path, sizeof path, "%s/later", folder);
-    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", "", "", "", "",
+    static const char *const later[] = {"CREATE TABLE job (id INTEGER);", "", "", "", "", "", "", "", "",
                                         NULL};
     OK(db_open(path, later, &db, &err) == 0);
     db_close(&db);
