@@ -5,6 +5,7 @@
 #include "daemon/state.h"
 #include "intake/queue.h"
 #include "intake/watched.h"
+#include "pipeline/accept.h"
 #include "pipeline/attempts.h"
 #include "pipeline/promoted.h"
 #include "publish/outbox.h"
@@ -15,9 +16,10 @@
 #include <unistd.h>
 
 static const char *const steps[] = {
-    queue_schema_1,  queue_schema_2,  outbox_schema,     queue_schema_3,  queue_schema_4,
-    attempts_schema, queue_schema_5,  attempts_schema_2, queue_schema_6,  watched_schema,
-    outbox_schema_2, outbox_schema_3, queue_schema_7,    promoted_schema, NULL};
+    queue_schema_1, queue_schema_2,  outbox_schema,   queue_schema_3,
+    queue_schema_4, attempts_schema, queue_schema_5,  attempts_schema_2,
+    queue_schema_6, watched_schema,  outbox_schema_2, outbox_schema_3,
+    queue_schema_7, promoted_schema, accept_schema,   NULL};
 
 int store_read(const struct host *host, struct db **out, struct err *err)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Promotion: main's own tip, measured in two runs some minutes apart, and one commit if
  * anything moves. Nothing a pull request measured is ever used here. Owns what comes after a run:
- * who accepted a loss, what moves, and the push. This part may ask GitHub and fetch; the runs
+ * what moves, and the push. This part may ask GitHub and fetch; the runs
  * themselves are promote_runs.c's. */
 #include "pipeline/pipeline.h"
 
 #include "base/utc.h"
 #include "judge/compare.h"
 #include "judge/verdict.h"
+#include "pipeline/accept.h"
 #include "pipeline/credential.h"
 #include "pipeline/main_verdict.h"
 #include "pipeline/paths.h"
@@ -21,92 +22,6 @@
 #include <string.h>
 
 enum { RACES_MAX = 5 };
-
-/* ---- who accepted a loss ---- */
-
-/* A loss is accepted of the head that somebody saw: what was pushed after the label is another one. */
-static bool is_for_head(struct pipeline *pipeline, const struct github_pull *pull,
-                        const char *labeled_at)
-{
-    struct measurement *measurement = &pipeline->measurement;
-    char pushed_at[GITHUB_TIME_BYTES];
-    struct err problem = {0};
-    if (github_pushed_at(&pipeline->origin.github, pull->head_ref, pull->head, false,
-                         pushed_at, &problem) != 0) {
-        measurement_note(measurement,
-                         "The label %s on #%d is not counted: when its head %.*s was pushed "
-                         "could not be read: %s",
-                         ACCEPT_LABEL, pull->number, SHORT_SHA, pull->head, problem.text);
-        return false;
-    }
-    if (strcmp(labeled_at, pushed_at) > 0) /* in one second nobody sees what was pushed */
-        return true;
-    measurement_note(
-        measurement,
-        "The label %s on #%d is not counted: it was put there at %s, not after the "
-        "head that was merged, %.*s, was pushed at %s",
-        ACCEPT_LABEL, pull->number, labeled_at[0] == '\0' ? "?" : labeled_at, SHORT_SHA,
-        pull->head, pushed_at);
-    return false;
-}
-
-/* The merged pull request carries the label, put there by somebody who may write, for its last
- * head. */
-static bool accepted_by_label(struct pipeline *pipeline, char who[64])
-{
-    struct measurement *measurement = &pipeline->measurement;
-    struct github_pull pull;
-    struct err problem = {0};
-    if (measurement->repository == NULL)
-        return false;
-    if (github_pull_of_commit(&pipeline->origin.github, measurement->job.head, &pull,
-                              &problem) != 0) {
-        if (problem.class != ERR_NOT_FOUND)
-            measurement_note(measurement, "Labels could not be read: %s", problem.text);
-        return false;
-    }
-    bool may_write = false;
-    if (!github_has_label(&pull, ACCEPT_LABEL))
-        return false;
-    if (strcmp(pull.base_ref, measurement->job.base_ref) != 0) {
-        measurement_note(measurement,
-                         "The label %s on #%d is not counted: it accepted a loss on %.100s",
-                         ACCEPT_LABEL, pull.number, pull.base_ref);
-        return false;
-    }
-    char when[GITHUB_TIME_BYTES];
-    if (github_who_labeled(&pipeline->origin.github, pull.number, ACCEPT_LABEL, who, when,
-                           &may_write, &problem) != 0) {
-        measurement_note(measurement, "Who put the label %s on #%d could not be read: %s",
-                         ACCEPT_LABEL, pull.number, problem.text);
-        return false;
-    }
-    if (!may_write)
-        measurement_note(measurement,
-                         "The label %s on #%d was put there by %s, who may not write here",
-                         ACCEPT_LABEL, pull.number, who);
-    return may_write && is_for_head(pipeline, &pull, when);
-}
-
-/* With the label, every config that is slower than its anchor by more than the threshold, and
- * what the baseline has forgotten; losses that were accepted by name on the command line come
- * before that. */
-static void find_accepted(struct pipeline *pipeline, const struct forgotten *forgotten,
-                          struct promotion_accept *accept)
-{
-    const struct comparison *comparison = &pipeline->measurement.comparison;
-    if (accept->count > 0 ||
-        (comparison->verdict != VERDICT_REGRESSED && forgotten->count == 0) ||
-        !accepted_by_label(pipeline, accept->who))
-        return;
-    for (size_t i = 0; i < forgotten->count; i++)
-        memcpy(accept->configs[accept->count++], forgotten->configs[i], MODEL_NAME_BYTES);
-    for (size_t i = 0; i < comparison->count; i++)
-        if (comparison->configs[i].verdict == VERDICT_REGRESSED &&
-            accept->count < MODEL_CONFIGS_MAX)
-            memcpy(accept->configs[accept->count++], comparison->configs[i].config.name,
-                   MODEL_NAME_BYTES);
-}
 
 /* ---- decide and push ---- */
 
@@ -202,6 +117,14 @@ static void settle_verdicts(struct comparison *comparison, const struct promotio
     verdict_roll_up(comparison);
 }
 
+static void tell(struct measurement *measurement, const struct promotion_move *moves,
+                 size_t count, const struct promote_result *result)
+{
+    say_moves(measurement, moves, count);
+    say_end(measurement, result);
+    settle_verdicts(&measurement->comparison, moves, count);
+}
+
 /* Decide from the tip that was fetched last, and push. */
 static int decide_and_push(struct pipeline *pipeline, const struct promote_runs *runs,
                            const struct promotion_accept *accept, enum promote_end *end,
@@ -262,11 +185,8 @@ static int decide_and_push(struct pipeline *pipeline, const struct promote_runs 
     if (promote_push(&push, &result, err) != 0)
         return -1;
     *end = result.end;
-    if (result.end == PROMOTE_RACE)
-        return 0;
-    say_moves(measurement, moves, move_count);
-    say_end(measurement, &result);
-    settle_verdicts(&measurement->comparison, moves, move_count);
+    if (result.end != PROMOTE_RACE)
+        tell(measurement, moves, move_count, &result);
     return 0;
 }
 
@@ -348,7 +268,7 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
         struct err problem;
         if (credential_take(pipeline, NULL, &problem) != 0)
             measurement_note(measurement, "%s", problem.text);
-        find_accepted(pipeline, &runs.forgotten, &accept);
+        accept_find(pipeline, &runs.forgotten, &accept);
         promote_note_changes(pipeline);
         anchors_again_find(measurement, measurement->job.base, &runs.again);
         if (measurement->samples.count == 0)
@@ -362,6 +282,12 @@ static int promote(struct pipeline *pipeline, const struct promotion_accept *giv
         if (*wait_s > 0)
             return 0;
     }
+}
+
+static void note_main(struct measurement *measurement)
+{
+    main_verdict_after(measurement);
+    accept_note_good(measurement);
 }
 
 int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *accept,
@@ -379,6 +305,6 @@ int pipeline_promote(struct pipeline *pipeline, const struct promotion_accept *a
     if (*wait_s > 0)
         measurement_say(measurement, "second run in %u s", *wait_s);
     else
-        main_verdict_after(measurement);
+        note_main(measurement);
     return 0;
 }

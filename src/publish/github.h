@@ -142,6 +142,11 @@ MUST_CHECK int github_pushed_at(const struct github *github, const char *branch,
                                 const char *sha, bool still, char when[GITHUB_TIME_BYTES],
                                 struct err *err);
 
+/* … when the head of a pull request was pushed to its branch, of a fork, too, which has to be public. */
+MUST_CHECK int github_head_pushed_at(const struct github *github,
+                                     const struct github_pull *pull, bool still,
+                                     char when[GITHUB_TIME_BYTES], struct err *err);
+
 /* Whose word lets the code of a fork's pull request run? Of its head's commit alone: by a comment with
  * COMMAND_RUN that names it (command.h), or by the label LABEL_RUN, put on after it was pushed. Of a
  * person who may write now: no bot's, no App's, no comment that was edited. */

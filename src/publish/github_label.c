@@ -2,6 +2,7 @@
 /* Owns who put a label on a pull request, and whether its head is older than that. */
 #include "publish/github.h"
 
+#include "base/name.h"
 #include "publish/github_call.h"
 
 #include <string.h>
@@ -113,4 +114,16 @@ int github_pushed_at(const struct github *github, const char *branch, const char
                        github->repository, sha, branch);
     memcpy(when, search.when, sizeof search.when);
     return 0;
+}
+
+/* A fork's is asked for there; the token has no rights in it, and needs none where it is public. */
+int github_head_pushed_at(const struct github *github, const struct github_pull *pull,
+                          bool still, char when[GITHUB_TIME_BYTES], struct err *err)
+{
+    struct github there = *github;
+    if (!name_is_repository(pull->head_repository, JOB_REPOSITORY_BYTES) ||
+        pull->head_ref[0] == '\0')
+        return err_set(err, ERR_NOT_FOUND, "the fork is gone");
+    there.repository = pull->head_repository;
+    return github_pushed_at(&there, pull->head_ref, pull->head, still, when, err);
 }

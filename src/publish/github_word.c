@@ -106,19 +106,6 @@ static int ask_comments(const struct github *github, const struct github_pull *p
 
 /* ---- the label ---- */
 
-/* Since when the fork's branch is at that head, by GitHub's own clock; the token has no rights there, and
- * needs none in a public repository. */
-static int ask_push(const struct github *github, const struct github_pull *pull,
-                    char when[GITHUB_TIME_BYTES], struct err *err)
-{
-    struct github fork = *github;
-    fork.repository = pull->head_repository;
-    if (!name_is_repository(pull->head_repository, JOB_REPOSITORY_BYTES) ||
-        pull->head_ref[0] == '\0')
-        return err_set(err, ERR_NOT_FOUND, "the fork is gone");
-    return github_pushed_at(&fork, pull->head_ref, pull->head, true, when, err);
-}
-
 static int ask_label(const struct github *github, const struct github_pull *pull,
                      struct github_word *word, struct err *err)
 {
@@ -127,7 +114,7 @@ static int ask_label(const struct github *github, const struct github_pull *pull
     bool may = false;
     if (github_who_labeled(github, pull->number, LABEL_RUN, login, labeled, &may, &problem) !=
             0 ||
-        (may && ask_push(github, pull, pushed, &problem) != 0)) {
+        (may && github_head_pushed_at(github, pull, true, pushed, &problem) != 0)) {
         if (problem.class != ERR_NOT_FOUND) {
             *err = problem;
             return -1;
