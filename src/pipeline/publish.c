@@ -94,7 +94,16 @@ static enum comment_when comment_when(struct measurement *measurement)
     return measurement->config.comment;
 }
 
-static int owe_comment(struct pipeline *pipeline, struct db *outbox, struct err *err)
+/* It says nothing of the commit, which may be other pull requests', too: anybody can open one with it. */
+static bool did_not_run(const struct comparison *comparison)
+{
+    return comparison->clause == CLAUSE_NOT_PINNED ||
+           comparison->clause == CLAUSE_NOT_APPROVED || comparison->clause == CLAUSE_CANCELLED;
+}
+
+/* `context`: of its status, "" where it has none. */
+static int owe_comment(struct pipeline *pipeline, struct db *outbox, const char *context,
+                       struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
     const struct job *job = &measurement->job;
@@ -109,15 +118,16 @@ static int owe_comment(struct pipeline *pipeline, struct db *outbox, struct err 
     if (file_path(path, err, "%s/" RESULT_REPORT, measurement->folder) != 0 ||
         file_read(path, &body, err) != 0)
         return -1;
-    return outbox_put_comment(outbox, job->id, job->repository, job->pr, job->head, marker,
-                              body.data, body.len, only_update, err);
-}
-
-/* It says nothing of the commit, which may be other pull requests', too: anybody can open one with it. */
-static bool did_not_run(const struct comparison *comparison)
-{
-    return comparison->clause == CLAUSE_NOT_PINNED ||
-           comparison->clause == CLAUSE_NOT_APPROVED || comparison->clause == CLAUSE_CANCELLED;
+    const struct outbox_comment comment = {.pr = job->pr,
+                                           .marker = marker,
+                                           .body = body.data,
+                                           .len = body.len,
+                                           .only_update = only_update,
+                                           .weak = context[0] != '\0' &&
+                                                   did_not_run(&measurement->comparison),
+                                           .sha = job->head,
+                                           .context = context};
+    return outbox_put_comment(outbox, job->id, job->repository, &comment, err);
 }
 
 int pipeline_owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
@@ -128,16 +138,16 @@ int pipeline_owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
     /* The status is the whole check's: whatever it says, a part leaves it alone. Of one that ended before
      * it knew its head there is nothing to tell. */
     if (choices_partial(&job->choices))
-        return job->head[0] == '\0' ? 0 : owe_comment(pipeline, outbox, err);
-    if (job->pr > 0 && owe_comment(pipeline, outbox, err) != 0)
-        return -1;
+        return job->head[0] == '\0' ? 0 : owe_comment(pipeline, outbox, "", err);
     status_context(pipeline, context);
     report_line(comparison, line, sizeof line);
     const char *state = comparison_exit(comparison) == EXIT_HELD   ? "success"
                         : comparison->verdict == VERDICT_REGRESSED ? "failure"
                                                                    : "error";
-    return outbox_put_status(outbox, job->id, job->repository, job->head, context, state, line,
-                             job->run_url, did_not_run(comparison), err);
+    if (outbox_put_status(outbox, job->id, job->repository, job->head, context, state, line,
+                          job->run_url, did_not_run(comparison), err) != 0)
+        return -1;
+    return job->pr > 0 ? owe_comment(pipeline, outbox, context, err) : 0;
 }
 
 /* ---- sending ---- */
@@ -213,8 +223,7 @@ static bool superseded(struct pipeline *pipeline, char tip[GIT_SHA_BYTES])
            strcmp(tip, job->head) != 0;
 }
 
-/* A comment says first that it is about a head of before. Where the newer head's job has spoken already
- * this one says nothing. */
+/* A comment says first that it is about a head of before. */
 static int mark_superseded(struct pipeline *pipeline, struct db *outbox, const char *tip,
                            struct err *err)
 {
@@ -240,8 +249,7 @@ static int mark_superseded(struct pipeline *pipeline, struct db *outbox, const c
         return -1;
     /* Where somebody wants quiet, what is superseded is no reason for a first comment. */
     bool only_update = comment_when(measurement) != COMMENT_ALWAYS;
-    return outbox_put_comment(outbox, job->id, job->repository, job->pr, job->head, marker,
-                              body.data, body.len, only_update, err);
+    return outbox_change_comment(outbox, job->id, body.data, only_update, err);
 }
 
 int pipeline_send(struct pipeline *pipeline, struct db *outbox, struct outbox_result *result,

@@ -72,7 +72,7 @@ static int is_outdated(struct db *db, const struct message *message, struct err 
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(db, &stmt, err,
                    "SELECT 1 FROM said WHERE kind = ?1 AND repository = ?2 AND subject = ?3"
-                   " AND slot = ?4 AND CASE WHEN ?6 THEN live <> ?5 AND"
+                   " AND slot = ?4 AND CASE WHEN ?6 AND kind = 'status' THEN live <> ?5 AND"
                    " (job > ?5 OR live <> 0 OR (settled AND job <> ?5))"
                    " ELSE job > ?5 AND settled END",
                    "ttttii", message->kind, message->repository, message->subject,
@@ -117,22 +117,42 @@ static int put(struct db *db, const struct message *message, bool has_place, str
                   (long long)message->weak);
 }
 
-int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
-                       const char *sha, const char *marker, const char *body, size_t len,
-                       bool only_update, struct err *err)
+/* 1: another job's verdict stands as the status of that commit, and its comment where this one's would be; 0; -1. */
+static int stands(struct db *db, const struct message *comment, const char *sha,
+                  const char *context, struct err *err)
 {
-    if (memchr(body, '\0', len) != NULL)
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT 1 FROM said AS status JOIN said AS comment USING (job, repository)"
+                   " WHERE status.kind = 'status' AND comment.kind = 'comment'"
+                   " AND status.settled AND comment.settled AND job <> ? AND repository = ?"
+                   " AND status.subject = ? AND status.slot = ?"
+                   " AND comment.subject = ? AND comment.slot = ?",
+                   "ittttt", comment->job, comment->repository, sha, context, comment->subject,
+                   comment->slot) != 0)
+        return -1;
+    return db_step(stmt, err);
+}
+
+int outbox_put_comment(struct db *db, long long job, const char *repository,
+                       const struct outbox_comment *comment, struct err *err)
+{
+    if (memchr(comment->body, '\0', comment->len) != NULL)
         return err_set(err, ERR_INPUT, "comment of job %lld: has a NUL byte", job);
     char number[16];
-    snprintf(number, sizeof number, "%d", pr);
-    MESSAGE_AUTO message = in_place(job, "comment", repository, number, marker);
-    message.owned = strndup(body, len);
+    snprintf(number, sizeof number, "%d", comment->pr);
+    MESSAGE_AUTO message = in_place(job, "comment", repository, number, comment->marker);
+    int other = comment->weak ? stands(db, &message, comment->sha, comment->context, err) : 0;
+    if (other != 0)
+        return other < 0 ? -1 : 0;
+    message.owned = strndup(comment->body, comment->len);
     if (message.owned == NULL)
         return err_set(err, ERR_HOST, "comment of job %lld: out of memory", job);
     message.text = message.owned;
-    message.state = only_update ? "update" : "";
+    message.state = comment->only_update ? "update" : "";
     message.url = "";
-    return put(db, &message, sha[0] != '\0', err);
+    message.weak = comment->weak;
+    return put(db, &message, comment->sha[0] != '\0', err);
 }
 
 int outbox_put_status(struct db *db, long long job, const char *repository, const char *sha,
@@ -186,18 +206,28 @@ static int drop(struct db *db, long long job, const char *kind, struct err *err)
     return db_run(db, err, "DELETE FROM message WHERE job = ? AND kind = ?", "it", job, kind);
 }
 
+int outbox_change_comment(struct db *db, long long job, const char *body, bool only_update,
+                          struct err *err)
+{
+    return db_run(db, err,
+                  "UPDATE message SET text = ?, state = ? WHERE job = ? AND kind = 'comment'",
+                  "tti", body, only_update ? "update" : "", job);
+}
+
 int outbox_drop_comment(struct db *db, long long job, struct err *err)
 {
     return drop(db, job, "comment", err);
 }
 
 /* The comment of a job that was never pinned takes its place only now, when GitHub has answered it. */
-static int place_comment(struct db *db, long long job, const char *repository, struct err *err)
+static int place_comment(struct db *db, const struct message *status, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(db, &stmt, err,
-                   "SELECT subject, slot FROM message WHERE job = ? AND kind = 'comment'", "i",
-                   job) != 0)
+    long long job = status->job;
+    if (db_prepare(
+            db, &stmt, err,
+            "SELECT subject, slot, weak FROM message WHERE job = ? AND kind = 'comment'", "i",
+            job) != 0)
         return -1;
     int row = db_step(stmt, err);
     if (row <= 0)
@@ -205,8 +235,11 @@ static int place_comment(struct db *db, long long job, const char *repository, s
     char subject[16], slot[128];
     snprintf(subject, sizeof subject, "%s", db_text(stmt, 0));
     snprintf(slot, sizeof slot, "%s", db_text(stmt, 1));
-    const struct message message = in_place(job, "comment", repository, subject, slot);
-    int outdated = take_place(db, &message, err);
+    struct message message = in_place(job, "comment", status->repository, subject, slot);
+    message.weak = db_int(stmt, 2) != 0;
+    int outdated = message.weak ? stands(db, &message, status->subject, status->slot, err) : 0;
+    if (outdated == 0)
+        outdated = take_place(db, &message, err);
     return outdated <= 0 ? outdated : drop(db, job, "comment", err);
 }
 
@@ -230,7 +263,7 @@ static int name_head(struct db *db, long long job, const char *repository, const
     struct message message = in_place(job, "status", repository, sha, context);
     message.weak = weak > 0;
     int outdated = take_place(db, &message, err);
-    if (outdated < 0 || place_comment(db, job, repository, err) != 0)
+    if (outdated < 0 || place_comment(db, &message, err) != 0)
         return -1;
     if (outdated > 0)
         return drop(db, job, "status", err);

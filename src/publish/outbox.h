@@ -16,19 +16,28 @@
 /* Steps of the schema, for db_open. */
 extern const char outbox_schema[], outbox_schema_2[], outbox_schema_3[];
 
-/* A comment (pr, marker, body; only_update: see github.h) and a final status for a job, in the caller's transaction; a second
+/* A final status and a comment for a job, in the caller's transaction; a second
  * call for the same job replaces what was not sent yet. Where a newer job has spoken already
  * nothing is put in. `sha` may be "": not known yet, see outbox_name_head. */
-MUST_CHECK int outbox_put_comment(struct db *db, long long job, const char *repository, int pr,
-                                  const char *sha, const char *marker, const char *body,
-                                  size_t len, bool only_update, struct err *err);
 MUST_CHECK int outbox_put_status(struct db *db, long long job, const char *repository,
                                  const char *sha, const char *context, const char *state,
                                  const char *description, const char *url, bool weak,
                                  struct err *err);
 /* `weak`: the job did not run, so that it says nothing of the commit, which may be other pull requests', too. Such
  * a status takes the place of no verdict, nor of one that is announced by another job; and a verdict takes
- * its place, however old.
+ * its place, however old. */
+struct outbox_comment {
+    int pr;
+    const char *marker, *body;
+    size_t len;
+    bool only_update; /* see github.h */
+    bool weak;        /* as its status, which is put in first; in `context` */
+    const char *sha, *context;
+};
+MUST_CHECK int outbox_put_comment(struct db *db, long long job, const char *repository,
+                                  const struct outbox_comment *comment, struct err *err);
+/* Where a status of that kind gives way, the comment of the job that it gives way to stays as well, if it is of the same
+ * pull request: the one says what the other says.
  *
  * Before `pending` is set. 1: a newer job's verdict stands there, and this one's would not be sent; 0; -1. */
 MUST_CHECK int outbox_announce(struct db *db, long long job, const char *repository,
@@ -39,6 +48,9 @@ MUST_CHECK int outbox_pending_lost(struct db *db, long long job, const char *rep
 /* The status that had no commit yet gets one, and a context. */
 MUST_CHECK int outbox_name_head(struct db *db, long long job, const char *repository,
                                 const char *sha, const char *context, struct err *err);
+/* Another text for the comment that waits, if it does. */
+MUST_CHECK int outbox_change_comment(struct db *db, long long job, const char *body,
+                                     bool only_update, struct err *err);
 /* A newer head has taken the comment's place. */
 MUST_CHECK int outbox_drop_comment(struct db *db, long long job, struct err *err);
 

@@ -417,6 +417,28 @@ def cancelled_in_the_queue():
     eq(scene.ours(s, number), [], "and no comment where there is a newer head")
 
 
+def cancelled_after_a_verdict():
+    """Where the status of a verdict stands, so does its comment: a run that was cancelled, or refused, in the queue takes
+    neither away"""
+    s, host, daemon = scenery(token=TOKEN)
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    eq(pull_step(s, host, number, run=1, token=None).run().brief(), (0, "held"), "the verdict")
+    step = pull_step(s, host, number, run=2, token=None)
+    held = s.fault(r"/pulls/%d$" % number, "hold")
+    step.start()
+    s.await_fault(held)
+    step.interrupt()
+    eq(step.finish(30).code, 3, "cancelled")
+    s.release(held)
+    settled(s, host, 2)
+    s.on("pulls/%d" % number, state="closed")
+    eq(host.step("workflow_dispatch", dispatch(s, number), run=3, token=None).run().code, 3, "a closed one")
+    settled(s, host, 3)
+    eq(scene.status(s, head)[-1], "success", "the status stands")
+    said = scene.ours(s, number)
+    ok(len(said) == 1 and "Ratchet: held" in said[0], "and the comment says the same", said)
+
+
 # ---- one dead server among two ----
 
 def dead_server():
@@ -551,6 +573,6 @@ def two_spellings():
 
 if __name__ == "__main__":
     lib.main(not_pinned, head_not_told, one_bad_answer, refused_once, come_late, quiet, steps_keep_failing, disk_is_back,
-             cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, one_jobs_trouble, github_is_away, cancelled_in_the_queue, dead_server,
+             cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, one_jobs_trouble, github_is_away, cancelled_in_the_queue, cancelled_after_a_verdict, dead_server,
              database, orphans,
              device_is_held, two_spellings)

@@ -110,6 +110,8 @@ def cancelled_beside():
     all_done(host, 2)
     want = {0: "success", 1: "failure"}.get(result.code, "error")
     eq(scene.status(s, head)[-1], want, "the last word is the verdict's")
+    said = scene.ours(s, number)
+    ok(len(said) == 1 and "Ratchet: " + result.brief()[1] in said[0], "in the comment, too", said)
 
 
 def contexts():

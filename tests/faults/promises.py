@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must hold after a run, whatever happened in it."""
 
+import json
 import os
 import re
 
@@ -49,21 +50,33 @@ class World:
         return said[-1] if said else None
 
 
+def ran(run, row):
+    """Is its verdict about the commit?"""
+    path = run.file_of(row["id"], "verdict.json")
+    return row["id"] in run.old or not os.path.exists(path) or \
+        json.loads(lib.read(path))["clause"] not in ("not-pinned", "not-approved", "cancelled")
+
+
+def report_of(run, row):
+    return run.old[row["id"]]["report"] if row["id"] in run.old else lib.read(run.file_of(row["id"], "report.md"))
+
+
 def comments(run, world, rows):
-    """One comment of ours on each pull request, with the words of its newest job."""
+    """One comment of ours on each pull request, with the words of its newest job; or of the newest that ran, whose
+    status stands as well."""
     for pr in sorted({row["pr"] for row in rows if row["pr"]}):
-        newest = [row for row in rows if row["pr"] == pr][-1]
+        of_pull = [row for row in rows if row["pr"] == pr]
+        newest = of_pull[-1]
         bodies = [c["body"] for c in world.github["comments"]
                   if c["issue"] == pr and c["user"] == lib.BOT]
         if len(bodies) > 1:
             yield "#%d has %d comments" % (pr, len(bodies))
         if world.comment_refused(pr) or (not newest["head"] and world.head_refused(pr)):
             continue
-        report = run.old[newest["id"]]["report"] if newest["id"] in run.old else \
-            lib.read(run.file_of(newest["id"], "report.md"))
+        telling = [newest] + ([] if ran(run, newest) else [row for row in of_pull if ran(run, row)][-1:])
         if not bodies:
             yield "#%d has no comment" % pr
-        elif bodies[0] != report:
+        elif bodies[0] not in [report_of(run, row) for row in telling]:
             yield "#%d has not the words of its newest job, %d (%s), but:\n%s" % (
                 pr, newest["id"], newest["verdict"], bodies[0][:300])
 

@@ -251,8 +251,13 @@ static int do_put_comment(struct db *outbox, char **args, json_t *out,
     buf_init(&body, 1 << 20);
     if (file_read(args[4], &body, err) < 0)
         return -1;
-    return outbox_put_comment(outbox, number(args[1]), github.repository, number(args[2]),
-                              "known", args[3], body.data, body.len, false, err);
+    const struct outbox_comment comment = {.pr = number(args[2]),
+                                           .marker = args[3],
+                                           .body = body.data,
+                                           .len = body.len,
+                                           .sha = "known",
+                                           .context = ""};
+    return outbox_put_comment(outbox, number(args[1]), github.repository, &comment, err);
 }
 
 static int do_put_status(struct db *outbox, char **args, json_t *out, struct err *err)
