@@ -6,6 +6,7 @@ measured is made unclear here by editing the host's database, so that no test wa
 
 import json
 import os
+import signal
 import socket
 import sqlite3
 
@@ -194,6 +195,39 @@ def by_the_daemon():
     eq(scene.status(s, head)[-1], "failure", "and the status")
 
 
+def between_looks():
+    """What was measured till a look is kept: killed after it, the same check and the next go on with that"""
+    s = scene.github("slow", samples=100)
+    s.repo.commit({"ci/ratchet.conf": scene.conf(samples=100).replace("look = 8", "look = 16")}, "looks", branch="main")
+    s.repo.push(s.git_url, "main")
+    host = scene.Host(s, limits={"retry-ms": 100})
+    number, _ = scene.pull(s, "moody", "moody")
+    log = os.path.join(host.folder, "log")
+    with open(log, "w") as out:
+        run = lib.start([lib.program("RATCHET"), "check", "--config", host.config, "--repository", scene.REPOSITORY,
+                         "--pr", str(number), "--output", host.output()], env=host.env(), cwd=host.folder,
+                        stdout=out, stderr=out)
+        lib.wait_for(lambda: "after 6 replicates" in lib.read(log) or run.poll() is not None, "the first look")
+    if run.poll() is not None:
+        lib.note("one mood at the first look, or marks: " + lib.read(log)[-200:])
+        return
+    lib.kill(run, signal.SIGKILL)
+    kept = json.loads(attempts(host)[0][0])["configs"][0]["replicates"]
+    ok(len(kept) >= 6, "a look's replicates are kept", kept)
+    daemon = host.daemon()
+    step = host.step("pull_request", scene.pull_event(s, number)).start()
+    lib.wait_for(lambda: "after 6 replicates" in step.log() or step.process.poll() is not None, "a look of the next")
+    for pid in lib.read("/proc/%d/task/%d/children" % (daemon.process.pid, daemon.process.pid)).split():
+        os.kill(int(pid), signal.SIGKILL)
+    result = step.finish()
+    rows = attempts(host)
+    eq(len(rows), 2, "the next is the second attempt, before and after it was killed")
+    measured = json.loads(result.file("samples.json"))["configs"][0]["replicates"]
+    eq(measured[:len(kept)], kept, "it has what was measured till the look")
+    eq(taken(result)[0], len(kept), "as the first attempt's")
+    ok(taken(result)[1] >= 6, "and its own", taken(result))
+
+
 # ---- started by hand, with choices ----
 
 PART = "<!-- ratchet:v1 device=part.cpu -->"
@@ -350,4 +384,4 @@ def profiled():
 
 if __name__ == "__main__":
     lib.main(chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, environment_separates,
-             unclear_pools, lost_samples, cancelled, in_the_queue, by_the_daemon)
+             unclear_pools, lost_samples, cancelled, in_the_queue, by_the_daemon, between_looks)
