@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the table of attempts: what is the same code, and how often it was measured. */
-#include "pipeline/attempts.h"
+/* Owns the table of attempts: how often the same code was measured. */
+#include "pipeline/attempts_internal.h"
 
 #include "base/name.h"
 #include "base/proc.h"
 #include "judge/environment.h"
 #include "judge/samples.h"
-#include "pipeline/arms.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,91 +37,11 @@ const char attempts_schema[] =
 const char attempts_schema_2[] =
     "ALTER TABLE attempt ADD COLUMN environment TEXT NOT NULL DEFAULT '';";
 
-enum { ROW_TEXT_BYTES = 2048 };
+/* spoiled: it ended as the control differed, before it said anything of head, which may have seen to that. */
+const char attempts_schema_3[] =
+    "ALTER TABLE attempt ADD COLUMN spoiled INTEGER NOT NULL DEFAULT 0;";
 
-/* One config of this check, as the table knows it. */
-struct row {
-    struct measurement *measurement;
-    struct config_samples *config;
-    char repository[JOB_REPOSITORY_BYTES];
-    char rule[FILE_KEY_BYTES];
-    const char *code, *who, *environment;
-};
-
-static const char *code_of(const struct row *row, enum arm arm)
-{
-    return row->config->arms[arm].code;
-}
-
-/* ---- what is the same ---- */
-
-static void put_share(struct buf *out, double value)
-{
-    buf_addf(out, " %.17g", value);
-}
-
-static void put_count(struct buf *out, unsigned long long value)
-{
-    buf_addf(out, " %llu", value);
-}
-
-/* All numbers by which is judged; whether a doubt passes is another question. */
-static void rule_key(const struct rule *rule, char out[FILE_KEY_BYTES])
-{
-    BUF_AUTO text;
-    buf_init(&text, ROW_TEXT_BYTES);
-#define PUT_NUMBER(type, field, ...)         \
-    _Generic((type)0, double                 \
-             : put_share, unsigned           \
-             : put_count, unsigned long long \
-             : put_count)(&text, rule->field);
-    RULE_TABLE(PUT_NUMBER)
-#undef PUT_NUMBER
-    for (unsigned i = 0; i < rule->look_count; i++)
-        buf_addf(&text, " look %u", rule->looks[i]);
-    file_key(text.data, out);
-}
-
-/* Is this fact part of what has to be the same? Where a build's command made the same code it made no
- * difference, and a pull request chooses its own. Cards of one name are alike, whichever lane has
- * which. The clock's resolution is measured anew each time. */
-static bool fact_separates(const char *name)
-{
-    static const char *const others[] = {ARMS_FACT_COMMAND, ARMS_FACT_OUTPUT, "gpu_id",
-                                         "clock_resolution"};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (strcmp(name, others[i]) == 0)
-            return false;
-    return environment_matters(name) && !environment_is_reading(name);
-}
-
-/* A line `name=value` for each of these facts. */
-static int put_environment(const struct environment *all, struct buf *out, struct err *err)
-{
-    struct environment some __attribute__((cleanup(environment_free))) = {0};
-    for (size_t i = 0; i < all->count; i++)
-        if (fact_separates(all->facts[i].name) &&
-            environment_set(&some, all->facts[i].name, all->facts[i].value) != 0)
-            return err_set(err, ERR_HOST, "out of memory for the environment");
-    return environment_hashed(&some, out, err);
-}
-
-static void code_key(const struct row *row, char out[FILE_KEY_BYTES])
-{
-    const struct measurement *measurement = row->measurement;
-    const struct problem *p = &row->config->config.problem;
-    BUF_AUTO text;
-    buf_init(&text, ROW_TEXT_BYTES + strlen(row->environment));
-    buf_addf(&text, "%s\n%s\n%s\n%s\n", row->repository, measurement->job.base_ref,
-             measurement->job.device, row->config->config.name);
-    buf_addf(&text, "%d %d %d %d %d %d %s %d\n", p->batch, p->heads, p->heads_kv, p->seq_q,
-             p->seq_k, p->head_dim, dtype_name(p->dtype), p->causal);
-    buf_addf(&text, "%s\n%s\n%s\n%s\n%s\n%d\n", code_of(row, ARM_HEAD), code_of(row, ARM_BASE),
-             code_of(row, ARM_ANCHOR), row->rule, measurement->samples.device.name,
-             ATTEMPTS_PROTOCOL);
-    buf_adds(&text, row->environment);
-    file_key(text.data, out);
-}
+enum { SPOILED_MAX = 8, SPOILED_TOLD = 3 };
 
 static struct row row_of(struct measurement *measurement, const struct attempts *attempts,
                          size_t i)
@@ -133,23 +52,26 @@ static struct row row_of(struct measurement *measurement, const struct attempts 
                       .who = attempts->who,
                       .environment = attempts->environment.data};
     name_fold(measurement->job.repository, row.repository, sizeof row.repository);
-    rule_key(&measurement->config.rule, row.rule);
+    attempts_rule_key(&measurement->config.rule, row.rule);
     return row;
 }
 
 /* ---- what was before ---- */
 
-/* Other checks of the same code that came to a look: before that nothing is said of head. */
-static int count_others(const struct row *row, long long *out, struct err *err)
+/* Other checks of the same code that came to a look: before that nothing is said of head. And those that
+ * were spoiled. */
+static int count_others(const struct row *row, long long *out, long long *spoiled,
+                        struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(row->measurement->store, &stmt, err,
-                   "SELECT count(*) FROM attempt WHERE code = ? AND who <> ?"
-                   " AND samples IS NOT NULL",
+                   "SELECT count(samples), coalesce(sum(spoiled), 0) FROM attempt"
+                   " WHERE code = ? AND who <> ?",
                    "tt", row->code, row->who) != 0 ||
         db_step(stmt, err) < 0)
         return -1;
     *out = db_int(stmt, 0);
+    *spoiled = db_int(stmt, 1);
     return 0;
 }
 
@@ -244,12 +166,12 @@ static int note_change(const struct row *row, struct err *err)
                                         "This pull request's code is another"};
     enum { ENVIRONMENT = 4, WORDS = sizeof words / sizeof words[0] };
     const struct job *job = &row->measurement->job;
-    const char *now[] = {code_of(row, ARM_BASE),
-                         code_of(row, ARM_ANCHOR),
+    const char *now[] = {attempts_arm_code(row, ARM_BASE),
+                         attempts_arm_code(row, ARM_ANCHOR),
                          row->rule,
                          row->measurement->samples.device.name,
                          row->environment,
-                         code_of(row, ARM_HEAD)};
+                         attempts_arm_code(row, ARM_HEAD)};
     DB_STMT_AUTO *stmt = NULL;
     char fact[64] = "";
     if (db_prepare(row->measurement->store, &stmt, err,
@@ -283,18 +205,34 @@ static int begin_row(const struct row *row, struct err *err)
         " head, base, anchor, rule, card, environment, who, begun_s)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         "tttittttttttti", row->repository, job->base_ref, job->device, (long long)job->pr,
-        row->config->config.name, row->code, code_of(row, ARM_HEAD), code_of(row, ARM_BASE),
-        code_of(row, ARM_ANCHOR), row->rule, measurement->samples.device.name,
-        row->environment, row->who, (long long)time(NULL));
+        row->config->config.name, row->code, attempts_arm_code(row, ARM_HEAD),
+        attempts_arm_code(row, ARM_BASE), attempts_arm_code(row, ARM_ANCHOR), row->rule,
+        measurement->samples.device.name, row->environment, row->who, (long long)time(NULL));
 }
 
 /* All attempts were made, and nothing is left of them. */
-static void set_lost(struct config_samples *config)
+static void set_lost(struct config_samples *config, bool spoiled)
 {
     config->fault = FAULT_HOST;
     config->clause = CLAUSE_HOST_FAILED;
-    snprintf(config->failure, sizeof config->failure,
-             "three attempts of this code were measured, and their samples are lost");
+    if (spoiled)
+        snprintf(config->failure, sizeof config->failure,
+                 "in %d checks of this code the control differed from the anchor: it is not "
+                 "measured any more",
+                 SPOILED_MAX);
+    else
+        snprintf(config->failure, sizeof config->failure,
+                 "three attempts of this code were measured, and their samples are lost");
+}
+
+static void note_spoiled(const struct row *row, long long spoiled)
+{
+    if (spoiled >= SPOILED_TOLD)
+        measurement_note(
+            row->measurement,
+            "%s: in %lld checks of this code the control differed from the anchor. "
+            "After %d it is measured no more until it changes.",
+            row->config->config.name, spoiled, SPOILED_MAX);
 }
 
 /* Of what an earlier run left, what this one decides anew. */
@@ -319,7 +257,7 @@ static int find_final(struct measurement *measurement, bool *final, struct err *
 }
 
 struct found {
-    long long others[MODEL_CONFIGS_MAX];
+    long long others[MODEL_CONFIGS_MAX], spoiled[MODEL_CONFIGS_MAX];
     bool own[MODEL_CONFIGS_MAX], known[MODEL_CONFIGS_MAX];
 };
 
@@ -329,11 +267,12 @@ static int find(struct measurement *measurement, struct attempts *out, struct fo
     for (size_t i = 0; i < measurement->samples.count; i++) {
         struct row row = row_of(measurement, out, i);
         if (row.config->identical || row.config->fault != FAULT_NONE ||
-            code_of(&row, ARM_HEAD)[0] == '\0')
+            attempts_arm_code(&row, ARM_HEAD)[0] == '\0')
             continue;
-        code_key(&row, out->codes[i]);
-        if (count_others(&row, &found->others[i], err) != 0)
+        attempts_code_key(&row, out->codes[i]);
+        if (count_others(&row, &found->others[i], &found->spoiled[i], err) != 0)
             return -1;
+        note_spoiled(&row, found->spoiled[i]);
         int loaded = load(&row, &found->own[i], err);
         if (loaded < 0 ||
             (loaded == 0 && found->others[i] == 0 && note_change(&row, err) != 0))
@@ -351,18 +290,19 @@ static int open_all(struct measurement *measurement, struct attempts *out,
     for (size_t i = 0; i < measurement->samples.count; i++) {
         const struct row row = row_of(measurement, out, i);
         long long others = found->others[i];
-        bool known = found->known[i];
-        out->open[i] = !(known && final[i]) && (found->own[i] || others < RUNS_MAX);
+        bool known = found->known[i], spoiled = found->spoiled[i] >= SPOILED_MAX;
+        out->open[i] = !(known && final[i]) && !spoiled &&
+                       (found->own[i] || others < RUNS_MAX);
         if (row.code[0] != '\0' && out->open[i]) {
             open_run(row.config, others);
             if (begin_row(&row, err) != 0)
                 return -1;
         } else if (row.code[0] != '\0' && !known) {
-            set_lost(row.config);
+            set_lost(row.config, spoiled);
         }
         remembered = remembered || row.code[0] != '\0';
         open = open || (row.code[0] != '\0' && out->open[i]);
-        if (row.code[0] != '\0' && !out->open[i] && !found->own[i])
+        if (row.code[0] != '\0' && !out->open[i] && !found->own[i] && !spoiled)
             measurement_note(measurement,
                              final[i]
                                  ? "%s: the same code was measured before. What was found "
@@ -405,7 +345,8 @@ int attempts_take_up(struct measurement *measurement, struct attempts *out, stru
     else
         snprintf(out->who, sizeof out->who, "run %lld %lld %llu", (long long)time(NULL),
                  (long long)getpid(), (unsigned long long)proc_now_ns());
-    if (put_environment(&measurement->samples.environment, &out->environment, err) != 0 ||
+    if (attempts_put_environment(&measurement->samples.environment, &out->environment, err) !=
+            0 ||
         db_begin(measurement->store, err) != 0)
         return -1;
     return db_end(measurement->store, take_up(measurement, out, err), err);
@@ -445,9 +386,20 @@ static void note_runs(struct measurement *measurement, const struct config_verdi
             verdict->config.name, verdict->run_count, RUNS_MAX, counts.data, changes.data);
 }
 
-/* `ended`: there comes no more; then what does not count is gone. */
-static int keep_all(struct measurement *measurement, const struct attempts *attempts,
-                    bool judged, bool ended, struct err *err)
+/* What said nothing of head is gone; but for that it was spoiled. What came to a look before it ended so stays. */
+static int drop(const struct row *row, bool spoiled, struct err *err)
+{
+    return db_run(row->measurement->store, err,
+                  spoiled ? "UPDATE attempt SET spoiled = 1 WHERE code = ? AND who = ?"
+                            " AND samples IS NULL"
+                          : "DELETE FROM attempt WHERE code = ? AND who = ?"
+                            " AND samples IS NULL",
+                  "tt", row->code, row->who);
+}
+
+/* `ended`: there comes no more. */
+static int keep_all(struct measurement *measurement, struct attempts *attempts, bool judged,
+                    bool ended, struct err *err)
 {
     for (size_t i = 0; i < measurement->samples.count; i++) {
         const struct row row = row_of(measurement, attempts, i);
@@ -457,17 +409,18 @@ static int keep_all(struct measurement *measurement, const struct attempts *atte
             continue;
         bool counts = judged && (verdict->verdict != VERDICT_UNMEASURED ||
                                  (ended && verdict->fault == FAULT_PR));
-        if (counts && keep(&row, err) != 0)
+        if (counts && attempts->kept[i] != row.config->attempts && keep(&row, err) != 0)
             return -1;
-        if (!counts && ended &&
-            db_run(measurement->store, err, "DELETE FROM attempt WHERE code = ? AND who = ?",
-                   "tt", row.code, row.who) != 0)
+        if (counts)
+            attempts->kept[i] = row.config->attempts;
+        else if (ended &&
+                 drop(&row, judged && verdict->clause == CLAUSE_CONTROL_BIASED, err) != 0)
             return -1;
     }
     return 0;
 }
 
-static int put(struct measurement *measurement, const struct attempts *attempts, bool judged,
+static int put(struct measurement *measurement, struct attempts *attempts, bool judged,
                bool ended, struct err *err)
 {
     if (attempts->who[0] == '\0')
@@ -478,14 +431,13 @@ static int put(struct measurement *measurement, const struct attempts *attempts,
                   err);
 }
 
-int attempts_save(struct measurement *measurement, const struct attempts *attempts,
-                  struct err *err)
+int attempts_save(struct measurement *measurement, struct attempts *attempts, struct err *err)
 {
     return put(measurement, attempts, true, false, err);
 }
 
-int attempts_keep(struct measurement *measurement, const struct attempts *attempts,
-                  bool judged, struct err *err)
+int attempts_keep(struct measurement *measurement, struct attempts *attempts, bool judged,
+                  struct err *err)
 {
     for (size_t i = 0; judged && attempts->who[0] != '\0' && i < measurement->samples.count;
          i++)

@@ -10,8 +10,9 @@
  * the state folder's database, a row for each config of each check. A check counts from its first look: cancelled
  * after that, killed for good, or with samples that cannot be read, it was one of the RUNS_MAX all the same,
  * so that nobody draws new dice by ending it in time; the next goes on with what was measured until its last
- * look. One that ended before, or unmeasured and not by the pull request's fault, said nothing of
- * head and does not count. */
+ * look. One that ended before its first look, or was unmeasured till its end and not by the pull request's fault, said
+ * nothing of head and does not count; but where the control differed head may have seen to that, and after SPOILED_MAX
+ * of these the code is measured no more. */
 #ifndef RATCHET_PIPELINE_ATTEMPTS_H
 #define RATCHET_PIPELINE_ATTEMPTS_H
 
@@ -24,12 +25,14 @@
 #define ATTEMPTS_PROTOCOL 1
 
 /* Steps of the schema, for db_open. */
-extern const char attempts_schema[], attempts_schema_2[];
+extern const char attempts_schema[], attempts_schema_2[], attempts_schema_3[];
 
 struct attempts {
     char who[64];                                  /* the job, or this process */
     char codes[MODEL_CONFIGS_MAX][FILE_KEY_BYTES]; /* of each config; "": not remembered */
     bool open[MODEL_CONFIGS_MAX];                  /* it is to be measured */
+    size_t
+        kept[MODEL_CONFIGS_MAX]; /* replicates started when it was last kept; 0: it was not */
     bool settled;           /* there are some that are remembered, and none of these is open */
     struct buf environment; /* owned: what of it matters, a line for each fact */
 };
@@ -42,10 +45,10 @@ void attempts_free(struct attempts *attempts);
 MUST_CHECK int attempts_take_up(struct measurement *measurement, struct attempts *out,
                                 struct err *err);
 /* After each look, before it is told. */
-MUST_CHECK int attempts_save(struct measurement *measurement, const struct attempts *attempts,
+MUST_CHECK int attempts_save(struct measurement *measurement, struct attempts *attempts,
                              struct err *err);
 /* Afterwards: what was measured is kept, if there is a verdict (`judged`). */
-MUST_CHECK int attempts_keep(struct measurement *measurement, const struct attempts *attempts,
+MUST_CHECK int attempts_keep(struct measurement *measurement, struct attempts *attempts,
                              bool judged, struct err *err);
 
 /* Those from before that time. */

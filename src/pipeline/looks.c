@@ -137,8 +137,8 @@ static size_t most_unmarked(const struct samples *samples)
 /* Look, and go on with the configs that more replicates could settle, of those that are open in
  * `attempts` (NULL: all). */
 static int look_until_settled(struct measurement *measurement,
-                              const struct bench_request *asked,
-                              const struct attempts *attempts, struct err *err)
+                              const struct bench_request *asked, struct attempts *attempts,
+                              struct err *err)
 {
     const bool *may = attempts == NULL ? NULL : attempts->open;
     const struct rule *rule = &measurement->config.rule;
@@ -245,7 +245,7 @@ static void note_budget(struct measurement *measurement)
 
 /* Replicates until all that is open (NULL: everything) is settled. */
 static int take_rounds(struct measurement *measurement, const struct bench_request *request,
-                       double budget_ns, const struct attempts *attempts, struct bits *bits,
+                       double budget_ns, struct attempts *attempts, struct bits *bits,
                        struct err *err)
 {
     uint64_t start = proc_now_ns();
