@@ -176,11 +176,11 @@ def as_an_app():
     s.post("apps", number=test_app.APP, slug="ratchet-octo", key=public,
            permissions=dict(test_app.MAY, checks="write"))
     s.post("apps/%d/installed" % test_app.APP, repository=REPOSITORY)
-    for state in ("pending", "success", "failure"):
+    for state in ("pending", "success", "failure", "failure"):
         said = call(prism, "as-app", s.head, "ratchet/cpu", state, "words", token=test_app.own_token(key))
         eq(said["ok"], True, "check run: " + state)
     eq([(r["status"], r["conclusion"]) for r in s.state()["checks"]], [("completed", "success"), ("completed", "failure")],
-       "one that was in progress came to its end; then another")
+       "one that was in progress came to its end; then another, once")
     ok(prism.passed(mark) > 15, "through Prism")
     eq(prism.violations(mark), [], "no violation from either side")
 
