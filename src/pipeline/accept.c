@@ -35,7 +35,8 @@ void accept_note_good(struct measurement *measurement)
                            "INSERT OR REPLACE INTO good VALUES (?, ?, ?, ?, ?)", "ttttt",
                            job->repository, job->base_ref, job->device, row->config.name,
                            job->head) != 0)
-            measurement_say(measurement, "main's verdict is not kept: %s", problem.text);
+            measurement_say(measurement, "the verdict of a promotion is not kept: %s",
+                            problem.text);
     }
 }
 
@@ -209,7 +210,7 @@ static void ask_all(struct question *question, char (*since)[GIT_SHA_BYTES], siz
             ask(question, at);
         memcpy(at, commit.parents[0], sizeof at);
     }
-    miss(question, "and what was merged before, as main was never measured without this "
+    miss(question, "and what was merged before, as it was never measured without this "
                    "loss by this host, or not lately");
 }
 
@@ -226,7 +227,7 @@ static void say_missing(const struct question *question)
         measurement_note(
             &question->pipeline->measurement,
             "No loss is accepted by label: of all that touched kernel or " CONFIG_PATH
-            " since main was measured without this loss, the label %s is missing, or is not "
+            " since it was measured without this loss, the label %s is missing, or is not "
             "counted, on %s.",
             ACCEPT_LABEL, question->missing.data);
 }

@@ -181,8 +181,8 @@ static int look_until_settled(struct measurement *measurement,
 
 /* What head is compared with, without head beside it, where the judge asks for that. */
 static int look_without_head(struct measurement *measurement,
-                             const struct bench_request *request,
-                             const struct attempts *attempts, struct err *err)
+                             const struct bench_request *request, struct attempts *attempts,
+                             struct err *err)
 {
     for (int process = 0; process < WITHOUT_HEAD_PROCESSES; process++) {
         bool want[MODEL_CONFIGS_MAX], any = false;
