@@ -82,7 +82,7 @@ static void tell_sandbox_limits(struct doctor *doctor)
 static int make_scratch(const struct host *host, char path[FILE_PATH_BYTES], struct err *err)
 {
     if (file_mkdirs(host->state, 0711, err) != 0 ||
-        file_path(path, err, "%s/doctor-%ld", host->state, (long)getpid()) != 0)
+        file_path(path, err, "%s/work/doctor-%ld", host->state, (long)getpid()) != 0)
         return -1;
     return file_mkdirs(path, 0711, err);
 }

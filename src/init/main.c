@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns process 1 of a sandbox: ratchet-init PROCESSES BYTES COMMAND [WORD...]. It starts the command
- * with at most so many processes in its user namespace and bytes in a file (0: no limit), reaps what
- * that leaves behind, and ends with the command's exit code, or 128 + its signal; the kernel then ends
+/* Owns process 1 of a sandbox: ratchet-init PROCESSES BYTES [=DEVICE:INODE:PATH...] COMMAND [WORD...]. It
+ * starts the command with at most so many processes in its user namespace and bytes in a file (0: no
+ * limit), where each path leads to the inode that is named with it, reaps what that leaves behind, and ends with the command's exit code, or 128 + its signal; the kernel then ends
  * all others of the namespace.
  *
  * Nobody in there may take hold of it: it is not dumpable, so it cannot be traced, read, or robbed of a
@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,9 +40,28 @@ static bool limit(__rlimit_resource_t resource, const char *text)
     return value == 0 || setrlimit(resource, &both) == 0;
 }
 
+/* Which of these it is was looked at before bubblewrap took it by its name. */
+static bool is_same(const char *word)
+{
+    char *end;
+    struct stat info;
+    unsigned long long device = strtoull(word + 1, &end, 10);
+    unsigned long long inode = strtoull(end + (*end == ':'), &end, 10);
+    const char *path = end + (*end == ':');
+    if (stat(path, &info) == 0 && info.st_dev == device && info.st_ino == inode)
+        return true;
+    fprintf(stderr, "ratchet-init: `%s` is another than the one that was asked for\n", path);
+    return false;
+}
+
 static _Noreturn void become(char **words, const sigset_t *none)
 {
     char **command = words + 2;
+    for (; command[0] != NULL && command[0][0] == '='; command++)
+        if (!is_same(command[0]))
+            _exit(EXIT_NOT_STARTED);
+    if (command[0] == NULL)
+        _exit(EXIT_NOT_STARTED);
     signal(SIGCHLD, SIG_DFL);
     close(PROC_LIFELINE);
     if (sigprocmask(SIG_SETMASK, none, NULL) == 0 && limit(RLIMIT_NPROC, words[0]) &&

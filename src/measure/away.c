@@ -34,28 +34,14 @@ const char *away_socket(void)
     return in_use;
 }
 
-int away_write(const char *const *argv, const struct proc_spec *spec,
-               const struct cgroup_limits *total, bool total_alone, int *paper,
-               struct err *err)
+int away_write(const struct sandbox *sandbox, int *paper, struct err *err)
 {
-    struct away_head head = {.magic = AWAY_MAGIC,
-                             .open_files = spec->limits.open_files,
-                             .memory_bytes = spec->limits.memory_bytes,
-                             .total_alone = total_alone,
-                             .total = *total};
     BUF_AUTO words;
-    buf_init(&words, AWAY_BYTES_MAX - sizeof head);
-    for (; argv[head.words] != NULL; head.words++)
-        buf_add(&words, argv[head.words], strlen(argv[head.words]) + 1);
-    if (spec->cpu_count > AWAY_CPUS_MAX)
-        return err_set(err, ERR_LIMIT, "more than %d processors for a sandbox", AWAY_CPUS_MAX);
-    for (; head.cpu_count < spec->cpu_count; head.cpu_count++)
-        head.cpus[head.cpu_count] = spec->cpus[head.cpu_count];
-    if (buf_check(&words, "the arguments of a sandbox", err) != 0)
+    buf_init(&words, AWAY_BYTES_MAX - AWAY_DESCRIPTORS - 1);
+    if (away_put(sandbox, &words, err) != 0)
         return -1;
     FD_AUTO fd = memfd_create("sandbox-paper", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, &head, sizeof head) != (ssize_t)sizeof head ||
-        write(fd, words.data, words.len) != (ssize_t)words.len)
+    if (fd < 0 || write(fd, words.data, words.len) != (ssize_t)words.len)
         return err_errno(err, ERR_HOST, errno, "write down what a sandbox needs");
     *paper = fd;
     fd = -1;
@@ -112,28 +98,28 @@ static int connect_to(const char *path)
 
 static int hand_over(int to, char *bytes, size_t len)
 {
-    struct away_head *head = (void *)bytes;
+    char present[AWAY_DESCRIPTORS + 1] = "";
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(int[AWAY_DESCRIPTORS]))];
     } control = {0};
     int fds[AWAY_DESCRIPTORS];
     size_t count = 0;
-    for (int i = 0; i < AWAY_DESCRIPTORS; i++)
-        if (fcntl(i, F_GETFD) >= 0) {
-            head->present |= 1u << i;
+    for (int i = 0; i < AWAY_DESCRIPTORS; i++) {
+        present[i] = fcntl(i, F_GETFD) >= 0 ? '1' : '0';
+        if (present[i] == '1')
             fds[count++] = i;
-        }
-    struct iovec part = {bytes, len};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
+    }
+    struct iovec parts[] = {{present, sizeof present}, {bytes, len}};
+    struct msghdr message = {.msg_iov = parts,
+                             .msg_iovlen = 2,
                              .msg_control = &control,
                              .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
     control.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
                                       .cmsg_type = SCM_RIGHTS,
                                       .cmsg_len = CMSG_LEN(count * sizeof *fds)};
     memcpy(CMSG_DATA(&control.header), fds, count * sizeof *fds);
-    return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
+    return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)(sizeof present + len) ? 0 : -1;
 }
 
 /* The sandbox's end becomes ours. */
@@ -169,18 +155,15 @@ static _Noreturn void wait_for_end(int from, const char *socket)
 
 int away_proxy(int argc, char **argv)
 {
-    static union {
-        struct away_head head;
-        char bytes[AWAY_BYTES_MAX];
-    } request;
+    static char request[AWAY_BYTES_MAX];
     if (argc != 3 || strcmp(argv[1], AWAY_PROXY) != 0)
         return -1;
     prctl(PR_SET_DUMPABLE, 0);
-    ssize_t len = pread(PROC_PAPER, request.bytes, sizeof request.bytes, 0);
-    if (len < (ssize_t)sizeof request.head)
+    ssize_t len = pread(PROC_PAPER, request, sizeof request, 0);
+    if (len <= 0)
         lose(AWAY_DIED, argv[2], NULL);
     int to = connect_to(argv[2]);
-    if (to < 0 || hand_over(to, request.bytes, (size_t)len) != 0)
+    if (to < 0 || hand_over(to, request, (size_t)len) != 0)
         lose(AWAY_ABSENT, argv[2], strerror(errno));
     wait_for_end(to, argv[2]);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sandboxes that another program starts: ratchet-run, which has a user of its own, and neither network
- * nor token. It is asked on a socket of this host, and given what a sandbox is started with: bubblewrap's
- * arguments, limits, and the descriptors of the one who asks. Who asks starts a process in the sandbox's
- * place, the proxy, which hands these over, and ends as the sandbox does. Killed, or with its lifeline at
- * an end, the sandbox is. */
+ * nor token. It is asked on a socket of this host for a sandbox of one of its own forms (away_forms.h),
+ * and given the descriptors of the one who asks. Who asks starts a process in the sandbox's place, the
+ * proxy, which hands these over, and ends as the sandbox does. Killed, or with its lifeline at an end, the
+ * sandbox is. */
 #ifndef RATCHET_MEASURE_AWAY_H
 #define RATCHET_MEASURE_AWAY_H
 
@@ -18,12 +18,9 @@
 void away_use(const char *socket);
 const char *away_socket(void);
 
-/* What is asked for is written down, in a file in memory: the proxy's PROC_PAPER. `spec` has what
- * bubblewrap itself is limited to; `total`, for all that is in the sandbox, is limit enough for memory
- * where it is alone, and there is a cgroup. */
-MUST_CHECK int away_write(const char *const *argv, const struct proc_spec *spec,
-                          const struct cgroup_limits *total, bool total_alone, int *paper,
-                          struct err *err);
+/* What is asked for is written down, in a file in memory: the proxy's PROC_PAPER. */
+struct sandbox;
+MUST_CHECK int away_write(const struct sandbox *sandbox, int *paper, struct err *err);
 /* … and the proxy's answer in it, when it has ended. */
 enum away_loss {
     AWAY_SEEN,   /* it ran to an end */
@@ -42,7 +39,9 @@ enum away_loss away_worst(void);
 #define AWAY_PROXY "sandbox-away"
 int away_proxy(int argc, char **argv);
 
-/* ratchet-run's: serve whoever connects as `user`, until an error. */
-MUST_CHECK int away_serve(int listener, uid_t user, struct err *err);
+/* ratchet-run's: serve whoever connects as `user`, within these bounds, until an error. */
+struct away_bounds;
+MUST_CHECK int away_serve(int listener, uid_t user, const struct away_bounds *bounds,
+                          struct err *err);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the far side: ratchet-run, and a process of it for each sandbox. Who asks is told from others by
- * the kernel; he may start what he likes, as our user, in a bubblewrap of ours. */
+ * the kernel, and what he asks for has to have one of our forms. */
+#include "measure/away_forms.h"
 #include "measure/away_internal.h"
 
 #include "base/file.h"
-#include "measure/sandbox_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,14 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 4096, RECEIVE_S = 10 };
+enum { RECEIVE_S = 10 };
 
 struct request {
-    union {
-        struct away_head head;
-        char bytes[AWAY_BYTES_MAX];
-    };
-    const char *words[WORDS_MAX + 1];
+    char bytes[AWAY_BYTES_MAX];
+    struct away_request asked;
     int fd[PROC_DESCRIPTORS];
 };
 
@@ -36,20 +34,8 @@ static void take_descriptors(struct request *request, struct msghdr *message)
         return;
     size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int), at = 0;
     for (int i = 0; i < AWAY_DESCRIPTORS && at < count; i++)
-        if ((request->head.present & 1u << i) != 0)
+        if (request->bytes[i] == '1')
             memcpy(&request->fd[i], CMSG_DATA(control) + at++ * sizeof(int), sizeof(int));
-}
-
-static int split_words(struct request *request, const char *at, const char *end,
-                       struct err *err)
-{
-    unsigned count = 0;
-    for (; at < end && count < WORDS_MAX; at += strlen(at) + 1)
-        request->words[count++] = at;
-    request->words[count] = NULL;
-    return count > 1 && at == end && count == request->head.words
-               ? 0
-               : err_set(err, ERR_INPUT, "what is asked for is malformed");
 }
 
 static int receive(int from, struct request *request, struct err *err)
@@ -64,6 +50,7 @@ static int receive(int from, struct request *request, struct err *err)
                              .msg_control = &control,
                              .msg_controllen = sizeof control};
     const struct timeval patience = {.tv_sec = RECEIVE_S};
+    const size_t front = AWAY_DESCRIPTORS + 1;
     for (size_t i = 0; i < PROC_DESCRIPTORS; i++)
         request->fd[i] = -1;
     if (setsockopt(from, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0)
@@ -73,66 +60,39 @@ static int receive(int from, struct request *request, struct err *err)
         return err_errno(err, ERR_HOST, errno, "read what is asked for");
     if (len == 0)
         _exit(0); /* somebody looked whether we are here */
-    const struct away_head *head = &request->head;
-    if (len <= (ssize_t)sizeof *head || head->magic != AWAY_MAGIC ||
-        head->cpu_count > AWAY_CPUS_MAX || request->bytes[len - 1] != '\0' ||
+    if (len <= (ssize_t)front || request->bytes[len - 1] != '\0' ||
+        strspn(request->bytes, "01") != AWAY_DESCRIPTORS ||
         (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         return err_set(err, ERR_INPUT, "what is asked for is malformed, or another version's");
     take_descriptors(request, &message);
     for (int i = 0; i <= PROC_LIFELINE; i++)
         if (request->fd[i] < 0 && i != PROC_SIDE)
             return err_set(err, ERR_INPUT, "a descriptor is missing");
-    return split_words(request, request->bytes + sizeof *head, request->bytes + len, err);
+    return away_take(request->bytes + front, (size_t)len - front, &request->asked, err);
 }
 
 /* ---- one sandbox ---- */
 
-static int run(struct request *request, const struct cgroup *cgroup, int until,
+static int run(struct request *request, const struct away_bounds *bounds, int until,
                struct away_reply *reply, struct err *err)
 {
-    static const char *const no_environment[] = {NULL};
-    const struct away_head *head = &request->head;
-    struct sandbox_tools tools;
-    bool grouped = cgroup != NULL && head->total_alone;
-    if (sandbox_find_tools(&tools, err) != 0)
-        return -1;
-    request->words[0] = tools.bwrap;
-    struct proc_spec spec = {.argv = request->words,
-                             .envp = no_environment,
-                             .uid = (uid_t)-1,
-                             .gid = (gid_t)-1,
-                             .limits = {.memory_bytes = grouped ? 0 : head->memory_bytes,
-                                        .open_files = head->open_files},
-                             .cgroup = cgroup == NULL ? NULL : cgroup->folder,
-                             .cpus = head->cpus,
-                             .cpu_count = head->cpu_count,
-                             .lifeline = true};
+    struct away_request *asked = &request->asked;
+    struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
+    struct proc_spec spec;
     struct proc_result result;
+    if (away_check(&asked->sandbox, bounds, asked->binds, err) != 0 ||
+        sandbox_command(&asked->sandbox, &command, &spec, err) != 0)
+        return -1;
+    request->fd[PROC_DATA] = fcntl(spec.data, F_DUPFD_CLOEXEC, 0);
     if (proc_lend(&spec, request->fd, until, &result, err) != 0)
         return -1;
     reply->end = result.end;
     reply->code = result.code;
-    reply->memory = cgroup == NULL ? CGROUP_FITS : cgroup_memory(cgroup);
-    return 0;
+    reply->memory = sandbox_memory(command);
+    return sandbox_end(&command, err);
 }
 
-static int run_grouped(struct request *request, int until, struct away_reply *reply,
-                       struct err *err)
-{
-    char folder[FILE_PATH_BYTES];
-    struct cgroup cgroup;
-    if (cgroup_find(folder, NULL) != 0)
-        return run(request, NULL, until, reply, err);
-    if (cgroup_make(folder, &request->head.total, &cgroup, err) != 0)
-        return -1;
-    struct err problem;
-    int rc = run(request, &cgroup, until, reply, err);
-    if (cgroup_end(&cgroup, &problem) != 0 && rc == 0)
-        rc = err_set(err, ERR_HOST, "%s", problem.text);
-    return rc;
-}
-
-static _Noreturn void keep(int with, pid_t parent)
+static _Noreturn void keep(int with, const struct away_bounds *bounds, pid_t parent)
 {
     static struct request request;
     struct away_reply reply = {.magic = AWAY_MAGIC};
@@ -141,7 +101,7 @@ static _Noreturn void keep(int with, pid_t parent)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(1);
     reply.failed = receive(with, &request, &err) != 0 ||
-                   run_grouped(&request, with, &reply, &err) != 0;
+                   run(&request, bounds, with, &reply, &err) != 0;
     if (reply.failed) {
         fprintf(stderr, "ratchet-run: %s\n", err.text);
         if (request.fd[STDERR_FILENO] > STDERR_FILENO)
@@ -165,7 +125,7 @@ static bool may_ask(int peer, uid_t user)
     return false;
 }
 
-int away_serve(int listener, uid_t user, struct err *err)
+int away_serve(int listener, uid_t user, const struct away_bounds *bounds, struct err *err)
 {
     char folder[FILE_PATH_BYTES] = "";
     bool grouped = cgroup_find(folder, NULL) == 0;
@@ -181,7 +141,7 @@ int away_serve(int listener, uid_t user, struct err *err)
         pid_t parent = getpid();
         pid_t keeper = fork();
         if (keeper == 0)
-            keep(peer, parent);
+            keep(peer, bounds, parent);
         if (keeper < 0)
             fprintf(stderr, "ratchet-run: fork: %s\n", strerror(errno));
     }

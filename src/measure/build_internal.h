@@ -17,6 +17,9 @@ MUST_CHECK int build_run(const struct build_request *request, const char *source
                          const char *library, bool *made, struct build_result *result,
                          struct buf *log, struct err *err);
 
+/* What runs in the sandbox of a build, and of who asks for versions. */
+extern const char build_script[], toolchain_script[];
+
 /* What builds are made with: a line for people, and a key that changes with anything that the
  * build sandbox shows; "" where there is too much of it to look at. */
 struct toolchain {

@@ -27,7 +27,7 @@ enum { BUILD_OPEN_FILES = 1024, EXIT_FILE_SIZE = 128 + SIGXFSZ };
  * have used up the processes, and is killed first (pid -1: all but us and the namespace's
  * init), so nothing changes the output while it is taken. Every part of the output's path is
  * looked at, and none may be a link. */
-static const char build_script[] =
+const char build_script[] =
     "say() { printf '%s\\n' \"$1\" >&3; }\n"
     "stop() { say \"$1\"; exit 1; }\n"
     "full() { printf '%65536s' '' 2>/dev/null >/build/.room || say full; }\n"

@@ -12,12 +12,11 @@
 /* What it may take: a library with hundreds of kernels prints tens of megabytes. */
 enum { TEXT_BYTES = 64 << 20, PROCESSES = 32 };
 #define MEMORY_BYTES (4ull << 30)
-#define LIBRARY "/run/library.so"
 
 /* $1: the tool, $2: its options. `ready` first of all: there was a sandbox. */
-static const char script[] = "echo ready\n"
-                             "command -v \"$1\" >/dev/null || exit 127\n"
-                             "exec $1 $2 " LIBRARY "\n";
+const char disassemble_script[] = "echo ready\n"
+                                  "command -v \"$1\" >/dev/null || exit 127\n"
+                                  "exec $1 $2 " DISASSEMBLE_LIBRARY "\n";
 enum { EXIT_NO_TOOL = 127 };
 
 /* The last line that was said, for a message. */
@@ -61,9 +60,9 @@ int disassemble(const struct disassemble_request *request, struct code_listing *
         *out = (struct code_listing){0};
         return 0;
     }
-    const char *const argv[] = {"/bin/sh",  "-c",          script, "disassemble",
-                                tool->name, tool->options, NULL};
-    const struct sandbox_bind bind = {.from = request->library, .to = LIBRARY};
+    const char *const argv[] = {
+        "/bin/sh", "-c", disassemble_script, "disassemble", tool->name, tool->options, NULL};
+    const struct sandbox_bind bind = {.from = request->library, .to = DISASSEMBLE_LIBRARY};
     const struct sandbox sandbox = {.kind = SANDBOX_BUILD,
                                     .binds = &bind,
                                     .bind_count = 1,

@@ -18,6 +18,10 @@ struct disassemble_request {
     gid_t gid;
 };
 
+/* What runs in its sandbox, and where the library is found there. */
+extern const char disassemble_script[];
+#define DISASSEMBLE_LIBRARY "/run/library.so"
+
 /* The library's kernels, owned by the caller; none where the device has no disassembler. No tool,
  * one that fails, too much text or too little time are errors of their own class with one line:
  * nothing depends on it. */

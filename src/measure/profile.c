@@ -80,14 +80,13 @@ static int make_folder(const struct run *run, struct err *err)
 /* What is run inside. */
 struct words {
     struct buf metrics;
-    const char *list[32];
+    const char *list[PROFILE_WORDS_MAX];
 };
 
-static void set_words(const struct run *run, struct words *words)
+void profile_words(const char *program, const char *metrics, const struct device_kind *kind,
+                   const char *words[PROFILE_WORDS_MAX])
 {
-    buf_init(&words->metrics, 8192);
-    ncu_put_names(run->unknown, &words->metrics);
-    const char *const list[] = {run->request->profiler->program,
+    const char *const list[] = {program,
                                 "--csv",
                                 "--page",
                                 "raw",
@@ -102,13 +101,33 @@ static void set_words(const struct run *run, struct words *words)
                                 "--launch-count",
                                 "4",
                                 "--metrics",
-                                words->metrics.data,
+                                metrics,
                                 harness,
-                                run->kind->harness,
+                                kind->harness,
                                 NULL};
     _Static_assert(NCU_KERNELS_MAX == 4, "--launch-count");
-    _Static_assert(sizeof list <= sizeof words->list, "room for the words");
-    memcpy(words->list, list, sizeof list);
+    _Static_assert(sizeof list <= PROFILE_WORDS_MAX * sizeof *list, "room for the words");
+    memcpy(words, list, sizeof list);
+}
+
+size_t profile_binds(const char *folder, const struct profiler *profiler,
+                     struct sandbox_bind binds[PROFILE_BINDS_MAX])
+{
+    const struct sandbox_bind list[] = {{.from = folder, .to = "/bench"},
+                                        {.from = profiler->root, .to = profiler->root},
+                                        {.from = "/usr/bin", .to = "/usr/bin"},
+                                        {.from = "/bin", .to = "/bin"}};
+    _Static_assert(sizeof list == PROFILE_BINDS_MAX * sizeof *list, "all of them");
+    memcpy(binds, list, sizeof list);
+    return profiler->script ? 4 : 2;
+}
+
+static void set_words(const struct run *run, struct words *words)
+{
+    buf_init(&words->metrics, 8192);
+    ncu_put_names(run->unknown, &words->metrics);
+    profile_words(run->request->profiler->program, words->metrics.data, run->kind,
+                  words->list);
 }
 
 static int run_inside(const struct run *run, unsigned wall_ms, const char *const *argv,
@@ -116,13 +135,10 @@ static int run_inside(const struct run *run, unsigned wall_ms, const char *const
 {
     const struct bench_request *bench = run->request->bench;
     const struct profiler *profiler = run->request->profiler;
-    const struct sandbox_bind binds[] = {{.from = run->folder, .to = "/bench"},
-                                         {.from = profiler->root, .to = profiler->root},
-                                         {.from = "/usr/bin", .to = "/usr/bin"},
-                                         {.from = "/bin", .to = "/bin"}};
+    struct sandbox_bind binds[PROFILE_BINDS_MAX];
+    size_t bind_count = profile_binds(run->folder, profiler, binds);
     struct device_variables variables;
-    /* Where its lock lies; and no locale, of which the sandbox has no files. */
-    const char *env[2 + DEVICE_VARIABLES_MAX] = {"TMPDIR=/tmp", "LC_ALL=C"};
+    const char *env[2 + DEVICE_VARIABLES_MAX] = {PROFILE_VARIABLES};
     run->kind->set_variables(bench->gpu, &variables);
     memcpy(env + 2, variables.list, sizeof variables.list);
     struct proc_limits limits = bench_limits(bench, run->kind);
@@ -133,7 +149,7 @@ static int run_inside(const struct run *run, unsigned wall_ms, const char *const
                                     .device = run->kind,
                                     .gpu = bench->gpu,
                                     .binds = binds,
-                                    .bind_count = profiler->script ? 4 : 2,
+                                    .bind_count = bind_count,
                                     .argv = argv,
                                     .env = env,
                                     .cwd = "/bench",

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "measure/bench.h"
 #include "measure/profiler.h"
+#include "measure/sandbox.h"
 #include "metrics.h"
 
 struct profile_request {
@@ -24,5 +25,14 @@ struct profile_request {
  * on it. */
 MUST_CHECK int profile_run(const struct profile_request *request, struct buf *said,
                            struct metric_readings *out, struct err *err);
+
+/* What is run inside, what is shown there, and the variables besides the device's: where its lock lies, and
+ * no locale, of which the sandbox has no files. profile_binds() returns how many. */
+enum { PROFILE_WORDS_MAX = 32, PROFILE_BINDS_MAX = 4 };
+#define PROFILE_VARIABLES "TMPDIR=/tmp", "LC_ALL=C"
+void profile_words(const char *program, const char *metrics, const struct device_kind *kind,
+                   const char *words[PROFILE_WORDS_MAX]);
+size_t profile_binds(const char *folder, const struct profiler *profiler,
+                     struct sandbox_bind binds[PROFILE_BINDS_MAX]);
 
 #endif

@@ -36,6 +36,8 @@ struct args {
     bool failed;
 };
 
+static const char *const no_environment[] = {NULL};
+
 struct sandbox_command {
     struct args args;
     int init; /* our process 1's program, as bubblewrap reads it */
@@ -347,11 +349,18 @@ static int add_environment(struct args *args, const char *const *env, struct err
  * size of files, too: bubblewrap writes one, which is no job's. */
 static void add_init(struct args *args, const struct sandbox *sandbox)
 {
-    char processes[16], bytes[32];
+    char processes[16], bytes[32], known[FILE_PATH_BYTES + 64];
     snprintf(processes, sizeof processes, "%u", sandbox->limits.processes);
     snprintf(bytes, sizeof bytes, "%llu", sandbox->limits.file_bytes);
     args_add3(args, "--", SANDBOX_INIT, processes);
     args_add(args, bytes);
+    for (size_t i = 0; i < sandbox->bind_count; i++) {
+        const struct sandbox_bind *bind = &sandbox->binds[i];
+        snprintf(known, sizeof known, "=%llu:%llu:%s", (unsigned long long)bind->device,
+                 (unsigned long long)bind->inode, bind->to);
+        if (bind->known)
+            args_add(args, known);
+    }
 }
 
 static int add_all(struct args *args, const struct sandbox *sandbox,
@@ -392,59 +401,49 @@ static int add_all(struct args *args, const struct sandbox *sandbox,
 }
 
 /* Where cgroups are to be had, its memory and its processes are counted together. */
-static int add_cgroup(struct sandbox_command *command, const struct cgroup_limits *total,
-                      bool total_alone, struct proc_spec *spec, struct err *err)
+static int add_cgroup(struct sandbox_command *command, const struct sandbox *sandbox,
+                      struct proc_spec *spec, struct err *err)
 {
     char folder[FILE_PATH_BYTES];
+    const unsigned processes = sandbox->limits.processes;
+    const struct cgroup_limits total = {sandbox->total_bytes,
+                                        processes == 0 ? 0 : processes + SANDBOX_PROCESSES};
     if (cgroup_find(folder, NULL) != 0)
         return 0;
-    if (cgroup_make(folder, total, &command->cgroup, err) != 0)
+    if (cgroup_make(folder, &total, &command->cgroup, err) != 0)
         return -1;
     command->grouped = true;
     spec->cgroup = command->cgroup.folder;
-    if (total_alone)
-        spec->limits.memory_bytes = 0;
+    if (sandbox->kind == SANDBOX_BUILD && sandbox->total_bytes > 0)
+        spec->limits.memory_bytes = 0; /* that one is enough */
     return 0;
 }
 
 /* A proxy is started in its place. */
-static int send_away(struct sandbox_command *command, const struct cgroup_limits *total,
-                     bool total_alone, struct proc_spec *spec, struct err *err)
+static int send_away(struct sandbox_command *command, const struct sandbox *sandbox,
+                     struct proc_spec *spec, struct err *err)
 {
-    if (away_write(spec->argv, spec, total, total_alone, &command->paper, err) != 0)
+    if (away_write(sandbox, &command->paper, err) != 0)
         return -1;
     const char *const proxy[] = {"/proc/self/exe", AWAY_PROXY, away_socket(), NULL};
     memcpy(command->proxy, proxy, sizeof proxy);
-    spec->argv = command->proxy;
-    spec->paper = command->paper;
-    spec->cpus = NULL;
-    spec->cpu_count = 0;
-    spec->limits = (struct proc_limits){.wall_ms = spec->limits.wall_ms};
+    *spec = (struct proc_spec){.argv = command->proxy,
+                               .envp = no_environment,
+                               .stdin_fd = -1,
+                               .uid = (uid_t)-1,
+                               .gid = (gid_t)-1,
+                               .limits = {.wall_ms = sandbox->limits.wall_ms},
+                               .lifeline = true,
+                               .paper = command->paper};
     return 0;
 }
 
-static int place(struct sandbox_command *command, const struct sandbox *sandbox,
-                 struct proc_spec *spec, struct err *err)
+static int make_here(struct sandbox_command *command, const struct sandbox *sandbox,
+                     struct proc_spec *spec, struct err *err)
 {
-    const unsigned processes = sandbox->limits.processes;
-    const struct cgroup_limits total = {sandbox->total_bytes,
-                                        processes == 0 ? 0 : processes + SANDBOX_PROCESSES};
-    bool total_alone = sandbox->kind == SANDBOX_BUILD && sandbox->total_bytes > 0;
-    return away_socket()[0] != '\0' ? send_away(command, &total, total_alone, spec, err)
-                                    : add_cgroup(command, &total, total_alone, spec, err);
-}
-
-int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
-                    struct proc_spec *spec, struct err *err)
-{
-    static const char *const no_environment[] = {NULL};
     struct sandbox_tools tools;
     if (sandbox_find_tools(&tools, err) != 0 || sandbox_check_user(sandbox, err) != 0)
         return -1;
-    struct sandbox_command *command
-        __attribute__((cleanup(sandbox_free))) = calloc(1, sizeof *command);
-    if (command == NULL)
-        return err_set(err, ERR_HOST, "sandbox: out of memory");
     command->init = sandbox_init(err);
     if (command->init < 0 || add_all(&command->args, sandbox, &tools, err) != 0)
         return -1;
@@ -469,7 +468,19 @@ int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
         spec->limits.memory_bytes = 0;
     if (spec->limits.open_files == 0)
         spec->limits.open_files = SANDBOX_OPEN_FILES;
-    if (place(command, sandbox, spec, err) != 0)
+    return add_cgroup(command, sandbox, spec, err);
+}
+
+int sandbox_command(const struct sandbox *sandbox, struct sandbox_command **out,
+                    struct proc_spec *spec, struct err *err)
+{
+    struct sandbox_command *command
+        __attribute__((cleanup(sandbox_free))) = calloc(1, sizeof *command);
+    if (command == NULL)
+        return err_set(err, ERR_HOST, "sandbox: out of memory");
+    command->init = -1;
+    if ((away_socket()[0] != '\0' ? send_away(command, sandbox, spec, err)
+                                  : make_here(command, sandbox, spec, err)) != 0)
         return -1;
     *out = command;
     command = NULL;

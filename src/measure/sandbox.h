@@ -23,6 +23,11 @@ struct sandbox_bind {
     const char *from; /* on the host */
     const char *to;   /* inside */
     int writable;
+    /* Where it is known which one it is, the sandbox's process 1 looks whether it is that one which is
+     * seen: `from` may lead elsewhere by then. */
+    bool known;
+    dev_t device;
+    ino_t inode;
 };
 
 struct sandbox {

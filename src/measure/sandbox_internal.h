@@ -16,6 +16,9 @@ MUST_CHECK int sandbox_find_tools(struct sandbox_tools *out, struct err *err);
 /* A file in memory, to be read once, with the program of its process 1 (src/init); or -1. */
 MUST_CHECK int sandbox_init(struct err *err);
 
+/* What the probe runs. */
+extern const char sandbox_probe_script[];
+
 /* Does it run as another user than ours? */
 bool sandbox_changes_user(const struct sandbox *sandbox);
 /* Can it be started as its user, and does that user reach what is bound? */

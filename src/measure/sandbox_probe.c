@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the question whether there is a sandbox that works here, and what to say and do when
  * there is none. What it is made of is sandbox.c's. */
-#include "measure/sandbox.h"
+#include "measure/sandbox_internal.h"
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -70,18 +70,19 @@ int sandbox_refused(const char *said, struct err *err)
 enum { PROBE_NETWORK = 43, PROBE_WRITABLE = 44, PROBE_HOST = 45, PROBE_FINE = 47 };
 
 /* Shell built-ins only. The last exit status has to come through all of bwrap. */
-static const char probe_script[] = "echo started\n"
-                                   "while read -r name rest; do\n"
-                                   "  case $name in lo:*|face*|Inter*) ;; *) exit 43 ;; esac\n"
-                                   "done </proc/net/dev\n"
-                                   "usr=rw\n"
-                                   "while read -r from at type how rest; do\n"
-                                   "  case $at:$how in /usr:ro|/usr:ro,*) usr=ro ;; esac\n"
-                                   "done </proc/mounts\n"
-                                   "[ $usr = ro ] || exit 44\n"
-                                   "(: >/.probe) 2>/dev/null && exit 44\n"
-                                   "[ -e /etc/passwd ] && exit 45\n"
-                                   "exit 47\n";
+const char sandbox_probe_script[] =
+    "echo started\n"
+    "while read -r name rest; do\n"
+    "  case $name in lo:*|face*|Inter*) ;; *) exit 43 ;; esac\n"
+    "done </proc/net/dev\n"
+    "usr=rw\n"
+    "while read -r from at type how rest; do\n"
+    "  case $at:$how in /usr:ro|/usr:ro,*) usr=ro ;; esac\n"
+    "done </proc/mounts\n"
+    "[ $usr = ro ] || exit 44\n"
+    "(: >/.probe) 2>/dev/null && exit 44\n"
+    "[ -e /etc/passwd ] && exit 45\n"
+    "exit 47\n";
 
 static int probe_verdict(const struct proc_result *result, const struct buf *said,
                          struct err *err)
@@ -106,7 +107,7 @@ static int probe_verdict(const struct proc_result *result, const struct buf *sai
 
 int sandbox_probe(uid_t uid, gid_t gid, struct err *err)
 {
-    const char *const argv[] = {"/bin/sh", "-c", probe_script, NULL};
+    const char *const argv[] = {"/bin/sh", "-c", sandbox_probe_script, NULL};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
                               .argv = argv,
                               .cwd = "/",

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ratchet-run: starts sandboxes for ratchetd, as a user of its own that has neither its token nor a
- * network. `ratchet-run --for USER` serves the socket that systemd holds, `--socket PATH` one of its own.
- * Only USER and root may ask. */
+ * network. `ratchet-run --for USER --state FOLDER` serves the socket that systemd holds, `--socket PATH` one
+ * of its own. Only USER and root may ask, and of the host's files a sandbox is shown what lies in FOLDER's
+ * work/; one that profiles, the `--profiler`, as ratchetd.conf names it. */
 #include "base/err.h"
 #include "base/file.h"
 #include "base/inherited.h"
 #include "measure/away.h"
+#include "measure/away_forms.h"
 #include "measure/cgroup.h"
 
 #include <errno.h>
@@ -53,7 +55,8 @@ static void tell_limits(void)
         fprintf(stderr, "ratchet-run: sandbox limits: per process; %s\n", why.text);
 }
 
-static int run(const char *user, const char *path, struct err *err)
+static int run(const char *user, const char *path, const struct away_bounds *bounds,
+               struct err *err)
 {
     const struct passwd *entry = user == NULL ? NULL : getpwnam(user);
     int fd = inherited_socket();
@@ -62,6 +65,8 @@ static int run(const char *user, const char *path, struct err *err)
     umask(022);
     if (entry == NULL)
         return err_set(err, ERR_USAGE, "--for: no user `%s`", user == NULL ? "" : user);
+    if (bounds->state == NULL || bounds->state[0] != '/')
+        return err_set(err, ERR_USAGE, "--state: expected the absolute path of a folder");
     if (geteuid() == 0 || entry->pw_uid == geteuid())
         fprintf(stderr, "ratchet-run: its user should be neither root nor `%s`\n", user);
     if (fd < 0 && path == NULL)
@@ -69,12 +74,13 @@ static int run(const char *user, const char *path, struct err *err)
     if (fd < 0 && own_socket(path, &fd, err) != 0)
         return -1;
     tell_limits();
-    return away_serve(fd, entry->pw_uid, err);
+    return away_serve(fd, entry->pw_uid, bounds, err);
 }
 
 int main(int argc, char **argv)
 {
     const char *user = NULL, *path = NULL;
+    struct away_bounds bounds = {.profiler = ""};
     struct err err = {0};
     bool usage = argc % 2 == 0;
     for (int i = 1; !usage && i < argc; i += 2)
@@ -82,13 +88,19 @@ int main(int argc, char **argv)
             user = argv[i + 1];
         else if (strcmp(argv[i], "--socket") == 0)
             path = argv[i + 1];
+        else if (strcmp(argv[i], "--state") == 0)
+            bounds.state = argv[i + 1];
+        else if (strcmp(argv[i], "--profiler") == 0)
+            bounds.profiler = argv[i + 1];
         else
             usage = true;
     if (usage) {
-        fputs("usage: ratchet-run --for USER [--socket PATH]\n", stderr);
+        fputs(
+            "usage: ratchet-run --for USER --state FOLDER [--profiler PATH] [--socket PATH]\n",
+            stderr);
         return EXIT_USAGE;
     }
-    if (run(user, path, &err) == 0)
+    if (run(user, path, &bounds, &err) == 0)
         return 0;
     fprintf(stderr, "ratchet-run: %s\n", err.text);
     return (int)err_exit_code(err.class);

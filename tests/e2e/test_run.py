@@ -4,9 +4,11 @@
 its own. What ratchetd promises holds however one of them ends; no verdict is looked at that a busy machine
 could change."""
 
+import ast
 import atexit
 import os
 import pwd
+import re
 import signal
 import socket
 
@@ -28,7 +30,7 @@ class Runner:
         self.socket = os.path.join(host.folder, "run", "sock")
         self.log = os.path.join(host.folder, "run.log")
         os.makedirs(os.path.dirname(self.socket))
-        self.argv = [os.path.join(BUILD, "ratchet-run"), "--socket", self.socket, "--for",
+        self.argv = [os.path.join(BUILD, "ratchet-run"), "--socket", self.socket, "--state", host.state, "--for",
                      user or pwd.getpwuid(os.geteuid()).pw_name]
         if os.geteuid() == 0:
             os.chown(os.path.dirname(self.socket), NOBODY, NOBODY)
@@ -223,4 +225,82 @@ def who_may_ask():
     daemon.kill()
 
 
-lib.main(the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there, who_may_ask)
+class Asker:
+    """A ratchetd that somebody has taken over: it says to ratchet-run what it likes."""
+
+    SANDBOX = {"kind": "build", "device": "", "uuid": "", "minor": "0", "cwd": "/", "limits": ["0"] * 6, "cpus": [],
+               "binds": [], "env": [], "argv": []}
+
+    def __init__(self, runner):
+        self.runner = runner
+
+    def ask(self, **asked):
+        """What the sandbox wrote, its reply's `failed`"""
+        s = {**self.SANDBOX, **asked}
+        words = ["11101", "ratchet.sandbox/2", s["kind"], s["device"], s["uuid"], s["minor"], s["cwd"], *s["limits"]]
+        for field in "cpus", "binds", "env", "argv":
+            words += [str(len(s[field])), *(word for item in s[field] for word in ([item] if isinstance(item, str) else item))]
+        (out, far), (life, far_life) = os.pipe(), os.pipe()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client, open(os.devnull, "rb") as null:
+            client.connect(self.runner.socket)
+            socket.send_fds(client, ["\0".join([*words, ""]).encode()], [null.fileno(), far, far, life])
+            os.close(far)
+            reply = client.recv(4096)
+        with open(out, "rb") as said:
+            text = said.read().decode()
+        os.close(life)
+        os.close(far_life)
+        return text, reply[4] != 0
+
+
+def a_ratchetd_that_is_taken_over():
+    """Whoever has ratchetd gets of ratchet-run its own sandboxes alone: no other program, no folder but those in
+    work/, nothing writable, no other variable"""
+    s, host, runner, daemon = scenery()
+    step, number, head = ask(s, host, "same", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})
+    eq(step.run().brief(), (0, "held"), "an honest one")
+    work = os.path.join(host.state, "work")
+    source = os.path.join(work, "mine")
+    os.makedirs(source, 0o755)
+    lib.write(os.path.join(source, "file"), "in work\n")
+    secret = lib.write(os.path.join(host.folder, "secret"), "do not read\n", 0o644)
+    os.symlink(host.folder, os.path.join(work, "link"))
+    source_text = lib.read(os.path.join(lib.TOP, "src", "measure", "build_run.c")).split("build_script[] =", 1)[1]
+    script = "".join(map(ast.literal_eval, re.findall(r'^ +(".*")', source_text.split(";\n\n", 1)[0], re.M)))
+    other = Asker(runner)
+    honest = {"cwd": "/src", "binds": [(source, "/run/source")], "env": ["RATCHET_DEVICE=cpu"],
+              "argv": ["/bin/sh", "-c", script, "build", "cat file", "out.so"]}
+    text, failed = other.ask(**honest)
+    ok(not failed and "in work" in text, "what is of a form is run", text)
+    spoilt = {
+        "another program": {"argv": ["/usr/bin/id"]},
+        "another script": {"argv": ["/bin/sh", "-c", "id", "build", "cat file", "out.so"]},
+        "bubblewrap's options for words": {"argv": ["--bind", "/", "/", "/bin/sh"]},
+        "a folder elsewhere": {"binds": [(host.folder, "/run/source")]},
+        "the root": {"binds": [("/", "/run/source")]},
+        "a way up": {"binds": [(work + "/../..", "/run/source")]},
+        "a link": {"binds": [(work + "/link", "/run/source")]},
+        "behind a link": {"binds": [(work + "/link/run", "/run/source")]},
+        "another place": {"binds": [(source, "/usr")]},
+        "two folders": {"binds": [(source, "/run/source"), (host.folder, "/mine")]},
+        "a variable": {"env": ["RATCHET_DEVICE=cpu", "LD_PRELOAD=/run/source/file"]},
+        "a GPU": {"device": "nvidia-", "uuid": "GPU-1"},
+        "another kind of sandbox": {"kind": "bench", "device": "cpu"},
+        "a kind that is none": {"kind": "host"},
+        "another folder to begin in": {"cwd": "/proc/self"},
+        "a number that is none": {"limits": ["-1"] * 6},
+        "more processors than there is room for": {"cpus": [str(i) for i in range(300)]}}
+    for name, change in spoilt.items():
+        text, failed = other.ask(**{**honest, **change})
+        ok(failed and text.startswith("ratchet-run: "), name + ": is refused", text)
+        lacks(text, "in work", name + ": nothing is run")
+    text, failed = other.ask(**{**honest, "argv": [*honest["argv"][:4], "cat %s; id; ls /; echo x > /run/source/file" % secret, "o"]})
+    ok(not failed, "a recipe may say anything", text)
+    lacks(text, "do not read", "and sees nothing of the host's")
+    eq(lib.read(os.path.join(source, "file")), "in work\n", "nor changes what it is shown")
+    step, number, head = ask(s, host, "more", {"kernels/attention.c": scene.kernel("right", "/* once */\n")}, 2)
+    eq(step.run().brief(), (0, "held"), "the next honest one is right")
+    daemon.kill()
+
+
+lib.main(a_ratchetd_that_is_taken_over, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there, who_may_ask)

@@ -65,7 +65,7 @@ def a_check_inside():
     log = os.path.join(host.folder, "run.log")
     with open(log, "wb") as out:
         run = lib.start([*confined, unit("ratchet-run"), str(RUN), os.path.join(folder, "ratchet-run"), "--socket",
-                         os.path.join(host.folder, "run", "sock"), "--for", DAEMON.pw_name], stdin=lib.subprocess.DEVNULL,
+                         os.path.join(host.folder, "run", "sock"), "--state", host.state, "--for", DAEMON.pw_name], stdin=lib.subprocess.DEVNULL,
                         stdout=out, stderr=out)
     atexit.register(lib.kill, run)  # whoever changes its user does not die with us
     lib.wait_for(lambda: os.path.exists(os.path.join(host.folder, "run", "sock")) or run.poll() is not None,

@@ -111,7 +111,8 @@ static struct run run_sandbox(enum sandbox_kind kind, const char *const *argv,
 {
     struct run run = {0};
     buf_init(&run.said, MIB);
-    struct sandbox_bind binds[] = {{inside, "/inside", 0}, {source, "/src", 1}};
+    struct sandbox_bind binds[] = {{.from = inside, .to = "/inside"},
+                                   {.from = source, .to = "/src", .writable = 1}};
     const char *const env[] = {"RATCHET_DEVICE=cpu", "EMPTY=", NULL};
     struct sandbox sandbox = {.kind = kind,
                               .device = &device_kind_cpu,
@@ -436,7 +437,7 @@ static bool has_pair(const struct proc_spec *spec, const char *a, const char *b)
 static void test_cuda(void)
 {
     const char *const argv[] = {"/inside", "find", NULL};
-    struct sandbox_bind bind = {inside, "/inside", 0};
+    struct sandbox_bind bind = {.from = inside, .to = "/inside"};
     struct sandbox sandbox = {.kind = SANDBOX_BENCH,
                               .device = &device_kind_nvidia,
                               .argv = argv,
@@ -578,7 +579,7 @@ static void test_total(void)
         return;
     }
     const char *const argv[] = {"/inside", "memory", "256", NULL};
-    const struct sandbox_bind bind = {inside, "/inside", 0};
+    const struct sandbox_bind bind = {.from = inside, .to = "/inside"};
     struct sandbox sandbox = {.kind = SANDBOX_BENCH,
                               .device = &device_kind_cpu,
                               .binds = &bind,
@@ -673,7 +674,7 @@ static void test_users(void)
     snprintf(hidden, sizeof hidden, "%s/hidden", temp);
     snprintf(below, sizeof below, "%s/src", hidden);
     OK(mkdir(hidden, 0700) == 0 && mkdir(below, 0755) == 0);
-    struct sandbox_bind bind = {below, "/run/source", 0};
+    struct sandbox_bind bind = {.from = below, .to = "/run/source"};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
                               .argv = argv,
                               .binds = &bind,
