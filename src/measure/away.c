@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/local_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,16 +85,9 @@ static _Noreturn void lose(enum away_loss loss, const char *socket, const char *
 
 static int connect_to(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(address.sun_path, path, strlen(path));
-    FD_AUTO fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
-        return -1;
-    return fcntl(fd, F_DUPFD_CLOEXEC, PROC_DESCRIPTORS); /* the others are counted */
+    FD_AUTO fd = local_connect(path);
+    return fd < 0 ? -1
+                  : fcntl(fd, F_DUPFD_CLOEXEC, PROC_DESCRIPTORS); /* the others are counted */
 }
 
 static int hand_over(int to, char *bytes, size_t len)

@@ -5,6 +5,7 @@
 #include "measure/away_internal.h"
 
 #include "base/file.h"
+#include "base/local_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,17 +115,6 @@ static _Noreturn void keep(int with, const struct away_bounds *bounds, pid_t par
 
 /* ---- all ---- */
 
-static bool may_ask(int peer, uid_t user)
-{
-    struct ucred who;
-    socklen_t len = sizeof who;
-    if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
-        (who.uid == user || who.uid == 0))
-        return true;
-    fprintf(stderr, "ratchet-run: user %ld may not ask\n", (long)who.uid);
-    return false;
-}
-
 int away_serve(int listener, uid_t user, const struct away_bounds *bounds, struct err *err)
 {
     char folder[FILE_PATH_BYTES] = "";
@@ -134,12 +124,14 @@ int away_serve(int listener, uid_t user, const struct away_bounds *bounds, struc
         FD_AUTO peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         if (peer < 0 && errno != EINTR && errno != ECONNABORTED)
             return err_errno(err, ERR_HOST, errno, "take a connection");
-        if (peer < 0 || !may_ask(peer, user))
+        if (peer < 0 || !local_peer_may(peer, user, "ratchet-run"))
             continue;
         if (grouped)
             cgroup_sweep(folder);
         pid_t parent = getpid();
         pid_t keeper = fork();
+        if (keeper == 0)
+            close(listener); /* or who comes when we are dead would wait for it */
         if (keeper == 0)
             keep(peer, bounds, parent);
         if (keeper < 0)

@@ -6,44 +6,19 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/inherited.h"
+#include "base/local_socket.h"
 #include "measure/away.h"
 #include "measure/away_forms.h"
 #include "measure/cgroup.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-enum { LISTEN_BACKLOG = 64 };
-
-/* For hosts and tests without systemd. A socket that lies there is taken to be a dead one's. */
-static int own_socket(const char *path, int *out, struct err *err)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat info;
-    if (strlen(path) >= sizeof address.sun_path)
-        return err_set(err, ERR_USAGE, "--socket: `%s` is too long", path);
-    memcpy(address.sun_path, path, strlen(path));
-    if (lstat(path, &info) == 0 && S_ISSOCK(info.st_mode))
-        unlink(path);
-    FD_AUTO fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        chmod(path, 0666) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
-        return err_errno(err, ERR_HOST, errno, "listen on `%s`", path);
-    *out = fd;
-    fd = -1;
-    return 0;
-}
 
 static void tell_limits(void)
 {
@@ -71,7 +46,7 @@ static int run(const char *user, const char *path, const struct away_bounds *bou
         fprintf(stderr, "ratchet-run: its user should be neither root nor `%s`\n", user);
     if (fd < 0 && path == NULL)
         return err_set(err, ERR_USAGE, "no socket: neither systemd's nor --socket");
-    if (fd < 0 && own_socket(path, &fd, err) != 0)
+    if (fd < 0 && local_listen(path, &fd, err) != 0)
         return -1;
     tell_limits();
     return away_serve(fd, entry->pw_uid, bounds, err);
