@@ -11,6 +11,7 @@
 #include "daemon/work.h"
 #include "intake/values.h"
 #include "measure/away.h"
+#include "measure/device/clocks.h"
 #include "measure/cgroup.h"
 #include "measure/machine.h"
 #include "pipeline/hold.h"
@@ -169,6 +170,7 @@ static int step(const char *config, const char *job, const char *lane, struct er
         cli_host(config, &host, err) != 0 || file_read_fd(0, "the token", &token, err) != 0)
         return -1;
     away_use(host_run_socket(&host, HOST_RUN_SOCKET));
+    clocks_use(host_clocks_socket(&host, HOST_CLOCKS_SOCKET));
     return (int)work_step(&host, id, lane, token.data, 1);
 }
 

@@ -235,7 +235,7 @@ static int examine_gpu(struct doctor *doctor, const struct host_device *device,
     if (kind->is_in_use != NULL)
         tell_gpu(doctor, false, try_alone(kind, gpu, &err), "alone", "nobody else is on it",
                  &err);
-    tell_gpu(doctor, false, mhz == 0 ? 0 : clocks_try(device->slug, mhz, &err), "clocks",
+    tell_gpu(doctor, false, mhz == 0 ? 0 : clocks_try(device->slug, gpu, mhz, &err), "clocks",
              mhz == 0 ? "left as they are" : "locked while it is measured on", &err);
     return 0;
 }
@@ -470,6 +470,7 @@ int cli_doctor(int argc, char **argv, struct err *err)
         cli_host(doctor.config, &doctor.host, err) != 0)
         return -1;
     away_use(host_run_socket(&doctor.host, HOST_RUN_SOCKET));
+    clocks_use(host_clocks_socket(&doctor.host, HOST_CLOCKS_SOCKET));
     examine(&doctor);
     if (doctor.failed == 0)
         return EXIT_HELD;

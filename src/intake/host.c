@@ -231,13 +231,23 @@ const char *host_lock_dir(const char *own)
     return stat(own, &info) == 0 && S_ISDIR(info.st_mode) ? own : "/run/lock";
 }
 
-const char *host_run_socket(const struct host *host, const char *own)
+static const char *socket_of(const char *named, const char *own)
 {
     struct stat info;
-    if (host->run_socket[0] != '\0')
-        return host->run_socket;
+    if (named[0] != '\0')
+        return named;
     return stat(own, &info) == 0 && S_ISSOCK(info.st_mode) && access(own, W_OK) == 0 ? own
                                                                                      : "";
+}
+
+const char *host_run_socket(const struct host *host, const char *own)
+{
+    return socket_of(host->run_socket, own);
+}
+
+const char *host_clocks_socket(const struct host *host, const char *own)
+{
+    return socket_of(host->clocks_socket, own);
 }
 
 static void default_lock_dir(struct host *host)

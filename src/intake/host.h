@@ -85,6 +85,8 @@ struct host {
     char lock_dir[HOST_PATH_BYTES];
     char harness[HOST_PATH_BYTES];
     char run_socket[HOST_PATH_BYTES]; /* ratchet-run's; "": sandboxes are the daemon's own */
+    char
+        clocks_socket[HOST_PATH_BYTES]; /* ratchet-clocks'; "": the daemon locks them itself */
     char sandbox_user[32];
     uid_t sandbox_uid; /* looked up when root; else (uid_t)-1 */
     gid_t sandbox_gid;
@@ -118,6 +120,10 @@ const char *host_lock_dir(const char *own);
  * where that is a socket that we may connect to: the units are installed. */
 #define HOST_RUN_SOCKET HOST_LOCK_DIR "/run.sock"
 const char *host_run_socket(const struct host *host, const char *own);
+
+/* Where ratchet-clocks is asked to lock a GPU's clock, in the same way. */
+#define HOST_CLOCKS_SOCKET HOST_LOCK_DIR "/clocks.sock"
+const char *host_clocks_socket(const struct host *host, const char *own);
 
 /* The token in token-file, without its line end; wiping `out` is the caller's part. Refused
  * unless the file is closed to everyone but owner and group. */

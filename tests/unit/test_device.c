@@ -137,7 +137,7 @@ static void test_locks(void)
 
     tap_case("clocks of a kind that has no lock for them");
     struct clocks_lock *lock = NULL;
-    OK(clocks_try("cpu", 1410, &err) == -1);
+    OK(clocks_try("cpu", &gpu, 1410, &err) == -1);
     OK(clocks_lock("cpu", &gpu, 1410, "/nowhere", -1, &lock, &err) == -1 && lock == NULL);
     EQ_INT(err.class, ERR_HOST);
     EQ_STR(err.text, "the clocks of device `cpu` cannot be locked");

@@ -6,6 +6,7 @@
 #include "measure/device/nvidia.h"
 
 #include "base/file.h"
+#include "base/local_socket.h"
 #include "base/proc.h"
 #include "measure/device/witness.h"
 #include "tests/tap.h"
@@ -13,6 +14,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -789,6 +791,86 @@ static bool build_fake(const char *top)
     return system(command) == 0;
 }
 
+/* ---- ratchet-clocks ---- */
+
+static void path_of(const char *name, char out[FILE_PATH_BYTES + 32])
+{
+    snprintf(out, FILE_PATH_BYTES + 32, "%s/%s", folder, name);
+}
+
+/* The program that lies beside the harness, serving us; 0: it does not start. */
+static pid_t start_asked(const char *conf)
+{
+    static char program[FILE_PATH_BYTES], socket[FILE_PATH_BYTES + 32],
+        config[FILE_PATH_BYTES + 32], own[FILE_PATH_BYTES + 32];
+    const char *bench = getenv("RATCHET_BENCH");
+    const struct passwd *me = getpwuid(geteuid());
+    const struct timespec pause = {.tv_nsec = 1000000};
+    path_of("clocks.sock", socket);
+    path_of("ratchetd.conf", config);
+    path_of("own", own);
+    write_text("ratchetd.conf", conf);
+    unlink(socket);
+    if (bench == NULL || me == NULL)
+        return 0;
+    snprintf(program, sizeof program, "%.*s/ratchet-clocks",
+             (int)(strrchr(bench, '/') - bench), bench);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(program, program, "--for", me->pw_name, "--config", config, "--folder", own,
+              "--socket", socket, (char *)NULL);
+        _exit(1);
+    }
+    int connected = -1;
+    while ((connected = local_connect(socket)) < 0 && waitpid(pid, NULL, WNOHANG) == 0)
+        nanosleep(&pause, NULL);
+    if (connected < 0)
+        return 0;
+    close(connected);
+    clocks_use(socket);
+    return pid;
+}
+
+static void test_asked(void)
+{
+    struct gpu gpu = begin_clocks("ratchet-clocks locks them for us");
+    struct clocks_lock *lock = NULL;
+    FD_AUTO device = take_lock(false);
+    if (getenv("RATCHET_BENCH") == NULL) {
+        tap_skip("NOT TESTED: RATCHET-CLOCKS AS IT IS ASKED: no RATCHET_BENCH");
+        return;
+    }
+    pid_t pid = start_asked("[device \"nvidia-h200\"]\ngpu = 0\nclock-lock = 1410MHz\n");
+    if (!OK(pid > 0))
+        return;
+    OK(clocks_try(LANE, &gpu, 1410, &err) == 0);
+    EQ_STR(read_text("record.log"), "");
+    OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == 0);
+    OK(!clocks_file_is_there()); /* it has one of its own */
+    EQ_STR(read_text("record.log"), "lock 1410 1410\n");
+    OK(clocks_unlock(&lock, &err) == 0 && lock == NULL);
+    EQ_STR(read_text("record.log"), "lock 1410 1410\nunlock 0 0\n");
+
+    tap_case("what it refuses is not locked");
+    write_text("record.log", "");
+    OK(clocks_lock(LANE, &gpu, 1411, folder, device, &lock, &err) == -1 && lock == NULL);
+    HAS(err.text, "no `clock-lock = 1411MHz` for device `nvidia-h200`");
+    EQ_INT(err.class, ERR_HOST);
+    play("unlock 0 1\n");
+    OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == 0);
+    OK(clocks_unlock(&lock, &err) == -1 && lock == NULL);
+    EQ_STR(err.text, "NVML: unlock the clocks that this program had locked: Insufficient Permissions");
+    EQ_STR(read_text("record.log"), "lock 1410 1410\n");
+
+    tap_case("where it is gone, nothing is locked, and it is said");
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    OK(clocks_lock(LANE, &gpu, 1410, folder, device, &lock, &err) == -1 && lock == NULL);
+    HAS(err.text, "ratchet-clocks at `");
+    EQ_STR(read_text("record.log"), "lock 1410 1410\n");
+    clocks_use("");
+}
+
 /* The loader reads LD_LIBRARY_PATH once, when a program starts. */
 static int set_stage(char **argv)
 {
@@ -844,6 +926,7 @@ int main(int argc, char **argv)
     test_lock();
     test_guardian();
     test_killed();
+    test_asked();
     test_absent();
     if (file_remove_tree(folder, &err) != 0)
         printf("# %s\n", err.text);

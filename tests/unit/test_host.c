@@ -271,7 +271,7 @@ static void test_refusals(void)
                  "mean `daemon`?");
     refused("[daemon]\nstat = /x\n", NAME ": daemon.stat: unknown key; allowed in [daemon]: "
                                           "state, socket, lock-dir, harness, sandbox-user, "
-                                          "run-socket, allow-user, idle-command, idle-after; did you mean "
+                                          "run-socket, clocks-socket, allow-user, idle-command, idle-after; did you mean "
                                           "`state`?");
     refused("[daemon]\nidle-after = 0s\n",
             NAME ": daemon.idle-after: expected a time with its unit (ns, us, ms, s, m, h) between "

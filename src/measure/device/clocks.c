@@ -4,6 +4,7 @@
 #include "measure/device/clocks.h"
 
 #include "base/file.h"
+#include "measure/device/clocks_ask.h"
 #include "measure/device/device.h"
 #include "measure/device/guardian.h"
 
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct clocks_lock {
@@ -20,7 +22,15 @@ struct clocks_lock {
     struct gpu gpu;
     char file[FILE_PATH_BYTES]; /* is there as long as the clock may be locked */
     struct guardian guardian;
+    int asked; /* ratchet-clocks, which has locked it; -1: we have */
 };
+
+static char in_use[sizeof(struct sockaddr_un)];
+
+void clocks_use(const char *socket)
+{
+    snprintf(in_use, sizeof in_use, "%s", socket);
+}
 
 static int clocks_file(const struct gpu *gpu, const char *folder, char out[FILE_PATH_BYTES],
                        struct err *err)
@@ -120,27 +130,35 @@ static int start_guardian(const char *device, const struct gpu *gpu, const char 
                : err_wrap(err, "nobody would unlock the clocks");
 }
 
-int clocks_try(const char *device, unsigned mhz, struct err *err)
+static int ask(bool lock, const char *device, const struct gpu *gpu, unsigned mhz,
+               int device_lock, int *connection, struct err *err)
 {
-    const struct device_kind *kind;
-    if (kind_with_clocks(device, &kind, err) != 0)
-        return -1;
-    return geteuid() == 0 ? 0
-                          : err_set(err, ERR_HOST, "only root can lock clocks at %u MHz", mhz);
+    struct clocks_wish wish = {.lock = lock, .mhz = mhz};
+    snprintf(wish.device, sizeof wish.device, "%s", device);
+    memcpy(wish.gpu, gpu->id, sizeof wish.gpu);
+    return clocks_ask(in_use, &wish, device_lock, connection, err);
 }
 
-int clocks_lock(const char *device, const struct gpu *gpu, unsigned mhz, const char *folder,
-                int device_lock, struct clocks_lock **out, struct err *err)
+int clocks_try(const char *device, const struct gpu *gpu, unsigned mhz, struct err *err)
 {
-    char text[256];
     const struct device_kind *kind;
+    FD_AUTO connection = -1;
     if (kind_with_clocks(device, &kind, err) != 0)
         return -1;
-    struct clocks_lock *lock = calloc(1, sizeof *lock);
-    if (lock == NULL)
-        return err_set(err, ERR_HOST, "out of memory for a lock of clocks");
-    lock->kind = kind;
-    lock->gpu = *gpu;
+    if (in_use[0] != '\0')
+        return ask(false, device, gpu, mhz, -1, &connection, err);
+    return geteuid() == 0 ? 0
+                          : err_set(err, ERR_HOST,
+                                    "only root can lock clocks at %u MHz, or ratchet-clocks, "
+                                    "whose socket is not there",
+                                    mhz);
+}
+
+static int lock_here(struct clocks_lock *lock, const char *device, unsigned mhz,
+                     const char *folder, int device_lock, struct err *err)
+{
+    char text[256];
+    const struct gpu *gpu = &lock->gpu;
     snprintf(text, sizeof text, "ratchet.clocks/1\nlocked at %u MHz by process %ld\n", mhz,
              (long)getpid());
     int result = clocks_file(gpu, folder, lock->file, err);
@@ -149,10 +167,28 @@ int clocks_lock(const char *device, const struct gpu *gpu, unsigned mhz, const c
     if (result == 0)
         result = start_guardian(device, gpu, folder, device_lock, &lock->guardian, err);
     if (result == 0)
-        result = kind->lock_clock(gpu, mhz, err);
+        result = lock->kind->lock_clock(gpu, mhz, err);
     if (result != 0) {
         unlink(lock->file); /* nothing is locked, and the guardian finds nothing to do */
         guardian_end(&lock->guardian);
+    }
+    return result;
+}
+
+int clocks_lock(const char *device, const struct gpu *gpu, unsigned mhz, const char *folder,
+                int device_lock, struct clocks_lock **out, struct err *err)
+{
+    const struct device_kind *kind;
+    if (kind_with_clocks(device, &kind, err) != 0)
+        return -1;
+    struct clocks_lock *lock = calloc(1, sizeof *lock);
+    if (lock == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a lock of clocks");
+    lock->kind = kind;
+    lock->gpu = *gpu;
+    lock->asked = -1;
+    if ((in_use[0] != '\0' ? ask(true, device, gpu, mhz, device_lock, &lock->asked, err)
+                           : lock_here(lock, device, mhz, folder, device_lock, err)) != 0) {
         free(lock);
         return -1;
     }
@@ -164,7 +200,9 @@ int clocks_unlock(struct clocks_lock **lock, struct err *err)
 {
     if (*lock == NULL)
         return 0;
-    int result = unlock((*lock)->kind, &(*lock)->gpu, (*lock)->file, err);
+    int result = (*lock)->asked >= 0
+                     ? clocks_ask_end(&(*lock)->asked, err)
+                     : unlock((*lock)->kind, &(*lock)->gpu, (*lock)->file, err);
     guardian_end(&(*lock)->guardian); /* tries once more where we could not */
     free(*lock);
     *lock = NULL;

@@ -4,7 +4,9 @@
  * While the clock is locked, `folder` (that of the device locks: all users of the host share it,
  * and a restart, which unlocks clocks as well, empties it) has a file that says so. A guardian
  * (guardian.h) keeps the lock `device_lock` as long as it needs and unlocks the clock when its
- * parent dies. Where both are killed, whoever takes the device lock next calls clocks_undo. `device` is the slug of a lane, everywhere. */
+ * parent dies. Where both are killed, whoever takes the device lock next calls clocks_undo. `device` is the
+ * slug of a lane, everywhere. Or ratchet-clocks is asked, where it serves: it does the same, in a folder of
+ * its own. */
 #ifndef RATCHET_MEASURE_CLOCKS_H
 #define RATCHET_MEASURE_CLOCKS_H
 
@@ -18,10 +20,14 @@
 #define CLOCKS_GUARDIAN "guard-clocks"
 int clocks_guard(int argc, char **argv);
 
-/* Could clocks_lock do it? ERR_HOST says why not. */
-MUST_CHECK int clocks_try(const char *device, unsigned mhz, struct err *err);
+/* From now on ratchet-clocks locks this process's clocks, which listens there; "": itself. */
+void clocks_use(const char *socket);
 
-/* Only root may; ERR_HOST says what the driver said. */
+/* Could clocks_lock do it? ERR_HOST says why not. */
+MUST_CHECK int clocks_try(const char *device, const struct gpu *gpu, unsigned mhz,
+                          struct err *err);
+
+/* Only root may, or who may ask ratchet-clocks; ERR_HOST says what the driver said. */
 struct clocks_lock;
 MUST_CHECK int clocks_lock(const char *device, const struct gpu *gpu, unsigned mhz,
                            const char *folder, int device_lock, struct clocks_lock **out,
