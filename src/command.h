@@ -16,4 +16,8 @@
  * commits that begin alike in seconds. */
 bool command_is_run(const char *body, char sha[MODEL_SHA_BYTES]);
 
+/* Is the name of a run of Actions COMMAND_RUN, a pull request's number, with or without a `#`, and nothing
+ * more but, if at all, its head with all 40 digits? */
+bool command_names_pull(const char *name, int *pr, char sha[MODEL_SHA_BYTES]);
+
 #endif

@@ -26,11 +26,7 @@ static const char *const steps[] = {queue_schema_1,
                                     queue_schema_6,
                                     watched_schema,
                                     outbox_schema_2,
-                                    outbox_schema_3,
-                                    queue_schema_7,
-                                    promoted_schema,
-                                    accept_schema,
-                                    attempts_schema_3,
+                                    watched_schema_2,
                                     NULL};
 
 int store_read(const struct host *host, struct db **out, struct err *err)

@@ -29,6 +29,8 @@ void watcher_forget(struct watcher *watcher)
     memset(watcher->pulls, 0, sizeof watcher->pulls);
     watcher->tip = (struct github_known){.etag = ""};
     watcher->remarks = (struct github_known){.etag = ""};
+    watcher->runs = (struct github_known){.etag = ""};
+    watcher->no_runs = false;
 }
 
 static bool is_over(const struct watcher *watcher)
@@ -207,6 +209,8 @@ static void look(struct watcher *watcher)
         result = look_at_pulls(watcher, &err);
     if (result == 0)
         result = watcher_look_at_words(watcher, &err);
+    if (result == 0)
+        result = watcher_look_at_runs(watcher, &err);
     if (result == 0)
         watcher->trouble.status = 0;
     tell_trouble(watcher, result == 0 ? &(struct err){.class = ERR_NONE} : &err);

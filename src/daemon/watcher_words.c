@@ -43,7 +43,7 @@ static bool may_run(const struct watcher *watcher, const struct github_pull *pul
 }
 
 /* Another look may find out what this one could not. */
-static bool is_passing(const struct watcher *watcher, const struct err *err)
+bool watcher_may_pass(const struct watcher *watcher, const struct err *err)
 {
     return github_may_pass(&watcher->trouble, err->class) || err->class == ERR_LIMIT;
 }
@@ -51,7 +51,7 @@ static bool is_passing(const struct watcher *watcher, const struct err *err)
 /* What GitHub refuses to tell of one pull request must not hide the others. */
 static int pass_over(struct watcher *watcher, int pr, const char *login, struct err *err)
 {
-    if (is_passing(watcher, err))
+    if (watcher_may_pass(watcher, err))
         return -1;
     watcher->trouble = (struct github_trouble){0};
     say(watcher, pr, login, err->text);
@@ -160,27 +160,54 @@ static int read_words(struct watcher *watcher, long long seen, struct github_kno
     }
 }
 
-/* GitHub is asked for person and pull request at this moment. */
+/* Of several the last, if all may write, else the first who may not. */
+static int ask_who(struct watcher *watcher, const char *const *logins, const char **who,
+                   bool *may_write, struct err *err)
+{
+    *may_write = true;
+    for (; *logins != NULL && *may_write; logins++) {
+        *who = *logins;
+        *may_write = (*logins)[0] != '\0';
+        if (*may_write && github_may_write(&watcher->github, *logins, may_write, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int watcher_hear(struct watcher *watcher, struct watched_word *word, const char *const *logins,
+                 const char *sha, bool *taken, struct err *err)
+{
+    struct github_pull pull;
+    char why[128];
+    const char *who = "";
+    bool may_write = false;
+    *taken = false;
+    if (ask_who(watcher, logins, &who, &may_write, err) != 0 ||
+        (may_write && github_get_pull(&watcher->github, word->pr, &pull, err) != 0))
+        return pass_over(watcher, word->pr, who, err);
+    if (!may_write) {
+        say(watcher, word->pr, who[0] == '\0' ? "a program, or of nobody" : who,
+            "they may not write to the repository");
+    } else if (!may_run(watcher, &pull, sha, why)) {
+        say(watcher, word->pr, who, why);
+    } else {
+        memcpy(word->head, pull.head, sizeof word->head);
+        *taken = true;
+        return take(watcher, word, who, err);
+    }
+    return 0;
+}
+
 static int hear(struct watcher *watcher, const struct github_remark *remark, struct err *err)
 {
     struct watched_word word = {.pr = remark->pr, .comment = remark->id};
-    struct github_pull pull;
-    char sha[MODEL_SHA_BYTES], why[128];
-    bool may_write = false;
+    const char *const logins[] = {remark->login, NULL};
+    char sha[MODEL_SHA_BYTES];
+    bool taken = false;
     (void)is_word(remark, sha);
-    if (github_may_write(&watcher->github, remark->login, &may_write, err) != 0 ||
-        (may_write && github_get_pull(&watcher->github, remark->pr, &pull, err) != 0)) {
-        if (pass_over(watcher, remark->pr, remark->login, err) != 0)
-            return -1;
-    } else if (!may_write) {
-        say(watcher, remark->pr, remark->login, "they may not write to the repository");
-    } else if (!may_run(watcher, &pull, sha, why)) {
-        say(watcher, remark->pr, remark->login, why);
-    } else {
-        memcpy(word.head, pull.head, sizeof word.head);
-        return take(watcher, &word, remark->login, err);
-    }
-    return watched_see_comment(&watcher->watched, remark->id, err);
+    if (watcher_hear(watcher, &word, logins, sha, &taken, err) != 0)
+        return -1;
+    return taken ? 0 : watched_see_comment(&watcher->watched, remark->id, err);
 }
 
 int watcher_look_at_words(struct watcher *watcher, struct err *err)

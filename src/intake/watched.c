@@ -32,6 +32,15 @@ const char watched_schema[] = "CREATE TABLE watched ("
                               " labeled TEXT NOT NULL DEFAULT '',"
                               " PRIMARY KEY (repository, pr));";
 
+/* run: the greatest id of a run that was seen, -1: none was looked for yet. */
+const char watched_schema_2[] =
+    "ALTER TABLE watched ADD COLUMN run INTEGER NOT NULL DEFAULT -1;"
+    "CREATE TABLE watched_run ("
+    " repository TEXT NOT NULL COLLATE NOCASE,"
+    " run INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " PRIMARY KEY (repository, run));";
+
 /* How the keys of jobs begin that nobody but us has asked for. */
 #define OF_HEADS "watch/head/"
 #define OF_PUSHES "watch/push/"
@@ -298,6 +307,89 @@ int watched_see_label(const struct watched *watched, int pr, const char *updated
                   updated, watched->repository->name, (long long)pr);
 }
 
+/* ---- runs ---- */
+
+static int newest_run(const struct watched *watched, long long *id, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(watched->db, &stmt, err, "SELECT run FROM watched WHERE repository = ?",
+                   "t", watched->repository->name) != 0 ||
+        db_step(stmt, err) < 0)
+        return -1;
+    *id = db_int(stmt, 0);
+    return 0;
+}
+
+int watched_run_is_news(const struct watched *watched, const struct watched_run *run,
+                        struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    long long newest;
+    if (newest_run(watched, &newest, err) != 0 ||
+        db_prepare(watched->db, &stmt, err,
+                   "SELECT attempt FROM watched_run WHERE repository = ? AND run = ?", "ti",
+                   watched->repository->name, run->id) != 0)
+        return -1;
+    int row = db_step(stmt, err);
+    return row < 0 ? -1 : row > 0 ? db_int(stmt, 0) < run->attempt : run->id > newest;
+}
+
+static int see_run(const struct watched *watched, const struct watched_run *run,
+                   struct err *err)
+{
+    const char *name = watched->repository->name;
+    return db_run(watched->db, err,
+                  "INSERT INTO watched_run (repository, run, attempt) VALUES (?, ?, ?)"
+                  " ON CONFLICT (repository, run) DO UPDATE SET attempt ="
+                  " max(attempt, excluded.attempt)",
+                  "tii", name, run->id, (long long)run->attempt) != 0
+               ? -1
+               : db_run(watched->db, err,
+                        "UPDATE watched SET run = max(run, ?) WHERE repository = ?", "it",
+                        run->id, name);
+}
+
+int watched_see_run(const struct watched *watched, const struct watched_run *run,
+                    struct err *err)
+{
+    if (db_begin(watched->db, err) != 0)
+        return -1;
+    return db_end(watched->db, see_run(watched, run, err), err);
+}
+
+static int begin_runs(const struct watched *watched, const struct watched_run *runs,
+                      size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (see_run(watched, &runs[i], err) != 0)
+            return -1;
+    return db_run(watched->db, err,
+                  "UPDATE watched SET run = max(run, 0) WHERE repository = ?", "t",
+                  watched->repository->name);
+}
+
+int watched_begin_runs(const struct watched *watched, const struct watched_run *runs,
+                       size_t count, bool *begun, struct err *err)
+{
+    long long newest;
+    if (newest_run(watched, &newest, err) != 0)
+        return -1;
+    *begun = newest < 0;
+    if (newest >= 0)
+        return 0;
+    if (db_begin(watched->db, err) != 0)
+        return -1;
+    return db_end(watched->db, begin_runs(watched, runs, count, err), err);
+}
+
+int watched_forget_runs(const struct watched *watched, long long before, struct err *err)
+{
+    return db_run(watched->db, err, "DELETE FROM watched_run WHERE repository = ? AND run < ?",
+                  "ti", watched->repository->name, before);
+}
+
+/* ---- a word that is taken ---- */
+
 static int take_word(const struct watched *watched, const struct watched_word *word,
                      struct watched_jobs *out, struct err *err)
 {
@@ -305,10 +397,15 @@ static int take_word(const struct watched *watched, const struct watched_word *w
     memcpy(job.event_head, word->head, sizeof job.event_head);
     if (word->comment > 0)
         snprintf(job.key, sizeof job.key, "watch/comment/%lld", word->comment);
+    else if (word->run.id > 0)
+        snprintf(job.key, sizeof job.key, "watch/run/%lld/%d", word->run.id,
+                 word->run.attempt);
     else
         snprintf(job.key, sizeof job.key, "watch/label/%s", word->labeled);
     if (add_jobs(watched, &job, NULL, 0, out, err) != 0)
         return -1;
+    if (word->run.id > 0)
+        return see_run(watched, &word->run, err);
     return word->comment > 0
                ? watched_see_comment(watched, word->comment, err)
                : db_run(watched->db, err,

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A step of the schema, for db_open. */
-extern const char watched_schema[];
+/* Steps of the schema, for db_open. */
+extern const char watched_schema[], watched_schema_2[];
 
 struct watched {
     struct db *db;
@@ -61,12 +61,32 @@ MUST_CHECK int watched_comment(const struct watched *watched, long long *id, str
 MUST_CHECK int watched_see_comment(const struct watched *watched, long long id,
                                    struct err *err);
 
-/* A person's word that a pull request is to be checked again, by comment or label. */
+/* A run of Actions, of which each attempt is news once. One that there was when nothing was known of runs
+ * is none, and what is older than the newest that was seen is news where it was seen with fewer attempts. */
+struct watched_run {
+    long long id;
+    int attempt;
+};
+/* -1: error, else whether it is news. */
+MUST_CHECK int watched_run_is_news(const struct watched *watched,
+                                   const struct watched_run *run, struct err *err);
+MUST_CHECK int watched_see_run(const struct watched *watched, const struct watched_run *run,
+                               struct err *err);
+/* Where nothing is known of runs these are all that there are, and none of them is news: *begun. */
+MUST_CHECK int watched_begin_runs(const struct watched *watched,
+                                  const struct watched_run *runs, size_t count, bool *begun,
+                                  struct err *err);
+/* No run before this one is asked for any more. */
+MUST_CHECK int watched_forget_runs(const struct watched *watched, long long before,
+                                   struct err *err);
+
+/* A person's word that a pull request is to be checked again, by comment, label or run. */
 struct watched_word {
     int pr;
     char head[MODEL_SHA_BYTES]; /* of the pull request, when the word was taken */
-    long long comment;          /* its id; 0: a label */
-    const char *labeled;        /* when it was put on */
+    long long comment;          /* its id; 0: none */
+    struct watched_run run;     /* 0: none */
+    const char *labeled;        /* when it was put on, where it is a label */
 };
 /* Of a label: is the pull request as it was when its label was looked at last? *when is when the label
  * that was taken last had been put on, "" for none. */

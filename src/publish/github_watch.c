@@ -30,10 +30,11 @@ static void keep(struct github_known *known, const struct github_answer *answer)
     known->more = answer->next[0] != '\0';
 }
 
-/* A page of a list: `each` gets its items. */
-static int ask_list(const struct github *github, const char *url, struct github_known *known,
-                    bool *changed, void (*each)(void *context, const json_t *item),
-                    void *context, struct err *err)
+/* A page of a list, which is the answer itself or its member `key`: `each` gets its items. */
+static int ask_list(const struct github *github, const char *url, const char *key,
+                    struct github_known *known, bool *changed,
+                    void (*each)(void *context, const json_t *item), void *context,
+                    struct err *err)
 {
     GITHUB_ANSWER_AUTO answer = {0};
     if (ask(github, url, known, &answer, err) != 0)
@@ -41,11 +42,12 @@ static int ask_list(const struct github *github, const char *url, struct github_
     *changed = !answer.unchanged;
     if (answer.unchanged)
         return 0;
-    if (!json_is_array(answer.json) || json_array_size(answer.json) > GITHUB_PAGE)
+    const json_t *list = key == NULL ? answer.json : json_object_get(answer.json, key);
+    if (!json_is_array(list) || json_array_size(list) > GITHUB_PAGE)
         return err_set(err, ERR_INPUT, "GET %.200s: expected a list of at most %d", url,
                        GITHUB_PAGE);
-    for (size_t i = 0; i < json_array_size(answer.json); i++)
-        each(context, json_array_get(answer.json, i));
+    for (size_t i = 0; i < json_array_size(list); i++)
+        each(context, json_array_get(list, i));
     keep(known, &answer);
     return 0;
 }
@@ -74,7 +76,7 @@ int github_list_pulls(const struct github *github, const char *branch, unsigned 
     if (url.failed)
         return github_url_too_long(url.data, err);
     struct github_pulls pulls = {.count = 0};
-    if (ask_list(github, url.data, known, changed, take_pull, &pulls, err) != 0)
+    if (ask_list(github, url.data, NULL, known, changed, take_pull, &pulls, err) != 0)
         return -1;
     if (*changed)
         *out = pulls;
@@ -203,9 +205,52 @@ int github_list_remarks(const struct github *github, unsigned page, struct githu
                    GITHUB_PAGE, page) != 0)
         return -1;
     struct github_remarks remarks = {.count = 0};
-    if (ask_list(github, url.data, known, changed, take_remark, &remarks, err) != 0)
+    if (ask_list(github, url.data, NULL, known, changed, take_remark, &remarks, err) != 0)
         return -1;
     if (*changed)
         *out = remarks;
+    return 0;
+}
+
+/* ---- runs ---- */
+
+static void take_person(const json_t *item, const char *key, char out[GITHUB_LOGIN_BYTES])
+{
+    if (github_is_person(item, key))
+        github_copy(out, GITHUB_LOGIN_BYTES, github_text_of(item, key, "login"));
+}
+
+static void take_run(void *context, const json_t *item)
+{
+    struct github_runs *runs = context;
+    struct github_run *run = &runs->list[runs->count];
+    const json_t *id = json_object_get(item, "id");
+    const json_t *attempt = json_object_get(item, "run_attempt");
+    const char *event = github_text(item, "event");
+    if (!json_is_integer(id) || json_integer_value(id) <= 0 || !json_is_integer(attempt) ||
+        json_integer_value(attempt) <= 0 || json_integer_value(attempt) > INT_MAX ||
+        event == NULL || strcmp(event, "workflow_dispatch") != 0)
+        return;
+    *run = (struct github_run){.id = json_integer_value(id),
+                               .attempt = (int)json_integer_value(attempt)};
+    first_line(github_text(item, "display_title"), run->name);
+    take_person(item, "actor", run->actor);
+    take_person(item, "triggering_actor", run->again);
+    runs->count++;
+}
+
+int github_list_runs(const struct github *github, unsigned page, struct github_known *known,
+                     bool *changed, struct github_runs *out, struct err *err)
+{
+    BUF_AUTO url;
+    if (github_url(github, &url, err,
+                   "/actions/runs?event=workflow_dispatch&per_page=%d&page=%u", GITHUB_PAGE,
+                   page) != 0)
+        return -1;
+    struct github_runs runs = {.count = 0};
+    if (ask_list(github, url.data, "workflow_runs", known, changed, take_run, &runs, err) != 0)
+        return -1;
+    if (*changed)
+        *out = runs;
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of GitHub again and again: open pull requests, the tip of a branch, comments. Each
+/* What is asked of GitHub again and again: open pull requests, the tip of a branch, comments, runs. Each
  * answer has an etag. Asked with it, GitHub says only that nothing has changed, and counts nothing; but
  * it holds for the token that it was given to, and for no other. */
 #ifndef RATCHET_PUBLISH_GITHUB_WATCH_H
@@ -55,5 +55,23 @@ struct github_remarks {
 MUST_CHECK int github_list_remarks(const struct github *github, unsigned page,
                                    struct github_known *known, bool *changed,
                                    struct github_remarks *out, struct err *err);
+
+/* A run of Actions that a person started, by hand or once more. */
+struct github_run {
+    long long id;                 /* later is greater */
+    int attempt;                  /* 1, and one more each time it is run again */
+    char name[GITHUB_WORD_BYTES]; /* as the list shows it; "" where it is longer */
+    char actor
+        [GITHUB_LOGIN_BYTES]; /* who started it first, and whoever started this attempt: "": no person */
+    char again[GITHUB_LOGIN_BYTES];
+};
+struct github_runs {
+    struct github_run list[GITHUB_PAGE];
+    size_t count;
+};
+/* A page of the runs that workflow_dispatch started, newest first. */
+MUST_CHECK int github_list_runs(const struct github *github, unsigned page,
+                                struct github_known *known, bool *changed,
+                                struct github_runs *out, struct err *err);
 
 #endif

@@ -193,6 +193,81 @@ def words():
     lacks(w.log(), "goes on", "nothing went wrong")
 
 
+def runs():
+    """A run of Actions whose name says so asks for another check, and each time that it is run again, where whoever
+    started it may write; what is older, of another name, event or person does not count"""
+    w = Watch(limits={"queue-jobs": 100})
+    s = w.s
+    number, head = scene.pull(s, "docs", {"README": "x\n"})
+    wants = "/ratchet run %d" % number
+    begin = lambda run, **more: s.on("runs", **{"id": run, "actor": "alice", "title": wants, **more})
+    begin(3, status="completed")
+    w.look()
+    w.done(1)
+    s.post("users", login="renovate", kind="Bot")
+    begin(3, attempt=1, status="queued")
+    w.look(2)
+    eq(len(w.jobs()), 1, "a run from before counts for nothing")
+    for at, (why, more) in enumerate({
+            "is by a reader": {"actor": "zoe"}, "is by nobody here": {"actor": "mallory"}, "is by a program": {"actor": "renovate"},
+            "is by an account that is gone": {"actor": None}, "is a reader's, run again by another": {"actor": "zoe", "triggering_actor": "alice"},
+            "is run again by a reader": {"triggering_actor": "zoe", "attempt": 2}, "is a push's": {"event": "push"},
+            "has another name": {"title": "ratchet"}, "names no number": {"title": "/ratchet run"},
+            "names no pull request": {"title": "/ratchet run 4711"}, "names more": {"title": wants + " --all"},
+            "names a part of the head": {"title": "%s %s" % (wants, head[:10])}, "says it in the middle": {"title": "please " + wants},
+            "names another head": {"title": wants + " " + "0" * 40}, "has a long name": {"title": wants + " " * 500}}.items()):
+        begin(10 + at, **more)
+        w.look(2)
+        eq(len(w.jobs()), 1, "a run that " + why)
+    begin(40, status="queued")
+    w.look(2)
+    w.done(2)
+    eq(len(scene.ours(s, number)), 1, "a run by who may write is another check, in the same comment")
+    begin(40, status="completed")
+    w.look(2)
+    eq(len(w.jobs()), 2, "its end is no other")
+    begin(40, status="queued", attempt=2)
+    w.look(2)
+    w.done(3)
+    ok(True, "run again, it is one")
+    begin(3, attempt=2)
+    w.look(2)
+    w.done(4)
+    ok(True, "also where it is from before")
+    begin(41, title="%s %s" % (wants.replace("run ", "run #"), head))
+    w.look(2)
+    w.done(5)
+    ok(True, "it may name the head")
+    for run in range(50, 90):
+        begin(run, title="nightly" if run % 10 else wants)
+    w.look(2)
+    w.done(9)
+    ok(True, "more than a page of them are read to the end")
+    w.restart()
+    w.look(3)
+    eq(len(w.jobs()), 9, "none twice, also after a restart")
+    s.on("pulls/%d" % number, state="closed")
+    begin(100)
+    w.look(2)
+    eq(len(w.jobs()), 9, "what is closed is not checked")
+    lacks(w.log(), "goes on", "nothing went wrong")
+
+
+def runs_that_may_not_be_read():
+    """A token without actions: read loses nothing else, and is not refused again and again"""
+    s = scene.github()
+    s.post("tokens", token="watchers", login="watcher", permissions={"contents": "read", "pull_requests": "write",
+                                                                     "statuses": "write", "metadata": "read"})
+    w = Watch(s, token="watchers")
+    s.on("runs", id=3, actor="alice", title="/ratchet run 1")
+    w.look(3)
+    scene.pull(s, "docs", {"README": "x\n"})
+    w.look(3)
+    eq(len(w.jobs()), 1, "a head is seen")
+    eq(len([r for r in s.requests("GET", "/actions/runs")]), 1, "it is asked once")
+    eq(w.log().count("takes actions: read"), 1, "and said once")
+
+
 def forks():
     """A fork's pull request is refused as by a step; nobody's word has it run"""
     w = Watch()
@@ -320,4 +395,4 @@ def doctor():
 
 
 if __name__ == "__main__":
-    lib.main(pull_requests, pages, pushes, words, forks, away, limits, app, doctor)
+    lib.main(pull_requests, pages, pushes, words, runs, runs_that_may_not_be_read, forks, away, limits, app, doctor)

@@ -8,9 +8,13 @@ import glob
 import json
 import os
 import re
+import shutil
+import subprocess
 
 import lib
 import oracles
+import scene
+import test_app
 from lib import eq, has, lacks, ok
 
 FOLDER = os.path.join(lib.TOP, ".github", "workflows")
@@ -137,6 +141,71 @@ def the_example():
         eq(taken.out, told.out, command)
         for option in re.findall(r"--[a-z-]+", command):
             has(told.out, "  " + option, "which knows " + option)
+
+
+GH = """#!/usr/bin/env python3
+# `gh api PATH --jq EXPRESSION`, as GitHub's own machines have it.
+import os, subprocess, sys, urllib.request
+ask = urllib.request.Request(os.environ["API"] + "/" + sys.argv[2], headers={
+    "Authorization": "Bearer " + os.environ["GH_TOKEN"], "User-Agent": "gh"})
+sys.exit(subprocess.run(["jq", "-r", sys.argv[4]], input=urllib.request.urlopen(ask).read()).returncode)
+"""
+
+
+def check_of_an_app(s, head, conclusion):
+    key, public = test_app.key_pair()
+    s.post("apps", number=test_app.APP, slug="ratchet-octo", key=public, permissions={"checks": "write", "metadata": "read"})
+    s.post("apps/%d/installed" % test_app.APP, repository=s.repository)
+    own = test_app.own_token(key)
+    number = s.api("GET", "/repos/octo/kernels/installation", token=own).json["id"]
+    token = s.api("POST", "/app/installations/%d/access_tokens" % number, token=own).json["token"]
+    made = s.api("POST", "/repos/octo/kernels/check-runs", {"name": "ratchet/nvidia-l4", "head_sha": head, "status": "completed",
+                                                           "conclusion": conclusion}, token=token)
+    eq(made.status, 201, "a check run")
+
+
+def the_example_that_waits():
+    """The workflow of a watched repository asks by its name, as watch mode reads it, and ends as the check does"""
+    file = os.path.join(lib.TOP, "examples", "watched.yml")
+    one = parsed(lib.write(os.path.join(lib.temp_dir(), ".github", "workflows", "ratchet.yml"), lib.read(file)))[0]
+    eq(one["diagnostics"], [], "GitHub's own parser has nothing to say")
+    workflow = one["workflow"]
+    eq(workflow["run-name"], "/ratchet run ${{ inputs.pull-request }}", "its name is the request")
+    eq(list(workflow["on"]), ["workflow_dispatch"], "a person starts it")
+    job, = workflow["jobs"].values()
+    eq(job["runs-on"], "ubuntu-latest", "on GitHub's own machines")
+    eq(set(job["permissions"].values()) | {str(workflow["permissions"])}, {"read", "{}"}, "with a token that only reads")
+    step, = job["steps"]
+    lacks(step["run"], "${{", "no expression inside the script")
+    if not shutil.which("jq"):
+        raise lib.Skip("NOT TESTED: THAT THE EXAMPLE WAITS: no jq, which is gh's own")
+    s = scene.github()
+    s.post("tokens", token="the-jobs", login=lib.BOT, permissions={
+        name.replace("-", "_"): level for name, level in job["permissions"].items()})
+    for number, (said, code, way) in enumerate((("success", 0, "statuses"), ("failure", 1, "statuses"),
+                                                ("success", 0, "check-runs")), 1):
+        pull, head = scene.pull(s, "pull-%d" % number, {"README": "%d\n" % number})
+        old = {"state": "success", "context": "ratchet/nvidia-l4"}
+        s.api("POST", "/repos/octo/kernels/statuses/" + head, old)
+        s.on("runs", id=number, actor="alice")
+        folder = lib.temp_dir()
+        lib.write(os.path.join(folder, "gh"), GH, 0o755)
+        env = lib.clean_env({**{k: v for k, v in step["env"].items() if "${{" not in v}, "GH_TOKEN": "the-jobs", "PULL": str(pull),
+                             "GITHUB_REPOSITORY": "octo/kernels", "GITHUB_RUN_ID": str(number), "API": s.url, "PAUSE": "0.1",
+                             "PATH": folder + ":" + os.environ["PATH"]})
+        waits = lib.start(["bash", "-e", "-c", step["run"]], env=env, stdout=subprocess.PIPE)
+        asked = lambda: len(s.requests("GET", "/commits/%s/statuses" % head))
+        lib.wait_for(lambda: asked() >= 2, "it to wait")
+        s.api("POST", "/repos/octo/kernels/statuses/" + head, {**old, "state": "pending"})
+        s.api("POST", "/repos/octo/kernels/statuses/" + head, {**old, "context": "ratchet/cpu"})
+        before = asked()
+        lib.wait_for(lambda: asked() >= before + 2, "it to wait on")
+        eq(waits.poll(), None, "what was said before, of another device, or that it is pending, is no answer")
+        if way == "statuses":
+            s.api("POST", "/repos/octo/kernels/statuses/" + head, {**old, "state": said})
+        else:
+            check_of_an_app(s, head, said)
+        eq((waits.wait(60), waits.stdout.read()), (code, b"ratchet/nvidia-l4: %s\n" % said.encode()), "it ends so: " + said)
 
 
 def called_when_it_should_be(on, file, forks=False):
@@ -314,5 +383,5 @@ jobs:
             has(found, part, "our rules find `%s` on %s" % (part, event))
 
 
-lib.main(github_has_nothing_to_say, our_rules, the_example, ratchet_yml, gate_yml, ten_lines, one_step_in_two_places, wake_yml,
+lib.main(github_has_nothing_to_say, our_rules, the_example, the_example_that_waits, ratchet_yml, gate_yml, ten_lines, one_step_in_two_places, wake_yml,
          the_checks_can_fail)

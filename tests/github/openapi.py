@@ -35,6 +35,7 @@ USED = {
     "/git/refs": ["post"],
     "/git/refs/{ref}": ["patch"],
     "/contents/{path}": ["get"],
+    "/actions/runs": ["get"],
     "/actions/runs/{run_id}": ["get"],
     "/collaborators/{username}/permission": ["get"],
     "/installation": ["get"],

@@ -518,6 +518,16 @@ def run_get(call, number):
     return Answer(200, call.views.run(call.repo, run))
 
 
+def runs_list(call):
+    """Newest first."""
+    call.need("actions=read")
+    event = call.query.get("event")
+    rows = sorted((run for run in call.repo.runs.values() if event in (None, run["event"])), key=lambda run: -run["id"])
+    answer = call.page(rows, "/actions/runs")
+    answer.body = {"total_count": len(rows), "workflow_runs": [call.views.run(call.repo, run) for run in answer.body]}
+    return answer
+
+
 REPO = [
     ("GET", r"", repo_get),
     ("GET", r"/installation", apps.repository_installation),
@@ -546,6 +556,7 @@ REPO = [
     ("POST", r"/git/refs", ref_create),
     ("PATCH", r"/git/refs/(.+)", ref_update),
     ("GET", r"/contents/?(.*)", contents_get),
+    ("GET", r"/actions/runs", runs_list),
     ("GET", r"/actions/runs/(\d+)", run_get),
     ("GET", r"/collaborators/([^/]+)/permission", permission_get),
 ]

@@ -338,7 +338,7 @@ class Views:
         view.update({
             "id": run["id"], "name": "ratchet", "node_id": self.node("WorkflowRun", run["id"]),
             "head_branch": repo.default_branch, "head_sha": run["head_sha"],
-            "path": ".github/workflows/ratchet.yml", "display_title": "ratchet",
+            "path": ".github/workflows/ratchet.yml", "display_title": run.get("title", "ratchet"),
             "run_number": 1, "run_attempt": run["attempt"], "event": run["event"],
             "status": run["status"],
             "conclusion": "success" if run["status"] == "completed" else None, "workflow_id": 7,

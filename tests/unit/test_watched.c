@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* intake/watched: what is new becomes a job once, on whichever page of the list it stands. */
 #include "base/db.h"
+#include "command.h"
 #include "intake/queue.h"
 #include "intake/watched.h"
 #include "tests/tap.h"
@@ -10,7 +11,7 @@
 
 static char folder[] = "/tmp/ratchet-test-watched-XXXXXX";
 static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, queue_schema_4,
-                                     queue_schema_5, queue_schema_6, queue_schema_7, watched_schema, NULL};
+                                     queue_schema_5, queue_schema_6, watched_schema, watched_schema_2, NULL};
 static struct host host;
 static struct watched watched;
 static struct err err;
@@ -194,6 +195,89 @@ static void test_words(void)
     EQ_STR(when, "2026-01-05T09:00:00Z");
 }
 
+static void test_runs(void)
+{
+    struct watched_jobs jobs;
+    bool begun = false;
+    open_new("runs", false);
+    tap_case("what there was before anybody looked is no news, but a new attempt of it");
+    const struct watched_run before[] = {{40, 2}, {39, 1}};
+    OK(watched_begin_runs(&watched, before, 2, &begun, &err) == 0 && begun);
+    OK(watched_begin_runs(&watched, before, 2, &begun, &err) == 0 && !begun);
+    EQ_INT(watched_run_is_news(&watched, &before[0], &err), 0);
+    EQ_INT(watched_run_is_news(&watched, &(struct watched_run){39, 2}, &err), 1);
+    EQ_INT(watched_run_is_news(&watched, &(struct watched_run){38, 9}, &err), 0);
+    EQ_INT(watched_run_is_news(&watched, &(struct watched_run){41, 3}, &err), 1);
+    tap_case("none there is to begin with, too");
+    open_new("no-runs", false);
+    OK(watched_begin_runs(&watched, NULL, 0, &begun, &err) == 0 && begun);
+    OK(watched_begin_runs(&watched, NULL, 0, &begun, &err) == 0 && !begun);
+    tap_case("each attempt is taken once");
+    struct watched_word word = {.pr = 7, .run = {5, 1}};
+    EQ_INT(watched_run_is_news(&watched, &word.run, &err), 1);
+    OK(watched_take_word(&watched, &word, &jobs, &err) == 0);
+    EQ_INT(jobs.count, 1);
+    EQ_INT(watched_run_is_news(&watched, &word.run, &err), 0);
+    OK(watched_take_word(&watched, &word, &jobs, &err) == 0);
+    EQ_INT(jobs.count, 0);
+    word.run.attempt = 2;
+    EQ_INT(watched_run_is_news(&watched, &word.run, &err), 1);
+    OK(watched_take_word(&watched, &word, &jobs, &err) == 0);
+    EQ_INT(jobs.count, 1);
+    tap_case("an older attempt takes nothing back");
+    OK(watched_see_run(&watched, &(struct watched_run){5, 1}, &err) == 0);
+    EQ_INT(watched_run_is_news(&watched, &word.run, &err), 0);
+    tap_case("what is forgotten is no news");
+    OK(watched_see_run(&watched, &(struct watched_run){6, 1}, &err) == 0);
+    OK(watched_forget_runs(&watched, 6, &err) == 0);
+    EQ_INT(watched_run_is_news(&watched, &(struct watched_run){5, 3}, &err), 0);
+    EQ_INT(watched_run_is_news(&watched, &(struct watched_run){6, 2}, &err), 1);
+    tap_case("what the queue has no room for is news when it has");
+    host.limits.queue_jobs = 2;
+    word = (struct watched_word){.pr = 8, .run = {9, 1}};
+    OK(watched_take_word(&watched, &word, &jobs, &err) == -1);
+    EQ_INT(watched_run_is_news(&watched, &word.run, &err), 1);
+}
+
+#define HEAD "0123456789abcdef0123456789abcdef01234567"
+
+static void test_names(void)
+{
+    static const struct {
+        const char *name;
+        int pr;
+        const char *sha;
+    } rows[] = {{"/ratchet run 7", 7, ""},
+                {"/ratchet run #7", 7, ""},
+                {"/ratchet run 123456789 " HEAD, 123456789, HEAD},
+                {"/ratchet run", 0, ""},
+                {"/ratchet run ", 0, ""},
+                {"/ratchet run 7 ", 0, ""},
+                {"/ratchet run  7", 0, ""},
+                {"/ratchet run 07", 0, ""},
+                {"/ratchet run -7", 0, ""},
+                {"/ratchet run ##7", 0, ""},
+                {"/ratchet run 7x", 0, ""},
+                {"/ratchet run 1234567890", 0, ""},
+                {"/ratchet run 7 0123456", 0, ""},
+                {"/ratchet run 7 " HEAD "0", 0, ""},
+                {"/ratchet run 7 " HEAD " x", 0, ""},
+                {"/ratchet running 7", 0, ""},
+                {" /ratchet run 7", 0, ""},
+                {"/Ratchet run 7", 0, ""},
+                {"", 0, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int pr = 0;
+        char sha[MODEL_SHA_BYTES] = "untouched";
+        tap_case(rows[i].name[0] == '\0' ? "no name" : rows[i].name);
+        EQ_INT(command_names_pull(rows[i].name, &pr, sha), rows[i].pr != 0);
+        if (rows[i].pr != 0) {
+            EQ_INT(pr, rows[i].pr);
+            EQ_STR(sha, rows[i].sha);
+        }
+    }
+}
+
 int main(void)
 {
     if (mkdtemp(folder) == NULL)
@@ -204,6 +288,8 @@ int main(void)
     test_room();
     test_branch();
     test_words();
+    test_runs();
+    test_names();
     db_close(&watched.db);
     char command[200];
     snprintf(command, sizeof command, "rm -r '%s'", folder);
