@@ -89,7 +89,8 @@ def each_call():
        "topic/x")
     checked(s, prism, "a branch that is not there", "branch-tip", "none", good=False)
     for verb, args, want in (("list-pulls", ["main"], {"head": s.head, "count": 1}),
-                             ("watch-tip", ["topic/x"], {"sha": s.head}), ("list-remarks", [], {"count": 0})):
+                             ("watch-tip", ["topic/x"], {"sha": s.head}), ("list-remarks", [], {"count": 0}),
+                             ("list-runs", [], {"count": 0})):
         said = checked(s, prism, verb, verb, *args)
         eq({key: said[key] for key in want}, want, "what it says")
         eq((said["changed"], said["changed_again"]), (True, False), "asked with its etag, nothing has changed")
@@ -120,6 +121,11 @@ def each_call():
     said = checked(s, prism, "comments of all", "list-remarks")
     eq((said["count"], said["more"], said["login"], said["line"], said["pr"]), (25, True, "zoe", "comment 250", 1),
        "the newest first")
+    for run in range(30):
+        s.on("runs", id=run + 1001, actor="alice", triggering_actor="zoe", attempt=2, title="/ratchet run 1")
+    said = checked(s, prism, "runs by hand", "list-runs")
+    eq([said[key] for key in ("count", "more", "attempt", "name", "actor", "again")],
+       [25, True, 2, "/ratchet run 1", "alice", "zoe"], "their names, and who started them")
     checked(s, prism, "a new comment after 250 others", "upsert", "1", MARKER, body)
     lib.write(body, MARKER + "\n**regressed**\n")
     checked(s, prism, "the same comment again", "upsert", "1", MARKER, body)

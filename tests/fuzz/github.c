@@ -303,6 +303,23 @@ static int remarks(struct err *err)
     return 0;
 }
 
+static int runs(struct err *err)
+{
+    static struct github_runs list;
+    struct github_known known = {.etag = ""};
+    bool changed = false;
+    for (int i = 0; i < 2; i++) {
+        if (github_list_runs(&github, 1, &known, &changed, &list, err) != 0)
+            return -1;
+        HOLDS(list.count <= GITHUB_PAGE && (changed || i > 0));
+        for (size_t k = 0; k < list.count; k++)
+            HOLDS(list.list[k].id > 0 && list.list[k].attempt > 0 &&
+                  strlen(list.list[k].name) < GITHUB_WORD_BYTES &&
+                  strlen(list.list[k].actor) < GITHUB_LOGIN_BYTES);
+    }
+    return 0;
+}
+
 static int commit(struct err *err)
 {
     char parent[MODEL_SHA_BYTES] = "";
@@ -331,6 +348,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {"open-pull", open_pull},
         {"pulls", pulls},
         {"remarks", remarks},
+        {"runs", runs},
         {"commit", commit},
     };
     char name[32];

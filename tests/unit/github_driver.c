@@ -321,6 +321,26 @@ static int do_watch_tip(char **args, json_t *out, struct err *err)
     return 0;
 }
 
+static int do_list_runs(char **args, json_t *out, struct err *err)
+{
+    static struct github_runs runs;
+    struct github_known known = {.etag = ""};
+    bool first = false, again = true;
+    (void)args;
+    if (github_list_runs(&github, 1, &known, &first, &runs, err) < 0 ||
+        github_list_runs(&github, 1, &known, &again, &runs, err) < 0)
+        return -1;
+    set_bool(out, "changed", first);
+    set_bool(out, "changed_again", again);
+    set_bool(out, "more", known.more);
+    set_int(out, "count", (long long)runs.count);
+    set_int(out, "attempt", runs.list[0].attempt);
+    set_text(out, "name", runs.list[0].name);
+    set_text(out, "actor", runs.list[0].actor);
+    set_text(out, "again", runs.list[0].again);
+    return 0;
+}
+
 static int do_list_remarks(char **args, json_t *out, struct err *err)
 {
     static struct github_remarks remarks;
@@ -379,6 +399,7 @@ static const struct verb {
     {"list-pulls", 1, do_list_pulls, NULL},
     {"watch-tip", 1, do_watch_tip, NULL},
     {"list-remarks", 0, do_list_remarks, NULL},
+    {"list-runs", 0, do_list_runs, NULL},
     {"get-commit", 2, do_get_commit, NULL},
     {"put-comment", 5, NULL, do_put_comment},
     {"put-status", 7, NULL, do_put_status},
