@@ -188,6 +188,8 @@ static int watch(const char *config, const char *repository, struct err *err)
 {
     static struct host host;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM,
+           SIG_IGN); /* it ends with the daemon's pipe, and not before its token does */
     prctl(PR_SET_DUMPABLE, 0);
     umask(022);
     return cli_host(config, &host, err) == 0 ? watcher_run(&host, repository, 0, 1, err) : -1;

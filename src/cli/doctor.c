@@ -352,6 +352,8 @@ static int try_github(const struct host *host, const struct host_repository *rep
     int result = ask_for_branch(&github, repository, err);
     if (repository->watch && result == 0)
         tried->watch = ask_as_watch(&github, repository, &tried->watch_err);
+    if (repository->credential == CREDENTIAL_APP)
+        (void)credential_revoke(&github);
     explicit_bzero(&installed, sizeof installed);
     explicit_bzero(token, sizeof token);
     return result;

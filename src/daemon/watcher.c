@@ -22,6 +22,14 @@ enum {
 
 /* ---- the token ---- */
 
+/* One of the host's own file is not ours to end. */
+static void end_token(const struct watcher *watcher)
+{
+    if (watcher->watched.repository != NULL && watcher->token[0] != '\0' &&
+        watcher->watched.repository->credential == CREDENTIAL_APP)
+        (void)credential_revoke(&watcher->github);
+}
+
 void watcher_forget(struct watcher *watcher)
 {
     explicit_bzero(watcher->token, sizeof watcher->token);
@@ -45,6 +53,7 @@ static int take_app_token(struct watcher *watcher, struct err *err)
     struct github_installed installed = {0};
     if (!is_over(watcher))
         return 0;
+    end_token(watcher);
     watcher_forget(watcher);
     watcher->github.token = NULL;
     int result = credential_of_app(watcher->watched.repository, &watcher->github, false,
@@ -262,6 +271,7 @@ int watcher_run(const struct host *host, const char *repository, int ask, int te
         if (write(tell, &watcher->look, sizeof watcher->look) != sizeof watcher->look)
             break;
     }
+    end_token(watcher);
     watcher_forget(watcher);
     db_close(&watcher->watched.db);
     free(watcher->list);

@@ -17,6 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* A server that is slow holds up the end of a daemon no longer. */
+enum { WATCHERS_END_MS = 5000 };
+
+static uint64_t later_ns(uint64_t ms)
+{
+    return proc_now_ns() + 1000000u * ms;
+}
+
 struct one {
     const struct host_repository *repository;
     pid_t pid;       /* 0: none */
@@ -51,11 +59,20 @@ int watchers_open(const struct host *host, const char *config, struct schedule *
     return 0;
 }
 
-/* Without its pipe it ends by itself; one that waits for a server ends with us. */
+/* Without its pipe each ends by itself, and where it has an App's token, revokes that first: these are waited
+ * for, all of them together. Who has not ended by then ends with us. */
 void watchers_close(struct watchers **watchers)
 {
-    for (size_t i = 0; *watchers != NULL && i < (*watchers)->count; i++) {
+    struct pollfd end = {.events = 0};
+    uint64_t until_ns = later_ns(WATCHERS_END_MS);
+    for (size_t i = 0; *watchers != NULL && i < (*watchers)->count; i++)
         file_close(&(*watchers)->all[i].ask);
+    for (size_t i = 0; *watchers != NULL && i < (*watchers)->count; i++) {
+        uint64_t now_ns = proc_now_ns();
+        end.fd = (*watchers)->all[i].tell;
+        if ((*watchers)->all[i].repository->credential == CREDENTIAL_APP && end.fd >= 0 &&
+            now_ns < until_ns)
+            (void)poll(&end, 1, (int)((until_ns - now_ns) / 1000000u));
         file_close(&(*watchers)->all[i].tell);
     }
     free(*watchers);
@@ -107,11 +124,6 @@ static int start(const struct watchers *watchers, struct one *one, struct err *e
     one->tell = tell[0];
     one->looks = false;
     return 0;
-}
-
-static uint64_t later_ns(uint64_t ms)
-{
-    return proc_now_ns() + 1000000u * ms;
 }
 
 /* Whoever reaps strays may have been quicker. */

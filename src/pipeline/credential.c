@@ -47,19 +47,22 @@ static bool has_app(const struct pipeline *pipeline)
     return repository != NULL && repository->credential == CREDENTIAL_APP;
 }
 
-/* What is left of a token is worth nothing then. Best effort, and quick: it ends by itself, too. */
+bool credential_revoke(const struct github *github)
+{
+    struct limits limits = *github->limits;
+    limits.github_ms = limits.github_ms < REVOKE_MS ? limits.github_ms : REVOKE_MS;
+    limits.http_ms = limits.http_ms < REVOKE_MS ? limits.http_ms : REVOKE_MS;
+    struct github quick = *github;
+    struct err ignored;
+    quick.limits = &limits;
+    quick.trouble = NULL;
+    quick.no_wait = true;
+    return github_app_revoke(&quick, &ignored) == 0;
+}
+
 static void revoke(struct origin *origin)
 {
-    if (origin->renew_at_ns == 0)
-        return;
-    struct limits limits = *origin->github.limits;
-    limits.github_ms = limits.github_ms < REVOKE_MS ? limits.github_ms : REVOKE_MS;
-    struct github github = origin->github;
-    struct err ignored;
-    github.limits = &limits;
-    github.trouble = NULL;
-    github.no_wait = true;
-    if (github_app_revoke(&github, &ignored) == 0)
+    if (origin->renew_at_ns != 0 && credential_revoke(&origin->github))
         origin->renew_at_ns = 0;
 }
 

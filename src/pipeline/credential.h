@@ -16,6 +16,9 @@ MUST_CHECK int credential_of_app(const struct host_repository *repository,
                                  const struct github *github, bool may_push,
                                  struct github_installed *out, struct err *err);
 
+/* What is left of such a token is worth nothing then. Best effort, and quick: it ends by itself, too. */
+bool credential_revoke(const struct github *github);
+
 /* Before each part of a step that speaks with GitHub. `limits`: how long it may take; NULL: as long as
  * any call. */
 MUST_CHECK int credential_take(struct pipeline *pipeline, const struct limits *limits,

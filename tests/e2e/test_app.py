@@ -253,6 +253,7 @@ def not_there():
     has(doctor(), "the App is not installed on `octo/kernels`", "not installed")
     install(s)
     has(doctor(), "the API answers, the branch is there", "installed")
+    eq(tokens(s), [], "and the token that it was tried with is revoked")
     install(s, on=False)
     has(doctor(), "not installed", "uninstalled")
     install(s)

@@ -3,7 +3,9 @@
 """Watch mode: nobody hands anything to the daemon, it asks GitHub for what is new. Each look waits at a gate of
 the stand-in until the test lets it through, so that nothing here depends on how fast the machine is."""
 
+import os
 import re
+import signal
 
 import lib
 import scene
@@ -366,6 +368,7 @@ def app():
     w.look(1, advance=30)
     w.look(20, advance=30)
     eq((made(), [r for r in s.requests() if r["status"] == 401]), (2, []), "then there is another, before it ends")
+    eq(len(test_app.tokens(s)), 1, "and the first is revoked")
     number, head = scene.pull(s, "docs", {"README": "x\n"})
     w.look()
     w.done(1)
@@ -379,6 +382,10 @@ def app():
     lib.wait_for(lambda: not missed(s, [head]), "the head of meanwhile to have its verdict")
     ok(not [r for r in s.requests() if "leaked" in r], "no token stood anywhere else")
     lacks(w.log(), "ghs_", "nor in the log")
+    lib.wait_for(lambda: len(test_app.tokens(s)) == 1, "the jobs' tokens to be revoked")
+    os.kill(w.daemon.process.pid, signal.SIGTERM)
+    w.daemon.process.wait(60)
+    eq(test_app.tokens(s), [], "a daemon that is stopped leaves none")
 
 
 def doctor():
