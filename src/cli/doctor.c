@@ -2,6 +2,7 @@
 /* `ratchet doctor`: everything this host needs, tried by doing it. One line each; exit 3 if
  * a needed thing does not work. */
 #include "cli/cli.h"
+#include "cli/doctor_system.h"
 
 #include "base/http.h"
 #include "base/proc.h"
@@ -445,6 +446,21 @@ static int try_daemon(const struct host *host, struct err *err)
     return result;
 }
 
+static void tell_system(struct doctor *doctor, bool sandbox_works)
+{
+    struct err err;
+    char text[64];
+    bool there = false;
+    int result = system_userns(SYSTEM_USERNS, sandbox_works, &there, text, sizeof text, &err);
+    if (there)
+        tell(doctor, false, result, "user namespaces", text, &err);
+    for (size_t i = 0; i < SYSTEM_UNITS; i++) {
+        result = system_unit(i, &there, text, sizeof text, &err);
+        if (there)
+            tell(doctor, false, result, system_unit_name(i), text, &err);
+    }
+}
+
 static void examine(struct doctor *doctor)
 {
     const struct host *host = &doctor->host;
@@ -453,8 +469,9 @@ static void examine(struct doctor *doctor)
     tell(doctor, true, try_state(host, &err), "state folder", host->state, &err);
     snprintf(text, sizeof text, "bubblewrap%s%.180s: no network, read-only /usr",
              away_socket()[0] == '\0' ? "" : ", by ratchet-run at ", away_socket());
-    tell(doctor, true, sandbox_probe(host->sandbox_uid, host->sandbox_gid, &err), "sandbox",
-         text, &err);
+    int sandbox = sandbox_probe(host->sandbox_uid, host->sandbox_gid, &err);
+    tell(doctor, true, sandbox, "sandbox", text, &err);
+    tell_system(doctor, sandbox == 0);
     tell_sandbox_limits(doctor);
     tell(doctor, true, try_harness(host, text, sizeof text, &err), "harness", text, &err);
     examine_lanes(doctor);

@@ -22,9 +22,8 @@ static const struct obstacle {
     {"/proc/sys/kernel/unprivileged_userns_clone", "0",
      "set sysctl kernel.unprivileged_userns_clone=1"},
     {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
-     "AppArmor keeps user namespaces from bwrap, as on Ubuntu 24.04: give /usr/bin/bwrap "
-     "a profile that allows `userns`, or set sysctl "
-     "kernel.apparmor_restrict_unprivileged_userns=0"},
+     "AppArmor keeps user namespaces from our programs, as on Ubuntu 24.04: as root, "
+     "cp " DOCDIR "/apparmor.d/ratchet /etc/apparmor.d/ && systemctl reload apparmor"},
 };
 
 static bool file_says(const char *path, const char *value)

@@ -50,7 +50,7 @@ def all_of_it():
     for path in ("bin/ratchet", "sbin/ratchetd", "libexec/ratchet/ratchet-bench", "include/ratchet/attention.h",
                  "lib/pkgconfig/ratchet-kernel.pc", "share/bash-completion/completions/ratchet",
                  "share/doc/ratchet/examples/ratchet.conf", "share/doc/ratchet/examples/ratchetd.conf",
-                 "share/doc/ratchet/examples/workflow.yml", "share/doc/ratchet/examples/watched.yml", "share/man/man1/ratchet.1", "share/man/man5/ratchet.conf.5", "share/man/man7/ratchet-kernel.7",
+                 "share/doc/ratchet/examples/workflow.yml", "share/doc/ratchet/examples/watched.yml", "share/doc/ratchet/apparmor.d/ratchet", "share/man/man1/ratchet.1", "share/man/man5/ratchet.conf.5", "share/man/man7/ratchet-kernel.7",
                  "share/man/man8/ratchetd.8"):
         ok(path in found, path, "\n".join(found))
     eq([path for path in found if lib.run(["grep", "-q", "@[a-z]*dir@", installed(path)]).code == 0 and

@@ -89,4 +89,35 @@ def a_check_inside():
     daemon.kill()
 
 
-lib.main(exposure, a_check_inside)
+def doctor_tells_of_them():
+    """Where systemd knows the units, doctor says how each is"""
+    host, folder = scene.Host(), lib.temp_dir()
+    lib.write(os.path.join(folder, "systemctl"), "#!/bin/sh\ncase $3 in\nratchetd.service) state=failed ;;\n"
+              "ratchet-clocks*) exit 4 ;;\n*) state=active ;;\nesac\n"
+              "printf 'LoadState=loaded\\nActiveState=%s\\nResult=exit-code\\n' $state\n", 0o755)
+    out = host.ratchet("doctor", "--config", host.config, env={"PATH": folder + ":" + os.environ["PATH"]}).out
+    has(out, re.compile("^ok +ratchet-run.socket +active$", re.M), "one that is up")
+    has(out, re.compile("^note +ratchetd.service +failed \\(exit-code\\): `journalctl -u ratchetd.service` says why$", re.M), "one that is not")
+    lacks(out, "ratchet-clocks", "one that is not installed")
+
+
+def apparmor():
+    """The profiles that are installed name our programs where they are, and are read by AppArmor's own parser"""
+    text = lib.read(os.path.join(BUILD, "src", "daemon", "apparmor.d", "ratchet"))
+    lacks(text, "@", "no place is left to fill in")
+    has(text, re.compile("^profile ratchet-run /[^ ]*/libexec/ratchet/ratchet-run flags=", re.M), "ratchet-run's")
+    eq(re.findall(r"^profile (\S+) /\S+ flags=\(unconfined\) \{\n    userns,\n", text, re.M), ["ratchet-run", "ratchetd", "ratchet"],
+       "each may have user namespaces, and is bound in nothing else")
+    if shutil.which("apparmor_parser") is None:
+        raise lib.Skip("NOT TESTED: THE APPARMOR PROFILES: no apparmor_parser")
+    version = lib.run(["apparmor_parser", "--version"]).out
+    if not re.search(r"version [4-9]", version):
+        lib.note("AppArmor before 4 knows neither its ABI nor `userns`: read without these two")
+        text = re.sub("^    userns,\n", "", text.replace("abi/4.0", "abi/3.0"), flags=re.M)
+    for bad, words in ((False, text), (True, text.replace("profile ratchetd ", "profil ratchetd "))):
+        said = lib.run(["apparmor_parser", "--skip-kernel-load", "--skip-cache", lib.write(
+            os.path.join(lib.temp_dir(), "ratchet"), words)])
+        eq((said.code != 0, "syntax error" in said.err), (bad, bad), "it is read" if not bad else "and one that is none is not")
+
+
+lib.main(exposure, a_check_inside, doctor_tells_of_them, apparmor)
