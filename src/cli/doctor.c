@@ -50,13 +50,11 @@ static void tell(struct doctor *doctor, bool needed, int result, const char *wha
 static int enter_sandbox(const struct host *host, const char *folder, struct err *err)
 {
     const struct sandbox_bind binds[] = {{.from = folder, .to = "/job"}};
-    const char *const argv[] = {"/bin/true", NULL}, *const env[] = {NULL};
+    const char *const argv[] = {"/bin/true", NULL};
     const struct sandbox sandbox = {.kind = SANDBOX_BUILD,
                                     .binds = binds,
                                     .bind_count = 1,
                                     .argv = argv,
-                                    .env = env,
-                                    .cwd = "/",
                                     .uid = host->sandbox_uid,
                                     .gid = host->sandbox_gid};
     struct sandbox_command *command = NULL;
@@ -95,14 +93,6 @@ static int remove_scratch(const char *path, int result, struct err *err)
         return result;
     *err = problem;
     return -1;
-}
-
-static int try_state(const struct host *host, struct err *err)
-{
-    char path[FILE_PATH_BYTES];
-    if (make_scratch(host, path, err) != 0)
-        return -1;
-    return remove_scratch(path, enter_sandbox(host, path, err), err);
 }
 
 /* Who may make a file in the folder of locks, for somebody who may not. */
@@ -194,6 +184,18 @@ static int try_context(const struct host *host, const struct host_device *device
     if (make_scratch(host, path, err) != 0)
         return -1;
     return remove_scratch(path, open_inside(host, device, gpu, path, err), err);
+}
+
+/* Whether ratchet-run is for this folder is seen by a sandbox that runs. */
+static int try_state(const struct host *host, struct err *err)
+{
+    static const struct host_device cpu = {.slug = "cpu"};
+    char path[FILE_PATH_BYTES];
+    if (away_socket()[0] != '\0')
+        return try_context(host, &cpu, NULL, err);
+    if (make_scratch(host, path, err) != 0)
+        return -1;
+    return remove_scratch(path, enter_sandbox(host, path, err), err);
 }
 
 static void tell_gpu(struct doctor *doctor, bool needed, int result, const char *what,

@@ -41,6 +41,10 @@ class Clocks:
     def set(self, old, new):
         lib.write(self.host.config, lib.read(self.host.config).replace(old, new), 0o644)
 
+    def play(self, record):
+        """All of it at once: it is read all the time."""
+        os.replace(lib.write(self.fake.record + ".new", record), self.fake.record)
+
     def start(self):
         with open(self.log, "ab") as log:
             self.process = lib.start(self.argv, env=lib.clean_env(self.fake.env), stdin=subprocess.DEVNULL, stdout=log,
@@ -96,7 +100,7 @@ def as_long_as_it_is_asked():
     client.shutdown(socket.SHUT_WR)
     eq((client.recv(4096), clocks.fake.told(), clocks.left()), (b"done", UNLOCKED, []), "its end is answered")
     lib.write(clocks.fake.record + ".log", "")
-    lib.write(clocks.fake.record, "hold-unlock 0 1\n" + lib.read(clocks.fake.record))
+    clocks.play("hold-unlock 0 1\n" + lib.read(clocks.fake.record))
     path = lib.write(os.path.join(clocks.host.folder, "a.lock"), "")
     with open(path, "w") as lock, open(path, "w") as other:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -109,7 +113,7 @@ def as_long_as_it_is_asked():
             ok(False, "the device is taken until the clock is free")
         except BlockingIOError:
             ok(True, "the device is taken until the clock is free")
-        lib.write(clocks.fake.record, lib.read(clocks.fake.record).replace("hold-unlock 0 1\n", ""))
+        clocks.play(lib.read(clocks.fake.record).replace("hold-unlock 0 1\n", ""))
         fcntl.flock(other, fcntl.LOCK_EX)
         eq(clocks.left(), [], "and then given back")
 

@@ -207,6 +207,21 @@ def it_is_not_there():
     daemon.kill()
 
 
+def another_state_folder():
+    """One that is for another state folder makes no sandbox for this one, and doctor says why"""
+    s, host, runner, daemon = scenery()
+    doctor = host.ratchet("doctor", "--config", host.config)
+    has(doctor.out, re.compile("^ok +state folder +" + re.escape(host.state), re.M), "doctor has tried a folder of it")
+    runner.kill()
+    other = os.path.join(host.folder, "other")
+    runner.argv[runner.argv.index(host.state)] = other
+    runner.start()
+    doctor = host.ratchet("doctor", "--config", host.config)
+    has(doctor.out, re.compile("^FAIL +state folder .*is not below `%s/work`" % re.escape(other), re.M), "the reason")
+    has(doctor.out, re.compile("^ok +sandbox ", re.M), "though there are sandboxes")
+    daemon.kill()
+
+
 def who_may_ask():
     """Nobody but root and the user that it is for; and what is no request is refused"""
     s, host, runner, daemon = scenery()
@@ -303,4 +318,5 @@ def a_ratchetd_that_is_taken_over():
     daemon.kill()
 
 
-lib.main(a_ratchetd_that_is_taken_over, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there, who_may_ask)
+lib.main(a_ratchetd_that_is_taken_over, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there,
+         another_state_folder, who_may_ask)
