@@ -11,7 +11,8 @@
 
 static char folder[] = "/tmp/ratchet-test-watched-XXXXXX";
 static const char *const schema[] = {queue_schema_1, queue_schema_2, queue_schema_3, queue_schema_4,
-                                     queue_schema_5, queue_schema_6, watched_schema, watched_schema_2, NULL};
+                                     queue_schema_5, queue_schema_6, queue_schema_7, watched_schema,
+                                     watched_schema_2, NULL};
 static struct host host;
 static struct watched watched;
 static struct err err;
