@@ -73,6 +73,19 @@ def the_anchor_keeps_its_recipe():
         ok(result.config()["change"] > 0.3, "against the anchor as it was", result.config())
 
 
+def stored_samples_of_another_protocol():
+    """Numbers that were measured otherwise are not compared, and it is said"""
+    host, repo = scene.Host(), sample()
+    repo.commit(scene.stored(repo.sha(), {"protocol": "1"}, ns=10.0), "a baseline of before")
+    scene.branch(repo, "slow", "slow")
+    result = host.check(repo, "slow")
+    if scene.fair(result, (1, "regressed"), "against the anchor as it runs today")[0] != 1:
+        return
+    has(result.config()["reason"], "stored samples not compared: those of the baseline were measured by another "
+        "protocol than 2", "it is said")
+    ok(not result.config().get("anchor_drifted"), "nor is today's anchor set against them", result.config())
+
+
 def an_anchor_that_moved():
     """Where today's anchor is far from its stored samples, comment, summary and status say so first"""
     s = scene.github("right")
@@ -346,7 +359,7 @@ def a_build_sees_its_paths_alone():
     eq(host.check(repo, "header").config()["clause"], "identical-code", "listed, it is seen")
 
 
-lib.main(an_anchor_that_moved, a_build_sees_its_paths_alone, paths_that_name_nothing, paths_behind_links,
+lib.main(stored_samples_of_another_protocol, an_anchor_that_moved, a_build_sees_its_paths_alone, paths_that_name_nothing, paths_behind_links,
          a_changed_recipe, the_anchor_keeps_its_recipe, anchors_without_a_recipe,
          a_recipe_that_builds_no_more, a_broken_recipe, whose_fault, what_the_next_check_would_go_by,
          a_gate_that_is_taken_away)
