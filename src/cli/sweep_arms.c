@@ -21,7 +21,8 @@ static bool is_reserved(const char *name)
     for (int arm = 0; arm < ARM_OTHER; arm++)
         if (strcmp(name, arm_name((enum arm)arm)) == 0)
             return true;
-    return strcmp(name, "marks") == 0 || strcmp(name, "provoked") == 0;
+    return strcmp(name, "marks") == 0 || strcmp(name, "provoked") == 0 ||
+           strcmp(name, "clock") == 0;
 }
 
 static int check_name(const struct sweep_arms *arms, const char *name, struct err *err)

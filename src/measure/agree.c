@@ -195,7 +195,7 @@ static void tell(const struct agree *agree, const struct system *system, const d
 
 bool agree_slopes(const struct agree *agree, struct clock_slope *out)
 {
-    enum { FREEDOM_LEAST = 2 };
+    enum { FREEDOM_LEAST = 8 }; /* below it an error is not known well enough to accuse by */
     struct system system = {.terms = agree->arms + 1 + waits(agree)};
     for (size_t arm = 0; arm < agree->arms; arm++)
         out[arm] = (struct clock_slope){0};

@@ -32,7 +32,7 @@ struct agree {
 /* False where there is no memory. */
 bool agree_add(struct agree *agree, const double *claimed_ns, double waited_ns,
                double wall_ns);
-/* One slope for each arm. False: there are turns enough, and they do not tell the arms apart, as when
+/* One slope for each arm; none where there are too few turns. False: there are enough, and they do not tell the arms apart, as when
  * what is claimed does not depend on how many launches there were; or there is no memory. */
 bool agree_slopes(const struct agree *agree, struct clock_slope *out);
 void agree_free(struct agree *agree);

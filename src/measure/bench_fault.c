@@ -221,6 +221,7 @@ static void leave_out(struct round *round, size_t i, enum arm arm, const char *w
         free(config->replicates[r].arms[arm].ns);
         config->replicates[r].arms[arm] = (struct series){0};
         config->replicates[r].provoked[arm] = 0;
+        config->replicates[r].clock[arm] = (struct clock_slope){0};
     }
     config->peak_bytes[arm] = 0;
     bench_say(round->request, (struct bench_event){.config = i},

@@ -163,6 +163,7 @@ def forged(repo, folder):
     def slower_first(text):
         samples = json.loads(text)
         for config in samples["configs"]:
+            config["without_head"] = [8 * ns for ns in config.get("without_head", [])]
             for replicate in config["replicates"]:
                 for arm in {"base", "anchor", "control"} & replicate.keys():
                     replicate[arm] = [8 * ns for ns in replicate[arm]]

@@ -84,7 +84,7 @@ class Sweep:
 
 
 def arms_of(config):
-    return [sorted(set(r) - {"marks", "provoked"}) for r in config["replicates"]]
+    return [sorted(set(r) - {"marks", "provoked", "clock"}) for r in config["replicates"]]
 
 
 def table_and_file():
@@ -273,7 +273,7 @@ def refused():
                        (["=" + good], "expected NAME=LIBRARY"), (["a b=" + good], "expected NAME="),
                        (["x" * 64 + "=" + good], "expected NAME="),
                        (["anchor=" + good], "`anchor` is no name"), (["marks=" + good], "`marks`"),
-                       (["provoked=" + good], "`provoked`"),
+                       (["provoked=" + good], "`provoked`"), (["clock=" + good], "`clock`"),
                        (["a=" + good, "a=" + good], "two arms with the name `a`"),
                        (["a=/none.so"], "a: `/none.so`"), (["a=" + WORK], "expected a file"),
                        (["a=" + text], "a: "), (["a=" + export], "malloc_usable_size_of_mine"),
