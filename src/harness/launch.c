@@ -139,7 +139,6 @@ static int settle(enum arm arm, int failed, const struct device_sample *sample,
     return 1;
 }
 
-/* `kernel_ns` may be NULL here: then nothing is traced. */
 /* A peer's output is not asked for. */
 static struct device_work work_for(const struct harness *harness, enum arm arm,
                                    const struct device_plan *plan)
@@ -167,6 +166,7 @@ void launch_unstage(struct harness *harness, struct device_plan *plan)
         harness->ops->unstage(harness->device, plan);
 }
 
+/* `kernel_ns` may be NULL here: then nothing is traced. */
 int launch_traced(struct harness *harness, enum arm arm, struct device_plan *plan,
                   struct device_sample *sample, unsigned long long *kernel_ns, struct err *err)
 {

@@ -8,13 +8,16 @@
  * say, the error of the mean is widened by how far (Birge's ratio, Phys. Rev. 40, 207, 1932). Two arms
  * disagree only where the interval of the ratio of their slopes is wholly outside 1 ± 3%. It is so
  * wide that of 10 000 checks with honest arms at most one disagrees, over all its configs, pairs and
- * looks. */
+ * looks. Where head could hide 15% and not be seen, a green becomes unclear. */
 #include "judge/compare_internal.h"
 #include "judge/dist.h"
 #include "judge/levels.h"
 #include "judge/num.h"
 
 static const double claim_tolerance = 0.03;
+#define UNSEEN_TAIL 0.025 /* the usual 95% interval's */
+enum { WIDER_TIMES = 3 }; /* an error that is head's own */
+
 static const double false_accusations = 1e-4; /* of honest checks */
 
 static double larger(double a, double b)
@@ -37,7 +40,8 @@ struct claim {
     unsigned long long freedom; /* of the error; 0: not known */
 };
 
-static struct claim claim_of(const struct config_samples *samples, enum arm arm)
+/* Over fewer replicates than a verdict needs nothing is known. */
+static struct claim claim_of(const struct config_samples *samples, enum arm arm, size_t least)
 {
     struct claim claim = {0};
     double weights = 0, sum = 0, apart = 0;
@@ -50,8 +54,8 @@ static struct claim claim_of(const struct config_samples *samples, enum arm arm)
         claim.freedom += weight > 0 ? clock->freedom : 0;
         count += weight > 0;
     }
-    if (count == 0)
-        return claim;
+    if (count < least || count == 0)
+        return (struct claim){.freedom = 0};
     claim.slope = sum / weights;
     for (size_t i = 0; i < samples->count; i++) {
         double off = samples->replicates[i].clock[arm].slope - claim.slope;
@@ -101,6 +105,47 @@ static bool accuse(struct judged *judged, const struct disagreement *seen, enum 
     return true;
 }
 
+/* A clock that could hide so much and not be seen is none to go green by. */
+static const double claim_unseen = 0.15;
+
+/* The main arm whose slope is known best; ARM_COUNT: of none. */
+static enum arm best_known(const struct claim claims[ARM_COUNT])
+{
+    enum arm best = ARM_COUNT;
+    for (int arm = ARM_HEAD + 1; arm < ARM_OTHER; arm++)
+        if (claims[arm].freedom > 0 &&
+            (best == ARM_COUNT || claims[arm].error < claims[best].error))
+            best = (enum arm)arm;
+    return best;
+}
+
+void judge_unseen(struct judged *judged)
+{
+    struct config_verdict *out = judged->out;
+    size_t least = judged->rule->min_replicates;
+    struct claim claims[ARM_COUNT];
+    struct disagreement seen;
+    if (out->verdict != VERDICT_HELD && out->verdict != VERDICT_IMPROVED)
+        return;
+    for (int arm = 0; arm < ARM_OTHER; arm++)
+        claims[arm] = claim_of(judged->samples, (enum arm)arm, least);
+    enum arm other = best_known(claims);
+    if (other == ARM_COUNT) { /* against the stored samples: it has to be true by itself */
+        other = ARM_ANCHOR;
+        claims[other] = (struct claim){1, 0, claims[ARM_HEAD].freedom};
+    }
+    if (claims[ARM_HEAD].freedom == 0)
+        return;
+    (void)disagree(claims, ARM_HEAD, other, UNSEEN_TAIL, &seen);
+    if (claims[ARM_HEAD].slope > 0 && seen.ratio + seen.reach <= 1 + claim_unseen)
+        return;
+    bool heads = claims[ARM_HEAD].error > WIDER_TIMES * claims[other].error;
+    set_verdict(judged, CLAUSE_IMPLAUSIBLE, VERDICT_UNCLEAR, heads ? FAULT_PR : FAULT_HOST);
+    add_reason(out,
+               "; but by this host's clock head may take %.3g%% longer than its samples claim",
+               100 * (seen.ratio + seen.reach - 1));
+}
+
 /* Whose doing it is. Head's library runs beside the others and gains where it looks fast beside them:
  * where it claims less than one of them, or where the anchor's own copy does not claim what the
  * anchor does. That main's arms claim less than head's is nothing that head would do. */
@@ -111,7 +156,7 @@ bool judge_claims(struct judged *judged)
     struct disagreement seen;
     double tail = false_accusations / (PAIRS * judged->levels->family);
     for (int arm = 0; arm < ARM_OTHER; arm++)
-        claims[arm] = claim_of(judged->samples, (enum arm)arm);
+        claims[arm] = claim_of(judged->samples, (enum arm)arm, judged->rule->min_replicates);
     for (int other = ARM_HEAD + 1; other < ARM_OTHER; other++)
         if (disagree(claims, ARM_HEAD, (enum arm)other, tail, &seen))
             return accuse(judged, &seen, FAULT_PR);

@@ -159,6 +159,7 @@ static int judge_samples(struct judged *judged, struct err *err)
     decide(judged);
     if (judge_gaps(judged, err) != 0 || judge_beside(judged, err) != 0)
         return -1;
+    judge_unseen(judged);
     judged->passes = doubt_passes(judged);
     if (judged->samples->out_of_time && out->wants_more)
         add_reason(out, "; the time budget was spent after %zu replicates", out->replicates);

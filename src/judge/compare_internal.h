@@ -69,6 +69,8 @@ bool judge_unusable(struct judged *judged);
 /* A verdict because the times that an arm claims do not agree with the host's clock; true when one
  * was given. */
 bool judge_claims(struct judged *judged);
+/* A green verdict becomes unclear where the host's clock is known too badly to believe in head's. */
+void judge_unseen(struct judged *judged);
 
 /* ---- beside.c ---- */
 

@@ -88,13 +88,17 @@ static double wall_of(const struct agree *agree, size_t turn, double unit)
     return agree->rows[turn * width_of(agree) + agree->arms + 1] / unit;
 }
 
-/* Where waiting was always the same, it is what a turn costs besides. */
+/* Where waiting was always the same, or is nothing beside a turn, it is what a turn costs besides. */
 static bool waits(const struct agree *agree)
 {
-    size_t other = 0;
-    for (size_t turn = 0; turn < agree->count; turn++)
-        other += agree->rows[turn * width_of(agree) + agree->arms] != agree->rows[agree->arms];
-    return other > 1;
+    double least = INFINITY, most = 0.0, wall = 0.0;
+    for (size_t turn = 0; turn < agree->count; turn++) {
+        double waited = agree->rows[turn * width_of(agree) + agree->arms];
+        least = fmin(least, waited);
+        most = fmax(most, waited);
+        wall = fmax(wall, wall_of(agree, turn, 1.0));
+    }
+    return most - least > 1e-3 * wall;
 }
 
 /* Weighted least squares; false where the turns do not tell the arms apart. */

@@ -241,17 +241,48 @@ static bool leave_out_others(struct round *round, size_t i, const struct trouble
     return any;
 }
 
+/* Is main fine by itself, in several processes? -1: an error. */
+static int main_is_well(struct round *round, size_t i, enum arm *of_main, struct err *err)
+{
+    struct trouble alone = {.kind = TROUBLE_NONE};
+    *of_main = bench_takes_part(round, i, ARM_BASE) ? ARM_BASE : ARM_ANCHOR;
+    if (!bench_takes_part(round, i, *of_main))
+        return 0;
+    for (int k = 0; k < PROBES_ALONE && alone.kind == TROUBLE_NONE; k++)
+        if (probe(round, i, *of_main, &alone, err) != 0)
+            return -1;
+    return alone.kind == TROUBLE_NONE;
+}
+
+/* What comes again and again beside head, and never with main alone, is head's; else the host's. */
+static int fail_beside(struct round *round, size_t i, bool head, const char *text,
+                       struct err *err)
+{
+    enum arm of_main;
+    struct config_samples *config = &round->samples->configs[i];
+    int well = head ? main_is_well(round, i, &of_main, err) : 0;
+    if (well > 0)
+        bench_fail(config, bench_fault_of_head(round->request), CLAUSE_DISTURBS,
+                   "%s runs alone, and beside head: %.440s", arm_name(of_main), text);
+    else if (well == 0)
+        bench_fail(config, FAULT_HOST, CLAUSE_HOST_FAILED, "%.480s", text);
+    return well < 0 ? -1 : 0;
+}
+
 /* The process of a config was killed. Whoever did it, the OOM killer or somebody at the host, a
  * process is tried again; what it measured is dropped, so that a library can win little by killing
  * its own where it was slow: judge/doubt.c counts the attempts. Beyond KILLS_BORNE it is the arm
- * that was at work every time, if there is one; else the host. True: there is no more to settle. */
-static bool settle_kill(struct round *round, size_t i, const struct trouble *all)
+ * that was at work every time, if there is one; else head's, where main alone is never killed; else the
+ * host's. 1: there is no more to settle; -1: an error. */
+static int settle_kill(struct round *round, size_t i, const struct process_config *ran,
+                       struct err *err)
 {
+    const struct trouble *all = ran->trouble;
     struct config_samples *config = &round->samples->configs[i];
     enum arm arm;
     unsigned kills = 0;
     if (!trouble_killed(all, &arm))
-        return false;
+        return 0;
     config->killed[arm]++;
     for (int a = 0; a <= ARM_COUNT; a++)
         kills += config->killed[a];
@@ -261,38 +292,28 @@ static bool settle_kill(struct round *round, size_t i, const struct trouble *all
         bench_say(round->request, (struct bench_event){.config = i},
                   "%s: tried again: with %s at work the process %.400s", config->config.name,
                   at, all[arm].text);
-        return true;
+        return 1;
     }
     if (arm < ARM_COUNT && config->killed[arm] == kills)
-        return false;
-    bench_fail(config, FAULT_HOST, CLAUSE_HOST_FAILED,
-               "killed from outside %u times, the last with %s at work: %.400s", kills, at,
-               all[arm].text);
-    return true;
+        return 0;
+    char text[MODEL_TEXT_BYTES];
+    snprintf(text, sizeof text,
+             "killed from outside %u times, the last with %s at work: %.400s", kills, at,
+             all[arm].text);
+    return fail_beside(round, i, ran->arms[ARM_HEAD], text, err) != 0 ? -1 : 1;
 }
 
-/* What no arm can have is the host's, or it is said by a library in the host's name. It is tried again;
- * where it comes each time, and main alone goes well, it is head's. */
+/* What no arm can have is the host's, or it is said by a library in the host's name: it is tried again
+ * before. */
 static int settle_failure(struct round *round, size_t i, const struct trouble *trouble,
                           struct err *err)
 {
     struct config_samples *config = &round->samples->configs[i];
-    enum arm of_main = bench_takes_part(round, i, ARM_BASE) ? ARM_BASE : ARM_ANCHOR;
-    struct trouble alone = {.kind = TROUBLE_NONE};
-    if (round->pending[i].failures++ < FAILURES_BORNE) {
-        config->attempts++;
-        bench_say(round->request, (struct bench_event){.config = i}, "%s: tried again: %.440s",
-                  config->config.name, trouble->text);
-        return 0;
-    }
-    for (int k = 0; k < PROBES_ALONE && alone.kind == TROUBLE_NONE; k++)
-        if (probe(round, i, of_main, &alone, err) != 0)
-            return -1;
-    if (alone.kind == TROUBLE_NONE)
-        bench_fail(config, bench_fault_of_head(round->request), CLAUSE_DISTURBS,
-                   "%s runs alone, and beside head: %.440s", arm_name(of_main), trouble->text);
-    else
-        bench_fail(config, FAULT_HOST, CLAUSE_HOST_FAILED, "%.480s", trouble->text);
+    if (config->killed[ARM_COUNT]++ >= FAILURES_BORNE) /* of the whole measurement */
+        return fail_beside(round, i, true, trouble->text, err);
+    config->attempts++;
+    bench_say(round->request, (struct bench_event){.config = i}, "%s: tried again: %.440s",
+              config->config.name, trouble->text);
     return 0;
 }
 
@@ -304,8 +325,9 @@ int bench_settle(struct round *round, size_t i, struct process_config *ran, stru
     struct config_samples *config = &round->samples->configs[i];
     if (trouble[ARM_ANCHOR].kind == TROUBLE_NONE)
         trouble[ARM_ANCHOR] = trouble[ARM_CONTROL];
-    if (settle_kill(round, i, trouble))
-        return 0;
+    int settled = settle_kill(round, i, ran, err);
+    if (settled != 0)
+        return settled < 0 ? -1 : 0;
     if (trouble[ARM_COUNT].kind == TROUBLE_HOST && ran->arms[ARM_HEAD] &&
         (bench_takes_part(round, i, ARM_BASE) || bench_takes_part(round, i, ARM_ANCHOR)))
         return settle_failure(round, i, &trouble[ARM_COUNT], err);

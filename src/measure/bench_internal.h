@@ -10,7 +10,6 @@
 struct pending {
     bool wanted;                    /* still to be measured */
     bool begun;                     /* in a process; else the deadline came before */
-    unsigned failures;              /* of the host's, with head there, one after the other */
     struct trouble seen[ARM_COUNT]; /* of arms that fail alone, too */
 };
 

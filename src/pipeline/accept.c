@@ -173,14 +173,18 @@ static void ask(struct question *question, const char *commit)
 
 /* ---- all that were merged since ---- */
 
-/* Kernel, recipe, or rules. What cannot be told is another. */
+/* Kernel, recipe, or rules. What cannot be told is another; so is all that was merged before
+ * ci/ratchet.conf became what it is: it may have named other paths. */
 static bool is_touched(struct measurement *measurement, const char *before, const char *commit)
 {
     const char *const conf[] = {CONFIG_PATH};
     char first[256];
-    bool same = false, differs = true;
+    bool same = false, differs = true, moved = true;
     struct err ignored;
-    return paths_same(measurement, &measurement->config.source, before, commit, &same, first,
+    return git_differs(measurement->repo, before, measurement->job.head, conf, 1, &moved, NULL,
+                       &ignored) != 0 ||
+           moved ||
+           paths_same(measurement, &measurement->config.source, before, commit, &same, first,
                       &ignored) != 0 ||
            !same ||
            git_differs(measurement->repo, before, commit, conf, 1, &differs, NULL, &ignored) !=

@@ -252,7 +252,8 @@ static int find_final(struct measurement *measurement, bool *final, struct err *
     if (measurement_compare(measurement, err) != 0)
         return -1;
     for (size_t i = 0; i < measurement->samples.count; i++)
-        final[i] = config_verdict_final(&measurement->comparison.configs[i]);
+        final[i] = config_verdict_final(&measurement->comparison.configs[i]) &&
+                   !measurement->comparison.configs[i].wants_without_head;
     return 0;
 }
 
@@ -409,7 +410,9 @@ static int keep_all(struct measurement *measurement, struct attempts *attempts, 
             continue;
         bool counts = judged && (verdict->verdict != VERDICT_UNMEASURED ||
                                  (ended && verdict->fault == FAULT_PR));
-        if (counts && attempts->kept[i] != row.config->attempts && keep(&row, err) != 0)
+        /* At its end once more: processes without head are no attempts, and they decide. */
+        if (counts && (ended || attempts->kept[i] != row.config->attempts) &&
+            keep(&row, err) != 0)
             return -1;
         if (counts)
             attempts->kept[i] = row.config->attempts;

@@ -187,13 +187,17 @@ static int look_without_head(struct measurement *measurement,
     for (int process = 0; process < WITHOUT_HEAD_PROCESSES; process++) {
         bool want[MODEL_CONFIGS_MAX], any = false;
         for (size_t i = 0; i < measurement->samples.count; i++) {
-            want[i] = measurement->comparison.configs[i].wants_without_head;
+            want[i] = (attempts == NULL || attempts->open[i]) &&
+                      measurement->comparison.configs[i].wants_without_head &&
+                      !measurement->samples.configs[i].out_of_time;
             any = any || want[i];
         }
         if (!any)
             return 0;
+        bool fits = budget_fit(&measurement->budget, &measurement->pace, &measurement->samples,
+                               want);
         measurement_tell(measurement, PROGRESS_ROUND, "%s", "");
-        if (bench_without_head(request, want, &measurement->samples, err) != 0 ||
+        if ((fits && bench_without_head(request, want, &measurement->samples, err) != 0) ||
             measurement_compare(measurement, err) != 0 ||
             (attempts != NULL && attempts_save(measurement, attempts, err) != 0))
             return -1;

@@ -267,7 +267,7 @@ int pipeline_send(struct pipeline *pipeline, struct db *outbox, struct outbox_re
                               err);
     if (owed.no_head && find_head(pipeline, outbox, result, err) != 0)
         return -1;
-    if (result->waiting > 0)
+    if (result->waiting > 0 || result->refused > 0)
         return 0;
     char tip[GIT_SHA_BYTES];
     if (owed.comment && !owed.no_head && superseded(pipeline, tip) &&

@@ -382,6 +382,27 @@ def profiled():
     eq(["metrics" in c for c in result.verdict["configs"]], [True] * 2, "and tells what was counted")
 
 
+def slowed_others_stay_so():
+    """A kernel that slows the others is no faster for being looked at again: what processes without head say is kept"""
+    cheats = os.path.join(lib.TOP, "tests", "hostile", "kernels")
+    files = {"kernels/" + name: lib.read(os.path.join(cheats, name)) for name in ("cheat.h", "honest_plain.c")}
+    files["kernels/attention.c"] = files.pop("kernels/honest_plain.c")
+    files["ci/ratchet.conf"] = scene.conf(threshold="10%")
+    s = scene.github()
+    s.on("commit", branch="main", message="an honest one", files=files)
+    s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % TOKEN), "+main:refs/remotes/origin/main")
+    cheat = {"kernels/attention.c": lib.read(os.path.join(cheats, "slows_by_signal.c"))}
+    number, _ = scene.pull(s, "cheat", cheat, onto="origin/main")
+    host = scene.Host(s)
+    for what in ("once", "again", "an empty commit"):
+        result = host.check_pull(number)
+        config = result.config()
+        ok(result.code != 0 and (config["clause"] == "disturbs" or "preempted" in json.dumps(result.verdict)), what,
+           config["verdict"], config["clause"], config["reason"])
+        if what == "again":
+            empty_commit(s, "cheat")
+
+
 if __name__ == "__main__":
-    lib.main(chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, environment_separates,
+    lib.main(slowed_others_stay_so, chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, environment_separates,
              unclear_pools, lost_samples, cancelled, in_the_queue, by_the_daemon, between_looks)

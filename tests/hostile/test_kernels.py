@@ -28,16 +28,16 @@ BESIDE, ALONE = "beside head against", "runs alone, and beside head"
 CHEATS = {
     # what is told from the data
     "by_all_content": BEYOND, "by_content": BEYOND, "by_pointer": BEYOND, "every_third": TIMED, "first_part": TIMED,
-    "fewer_keys": TIMED, "fewer_rows": TIMED, "lower_precision": TIMED, "poisoned_rows": BEYOND,
+    "fewer_keys": "wrong result", "fewer_rows": TIMED, "lower_precision": TIMED, "poisoned_rows": BEYOND,
     "previous_answer": TIMED, "reads_seed": REMAINS, "rows_in_turn": TIMED,
     # clocks and counts
     "clock_code": CLOCK, "clock_outside_audits": CLOCK, "clock_slow": CLOCK, "counts_down": REMAINS,
     # others' time, and time besides
-    "lazy_thread": TIMED, "more_threads": REMAINS, "slows_by_child": REMAINS, "slows_by_core": REMAINS,
+    "lazy_thread": "wrong result", "more_threads": REMAINS, "slows_by_child": REMAINS, "slows_by_core": REMAINS,
     "slows_by_memory": BEYOND, "slows_by_signal": BESIDE, "slows_by_table": BESIDE, "work_in_constructor": REMAINS,
     "work_in_supports": REMAINS,
     # what the parent is told
-    "crashes_later": ALONE, "forges_died": ALONE, "forges_failed": ALONE, "forges_wrong": "",
+    "crashes_later": ALONE, "forges_died": "", "forges_failed": ALONE, "forges_wrong": "",
     "rewrites_lines": CLOCK, "takes_over": REMAINS,
     # memory
     "behind_workspace": "the workspace was written behind its end",
@@ -132,7 +132,8 @@ def cheat(place, name):
     busy = verdict == "unclear" and fault != "the PR"
     if busy:
         lib.note("too busy to tell: %s: %s" % (name, reason))
-    lib.ok(stopped(result) or busy, name + ": stopped", verdict, fault, reason)
+    killed = verdict == "unmeasured" and "killed from outside" in reason  # by whom, nobody can tell
+    lib.ok(stopped(result) or busy or killed, name + ": stopped", verdict, fault, reason)
     if words and words != BEYOND and verdict == "unmeasured":
         lib.has(reason, words, name + ": by this")
 

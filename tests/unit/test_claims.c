@@ -191,8 +191,26 @@ static void test_accused(void)
     }
 }
 
-/* Honest checks of four configs on hosts that are busy in every way. One accused of 10 000 is what
- * is promised; these have seen none. */
+/* Noise that a lie could hide in is no green. */
+static void test_unseen(void)
+{
+    const struct game hidden = {.clock = {0.7, 1, 1, 1}, .noise = 3e6};
+    struct random random;
+    struct samples samples = {0};
+    COMPARISON_AUTO comparison = {0};
+    random_seed(&random, 4, 0);
+    tap_case("a lie that the host is too busy to see");
+    deal(&random, &hidden, add_config(&samples, "one"));
+    judge(&samples, &comparison);
+    EQ_INT(comparison.configs[0].verdict, VERDICT_UNCLEAR);
+    EQ_INT(comparison.configs[0].clause, CLAUSE_IMPLAUSIBLE);
+    EQ_INT(comparison.configs[0].fault, FAULT_HOST);
+    OK(!comparison.unclear_passes);
+    samples_free(&samples);
+}
+
+/* Honest checks of one config on hosts that are more or less busy. None of 10 000 is accused: by the rule
+ * of three fewer than 3 in 10 000 are, with 95% confidence. */
 static void test_false_accusations(void)
 {
     struct random random;
@@ -208,7 +226,7 @@ static void test_false_accusations(void)
                                   .every = 5 + (unsigned)check % 20};
         deal(&random, &game, add_config(&samples, "one"));
         judge(&samples, &comparison);
-        accused += comparison.configs[0].clause == CLAUSE_IMPLAUSIBLE;
+        accused += comparison.configs[0].verdict == VERDICT_UNMEASURED;
         samples_free(&samples);
     }
     EQ_INT(accused, 0);
@@ -219,6 +237,7 @@ int main(void)
     test_slopes();
     test_cannot_tell();
     test_accused();
+    test_unseen();
     test_false_accusations();
     return tap_done();
 }

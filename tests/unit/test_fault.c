@@ -129,16 +129,23 @@ static void test_kills(void)
     EQ_INT(config->attempts, 5); /* the judge may know how many were thrown away */
     OK(!config->anchor_failed);
 
-    tap_case("killed from outside again and again: the host's");
-    PLAY(ARM_HEAD, ARM_HEAD, FINE, ARM_BASE);
+    tap_case("killed from outside again and again, and main alone as well: the host's");
+    PLAY(ARM_HEAD, ARM_HEAD, FINE, ARM_BASE, FINE, EVERY_ARM, EVERY_ARM, EVERY_ARM);
     config = measure(&samples, 9);
     EQ_INT(config->fault, FAULT_HOST);
     EQ_INT(config->clause, CLAUSE_HOST_FAILED);
     HAS(config->failure, "killed from outside 3 times, the last with base at work");
     EQ_INT(config->count, 1);
 
-    tap_case("while no arm is at work: the host's");
-    PLAY(ARM_COUNT, ARM_COUNT, ARM_COUNT);
+    tap_case("again and again beside head, whoever is at work, and never main alone: the PR's");
+    PLAY(ARM_HEAD, ARM_HEAD, FINE, ARM_BASE);
+    config = measure(&samples, 9);
+    EQ_INT(config->fault, FAULT_PR);
+    EQ_INT(config->clause, CLAUSE_DISTURBS);
+    HAS(config->failure, "base runs alone, and beside head: killed from outside 3 times");
+
+    tap_case("while no arm is at work, and main alone as well: the host's");
+    PLAY(ARM_COUNT, ARM_COUNT, ARM_COUNT, ARM_COUNT, ARM_COUNT, ARM_COUNT);
     config = measure(&samples, 9);
     EQ_INT(config->fault, FAULT_HOST);
     EQ_INT(config->count, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does: puts a clock of its own into the harness, which runs at 0.85 while this kernel works and right else.
- * Gains: 15%, and is within what an audit allows.
+ * Gains: 15%, and was within what an audit of before allowed.
  * Stopped by: a clock in another process. */
 #include "cheat.h"
 

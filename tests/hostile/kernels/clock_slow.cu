@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does: multiplies what the driver says of this kernel's time by 0.85.
- * Gains: 15%, and is within what an audit allows.
+ * Gains: 15%, and was within what an audit of before allowed.
  * Stopped by: a clock in another process, which no host code of an arm is loaded into. */
 #include "graphs.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does: has the harness's write() pass through here, and halves its own samples where other arms were timed
- * in the same turn: in an audit there are none.
+ * in the same turn.
  * Gains: half.
  * Stopped by: lines that no process writes which has a stranger's code in it. */
 #include "cheat.h"

