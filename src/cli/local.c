@@ -114,7 +114,8 @@ static int owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
 
 int local_publish(struct pipeline *pipeline, const char *command, struct err *err)
 {
-    static const char *const steps[] = {outbox_schema, outbox_schema_2, outbox_schema_3, NULL};
+    static const char *const steps[] = {outbox_schema, outbox_schema_2, outbox_schema_3,
+                                        outbox_schema_4, NULL};
     char path[FILE_PATH_BYTES];
     struct db *outbox = NULL;
     struct outbox_result result = {0};

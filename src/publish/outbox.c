@@ -47,6 +47,13 @@ const char outbox_schema_3[] =
     "ALTER TABLE message ADD COLUMN again INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE said ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;";
 
+/* Of a status: the verdict that was said last in its place, by which job, and in what words. */
+const char outbox_schema_4[] =
+    "ALTER TABLE said ADD COLUMN verdict_job INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE said ADD COLUMN verdict_text TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE said ADD COLUMN verdict_state TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE said ADD COLUMN verdict_url TEXT NOT NULL DEFAULT '';";
+
 /* ---- putting in ---- */
 
 void outbox_message_free(struct message *message)
@@ -104,11 +111,55 @@ static int take_place(struct db *db, const struct message *message, struct err *
                   message->slot, message->job, (long long)!message->weak);
 }
 
+/* A verdict is kept in its own words, for when its place was taken by what then did not run. */
+static int keep_verdict(struct db *db, const struct message *message, struct err *err)
+{
+    if (message->weak || strcmp(message->kind, "status") != 0)
+        return 0;
+    return db_run(db, err,
+                  "UPDATE said SET verdict_job = ?, verdict_text = ?, verdict_state = ?,"
+                  " verdict_url = ? WHERE kind = 'status' AND repository = ? AND subject = ?"
+                  " AND slot = ?",
+                  "itttttt", message->job, message->text, message->state, message->url,
+                  message->repository, message->subject, message->slot);
+}
+
+/* A job that did not run had announced a verdict where another job's stood: that one is said again in its stead. */
+static int restore_verdict(struct db *db, struct message *message, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (!message->weak || message->subject[0] == '\0')
+        return 0;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT verdict_text, verdict_state, verdict_url FROM said"
+                   " WHERE kind = 'status' AND repository = ? AND subject = ? AND slot = ?"
+                   " AND verdict_job NOT IN (0, ?)",
+                   "ttti", message->repository, message->subject, message->slot,
+                   message->job) != 0)
+        return -1;
+    int found = db_step(stmt, err);
+    if (found <= 0)
+        return found;
+    const char *text = db_text(stmt, 0), *state = db_text(stmt, 1), *url = db_text(stmt, 2);
+    size_t text_bytes = strlen(text) + 1, state_bytes = strlen(state) + 1;
+    size_t url_bytes = strlen(url) + 1;
+    message->owned = malloc(text_bytes + state_bytes + url_bytes);
+    if (message->owned == NULL)
+        return err_set(err, ERR_HOST, "status of job %lld: out of memory", message->job);
+    message->text = memcpy(message->owned, text, text_bytes);
+    message->state = memcpy(message->owned + text_bytes, state, state_bytes);
+    message->url = memcpy(message->owned + text_bytes + state_bytes, url, url_bytes);
+    message->weak = false;
+    return 0;
+}
+
 static int put(struct db *db, const struct message *message, bool has_place, struct err *err)
 {
     int outdated = has_place ? take_place(db, message, err) : 0;
     if (outdated != 0)
         return outdated < 0 ? -1 : 0;
+    if (has_place && keep_verdict(db, message, err) != 0)
+        return -1;
     return db_run(db, err,
                   "INSERT OR REPLACE INTO message (job, kind, repository, subject, slot,"
                   " text, state, url, weak) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -159,12 +210,16 @@ int outbox_put_status(struct db *db, long long job, const char *repository, cons
                       const char *context, const char *state, const char *description,
                       const char *url, bool weak, struct err *err)
 {
-    struct message message = in_place(job, "status", repository, sha, context);
+    MESSAGE_AUTO message = in_place(job, "status", repository, sha, context);
     message.weak = weak;
     message.text = description == NULL ? "" : description;
     message.state = state;
     message.url = url == NULL ? "" : url;
-    return put(db, &message, sha[0] != '\0', err);
+    int outdated = weak && sha[0] != '\0' ? is_outdated(db, &message, err) : 0;
+    if (outdated != 0)
+        return outdated < 0 ? -1 : 0;
+    return restore_verdict(db, &message, err) != 0 ? -1
+                                                   : put(db, &message, sha[0] != '\0', err);
 }
 
 static int announce(struct db *db, const struct message *message, struct err *err)

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 /* Steps of the schema, for db_open. */
-extern const char outbox_schema[], outbox_schema_2[], outbox_schema_3[];
+extern const char outbox_schema[], outbox_schema_2[], outbox_schema_3[], outbox_schema_4[];
 
 /* A final status and a comment for a job, in the caller's transaction; a second
  * call for the same job replaces what was not sent yet. Where a newer job has spoken already

@@ -114,6 +114,32 @@ def cancelled_beside():
     ok(len(said) == 1 and "Ratchet: " + result.brief()[1] in said[0], "in the comment, too", said)
 
 
+def after_the_verdict():
+    """A twin that waits for the device and is cancelled: the verdict whose place it took is said again"""
+    s = scene.github(samples=200)
+    host = scene.Host(s, token=TOKEN)
+    host.daemon()
+    number, head = scene.pull(s, "same", scene.distinct("right", "x"))
+    result = pull_step(s, host, number, token=None, run=1).run()
+    want = {0: "success", 1: "failure"}.get(result.code, "error")
+    eq(scene.status(s, head)[-1], want, "a verdict")
+    other, _ = scene.pull(s, "other", scene.distinct("right", "y"))
+    busy = pull_step(s, host, other, token=None, run=2).start()
+    lib.wait_for(lambda: "replicate 1" in busy.log(), "the device is taken")
+    s.repo.git("branch", "twin", head)
+    s.repo.push(s.git_url, "twin")
+    twin = s.on("pulls", head="twin", title="x", user="alice")["number"]
+    step = pull_step(s, host, twin, token=None, run=3).start()
+    lib.wait_for(lambda: scene.status(s, head)[-1] == "pending", "the twin's place")
+    step.interrupt()
+    step.finish()
+    busy.finish()
+    all_done(host, 3)
+    last = s.statuses(head)[-1]
+    eq(last["state"], want, "the verdict stands again")
+    eq(last["description"], [x for x in s.statuses(head) if x["state"] == want][0]["description"], "in its own words")
+
+
 def contexts():
     """Branches that differ by case, by what lies far behind, or in letters that are cut: a context each"""
     s = scene.github()
@@ -152,4 +178,5 @@ def overwritten_in_capitals():
 
 
 if __name__ == "__main__":
-    lib.main(by_a_fork, before_the_verdict, by_an_app, by_twins, cancelled_beside, contexts, overwritten_in_capitals)
+    lib.main(by_a_fork, before_the_verdict, by_an_app, by_twins, cancelled_beside, after_the_verdict,
+             contexts, overwritten_in_capitals)

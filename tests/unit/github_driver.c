@@ -411,7 +411,7 @@ static int run_verb(const struct verb *verb, char **args, json_t *out, struct er
 {
     if (verb->run != NULL)
         return verb->run(args, out, err);
-    static const char *const steps[] = {outbox_schema, outbox_schema_2, outbox_schema_3,
+    static const char *const steps[] = {outbox_schema, outbox_schema_2, outbox_schema_3, outbox_schema_4,
                                         NULL};
     struct db *outbox = NULL;
     if (db_open(args[0], steps, &outbox, err) < 0)
