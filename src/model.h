@@ -18,17 +18,17 @@
 enum {
     MODEL_NAME_BYTES = 64, /* of a config or device slug, NUL included */
     MODEL_SHA_BYTES = 41,
-    MODEL_WHO_BYTES = 128,  /* who accepted a loss */
-    MODEL_CODE_BYTES = 80,  /* "sha256:" and 64 hex digits */
-    MODEL_TEXT_BYTES = 512, /* of a reason */
-    /* Of a token, NUL included; GitHub says that their length is not to be relied on. */
-    MODEL_TOKEN_BYTES = 2048,
-    MODEL_CONFIGS_MAX = 256, /* in one file, whatever the limits say */
-    MODEL_PATHS_MAX = 32
+    MODEL_WHO_BYTES = 128,    /* who accepted a loss */
+    MODEL_CODE_BYTES = 80,    /* "sha256:" and 64 hex digits */
+    MODEL_TEXT_BYTES = 512,   /* of a reason */
+    MODEL_TOKEN_BYTES = 2048, /* GitHub says not to rely on their length */
+    MODEL_CONFIGS_MAX = 256,  /* in one file, whatever the limits say */
+    MODEL_PATHS_MAX = 32,
+    MODEL_PROTOCOL_BYTES = 8 /* of the protocol of a measurement: wire.h */
 };
+#define MODEL_PROTOCOL_FIRST "1" /* where none is named */
 
-/* The trailer of a commit that is a promotion of ours; its value is the device. */
-#define PROMOTION_TRAILER "Ratchet-Promotion"
+#define PROMOTION_TRAILER "Ratchet-Promotion" /* of our promotions' commits: the device */
 
 /* ---- what is measured ---- */
 
@@ -83,9 +83,9 @@ enum mark {
     MARK_STARVED = 1 << 2,   /* the host could not keep the queue full */
     MARK_PREEMPTED = 1 << 3, /* CPU: descheduled or stolen time in too many samples */
     MARK_CLOCK = 1 << 4,     /* the parent's clock disagrees with the sum of samples */
-    MARK_CLOCKS = 1 << 5     /* the arms ran at SM clocks more than 1% apart */
+    MARK_CLOCKS = 1 << 5,    /* the arms ran at SM clocks more than 1% apart */
+    MARK_BITS = 6
 };
-enum { MARK_BITS = 6 };
 const char *mark_name(unsigned bit); /* of a bit number: "throttled", … */
 
 struct series {
@@ -291,16 +291,16 @@ const struct baseline_config *baseline_find(const struct baseline *baseline, con
  * checks were drawn from one pool of fresh processes and judged by the shipped rule. */
 struct calibration {
     struct device device;
-    char protocol[8];          /* of its pool: wire.h */
-    char recorded[32];         /* UTC, "2026-11-21T01:10:20Z" */
-    double threshold;          /* of the rule it was made with… */
-    double confidence;         /* … */
-    unsigned budget;           /* …and its last look, in replicates */
-    unsigned processes;        /* in the pool, each independent of the others */
-    unsigned long long checks; /* drawn where head was the anchor's very code */
-    unsigned long long wrong;  /* of them, called regressed or improved */
-    double wrong_upper;        /* upper 95% Clopper–Pearson bound of that share */
-    double smallest_change;    /* true change seen in 95% of checks; 0: none of those tried */
+    char protocol[MODEL_PROTOCOL_BYTES]; /* of its pool */
+    char recorded[32];                   /* UTC, "2026-11-21T01:10:20Z" */
+    double threshold;                    /* of the rule it was made with… */
+    double confidence;                   /* … */
+    unsigned budget;                     /* …and its last look, in replicates */
+    unsigned processes;                  /* in the pool, each independent of the others */
+    unsigned long long checks;           /* drawn where head was the anchor's very code */
+    unsigned long long wrong;            /* of them, called regressed or improved */
+    double wrong_upper;                  /* upper 95% Clopper–Pearson bound of that share */
+    double smallest_change; /* true change seen in 95% of checks; 0: none of those tried */
 };
 
 /* ---- the rule, from ci/ratchet.conf of the base commit ---- */
@@ -344,11 +344,11 @@ enum {
     JOB_KEY_BYTES = 256,
     JOB_REF_BYTES = 256,
     JOB_URL_BYTES = 512,
-    JOB_LOGIN_BYTES = 64 /* of a person at GitHub */
+    JOB_LOGIN_BYTES = 64, /* of a person at GitHub */
+    CHOICES_TEXT_BYTES = 256
 };
 
 /* What a person who starts a check by hand may choose: less of it, or more said. */
-enum { CHOICES_TEXT_BYTES = 256 };
 struct choices {
     char configs[CHOICES_TEXT_BYTES]; /* names and globs, a space between; "": all */
     unsigned budget_s;                /* at most so long; 0: what base says */

@@ -119,8 +119,6 @@ enum {
  * Environments, baselines, pools and calibrations name it, and numbers of different protocols are
  * not compared in silence. Where none is named it was the first, until 2026-11. */
 #define WIRE_PROTOCOL "2"
-#define WIRE_PROTOCOL_FIRST "1"
-enum { WIRE_PROTOCOL_BYTES = 8 };
 
 #define WIRE_NUMBER_MAX 9007199254740992ull /* 2^53 */
 #define WIRE_KERNEL_SYMBOL "attention_kernel"

@@ -6,7 +6,6 @@
 #include "judge/levels.h"
 #include "judge/numbers.h"
 #include "judge/verdict.h"
-#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +127,7 @@ static bool same_device(const struct samples *samples, const struct baseline *ba
 static const char *protocol_of(const struct environment *environment)
 {
     const char *said = environment_get(environment, "protocol");
-    return said == NULL ? WIRE_PROTOCOL_FIRST : said;
+    return said == NULL ? MODEL_PROTOCOL_FIRST : said;
 }
 
 /* The config's row in the baseline, if it is one that can be compared. */

@@ -4,7 +4,6 @@
 
 #include "judge/text.h"
 #include "limit.h"
-#include "wire.h"
 
 #include <math.h>
 #include <string.h>
@@ -92,11 +91,11 @@ int fields_get_marks(const json_t *object, const char *key, const struct json_at
 }
 
 int fields_get_protocol(const json_t *object, const struct json_at *at,
-                        char out[WIRE_PROTOCOL_BYTES], struct err *err)
+                        char out[MODEL_PROTOCOL_BYTES], struct err *err)
 {
     if (json_has(object, "protocol"))
-        return json_get_string(object, "protocol", at, out, WIRE_PROTOCOL_BYTES, err);
-    memcpy(out, WIRE_PROTOCOL_FIRST, sizeof WIRE_PROTOCOL_FIRST);
+        return json_get_string(object, "protocol", at, out, MODEL_PROTOCOL_BYTES, err);
+    memcpy(out, MODEL_PROTOCOL_FIRST, sizeof MODEL_PROTOCOL_FIRST);
     return 0;
 }
 

@@ -9,7 +9,6 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "model.h"
-#include "wire.h"
 
 /* Parse `bytes` and check size and schema. The caller owns *out; `at` is its root. */
 MUST_CHECK int fields_open(const char *bytes, size_t len, unsigned long long max,
@@ -57,7 +56,7 @@ MUST_CHECK int fields_get_marks(const json_t *object, const char *key,
 
 /* Member `protocol`, which may be missing: then the first. */
 MUST_CHECK int fields_get_protocol(const json_t *object, const struct json_at *at,
-                                   char out[WIRE_PROTOCOL_BYTES], struct err *err);
+                                   char out[MODEL_PROTOCOL_BYTES], struct err *err);
 
 /* [slope, its standard error, degrees of freedom]. `at` is the array's own place. */
 MUST_CHECK int fields_get_clock(const json_t *array, const struct json_at *at,

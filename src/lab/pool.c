@@ -75,7 +75,7 @@ int pool_format_head(const struct pool *pool, struct buf *out, struct err *err)
     buf_adds(&line, ", \"code\": ");
     text_string(&line, pool->code);
     buf_adds(&line, ", \"protocol\": ");
-    text_string(&line, pool->protocol[0] != '\0' ? pool->protocol : WIRE_PROTOCOL_FIRST);
+    text_string(&line, pool->protocol[0] != '\0' ? pool->protocol : MODEL_PROTOCOL_FIRST);
     buf_addf(&line, ", \"samples\": %u, \"entries\": [", pool->samples);
     for (size_t i = 0; i < pool_entries.count; i++) {
         buf_addf(&line, "%s[\"%s\", ", i == 0 ? "" : ", ",

@@ -24,7 +24,6 @@
 #include "limit.h"
 #include "measure/experiment.h"
 #include "model.h"
-#include "wire.h"
 
 enum { POOL_PROCESSES_MAX = 100000 };
 
@@ -71,7 +70,7 @@ struct pool {
     struct device device;
     char commit[MODEL_SHA_BYTES];
     char code[MODEL_CODE_BYTES];
-    char protocol[WIRE_PROTOCOL_BYTES];
+    char protocol[MODEL_PROTOCOL_BYTES];
     unsigned samples;            /* of each entry */
     struct pool_config *configs; /* owned */
     size_t config_count;

@@ -412,23 +412,28 @@ static int cut_launches(struct turns *turns, struct turns_end *end, struct err *
     return 0;
 }
 
-/* Where there are to be few turns, some before them for our clock alone. */
-static int take_for_clock(const struct turns *turns, struct aside *aside,
-                          struct turns_end *end, struct err *err)
+/* Where there are to be few turns, some before them for our clock alone; with a time budget, which may leave
+ * few, for a tenth of it. */
+static int take_for_clock(struct turns *turns, struct aside *aside, struct turns_end *end,
+                          struct err *err)
 {
     size_t coming = turns->request->warmup + turns->request->samples;
-    double spent_ns = 0.0;
-    if (turns->wall_ns > 0 || turns->count < 2)
+    double spent_ns = 0.0, took_ns = 0.0, most_ns = turns->wall_ns / 10;
+    if (turns->count < 2)
         return 0;
-    for (size_t i = coming; i < turns->count + CLOCK_TURNS; i++) {
+    for (size_t i = most_ns > 0 ? 0 : coming; i < turns->count + CLOCK_TURNS; i++) {
         struct turn turn = {.watched = false};
-        if (spent_ns > clock_ns && i >= turns->count + CLOCK_LEAST)
-            return 0;
+        if ((spent_ns > clock_ns && i >= turns->count + CLOCK_LEAST) ||
+            (most_ns > 0 && took_ns >= most_ns))
+            break;
         if (take_shuffled(turns, &turn, end, err) != 0 ||
             (turn.marks == 0 && keep_claims(&turn, &aside->agree, err) != 0))
             return -1;
         spent_ns += (double)turn.sum_ns;
+        took_ns += (double)turn.took_ns;
     }
+    if (most_ns > 0)
+        turns->wall_ns = fmax(turns->wall_ns - took_ns, 1);
     return 0;
 }
 

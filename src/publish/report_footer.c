@@ -2,7 +2,6 @@
 /* Owns the last lines of a report: the rule, and how often it errs. */
 #include "publish/figures.h"
 #include "publish/report_parts.h"
-#include "wire.h"
 
 #include <math.h>
 #include <string.h>
@@ -65,7 +64,9 @@ static bool same_protocol(const struct calibration *calibration, const struct sa
     if (samples == NULL)
         return true;
     const char *now = environment_get(&samples->environment, "protocol");
-    return strcmp(calibration->protocol, now == NULL ? WIRE_PROTOCOL_FIRST : now) == 0;
+    const char *then = calibration->protocol;
+    return strcmp(then[0] == '\0' ? MODEL_PROTOCOL_FIRST : then,
+                  now == NULL ? MODEL_PROTOCOL_FIRST : now) == 0;
 }
 
 /* How often the rule errs on this very device: what a reader should know before believing a
