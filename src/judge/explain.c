@@ -48,11 +48,16 @@ static const char *clause_words(const struct config_verdict *verdict,
     case CLAUSE_FEW_REPLICATES:
         return "fewer replicates than `min-replicates`: unmeasured";
     case CLAUSE_BUDGET:
-        return "the time budget was spent before there were `min-replicates`: unclear";
+        return "the time budget was spent before there were `min-replicates`, or processes "
+               "without head: unclear";
     case CLAUSE_MARKED:
         return log->medians.count == 0
                    ? "every replicate with samples of head is marked: unclear"
                    : "fewer than `min-replicates` are left without a mark: unclear";
+    case CLAUSE_DISTURBS:
+        return "main's code fails or takes longer beside head";
+    case CLAUSE_IMPLAUSIBLE:
+        return "the times do not agree with the host's clock, or no device can reach them";
     case CLAUSE_CONTROL_BIASED:
         return "control lies wholly outside its floor, biased: unmeasured";
     case CLAUSE_NO_SAMPLES:

@@ -21,10 +21,14 @@
  *     "shortened": true         a time budget cut samples, launches or warm-up
  *     "out_of_time": true       … and took no more replicates, though they could have settled it
  *     "peak_bytes": {"head": 1048576}
+ *     "without_head": [50120.5] medians of the anchor, or base, in processes without head
  *     "left_out": {"cudnn": "wrong result: …"}           another arm of the file is not here
  * and a replicate any of the marks of model.h, and, of those, which were seen while which arm was
  * at work, where that is known:
  *     "marks": ["preempted"], "provoked": {"head": ["preempted"]}
+ * and how the times that an arm claims agree with the host's clock (measure/agree.h), by arm: slope,
+ * its standard error, degrees of freedom:
+ *     "clock": {"head": [1.002, 0.01, 45]}
  * Arms beyond those of a check are written under
  * their own names wherever arms stand, and not read unless one is asked for. */
 #ifndef RATCHET_JUDGE_SAMPLES_H

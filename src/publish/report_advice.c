@@ -62,8 +62,15 @@ static void write_hints(const struct report_view *view, struct buf *out)
          "NAME`), checks decide again"},
         {CLAUSE_BUDGET,
          "The time budget (`budget` of `[bench]` in `ci/ratchet.conf`) was spent "
-         "before there were enough processes: guard a smaller problem, or allow "
+         "before there were enough processes, with head or without: guard a smaller problem, "
+         "or allow "
          "more time"},
+        {CLAUSE_DISTURBS, "The other kernels fail or take longer while head's library is "
+                          "loaded beside them: look "
+                          "for threads, signals, timers and memory that outlive a call"},
+        {CLAUSE_IMPLAUSIBLE, "Times that this host's own clock does not bear out, or that no "
+                             "such device can reach: "
+                             "where head changes no clock, run again on a quiet host"},
         {CLAUSE_GAPS, "A process that ended early has no samples of some arm: look for why in "
                       "the log. New rounds may fill the gaps; gaps that stay never pass"},
     };

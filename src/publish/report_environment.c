@@ -8,6 +8,13 @@
 
 enum { FACTS_MAX = 48 };
 
+/* What a row says of a fact. Where none says how it was measured, it was by the first protocol. */
+static const char *recorded(const struct baseline_config *stored, const char *name)
+{
+    const char *then = environment_get(&stored->environment, name);
+    return then == NULL && strcmp(name, "protocol") == 0 ? MODEL_PROTOCOL_FIRST : then;
+}
+
 /* The first baseline config, of those in the report, whose fact differs from `value`. NULL
  * where none does; `known` says whether any has that fact at all. */
 static const struct baseline_config *differs(const struct report_view *view, const char *name,
@@ -17,7 +24,7 @@ static const struct baseline_config *differs(const struct report_view *view, con
     *known = false;
     for (size_t i = 0; i < view->count; i++) {
         const struct baseline_config *stored = parts_stored(view, view->rows[i]);
-        const char *then = stored == NULL ? NULL : environment_get(&stored->environment, name);
+        const char *then = stored == NULL ? NULL : recorded(stored, name);
         if (then == NULL)
             continue;
         *known = true;
@@ -51,7 +58,7 @@ size_t table_differences(const struct report_view *view, const struct config_ver
                        i < report->samples->environment.count && i < FACTS_MAX;
          i++) {
         const struct fact *now = &report->samples->environment.facts[i];
-        const char *then = environment_get(&stored->environment, now->name);
+        const char *then = recorded(stored, now->name);
         if (then == NULL || environment_is_reading(now->name) ||
             strcmp(then, now->value) == 0 || count++ >= PARTS_LISTED)
             continue;

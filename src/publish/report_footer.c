@@ -116,7 +116,7 @@ void report_footer(const struct report_view *view, struct buf *out)
         buf_addf(
             out,
             " Calibration: not quoted; that of %.10s was of measuring protocol %s, which is "
-            "not this one: record it again.",
+            "not this one: record it again (`ratchet calibrate`).",
             report->calibration->recorded, report->calibration->protocol);
     } else if (report->calibration != NULL) {
         buf_addc(out, ' ');

@@ -40,7 +40,7 @@ static unsigned long long plan_rotation(const struct device_use *use,
                                         char text[ROTATION_TEXT_BYTES])
 {
     if (use->warm_inputs) {
-        snprintf(text, ROTATION_TEXT_BYTES, "warm: one set");
+        snprintf(text, ROTATION_TEXT_BYTES, "warm: one set of keys and values");
         return 0;
     }
     unsigned long long llc = 2 * use->machine->llc_bytes;

@@ -73,7 +73,7 @@ static int facts(const struct device_use *use, struct environment *environment,
 {
     if (nvidia_facts(use->gpu, environment, err) != 0)
         return -1;
-    const char *inputs = use->warm_inputs ? "warm: one set"
+    const char *inputs = use->warm_inputs ? "warm: one set of keys and values"
                                           : "rotating over twice the L2, at least two sets";
     return environment_set(environment, "inputs", inputs) == 0
                ? 0
