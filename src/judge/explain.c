@@ -54,10 +54,6 @@ static const char *clause_words(const struct config_verdict *verdict,
         return log->medians.count == 0
                    ? "every replicate with samples of head is marked: unclear"
                    : "fewer than `min-replicates` are left without a mark: unclear";
-    case CLAUSE_DISTURBS:
-        return "main's code fails or takes longer beside head";
-    case CLAUSE_IMPLAUSIBLE:
-        return "the times do not agree with the host's clock, or no device can reach them";
     case CLAUSE_CONTROL_BIASED:
         return "control lies wholly outside its floor, biased: unmeasured";
     case CLAUSE_NO_SAMPLES:
