@@ -203,7 +203,7 @@ static void ask_all(struct question *question, char (*since)[GIT_SHA_BYTES], siz
     for (int i = 0; i < COMMITS_MAX; i++) {
         for (size_t k = count; k > 0; k--)
             if (strcmp(since[k - 1], at) == 0)
-                memcpy(since[k - 1], since[--count], GIT_SHA_BYTES);
+                memmove(since[k - 1], since[--count], GIT_SHA_BYTES); /* may be the same */
         if (count == 0)
             return;
         if (question->count == ASKED_MAX ||

@@ -13,7 +13,7 @@
 enum {
     DOUBLINGS = 16,
     PAUSE_MAX_S = 3600,
-    COMMENT_TRIES = 8 /* twenty minutes, with the default of `retry-ms` */
+    COMMENT_TRIES = 8 /* ten minutes, with the default of `retry-ms` */
 };
 
 /* 1: *out is the job's message of that kind, 0: none waits, -1. The texts are copied, for
