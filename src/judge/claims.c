@@ -8,7 +8,7 @@
  * say, the error of the mean is widened by how far (Birge's ratio, Phys. Rev. 40, 207, 1932). Two arms
  * disagree only where the interval of the ratio of their slopes is wholly outside 1 ± 3%. It is so
  * wide that of 10 000 checks with honest arms at most one disagrees, over all its configs, pairs and
- * looks. Where head could hide 15% and not be seen, a green becomes unclear. */
+ * looks. Where head could hide 25% and not be seen, a green becomes unclear. */
 #include "judge/compare_internal.h"
 #include "judge/dist.h"
 #include "judge/levels.h"
@@ -106,7 +106,7 @@ static bool accuse(struct judged *judged, const struct disagreement *seen, enum 
 }
 
 /* A clock that could hide so much and not be seen is none to go green by. */
-static const double claim_unseen = 0.15;
+static const double claim_unseen = 0.25;
 
 /* The main arm whose slope is known best; ARM_COUNT: of none. */
 static enum arm best_known(const struct claim claims[ARM_COUNT])

@@ -32,7 +32,7 @@ static void next_regressed(const struct report_view *view, struct buf *out)
         buf_adds(out,
                  "- The baseline stays where it is. To accept the loss, put the label "
                  "`" ACCEPT_LABEL "` on each pull request that touched the kernel since it "
-                                  "was last measured without the loss, and run this job "
+                 "was last measured without the loss, and run this job "
                  "again, or name it: `ratchet promote --accept CONFIG --by NAME`.\n");
 }
 
