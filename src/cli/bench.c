@@ -145,9 +145,11 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (measured != 0)
         return -1;
     if (measurement->samples.count == 0) {
-        fprintf(stderr, "ratchet: %s\n%.*s", measurement->comparison.reason,
-                (int)measurement->build_log.len, measurement->build_log.data);
-        return local_print_notes(measurement, err) == 0 ? EXIT_UNMEASURED : -1;
+        fprintf(stderr, "ratchet: %s\n", measurement->comparison.reason);
+        return local_print_notes(measurement, err) == 0 &&
+                       local_print_log(measurement, err) == 0
+                   ? EXIT_UNMEASURED
+                   : -1;
     }
     int code = exit_code(&measurement->samples);
     if (given->quick)

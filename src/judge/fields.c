@@ -102,10 +102,12 @@ int fields_get_protocol(const json_t *object, const struct json_at *at,
 int fields_get_clock(const json_t *array, const struct json_at *at, struct clock_slope *out,
                      struct err *err)
 {
-    double slope = json_number_value(json_array_get(array, 0));
-    double error = json_number_value(json_array_get(array, 1));
-    json_int_t freedom = json_integer_value(json_array_get(array, 2));
-    if (json_array_size(array) != 3 || !(fabs(slope) < 1e9) || !(error >= 0 && error < 1e9) ||
+    const json_t *first = json_array_get(array, 0), *second = json_array_get(array, 1);
+    const json_t *third = json_array_get(array, 2);
+    double slope = json_number_value(first), error = json_number_value(second);
+    json_int_t freedom = json_integer_value(third);
+    if (json_array_size(array) != 3 || !json_is_number(first) || !json_is_number(second) ||
+        !json_is_integer(third) || !(fabs(slope) < 1e9) || !(error >= 0 && error < 1e9) ||
         freedom < 0 || freedom > LIMIT_COUNT)
         return json_error(at, err, "expected a slope, its error and degrees of freedom");
     *out = (struct clock_slope){slope, error, (unsigned)freedom};

@@ -140,8 +140,10 @@ static int get_entries(const json_t *root, const struct json_at *at, struct err 
         const struct json_at one = {.parent = &here, .index = i};
         const struct experiment_entry *want = &pool_entries.entries[i];
         const char *arm = json_string_value(json_array_get(json_array_get(entries, i), 0));
-        double slower = json_number_value(json_array_get(json_array_get(entries, i), 1));
-        if (arm == NULL || strcmp(arm, arm_name(want->arm)) != 0 || slower != want->slower)
+        const json_t *given = json_array_get(json_array_get(entries, i), 1);
+        double slower = json_number_value(given);
+        if (arm == NULL || !json_is_number(given) || strcmp(arm, arm_name(want->arm)) != 0 ||
+            slower != want->slower)
             return json_error(&one, err, "expected [\"%s\", %.17g]", arm_name(want->arm),
                               want->slower);
     }

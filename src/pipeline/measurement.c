@@ -113,6 +113,19 @@ void measurement_stage(struct measurement *measurement, enum progress_stage stag
     tell(measurement, PROGRESS_STAGE, "");
 }
 
+/* Names of files are a pull request's own: what a terminal would obey (control characters, C1 ones as
+ * UTF-8 included) becomes `?`. */
+static void make_plain(char *line)
+{
+    for (unsigned char *at = (unsigned char *)line; *at != '\0'; at++) {
+        bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+        if (c1 || *at < 0x20 || *at == 0x7f)
+            *at = '?';
+        if (c1)
+            at[1] = '?';
+    }
+}
+
 void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...)
 {
@@ -121,6 +134,7 @@ void measurement_tell(const struct measurement *measurement, enum progress_kind 
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    make_plain(line);
     tell(measurement, kind, line);
 }
 

@@ -147,6 +147,12 @@ def wrong_places():
                         ("configs/0/replicates/0/marks", "throttled")):
         refused("%s is %r" % (path, value), compare(edited(samples, path, value)),
                 "marks" if "marks" in path else path.split("/")[-1])
+    for clock in (["a", "b", "c"], [1, None, 5], [1, 0.1, 5.5], [1, -1, 5], [1, 0.1], 7, "x", None, {}):
+        refused("a clock that is %r" % (clock,), compare(edited(samples, "configs/0/replicates/0/clock", {"head": clock})),
+                "clock.head")
+    for value in (["x"], [0], {}, "1"):
+        refused("without_head that is %r" % (value,), compare(edited(samples, "configs/0/without_head", value)),
+                "without_head")
     refused("a config twice", compare(json.dumps(dict(
         samples(), configs=samples()["configs"] * 2))), "small")
 
