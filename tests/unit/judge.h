@@ -3,6 +3,7 @@
 #ifndef RATCHET_TESTS_JUDGE_H
 #define RATCHET_TESTS_JUDGE_H
 
+#include "judge/random.h"
 #include "model.h"
 
 #include <stdio.h>
@@ -19,6 +20,21 @@ static inline struct config_samples *add_config(struct samples *samples, const c
     config->config.problem = (struct problem){1, 4, 4, 256, 256, 64, DTYPE_FP32, false};
     config->clock_resolution_ns = 1;
     return config;
+}
+
+/* From 0 to 1, 1 excluded. */
+static inline double uniform(struct random *random)
+{
+    return (double)(random_next(random) >> 11) * 0x1p-53;
+}
+
+/* Mean 0 and standard deviation 1, nearly: the sum of twelve of those. */
+static inline double normal(struct random *random)
+{
+    double sum = 0;
+    for (int i = 0; i < 12; i++)
+        sum += uniform(random);
+    return sum - 6;
 }
 
 /* Small scatter with mean 0, the same for every test: ±0.1% and less. */

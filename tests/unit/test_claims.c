@@ -15,19 +15,6 @@
 
 enum { ARMS = 4, TURNS = 65, CHECKS = 10000, PROCESSES = 6 };
 
-static double uniform(struct random *random)
-{
-    return (double)(random_next(random) >> 11) * 0x1p-53;
-}
-
-static double normal(struct random *random)
-{
-    double sum = 0;
-    for (int i = 0; i < 12; i++)
-        sum += uniform(random);
-    return sum - 6;
-}
-
 /* What the clock of each arm shows of a true millisecond or so; the host is busy for `noise` ns
  * around each turn, for `outlier` more in one of `every`, and in half of them for up to `waits`, which
  * it tells. */

@@ -10,14 +10,6 @@
 
 enum { TRIALS = 1500 };
 
-static double normal(struct random *random)
-{
-    double sum = 0;
-    for (int i = 0; i < 12; i++)
-        sum += (double)(random_next(random) >> 11) * 0x1p-53;
-    return sum - 6;
-}
-
 /* `count` processes: all arms scatter together by `common`, each by `own`; head by a true change. */
 static void draw(struct random *random, size_t count, double common, double own, double change,
                  struct config_samples *out)

@@ -15,19 +15,6 @@
 
 enum { GAMES = 6000, ROUNDS_MAX = 32, SAMPLES = 15 };
 
-static double uniform(struct random *random)
-{
-    return (double)(random_next(random) >> 11) * 0x1p-53;
-}
-
-static double normal(struct random *random)
-{
-    double sum = 0;
-    for (int i = 0; i < 12; i++)
-        sum += uniform(random);
-    return sum - 6;
-}
-
 /* What a game is about: which arms there are, and how the machine scatters. */
 struct board {
     double change, own; /* of head, honestly; of them, head against base */
