@@ -52,7 +52,8 @@ int local_connect(const char *path)
     return connected;
 }
 
-bool local_peer_may(int peer, uid_t user, const char *program)
+/* Is root or `user` at the other end? */
+static bool peer_may(int peer, uid_t user, const char *program)
 {
     struct ucred who;
     socklen_t len = sizeof who;
@@ -61,4 +62,29 @@ bool local_peer_may(int peer, uid_t user, const char *program)
         return true;
     fprintf(stderr, "%s: user %ld may not ask\n", program, (long)who.uid);
     return false;
+}
+
+int local_accept(int listener, uid_t user, const char *program, int *out, struct err *err)
+{
+    for (;;) {
+        FD_AUTO peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (peer < 0 && errno != EINTR && errno != ECONNABORTED)
+            return err_errno(err, ERR_HOST, errno, "take a connection");
+        if (peer < 0 || !peer_may(peer, user, program))
+            continue;
+        *out = peer;
+        peer = -1;
+        return 0;
+    }
+}
+
+bool local_fork(int listener, const char *program, pid_t *parent)
+{
+    *parent = getpid();
+    pid_t child = fork();
+    if (child == 0)
+        close(listener); /* or who comes when we are dead would wait for it */
+    if (child < 0)
+        fprintf(stderr, "%s: fork: %s\n", program, strerror(errno));
+    return child == 0;
 }

@@ -15,7 +15,13 @@ MUST_CHECK int local_listen(const char *path, int *out, struct err *err);
 /* The descriptor, which no exec carries on; -1 with errno. */
 int local_connect(const char *path);
 
-/* Is root or `user` at the other end? The kernel says so. Else it is named on stderr, as `program`'s word. */
-bool local_peer_may(int peer, uid_t user, const char *program);
+/* The next connection of root or of `user`, for the caller to close; the kernel says who it is. Anybody else
+ * is sent away and named on stderr, as `program`'s word. */
+MUST_CHECK int local_accept(int listener, uid_t user, const char *program, int *out,
+                            struct err *err);
+
+/* True in a process made for one connection, which holds the listener no longer; `parent` is who made it.
+ * That none could be made is told on stderr, and the server goes on. */
+bool local_fork(int listener, const char *program, pid_t *parent);
 
 #endif

@@ -190,18 +190,11 @@ int clocks_serve(int listener, const struct clocks_server *server, struct err *e
         fprintf(stderr, "ratchet-clocks: whoever locks one of them next tries again\n");
     signal(SIGCHLD, SIG_IGN); /* they are reaped without us */
     for (;;) {
-        FD_AUTO peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (peer < 0 && errno != EINTR && errno != ECONNABORTED)
-            return err_errno(err, ERR_HOST, errno, "take a connection");
-        if (peer < 0 || !local_peer_may(peer, server->user, "ratchet-clocks"))
-            continue;
-        pid_t parent = getpid();
-        pid_t keeper = fork();
-        if (keeper == 0)
-            close(listener); /* or who comes when we are dead would wait for it */
-        if (keeper == 0)
+        FD_AUTO peer = -1;
+        pid_t parent;
+        if (local_accept(listener, server->user, "ratchet-clocks", &peer, err) != 0)
+            return -1;
+        if (local_fork(listener, "ratchet-clocks", &parent))
             keep(peer, server, parent);
-        if (keeper < 0)
-            fprintf(stderr, "ratchet-clocks: fork: %s\n", strerror(errno));
     }
 }

@@ -121,20 +121,13 @@ int away_serve(int listener, uid_t user, const struct away_bounds *bounds, struc
     bool grouped = cgroup_find(folder, NULL) == 0;
     signal(SIGCHLD, SIG_IGN); /* they are reaped without us */
     for (;;) {
-        FD_AUTO peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (peer < 0 && errno != EINTR && errno != ECONNABORTED)
-            return err_errno(err, ERR_HOST, errno, "take a connection");
-        if (peer < 0 || !local_peer_may(peer, user, "ratchet-run"))
-            continue;
+        FD_AUTO peer = -1;
+        pid_t parent;
+        if (local_accept(listener, user, "ratchet-run", &peer, err) != 0)
+            return -1;
         if (grouped)
             cgroup_sweep(folder);
-        pid_t parent = getpid();
-        pid_t keeper = fork();
-        if (keeper == 0)
-            close(listener); /* or who comes when we are dead would wait for it */
-        if (keeper == 0)
+        if (local_fork(listener, "ratchet-run", &parent))
             keep(peer, bounds, parent);
-        if (keeper < 0)
-            fprintf(stderr, "ratchet-run: fork: %s\n", strerror(errno));
     }
 }
