@@ -238,6 +238,12 @@ const char *environment_get(const struct environment *environment, const char *n
     return NULL;
 }
 
+const char *environment_protocol(const struct environment *environment)
+{
+    const char *named = environment_get(environment, "protocol");
+    return named == NULL ? MODEL_PROTOCOL_FIRST : named;
+}
+
 int environment_copy(const struct environment *from, struct environment *to)
 {
     for (size_t i = 0; i < from->count; i++)

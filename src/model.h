@@ -173,10 +173,10 @@ struct environment {
 };
 int environment_set(struct environment *environment, const char *name, const char *value);
 const char *environment_get(const struct environment *environment, const char *name);
+const char *environment_protocol(const struct environment *environment); /* never NULL */
 int environment_copy(const struct environment *from, struct environment *to);
 void environment_free(struct environment *environment);
-/* Clocks, temperature, power (`seen_…`): never twice the same, and they explain nothing. */
-bool environment_is_reading(const char *name);
+bool environment_is_reading(const char *name); /* `seen_…`, clocks: never twice the same */
 
 /* Checks of one code, re-runs included (judge/levels.h); processes without head (judge/beside.c). */
 enum { RUNS_MAX = 3, WITHOUT_HEAD_PROCESSES = 3 };

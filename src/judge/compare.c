@@ -124,12 +124,6 @@ static bool same_device(const struct samples *samples, const struct baseline *ba
     return strcmp(baseline->device.slug, samples->device.slug) == 0;
 }
 
-static const char *protocol_of(const struct environment *environment)
-{
-    const char *said = environment_get(environment, "protocol");
-    return said == NULL ? MODEL_PROTOCOL_FIRST : said;
-}
-
 /* The config's row in the baseline, if it is one that can be compared. */
 static void find_stored(struct judged *judged)
 {
@@ -138,7 +132,8 @@ static void find_stored(struct judged *judged)
     judged->other_problem = stored != NULL &&
                             !problem_matches(&stored->config.problem, &config->problem);
     judged->other_protocol = stored != NULL &&
-                             strcmp(protocol_of(&stored->environment), judged->protocol) != 0;
+                             strcmp(environment_protocol(&stored->environment),
+                                    judged->protocol) != 0;
     judged->stored_config = judged->other_problem || judged->other_protocol ? NULL : stored;
 }
 
@@ -193,7 +188,7 @@ static int judge_configs(const struct samples *samples, const struct baseline *b
             .baseline = baseline,
             .other_device = baseline != NULL && !same_device(samples, baseline),
             .device = samples->device.slug,
-            .protocol = protocol_of(&samples->environment),
+            .protocol = environment_protocol(&samples->environment),
             .log = &log->configs[i],
             .out = &out->configs[out->count++],
         };

@@ -218,12 +218,6 @@ static bool has_no_problem(const struct report_view *view, const struct config_v
     return samples != NULL && !problem_known(&samples->config.problem);
 }
 
-static const char *protocol_of(const struct environment *environment)
-{
-    const char *said = environment_get(environment, "protocol");
-    return said == NULL ? MODEL_PROTOCOL_FIRST : said;
-}
-
 /* Were the stored samples measured otherwise? */
 static bool has_other_protocol(const struct report_view *view,
                                const struct config_verdict *row)
@@ -231,7 +225,8 @@ static bool has_other_protocol(const struct report_view *view,
     const struct samples *samples = view->report->samples;
     const struct baseline_config *stored = parts_stored(view, row);
     return samples != NULL && stored != NULL &&
-           strcmp(protocol_of(&samples->environment), protocol_of(&stored->environment)) != 0;
+           strcmp(environment_protocol(&samples->environment),
+                  environment_protocol(&stored->environment)) != 0;
 }
 
 static void write_problems(const struct report_view *view, struct buf *out)

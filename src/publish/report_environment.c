@@ -11,8 +11,8 @@ enum { FACTS_MAX = 48 };
 /* What a row says of a fact. Where none says how it was measured, it was by the first protocol. */
 static const char *recorded(const struct baseline_config *stored, const char *name)
 {
-    const char *then = environment_get(&stored->environment, name);
-    return then == NULL && strcmp(name, "protocol") == 0 ? MODEL_PROTOCOL_FIRST : then;
+    return strcmp(name, "protocol") == 0 ? environment_protocol(&stored->environment)
+                                         : environment_get(&stored->environment, name);
 }
 
 /* The first baseline config, of those in the report, whose fact differs from `value`. NULL

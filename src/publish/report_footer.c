@@ -63,10 +63,9 @@ static bool same_protocol(const struct calibration *calibration, const struct sa
 {
     if (samples == NULL)
         return true;
-    const char *now = environment_get(&samples->environment, "protocol");
     const char *then = calibration->protocol;
     return strcmp(then[0] == '\0' ? MODEL_PROTOCOL_FIRST : then,
-                  now == NULL ? MODEL_PROTOCOL_FIRST : now) == 0;
+                  environment_protocol(&samples->environment)) == 0;
 }
 
 /* How often the rule errs on this very device: what a reader should know before believing a
