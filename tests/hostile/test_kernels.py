@@ -19,25 +19,28 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kernels")
 THRESHOLD = "25%"  # a third more work is beyond it; with a clock that hides 15% of it, it is not
 TRIES = 2
 
+# Those that are wrong only while timed. Each guesses when that is, so that now and then it is caught before or after.
+ONLY_TIMED = ("every_third", "first_part", "fewer_rows", "lower_precision", "previous_answer", "rows_in_turn")
+
 # Of each cheat what stops it, as the reason of its verdict says it: BEYOND, where it is of no use and what its work
 # takes is seen, or words of what was seen. REMAINS: nothing stops it, or only that it knows another version of us:
 # SECURITY.md has a row for it.
 BEYOND, REMAINS = "is wholly above +", "remains"
-TIMED, CLOCK = "wrong result: while timed", "by this host's clock the samples of head claim"
+WRONG, CLOCK = "wrong result", "by this host's clock the samples of head claim"
 BESIDE, ALONE = "beside head against", "runs alone, and beside head"
 CHEATS = {
     # what is told from the data
-    "by_all_content": BEYOND, "by_content": BEYOND, "by_pointer": BEYOND, "every_third": TIMED, "first_part": TIMED,
-    "fewer_keys": "wrong result", "fewer_rows": TIMED, "lower_precision": TIMED, "poisoned_rows": BEYOND,
-    "previous_answer": TIMED, "reads_seed": REMAINS, "rows_in_turn": TIMED,
+    "by_all_content": BEYOND, "by_content": BEYOND, "by_pointer": BEYOND, "every_third": WRONG, "first_part": WRONG,
+    "fewer_keys": WRONG, "fewer_rows": WRONG, "lower_precision": WRONG, "poisoned_rows": BEYOND,
+    "previous_answer": WRONG, "reads_seed": REMAINS, "rows_in_turn": WRONG,
     # clocks and counts
     "clock_code": CLOCK, "clock_outside_audits": CLOCK, "clock_slow": CLOCK, "counts_down": REMAINS,
     # others' time, and time besides
-    "lazy_thread": "wrong result", "more_threads": REMAINS, "slows_by_child": REMAINS, "slows_by_core": REMAINS,
+    "lazy_thread": WRONG, "more_threads": REMAINS, "slows_by_child": REMAINS, "slows_by_core": REMAINS,
     "slows_by_memory": BEYOND, "slows_by_signal": BESIDE, "slows_by_table": BESIDE, "work_in_constructor": REMAINS,
     "work_in_supports": REMAINS,
     # what the parent is told
-    "crashes_later": ALONE, "forges_died": "", "forges_failed": ALONE, "forges_wrong": "",
+    "crashes_later": "crashed: signal 11", "forges_died": "", "forges_failed": ALONE, "forges_wrong": "",
     "rewrites_lines": CLOCK, "takes_over": REMAINS,
     # memory
     "behind_workspace": "the workspace was written behind its end",
@@ -128,14 +131,15 @@ def cheat(place, name):
     if words == REMAINS:
         with open(os.path.join(lib.TOP, ".github", "SECURITY.md")) as security:
             lib.has(security.read(), "`%s`" % name, name + ": what remains is said")
-        return
+        return False
     busy = verdict == "unclear" and fault != "the PR"
     if busy:
         lib.note("too busy to tell: %s: %s" % (name, reason))
     killed = verdict == "unmeasured" and "killed from outside" in reason  # by whom, nobody can tell
     lib.ok(stopped(result) or busy or killed, name + ": stopped", verdict, fault, reason)
-    if words and words != BEYOND and verdict == "unmeasured":
+    if words and words != BEYOND and verdict == "unmeasured" and not killed:
         lib.has(reason, words, name + ": by this")
+    return "while timed" in reason
 
 
 def honest(place, name, base, want):
@@ -151,16 +155,21 @@ def main():
     there = {os.path.basename(path)[:-2] for path in glob.glob(os.path.join(FOLDER, "*.c"))}
     lib.case("kernels that lie")
     lib.eq(sorted(name for name in there if not name.startswith("honest_")), sorted(CHEATS), "a row for each, no other")
-    places = {}
+    places, timed = {}, {}
     for name, base, want in HONEST + tuple((name, "honest_plain", None) for name in CHEATS):
         if only and name not in only:
             continue
         try:
             if base not in places:
                 places[base] = Place(base + ".c", conf())
-            honest(places[base], name, base, want) if want else cheat(places[base], name)
+            if want:
+                honest(places[base], name, base, want)
+            else:
+                timed[name] = cheat(places[base], name)
         except Exception:
             lib.ok(False, name + ": ran to its end", lib.traceback.format_exc())
+    if not only:
+        lib.ok(any(timed.get(name) for name in ONLY_TIMED), "samples themselves are looked at, not only what is around")
     lib.done()
 
 
