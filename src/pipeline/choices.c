@@ -9,15 +9,14 @@
 
 /* ---- whose ---- */
 
-/* The second part of a job's key: digits, or there is none. */
-static bool run_of(const struct job *job, char out[24])
+bool choices_run(const struct job *job, char run[CHOICES_RUN_BYTES])
 {
-    const char *run = strchr(job->key, '/');
-    size_t len = run == NULL ? 0 : strspn(run + 1, "0123456789");
-    if (len == 0 || len >= 24 || run[1 + len] != '/')
+    const char *at = strchr(job->key, '/');
+    size_t len = at == NULL ? 0 : strspn(at + 1, "0123456789");
+    if (len == 0 || len >= CHOICES_RUN_BYTES || at[1 + len] != '/')
         return false;
-    memcpy(out, run + 1, len);
-    out[len] = '\0';
+    memcpy(run, at + 1, len);
+    run[len] = '\0';
     return true;
 }
 
@@ -34,23 +33,22 @@ static void refuse(struct measurement *measurement, const char *why)
 int choices_settle(struct pipeline *pipeline, struct err *err)
 {
     struct measurement *measurement = &pipeline->measurement;
-    const struct github_trouble *trouble = &pipeline->origin.trouble;
+    struct github_trouble *trouble = &pipeline->origin.trouble;
     struct err problem = {0};
-    char run[24], login[GITHUB_LOGIN_BYTES];
+    char run[CHOICES_RUN_BYTES], login[GITHUB_LOGIN_BYTES];
     bool may_write = false;
     if (!choices_any(&measurement->job.choices))
         return 0;
-    if (!run_of(&measurement->job, run)) {
+    if (!choices_run(&measurement->job, run)) {
         refuse(measurement, "the job names no run of Actions");
         return 0;
     }
     if (github_who_started(&pipeline->origin.github, run, login, &may_write, &problem) != 0) {
-        if (problem.class == ERR_HOST || problem.class == ERR_TIMEOUT || trouble->limited ||
-            trouble->status == 401) {
+        if (github_may_pass(trouble, problem.class)) {
             *err = problem;
             return -1;
         }
-        pipeline->origin.trouble = (struct github_trouble){0};
+        *trouble = (struct github_trouble){0};
         refuse(measurement, problem.text);
     } else if (!may_write) {
         err_set(&problem, ERR_INPUT, "%s may not write to %s", login,

@@ -6,6 +6,11 @@
 
 #include "pipeline/pipeline.h"
 
+/* The run of Actions that a job came from, as its key says, which is the step's word: the second part, in
+ * digits. False: there is none. */
+enum { CHOICES_RUN_BYTES = 24 };
+bool choices_run(const struct job *job, char run[CHOICES_RUN_BYTES]);
+
 /* Any writer's workflow can send any choices: they are taken only if GitHub says that the job's run was
  * started by hand, by a person who may write. Else the job has none, `refused` says why, and all of
  * it is checked. -1 only where GitHub is in trouble, so that asking again may help. */

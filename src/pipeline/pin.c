@@ -53,11 +53,34 @@ static int pin_branch(struct pipeline *pipeline, struct err *err)
 
 static const struct git_remote_spec here = {.url = NULL};
 
+static int confirm_group(struct pipeline *pipeline, const char *run, struct err *err)
+{
+    const struct job *job = &pipeline->measurement.job;
+    struct github_trouble *trouble = &pipeline->origin.trouble;
+    struct err why;
+    if (github_confirm_group(&pipeline->origin.github, run, job->group, job->head, &why) == 0)
+        return 0;
+    if (github_may_pass(trouble, why.class)) {
+        *err = why; /* no answer */
+        return -1;
+    }
+    *trouble = (struct github_trouble){0};
+    return err_set(err, ERR_INPUT,
+                   "nothing says that merge group `%s` is the queue's (a job needs `actions: "
+                   "read`): %.300s",
+                   job->group, why.text);
+}
+
 /* May the code of this job's merge group run here? What GitHub says of the group is what is known of
- * it: the step's word alone would set a status on any commit. */
+ * it: the step's word alone would set a status on any commit. Writers can push a branch of that name, and so
+ * have a head measured against a base of theirs: the run says that the queue made it. */
 static int ask_for_group(struct pipeline *pipeline, bool *base_queued, struct err *err)
 {
     struct job *job = &pipeline->measurement.job;
+    char run[CHOICES_RUN_BYTES];
+    if (!choices_run(job, run))
+        return err_set(err, ERR_INPUT, "merge group `%s`: the job names no run of Actions",
+                       job->group);
     if (github_find_group(&pipeline->origin.github, job->base_ref, job->group, job->event_head,
                           job->event_base, base_queued, err) != 0) {
         if (err->class == ERR_NOT_FOUND)
@@ -70,7 +93,7 @@ static int ask_for_group(struct pipeline *pipeline, bool *base_queued, struct er
             err, ERR_INPUT,
             "merge groups are not measured on this host: in a queue a fork's code is "
             "the repository's own (ratchetd.conf: merge-queue = trust)");
-    return 0;
+    return confirm_group(pipeline, run, err);
 }
 
 /* What the group is judged against, rules and baseline included: the group before it where GitHub's

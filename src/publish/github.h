@@ -68,10 +68,16 @@ MUST_CHECK int github_branch_tip(const struct github *github, const char *branch
                                  char sha[MODEL_SHA_BYTES], struct err *err);
 
 /* Is `group` a branch of the merge queue for `branch`, and at `head`? ERR_NOT_FOUND where it is not.
- * *base_queued: another group there is at `base`. */
+ * *base_queued: another group there is at `base`, and its name says that it was put behind that one. Any
+ * writer can push such branches. */
 MUST_CHECK int github_find_group(const struct github *github, const char *branch,
                                  const char *group, const char *head, const char *base,
                                  bool *base_queued, struct err *err);
+
+/* ERR_INPUT unless GitHub started that run of Actions (digits) for that very group, which it does for a
+ * branch that its queue made, and for no other. */
+MUST_CHECK int github_confirm_group(const struct github *github, const char *run,
+                                    const char *group, const char *head, struct err *err);
 
 /* state: "pending", "success", "failure", "error"; description is cut to 140 characters. With
  * `checks` it is a check run of that name. */

@@ -232,6 +232,14 @@ struct group_search {
     bool found, base_queued;
 };
 
+/* gh-readonly-queue/BRANCH/pr-N-BASE: GitHub's name for a group says which commit it put it on. */
+static bool names_base(const char *group, const char *base)
+{
+    size_t len = strlen(group), own = strlen(base);
+    return own > 0 && len > own && group[len - own - 1] == '-' &&
+           strcmp(group + len - own, base) == 0;
+}
+
 static int look_at_group(void *context, const json_t *item, struct err *err)
 {
     (void)err;
@@ -265,7 +273,26 @@ int github_find_group(const struct github *github, const char *branch, const cha
     if (!search.found)
         return err_set(err, ERR_NOT_FOUND, "there is no merge group `%s` at %.12s", group,
                        head);
-    *base_queued = search.base_queued;
+    *base_queued = search.base_queued && names_base(group, base);
+    return 0;
+}
+
+int github_confirm_group(const struct github *github, const char *run, const char *group,
+                         const char *head, struct err *err)
+{
+    struct github_budget budget = github_budget(github);
+    GITHUB_ANSWER_AUTO answer = {0};
+    BUF_AUTO url;
+    if (github_url(github, &url, err, "/actions/runs/%s", run) != 0 ||
+        github_get_object(github, &budget, url.data, &answer, err) != 0)
+        return -1;
+    const char *event = github_text(answer.json, "event");
+    const char *branch = github_text(answer.json, "head_branch");
+    const char *sha = github_text(answer.json, "head_sha");
+    if (event == NULL || strcmp(event, "merge_group") != 0 || branch == NULL ||
+        strcmp(branch, group) != 0 || sha == NULL || strcmp(sha, head) != 0)
+        return err_set(err, ERR_INPUT, "GitHub started run %s for something else than `%s`",
+                       run, group);
     return 0;
 }
 

@@ -207,6 +207,10 @@ class Host:
         folder = os.path.join(self.folder, "step-%s-%d-%d" % (event, run, attempt))
         path = lib.write(os.path.join(folder, "event.json"), payload if isinstance(payload, str)
                          else json.dumps(payload))
+        if event == "merge_group" and payload["action"] == "checks_requested":
+            group = payload["merge_group"]
+            self.standin.on("runs", id=run, event=event, head_sha=group["head_sha"],
+                            head_branch=group["head_ref"][len("refs/heads/"):], queued=True)
         return Step(self, folder, {
             "GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": path, "GITHUB_ACTIONS": "true",
             "GITHUB_REPOSITORY": self.standin.repository, "GITHUB_JOB": "check",

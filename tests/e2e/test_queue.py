@@ -10,7 +10,7 @@ import os
 
 import lib
 import scene
-from lib import BOT, TOKEN, eq, has
+from lib import BOT, TOKEN, eq, has, lacks
 from test_daemon import children, jobs
 
 
@@ -103,6 +103,39 @@ def forged():
     eq(len(jobs(host)), run.number, "is no job")
 
 
+def pushed():
+    """A writer's own branches below gh-readonly-queue/: no group, whatever step tells of them, and no base of one"""
+    s, host, _ = queue_scenery()
+    run = Runs(host)
+    number, head = scene.pull(s, "wrong", "wrong")
+    event, _ = queued(s, number)
+
+    def group(base):
+        ref = "refs/heads/gh-readonly-queue/main/pr-%d-%s" % (number + 2, base)
+        return {**event, "merge_group": {**event["merge_group"], "head_ref": ref, "base_sha": base, "head_sha": head}}
+
+    base = event["merge_group"]["base_sha"]
+    wrong = s.repo.commit({"README": "another\n"}, "a base as wrong as its head", branch="base", onto="wrong")
+    s.repo.push(s.git_url, "base")
+    s.on("ref", ref="refs/heads/gh-readonly-queue/main/pr-%d-%s" % (number + 1, base), sha=wrong)
+    for what, name in (("on main", base), ("on a group of the writer's", wrong)):
+        forged = group(name)
+        s.on("ref", ref=forged["merge_group"]["head_ref"], sha=head)
+        step = run(forged, (3, "unmeasured"), what)
+        has(step.log(), "nothing says that merge group", what + ": the queue did not make it")
+        lacks(step.log(), "build head", what + ": nothing is built")
+        eq(set(scene.status(s, head)), {"error"}, what + ": never green")
+    step = run({**event, "merge_group": {**event["merge_group"], "base_sha": wrong}}, (3, "unmeasured"), "a real group")
+    has(step.log(), "build head", "is not set against what only its step names")
+    for what, fields in (("by a push", {"event": "push"}), ("of another branch", {"head_branch": "main"}),
+                         ("of another commit", {"head_sha": base})):
+        step = run.step(event)
+        s.on("runs", id=run.number, **{"event": "merge_group", "head_sha": event["merge_group"]["head_sha"],
+                                       "head_branch": "gh-readonly-queue/main/x", **fields})
+        eq(step.run().brief(), (3, "unmeasured"), "a run " + what)
+        has(step.log(), "nothing says that merge group", "a run %s says nothing" % what)
+
+
 def destroyed():
     """A group that leaves the queue while it waits or runs: dropped, its status final, the device free"""
     s, host, daemon = queue_scenery(limits={"ask-again-ms": 1}, samples=400)
@@ -136,4 +169,4 @@ def refused():
         eq(os.listdir(os.path.join(host.state, "cache")), [], "nothing was built")
 
 
-lib.main(groups, forged, destroyed, refused)
+lib.main(groups, forged, pushed, destroyed, refused)

@@ -233,8 +233,10 @@ def set_run(world, body, full_name):
     """A run of Actions, as it is from now on."""
     repo = repo_of(world, full_name)
     run = {"event": "workflow_dispatch", "actor": repo.owner, "status": "in_progress",
-           "attempt": 1, "created_at": world.now(), **body}
-    run["head_sha"] = repo.git.commit_of("refs/heads/" + repo.default_branch)
+           "attempt": 1, "created_at": world.now(), "head_branch": repo.default_branch,
+           "head_sha": repo.git.commit_of("refs/heads/" + repo.default_branch), **body}
+    if run.pop("queued", False) and ("refs/heads/" + run["head_branch"], run["head_sha"]) not in repo.groups:
+        return {}
     run.setdefault("triggering_actor", run["actor"])
     repo.runs[run["id"]] = run
     return {}

@@ -50,8 +50,9 @@ Control requests (bodies are JSON objects; `?` marks what may be left out)
                                     base?, mergeable_unknown?, by?}
     POST   repos/O/R/pulls/N/merge {user?, method?} merge (default) or squash -> {sha}
     POST   repos/O/R/pulls/N/label {name, by, on?, via?}    via: the number of an App that acts for them
-    POST   repos/O/R/runs          {id, event?, actor?, triggering_actor?, status?, attempt?}
-                                    actor null: a deleted account
+    POST   repos/O/R/runs          {id, event?, actor?, triggering_actor?, status?, attempt?, head_branch?, head_sha?,
+                                    queued?}  actor null: a deleted account; queued: only if that is a group
+                                    which the queue has made, as GitHub starts runs for no other
     POST   repos/O/R/comments      {issue, user, body, count?, via?}   {i} in body counts from 1;
                                     user null: a deleted account
     GET    requests?since=ID&method=M&path=REGEX    what was asked, oldest first

@@ -162,6 +162,7 @@ class Repo:
         self.labels = {}       # name -> id
         self.collaborators = {}  # login -> role
         self.runs = {}         # number -> a run of Actions
+        self.groups = set()    # (ref, head) of each merge group that the queue has made
         self.protected = {}    # ref -> GH006 or GH013
         self.merge_refs = "fresh"  # or "stale" (kept as they are) or "absent"
         self.next_number = 1
@@ -468,6 +469,7 @@ class World:
                                 % (pull.number, pull.head_owner, pull.head_ref), pull.user)
         ref = "refs/heads/gh-readonly-queue/%s/pr-%d-%s" % (pull.base_ref, pull.number, base)
         repo.git.set_ref(ref, head)
+        repo.groups.add((ref, head))
         return ref, head, base
 
     def label(self, repo, pull, name, by, on=True, via=None):

@@ -337,7 +337,7 @@ class Views:
             "jobs", "logs", "artifacts", "cancel", "rerun")}
         view.update({
             "id": run["id"], "name": "ratchet", "node_id": self.node("WorkflowRun", run["id"]),
-            "head_branch": repo.default_branch, "head_sha": run["head_sha"],
+            "head_branch": run["head_branch"], "head_sha": run["head_sha"],
             "path": ".github/workflows/ratchet.yml", "display_title": run.get("title", "ratchet"),
             "run_number": 1, "run_attempt": run["attempt"], "event": run["event"],
             "status": run["status"],
