@@ -15,25 +15,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const steps[] = {queue_schema_1,
-                                    queue_schema_2,
-                                    outbox_schema,
-                                    queue_schema_3,
-                                    queue_schema_4,
-                                    attempts_schema,
-                                    queue_schema_5,
-                                    attempts_schema_2,
-                                    queue_schema_6,
-                                    watched_schema,
-                                    outbox_schema_2,
-                                    outbox_schema_3,
-                                    queue_schema_7,
-                                    promoted_schema,
-                                    accept_schema,
-                                    attempts_schema_3,
-                                    watched_schema_2,
-                                    outbox_schema_4,
-                                    NULL};
+static const char *const steps[] = {
+    queue_schema_1,    queue_schema_2,   outbox_schema,     queue_schema_3,    queue_schema_4,
+    attempts_schema,   queue_schema_5,   attempts_schema_2, queue_schema_6,    watched_schema,
+    outbox_schema_2,   outbox_schema_3,  queue_schema_7,    promoted_schema,   accept_schema,
+    attempts_schema_3, watched_schema_2, outbox_schema_4,   attempts_schema_4, NULL};
 
 int store_read(const struct host *host, struct db **out, struct err *err)
 {

@@ -41,6 +41,9 @@ const char attempts_schema_2[] =
 const char attempts_schema_3[] =
     "ALTER TABLE attempt ADD COLUMN spoiled INTEGER NOT NULL DEFAULT 0;";
 
+/* partial: samples.json of what was measured before a first look, of a check that has ended or is at it. */
+const char attempts_schema_4[] = "ALTER TABLE attempt ADD COLUMN partial TEXT;";
+
 enum { SPOILED_MAX = 8, SPOILED_TOLD = 3 };
 
 static struct row row_of(struct measurement *measurement, const struct attempts *attempts,
@@ -89,7 +92,7 @@ static void move(struct config_samples *from, struct config_samples *to)
 }
 
 /* The replicates of all runs until now, by the newest row that can be read; *own: it is this very
- * check's, which was killed after a look. 1: there are some, 0: none, -1. */
+ * check's, which was killed. 1: there are some, 0: none, -1. */
 static int load(const struct row *row, bool *own, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
@@ -97,7 +100,8 @@ static int load(const struct row *row, bool *own, struct err *err)
     *own = false;
     if (db_prepare(
             row->measurement->store, &stmt, err,
-            "SELECT samples, who = ? FROM attempt WHERE code = ? AND samples IS NOT NULL"
+            "SELECT coalesce(samples, partial) AS measured, who = ?, samples IS NOT NULL"
+            " FROM attempt WHERE code = ? AND measured IS NOT NULL"
             " ORDER BY who = ? DESC, id DESC",
             "ttt", row->who, row->code, row->who) != 0)
         return -1;
@@ -112,10 +116,11 @@ static int load(const struct row *row, bool *own, struct err *err)
             move(&samples.configs[0], row->config);
             return 1;
         }
-        measurement_note(row->measurement,
-                         "%s: the samples of an earlier attempt cannot be read: it counts all "
-                         "the same.",
-                         row->config->config.name);
+        if (db_int(stmt, 2) != 0)
+            measurement_note(row->measurement,
+                             "%s: the samples of an earlier attempt cannot be read: it counts "
+                             "all the same.",
+                             row->config->config.name);
     }
     return more;
 }
@@ -355,7 +360,8 @@ int attempts_take_up(struct measurement *measurement, struct attempts *out, stru
 
 /* ---- keeping ---- */
 
-static int keep(const struct row *row, struct err *err)
+/* With `partial`, no look has come of it: it is no attempt yet. */
+static int keep(const struct row *row, bool partial, struct err *err)
 {
     const struct measurement *measurement = row->measurement;
     const struct samples one = {
@@ -365,8 +371,10 @@ static int keep(const struct row *row, struct err *err)
     if (samples_format(&one, &text, err) != 0)
         return -1;
     return db_run(measurement->store, err,
-                  "UPDATE attempt SET samples = ? WHERE code = ? AND who = ?", "ttt",
-                  text.data, row->code, row->who);
+                  partial ? "UPDATE attempt SET partial = ? WHERE code = ? AND who = ?"
+                          : "UPDATE attempt SET samples = ?, partial = NULL"
+                            " WHERE code = ? AND who = ?",
+                  "ttt", text.data, row->code, row->who);
 }
 
 static void note_runs(struct measurement *measurement, const struct config_verdict *verdict)
@@ -387,14 +395,15 @@ static void note_runs(struct measurement *measurement, const struct config_verdi
             verdict->config.name, verdict->run_count, RUNS_MAX, counts.data, changes.data);
 }
 
-/* What said nothing of head is gone; but for that it was spoiled. What came to a look before it ended so stays. */
+/* What said nothing of head is no attempt. What it measured is gone on with, but for what was spoiled, of
+ * which only that is remembered. What came to a look before it ended so stays. */
 static int drop(const struct row *row, bool spoiled, struct err *err)
 {
     return db_run(row->measurement->store, err,
-                  spoiled ? "UPDATE attempt SET spoiled = 1 WHERE code = ? AND who = ?"
-                            " AND samples IS NULL"
+                  spoiled ? "UPDATE attempt SET spoiled = 1, partial = NULL"
+                            " WHERE code = ? AND who = ? AND samples IS NULL"
                           : "DELETE FROM attempt WHERE code = ? AND who = ?"
-                            " AND samples IS NULL",
+                            " AND samples IS NULL AND partial IS NULL",
                   "tt", row->code, row->who);
 }
 
@@ -412,7 +421,7 @@ static int keep_all(struct measurement *measurement, struct attempts *attempts, 
                                  (ended && verdict->fault == FAULT_PR));
         /* At its end once more: processes without head are no attempts, and they decide. */
         if (counts && (ended || attempts->kept[i] != row.config->attempts) &&
-            keep(&row, err) != 0)
+            keep(&row, false, err) != 0)
             return -1;
         if (counts)
             attempts->kept[i] = row.config->attempts;
@@ -432,6 +441,22 @@ static int put(struct measurement *measurement, struct attempts *attempts, bool 
         return -1;
     return db_end(measurement->store, keep_all(measurement, attempts, judged, ended, err),
                   err);
+}
+
+int attempts_save_round(struct measurement *measurement, const struct attempts *attempts,
+                        const bool *measured, struct err *err)
+{
+    if (attempts->who[0] == '\0')
+        return 0;
+    if (db_begin(measurement->store, err) != 0)
+        return -1;
+    int result = 0;
+    for (size_t i = 0; i < measurement->samples.count && result == 0; i++) {
+        const struct row row = row_of(measurement, attempts, i);
+        if (measured[i] && attempts->open[i] && row.code[0] != '\0')
+            result = keep(&row, true, err);
+    }
+    return db_end(measurement->store, result, err);
 }
 
 int attempts_save(struct measurement *measurement, struct attempts *attempts, struct err *err)

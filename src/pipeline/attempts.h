@@ -8,11 +8,11 @@
  * compilers, clocks), and the machine code of head, base and anchor are alike, in one repository,
  * branch and device, whichever pull request and commit they are of. All of it is kept in a table of
  * the state folder's database, a row for each config of each check. A check counts from its first look: cancelled
- * after that, killed for good, or with samples that cannot be read, it was one of the RUNS_MAX all the same,
- * so that nobody draws new dice by ending it in time; the next goes on with what was measured until its last
- * look. One that ended before its first look, or was unmeasured till its end and not by the pull request's fault, said
- * nothing of head and does not count; but where the control differed head may have seen to that, and after SPOILED_MAX
- * of these the code is measured no more. */
+ * after that, killed for good, or with samples that cannot be read, it was one of the RUNS_MAX all the same, and
+ * the next goes on with what was measured until its last look. One that ended before its first look, or was unmeasured
+ * till its end and not by the pull request's fault, does not count; but the next goes on with its replicates, as
+ * if it were the same check. So nobody draws new dice by ending one in time. Where the control differed, nothing can be
+ * gone on with, and head may have seen to that: after SPOILED_MAX of these the code is measured no more. */
 #ifndef RATCHET_PIPELINE_ATTEMPTS_H
 #define RATCHET_PIPELINE_ATTEMPTS_H
 
@@ -21,11 +21,9 @@
 #include "base/err.h"
 #include "pipeline/measurement.h"
 
-/* How replicates are taken. Those of another protocol are no part of the same series. */
-#define ATTEMPTS_PROTOCOL 1
-
 /* Steps of the schema, for db_open. */
-extern const char attempts_schema[], attempts_schema_2[], attempts_schema_3[];
+extern const char attempts_schema[], attempts_schema_2[], attempts_schema_3[],
+    attempts_schema_4[];
 
 struct attempts {
     char who[64];                                  /* the job, or this process */
@@ -44,6 +42,10 @@ void attempts_free(struct attempts *attempts);
  * measurement->samples, and what is open counts as begun. Notes say what was found. */
 MUST_CHECK int attempts_take_up(struct measurement *measurement, struct attempts *out,
                                 struct err *err);
+/* After each round of replicates before a first look; `measured`: the configs that had one. */
+MUST_CHECK int attempts_save_round(struct measurement *measurement,
+                                   const struct attempts *attempts, const bool *measured,
+                                   struct err *err);
 /* After each look, before it is told. */
 MUST_CHECK int attempts_save(struct measurement *measurement, struct attempts *attempts,
                              struct err *err);

@@ -73,9 +73,9 @@ void attempts_code_key(const struct row *row, char out[FILE_KEY_BYTES])
              measurement->job.device, row->config->config.name);
     buf_addf(&text, "%d %d %d %d %d %d %s %d\n", p->batch, p->heads, p->heads_kv, p->seq_q,
              p->seq_k, p->head_dim, dtype_name(p->dtype), p->causal);
-    buf_addf(&text, "%s\n%s\n%s\n%s\n%s\n%d\n", attempts_arm_code(row, ARM_HEAD),
+    buf_addf(&text, "%s\n%s\n%s\n%s\n%s\n", attempts_arm_code(row, ARM_HEAD),
              attempts_arm_code(row, ARM_BASE), attempts_arm_code(row, ARM_ANCHOR), row->rule,
-             measurement->samples.device.name, ATTEMPTS_PROTOCOL);
+             measurement->samples.device.name);
     buf_adds(&text, row->environment);
     file_key(text.data, out);
 }

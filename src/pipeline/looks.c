@@ -155,7 +155,9 @@ static int look_until_settled(struct measurement *measurement,
             set_figures(measurement, rule->looks[look], open, want);
             budget_share(&measurement->budget, &measurement->pace, &measurement->samples, want,
                          rule->looks[0], &request);
-            if (take_round(measurement, &request, want, err) != 0)
+            if (take_round(measurement, &request, want, err) != 0 ||
+                (attempts != NULL && look == 0 &&
+                 attempts_save_round(measurement, attempts, want, err) != 0))
                 return -1;
             measurement_tell(measurement, PROGRESS_ROUND, "%s", "");
         }

@@ -140,20 +140,44 @@ def lost_samples():
         "it says so")
 
 
+def partial(host):
+    """The replicates of checks that came to no look, oldest check first"""
+    return [json.loads(text)["configs"][0]["replicates"] for text, in
+            attempts(host, "SELECT partial FROM attempt WHERE partial IS NOT NULL ORDER BY id")]
+
+
 def cancelled():
-    """Runs that are cancelled before they say anything, as by a label that starts the next, lock no code out"""
-    s = scene.github(samples=200)
+    """Cancelled or killed before it says anything: no attempt, and no new dice, as the next goes on from there"""
+    s = scene.github(samples=1000)
     host = scene.Host(s)
-    host.daemon()
+    daemon = host.daemon()
     number, _ = scene.pull(s, "same", scene.distinct("right", "x"))
-    for run in range(1, 5):
+    thrown = []
+
+    def another(step):
+        lib.wait_for(lambda: len((partial(host) or [[]])[-1]) > len(thrown) or step.process.poll() is not None,
+                     "a replicate more")
+
+    for run in (1, 2):
         step = host.step("pull_request", scene.pull_event(s, number), run=run).start()
-        lib.wait_for(lambda: "replicate 1" in step.log(), "the first replicate")
+        another(step)
+        if run == 2:
+            daemon.kill()
+            thrown = partial(host)[-1]
+            daemon.start()
+            another(step)
         step.interrupt()
         eq(step.finish().brief(), (3, "unmeasured"), "run %d is cancelled" % run)
-    result = host.step("pull_request", scene.pull_event(s, number), run=5).run()
-    ok(result.verdict["verdict"] != "unmeasured", "the fifth is measured", result.text)
+        kept = partial(host)[-1]
+        ok(len(kept) > len(thrown) and kept[:len(thrown)] == thrown, "what was measured is kept, behind what was before")
+        thrown = kept
+    eq(attempts(host, "SELECT count(samples) FROM attempt"), [(0,)], "none of them is an attempt")
+    result = host.step("pull_request", scene.pull_event(s, number), run=3).run()
+    ok(result.verdict["verdict"] != "unmeasured", "the third is measured", result.text)
     eq(result.config().get("runs", [])[1:], [], "as the first attempt")
+    measured = json.loads(result.file("samples.json"))["configs"][0]["replicates"]
+    ok(len(measured) > len(thrown) and measured[:len(thrown)] == thrown, "with all that was measured before")
+    ok(partial(host)[-1] == thrown, "what has come to a look is no part of a check any more")
 
 
 def in_the_queue():

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const schema[] = {attempts_schema, attempts_schema_2, attempts_schema_3, NULL};
+static const char *const schema[] = {attempts_schema, attempts_schema_2, attempts_schema_3, attempts_schema_4, NULL};
 static const struct changes fair = {0.03, 0, 0, 0}, biased = {0.03, 0, 0.02, 0};
 static struct host host;
 static struct db *store;
@@ -102,6 +102,49 @@ static void test_killed(void)
     end(&measurement, &attempts);
 }
 
+/* A check that takes `count` replicates, and ends before its first look: `judged`, or killed; what it went on from. */
+static size_t cut_off(size_t count, struct changes changes, bool judged)
+{
+    struct measurement measurement;
+    struct attempts attempts;
+    begin(&measurement);
+    OK(attempts_take_up(&measurement, &attempts, &err) == 0);
+    struct config_samples *config = &measurement.samples.configs[0];
+    size_t before = config->count;
+    EQ_INT(config->earlier_count, 0);
+    for (size_t i = 0; i < count; i++) {
+        add_replicates(config, 1, changes);
+        OK(attempts_save_round(&measurement, &attempts, &(bool){true}, &err) == 0);
+    }
+    if (judged) {
+        OK(measurement_compare(&measurement, &err) == 0);
+        OK(attempts_keep(&measurement, &attempts, true, &err) == 0);
+    }
+    end(&measurement, &attempts);
+    return before;
+}
+
+static void test_cut_off(void)
+{
+    OK(db_run(store, &err, "DELETE FROM attempt", "") == 0);
+    tap_case("before a first look: no attempt, and the next goes on from there");
+    EQ_INT(cut_off(2, fair, false), 0);
+    EQ_INT(cut_off(0, fair, false), 2);
+    EQ_INT(cut_off(1, fair, false), 2);
+    EQ_INT(ask("SELECT count(samples) FROM attempt"), 0);
+    tap_case("also where it was judged to be unmeasured, and not by the pull request's fault");
+    EQ_INT(cut_off(1, fair, true), 3);
+    EQ_INT(cut_off(0, fair, false), 4);
+    tap_case("with a control that differs nothing is gone on with");
+    OK(db_run(store, &err, "DELETE FROM attempt", "") == 0);
+    EQ_INT(cut_off(8, biased, true), 0);
+    EQ_INT(ask("SELECT sum(spoiled) FROM attempt"), 1);
+    EQ_INT(cut_off(1, fair, false), 0);
+    tap_case("a cut-off that cannot be read is none");
+    OK(db_run(store, &err, "UPDATE attempt SET partial = '{'", "") == 0);
+    EQ_INT(cut_off(0, fair, false), 0);
+}
+
 static void test_spoiled(void)
 {
     struct measurement measurement;
@@ -143,6 +186,7 @@ int main(void)
     snprintf(path, sizeof path, "%s/db", folder);
     OK(db_open(path, schema, &store, &err) == 0);
     test_killed();
+    test_cut_off();
     test_spoiled();
     db_close(&store);
     OK(file_remove_tree(folder, &err) == 0);
