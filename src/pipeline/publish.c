@@ -52,6 +52,15 @@ static void status_context(const struct pipeline *pipeline, char out[STATUS_CONT
         snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s", job->device);
 }
 
+static int set_pending(struct pipeline *pipeline, const char *context, const char *text,
+                       struct err *err)
+{
+    const struct job *job = &pipeline->measurement.job;
+    pipeline->origin.trouble = (struct github_trouble){0};
+    return github_set_status(&pipeline->origin.github, job->head, context, "pending", text,
+                             job->run_url, err);
+}
+
 int pipeline_announce(struct pipeline *pipeline, struct db *outbox, const char *text,
                       struct err *err)
 {
@@ -60,25 +69,25 @@ int pipeline_announce(struct pipeline *pipeline, struct db *outbox, const char *
     if (choices_partial(&job->choices))
         return 0; /* it has no status */
     status_context(pipeline, context);
+    if (outbox == NULL)
+        return credential_take(pipeline, NULL, err) != 0
+                   ? -1
+                   : set_pending(pipeline, context, text, err);
     /* This job's final status would not be sent, either: pending for ever. */
-    int outdated = outbox == NULL ? 0
-                                  : outbox_announce(outbox, job->id, job->repository,
-                                                    job->head, context, err);
+    int outdated = outbox_announce(outbox, job->id, job->repository, job->head, context, err);
     if (outdated != 0)
         return outdated < 0 ? -1 : 0;
-    if (credential_take(pipeline, NULL, err) != 0)
+    if (credential_take(pipeline, NULL, err) != 0 ||
+        outbox_begin_post(outbox, job->id, job->repository, job->head, context, err) != 0)
         return -1;
-    struct github_trouble *trouble = &pipeline->origin.trouble;
     struct err ignored;
-    *trouble = (struct github_trouble){0};
-    int set = github_set_status(&pipeline->origin.github, job->head, context, "pending", text,
-                                job->run_url, err);
-    if (trouble->lost && outbox != NULL)
-        return outbox_pending_lost(outbox, job->id, job->repository, job->head, context,
-                                   set == 0 ? err : &ignored) == 0
-                   ? set
-                   : -1;
-    return set;
+    int set = set_pending(pipeline, context, text, err);
+    if (pipeline->origin.trouble.lost)
+        return set;
+    return outbox_end_post(outbox, job->id, job->repository, job->head, context,
+                           set == 0 ? err : &ignored) == 0
+               ? set
+               : -1;
 }
 
 /* ---- what is owed ---- */

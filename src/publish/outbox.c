@@ -40,8 +40,8 @@ const char outbox_schema_2[] =
     "ALTER TABLE said ADD COLUMN settled INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE said ADD COLUMN live INTEGER NOT NULL DEFAULT 0;";
 
-/* refusals: how often GitHub refused it. again: said already, and to be said once more. lost: the job whose `pending`
- * nobody answered, 0: none. */
+/* refusals: how often GitHub refused it. again: said already, and to be said once more. lost: the job whose status
+ * is being set there and was not answered yet, -1: several were not; 0: none. */
 const char outbox_schema_3[] =
     "ALTER TABLE message ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE message ADD COLUMN again INTEGER NOT NULL DEFAULT 0;"
@@ -124,12 +124,10 @@ static int keep_verdict(struct db *db, const struct message *message, struct err
                   message->repository, message->subject, message->slot);
 }
 
-/* A job that did not run had announced a verdict where another job's stood: that one is said again in its stead. */
-static int restore_verdict(struct db *db, struct message *message, struct err *err)
+/* The verdict of another job that was said last in the message's place: the message has its words then. 1, 0, -1. */
+static int take_verdict(struct db *db, struct message *message, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
-    if (!message->weak || message->subject[0] == '\0')
-        return 0;
     if (db_prepare(db, &stmt, err,
                    "SELECT verdict_text, verdict_state, verdict_url FROM said"
                    " WHERE kind = 'status' AND repository = ? AND subject = ? AND slot = ?"
@@ -150,7 +148,7 @@ static int restore_verdict(struct db *db, struct message *message, struct err *e
     message->state = memcpy(message->owned + text_bytes, state, state_bytes);
     message->url = memcpy(message->owned + text_bytes + state_bytes, url, url_bytes);
     message->weak = false;
-    return 0;
+    return 1;
 }
 
 static int put(struct db *db, const struct message *message, bool has_place, struct err *err)
@@ -206,6 +204,28 @@ int outbox_put_comment(struct db *db, long long job, const char *repository,
     return put(db, &message, comment->sha[0] != '\0', err);
 }
 
+/* Another job's verdict has the place of a status which this job had announced: its `pending` may stand there now,
+ * so that the verdict is said once more. 1: so it is, 0: there is none, -1. */
+static int end_announced(struct db *db, struct message *message, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT 1 FROM said WHERE kind = 'status' AND repository = ?"
+                   " AND subject = ? AND slot = ? AND live = ?",
+                   "ttti", message->repository, message->subject, message->slot,
+                   message->job) != 0)
+        return -1;
+    int found = db_step(stmt, err);
+    if (found > 0)
+        found = take_verdict(db, message, err);
+    if (found > 0 &&
+        (db_run(db, err, "UPDATE said SET live = 0 WHERE kind = 'status' AND live = ?", "i",
+                message->job) != 0 ||
+         put(db, message, false, err) != 0))
+        return -1;
+    return found;
+}
+
 int outbox_put_status(struct db *db, long long job, const char *repository, const char *sha,
                       const char *context, const char *state, const char *description,
                       const char *url, bool weak, struct err *err)
@@ -215,11 +235,14 @@ int outbox_put_status(struct db *db, long long job, const char *repository, cons
     message.text = description == NULL ? "" : description;
     message.state = state;
     message.url = url == NULL ? "" : url;
-    int outdated = weak && sha[0] != '\0' ? is_outdated(db, &message, err) : 0;
-    if (outdated != 0)
-        return outdated < 0 ? -1 : 0;
-    return restore_verdict(db, &message, err) != 0 ? -1
-                                                   : put(db, &message, sha[0] != '\0', err);
+    bool has_place = sha[0] != '\0';
+    int outdated = has_place ? is_outdated(db, &message, err) : 0;
+    int said = outdated > 0 || (outdated == 0 && weak && has_place)
+                   ? end_announced(db, &message, err)
+                   : outdated;
+    if (outdated != 0 || said != 0)
+        return outdated < 0 || said < 0 ? -1 : 0;
+    return put(db, &message, has_place, err);
 }
 
 static int announce(struct db *db, const struct message *message, struct err *err)
@@ -246,13 +269,24 @@ int outbox_announce(struct db *db, long long job, const char *repository, const 
     return db_end(db, outdated < 0 ? -1 : 0, err) != 0 ? -1 : outdated;
 }
 
-int outbox_pending_lost(struct db *db, long long job, const char *repository, const char *sha,
-                        const char *context, struct err *err)
+/* ---- what GitHub may carry out late ---- */
+
+int outbox_begin_post(struct db *db, long long job, const char *repository, const char *sha,
+                      const char *context, struct err *err)
 {
     return db_run(db, err,
-                  "UPDATE said SET lost = ? WHERE kind = 'status' AND repository = ?"
-                  " AND subject = ? AND slot = ?",
+                  "UPDATE said SET lost = CASE lost WHEN 0 THEN ? ELSE -1 END"
+                  " WHERE kind = 'status' AND repository = ? AND subject = ? AND slot = ?",
                   "ittt", job, repository, sha, context);
+}
+
+int outbox_end_post(struct db *db, long long job, const char *repository, const char *sha,
+                    const char *context, struct err *err)
+{
+    return db_run(db, err,
+                  "UPDATE said SET lost = 0 WHERE kind = 'status' AND repository = ?"
+                  " AND subject = ? AND slot = ? AND lost = ?",
+                  "ttti", repository, sha, context, job);
 }
 
 /* The job's message of a kind is not to be sent. */
@@ -298,30 +332,30 @@ static int place_comment(struct db *db, const struct message *status, struct err
     return outdated <= 0 ? outdated : drop(db, job, "comment", err);
 }
 
-/* Did the job of this message not run? 1, 0, -1. */
-static int is_weak(struct db *db, long long job, struct err *err)
-{
-    DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(db, &stmt, err,
-                   "SELECT 1 FROM message WHERE job = ? AND kind = 'status' AND weak", "i",
-                   job) != 0)
-        return -1;
-    return db_step(stmt, err);
-}
-
 static int name_head(struct db *db, long long job, const char *repository, const char *sha,
                      const char *context, struct err *err)
 {
-    int weak = is_weak(db, job, err);
-    if (weak < 0)
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT text, state, url, weak FROM message"
+                   " WHERE job = ? AND kind = 'status' AND subject = ''",
+                   "i", job) != 0)
         return -1;
+    int row = db_step(stmt, err);
+    if (row <= 0)
+        return row;
     struct message message = in_place(job, "status", repository, sha, context);
-    message.weak = weak > 0;
+    message.text = db_text(stmt, 0);
+    message.state = db_text(stmt, 1);
+    message.url = db_text(stmt, 2);
+    message.weak = db_int(stmt, 3) != 0;
     int outdated = take_place(db, &message, err);
     if (outdated < 0 || place_comment(db, &message, err) != 0)
         return -1;
     if (outdated > 0)
         return drop(db, job, "status", err);
+    if (keep_verdict(db, &message, err) != 0)
+        return -1;
     return db_run(db, err,
                   "UPDATE message SET subject = ?, slot = ?"
                   " WHERE job = ? AND kind = 'status' AND subject = ''",

@@ -42,9 +42,13 @@ MUST_CHECK int outbox_put_comment(struct db *db, long long job, const char *repo
  * Before `pending` is set. 1: a newer job's verdict stands there, and this one's would not be sent; 0; -1. */
 MUST_CHECK int outbox_announce(struct db *db, long long job, const char *repository,
                                const char *sha, const char *context, struct err *err);
-/* No answer came to this job's `pending`, which GitHub may carry out late: its final status is said twice. */
-MUST_CHECK int outbox_pending_lost(struct db *db, long long job, const char *repository,
-                                   const char *sha, const char *context, struct err *err);
+/* Around each request that sets a status in a place which is announced or taken: one without an answer, or in
+ * whose midst we were killed, may be carried out late, over whatever was said since. So after the first of
+ * these two without the second, the next final status in that place is said twice. */
+MUST_CHECK int outbox_begin_post(struct db *db, long long job, const char *repository,
+                                 const char *sha, const char *context, struct err *err);
+MUST_CHECK int outbox_end_post(struct db *db, long long job, const char *repository,
+                               const char *sha, const char *context, struct err *err);
 /* The status that had no commit yet gets one, and a context. */
 MUST_CHECK int outbox_name_head(struct db *db, long long job, const char *repository,
                                 const char *sha, const char *context, struct err *err);

@@ -225,21 +225,33 @@ static int send_comment(struct db *db, long long job, const struct github *githu
 
 /* ---- what may come late ---- */
 
-/* 1: another job has announced a status in this message's place, and will end it; 0; -1. *lost: nobody answered to
- * this job's own `pending`. */
+/* 1: another job has announced a status in this message's place, and will end it; 0; -1. *lost: a request that
+ * set one there was not answered, whoever's. */
 static int look_at_place(struct db *db, const struct message *message, bool *lost,
                          struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(db, &stmt, err,
-                   "SELECT live NOT IN (0, ?), lost = ? FROM said WHERE kind = 'status'"
+                   "SELECT live NOT IN (0, ?), lost FROM said WHERE kind = 'status'"
                    " AND repository = ? AND subject = ? AND slot = ?",
-                   "iittt", message->job, message->job, message->repository, message->subject,
+                   "ittt", message->job, message->repository, message->subject,
                    message->slot) != 0)
         return -1;
     int row = db_step(stmt, err);
     *lost = row > 0 && db_int(stmt, 1) != 0;
     return row > 0 ? db_int(stmt, 0) != 0 : row;
+}
+
+/* `twice`: what was said for the second time is the last word, and nothing older comes any more. */
+static int end_post(struct db *db, const struct message *message, bool twice, struct err *err)
+{
+    if (!twice)
+        return outbox_end_post(db, message->job, message->repository, message->subject,
+                               message->slot, err);
+    return db_run(db, err,
+                  "UPDATE said SET lost = 0 WHERE kind = 'status' AND repository = ?"
+                  " AND subject = ? AND slot = ?",
+                  "ttt", message->repository, message->subject, message->slot);
 }
 
 /* GitHub is done with a request, or never will be, as soon after as we would wait for its answer. */
@@ -276,9 +288,13 @@ static int send_status(struct db *db, long long job, const struct github *github
         return other < 0 ? -1 : forget(db, &message, "", 0, err);
     struct err problem = {0};
     *github->trouble = (struct github_trouble){0};
+    if (outbox_begin_post(db, job, message.repository, message.subject, message.slot, err) !=
+        0)
+        return -1;
     int sent = github_set_status(&here, message.subject, message.slot, message.state,
                                  message.text, message.url[0] == '\0' ? NULL : message.url,
                                  &problem);
+    bool answered = !github->trouble->lost;
     /* Once it is set, trouble with looking again changes nothing. */
     if (sent == 0 && !here.borrowed && other == 0) {
         struct err ignored;
@@ -288,9 +304,11 @@ static int send_status(struct db *db, long long job, const struct github *github
                                 result->seen, &ignored) != 0)
             *github->trouble = (struct github_trouble){0};
     }
-    return sent == 0 && lost && !message.again
-               ? say_again(db, &message, github, result, err)
-               : settle(db, &message, github, sent, &problem, "", 0, result, err);
+    if (sent == 0 && lost && !message.again)
+        return say_again(db, &message, github, result, err);
+    if (answered && end_post(db, &message, sent == 0 && lost, err) != 0)
+        return -1;
+    return settle(db, &message, github, sent, &problem, "", 0, result, err);
 }
 
 /* The comment first, so that the status can link to it. */

@@ -57,7 +57,7 @@ def measuring(times):
     for run in range(1, times + 1):
         number, head = scene.pull(s, "slow-%d" % run, scene.distinct("slow", run))
         step = pull_step(s, host, number, run=run).start()
-        lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
+        lib.wait_for(lambda: "replicate " in step.log(), "a replicate")
         yield one(s, host, daemon, step, head, "ratchet/cpu")
 
 
@@ -66,7 +66,7 @@ def promoting(times):
         s, host, daemon = scenery(**LONG)
         tip = test_promote.tip(s)
         step = host.step("push", test_promote.push_event(s)).start()
-        lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
+        lib.wait_for(lambda: "replicate " in step.log(), "a replicate")
         yield one(s, host, daemon, step, tip, "ratchet/cpu (promotion)")
         daemon.kill()
         s.stop()

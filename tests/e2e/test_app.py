@@ -92,7 +92,8 @@ def a_second_one():
     s.fault("/statuses/", "answer", method="POST", skip=1, times=1, status=401, body={"message": "Bad credentials"})
     eq(pull_step(s, host, number, token=None).run().brief(), (0, "held"), "the verdict")
     lib.wait_for(lambda: s.statuses(head)[-1]["state"] == "success", "the status")
-    eq(([c["user"] for c in s.comments(number)], jobs(host)[0][0]), ([BOT], "done"), "one comment, the job is done")
+    lib.wait_for(lambda: jobs(host)[0][0] == "done", "the job to be done")
+    eq([c["user"] for c in s.comments(number)], [BOT], "one comment")
     has(lib.read(daemon.log), "Bad credentials", "the log says why it took another try")
 
 

@@ -129,6 +129,48 @@ def come_late():
     eq(scene.status(s, head)[-1], "error", "is the last word")
 
 
+def come_late_after_a_kill():
+    """Nor does one that was on its way when the daemon was killed"""
+    s, host, daemon = scenery(token=TOKEN, limits={"http-timeout-ms": 3000})
+    number, head = scene.pull(s, "wrong", "wrong")
+    late = s.fault("/statuses/", "hold", method="POST")
+    again = s.fault("/statuses/", "hold", method="POST", skip=1)
+    step = pull_step(s, host, number, token=None).start()
+    s.await_fault(late)
+    daemon.kill()
+    daemon.start()
+    s.await_fault(again)
+    eq(scene.status(s, head), ["error"], "the final status is there")
+    s.release(late)
+    lib.wait_for(lambda: scene.status(s, head)[-1] == "pending", "what was on its way to be carried out")
+    s.release(again)
+    eq(step.finish().brief(), (3, "unmeasured"), "the step's verdict")
+    settled(s, host)
+    eq(scene.status(s, head)[-1], "error", "is the last word")
+
+
+def older_comes_late():
+    """A final status without an answer, carried out after that of a newer job on the same commit, does not stay"""
+    s, host, _ = scenery(token=TOKEN, limits={"http-timeout-ms": 8000})
+    number, head = scene.pull(s, "wrong", "wrong")
+    late = s.fault("/statuses/", "hold", method="POST", skip=1)
+    step = pull_step(s, host, number, token=None).start()
+    lib.wait_for(lambda: scene.status(s, head) == ["pending", "error"], "the final status, tried again")
+    step.finish()
+    s.repo.commit({"kernels/attention.c": scene.kernel("wrong")}, "main is as wrong", branch="main")
+    s.repo.push(s.git_url, "main")
+    again = s.fault("/statuses/", "hold", method="POST", skip=1)
+    newer = pull_step(s, host, number, run=2, token=None).start()
+    s.await_fault(again)
+    eq(scene.status(s, head), ["pending", "error", "success"], "the newer job's is there")
+    s.release(late)
+    lib.wait_for(lambda: scene.status(s, head)[-1] == "error", "the older one to be carried out")
+    s.release(again)
+    eq(newer.finish().brief(), (0, "held"), "the newer verdict")
+    settled(s, host, 2)
+    eq(scene.status(s, head)[-1], "success", "is the last word")
+
+
 def quiet():
     """[report] comment: `never` and `change` make none for held; `change` makes one for another verdict, and
     whatever is there is kept up to date. Base's word counts, and the status is told in any case"""
@@ -200,7 +242,7 @@ def cancelled_and_restarted():
     s, host, daemon = scenery(limits={"github-timeout-ms": 500, "retry-ms": 100}, token=TOKEN, **LONG)
     number, head = scene.pull(s, "slow", "slow")
     step = pull_step(s, host, number, token=None).start()
-    lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
+    lib.wait_for(lambda: "replicate " in step.log(), "a replicate")
     s.fault("/(statuses|comments)", "answer", times=0, status=503, body={})
     step.interrupt()
     eq(step.finish(30).code, 3, "cancelled")
@@ -217,7 +259,7 @@ def strangers_cannot_cancel():
     s, host, daemon = scenery(**LONG)
     number, head = scene.pull(s, "slow", "slow")
     step = pull_step(s, host, number).start()
-    lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
+    lib.wait_for(lambda: "replicate " in step.log(), "a replicate")
     message = {"type": "submit", "version": 1, "kind": "check", "repository": scene.REPOSITORY,
                "pr": number, "device": "cpu", "run": "1", "attempt": "1", "job": "check",
                "repository_id": step.env["GITHUB_REPOSITORY_ID"], "token": "a bad one"}
@@ -513,7 +555,7 @@ def orphans():
     s, host, daemon = scenery(token=TOKEN, **LONG)
     number, head = scene.pull(s, "slow", "slow")
     step = pull_step(s, host, number, token=None).start()
-    lib.wait_for(lambda: "replicate 1" in step.log(), "a replicate")
+    lib.wait_for(lambda: "replicate " in step.log(), "a replicate")
     daemon.kill()
     text = lib.read(host.config)
     lib.write(host.config, text.replace('[device "cpu"]', '[device "nvidia-l4"]').replace(
@@ -526,7 +568,7 @@ def orphans():
     lib.write(host.config, text)
     daemon.start()
     second = pull_step(s, host, number, run=2, token=None).start()
-    lib.wait_for(lambda: "replicate 1" in second.log(), "a replicate")
+    lib.wait_for(lambda: "replicate " in second.log(), "a replicate")
     daemon.kill()
     lib.write(host.config, text.replace('[repository "octo/kernels"]', '[repository "octo/others"]'))
     daemon.start()
@@ -572,7 +614,7 @@ def two_spellings():
 
 
 if __name__ == "__main__":
-    lib.main(not_pinned, head_not_told, one_bad_answer, refused_once, come_late, quiet, steps_keep_failing, disk_is_back,
+    lib.main(not_pinned, head_not_told, one_bad_answer, refused_once, come_late, come_late_after_a_kill, older_comes_late, quiet, steps_keep_failing, disk_is_back,
              cancelled_and_restarted, cancelled_before_its_head, overtaken, strangers_cannot_cancel, token_dies, settle_alone, one_jobs_trouble, github_is_away, cancelled_in_the_queue, cancelled_after_a_verdict, dead_server,
              database, orphans,
              device_is_held, two_spellings)
