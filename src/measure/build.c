@@ -181,8 +181,8 @@ static int build_in(const struct build_request *request, const struct place *pla
 static int make_place(const struct build_request *request, struct place *place,
                       struct err *err)
 {
-    if (file_path(place->folder, err, "%s/%.12s-build-XXXXXX", request->work,
-                  request->commit) != 0)
+    /* What it is called is seen in the sandbox, as where /run/source comes from: no word of the commit. */
+    if (file_path(place->folder, err, "%s/build-XXXXXX", request->work) != 0)
         return -1;
     if (mkdtemp(place->folder) == NULL)
         return err_errno(err, ERR_HOST, errno, "create a folder in `%s`", request->work);
