@@ -7,6 +7,7 @@
 
 #include "base/name.h"
 #include "base/proc.h"
+#include "base/sanitized.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,24 +90,14 @@ struct call {
     void *context;
 };
 
-#ifdef __has_feature
-#define GIT_HAS_FEATURE(name) __has_feature(name)
-#else
-#define GIT_HAS_FEATURE(name) 0
-#endif
-
 /* A few kilobytes on the wire can be objects of gigabytes. RLIMIT_DATA counts what is
  * allocated and not the packs that are mapped. The sanitizers' own memory would pass
  * it. */
 static int limit_memory(struct err *err)
 {
-#if defined(__SANITIZE_ADDRESS__) || GIT_HAS_FEATURE(address_sanitizer)
-    (void)err;
-#else
     struct rlimit limit = {.rlim_cur = 4ull << 30, .rlim_max = 4ull << 30};
-    if (setrlimit(RLIMIT_DATA, &limit) != 0)
+    if (!SANITIZED && setrlimit(RLIMIT_DATA, &limit) != 0)
         return err_errno(err, ERR_HOST, errno, "cannot limit memory");
-#endif
     return 0;
 }
 

@@ -198,6 +198,15 @@ MUST_CHECK int git_checkout(struct git_repo *repo, const char *sha,
                             const struct git_part *part, const char *path,
                             const struct git_tree_limits *limits, struct err *err);
 
+/* The same in another process, which has no repository: a file with the commit and every object that it
+ * takes, and no other (git_parcel.c). It may be larger than limits->bytes by the folders that lead to the part. */
+MUST_CHECK int git_parcel_write(struct git_repo *repo, const char *sha,
+                                const struct git_part *part,
+                                const struct git_tree_limits *limits, int fd, struct err *err);
+/* The folder gets that part of that commit, or nothing: whoever wrote the file is not believed. As
+ * git_checkout, and ERR_INTERNAL: it is no such file. */
+MUST_CHECK int git_parcel_checkout(int fd, const char *folder, struct err *err);
+
 struct git_change {
     const char *path; /* inside the tree, no leading slash */
     const void *bytes;

@@ -28,15 +28,15 @@ static const struct form {
     const char *place;        /* of the one folder or file that it is given; NULL: nothing */
     mode_t type;
     const char *cwd; /* NULL: "/" */
+    bool checks_out; /* ratchet-checkout is there */
 } forms[] = {
     {.name = "probe", .words = {"/bin/sh", "-c", sandbox_probe_script}, .cwd = "/"},
     {.name = "toolchain", .words = {"/bin/sh", "-c", toolchain_script, "toolchain", version}},
     {.name = "build",
      .words = {"/bin/sh", "-c", build_script, "build", text, text},
      .variables = {"RATCHET_DEVICE=", "RATCHET_ARCH="},
-     .place = "/run/source",
-     .type = S_IFDIR,
-     .cwd = "/src"},
+     .cwd = "/src",
+     .checks_out = true},
     {.name = "disassemble",
      .words = {"/bin/sh", "-c", disassemble_script, "disassemble", tool, options},
      .place = DISASSEMBLE_LIBRARY,
@@ -211,9 +211,10 @@ static bool is_form(const struct sandbox *sandbox, const struct form *form)
 }
 
 int away_check(const struct sandbox *sandbox, const struct away_bounds *bounds,
-               struct sandbox_bind *binds, struct err *err)
+               struct sandbox_bind *binds, size_t *count, struct err *err)
 {
     mode_t type = 0;
+    bool checks_out = false;
     const struct device_kind *kind = sandbox->device;
     bool found = false;
     if ((sandbox->gpu != NULL) != (kind != NULL && kind->find != NULL))
@@ -221,6 +222,7 @@ int away_check(const struct sandbox *sandbox, const struct away_bounds *bounds,
     for (size_t i = 0; i < sizeof forms / sizeof *forms && !found; i++) {
         found = is_form(sandbox, &forms[i]);
         type = forms[i].type;
+        checks_out = forms[i].checks_out;
     }
     if (!found && sandbox->kind == SANDBOX_BENCH) {
         found = is_profile(sandbox, bounds);
@@ -228,6 +230,12 @@ int away_check(const struct sandbox *sandbox, const struct away_bounds *bounds,
     }
     if (!found)
         return err_set(err, ERR_INPUT, "what is asked for has none of our forms");
-    return sandbox->bind_count == 0 ? 0
-                                    : look(binds[0].from, bounds->state, type, &binds[0], err);
+    if (sandbox->bind_count > 0 &&
+        look(binds[0].from, bounds->state, type, &binds[0], err) != 0)
+        return -1;
+    *count = sandbox->bind_count;
+    if (checks_out)
+        binds[(*count)++] = (struct sandbox_bind){.from = bounds->checkout,
+                                                  .to = BUILD_CHECKOUT};
+    return 0;
 }

@@ -20,7 +20,7 @@ enum {
 
 /* A request: a word that has a 1 for each descriptor that comes along and a 0 for each that does not,
  * then the sandbox, as words that end with a NUL each. */
-#define AWAY_VERSION "ratchet.sandbox/2"
+#define AWAY_VERSION "ratchet.sandbox/3"
 /* ERR_LIMIT or ERR_INTERNAL: more than these ceilings let through. */
 MUST_CHECK int away_put(const struct sandbox *sandbox, struct buf *out, struct err *err);
 
@@ -29,7 +29,7 @@ struct away_request {
     struct sandbox sandbox;
     struct gpu gpu;
     unsigned cpus[AWAY_CPUS_MAX];
-    struct sandbox_bind binds[AWAY_BINDS_MAX];
+    struct sandbox_bind binds[AWAY_BINDS_MAX + 1]; /* with what the form has */
     const char *env[AWAY_VARIABLES_MAX + 1], *argv[AWAY_WORDS_MAX + 1];
 };
 /* `words` ends with a NUL. ERR_INPUT: it is none. Nothing is said about what it asks for. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,13 @@ static void take_descriptors(struct request *request, struct msghdr *message)
     for (int i = 0; i < AWAY_DESCRIPTORS && at < count; i++)
         if (request->bytes[i] == '1')
             memcpy(&request->fd[i], CMSG_DATA(control) + at++ * sizeof(int), sizeof(int));
+}
+
+/* Who has a folder's descriptor has all that lies below it, and above. */
+static bool leads_on(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) != 0 || S_ISDIR(info.st_mode);
 }
 
 static int receive(int from, struct request *request, struct err *err)
@@ -67,8 +75,8 @@ static int receive(int from, struct request *request, struct err *err)
         return err_set(err, ERR_INPUT, "what is asked for is malformed, or another version's");
     take_descriptors(request, &message);
     for (int i = 0; i <= PROC_LIFELINE; i++)
-        if (request->fd[i] < 0 && i != PROC_SIDE)
-            return err_set(err, ERR_INPUT, "a descriptor is missing");
+        if (request->fd[i] < 0 ? i != PROC_SIDE : leads_on(request->fd[i]))
+            return err_set(err, ERR_INPUT, "a descriptor is missing, or a folder's");
     return away_take(request->bytes + front, (size_t)len - front, &request->asked, err);
 }
 
@@ -81,7 +89,8 @@ static int run(struct request *request, const struct away_bounds *bounds, int un
     struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
     struct proc_spec spec;
     struct proc_result result;
-    if (away_check(&asked->sandbox, bounds, asked->binds, err) != 0 ||
+    if (away_check(&asked->sandbox, bounds, asked->binds, &asked->sandbox.bind_count, err) !=
+            0 ||
         sandbox_command(&asked->sandbox, &command, &spec, err) != 0)
         return -1;
     request->fd[PROC_DATA] = fcntl(spec.data, F_DUPFD_CLOEXEC, 0);

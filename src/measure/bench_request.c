@@ -3,6 +3,7 @@
 #include "measure/bench_request.h"
 
 #include "base/proc.h"
+#include "base/sanitized.h"
 #include "measure/machine.h"
 
 #include <stdarg.h>
@@ -17,19 +18,6 @@ struct device_use bench_use(const struct bench_request *request, const struct ma
                                .warm_inputs = request->warm_inputs};
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
-/* A sanitised harness reserves terabytes of address space. */
 struct proc_limits bench_limits(const struct bench_request *request,
                                 const struct device_kind *kind)
 {

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/name.h"
+#include "measure/away.h"
 #include "measure/build_cache.h"
 #include "measure/build_hint.h"
 #include "measure/build_internal.h"
@@ -112,8 +113,10 @@ static int accept_library(const struct build_request *request, const char *libra
 
 /* ---- building ---- */
 
-/* The sources: what the build may see, and nothing else. */
-static int check_out(const struct build_request *request, const char *folder, struct err *err)
+/* The sources: what the build may see, and nothing else. In a folder; ratchet-run takes none, and gets them as
+ * a parcel. */
+static int check_out(const struct build_request *request, const char *folder, int *parcel,
+                     struct err *err)
 {
     struct checkout_submodules none = {.count = 0};
     struct checkout_submodules *submodules = request->submodules != NULL ? request->submodules
@@ -125,7 +128,15 @@ static int check_out(const struct build_request *request, const char *folder, st
                             .path_count = request->path_count,
                             .submodules = submodules->list,
                             .submodule_count = submodules->count};
-    return checkout_tree(request->repo, request->commit, &part, folder, request->limits, err);
+    if (away_socket()[0] != '\0')
+        return checkout_parcel(request->repo, request->commit, &part, request->limits, parcel,
+                               err);
+    if (checkout_tree(request->repo, request->commit, &part, folder, request->limits, err) !=
+        0)
+        return -1;
+    if (chmod(folder, 0755) != 0) /* the sandbox's user reads it, whatever our umask */
+        return err_errno(err, ERR_HOST, errno, "change the mode of `%s`", folder);
+    return 0;
 }
 
 /* Say more of a failure where the tree tells it. */
@@ -143,12 +154,13 @@ static int build_in(const struct build_request *request, const struct place *pla
                     struct build_result *result, struct buf *log, struct err *err)
 {
     struct err problem = {0};
+    FD_AUTO parcel = -1;
     char hint[BUILD_HINT_BYTES] = "";
     if (build_hint_command(request, hint, err) != 0)
         return -1;
     if (hint[0] != '\0')
         return build_fail(result, "%s", hint);
-    if (check_out(request, place->source, &problem) != 0) {
+    if (check_out(request, place->source, &parcel, &problem) != 0) {
         /* the tree's own size or names, or a submodule that nobody allowed */
         if (problem.class == ERR_LIMIT || problem.class == ERR_INPUT)
             return build_fail(result, "%s", problem.text);
@@ -156,10 +168,9 @@ static int build_in(const struct build_request *request, const struct place *pla
             *err = problem;
         return -1;
     }
-    if (chmod(place->source, 0755) != 0) /* the sandbox's user reads it, whatever our umask */
-        return err_errno(err, ERR_HOST, errno, "change the mode of `%s`", place->source);
+    const struct build_source source = {place->source, parcel};
     bool made = false;
-    if (build_run(request, place->source, place->library, &made, result, log, err) != 0)
+    if (build_run(request, &source, place->library, &made, result, log, err) != 0)
         return -1;
     int rc = made ? accept_library(request, place->library, result, err) : 0;
     if (rc == 0 && !result->built)
@@ -170,8 +181,8 @@ static int build_in(const struct build_request *request, const struct place *pla
 static int make_place(const struct build_request *request, struct place *place,
                       struct err *err)
 {
-    if (file_path(place->folder, err, "%s/%.12s-build-XXXXXX", request->work,
-                  request->commit) != 0)
+    /* What it is called is seen in the sandbox, as where /run/source comes from: no word of the commit. */
+    if (file_path(place->folder, err, "%s/build-XXXXXX", request->work) != 0)
         return -1;
     if (mkdtemp(place->folder) == NULL)
         return err_errno(err, ERR_HOST, errno, "create a folder in `%s`", request->work);

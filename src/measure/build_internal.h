@@ -10,15 +10,23 @@
 int build_fail(struct build_result *result, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Run the recipe on the sources in `source` and write what it made to `library`, a path where
+/* Where sources are: in a folder, or in a parcel (checkout_parcel), where `parcel` is not negative. */
+struct build_source {
+    const char *folder;
+    int parcel;
+};
+
+/* Run the recipe on the sources and write what it made to `library`, a path where
  * nothing is yet: 0755, at most kernel_bytes. *made is false, and result->failure says why,
  * where the build failed. Nothing on this host's disks is writable for it. */
-MUST_CHECK int build_run(const struct build_request *request, const char *source,
-                         const char *library, bool *made, struct build_result *result,
-                         struct buf *log, struct err *err);
+MUST_CHECK int build_run(const struct build_request *request,
+                         const struct build_source *source, const char *library, bool *made,
+                         struct build_result *result, struct buf *log, struct err *err);
 
 /* What runs in the sandbox of a build, and of who asks for versions. */
 extern const char build_script[], toolchain_script[];
+/* Where a build from a parcel finds ratchet-checkout. */
+#define BUILD_CHECKOUT "/run/ratchet-checkout"
 
 /* What builds are made with: a line for people, and a key that changes with anything that the
  * build sandbox shows; "" where there is too much of it to look at. */

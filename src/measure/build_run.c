@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns one run of a recipe: sources in, read-only; a worktree that lives in bounded memory and
+/* Owns one run of a recipe: sources in, read-only or as a parcel; a worktree that lives in bounded memory and
  * dies with the sandbox; one file out, through a pipe. A script of ours inside does the rest,
  * and says on descriptor 3 how far it came. Until it has said `copied` nothing of the
  * untrusted has run, so what goes wrong before is the host's; afterwards a recipe could say
@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "base/sanitized.h"
 #include "measure/device/device.h"
 #include "measure/sandbox.h"
 
@@ -26,14 +27,20 @@ enum { BUILD_OPEN_FILES = 1024, EXIT_FILE_SIZE = 128 + SIGXFSZ };
 /* $1: the recipe, $2: its output. Built-ins alone once the recipe has run: what it left may
  * have used up the processes, and is killed first (pid -1: all but us and the namespace's
  * init), so nothing changes the output while it is taken. Every part of the output's path is
- * looked at, and none may be a link. */
+ * looked at, and none may be a link. What a parcel comes in is let go of before the recipe runs: it has the
+ * commit's name and words, and names of files that are not under the paths. */
 const char build_script[] =
     "say() { printf '%s\\n' \"$1\" >&3; }\n"
     "stop() { say \"$1\"; exit 1; }\n"
     "full() { printf '%65536s' '' 2>/dev/null >/build/.room || say full; }\n"
     "umask 022\n"
     "say started\n"
-    "(umask 0; exec cp -RP /run/source/. /build/src/) 3>&- || { code=$?; full; exit $code; }\n"
+    "if [ -d /run/source ]; then (umask 0; exec cp -RP /run/source/. /build/src/) 3>&-\n"
+    "else " BUILD_CHECKOUT " /build/src 3>&-; fi\n"
+    "code=$?\n"
+    "[ $code -ne 3 ] || say tree\n"
+    "[ $code -eq 0 ] || { full; exit $code; }\n"
+    "exec </dev/null\n"
     "say copied\n"
     "printf '$ %s\\n' \"$1\"\n"
     "/bin/sh -c \"$1\" 3>&-\n"
@@ -56,9 +63,9 @@ const char build_script[] =
 
 /* ---- what the script says ---- */
 
-enum word { STARTED, COPIED, FULL, MISSING, IRREGULAR, UNREADABLE, OUTPUT, WORD_COUNT };
-static const char *const words[WORD_COUNT] = {"started",   "copied",     "full",  "missing",
-                                              "irregular", "unreadable", "output"};
+enum word { STARTED, TREE, COPIED, FULL, MISSING, IRREGULAR, UNREADABLE, OUTPUT, WORD_COUNT };
+static const char *const words[WORD_COUNT] = {"started", "tree",      "copied",     "full",
+                                              "missing", "irregular", "unreadable", "output"};
 
 /* Lines of one word; after `output` the bytes of the library. */
 struct delivery {
@@ -134,8 +141,19 @@ static unsigned at_most_unsigned(unsigned long long value)
     return value > UINT32_MAX ? UINT32_MAX : (unsigned)value;
 }
 
-static int run_recipe(struct run *run, const char *source, struct err *err)
+/* ratchet-checkout, sanitised, has no room under a limit of address space. */
+static struct proc_limits limits_of(const struct limits *limits, bool parcel)
 {
+    return (struct proc_limits){.wall_ms = at_most_unsigned(limits->build_ms),
+                                .memory_bytes = SANITIZED && parcel ? 0 : limits->build_memory,
+                                .file_bytes = limits->build_file,
+                                .processes = at_most_unsigned(limits->build_processes),
+                                .open_files = BUILD_OPEN_FILES};
+}
+
+static int run_recipe(struct run *run, const struct build_source *source, struct err *err)
+{
+    const bool parcel = source->parcel >= 0;
     const struct build_request *request = run->request;
     const struct limits *limits = request->limits;
     char device[MODEL_NAME_BYTES + 32], arch[64];
@@ -145,10 +163,11 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
     const char *const env[] = {device, known == NULL ? NULL : arch, NULL};
     const char *const argv[] = {"/bin/sh",       "-c", build_script, "build", request->command,
                                 request->output, NULL};
-    struct sandbox_bind bind = {.from = source, .to = "/run/source"};
+    struct sandbox_bind bind = {.from = source->folder, .to = "/run/source"};
     struct sandbox sandbox = {.kind = SANDBOX_BUILD,
                               .binds = &bind,
-                              .bind_count = 1,
+                              .bind_count = parcel ? 0 : 1,
+                              .input = parcel ? source->parcel : 0,
                               .argv = argv,
                               .env = env,
                               .cwd = "/src",
@@ -157,13 +176,8 @@ static int run_recipe(struct run *run, const char *source, struct err *err)
                               .disk_bytes = limits->build_disk,
                               .total_bytes = limits->build_memory,
                               .cpus = request->cpus,
-                              .cpu_count = request->cpu_count};
-    sandbox.limits = (struct proc_limits){
-        .wall_ms = at_most_unsigned(limits->build_ms),
-        .memory_bytes = limits->build_memory,
-        .file_bytes = limits->build_file,
-        .processes = at_most_unsigned(limits->build_processes),
-        .open_files = BUILD_OPEN_FILES};
+                              .cpu_count = request->cpu_count,
+                              .limits = limits_of(limits, parcel)};
     struct sandbox_command *command __attribute__((cleanup(sandbox_free))) = NULL;
     struct proc_spec spec;
     if (sandbox_command(&sandbox, &command, &spec, err) != 0)
@@ -211,6 +225,8 @@ static int judge_start(const struct run *run, struct build_result *result, struc
         return sandbox_refused(run->said.data, err);
     if (run->memory == CGROUP_RAN_OUT)
         return out_of_memory(run, result);
+    if (said[TREE])
+        return build_fail(result, "%.*s", (int)strcspn(run->said.data, "\n"), run->said.data);
     if (said[FULL] || (run->end.end == PROC_EXITED && run->end.code == EXIT_FILE_SIZE))
         return build_fail(result,
                           "the sources do not fit: a build may hold %llu bytes in files, and "
@@ -253,8 +269,9 @@ static int judge_end(const struct run *run, struct build_result *result)
                       missing ? ": a command was not found" : "");
 }
 
-int build_run(const struct build_request *request, const char *source, const char *library,
-              bool *made, struct build_result *result, struct buf *log, struct err *err)
+int build_run(const struct build_request *request, const struct build_source *source,
+              const char *library, bool *made, struct build_result *result, struct buf *log,
+              struct err *err)
 {
     struct run run __attribute__((cleanup(run_free))) = {.request = request};
     struct delivery *delivery = &run.delivery;

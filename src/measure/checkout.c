@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decides which commits a job measures, and puts their trees on disk. How a fetch, a
+/* Decides which commits a job measures, and puts their trees on disk or in a parcel. How a fetch, a
  * merge or a safe write is done is base/git's. */
 #include "measure/checkout.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static bool has_remote(const struct git_remote_spec *remote)
 {
@@ -303,4 +306,20 @@ int checkout_tree(struct git_repo *repo, const char *sha, const struct git_part 
 {
     struct git_tree_limits tree = checkout_limits(limits);
     return git_checkout(repo, sha, part, path, &tree, err);
+}
+
+int checkout_parcel(struct git_repo *repo, const char *sha, const struct git_part *part,
+                    const struct limits *limits, int *parcel, struct err *err)
+{
+    struct git_tree_limits tree = checkout_limits(limits);
+    FD_AUTO fd = memfd_create("commit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return err_errno(err, ERR_HOST, errno, "cannot write down a commit");
+    if (git_parcel_write(repo, sha, part, &tree, fd, err) != 0)
+        return -1;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+        return err_errno(err, ERR_HOST, errno, "cannot seal a commit");
+    *parcel = fd;
+    fd = -1;
+    return 0;
 }

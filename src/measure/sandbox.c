@@ -429,7 +429,7 @@ static int send_away(struct sandbox_command *command, const struct sandbox *sand
     memcpy(command->proxy, proxy, sizeof proxy);
     *spec = (struct proc_spec){.argv = command->proxy,
                                .envp = no_environment,
-                               .stdin_fd = -1,
+                               .stdin_fd = sandbox->input > 0 ? sandbox->input : -1,
                                .uid = (uid_t)-1,
                                .gid = (gid_t)-1,
                                .limits = {.wall_ms = sandbox->limits.wall_ms},
@@ -453,7 +453,7 @@ static int make_here(struct sandbox_command *command, const struct sandbox *sand
     *spec = (struct proc_spec){
         .argv = (const char *const *)command->args.items,
         .envp = no_environment,
-        .stdin_fd = -1,
+        .stdin_fd = sandbox->input > 0 ? sandbox->input : -1,
         .uid = other ? sandbox->uid : (uid_t)-1,
         .gid = other ? sandbox->gid : (gid_t)-1,
         .limits = sandbox->limits,

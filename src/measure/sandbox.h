@@ -39,6 +39,7 @@ struct sandbox {
     const char *const *argv; /* inside, NULL-terminated */
     const char *const *env;  /* NAME=value, NULL-terminated; PATH is set here */
     const char *cwd;         /* inside */
+    int input;               /* a descriptor that becomes its stdin; 0: none */
     uid_t uid;               /* run bwrap as this user; (uid_t)-1: ours. Root
                                           should give one: Linux bounds no fork bomb of
                                           the real root, whatever namespace it is in */

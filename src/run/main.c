@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ratchet-run: starts sandboxes for ratchetd, as a user of its own that has neither its token nor a
  * network. `ratchet-run --for USER --state FOLDER` serves the socket that systemd holds, `--socket PATH` one
- * of its own. Only USER and root may ask, and of the host's files a sandbox is shown what lies in FOLDER's
- * work/; one that profiles, the `--profiler`, as ratchetd.conf names it. */
+ * of its own. Only USER and root may ask, and of the host's files a sandbox is shown libraries that lie in
+ * FOLDER's work/, and harnesses; one that profiles, the `--profiler`, as ratchetd.conf names it. */
 #include "base/err.h"
 #include "base/file.h"
 #include "base/inherited.h"
@@ -11,6 +11,7 @@
 #include "measure/away_forms.h"
 #include "measure/cgroup.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -30,9 +31,21 @@ static void tell_limits(void)
         fprintf(stderr, "ratchet-run: sandbox limits: per process; %s\n", why.text);
 }
 
-static int run(const char *user, const char *path, const struct away_bounds *bounds,
-               struct err *err)
+/* It is installed beside us, and a build needs it. */
+static int find_checkout(char path[FILE_PATH_BYTES], struct err *err)
 {
+    static const char name[] = "ratchet-checkout";
+    ssize_t len = readlink("/proc/self/exe", path, FILE_PATH_BYTES - sizeof name);
+    if (len <= 0)
+        return err_errno(err, ERR_HOST, errno, "/proc/self/exe");
+    path[len] = '\0';
+    memcpy(strrchr(path, '/') + 1, name, sizeof name);
+    return access(path, X_OK) == 0 ? 0 : err_errno(err, ERR_HOST, errno, "`%s`", path);
+}
+
+static int run(const char *user, const char *path, struct away_bounds *bounds, struct err *err)
+{
+    static char checkout[FILE_PATH_BYTES]; /* bounds keep it */
     const struct passwd *entry = user == NULL ? NULL : getpwnam(user);
     int fd = inherited_socket();
     signal(SIGPIPE, SIG_IGN);
@@ -42,6 +55,9 @@ static int run(const char *user, const char *path, const struct away_bounds *bou
         return err_set(err, ERR_USAGE, "--for: no user `%s`", user == NULL ? "" : user);
     if (bounds->state == NULL || bounds->state[0] != '/')
         return err_set(err, ERR_USAGE, "--state: expected the absolute path of a folder");
+    if (find_checkout(checkout, err) != 0)
+        return -1;
+    bounds->checkout = checkout;
     if (geteuid() == 0 || entry->pw_uid == geteuid())
         fprintf(stderr, "ratchet-run: its user should be neither root nor `%s`\n", user);
     if (fd < 0 && path == NULL)

@@ -47,7 +47,7 @@ def all_of_it():
     """Everything is put there"""
     make("install")
     found = files()
-    for path in ("bin/ratchet", "sbin/ratchetd", "libexec/ratchet/ratchet-bench", "include/ratchet/attention.h",
+    for path in ("bin/ratchet", "sbin/ratchetd", "libexec/ratchet/ratchet-bench", "libexec/ratchet/ratchet-checkout", "include/ratchet/attention.h",
                  "lib/pkgconfig/ratchet-kernel.pc", "share/bash-completion/completions/ratchet",
                  "share/doc/ratchet/examples/ratchet.conf", "share/doc/ratchet/examples/ratchetd.conf",
                  "share/doc/ratchet/examples/workflow.yml", "share/doc/ratchet/examples/watched.yml", "share/doc/ratchet/apparmor.d/ratchet", "share/man/man1/ratchet.1", "share/man/man5/ratchet.conf.5", "share/man/man7/ratchet-kernel.7",

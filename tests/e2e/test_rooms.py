@@ -17,7 +17,7 @@ ROOM = {"base", "model"}
 JOINED = ROOM | {"intake", "measure", "judge", "publish"}
 MAY_INCLUDE = {
     "base": set(), "model": {"base"},
-    "intake": ROOM, "measure": ROOM, "harness": ROOM, "init": {"base"}, "run": {"base", "measure"}, "clocks": ROOM | {"intake", "measure"}, "judge": ROOM, "publish": ROOM,
+    "intake": ROOM, "measure": ROOM, "harness": ROOM, "init": {"base"}, "run": {"base", "measure"}, "checkout": {"base"}, "clocks": ROOM | {"intake", "measure"}, "judge": ROOM, "publish": ROOM,
     "pipeline": JOINED,
     "lab": ROOM | {"intake", "judge", "measure", "pipeline", "publish"},
     "daemon": JOINED | {"pipeline"},

@@ -5,60 +5,18 @@ its own. What ratchetd promises holds however one of them ends; no verdict is lo
 could change."""
 
 import ast
-import atexit
+import hashlib
 import os
-import pwd
 import re
-import signal
 import socket
 
 import lib
 import scene
 from lib import TOKEN, eq, has, lacks, ok
 
-BUILD = os.path.dirname(lib.program("RATCHET"))
-NOBODY = 65534
 LONG = "3600.%d" % os.getpid()  # nobody else's
 HANGS = scene.conf().replace("command = cc", "command = sleep %s && cc" % LONG)
 QUICK = {"retry-ms": 100}
-
-
-class Runner:
-    """ratchet-run, as nobody where we are root."""
-
-    def __init__(self, host, user=None):
-        self.socket = os.path.join(host.folder, "run", "sock")
-        self.log = os.path.join(host.folder, "run.log")
-        os.makedirs(os.path.dirname(self.socket))
-        self.argv = [os.path.join(BUILD, "ratchet-run"), "--socket", self.socket, "--state", host.state, "--for",
-                     user or pwd.getpwuid(os.geteuid()).pw_name]
-        if os.geteuid() == 0:
-            os.chown(os.path.dirname(self.socket), NOBODY, NOBODY)
-            program = os.path.join(host.folder, "ratchet-run")  # the build may lie where nobody may go
-            lib.shutil.copy(self.argv[0], program)
-            self.argv = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups", program,
-                         *self.argv[1:]]
-        self.start()
-
-    def start(self):
-        with open(self.log, "ab") as log:
-            self.process = lib.start(self.argv, stdin=lib.subprocess.DEVNULL, stdout=log, stderr=log)
-        atexit.register(lib.kill, self.process)  # whoever changes its user does not die with us
-        lib.wait_for(self.listens, "ratchet-run to listen")
-
-    def listens(self):
-        if self.process.poll() is not None:
-            raise RuntimeError("ratchet-run ended\n" + lib.read(self.log))
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
-            try:
-                client.connect(self.socket)
-            except OSError:
-                return False
-        return True
-
-    def kill(self, number=signal.SIGKILL):
-        os.kill(self.process.pid, number)
-        self.process.wait(30)
 
 
 def parents():
@@ -99,12 +57,17 @@ def sleepers():
     return found
 
 
+def files_below(top):
+    return [path for folder, _, names in os.walk(top) for path in (os.path.join(folder, name) for name in names)
+            if os.path.isfile(path)]
+
+
 def scenery(**more):
     s = scene.github()
     host = scene.Host(s, token=TOKEN, limits={**QUICK, **more.pop("limits", {})},
                       daemon=("lock-dir = @", "run-socket = @/run/sock"))
     lib.write(host.config, lib.read(host.config).replace("@", host.folder))
-    return s, host, Runner(host), host.daemon()
+    return s, host, scene.Runner(host), host.daemon()
 
 
 def ask(s, host, name, files, run=1):
@@ -136,9 +99,10 @@ def the_same_verdicts():
 def over_there():
     """No sandbox is below the daemon, and where it dies they die; the job is taken again"""
     s, host, runner, daemon = scenery()
-    step, number, head = ask(s, host, "hang", {"ci/ratchet.conf": HANGS})
+    step, number, head = ask(s, host, "hang", {"ci/ratchet.conf": HANGS, "kernels/attention.c": scene.kernel("right", "/* only here */\n")})
     step.start()
     lib.wait_for(sleepers, "the build")
+    eq([path for path in files_below(host.folder) if "only here" in lib.read(path)], [], "what it builds is in no file of the host's")
     lacks(below(daemon.process.pid), "bwrap", "below the daemon")
     ok("bwrap" in below(runner.process.pid), "but below ratchet-run", below(runner.process.pid))
     daemon.kill()
@@ -240,6 +204,33 @@ def who_may_ask():
     daemon.kill()
 
 
+def named(kind, data):
+    """An object's SHA, as git makes it"""
+    return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
+
+
+def tree(*entries):
+    return "tree", b"".join(b"%s %s\0" % (mode, name) + bytes.fromhex(named(*what)) for mode, name, what in entries)
+
+
+def parcel(objects, sha=None, paths=("kernels",), limits=(1 << 20, 1000, 32)):
+    """What ratchetd hands over for a commit: the first of the objects, unless another is named"""
+    words = ["ratchet.parcel/1", sha or named(*objects[0]), *limits, len(paths), *paths, 0]
+    return b"".join(str(word).encode() + b"\0" for word in words) + b"".join(
+        b"%s\0%d\0" % (kind.encode(), len(data)) + data for kind, data in objects)
+
+
+def commit_of(top, *objects):
+    text = "tree %s\nauthor A <a@b> 1700000000 +0000\ncommitter A <a@b> 1700000000 +0000\n\nsaid in private\n"
+    return [("commit", (text % named(*top)).encode()), top, *objects]
+
+
+FOLDER, FILE = b"40000", b"100644"
+TEXT = "blob", b"in the commit\n"
+KERNELS = tree((FILE, b"file", TEXT))
+HONEST = commit_of(tree((FOLDER, b"kernels", KERNELS), (FILE, b"not-listed", ("blob", b"not there"))), KERNELS, TEXT)
+
+
 class Asker:
     """A ratchetd that somebody has taken over: it says to ratchet-run what it likes."""
 
@@ -249,28 +240,44 @@ class Asker:
     def __init__(self, runner):
         self.runner = runner
 
-    def ask(self, **asked):
-        """What the sandbox wrote, its reply's `failed`"""
+    def ask(self, given=b"", **asked):
+        """What the sandbox wrote, its reply's `failed`. `given`: what its stdin holds, or a descriptor"""
         s = {**self.SANDBOX, **asked}
-        words = ["11101", "ratchet.sandbox/2", s["kind"], s["device"], s["uuid"], s["minor"], s["cwd"], *s["limits"]]
+        words = ["11111", "ratchet.sandbox/3", s["kind"], s["device"], s["uuid"], s["minor"], s["cwd"], *s["limits"]]
         for field in "cpus", "binds", "env", "argv":
             words += [str(len(s[field])), *(word for item in s[field] for word in ([item] if isinstance(item, str) else item))]
-        (out, far), (life, far_life) = os.pipe(), os.pipe()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client, open(os.devnull, "rb") as null:
+        (out, far), (side, far_side), (life, far_life) = os.pipe(), os.pipe(), os.pipe()
+        fd = given if isinstance(given, int) else os.memfd_create("commit")
+        if not isinstance(given, int):
+            os.write(fd, given)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
             client.connect(self.runner.socket)
-            socket.send_fds(client, ["\0".join([*words, ""]).encode()], [null.fileno(), far, far, life])
-            os.close(far)
+            socket.send_fds(client, ["\0".join([*words, ""]).encode()], [fd, far, far, far_side, life])
+            for one in far, far_side, fd:
+                os.close(one)
             reply = client.recv(4096)
         with open(out, "rb") as said:
-            text = said.read().decode()
-        os.close(life)
-        os.close(far_life)
+            text = said.read().decode(errors="replace")
+        for one in side, life, far_life:
+            os.close(one)
         return text, reply[4] != 0
 
 
+def script():
+    """What runs a recipe"""
+    text = lib.read(os.path.join(lib.TOP, "src", "measure", "build_run.c")).split("build_script[] =", 1)[1]
+    text = text.split(";\n\n", 1)[0].replace("BUILD_CHECKOUT", '\n "/run/ratchet-checkout"\n')
+    return "".join(map(ast.literal_eval, re.findall(r'"(?:[^"\\]|\\.)*"', text)))
+
+
+def recipe(command, **more):
+    return {"given": parcel(HONEST), "cwd": "/src", "env": ["RATCHET_DEVICE=cpu"],
+            "argv": ["/bin/sh", "-c", script(), "build", command, "out.so"], **more}
+
+
 def a_ratchetd_that_is_taken_over():
-    """Whoever has ratchetd gets of ratchet-run its own sandboxes alone: no other program, no folder but those in
-    work/, nothing writable, no other variable"""
+    """Whoever has ratchetd gets of ratchet-run its own sandboxes alone: no other program, no folder, nothing writable, no
+    other variable"""
     s, host, runner, daemon = scenery()
     step, number, head = ask(s, host, "same", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})
     eq(step.run().brief(), (0, "held"), "an honest one")
@@ -280,43 +287,109 @@ def a_ratchetd_that_is_taken_over():
     lib.write(os.path.join(source, "file"), "in work\n")
     secret = lib.write(os.path.join(host.folder, "secret"), "do not read\n", 0o644)
     os.symlink(host.folder, os.path.join(work, "link"))
-    source_text = lib.read(os.path.join(lib.TOP, "src", "measure", "build_run.c")).split("build_script[] =", 1)[1]
-    script = "".join(map(ast.literal_eval, re.findall(r'^ +(".*")', source_text.split(";\n\n", 1)[0], re.M)))
     other = Asker(runner)
-    honest = {"cwd": "/src", "binds": [(source, "/run/source")], "env": ["RATCHET_DEVICE=cpu"],
-              "argv": ["/bin/sh", "-c", script, "build", "cat file", "out.so"]}
+    honest = recipe("cat kernels/file")
     text, failed = other.ask(**honest)
-    ok(not failed and "in work" in text, "what is of a form is run", text)
+    ok(not failed and "in the commit" in text, "what is of a form is run", text)
     spoilt = {
         "another program": {"argv": ["/usr/bin/id"]},
-        "another script": {"argv": ["/bin/sh", "-c", "id", "build", "cat file", "out.so"]},
+        "another script": {"argv": ["/bin/sh", "-c", "id", "build", "cat kernels/file", "out.so"]},
         "bubblewrap's options for words": {"argv": ["--bind", "/", "/", "/bin/sh"]},
+        "a folder of sources": {"binds": [(source, "/run/source")]},
         "a folder elsewhere": {"binds": [(host.folder, "/run/source")]},
         "the root": {"binds": [("/", "/run/source")]},
         "a way up": {"binds": [(work + "/../..", "/run/source")]},
         "a link": {"binds": [(work + "/link", "/run/source")]},
-        "behind a link": {"binds": [(work + "/link/run", "/run/source")]},
         "another place": {"binds": [(source, "/usr")]},
-        "two folders": {"binds": [(source, "/run/source"), (host.folder, "/mine")]},
+        "another checkout": {"binds": [(source + "/file", "/run/ratchet-checkout")]},
         "a variable": {"env": ["RATCHET_DEVICE=cpu", "LD_PRELOAD=/run/source/file"]},
         "a GPU": {"device": "nvidia-", "uuid": "GPU-1"},
         "another kind of sandbox": {"kind": "bench", "device": "cpu"},
         "a kind that is none": {"kind": "host"},
         "another folder to begin in": {"cwd": "/proc/self"},
         "a number that is none": {"limits": ["-1"] * 6},
-        "more processors than there is room for": {"cpus": [str(i) for i in range(300)]}}
+        "more processors than there is room for": {"cpus": [str(i) for i in range(300)]},
+        "a folder for a file": {"given": os.open(host.folder, os.O_RDONLY)},
+        "a folder that is a link's": {"given": os.open(work + "/link/run", os.O_PATH)}}
     for name, change in spoilt.items():
         text, failed = other.ask(**{**honest, **change})
         ok(failed and text.startswith("ratchet-run: "), name + ": is refused", text)
-        lacks(text, "in work", name + ": nothing is run")
-    text, failed = other.ask(**{**honest, "argv": [*honest["argv"][:4], "cat %s; id; ls /; echo x > /run/source/file" % secret, "o"]})
+        lacks(text, "in the commit", name + ": nothing is run")
+    text, failed = other.ask(**recipe("cat %s; id; ls /; echo x > /run/ratchet-checkout" % secret))
     ok(not failed, "a recipe may say anything", text)
     lacks(text, "do not read", "and sees nothing of the host's")
-    eq(lib.read(os.path.join(source, "file")), "in work\n", "nor changes what it is shown")
+    has(text, "cannot create /run/ratchet-checkout", "nor changes what it is shown")
     step, number, head = ask(s, host, "more", {"kernels/attention.c": scene.kernel("right", "/* once */\n")}, 2)
     eq(step.run().brief(), (0, "held"), "the next honest one is right")
     daemon.kill()
 
 
-lib.main(a_ratchetd_that_is_taken_over, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there,
+def flipped(at):
+    data = bytearray(parcel(HONEST))
+    data[at] ^= 1
+    return bytes(data)
+
+
+def commits_that_are_none():
+    """What a build sees is that commit's, under its paths, or there is no build"""
+    s, host, runner, daemon = scenery()
+    other = Asker(runner)
+    whole = parcel(HONEST)
+    evil = ("blob", b"evil\n")
+    up = tree((FILE, b"passwd", evil))
+    bombs, level = [], tree((FILE, b"file", TEXT))
+    for _ in range(6):
+        bombs.append(level)
+        level = tree(*((FOLDER, b"%d" % n, level) for n in range(10)))
+    tag = "tag", ("object %s\ntype commit\ntag v1\ntagger A <a@b> 1 +0000\n\nx\n" % named(*HONEST[0])).encode()
+    large = "blob", b"x" * (3 << 20)
+
+    def kernels(*entries):
+        return commit_of(tree((FOLDER, b"kernels", tree(*entries))), tree(*entries))
+
+    def write_end():
+        out, into = os.pipe()
+        os.write(into, whole)
+        os.close(into)
+        return out
+    bad = {
+        "nothing": b"", "something else": b"hello\n" * 100, "another version's": whole.replace(b"parcel/1", b"parcel/2", 1),
+        "one that is cut short": whole[:-1], "half of it": whole[:len(whole) // 2], "its last byte": flipped(-1),
+        "a byte of its commit": flipped(whole.index(b"said in private")), "its SHA": flipped(whole.index(b"\0") + 5),
+        "a size that is none": whole.replace(b"blob\0", b"blob\0-", 1),
+        "a size of far more": whole.replace(b"blob\x0014\0", b"blob\x0018446744073709551615\0", 1),
+        "a commit that is not there": parcel(HONEST, "1" * 40), "a part of a SHA": parcel(HONEST, named(*HONEST[0])[:12]),
+        "a branch": parcel(HONEST, "refs/heads/main"), "a way up for a commit": parcel(HONEST, "../" * 13 + "x"),
+        "a tree": parcel(HONEST, named(*HONEST[1])), "a file": parcel(HONEST, named(*TEXT)),
+        "a tag": parcel([tag, *HONEST]), "a commit whose tree is not there": parcel([HONEST[0], *HONEST[2:]]),
+        "a file less": parcel(HONEST[:-1]), "another file": parcel([*HONEST[:-1], evil]),
+        "a file for a folder": parcel(commit_of(TEXT)), "a folder for a file": parcel([*kernels((FILE, b"file", KERNELS)), KERNELS, TEXT]),
+        "a folder called ..": parcel([*kernels((FOLDER, b"..", up)), up, evil]),
+        "a folder called .git": parcel([*kernels((FOLDER, b".git", up)), up, evil]),
+        "a name with slashes": parcel([*kernels((FILE, b"../../../tmp/x", evil)), evil]),
+        "a name that stands twice": parcel([*kernels((FILE, b"file", evil), (FILE, b"file", TEXT)), evil, TEXT]),
+        "a submodule": parcel(kernels((b"160000", b"vendor", HONEST[0])) + HONEST),
+        "a bomb of folders": parcel([*commit_of(tree((FOLDER, b"kernels", level)), level), *bombs, TEXT]),
+        "more than its limit": parcel([*kernels((FILE, b"file", large)), large], limits=(1 << 20, 10, 10)),
+        "more than there is room for": parcel([*kernels((FILE, b"file", large)), large], limits=(1 << 50, 10, 10)),
+        "more paths than there is room for": parcel(HONEST, paths=["kernels"] * 100),
+        "a pipe": write_end, "a device": lambda: os.open("/dev/zero", os.O_RDONLY),
+        "a file of the host's": lambda: os.open("/etc/passwd", os.O_RDONLY)}
+    for name, given in bad.items():
+        text, failed = other.ask(**recipe("echo it ran; cat kernels/*", given=given() if callable(given) else given,
+                                          limits=[str(1 << 20), "0", "0", "0", "0", "0"]))
+        lacks(text, "it ran", name + ": nothing is run")
+        ok(not failed and text.count("\n") == 1, name + ": and one line says why", text)
+    text, failed = other.ask(**recipe("find . | sort | tr '\\n' ' '; cat /etc/passwd", given=parcel(
+        HONEST, paths=("../../etc", "/etc", "kernels/../../../etc", "not-listed/x"))))
+    has(text, "\n. ", "paths outside lead to nothing")
+    lacks(text, "root:", "least of all to the host's files")
+    text, failed = other.ask(**recipe("find . | sort | tr '\\n' ' '; wc -c; cat /proc/*/cmdline /proc/*/environ; ls -l /proc/*/fd"))
+    has(text, "\n. ./kernels ./kernels/file 0\n", "what is not under the paths is not there, and nothing is on stdin")
+    for secret in named(*HONEST[0]), "said in private", "not-listed", "memfd":
+        lacks(text, secret, "nor is anything left by which a recipe could tell one commit from another")
+    daemon.kill()
+
+
+lib.main(a_ratchetd_that_is_taken_over, commits_that_are_none, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there,
          another_state_folder, who_may_ask)

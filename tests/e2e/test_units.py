@@ -52,7 +52,7 @@ def a_check_inside():
     host = scene.Host(s, token=TOKEN, daemon=("lock-dir = @", "run-socket = @/run/sock", "allow-user = root"))
     folder = os.path.join(host.folder, "bin")
     os.makedirs(folder, 0o755)
-    for name in "ratchetd", "ratchet-run", "ratchet-bench":
+    for name in "ratchetd", "ratchet-run", "ratchet-checkout", "ratchet-bench":
         shutil.copy(os.path.join(BUILD, name), folder)
     lib.write(host.config, lib.read(host.config).replace("@", host.folder).replace(
         lib.program("RATCHET_BENCH"), os.path.join(folder, "ratchet-bench")))

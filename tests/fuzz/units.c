@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the other units may send on a socket of this host: to ratchet-run, a sandbox as words; to ratchet-clocks,
- * a line. What is taken is written as it was read, and what is more than that is refused by its form: none of
+/* What the other units may send on a socket of this host: to ratchet-run, a sandbox as words, and the commit of a
+ * build, for ratchet-checkout; to ratchet-clocks, a line. What is taken is written as it was read, and what is more than that is refused by its form: none of
  * these bytes has a folder that the state folder `/nonexistent` lacks. */
 #include "tests/fuzz/fuzz.h"
 
+#include "base/file.h"
+#include "base/git.h"
 #include "measure/away_forms.h"
 #include "measure/away_internal.h"
 #include "measure/device/clocks_ask.h"
@@ -23,10 +25,11 @@ static void sandbox(const char *bytes, size_t size)
         return;
     HOLDS(request.argv[0] != NULL && request.sandbox.bind_count <= AWAY_BINDS_MAX);
     HOLDS(away_put(&request.sandbox, &again, &err) == 0 && again.len <= 2 * words.len);
-    if (away_check(&request.sandbox, &bounds, request.binds, &err) != 0)
+    size_t count;
+    if (away_check(&request.sandbox, &bounds, request.binds, &count, &err) != 0)
         fuzz_error(&err);
     else
-        HOLDS(request.sandbox.bind_count == 0 && request.sandbox.device == NULL);
+        HOLDS(count <= 1 && request.sandbox.bind_count == 0 && request.sandbox.device == NULL);
 }
 
 static void line(const char *bytes, size_t size)
@@ -43,12 +46,29 @@ static void line(const char *bytes, size_t size)
     HOLDS((size_t)len == size && memcmp(again, bytes, size) == 0);
 }
 
+/* A folder whose files were hashed, or none. */
+static void parcel(const char *bytes, size_t size)
+{
+    char folder[] = "/tmp/ratchet-fuzz-XXXXXX", path[64];
+    struct fuzz_file file = fuzz_file(bytes, size);
+    struct err err = {0};
+    HOLDS(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/out", folder);
+    bool fine = git_parcel_checkout(file.fd, path, &err) == 0;
+    HOLDS(fine == (access(path, F_OK) == 0));
+    HOLDS(fine || (err.class != ERR_NONE && fuzz_is_plain(err.text)));
+    HOLDS(file_remove_tree(folder, NULL) == 0);
+    close(file.fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char name[16];
     fuzz_first_line(&data, &size, name, sizeof name);
     if (strcmp(name, "sandbox") == 0)
         sandbox((const char *)data, size);
+    else if (strcmp(name, "parcel") == 0)
+        parcel((const char *)data, size);
     else
         line((const char *)data, size);
     return 0;

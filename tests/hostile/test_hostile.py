@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile branches through a real daemon, one after the other, on one host: of each what stopped it is told, no
+"""Hostile branches through a real ratchetd and a real ratchet-run, one after the other, on one host: of each what stopped it is told, no
 canary is left anywhere, nothing outside changed, the daemon lives, and honest pull requests between and behind them
 have their right answers. `test_hostile.py TEXT…`: rows whose names have one of the texts. HOSTILE_SHOW=1 prints what
-came of each (a number: so much of what was told where a text is missing)."""
+came of each (a number: so much of what was told where a text is missing). HOSTILE_ALONE=1: no ratchet-run, the daemon starts
+the sandboxes itself."""
 
 import os
 import sys

@@ -81,7 +81,10 @@ class World:
         s.post("tokens", token=self.job_token, login=lib.BOT, permissions=lib.BOT_MAY)
         s.post("repos", full_name=FORK, source=s.made["path"], private=False)
         s.on("collaborators", alice="write", zoe="read", tim="triage")
-        self.host = scene.Host(s, limits=LIMITS, token=lib.TOKEN, repository=["forks = approved"])
+        alone = bool(os.environ.get("HOSTILE_ALONE"))
+        self.host = scene.Host(s, limits=LIMITS, token=lib.TOKEN, repository=["forks = approved"],
+                               daemon=() if alone else ("run-socket = @/run/sock",))
+        self.runner = None if alone else scene.Runner(self.host)
         self.canary = lib.write(os.path.join(self.host.folder, "canary"), self.secret + "\n", 0o644)
         self.bait = socket.socket(socket.AF_UNIX)
         self.bait.bind("\0" + self.mark)
@@ -209,6 +212,8 @@ class World:
         self.since = asked[-1]["id"] if asked else self.since
         texts = {"what GitHub holds": json.dumps(self.s.state()), "what GitHub was asked": json.dumps(asked),
                  self.daemon.log: lib.read(self.daemon.log)}
+        if self.runner:
+            texts[self.runner.log] = lib.read(self.runner.log)
         for top in [self.host.state] + [step.folder for step in steps if step]:
             for folder, _, names in os.walk(top):
                 for path in (os.path.join(folder, name) for name in names):
@@ -225,6 +230,9 @@ class World:
                                                                 for key in {*changed, *self.outside}
                                                                 if self.outside.get(key) != changed.get(key)})
         ok(self.daemon.listens() and not self.children(), "the daemon is alive, and alone", self.children())
+        if self.runner:
+            eq([self.runner.listens(), *(line for line in lib.read(self.runner.log).splitlines() if "sandbox limits" not in line)],
+               [True], "ratchet-run is, too, and had no trouble")
 
     def sees(self):
         """What is planted is found"""
@@ -261,7 +269,7 @@ class World:
         return seen
 
     def children(self):
-        """Processes below the daemon"""
+        """Processes below the daemon, and below ratchet-run"""
         parents = {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -269,7 +277,7 @@ class World:
                     parents[int(pid)] = int(source.read().rsplit(b")", 1)[1].split()[1])
             except (FileNotFoundError, ProcessLookupError):
                 pass
-        found, more = set(), {self.daemon.process.pid}
+        found, more = set(), {process.pid for process in (self.daemon.process, self.runner and self.runner.process) if process}
         while more:
             more = {pid for pid, parent in parents.items() if parent in more}
             found |= more

@@ -44,8 +44,7 @@ static const char *const cuda_env[] = {"CUDA_VISIBLE_DEVICES=GPU-1", "CUDA_CACHE
                                        NULL};
 static const unsigned cpus[] = {0, 1};
 static const struct gpu gpu = {.minor = 3, .uuid = "GPU-1"};
-static const struct sandbox_bind source = {.from = folder, .to = "/run/source"},
-                                 one_library = {.from = library, .to = DISASSEMBLE_LIBRARY},
+static const struct sandbox_bind one_library = {.from = library, .to = DISASSEMBLE_LIBRARY},
                                  harness = {.from = folder, .to = "/bench"};
 
 /* Filled in when the profiler is there. */
@@ -66,8 +65,6 @@ static const struct honest {
      {.argv = build,
       .env = build_env,
       .cwd = "/src",
-      .binds = &source,
-      .bind_count = 1,
       .cpus = cpus,
       .cpu_count = 2,
       .disk_bytes = 5,
@@ -109,13 +106,24 @@ static const struct honest {
 };
 
 /* As ratchet-run does. */
+static const char checkout[] = "/libexec/ratchet-checkout";
+
 static int ask(const char *words, size_t len, struct away_request *out, struct err *err)
 {
-    const struct away_bounds bounds = {.state = state, .profiler = profiler};
-    return away_take(words, len, out, err) != 0 ||
-                   away_check(&out->sandbox, &bounds, out->binds, err) != 0
-               ? -1
-               : 0;
+    const struct away_bounds bounds = {
+        .state = state, .checkout = checkout, .profiler = profiler};
+    size_t count;
+    if (away_take(words, len, out, err) != 0 ||
+        away_check(&out->sandbox, &bounds, out->binds, &count, err) != 0)
+        return -1;
+    /* What a form has of its own. */
+    if (out->sandbox.bind_count == count)
+        return 0;
+    const struct sandbox_bind *own = &out->binds[count - 1];
+    OK(count == 1 && own->from == checkout && !own->writable);
+    EQ_STR(own->to, BUILD_CHECKOUT);
+    EQ_STR(out->argv[2], build_script);
+    return 0;
 }
 
 static int ask_for(const struct sandbox *sandbox, struct err *err)
@@ -269,6 +277,14 @@ static void test_places(void)
         OK(ask_for(&sandbox, &err) < 0);
         EQ_INT(err.class, ERR_INPUT);
     }
+    tap_case("a build takes no folder of sources");
+    const struct sandbox_bind source = {.from = folder, .to = "/run/source"};
+    sandbox = honest[2].sandbox;
+    sandbox.binds = &source;
+    sandbox.bind_count = 1;
+    struct err none_such;
+    OK(ask_for(&sandbox, &none_such) < 0);
+    HAS(none_such.text, "none of our forms");
     tap_case("a folder is no library");
     const struct sandbox_bind bind = {.from = folder, .to = DISASSEMBLE_LIBRARY};
     struct err err;
@@ -276,9 +292,9 @@ static void test_places(void)
     sandbox.binds = &bind;
     OK(ask_for(&sandbox, &err) < 0);
     tap_case("nothing is writable");
-    struct sandbox_bind writable = source;
+    struct sandbox_bind writable = harness;
     writable.writable = 1;
-    sandbox = honest[2].sandbox;
+    sandbox = honest[4].sandbox;
     sandbox.binds = &writable;
     OK(ask_for(&sandbox, &err) < 0);
     EQ_INT(err.class, ERR_INTERNAL);

@@ -502,6 +502,10 @@ static void test_paths(void)
     HAS(few.log.data, "./common/util.h\n");
     OK(strstr(few.log.data, "k.h") == NULL);
 
+    tap_case("nor which commit it is");
+    BUILT_AUTO which = build_command("cat /proc/self/mountinfo /proc/*/cmdline /proc/*/environ; ls -l /proc/*/fd; false");
+    OK(!which.result.built && strstr(which.log.data, "/run/source") != NULL);
+    OK(memmem(which.log.data, which.log.len, good, 7) == NULL);
     tap_case("without paths there is no build");
     request.path_count = 0;
     BUILT_AUTO none = build(&request);

@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trees that were made to hurt whoever writes them to disk, and an honest one. */
+/* Trees that were made to hurt whoever writes them to disk, and an honest one: from a repository, and from a
+ * parcel. */
 #include "gitbox.h"
 #include "tests/tap.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 static struct git_repo *repo; /* work/.git itself */
 
 static const struct git_tree_limits roomy = {
     .bytes = 1 << 20, .entries = 1000, .depth = 32};
+
+static bool by_parcel;
+
+/* Whoever writes it, and whoever takes it, may refuse. */
+static int parcel(const char *sha, const struct git_part *part, const char *path,
+                  const struct git_tree_limits *limits, struct err *err)
+{
+    FD_AUTO fd = memfd_create("parcel", 0);
+    return git_parcel_write(repo, sha, part, limits, fd, err) != 0
+               ? -1
+               : git_parcel_checkout(fd, path, err);
+}
 
 static int checkout_part(const char *name, const char *only, const char *path,
                          const struct git_tree_limits *limits, struct err *err)
@@ -18,7 +32,8 @@ static int checkout_part(const char *name, const char *only, const char *path,
     *err = (struct err){0};
     if (git_resolve(repo, name, sha, err) < 0)
         return -2;
-    return git_checkout(repo, sha, &part, path, limits, err);
+    return by_parcel ? parcel(sha, &part, path, limits, err)
+                     : git_checkout(repo, sha, &part, path, limits, err);
 }
 
 static int checkout(const char *name, const char *path,
@@ -305,12 +320,15 @@ int main(void)
     make_work();
     if (!OK(git_open("work", &repo, &err) == 0))
         printf("# %s\n", err.text);
-    test_honest();
-    test_limits();
-    test_names();
-    test_shapes();
-    test_beside();
-    test_bombs();
+    for (int i = 0; i < 2; i++) {
+        by_parcel = i > 0;
+        test_honest();
+        test_limits();
+        test_names();
+        test_shapes();
+        test_beside();
+        test_bombs();
+    }
     git_close(&repo);
     tap_case("no descriptor is left open");
     EQ_INT(box_descriptors(), before);

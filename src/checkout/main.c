@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ratchet-checkout: writes a part of a commit, which comes by stdin (base/git_parcel.c), to the folder that is its
+ * argument. It runs in the sandbox of a build that ratchet-run makes, before the recipe does: what strangers
+ * have committed is read and written there, with nothing else at hand. Ends with 3 where the commit's tree is to
+ * blame, with 2 where it is not. */
+#include "base/git.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+    if (argc != 2) {
+        fputs("usage: ratchet-checkout FOLDER, with a commit of ratchetd's as its input\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    if (git_parcel_checkout(STDIN_FILENO, argv[1], &err) == 0)
+        return 0;
+    fprintf(stderr, "%s\n", err.text);
+    return err.class == ERR_INPUT || err.class == ERR_LIMIT ? 3 : 2;
+}
