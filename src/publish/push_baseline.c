@@ -42,46 +42,35 @@ static int make_commit(const struct promote_request *request, const char *parent
                             message.data, sha, err);
 }
 
-/* Does the tree of `sha` hold the new file, byte for byte? */
-static int has_file(const struct promote_request *request, const char *sha, bool *same,
-                    struct err *err)
-{
-    BUF_AUTO now;
-    buf_init(&now, request->len);
-    struct err why = {0};
-    if (git_read_file(request->repo, sha, request->path, &now, &why) == 0) {
-        *same = now.len == request->len && memcmp(now.data, request->bytes, now.len) == 0;
-        return 0;
-    }
-    *same = false;
-    if (why.class == ERR_NOT_FOUND || why.class == ERR_LIMIT)
-        return 0;
-    if (err != NULL)
-        *err = why;
-    return -1;
-}
-
 /* The branch is there already, from an earlier attempt at this tip: with the same file it
- * serves as it is, with other samples it gets a commit on top. Not if it left the tip. */
+ * serves as it is, with other samples it gets a commit on top. Not if it left the tip, or changes anything
+ * else: whoever may write can push that name first, and what he has there would be merged by the name of a
+ * promotion. `sha`: our commit on the tip; then what stands. */
 static int reuse_branch(const struct promote_request *request, const char *ref,
                         char sha[GIT_SHA_BYTES], struct err *err)
 {
-    char there[GIT_SHA_BYTES];
-    bool stands = false, same = false;
+    static const char *const all[] = {""};
+    char there[GIT_SHA_BYTES], on_top[GIT_SHA_BYTES], first[256];
+    bool stands = false, differs = false;
     if (git_fetch(request->repo, request->remote, ref, there, err) != 0 ||
         git_is_ancestor(request->repo, request->tip, there, &stands, err) != 0)
         return -1;
     if (!stands)
         return err_set(err, ERR_CONFLICT, "`%s` is taken by %s, which is not from %s", ref,
                        there, request->tip);
-    if (has_file(request, there, &same, err) != 0)
+    if (git_differs(request->repo, sha, there, all, 1, &differs, NULL, err) != 0)
         return -1;
-    if (same) {
+    if (!differs) {
         memcpy(sha, there, GIT_SHA_BYTES);
         return 0;
     }
-    if (make_commit(request, there, false, sha, err) != 0)
+    if (make_commit(request, there, false, on_top, err) != 0 ||
+        git_differs(request->repo, sha, on_top, all, 1, &differs, first, err) != 0)
         return -1;
+    if (differs)
+        return err_set(err, ERR_CONFLICT, "`%s` is taken by %s, which changes `%s`", ref,
+                       there, first);
+    memcpy(sha, on_top, GIT_SHA_BYTES);
     return git_push_commit(request->repo, request->remote, sha, ref, there, err);
 }
 

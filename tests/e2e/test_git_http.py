@@ -379,6 +379,13 @@ def promotions_to_a_branch():
     s.standin.on("ref", ref="refs/heads/" + name, sha=s.head)
     has(promote(s, "{3}\n")[0], "conflict: ", "somebody else's branch is left alone")
     eq(s.refs()["refs/heads/" + name], s.head, "as it was")
+    for what, files in (("beside it", {"kernels/attention.c": "slow\n"}), ("under its name", {"README": "x\n"})):
+        own = s.repo.commit({**files, "baselines/cpu/baseline.json": "{3}\n"}, "a writer's", branch="own", onto=s.main)
+        s.repo.push(s.standin.git_url, "+own")
+        s.standin.on("ref", ref="refs/heads/" + name, sha=own)
+        for samples in ("{3}\n", "{4}\n"):
+            has(promote(s, samples)[0], "which changes `%s`" % list(files)[0], "a commit that was pushed there first, " + what)
+        eq(s.refs()["refs/heads/" + name], own, "is left alone")
     eq(s.refs()["refs/heads/main"], s.main, "main stays")
 
 
