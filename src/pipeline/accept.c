@@ -66,7 +66,9 @@ struct question {
     struct pipeline *pipeline;
     int pulls[ASKED_MAX]; /* of each commit that was asked about; 0: of none */
     size_t count;
-    bool labeled;       /* one of them, at least */
+    bool labeled; /* one of them, at least */
+    bool
+        away; /* GitHub gave no answer: it is asked no more, as each question would wait as long */
     struct buf missing; /* whose word is: "#3, #5" */
     char who[MODEL_WHO_BYTES];
 };
@@ -132,6 +134,7 @@ static bool is_accepted(struct question *question, const struct github_pull *pul
                            &may_write, &problem) != 0) {
         measurement_note(measurement, "Who put the label %s on #%d could not be read: %s",
                          ACCEPT_LABEL, pull->number, problem.text);
+        question->away = github_may_pass(&pipeline->origin.trouble, problem.class);
         return false;
     }
     if (!may_write)
@@ -158,6 +161,7 @@ static void ask(struct question *question, const char *commit)
         if (problem.class != ERR_NOT_FOUND)
             measurement_note(&pipeline->measurement, "Labels could not be read: %s",
                              problem.text);
+        question->away = github_may_pass(&pipeline->origin.trouble, problem.class);
         snprintf(name, sizeof name, "%.*s (of no pull request)", SHORT_SHA, commit);
         miss(question, name);
         return;
@@ -206,7 +210,7 @@ static void ask_all(struct question *question, char (*since)[GIT_SHA_BYTES], siz
                 memmove(since[k - 1], since[--count], GIT_SHA_BYTES); /* may be the same */
         if (count == 0)
             return;
-        if (question->count == ASKED_MAX ||
+        if (question->count == ASKED_MAX || question->away ||
             git_read_commit(measurement->repo, at, &commit, &ignored) != 0 ||
             commit.parents[0][0] == '\0')
             break;
@@ -214,8 +218,10 @@ static void ask_all(struct question *question, char (*since)[GIT_SHA_BYTES], siz
             ask(question, at);
         memcpy(at, commit.parents[0], sizeof at);
     }
-    miss(question, "and what was merged before, as it was never measured without this "
-                   "loss by this host, or not lately");
+    miss(question, question->away
+                       ? "and what was merged before, which GitHub was not asked about"
+                       : "and what was merged before, as it was never measured without this "
+                         "loss by this host, or not lately");
 }
 
 /* Whoever put a label somewhere hears why it does nothing; without any, that is plain. */
@@ -224,7 +230,7 @@ static void say_missing(const struct question *question)
     const struct pipeline *pipeline = question->pipeline;
     struct github_pull pull;
     struct err ignored;
-    if (question->labeled ||
+    if (question->labeled || question->away ||
         (github_pull_of_commit(&pipeline->origin.github, pipeline->measurement.job.head, &pull,
                                &ignored) == 0 &&
          github_has_label(&pull, ACCEPT_LABEL)))

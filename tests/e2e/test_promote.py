@@ -332,6 +332,25 @@ def accepted_by_each():
         has(result.text, "(of no pull request)", "which is said")
 
 
+def not_asked():
+    """A GitHub that gives no answer about labels is asked once, not for each commit: a promotion waits for no more"""
+    s = scene.github("right")
+    host = scene.Host(s, limits={"github-timeout-ms": 200, "retry-ms": 50})
+    host.promote()
+    anchor = recorded(s)
+    for number in (1, 2, 3):
+        merge(s, "pull-%d" % number, {"kernels/attention.c": scene.kernel("slow", "/* %d */\n" % number)},
+              label="ratchet:accept-loss")
+    s.fault("/commits/[^/]+/pulls", "drop", times=0)
+    result = host.promote()
+    eq(recorded(s), anchor, "nothing is accepted")
+    if scene.fair(result, (1, "regressed"), "and main stays red")[0] == 1:
+        has(result.text, "Labels could not be read", "why")
+        has(result.text, "which GitHub was not asked about", "and that it was asked no more")
+        asked = {r["path"] for r in s.requests("GET", "/commits/[^/]+/pulls")}
+        eq(len(asked), 1, "it was asked of one commit")
+
+
 def accepted_by_fork():
     """A label on a fork's pull request is held against the pushes to the fork"""
     for late in (False, True):
@@ -766,6 +785,6 @@ def killed_while_pushing():
 
 
 if __name__ == "__main__":
-    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, planted, accepted, accepted_by_each, accepted_by_fork, accepted_elsewhere, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
+    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, planted, accepted, accepted_by_each, not_asked, accepted_by_fork, accepted_elsewhere, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
              through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
              killed_between_the_runs, killed_while_pushing)
