@@ -87,7 +87,7 @@ struct history_month {
     int year, month; /* 1 to 12 */
     size_t checks, again;
     size_t of_verdict[VERDICT_REGRESSED + 1];
-    size_t untold; /* checks without a time: promotions, verdicts of older versions */
+    size_t untold; /* checks without a time: verdicts of older versions */
     unsigned long long device_ms, unpriced_ms;
     size_t unpriced; /* checks that tell the time and no price */
     struct {
