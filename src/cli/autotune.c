@@ -59,7 +59,8 @@ static int read_options(int argc, char **argv, struct autotune_given *given,
 static int stage(const char *folder, const char *name, const struct buf *text, struct err *err)
 {
     char path[FILE_PATH_BYTES];
-    return file_path(path, err, "%s/%s.new", folder, name) != 0
+    return file_path(path, err, "%s/%s.new", folder, name) != 0 ||
+                   file_drop_half(path, err) != 0
                ? -1
                : file_write(path, text->data, text->len, 0644, err);
 }

@@ -396,7 +396,8 @@ def again(host, words, folder):
 
 def cut_off():
     """Killed while it measures, it goes on where it was; what was measured is not measured again"""
-    host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
+    host = scene.Host(settings=("threads = 1", "price-per-hour = 36000 USD"))
+    folder = os.path.join(lib.temp_dir(), "report")
     words = ["sweep", "--config", host.config, *TINY, "--replicates", 12, "--report", folder, "ours=" + ours(),
              "fine=" + odd("odd")]
     kept = []
@@ -414,9 +415,12 @@ def cut_off():
         eq(now[:len(kept)], kept, "what was there is there, to the bit")
         kept = now
     ok(len(kept) > 3, "replicates were kept", len(kept))
+    lib.write(os.path.join(folder, "samples.json.a1B2c3"), "{")  # killed while it wrote
     run = host.ratchet(*words)
     eq(run.code, 0, "and then to its end")
+    ok(not os.path.exists(os.path.join(folder, "samples.json.a1B2c3")), "what was half written is gone")
     has(run.err, "goes on, ", "it says that it goes on")
+    has(run.err, re.compile(r"^ratchet: .*replicate \d+.*; \d+\.\d{4} USD so far$", re.M), "how far, and for how much")
     eq(replicates(folder)[:len(kept)], kept, "with what was there")
     ok(len(replicates(folder)) >= 12, "and the rest", len(replicates(folder)))
     whole = lib.read(folder + "/samples.json")
@@ -432,6 +436,24 @@ def cut_off():
     other = host.ratchet(*words)
     eq((other.code, other.out), (64, ""), "a file that is torn")
     has(other.err, "samples.json: ", "by its name")
+
+
+def full_disk():
+    """A disk that is full while it measures: one line at once, the table all the same; with room again it goes on"""
+    host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
+    words = ["sweep", "--config", host.config, "--quiet", *TINY[:-4], "--iterations", 90, "--warmup", 1, "--replicates", 6,
+             "--report", folder, "ours=" + ours(), "fine=" + odd("odd")]
+    full = host.ratchet(*words, wrapper=scene.small_disk(folder, 40))
+    eq(full.code, 3, "exit")
+    lines = full.err.splitlines()
+    eq((len(lines), ["samples.json`: No space left on device" in line for line in lines]), (2, [True, True]), "what failed, and that "
+       "it did at the end as well: %s" % full.err)
+    has(full.out, "b1_h1_s24_d16_fp32", "what was measured is printed")
+    kept = replicates(folder)
+    ok(0 < len(kept) < 6, "what had room is kept, and is whole: %d" % len(kept))
+    eq(sorted(os.listdir(folder)), ["samples.json"], "nothing half")
+    eq(host.ratchet(*words).code, 0, "with room again")
+    eq(replicates(folder)[:len(kept)], kept, "it goes on with what was there")
 
 
 def replicates(folder, config=0):
@@ -470,4 +492,4 @@ def bad_files():
 
 
 lib.main(table_and_file, judged, peers, trouble, wrong_later, exposed, refused, lists, report, absent_peers,
-         cut_off, bad_files)
+         cut_off, full_disk, bad_files)
