@@ -170,6 +170,9 @@ static int override_shapes(const struct shapes *given, struct ratchet_config *co
                            shape.heads_kv, shape.heads);
         if (add_shape(config, &shape, err) != 0)
             return -1;
+        if (problem_too_large(&shape))
+            return err_set(err, ERR_USAGE, "%s: a tensor has more than %.0f elements",
+                           config->configs[i].name, PROBLEM_ELEMENTS_MAX);
     }
     return 0;
 }

@@ -279,6 +279,8 @@ def refused():
                        (["a=" + text], "a: "), (["a=" + export], "malloc_usable_size_of_mine"),
                        (["a=" + good, "--device", "nvidia-none"], "not configured"),
                        (["a=" + good, "--seq", "0"], "--seq"),
+                       (["a=" + good, "--batch", "1,99999", "--heads", "64", "--seq", "99999"],
+                        "b99999_h64_s99999_d64_fp32: a tensor has more than 68719476736 elements"),
                        (["a=" + good, "--configs", "nobody"], "no config `nobody`"),
                        (["a=" + good, "--repo", WORK, "--head", "HEAD"], "not in a git repository"),
                        (["a=" + good, "--repo", repo.path, "--head", "HEAD"], "ci/ratchet.conf"),
@@ -438,6 +440,19 @@ def cut_off():
     has(other.err, "samples.json: ", "by its name")
 
 
+def too_large():
+    """A config that does not fit into this host's memory is one line, and the others are measured"""
+    host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
+    run = host.ratchet("sweep", "--config", host.config, "--quiet", "--head", "none", "--iterations", 4, "--replicates", 2, "--batch",
+                       "1,60000", "--heads", 64, "--seq", 1024, "--dim", 16, "--report", folder, "ours=" + ours())
+    eq(run.code, 3, "exit")
+    has(run.out, re.compile("^b60000_h64_s1024_d16_fp32: unmeasured, ours: allocate: allocate [0-9]+ bytes: Cannot allocate",
+                            re.M), "why")
+    eq(run.err, "", "nothing else")
+    ok(len(replicates(folder)) >= 2 and not replicates(folder, 1), "the other has its samples")
+    has(lib.read(folder + "/sweep.md"), "allocate", "the report says so")
+
+
 def full_disk():
     """A disk that is full while it measures: one line at once, the table all the same; with room again it goes on"""
     host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
@@ -492,4 +507,4 @@ def bad_files():
 
 
 lib.main(table_and_file, judged, peers, trouble, wrong_later, exposed, refused, lists, report, absent_peers,
-         cut_off, full_disk, bad_files)
+         cut_off, full_disk, too_large, bad_files)
