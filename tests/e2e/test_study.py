@@ -40,10 +40,10 @@ def patches(repo, **edits):
     return folder
 
 
-def study(repo, folder, *more, host=None, seconds=lib.DEADLINE):
+def study(repo, folder, *more, host=None, **how):
     host = host or scene.Host()
     return host.ratchet("study", "--config", host.config, "--repo", repo.path, "--output", folder, "--budget-min",
-                        "3", *more, folder=folder, seconds=seconds)
+                        "3", *more, folder=folder, **how)
 
 
 def steps(folder):
@@ -230,6 +230,27 @@ def refused():
     has(result.err, "holds other files and no study", "and is refused in words")
 
 
+def full_disk():
+    """A full disk is one clear line; what was measured stays, and with room again it goes on"""
+    repo, ends = kernels(), []
+    for kib in (24, 90):
+        folder = os.path.join(lib.temp_dir(), "out")
+        full = study(repo, folder, "--quiet", "--seq", "32", wrapper=scene.small_disk(folder, kib))
+        ends.append(full.code)
+        if full.code == 0:  # a file system that packs more into it
+            continue
+        eq((full.out, full.err.count("\n")), ("", 1), "one line: %s" % full.err)
+        has(full.err, "No space left on device", "which says why")
+        kept = snapshot(folder)
+        result = study(repo, folder, "--quiet", "--seq", "32")
+        eq(result.code, 0, "with room again: %s" % result.err)
+        now = snapshot(folder)
+        eq([name for name in ("env.json", "benchmark.json", "shapes/samples.json") if name in kept and kept[name] != now[name]],
+           [], "what was measured is not measured again")
+        eq(check(repo, folder, "--no-measure").code, 0, "and it can be checked")
+    ok(any(ends), "a disk was full: %s" % ends)
+
+
 def half_written():
     """What a kill leaves half is gone or made again; that it may come at any moment: tests/faults/labs.py"""
     repo, folder = kernels(), lib.temp_dir()
@@ -244,4 +265,4 @@ def half_written():
 
 
 if __name__ == "__main__":
-    lib.main(whole, tuned, refused, half_written)
+    lib.main(whole, tuned, refused, full_disk, half_written)

@@ -25,16 +25,18 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
 import lib  # noqa: E402
 import scene  # noqa: E402
 
-BUSY = re.compile(r"disturbed|too few processes|not known|no process without a mark")
+BUSY = re.compile(r"fewer than two processes|too few processes|not known|no process without a mark|"
+                  r"today's: of no candidate|Nothing better")
 TUNE = ('[tune "cpu"]\n    parameter = TIMES: %s\n    parameter = STEP: 1 7 9\n'
         '    constraint = STEP == 1 || TIMES == 3\n')
 KERNEL = "kernels/attention.c"
+TRIES = 5  # for a run that measures undisturbed
 
 
 def repository(values):
     repo = lib.Repo()
-    files = scene.tree("tunable", configs=(("small", 32),))
-    files["ci/ratchet.conf"] = files["ci/ratchet.conf"].replace("samples = 12", "samples = 6") + TUNE % values
+    files = scene.tree("tunable", configs=(("small", 16),), samples=6)
+    files["ci/ratchet.conf"] = files["ci/ratchet.conf"].replace("    look = 8\n", "") + TUNE % values
     repo.commit(files, "a kernel with parameters")
     return repo
 
@@ -47,9 +49,9 @@ def bare(text):
 
 
 class Autotune:
-    """Two rounds: each candidate differs from the next by half, one is wrong, one does not build"""
+    """Two rounds: each candidate differs from the next by a third, one is wrong, one does not build"""
     def __init__(self):
-        self.repo = repository("1 2 3 5 8 12 18 27 40 60")
+        self.repo = repository("1 2 3 4 6 8 11 15 20 27")
         self.words = ["autotune", "--repo", self.repo.path, "--output"]
 
     def told(self, folder):
@@ -112,24 +114,28 @@ KINDS = {"autotune": Autotune, "sweep": Sweep, "study": Study}
 class Lab:
     """One kind, and what it says where nobody kills it"""
     def __init__(self, name):
-        self.name, self.kind = name, KINDS[name]()
-        begin = time.monotonic()
-        self.folder, result = self.run(scene.Host())
-        self.seconds = time.monotonic() - begin
-        if result.code != 0:
-            raise RuntimeError("%s, which nobody killed: %s" % (name, result))
-        self.want = self.kind.told(self.folder)
+        self.name, self.kind, self.host = name, KINDS[name](), scene.Host()  # one: what it built is not built again
+        for _ in range(TRIES):
+            begin = time.monotonic()
+            self.folder, result = self.run()
+            self.seconds = time.monotonic() - begin
+            if result.code != 0:
+                raise RuntimeError("%s, which nobody killed: %s" % (name, result))
+            self.want = self.kind.told(self.folder)
+            if not BUSY.search(self.want):
+                return
+        raise RuntimeError("%s, which nobody killed, cannot be measured here: %s" % (name, self.want))
 
-    def command(self, host, folder):
-        return [lib.program("RATCHET"), self.kind.words[0], "--config", host.config, "--quiet", *self.kind.words[1:], folder]
+    def command(self, folder):
+        return [lib.program("RATCHET"), self.kind.words[0], "--config", self.host.config, "--quiet", *self.kind.words[1:], folder]
 
-    def run(self, host, folder=None):
+    def run(self, folder=None):
         folder = folder or os.path.join(lib.temp_dir(), "out")
-        return folder, lib.run(self.command(host, folder), env=host.env(), cwd=host.folder)
+        return folder, lib.run(self.command(folder), env=self.host.env(), cwd=self.host.folder)
 
-    def kill(self, host, folder, seconds, alone):
+    def kill(self, folder, seconds, alone):
         """False: it had ended before. `alone`: what it started is not killed with it."""
-        process = lib.start(self.command(host, folder), env=host.env(), cwd=host.folder, stdin=subprocess.DEVNULL,
+        process = lib.start(self.command(folder), env=self.host.env(), cwd=self.host.folder, stdin=subprocess.DEVNULL,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(seconds)
@@ -143,15 +149,15 @@ class Lab:
     def one(self, seed):
         """Says how it went; raises where it did not hold"""
         draw = random.Random("%s %d" % (self.name, seed))
-        host, folder = scene.Host(), os.path.join(lib.temp_dir(), "out")
+        folder = os.path.join(lib.temp_dir(), "out")
         kills = [(draw.uniform(0, self.seconds), draw.random() < 0.5) for _ in range(draw.randint(1, 3))]
-        hit = [self.kill(host, folder, *kill) for kill in kills]
-        _, result = self.run(host, folder)
+        hit = [self.kill(folder, *kill) for kill in kills]
+        _, result = self.run(folder)
         how = "%d of %d kills, at %s s" % (sum(hit), len(hit), ", ".join("%.2f" % at for at, _ in kills))
         if result.code != 0:
             raise RuntimeError("%s: it does not go on: %s" % (how, result))
         got = self.kind.told(folder)
-        if BUSY.search(got) or BUSY.search(self.want):
+        if BUSY.search(got):
             return how + "; too busy to compare"
         for what, a, b in (("report", bare(got), bare(self.want)),
                            ("files", self.kind.files(folder), self.kind.files(self.folder))):
