@@ -128,13 +128,6 @@ bool problem_matches(const struct problem *a, const struct problem *b)
     return !problem_known(a) || !problem_known(b) || problem_equal(a, b);
 }
 
-bool problem_too_large(const struct problem *problem)
-{
-    double rows = (double)problem->batch * problem->head_dim;
-    return rows * problem->heads * problem->seq_q > PROBLEM_ELEMENTS_MAX ||
-           rows * problem->heads_kv * problem->seq_k > PROBLEM_ELEMENTS_MAX;
-}
-
 bool problem_equal(const struct problem *a, const struct problem *b)
 {
     return a->batch == b->batch && a->heads == b->heads && a->heads_kv == b->heads_kv &&

@@ -45,9 +45,6 @@ struct problem {
 }; /* zeroed: not known, samples.json may leave it out */
 bool problem_known(const struct problem *problem);
 bool problem_equal(const struct problem *a, const struct problem *b);
-/* A larger tensor is a typing mistake; and products stay far from overflow. */
-#define PROBLEM_ELEMENTS_MAX 68719476736.0 /* 2^36 */
-bool problem_too_large(const struct problem *problem);
 /* Equal, or one of them is not known: then the config's name has to do. */
 bool problem_matches(const struct problem *a, const struct problem *b);
 enum { PROBLEM_DIM_MAX = 1 << 20 }; /* of each number above */

@@ -4,6 +4,7 @@
 #include "intake/config.h"
 
 #include "base/git.h"
+#include "cost.h"
 #include "intake/config_keys.h"
 #include "intake/cut.h"
 #include "intake/expression.h"
@@ -163,9 +164,9 @@ static int check_problem(const struct parse *parse, struct part *part, struct er
                        "%s: config.%s.heads-kv: expected a divisor of heads, which is %d, not "
                        "`%d`",
                        parse->name, part->name, problem->heads, problem->heads_kv);
-    if (problem_too_large(problem))
+    if (cost_too_large(problem))
         return err_set(err, ERR_INPUT, "%s: config.%s: a tensor has more than %.0f elements",
-                       parse->name, part->name, PROBLEM_ELEMENTS_MAX);
+                       parse->name, part->name, COST_ELEMENTS_MAX);
     return 0;
 }
 

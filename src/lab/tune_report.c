@@ -57,6 +57,7 @@ static int todays_median(const struct config_samples *config, double *out, struc
 {
     struct medians medians __attribute__((cleanup(medians_free))) = {0};
     *out = 0;
+    *ci = (struct interval){0, 0};
     if (medians_of(config, &medians, err) != 0)
         return -1;
     double *column = calloc(medians.count + 1, sizeof *column);
