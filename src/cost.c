@@ -50,3 +50,9 @@ double cost_compulsory_bytes(const struct problem *p)
 {
     return cost_input_bytes(p) + element_bytes(p) * query_elements(p);
 }
+
+bool cost_too_large(const struct problem *problem)
+{
+    return query_elements(problem) > COST_ELEMENTS_MAX ||
+           key_elements(problem) > COST_ELEMENTS_MAX;
+}

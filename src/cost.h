@@ -16,5 +16,8 @@ double cost_input_bytes(const struct problem *problem);
 double cost_output_bytes(const struct problem *problem);
 /* Bytes that any kernel must move: Q, K and V read once, O written once. */
 double cost_compulsory_bytes(const struct problem *problem);
+/* A larger tensor is a typing mistake; and products stay far from overflow. */
+#define COST_ELEMENTS_MAX 68719476736.0 /* 2^36 */
+bool cost_too_large(const struct problem *problem);
 
 #endif

@@ -468,7 +468,7 @@ struct price {
 double price_micro_of(const struct price *price, double seconds);
 #define PRICE_MICRO_MAX 10000000000000ull /* ten million an hour */
 
-/* What a check took of the device. */
+/* What a check or a promotion took of the device. */
 struct spent {
     bool known;
     unsigned long long device_ms; /* that it was held */

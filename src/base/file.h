@@ -25,6 +25,11 @@ MUST_CHECK int file_read_fd(int fd, const char *name, struct buf *out, struct er
 MUST_CHECK int file_write(const char *path, const void *bytes, size_t len, mode_t mode,
                           struct err *err);
 
+/* Where file_write is killed it leaves "NAME.a1B2c3". Does a file have such a name? And remove those of `path`, where
+ * nobody may be writing now. */
+bool file_is_half(const char *name);
+MUST_CHECK int file_drop_half(const char *path, struct err *err);
+
 MUST_CHECK int file_append(const char *path, const void *bytes, size_t len, struct err *err);
 
 /* A copy with bytes of its own (never a hard link or a reflink of the same inode). */

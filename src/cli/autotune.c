@@ -7,6 +7,7 @@
 #include "intake/values.h"
 #include "lab/autotune.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,22 +52,52 @@ static int read_options(int argc, char **argv, struct autotune_given *given,
     return 0;
 }
 
-static int write_text(const char *folder, const char *name, const struct buf *text,
-                      struct err *err)
+#define REPORT_FILE "suggestions.md"
+#define PATCH_FILE "suggestions.patch"
+
+/* Written beside the file that it will be. */
+static int stage(const char *folder, const char *name, const struct buf *text, struct err *err)
 {
     char path[FILE_PATH_BYTES];
-    return file_path(path, err, "%s/%s", folder, name) != 0
+    return file_path(path, err, "%s/%s.new", folder, name) != 0 ||
+                   file_drop_half(path, err) != 0
                ? -1
                : file_write(path, text->data, text->len, 0644, err);
 }
 
-/* A patch of an earlier search must not be taken for this one's. */
-static int drop_patch(const char *folder, struct err *err)
+static int drop(const char *folder, const char *name, struct err *err)
 {
     char path[FILE_PATH_BYTES];
-    return file_path(path, err, "%s/suggestions.patch", folder) != 0
+    return file_path(path, err, "%s/%s", folder, name) != 0 ? -1 : file_remove_tree(path, err);
+}
+
+static int take(const char *folder, const char *name, struct err *err)
+{
+    char from[FILE_PATH_BYTES], to[FILE_PATH_BYTES];
+    if (file_path(from, err, "%s/%s.new", folder, name) != 0 ||
+        file_path(to, err, "%s/%s", folder, name) != 0)
+        return -1;
+    return rename(from, to) == 0 ? 0 : err_errno(err, ERR_HOST, errno, "rename `%s`", from);
+}
+
+/* Both belong together: where the disk is full those of before stay, and where this is killed in between there is
+ * no report, until the next call has made it. */
+static int write_both(const char *folder, const struct buf *report, const struct buf *patch,
+                      struct err *err)
+{
+    bool patched = patch->len > 0;
+    struct err ignored;
+    if (stage(folder, REPORT_FILE, report, err) != 0 ||
+        (patched && stage(folder, PATCH_FILE, patch, err) != 0)) {
+        int dropped = drop(folder, REPORT_FILE ".new", &ignored);
+        (void)dropped; /* why it could not be written is what is told */
+        return -1;
+    }
+    return drop(folder, REPORT_FILE, err) != 0 ||
+                   (patched ? take(folder, PATCH_FILE, err) : drop(folder, PATCH_FILE, err)) !=
+                       0
                ? -1
-               : file_remove_tree(path, err);
+               : take(folder, REPORT_FILE, err);
 }
 
 static int conclude(const struct autotune *tune, const char *folder, struct err *err)
@@ -76,16 +107,13 @@ static int conclude(const struct autotune *tune, const char *folder, struct err 
     BUF_AUTO patch;
     buf_init(&report, REPORT_BYTES);
     buf_init(&patch, REPORT_BYTES);
-    if (autotune_report(tune, &report, err) != 0 || drop_patch(folder, err) != 0)
+    if (autotune_report(tune, &report, err) != 0 ||
+        (best != NULL && tune_patch(&tune->sources, &tune->config.tune,
+                                    &tune->trials[best->trial].candidate, &patch, err) != 0))
         return -1;
-    if (best != NULL && (tune_patch(&tune->sources, &tune->config.tune,
-                                    &tune->trials[best->trial].candidate, &patch, err) != 0 ||
-                         write_text(folder, "suggestions.patch", &patch, err) != 0))
-        return -1;
-    if (write_text(folder, "suggestions.md", &report, err) != 0 ||
-        cli_print(&report, err) != 0)
-        return -1;
-    return EXIT_HELD;
+    return write_both(folder, &report, &patch, err) != 0 || cli_print(&report, err) != 0
+               ? -1
+               : EXIT_HELD;
 }
 
 static int run(const struct autotune_given *given, const struct autotune_options *options,

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/local.h"
 #include "cli/shapes.h"
+#include "cli/verified.h"
 
 #include "judge/compare.h"
 #include "measure/bits.h"
@@ -20,42 +21,9 @@ static const double quick_ns = 8e9; /* a config: with what a replicate may take 
 struct bench_options {
     struct local_options local;
     const char *against, *output, *budget;
-    bool quick;
+    bool quick, json;
     struct shapes shapes;
 };
-
-/* "the same bits in 4 launches, 2 processes, with 1 and 2 threads" */
-static void print_bits(const struct bits *bits)
-{
-    const unsigned *threads = bits->threads;
-    if (!bits->known)
-        printf("whether its bits are the same again is not known: %s",
-               bits->why[0] == '\0' ? "it was not looked at" : bits->why);
-    else if ((bits->varies & BITS_BY_LAUNCH) != 0)
-        printf("its bits vary from launch to launch");
-    else if ((bits->varies & BITS_BY_PROCESS) != 0)
-        printf("its bits vary from process to process, not from launch to launch");
-    else if ((bits->varies & BITS_BY_THREADS) != 0)
-        printf("its bits vary with the threads (%u or %u), not from process to process",
-               threads[0], threads[1]);
-    else
-        printf("the same bits in %d launches, 2 processes", BITS_LAUNCHES);
-    if (bits->known && bits->varies == 0 && threads[0] != 0)
-        printf(", with %u and %u threads", threads[0], threads[1]);
-    putchar('\n');
-}
-
-static void print_verified(const struct samples *samples, const struct bits *bits)
-{
-    for (size_t i = 0; i < samples->count; i++)
-        if (samples->configs[i].fault == FAULT_NONE) {
-            printf("%-28s right, before and after timing; ", samples->configs[i].config.name);
-            print_bits(&bits[i]);
-        } else {
-            printf("%-28s %s: %s\n", samples->configs[i].config.name,
-                   bench_fault(samples->configs[i].fault), samples->configs[i].failure);
-        }
-}
 
 static int print_table(const struct measurement *measurement, bool compared, struct err *err)
 {
@@ -65,6 +33,18 @@ static int print_table(const struct measurement *measurement, bool compared, str
                     compared, &text, err) != 0)
         return -1;
     return cli_print(&text, err);
+}
+
+static int print_verified(const struct measurement *measurement, const struct bits *bits,
+                          bool json, struct err *err)
+{
+    BUF_AUTO text;
+    buf_init(&text, 1 << 20);
+    if (json)
+        verified_json(measurement, bits, &text);
+    else
+        verified_text(&measurement->samples, bits, &text);
+    return buf_check(&text, "what was verified", err) != 0 ? -1 : cli_print(&text, err);
 }
 
 /* Every other config set against one of them: in each process both were measured, so that the
@@ -104,6 +84,10 @@ static int configure(const struct bench_options *given, bool verify_only,
     if (verify_only && (given->quick || given->budget != NULL))
         return err_set(err, ERR_USAGE,
                        "--budget and --quick are bench's: verify times nothing");
+    if (given->json && !verify_only)
+        return err_set(err, ERR_USAGE, "--json is verify's: bench writes samples (--output)");
+    if (given->json && given->against != NULL)
+        return err_set(err, ERR_USAGE, "--against is no part of --json");
     if (given->quick && given->budget != NULL)
         return err_set(err, ERR_USAGE, "--quick has a budget of its own: not with --budget");
     if (shapes_apply(&given->shapes, given->local.device, replicates,
@@ -154,11 +138,10 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     int code = exit_code(&measurement->samples);
     if (given->quick)
         puts("A first look, no verdict: few processes, and 8 s a config for all of it.");
-    if (verify_only)
-        print_verified(&measurement->samples, bits);
-    else if (print_table(measurement, compared, err) != 0)
+    if ((verify_only ? print_verified(measurement, bits, given->json, err)
+                     : print_table(measurement, compared, err)) != 0)
         return -1;
-    if (local_print_notes(measurement, err) != 0)
+    if (!given->json && local_print_notes(measurement, err) != 0)
         return -1;
     if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
@@ -194,6 +177,7 @@ static int bench(int argc, char **argv, bool verify_only, struct err *err)
         SHAPES_OPTIONS(given.shapes),
         CLI_QUIET(given.local.quiet),
         {"budget", &given.budget, NULL, "TIME", verify_only ? NULL : CLI_BUDGET_HELP},
+        {"json", NULL, &given.json, NULL, verify_only ? "print what was found as JSON" : NULL},
         {"quick", NULL, &given.quick, NULL,
          verify_only ? NULL : "a first look: 3 processes, 8 s a config"},
         CLI_OPTIONS_END};

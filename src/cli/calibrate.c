@@ -116,6 +116,7 @@ static int record(const struct calibrate_options *given, struct local *local, st
             : file_path(path, err, "ratchet-pool-%s.jsonl", given->local.device) != 0)
         return -1;
     local->progress.all = (size_t)given->process_count;
+    local->progress.price = measurement->device->price;
     int rc = calibrate_record(measurement, measurement->job.head, path,
                               (size_t)given->process_count, &pool, err);
     progress_end(&local->progress);

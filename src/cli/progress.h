@@ -4,18 +4,22 @@
 #ifndef RATCHET_CLI_PROGRESS_H
 #define RATCHET_CLI_PROGRESS_H
 
+#include "model.h"
 #include "pipeline/progress.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { PROGRESS_SAID_BYTES = 512 };
 
 struct progress {
     bool quiet;
-    bool terminal;                  /* set by progress_begin */
-    bool drawn;                     /* the line is there */
-    size_t done, all;               /* replicates of configs; 0 of 0: no bar */
+    bool terminal;      /* set by progress_begin */
+    bool drawn;         /* the line is there */
+    size_t done, all;   /* replicates of configs; 0 of 0: no bar */
+    struct price price; /* set by whoever knows the device: what it costs is told */
+    uint64_t held_ns;   /* when measuring began; 0: not yet */
     char left[PROGRESS_TEXT_BYTES]; /* time left, as it was said last */
     char said[PROGRESS_SAID_BYTES]; /* the last event that had a text */
 };

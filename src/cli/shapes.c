@@ -3,6 +3,7 @@
 #include "cli/shapes.h"
 
 #include "base/buf.h"
+#include "cost.h"
 #include "intake/values.h"
 
 #include <stdio.h>
@@ -170,6 +171,9 @@ static int override_shapes(const struct shapes *given, struct ratchet_config *co
                            shape.heads_kv, shape.heads);
         if (add_shape(config, &shape, err) != 0)
             return -1;
+        if (cost_too_large(&shape))
+            return err_set(err, ERR_USAGE, "%s: a tensor has more than %.0f elements",
+                           config->configs[i].name, COST_ELEMENTS_MAX);
     }
     return 0;
 }

@@ -258,6 +258,7 @@ static int measure(struct sweep *sweep, struct err *err)
     };
     sweep->progress.all = measurement->config.config_count * measurement->config.rule.looks[0];
     sweep->progress.done = replicates_of(&sweep->folder.before);
+    sweep->progress.price = measurement->device->price;
     if (sweep->progress.done > 0 && !sweep->progress.quiet)
         fprintf(stderr, "ratchet: %s: goes on, %zu replicates are there\n", sweep->folder.path,
                 sweep->progress.done);

@@ -52,7 +52,8 @@ static int read_before(struct sweep_folder *folder, const char *asked,
     struct err why = {0};
     BUF_AUTO text;
     buf_init(&text, limits->samples_bytes);
-    if (file_path(path, err, "%s/" SAMPLES_FILE, folder->path) != 0)
+    if (file_path(path, err, "%s/" SAMPLES_FILE, folder->path) != 0 ||
+        file_drop_half(path, err) != 0)
         return -1;
     if (file_read(path, &text, &why) != 0) {
         if (why.class == ERR_NOT_FOUND)

@@ -4,6 +4,7 @@
 #include "intake/config.h"
 
 #include "base/git.h"
+#include "cost.h"
 #include "intake/config_keys.h"
 #include "intake/cut.h"
 #include "intake/expression.h"
@@ -151,9 +152,6 @@ static int check_rule(struct parse *parse, struct err *err)
     return 0;
 }
 
-/* A larger tensor is a typing mistake; and products stay far from overflow. */
-static const double elements_max = (double)(1ull << 36);
-
 static int check_problem(const struct parse *parse, struct part *part, struct err *err)
 {
     struct problem *problem = &part->config.problem;
@@ -166,11 +164,9 @@ static int check_problem(const struct parse *parse, struct part *part, struct er
                        "%s: config.%s.heads-kv: expected a divisor of heads, which is %d, not "
                        "`%d`",
                        parse->name, part->name, problem->heads, problem->heads_kv);
-    double rows = (double)problem->batch * problem->head_dim;
-    if (rows * problem->heads * problem->seq_q > elements_max ||
-        rows * problem->heads_kv * problem->seq_k > elements_max)
+    if (cost_too_large(problem))
         return err_set(err, ERR_INPUT, "%s: config.%s: a tensor has more than %.0f elements",
-                       parse->name, part->name, elements_max);
+                       parse->name, part->name, COST_ELEMENTS_MAX);
     return 0;
 }
 

@@ -293,7 +293,7 @@ static int get_price(const json_t *object, const struct json_at *at, struct pric
     return 0;
 }
 
-/* Promotions have none, nor files to compare. */
+/* Files to compare have none. */
 static int get_spent(const json_t *root, const struct json_at *at, struct spent *out,
                      struct err *err)
 {

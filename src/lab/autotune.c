@@ -109,11 +109,11 @@ static int score(struct search *search, unsigned round, size_t trial, size_t oth
     find_trouble(samples, other, why);
     for (size_t c = 0; why[0] == '\0' && c < samples->count; c++) {
         struct change change;
-        if (sweep_ratio(&samples->configs[c], (enum arm)(ARM_OTHER + (int)other),
-                        &tune->config.rule, &change, err) != 0)
+        if (sweep_first_look(&samples->configs[c], (enum arm)(ARM_OTHER + (int)other),
+                             &tune->config.rule, &change, err) != 0)
             return -1;
         if (!change.known)
-            snprintf(why, sizeof why, "%s: its replicates were disturbed",
+            snprintf(why, sizeof why, "%s: fewer than two processes timed it",
                      samples->configs[c].config.name);
         tune->trials[trial].logs[c] = change.known ? num_log(1 + change.change) : 0;
         mean += tune->trials[trial].logs[c] / (double)samples->count;
@@ -208,45 +208,58 @@ static int begin_builds(struct search *search, unsigned round, const struct list
     return 0;
 }
 
-/* The next group of a list, from *at on: known to the log, or built. 1: this part of the budget was
- * spent on those that do not build. */
+/* Of a list, from `at` on: those that nothing was said against. */
+static size_t count_left(const struct autotune *tune, const struct list *list, size_t at)
+{
+    size_t count = 0;
+    for (; at < list->length; at++)
+        count += tune->trials[list->trials[at]].rejected[0] == '\0';
+    return count;
+}
+
+/* The next group of a list, from *at on: known to the log, or built. 1: what the log has not is left, as this part of
+ * the budget is spent. The first group of all is begun in any case. */
 static int next_group(struct search *search, unsigned round, double share,
                       const struct list *list, size_t *at, struct group *group,
                       struct err *err)
 {
     struct autotune *tune = search->tune;
-    bool whole = false;
-    do {
+    bool begun = round > 1 || *at > 0;
+    for (;; begun = true) {
+        bool whole;
         size_t next = form_group(tune, round, list, *at, group);
         int found = group->count == 0
-                        ? 0
+                        ? 1
                         : tune_log_find(tune, round, group->trials, group->count, err);
         group->known = found > 0;
-        if (found < 0 ||
-            (!group->known &&
-             (begin_builds(search, round, list, *at,
-                           search->ahead ? next + AUTOTUNE_GROUP : next, err) != 0 ||
-              build_group(search, round, group, &whole, err) != 0)))
+        if (found < 0)
+            return -1;
+        if (!group->known && begun && spent_s(tune) > share * tune->options->budget_s)
+            return 1;
+        if (!group->known &&
+            (begin_builds(search, round, list, *at,
+                          search->ahead ? next + AUTOTUNE_GROUP : next, err) != 0 ||
+             build_group(search, round, group, &whole, err) != 0))
             return -1;
         if (group->known || whole) {
             *at = next;
             return 0;
         }
-    } while (spent_s(tune) <= share * tune->options->budget_s);
-    return 1;
+    }
 }
 
+/* *left: how many were not measured in this round for want of time. */
 static int run_round(struct search *search, unsigned round, const struct list *list,
-                     double share, size_t *untried, struct err *err)
+                     double share, size_t *left, struct err *err)
 {
     struct autotune *tune = search->tune;
     struct group group;
+    *left = 0;
     for (size_t at = 0; at < list->length;) {
         tell(search, round, at, list->length);
-        bool over = at > 0 && spent_s(tune) > share * tune->options->budget_s;
-        int next = over ? 1 : next_group(search, round, share, list, &at, &group, err);
+        int next = next_group(search, round, share, list, &at, &group, err);
         if (next != 0) {
-            *untried = list->length - at;
+            *left = count_left(tune, list, at);
             return next < 0 ? -1 : 0;
         }
         for (size_t i = 0; group.known && i < group.count; i++)
@@ -376,6 +389,14 @@ static int finish(struct search *search, const size_t *trials, size_t count, str
 
 /* ---- all ---- */
 
+static bool was_measured(const struct autotune *tune, unsigned round)
+{
+    for (size_t i = 0; i < tune->count; i++)
+        if (tune->trials[i].rounds == round && tune->trials[i].rejected[0] == '\0')
+            return true;
+    return false;
+}
+
 static int search_all(struct search *search, struct ranked *ranked, size_t *list,
                       struct err *err)
 {
@@ -387,14 +408,16 @@ static int search_all(struct search *search, struct ranked *ranked, size_t *list
     if (run_round(search, round, &(struct list){list, length}, first_round_share,
                   &tune->untried, err) != 0)
         return -1;
-    for (;;) {
+    while (round < AUTOTUNE_ROUNDS_MAX && tune->cut_off == 0) {
         length = choose(tune, round, true, tune->count, ranked, list);
-        if (length <= AUTOTUNE_ENOUGH || round == AUTOTUNE_ROUNDS_MAX ||
-            spent_s(tune) > rounds_share * tune->options->budget_s)
+        if (length <= AUTOTUNE_ENOUGH)
             break;
-        if (run_round(search, ++round, &(struct list){list, length}, rounds_share,
+        if (run_round(search, round + 1, &(struct list){list, length}, rounds_share,
                       &tune->cut_off, err) != 0)
             return -1;
+        if (!was_measured(tune, round + 1))
+            break;
+        round++;
     }
     length = choose(tune, round, false, AUTOTUNE_GROUP, ranked, list);
     return finish(search, list, length, err);

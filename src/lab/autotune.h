@@ -66,11 +66,11 @@ struct autotune {
     struct build_result today;
     long long today_spills; /* bytes a thread; -1: not known */
     uint64_t start_ns;
-    double before_s;        /* spent by earlier calls, as the log has it */
-    double told_s;          /* … of held_s, what the log has */
-    double held_s;          /* … of both, with the device at work */
-    size_t untried;         /* for want of time */
-    size_t cut_off;         /* measured, but not in a later round, for the same reason */
+    double before_s; /* spent by earlier calls, as the log has it */
+    double told_s;   /* … of held_s, what the log has */
+    double held_s;   /* … of both, with the device at work */
+    size_t untried;  /* for want of time */
+    size_t cut_off;  /* measured, but not once more in a later round, for the same reason */
     struct samples samples; /* owned: of the end, today's kernel as head */
     struct finalist finalists[AUTOTUNE_GROUP];
     size_t finalist_count, comparisons;

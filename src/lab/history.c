@@ -126,7 +126,9 @@ void history_month_text(const struct history *history, const struct history_mont
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const struct history_series *x = a, *y = b;
+    int order = strcmp(x->config, y->config);
+    return order != 0 ? order : strcmp(x->protocol, y->protocol);
 }
 
 size_t history_times_max(const struct history *history)
@@ -137,25 +139,63 @@ size_t history_times_max(const struct history *history)
     return most;
 }
 
-int history_configs(const struct history *history, const char ***names, size_t *count,
-                    struct err *err)
+/* Equal ones stand together: keep one of each. */
+static size_t keep_each(struct history_series *list, size_t found)
 {
-    size_t found = 0, kept = 0;
-    const char **all = calloc(history_times_max(history) + 1, sizeof *all);
+    size_t kept = 0;
+    for (size_t i = 0; i < found; i++) {
+        if (kept > 0 && by_name(&list[kept - 1], &list[i]) == 0)
+            continue;
+        bool another = kept > 0 && strcmp(list[kept - 1].config, list[i].config) == 0;
+        if (another)
+            list[kept - 1].alone = false;
+        list[kept] = list[i];
+        list[kept++].alone = !another;
+    }
+    return kept;
+}
+
+int history_series(const struct history *history, struct history_series **list, size_t *count,
+                   struct err *err)
+{
+    size_t found = 0;
+    struct history_series *all = calloc(history_times_max(history) + 1, sizeof *all);
     if (all == NULL)
         return err_set(err, ERR_HOST, "out of memory for a history");
     for (size_t i = 0; i < history->move_count; i++)
         if (history->moves[i].ns > 0)
-            all[found++] = history->moves[i].config;
+            all[found++] = (struct history_series){history->moves[i].config,
+                                                   history->moves[i].protocol, false};
     for (size_t i = 0; i < history->check_count; i++)
         for (size_t j = 0; j < history->checks[i].count; j++)
             if (history->checks[i].readings[j].ns > 0)
-                all[found++] = history->checks[i].readings[j].config;
+                all[found++] = (struct history_series){history->checks[i].readings[j].config,
+                                                       history->checks[i].protocol, false};
     qsort(all, found, sizeof *all, by_name);
-    for (size_t i = 0; i < found; i++)
-        if (kept == 0 || strcmp(all[kept - 1], all[i]) != 0)
-            all[kept++] = all[i];
-    *names = all;
-    *count = kept;
+    *count = keep_each(all, found);
+    *list = all;
     return 0;
+}
+
+bool history_is_of(const struct history_series *series, const char *config,
+                   const char *protocol)
+{
+    return strcmp(series->config, config) == 0 && strcmp(series->protocol, protocol) == 0;
+}
+
+const char *history_title(const struct history_series *series, char out[HISTORY_TITLE_BYTES])
+{
+    snprintf(out, HISTORY_TITLE_BYTES, "%s%s%s", series->config,
+             series->alone                 ? ""
+             : series->protocol[0] == '\0' ? ", measuring protocol not told"
+                                           : ", measuring protocol ",
+             series->alone ? "" : series->protocol);
+    return out;
+}
+
+const char *history_break(const struct history_move *move, char out[HISTORY_TITLE_BYTES])
+{
+    snprintf(out, HISTORY_TITLE_BYTES, "measuring protocol %s → %s", move->before,
+             move->protocol);
+    return out;
 }

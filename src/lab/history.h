@@ -48,8 +48,11 @@ struct history_move {
     double ns; /* median of the replicates' medians, 95% interval beside it; 0: no samples */
     struct interval ci;
     size_t replicates;
-    /* The row against the one before it, where both are of one problem: the ratio of two recordings,
-     * unpaired. What the machine did between them is in it. */
+    char protocol[MODEL_PROTOCOL_BYTES]; /* how these were measured (wire.h)… */
+    char before
+        [MODEL_PROTOCOL_BYTES]; /* …and those of the row before, where that is another; or "" */
+    /* The row against the one before it, where both are of one problem and one protocol: the ratio of two
+     * recordings, unpaired. What the machine did between them is in it. */
     struct change step;
 };
 
@@ -72,6 +75,7 @@ struct history_check {
     int pr;
     unsigned starts;
     char head[MODEL_SHA_BYTES]; /* "" where neither the queue nor samples.json tells */
+    char protocol[MODEL_PROTOCOL_BYTES]; /* of its times, by env.json; "": not told */
     enum verdict verdict;
     char reason[MODEL_TEXT_BYTES];
     struct spent spent;
@@ -87,7 +91,7 @@ struct history_month {
     int year, month; /* 1 to 12 */
     size_t checks, again;
     size_t of_verdict[VERDICT_REGRESSED + 1];
-    size_t untold; /* checks without a time: promotions, verdicts of older versions */
+    size_t untold; /* checks without a time: verdicts of older versions */
     unsigned long long device_ms, unpriced_ms;
     size_t unpriced; /* checks that tell the time and no price */
     struct {
@@ -156,10 +160,21 @@ void history_month_text(const struct history *history, const struct history_mont
 
 /* The most times that there can be of one config: the moves and all readings. */
 size_t history_times_max(const struct history *history);
-/* Names of the configs that have a time somewhere, each once, in order of name; borrowed from `history`.
- * ERR_HOST. The caller frees *names. */
-MUST_CHECK int history_configs(const struct history *history, const char ***names,
-                               size_t *count, struct err *err);
+/* Times that may be set side by side: of one config, by one protocol. Names are borrowed from `history`. */
+struct history_series {
+    const char *config, *protocol;
+    bool alone; /* the config has no other protocol */
+};
+/* Those that there are, in order of config and protocol. ERR_HOST. The caller frees *list. */
+MUST_CHECK int history_series(const struct history *history, struct history_series **list,
+                              size_t *count, struct err *err);
+bool history_is_of(const struct history_series *series, const char *config,
+                   const char *protocol);
+/* "NAME, measuring protocol 1", where the config has another as well. */
+enum { HISTORY_TITLE_BYTES = MODEL_NAME_BYTES + 48 };
+const char *history_title(const struct history_series *series, char out[HISTORY_TITLE_BYTES]);
+/* "measuring protocol 1 → 2": why there is no step. */
+const char *history_break(const struct history_move *move, char out[HISTORY_TITLE_BYTES]);
 
 /* For a terminal of 80 columns; the moves' lines may be longer. */
 MUST_CHECK int history_text(const struct history *history, struct buf *out, struct err *err);

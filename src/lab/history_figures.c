@@ -37,19 +37,19 @@ static void end_series(struct drawing *drawing)
     drawing->count += drawing->series[drawing->count].count > 0;
 }
 
-static void draw_moves(const struct history *history, const char *config,
+static void draw_moves(const struct history *history, const struct history_series *series,
                        struct drawing *drawing)
 {
     begin_series(drawing, "recorded in the baseline", CHART_LINE, 0);
     for (size_t i = history->move_count; i > 0; i--) {
         const struct history_move *move = &history->moves[i - 1];
-        if (move->ns > 0 && strcmp(move->config, config) == 0)
+        if (move->ns > 0 && history_is_of(series, move->config, move->protocol))
             add_point(drawing, move->time, move->ns, move->ci);
     }
     end_series(drawing);
 }
 
-static void draw_checks(const struct history *history, const char *config,
+static void draw_checks(const struct history *history, const struct history_series *series,
                         enum verdict verdict, struct drawing *drawing)
 {
     static const char *const names[] = {"heads: held", "heads: improved", "heads: unclear",
@@ -59,24 +59,25 @@ static void draw_checks(const struct history *history, const char *config,
         for (size_t j = 0; j < history->checks[i].count; j++) {
             const struct history_reading *reading = &history->checks[i].readings[j];
             if (reading->verdict == verdict && reading->ns > 0 &&
-                strcmp(reading->config, config) == 0)
+                history_is_of(series, reading->config, history->checks[i].protocol))
                 add_point(drawing, history->checks[i].time, reading->ns, reading->ci);
         }
     end_series(drawing);
 }
 
-int history_figure_config(const struct history *history, const char *config, struct buf *out,
-                          struct err *err)
+int history_figure_config(const struct history *history, const struct history_series *series,
+                          struct buf *out, struct err *err)
 {
+    char title[HISTORY_TITLE_BYTES];
     struct drawing drawing = {0};
     drawing.points = calloc(history_times_max(history) + 1, sizeof *drawing.points);
     if (drawing.points == NULL)
         return err_set(err, ERR_HOST, "out of memory for a figure");
-    draw_moves(history, config, &drawing);
+    draw_moves(history, series, &drawing);
     for (int verdict = 0; verdict <= VERDICT_REGRESSED; verdict++)
-        draw_checks(history, config, (enum verdict)verdict, &drawing);
+        draw_checks(history, series, (enum verdict)verdict, &drawing);
     const struct chart_lines chart = {
-        config,
+        history_title(series, title),
         "Medians, 95% intervals. The line only joins.",
         {"", CHART_DATE, false, false, NULL, 0, 0},
         {"device time of a launch", CHART_TIME, false, false, NULL, 0, 0},

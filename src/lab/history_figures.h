@@ -6,8 +6,9 @@
 #include "lab/history.h"
 
 /* A config's medians over time: as recorded, and as checks read their heads, by verdict. */
-MUST_CHECK int history_figure_config(const struct history *history, const char *config,
-                                     struct buf *out, struct err *err);
+MUST_CHECK int history_figure_config(const struct history *history,
+                                     const struct history_series *series, struct buf *out,
+                                     struct err *err);
 /* How long checks held the device, month by month; the last HISTORY_MONTHS_DRAWN. */
 enum { HISTORY_MONTHS_DRAWN = 24 };
 MUST_CHECK int history_figure_months(const struct history *history, struct buf *out,

@@ -43,6 +43,24 @@ static int set_median(const struct baseline_config *row, struct history_move *mo
     return 0;
 }
 
+/* As it is shown: one that nobody could have written is no name of a protocol. */
+static void name_protocol(const struct baseline_config *row, char out[MODEL_PROTOCOL_BYTES])
+{
+    const char *name = environment_protocol(&row->environment);
+    bool ok = model_name_ok(name) && strlen(name) < MODEL_PROTOCOL_BYTES;
+    snprintf(out, MODEL_PROTOCOL_BYTES, "%s", ok ? name : "?");
+}
+
+static void set_protocols(const struct baseline_config *before,
+                          const struct baseline_config *row, struct history_move *move)
+{
+    name_protocol(row, move->protocol);
+    if (before != NULL && before->count > 0 && row->count > 0 &&
+        strcmp(environment_protocol(&before->environment),
+               environment_protocol(&row->environment)) != 0)
+        name_protocol(before, move->before);
+}
+
 /* Two recordings, each of its own processes: the ratio of the means of their logs. */
 static int set_step(const struct baseline_config *before, const struct baseline_config *row,
                     struct history_move *move, struct err *err)
@@ -53,7 +71,8 @@ static int set_step(const struct baseline_config *before, const struct baseline_
     NUMBERS_AUTO *old = NULL;
     NUMBERS_AUTO *now = NULL;
     if (before->count < 2 || row->count < 2 ||
-        !problem_matches(&before->config.problem, &row->config.problem))
+        !problem_matches(&before->config.problem, &row->config.problem) ||
+        move->before[0] != '\0')
         return 0;
     if (medians_stored(before, &old, err) != 0 || medians_stored(row, &now, err) != 0)
         return -1;
@@ -94,6 +113,7 @@ static int add_move(struct walk *walk, const struct baseline_config *row, const 
         return 0;
     if (set_median(row, move, err) != 0)
         return -1;
+    set_protocols(before, row, move);
     return before == NULL ? 0 : set_step(before, row, move, err);
 }
 

@@ -3,9 +3,10 @@
  *
  *     device, head           what was asked for
  *     moves[]                newest first: commit, time, inherited, config, why, who, recorded, kernel;
- *                            median: ns, ci, replicates; step: change, ci (of a first recording: none)
- *     checks[]               oldest first: result, time, verdict, reason, head, again (earlier checks of that
- *                            head), cost; of a daemon's job also kind, repository, pr, starts;
+ *                            median: ns, ci, replicates; protocol; step: change, ci (of a first
+ *                            recording: none); protocol_before: another, so that there is no step
+ *     checks[]               oldest first: result, time, verdict, reason, head, protocol ("": not told),
+ *                            again (earlier checks of that head), cost; of a daemon's job also kind, repository, pr, starts;
  *                            configs[]: name, verdict, median, change
  *     months[]               month, checks, again, verdicts, device_seconds, costs[]: amount, currency;
  *                            unpriced, unpriced_seconds; untold (checks that tell no time)
@@ -60,7 +61,12 @@ static void put_move(const struct history_move *move, struct buf *out)
     put_word(out, "kernel", move->kernel);
     if (move->ns > 0) {
         put_median(out, move->ns, move->ci);
-        buf_addf(out, ", \"replicates\": %zu", move->replicates);
+        buf_addf(out, ", \"replicates\": %zu, ", move->replicates);
+        put_word(out, "protocol", move->protocol);
+    }
+    if (move->before[0] != '\0') {
+        buf_adds(out, ", ");
+        put_word(out, "protocol_before", move->before);
     }
     put_change(out, "step", &move->step);
     buf_addc(out, '}');
@@ -107,6 +113,8 @@ static void put_check(const struct history_check *check, struct buf *out)
     put_word(out, "reason", check->reason);
     buf_adds(out, ", ");
     put_word(out, "head", check->head);
+    buf_adds(out, ", ");
+    put_word(out, "protocol", check->protocol);
     buf_addf(out, ", \"again\": %zu", check->again);
     put_cost(check, out);
     if (check->queued) {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    FIGURES_MAX = 64, /* configs that are drawn */
+    FIGURES_MAX = 64, /* that are drawn */
     MOVES_MAX = 200,  /* rows of a table, the newest */
     CHECKS_MAX = 200
 };
@@ -47,25 +47,32 @@ static void put_summary(const struct history *history, const struct document *do
 static int put_figures(const struct history *history, const struct document *document,
                        struct err *err)
 {
-    const char **configs;
+    struct history_series *list;
     size_t count;
+    bool mixed = false;
     int rc = 0;
-    if (history_configs(history, &configs, &count, err) != 0)
+    if (history_series(history, &list, &count, err) != 0)
         return -1;
     if (count > 0)
         document_heading(document, "Device time of a launch");
     if (count > FIGURES_MAX)
-        document_text(document, "Of the first %d configs of %zu.", FIGURES_MAX, count);
+        document_text(document, "The first %d figures of %zu.", FIGURES_MAX, count);
+    for (size_t i = 0; i < count; i++)
+        mixed = mixed || !list[i].alone;
+    if (mixed)
+        document_text(document, "What was measured by another protocol stands in a figure of "
+                                "its own: the two are not to be set side by side.");
     document_figures(document);
     for (size_t i = 0; rc == 0 && i < count && i < FIGURES_MAX; i++) {
         BUF_AUTO svg;
         buf_init(&svg, 64u << 20);
-        rc = history_figure_config(history, configs[i], &svg, err);
+        char title[HISTORY_TITLE_BYTES];
+        rc = history_figure_config(history, &list[i], &svg, err);
         if (rc == 0 && (rc = buf_check(&svg, "a figure", err)) == 0)
-            document_figure(document, "", configs[i], &svg);
+            document_figure(document, "", history_title(&list[i], title), &svg);
     }
     document_figures_end(document);
-    free(configs);
+    free(list);
     return rc;
 }
 
@@ -83,13 +90,16 @@ static void put_moves(const struct history *history, const struct document *docu
         document,
         "A step is the row's samples against those of the row before it, with a 95%% "
         "interval over processes. They were recorded at different times: what the "
-        "machine did between them is in it. The gate judged head and anchor side by side.");
+        "machine did between them is in it. The gate judged head and anchor side by side. "
+        "Over a change of the measuring "
+        "protocol there is no step.");
     if (count < history->move_count)
         document_text(document, "The newest %zu of %zu.", count, history->move_count);
     document_table(document, columns, 8);
     for (size_t i = 0; i < count; i++) {
         const struct history_move *move = &history->moves[i];
         char day[UTC_BYTES], ns[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
+        char words[HISTORY_TITLE_BYTES];
         document_row(document);
         document_cell(document, "%s%s", history_day(move->time, day),
                       move->inherited ? " or before" : "");
@@ -101,7 +111,10 @@ static void put_moves(const struct history *history, const struct document *docu
                           figure_time(low, move->ci.low), figure_time(high, move->ci.high));
         else
             document_cell(document, "–");
-        document_cell(document, "%s", move->step.known ? figure_change(ns, &move->step) : "–");
+        document_cell(document, "%s",
+                      move->step.known          ? figure_change(ns, &move->step)
+                      : move->before[0] != '\0' ? history_break(move, words)
+                                                : "–");
         document_cell(document, "%.*s", HISTORY_SHORT_SHA, move->kernel);
         document_cell(document, "%s", move->who[0] != '\0' ? move->who : "–");
         document_row_end(document);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/name.h"
 #include "intake/queue.h"
+#include "judge/environment.h"
 #include "judge/samples.h"
 #include "judge/verdict.h"
 #include "result_files.h"
@@ -264,6 +265,24 @@ static void take_job(const struct queue_entry *entry, struct history_check *chec
         check->time = entry->finished_s;
 }
 
+/* By env.json: how its times were measured, or "". */
+static void find_protocol(struct reader *reader, const struct found *found,
+                          char out[MODEL_PROTOCOL_BYTES])
+{
+    ENVIRONMENT_FILE_AUTO file = {.hash = ""};
+    struct err ignored = {0};
+    long long time;
+    struct buf text = {0};
+    if (read_file(reader, found, RESULT_ENVIRONMENT, ENVIRONMENT_MAX_BYTES, &text, &time,
+                  &ignored) == 1 &&
+        environment_parse(text.data, text.len, RESULT_ENVIRONMENT, &file, &ignored) == 0) {
+        const char *name = environment_protocol(&file.environment);
+        bool ok = model_name_ok(name) && strlen(name) < MODEL_PROTOCOL_BYTES;
+        snprintf(out, MODEL_PROTOCOL_BYTES, "%s", ok ? name : "?");
+    }
+    buf_free(&text);
+}
+
 /* What the queue says of the job; false where it is not one that is asked for. */
 static bool is_wanted(const struct reader *reader, const struct queue_entry *entry)
 {
@@ -289,6 +308,7 @@ static int take_check(struct reader *reader, const struct found *found,
     check->time = time;
     memcpy(check->result, found->name, sizeof check->result);
     memcpy(check->head, head, sizeof check->head);
+    find_protocol(reader, found, check->protocol);
     if (entry != NULL)
         take_job(entry, check);
     check->verdict = comparison->verdict;

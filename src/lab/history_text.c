@@ -14,7 +14,7 @@
 static const double span_least = 0.03; /* of the middle, to either side */
 enum {
     ROWS_MAX = 12,    /* of a config's chart, the newest */
-    CONFIGS_MAX = 16, /* that have a chart */
+    CONFIGS_MAX = 16, /* charts */
     COLUMNS = 45      /* of it: 80 with what stands before it */
 };
 
@@ -50,18 +50,20 @@ static int oldest_first(const void *a, const void *b)
     return x->time != y->time ? (x->time < y->time ? -1 : 1) : 0;
 }
 
-static size_t gather(const struct history *history, const char *config, struct row *rows)
+static size_t gather(const struct history *history, const struct history_series *series,
+                     struct row *rows)
 {
     size_t count = 0;
     for (size_t i = history->move_count; i > 0; i--) {
         const struct history_move *move = &history->moves[i - 1];
-        if (move->ns > 0 && strcmp(move->config, config) == 0)
+        if (move->ns > 0 && history_is_of(series, move->config, move->protocol))
             rows[count++] = (struct row){move->time, "recorded", move->ns, move->ci};
     }
     for (size_t i = 0; i < history->check_count; i++)
         for (size_t j = 0; j < history->checks[i].count; j++) {
             const struct history_reading *reading = &history->checks[i].readings[j];
-            if (reading->ns > 0 && strcmp(reading->config, config) == 0)
+            if (reading->ns > 0 &&
+                history_is_of(series, reading->config, history->checks[i].protocol))
                 rows[count++] = (struct row){history->checks[i].time,
                                              verdict_name(reading->verdict), reading->ns,
                                              reading->ci};
@@ -104,43 +106,51 @@ static void put_rows(const struct row *rows, size_t count, struct buf *out)
     }
 }
 
-static void put_steps(const struct history *history, const char *config, struct buf *out)
+static void put_steps(const struct history *history, const struct history_series *series,
+                      struct buf *out)
 {
-    char day[UTC_BYTES], text[FIGURE_BYTES];
+    char day[UTC_BYTES], text[FIGURE_BYTES], words[HISTORY_TITLE_BYTES];
     for (size_t i = history->move_count; i > 0; i--) {
         const struct history_move *move = &history->moves[i - 1];
-        if (move->step.known && strcmp(move->config, config) == 0)
+        if (!history_is_of(series, move->config, move->protocol))
+            continue;
+        if (move->step.known)
             buf_addf(out, "  step %s %.*s  %s  %s\n", history_day(move->time, day),
                      HISTORY_SHORT_SHA, move->commit, figure_change(text, &move->step),
                      move->why);
+        else if (move->before[0] != '\0')
+            buf_addf(out, "  no step %s %.*s  %s: not to be set side by side\n",
+                     history_day(move->time, day), HISTORY_SHORT_SHA, move->commit,
+                     history_break(move, words));
     }
 }
 
-static int put_chart(const struct history *history, const char *config, struct buf *out,
-                     struct err *err)
+static int put_chart(const struct history *history, const struct history_series *series,
+                     struct buf *out, struct err *err)
 {
+    char title[HISTORY_TITLE_BYTES];
     struct row *rows = calloc(history_times_max(history) + 1, sizeof *rows);
     if (rows == NULL)
         return err_set(err, ERR_HOST, "out of memory for a history");
-    size_t count = gather(history, config, rows);
+    size_t count = gather(history, series, rows);
     size_t shown = count < ROWS_MAX ? count : ROWS_MAX;
     qsort(rows, count, sizeof *rows, oldest_first);
-    buf_addf(out, "\n%s", config);
+    buf_addf(out, "\n%s", history_title(series, title));
     if (shown < count)
         buf_addf(out, "  (the newest %zu of %zu)", shown, count);
     buf_addc(out, '\n');
     put_rows(rows + (count - shown), shown, out);
-    put_steps(history, config, out);
+    put_steps(history, series, out);
     free(rows);
     return 0;
 }
 
 static int put_charts(const struct history *history, struct buf *out, struct err *err)
 {
-    const char **configs;
+    struct history_series *list;
     size_t count;
     int rc = 0;
-    if (history_configs(history, &configs, &count, err) != 0)
+    if (history_series(history, &list, &count, err) != 0)
         return -1;
     if (count > 0)
         buf_adds(
@@ -149,10 +159,10 @@ static int put_charts(const struct history *history, struct buf *out, struct err
             "fewer\nthan six processes): as the baseline recorded them, and as checks here "
             "read\ntheir heads.\n");
     for (size_t i = 0; rc == 0 && i < count && i < CONFIGS_MAX; i++)
-        rc = put_chart(history, configs[i], out, err);
-    free(configs);
+        rc = put_chart(history, &list[i], out, err);
+    free(list);
     if (count > CONFIGS_MAX)
-        buf_addf(out, "\n%zu more configs have no chart here: --config-name picks one.\n",
+        buf_addf(out, "\n%zu more charts are left out here: --config-name picks a config.\n",
                  count - CONFIGS_MAX);
     return rc;
 }

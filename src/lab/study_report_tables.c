@@ -152,26 +152,47 @@ static void put_reasons(const struct study_page *page)
     document_list_end(&page->document);
 }
 
-/* In words, of those configs where somebody looked. */
-static void put_code(const struct study_page *page)
+/* In words, of those configs where somebody looked; what a line is of: `of`. */
+static void put_lines(const struct study_page *page, const char *intro,
+                      const char *(*of)(const struct config_verdict *))
 {
     const struct comparison *check = &page->result->files->check;
     bool any = false;
     for (size_t i = 0; i < check->count; i++) {
-        if (check->configs[i].code.line[0] == '\0')
+        const char *line = of(&check->configs[i]);
+        if (line[0] == '\0')
             continue;
         if (!any) {
-            document_text(&page->document,
-                          "How the machine code of the best kernel (head) differs from that of"
-                          " the first (the anchor), which need not be the cause:");
+            document_text(&page->document, "%s", intro);
             document_list(&page->document);
         }
         any = true;
-        document_point(&page->document, "%s: %s", check->configs[i].config.name,
-                       check->configs[i].code.line);
+        document_point(&page->document, "%s: %s", check->configs[i].config.name, line);
     }
     if (any)
         document_list_end(&page->document);
+}
+
+static const char *code_line(const struct config_verdict *config)
+{
+    return config->code.line;
+}
+
+static const char *metrics_line(const struct config_verdict *config)
+{
+    return config->metrics.line;
+}
+
+static void put_looks(const struct study_page *page)
+{
+    put_lines(page,
+              "How the machine code of the best kernel (head) differs from that of the first"
+              " (the anchor), which need not be the cause:",
+              code_line);
+    put_lines(page,
+              "What a profiler counted of the two, in runs of their own that were not timed;"
+              " end/report.md has the table:",
+              metrics_line);
 }
 
 static void put_commit(const struct document *document, const char *name, const char *commit,
@@ -246,7 +267,7 @@ static void put_against_first(const struct study_page *page)
         100 * result->files->rule.threshold);
     study_put_figures(page, STUDY_END);
     put_reasons(page);
-    put_code(page);
+    put_looks(page);
 }
 
 void study_put_times(const struct study_page *page)

@@ -252,15 +252,6 @@ static int end(struct study_making *making, struct err *err)
 
 /* ---- all ---- */
 
-/* "samples.json.a1B2c3": what file_write leaves where it was killed. */
-static bool is_half_written(const char *path)
-{
-    static const char letters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    const char *ending = strrchr(path, '.');
-    return ending != NULL && strlen(ending) == 7 && strspn(ending + 1, letters) == 6;
-}
-
 /* Of calls that were killed; no file of a study has such a name. */
 static int drop_half_written(struct study_making *making, struct err *err)
 {
@@ -270,7 +261,7 @@ static int drop_half_written(struct study_making *making, struct err *err)
     if (study_folder_list(making->study->path, &listing, err) != 0)
         return -1;
     for (size_t i = 0; i < listing.count; i++)
-        if (is_half_written(listing.files[i].path) &&
+        if (file_is_half(listing.files[i].path) &&
             (study_path(making, path, err, "%s", listing.files[i].path) != 0 ||
              unlink(path) != 0))
             return err_errno(err, ERR_HOST, errno, "remove `%s`", listing.files[i].path);

@@ -41,6 +41,26 @@ int sweep_ratio(const struct config_samples *config, enum arm arm, const struct 
     return sweep_compare(config, &pair, rule, change, NULL, err);
 }
 
+int sweep_first_look(const struct config_samples *config, enum arm arm,
+                     const struct rule *rule, struct change *change, struct err *err)
+{
+    struct config_samples all = *config; /* its series are borrowed */
+    if (sweep_ratio(config, arm, rule, change, err) != 0)
+        return -1;
+    if (change->known || config->count == 0)
+        return 0;
+    all.replicates = calloc(config->count, sizeof *all.replicates);
+    if (all.replicates == NULL)
+        return err_set(err, ERR_HOST, "out of memory for a first look");
+    for (size_t i = 0; i < config->count; i++) {
+        all.replicates[i] = config->replicates[i];
+        all.replicates[i].marks = 0;
+    }
+    int result = sweep_ratio(&all, arm, rule, change, err);
+    free(all.replicates);
+    return result;
+}
+
 /* What one process read, over configs: the logs of its ratios, and of how many there was one. */
 struct processes {
     double *sums;   /* owned */

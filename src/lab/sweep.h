@@ -26,6 +26,11 @@ MUST_CHECK int sweep_compare(const struct config_samples *config,
  * than two have both. Of the rule: resamples, seed, confidence. */
 MUST_CHECK int sweep_ratio(const struct config_samples *config, enum arm arm,
                            const struct rule *rule, struct change *change, struct err *err);
+/* The same, of marked processes as well where too few are without a mark: to choose what is measured once more, and for
+ * no claim. */
+MUST_CHECK int sweep_first_look(const struct config_samples *config, enum arm arm,
+                                const struct rule *rule, struct change *change,
+                                struct err *err);
 
 /* The geometric mean of these ratios over all configs that have one. Configs were measured in
  * the same processes: what a process did to all of them at once must not count as often as

@@ -193,7 +193,8 @@ int tune_log_open(struct autotune *tune, struct err *err)
     buf_init(&text, LOG_BYTES);
     if (wanted == NULL)
         return err_set(err, ERR_HOST, "out of memory for " AUTOTUNE_LOG);
-    if (path_of(tune, AUTOTUNE_LOG, path, err) != 0)
+    if (path_of(tune, AUTOTUNE_SAMPLES, path, err) != 0 || file_drop_half(path, err) != 0 ||
+        path_of(tune, AUTOTUNE_LOG, path, err) != 0)
         return -1;
     if (read_lines(tune, &text, read_known, NULL, &found, &used, &problem) != 0) {
         if (problem.class == ERR_NOT_FOUND)

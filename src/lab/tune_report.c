@@ -52,18 +52,22 @@ static const struct finalist *best_for(const struct autotune *tune, size_t confi
 }
 
 /* The median over fresh processes of their medians, ns; 0: none. */
-static int todays_median(const struct config_samples *config, double *out, struct err *err)
+static int todays_median(const struct config_samples *config, double *out, struct interval *ci,
+                         struct err *err)
 {
     struct medians medians __attribute__((cleanup(medians_free))) = {0};
     *out = 0;
+    *ci = (struct interval){0, 0};
     if (medians_of(config, &medians, err) != 0)
         return -1;
     double *column = calloc(medians.count + 1, sizeof *column);
     if (column == NULL)
         return err_set(err, ERR_HOST, "out of memory for a median");
     size_t count = medians_column(&medians, ARM_HEAD, ARM_HEAD, column);
-    if (count > 0)
+    if (count > 0) {
         *out = stats_median(column, count);
+        *ci = stats_median_interval(column, count, rule_default().confidence);
+    }
     free(column);
     return 0;
 }
@@ -72,9 +76,14 @@ static int add_config(const struct autotune *tune, size_t c, struct buf *out, st
 {
     const struct finalist *best = best_for(tune, c);
     double today;
-    if (todays_median(&tune->samples.configs[c], &today, err) != 0)
+    struct interval ci;
+    if (todays_median(&tune->samples.configs[c], &today, &ci, err) != 0)
         return -1;
-    buf_addf(out, "| %s | %.2f | ", tune->config.configs[c].name, today / 1000);
+    buf_addf(out, "| %s | ", tune->config.configs[c].name);
+    if (today > 0)
+        buf_addf(out, "%.2f [%.2f, %.2f] | ", today / 1000, ci.low / 1000, ci.high / 1000);
+    else
+        buf_adds(out, "not known | ");
     if (best == NULL)
         buf_adds(out, "today's: of no candidate it can be said that it is faster | |\n");
     else {
@@ -88,9 +97,12 @@ static int add_config(const struct autotune *tune, size_t c, struct buf *out, st
 
 static int add_configs(const struct autotune *tune, struct buf *out, struct err *err)
 {
-    buf_adds(out,
-             "\n## Each config\n\n| config | today, µs | the best against it | candidate |\n"
-             "|---|---|---|---|\n");
+    buf_adds(
+        out,
+        "\n## Each config\n\nToday's is the median over these processes of their medians, "
+        "with its 95% interval; of fewer than six, their range.\n\n| config | today, µs | the "
+        "best against it | candidate |\n"
+        "|---|---|---|---|\n");
     for (size_t c = 0; c < tune->samples.count; c++)
         if (add_config(tune, c, out, err) != 0)
             return -1;
@@ -105,7 +117,8 @@ static void add_verdict(const struct autotune *tune, struct buf *out)
         buf_adds(out,
                  tune->finalist_count == 0
                      ? tune->count == 0
-                           ? " The constraints leave no other combination of values.\n"
+                           ? " There is no other combination of values that the"
+                             " constraints allow.\n"
                            : " No candidate could be measured beside today's kernel.\n"
                      : " Of no candidate the interval over all configs lies wholly below 0"
                        " while no config's lies wholly above.\n");
@@ -164,7 +177,8 @@ static void add_tried(const struct autotune *tune, struct buf *out)
 {
     buf_adds(out,
              "\n## What was tried\n\nEstimates by which candidates were left out, from few "
-             "processes: they decide nothing else.\n\n| candidate | rounds | estimate, all "
+             "processes, disturbed ones too where there were no others: they decide nothing "
+             "else.\n\n| candidate | rounds | estimate, all "
              "configs | values |\n|---|---|---|---|\n");
     for (size_t i = 0; i < tune->count; i++) {
         const struct trial *trial = &tune->trials[i];
@@ -205,6 +219,35 @@ static void add_rejected(const struct autotune *tune, struct buf *out)
     }
 }
 
+static void put_forbidden(const struct tune_forbidden *forbidden, size_t total,
+                          struct buf *out)
+{
+    buf_addf(out, "- `%s` forbids %zu of %zu combinations", forbidden->constraint,
+             forbidden->count, total);
+    if (forbidden->count > 0)
+        buf_addf(out, ": %s%s", forbidden->names.data,
+                 forbidden->count > TUNE_FORBIDDEN_SHOWN ? "; …" : "");
+    buf_addc(out, '\n');
+    buf_note_loss(out, &forbidden->names);
+}
+
+static int add_forbidden(const struct autotune *tune, struct buf *out, struct err *err)
+{
+    struct tune_forbidden forbidden[TUNE_CONSTRAINTS_MAX] = {{.constraint = NULL}};
+    const struct tune_space *space = &tune->config.tune;
+    size_t total;
+    int result = tune_forbidden(space, forbidden, &total, err);
+    if (result == 0 && space->constraint_count > 0)
+        buf_adds(out, "\n## What the constraints forbid\n\nA combination counts for the first"
+                      " constraint that forbids it.\n\n");
+    for (size_t i = 0; i < space->constraint_count; i++) {
+        if (result == 0)
+            put_forbidden(&forbidden[i], total, out);
+        buf_free(&forbidden[i].names);
+    }
+    return result;
+}
+
 int autotune_report(const struct autotune *tune, struct buf *out, struct err *err)
 {
     const struct job *job = &tune->measurement->job;
@@ -217,7 +260,9 @@ int autotune_report(const struct autotune *tune, struct buf *out, struct err *er
     }
     add_tried(tune, out);
     add_rejected(tune, out);
-    buf_addf(out, "\n%zu combination%s of values: %zu rejected", tune->count,
+    if (add_forbidden(tune, out, err) != 0)
+        return -1;
+    buf_addf(out, "\n%zu combination%s of values besides today's: %zu rejected", tune->count,
              tune->count == 1 ? "" : "s", count_rejected(tune));
     if (tune->untried > 0)
         buf_addf(out, ", %zu not tried for want of time", tune->untried);

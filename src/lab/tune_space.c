@@ -150,19 +150,77 @@ static int by_changes(const void *left, const void *right)
     return a->lot < b->lot ? -1 : a->lot > b->lot;
 }
 
-static int is_allowed(const struct tune_space *space, const struct tune_candidate *candidate,
-                      bool *allowed, struct err *err)
+/* *by: the first constraint that forbids it; constraint_count: none does. */
+static int find_constraint(const struct tune_space *space,
+                           const struct tune_candidate *candidate, size_t *by, struct err *err)
 {
     struct expression_value values[TUNE_PARAMETERS_MAX];
     for (size_t i = 0; i < space->parameter_count; i++)
         values[i] = (struct expression_value){space->parameters[i].name, candidate->values[i]};
-    *allowed = true;
+    *by = space->constraint_count;
     for (size_t i = 0; i < space->constraint_count; i++) {
         long long result;
         if (expression_compute(space->constraints[i], values, space->parameter_count, &result,
                                err) != 0)
             return -1;
-        *allowed = *allowed && result != 0;
+        if (result == 0 && *by == space->constraint_count)
+            *by = i;
+    }
+    return 0;
+}
+
+/* The combination at a place in the list of all. */
+static struct tune_candidate combination(const struct tune_space *space, size_t number)
+{
+    struct tune_candidate out = {{0}};
+    for (size_t i = 0; i < space->parameter_count; i++) {
+        const struct tune_parameter *parameter = &space->parameters[i];
+        out.values[i] = parameter->values[number % parameter->count];
+        number /= parameter->count;
+    }
+    return out;
+}
+
+static int count_combinations(const struct tune_space *space, size_t *total, struct err *err)
+{
+    *total = 1;
+    for (size_t i = 0; i < space->parameter_count; i++) {
+        *total *= space->parameters[i].count;
+        if (*total > TUNE_CANDIDATES_MAX)
+            return err_set(err, ERR_INPUT, "[tune]: more than %d combinations of values",
+                           TUNE_CANDIDATES_MAX);
+    }
+    return 0;
+}
+
+static void name_combination(const struct tune_space *space,
+                             const struct tune_candidate *candidate, struct buf *out)
+{
+    for (size_t i = 0; i < space->parameter_count; i++)
+        buf_addf(out, "%s%s %lld", i > 0 ? ", " : "", space->parameters[i].name,
+                 candidate->values[i]);
+}
+
+int tune_forbidden(const struct tune_space *space,
+                   struct tune_forbidden out[TUNE_CONSTRAINTS_MAX], size_t *total,
+                   struct err *err)
+{
+    enum { NAMES_BYTES = 16 << 10 };
+    for (size_t i = 0; i < space->constraint_count; i++) {
+        out[i] = (struct tune_forbidden){.constraint = space->constraints[i]};
+        buf_init(&out[i].names, NAMES_BYTES);
+    }
+    if (count_combinations(space, total, err) != 0)
+        return -1;
+    for (size_t number = 0; number < *total; number++) {
+        const struct tune_candidate one = combination(space, number);
+        size_t by;
+        if (find_constraint(space, &one, &by, err) != 0)
+            return -1;
+        if (by == space->constraint_count || out[by].count++ >= TUNE_FORBIDDEN_SHOWN)
+            continue;
+        buf_adds(&out[by].names, out[by].count > 1 ? "; " : "");
+        name_combination(space, &one, &out[by].names);
     }
     return 0;
 }
@@ -181,18 +239,14 @@ static int draw_all(const struct tune_space *space, const struct tune_sources *s
                     struct err *err)
 {
     for (size_t number = 0; number < total; number++) {
-        struct drawn one = {.lot = scramble(seed ^ scramble(number))};
-        size_t rest = number;
-        bool allowed;
-        for (size_t i = 0; i < space->parameter_count; i++) {
-            const struct tune_parameter *parameter = &space->parameters[i];
-            one.candidate.values[i] = parameter->values[rest % parameter->count];
+        struct drawn one = {.candidate = combination(space, number),
+                            .lot = scramble(seed ^ scramble(number))};
+        size_t by;
+        for (size_t i = 0; i < space->parameter_count; i++)
             one.changes += one.candidate.values[i] != sources->places[i].today;
-            rest /= parameter->count;
-        }
-        if (is_allowed(space, &one.candidate, &allowed, err) != 0)
+        if (find_constraint(space, &one.candidate, &by, err) != 0)
             return -1;
-        if (allowed && one.changes > 0)
+        if (by == space->constraint_count && one.changes > 0)
             drawn[(*count)++] = one;
     }
     return 0;
@@ -202,15 +256,11 @@ int tune_candidates(const struct tune_space *space, const struct tune_sources *s
                     unsigned long long seed, struct tune_candidate **out, size_t *count,
                     struct err *err)
 {
-    size_t total = 1;
+    size_t total;
     *out = NULL;
     *count = 0;
-    for (size_t i = 0; i < space->parameter_count; i++) {
-        total *= space->parameters[i].count;
-        if (total > TUNE_CANDIDATES_MAX)
-            return err_set(err, ERR_INPUT, "[tune]: more than %d combinations of values",
-                           TUNE_CANDIDATES_MAX);
-    }
+    if (count_combinations(space, &total, err) != 0)
+        return -1;
     struct drawn *drawn = calloc(total, sizeof *drawn);
     *out = calloc(total, sizeof **out);
     int result = drawn == NULL || *out == NULL

@@ -53,6 +53,19 @@ MUST_CHECK int tune_candidates(const struct tune_space *space,
                                const struct tune_sources *sources, unsigned long long seed,
                                struct tune_candidate **out, size_t *count, struct err *err);
 
+/* What the constraints forbid: one for each of them, of which a combination counts for the first alone. The names
+ * are of a few: "TILE 64, STAGES 3; …". */
+enum { TUNE_FORBIDDEN_SHOWN = 8 };
+struct tune_forbidden {
+    const char *constraint; /* of the space */
+    size_t count;
+    struct buf names; /* owned */
+};
+/* Of constraint_count elements; *total: all combinations there are. The caller frees the names in any case. */
+MUST_CHECK int tune_forbidden(const struct tune_space *space,
+                              struct tune_forbidden out[TUNE_CONSTRAINTS_MAX], size_t *total,
+                              struct err *err);
+
 /* A file as the candidate has it. *changed: it differs from today's. */
 MUST_CHECK int tune_edit(const struct tune_sources *sources, const struct tune_space *space,
                          const struct tune_candidate *candidate, size_t file, struct buf *out,

@@ -406,8 +406,10 @@ int measurement_verify(struct measurement *measurement, const char *head, bool w
     set_arms(measurement, arms, benches);
     if (bench(measurement, arms, benches, bits, err) != 0)
         return -1;
-    if (with_base) {
+    if (with_base)
         alone_look(measurement, arms);
+    if (with_base ||
+        measurement->job.kind == JOB_PROMOTE) { /* what is measured alone never moves */
         why_look(measurement, arms);
         counters_look(measurement, arms);
     }

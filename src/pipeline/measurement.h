@@ -79,7 +79,9 @@ struct measurement {
     struct progress_figures now; /* how far it is… */
     uint64_t now_ns;             /* …and when the time that is left was told */
     double build_s, bench_s;     /* where the time went */
-    uint64_t device_ns;          /* that the device was held, in this process */
+    uint64_t
+        device_ns; /* that the device was held: in this process, and for the first run of a promotion… */
+    bool device_untold; /* …that another took, and left no word of it */
     unsigned builds, cached;
 };
 

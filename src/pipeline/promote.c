@@ -218,6 +218,29 @@ static int follow_main(struct pipeline *pipeline, bool *same, struct err *err)
     return rules_read(measurement, tip, err);
 }
 
+/* The last run looked at the code of what moved; the same samples are judged again, and nobody looks twice. */
+static void keep_whys(const struct comparison *looked, struct comparison *judged)
+{
+    for (size_t i = 0; i < judged->count; i++) {
+        struct config_verdict *row = &judged->configs[i];
+        const struct config_verdict *from = comparison_find(looked, row->config.name);
+        if (from == NULL || from->verdict != row->verdict || from->against != row->against)
+            continue;
+        row->code = from->code;
+        row->metrics = from->metrics;
+    }
+}
+
+static int judge_again(struct measurement *measurement, struct err *err)
+{
+    COMPARISON_AUTO looked = measurement->comparison;
+    measurement->comparison = (struct comparison){0};
+    if (measurement_compare(measurement, err) != 0)
+        return -1;
+    keep_whys(&looked, &measurement->comparison);
+    return 0;
+}
+
 static int settle(struct pipeline *pipeline, struct promote_runs *runs,
                   const struct promotion_accept *accept, struct err *err)
 {
@@ -234,7 +257,7 @@ static int settle(struct pipeline *pipeline, struct promote_runs *runs,
         comparison_free(&runs->first_verdict);
         enum promote_end end;
         if (compare_samples(&runs->first, baseline, rule, &runs->first_verdict, err) != 0 ||
-            measurement_compare(measurement, err) != 0)
+            judge_again(measurement, err) != 0)
             return -1;
         anchors_again_find(measurement, measurement->job.base, &runs->again);
         if (decide_and_push(pipeline, runs, accept, &end, err) != 0)

@@ -3,11 +3,13 @@
  * second is due. */
 #include "pipeline/promote_runs.h"
 
+#include "intake/values.h"
 #include "judge/samples.h"
 #include "measure/device/device.h"
 #include "pipeline/paths.h"
 #include "pipeline/rules.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,6 +24,39 @@ static int first_path(const struct measurement *measurement, char out[FILE_PATH_
                       struct err *err)
 {
     return file_path(out, err, "%s/samples-1.json", measurement->folder);
+}
+
+/* How long the first run held the device, in ms. */
+static int spent_path(const struct measurement *measurement, char out[FILE_PATH_BYTES],
+                      struct err *err)
+{
+    return file_path(out, err, "%s/device-ms-1", measurement->folder);
+}
+
+static void load_spent(struct measurement *measurement)
+{
+    enum { NUMBER_BYTES = 32 };
+    char path[FILE_PATH_BYTES];
+    long long ms;
+    struct err ignored;
+    BUF_AUTO text;
+    buf_init(&text, NUMBER_BYTES);
+    measurement->device_untold = spent_path(measurement, path, &ignored) != 0 ||
+                                 file_read(path, &text, &ignored) != 0 ||
+                                 value_int(text.data, 0, 1000000000000, path, &ms, &ignored) !=
+                                     0;
+    if (!measurement->device_untold)
+        measurement->device_ns += (uint64_t)ms * 1000000;
+}
+
+static int keep_spent(const struct measurement *measurement, struct err *err)
+{
+    char path[FILE_PATH_BYTES], text[32];
+    int len = snprintf(text, sizeof text, "%llu",
+                       (unsigned long long)(measurement->device_ns / 1000000));
+    return spent_path(measurement, path, err) != 0
+               ? -1
+               : file_write(path, text, (size_t)len, 0644, err);
 }
 
 /* Both runs are taken on one GPU; a host's configuration may name another by now. */
@@ -52,8 +87,10 @@ static bool load_first(struct measurement *measurement, struct samples *out, tim
     *when = info.st_mtime;
     if (out->count > 0 &&
         strcmp(out->configs[0].arms[ARM_HEAD].commit, measurement->job.head) == 0 &&
-        is_same_gpu(measurement, out))
+        is_same_gpu(measurement, out)) {
+        load_spent(measurement);
         return true;
+    }
     samples_free(out);
     return false;
 }
@@ -73,6 +110,7 @@ int promote_keep_first(struct measurement *measurement, struct promote_runs *run
     buf_init(&text, measurement->host->limits.samples_bytes);
     if (first_path(measurement, path, err) != 0 ||
         samples_format(&measurement->samples, &text, err) != 0 ||
+        keep_spent(measurement, err) != 0 ||
         file_write(path, text.data, text.len, 0644, err) != 0)
         return -1;
     *wait_s = seconds_left(measurement, time(NULL));

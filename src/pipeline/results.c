@@ -111,12 +111,11 @@ static int write_annotations(struct measurement *measurement, struct err *err)
     return text.len == 0 ? 0 : write_in_folder(measurement, RESULT_ANNOTATIONS, &text, err);
 }
 
-/* Of a check. A promotion has two runs, which may be two processes: what the first took is not
- * known here. */
+/* A promotion has two runs, which may be two processes. */
 static void set_spent(struct measurement *measurement)
 {
     measurement->comparison.spent = (struct spent){
-        .known = measurement->job.kind == JOB_CHECK && measurement->device != NULL,
+        .known = measurement->device != NULL && !measurement->device_untold,
         .device_ms = measurement->device_ns / 1000000};
     if (measurement->device != NULL)
         measurement->comparison.spent.price = measurement->device->price;

@@ -124,7 +124,7 @@ def skip(why, allowed=False):
 
 
 class Skip(Exception):
-    """Raised by a test that cannot run here."""
+    """Raised by a test that cannot run here; the arguments of skip."""
 
 
 def done():
@@ -141,7 +141,7 @@ def main(*tests):
         try:
             test()
         except Skip as reason:
-            skip(str(reason))
+            skip(*reason.args)
         except Exception:
             _say(False, "ran to its end", [traceback.format_exc()])
     done()

@@ -140,6 +140,19 @@ class Result:
         return self.code, self.verdict["verdict"]
 
 
+def small_disk(folder, kib):
+    """A wrapper for Host.ratchet: while it runs, `folder` is a disk of so many KiB, and then has what is left there"""
+    script = """
+        mkdir -p "$1" "$1.left" && mount -t tmpfs -o size=%dk none "$1" || exit 125
+        disk=$1; shift; "$@"; code=$?
+        cp -a "$disk/." "$disk.left" && umount "$disk" && cp -a "$disk.left/." "$disk" || exit 125
+        exit $code""" % kib
+    wrapper = ["unshare", "--mount", "sh", "-c", script, "sh", folder]
+    if lib.run([*wrapper, "true"]).code != 0:
+        raise lib.Skip("a small disk wants a mount", True)
+    return wrapper
+
+
 class Host:
     """A host: its folders and ratchetd.conf. `standin` is the GitHub it knows, if any."""
 
@@ -176,8 +189,8 @@ class Host:
     def env(self, more=None, token=lib.TOKEN):
         return lib.clean_env({"GITHUB_TOKEN": token, **(more or {})}, home=self.folder)
 
-    def ratchet(self, *args, env=None, token=lib.TOKEN, folder=None, seconds=lib.DEADLINE):
-        run = lib.run([lib.program("RATCHET"), *map(str, args)], env=self.env(env, token),
+    def ratchet(self, *args, env=None, token=lib.TOKEN, folder=None, seconds=lib.DEADLINE, wrapper=()):
+        run = lib.run([*wrapper, lib.program("RATCHET"), *map(str, args)], env=self.env(env, token),
                       cwd=self.folder, seconds=seconds)
         return Result(run, folder)
 

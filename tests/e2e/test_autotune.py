@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`ratchet autotune` on the CPU: it finds what is better, says why the rest is not, goes on after it was
-killed, and its patch gives what it promised. AUTOTUNE_KILLS=N: that many kills, by hand."""
+"""`ratchet autotune` on the CPU: it finds what is better, says why the rest is not, and its patch gives what it promised.
+That it goes on after it was killed: tests/faults/labs.py."""
 
 import json
 import os
-import random
 import re
 import subprocess
 
@@ -29,17 +28,10 @@ def kernels(tune=TUNE):
     return repo
 
 
-def autotune(repo, folder, *more, host=None, seconds=lib.DEADLINE):
-    host = host or scene.Host()
+def autotune(repo, folder, *more, **how):
+    host = scene.Host()
     return host.ratchet("autotune", "--config", host.config, "--repo", repo.path, "--output", folder,
-                        *more, folder=folder, seconds=seconds)
-
-
-def masked(text):
-    """A report without what was measured."""
-    text = re.sub(r"wrong result: [^|]*", "wrong result ", text) # which row is drawn anew each time
-    text = re.sub(r"It took \d+ s of the device", "It took", text)
-    return re.sub(r"[+-]?\d+\.\d+", "N", text)
+                        *more, folder=folder, **how)
 
 
 def finds():
@@ -73,27 +65,84 @@ def finds():
     has(other.err, "is of another search", "is refused")
 
 
-def killed():
-    """Killed at any moment, it goes on where it was, and ends with the same report"""
-    repo = kernels()
-    whole = masked(autotune(repo, lib.temp_dir()).out)
-    seed = int(os.environ.get("AUTOTUNE_SEED", "7"))
-    for run in range(int(os.environ.get("AUTOTUNE_KILLS", "2"))):
-        rng, folder, host = random.Random("%d/%d" % (seed, run)), lib.temp_dir(), scene.Host()
-        log = os.path.join(folder, "autotune.jsonl")
-        argv = [lib.program("RATCHET"), "autotune", "--config", host.config, "--repo", repo.path,
-                "--output", folder, "--quiet"]
-        for lines in sorted(rng.sample(range(1, 22), 2)):
-            process = lib.start(argv, env=host.env(), stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            lib.wait_for(lambda: process.poll() is not None or
-                         (os.path.exists(log) and lib.read(log).count("\n") >= lines), "%d lines" % lines)
-            lib.kill(process)
-        if rng.random() < 0.5 and os.path.exists(log):
-            with open(log, "a") as cut:
-                cut.write('{"round":1,"tri')
-        result = autotune(repo, folder, "--quiet", host=host)
-        eq((result.code, masked(result.out)), (0, whole), "kill %d of seed %d" % (run, seed))
+ROUNDS = """\
+[tune "cpu"]
+    parameter = TIMES: 1 2 3 5 8 12 18 27 40 60
+    parameter = STEP: 1 9
+    constraint = STEP == 1 || TIMES == 3
+"""
+
+
+def lines(folder):
+    return lib.read(os.path.join(folder, "autotune.jsonl")).splitlines(keepends=True)
+
+
+def out_of_time():
+    """With its time over it measures nothing more, forgets nothing that it has, and tells what was left out"""
+    repo, whole = kernels(ROUNDS), lib.temp_dir()
+    result = autotune(repo, whole)
+    eq(result.code, 0, "with all its time")
+    has(result.out, "`STEP == 1 || TIMES == 3` forbids 9 of 20 combinations: TIMES 1, STEP 9; ", "what is forbidden is named")
+    log = lines(whole)
+    ok(any('"round":2' in line.replace(" ", "") for line in log), "better ones are measured again")
+    again = autotune(repo, whole, "--time-budget", "1s")
+    eq(again.out, result.out, "a search that is over is over, whatever it took")
+    first = lib.temp_dir()
+    lib.write(os.path.join(first, "autotune.jsonl"), "".join(
+        line for line in log if not re.search('"round": ?[2-9]|"end"', line)))
+    again = autotune(repo, first, "--time-budget", "1s")
+    eq(again.code, 0, "cut off before the second round")
+    has(again.out, re.compile(r", [56] of the better ones not measured once more for the same reason"), "is told")
+    eq(sum('"round"' in line and '"trials"' in line for line in lines(first)),
+       sum(bool(re.search('"round": ?1', line)) and '"trials"' in line for line in log), "no group was measured again")
+    eq(autotune(repo, first, "--time-budget", "1s").out, again.out, "and it stays so")
+    short = autotune(repo, lib.temp_dir(), "--time-budget", "1s")
+    has(short.out, re.compile(r", \d+ not tried for want of time"), "what was never tried, too")
+
+
+def nothing_allowed():
+    """Constraints that leave nothing are named with what they forbid"""
+    result = autotune(kernels('[tune "cpu"]\nparameter = TIMES: 1 2\nparameter = STEP: 1 2\n'
+                              "constraint = TIMES > 4\nconstraint = STEP > 1\n"), lib.temp_dir())
+    eq(result.code, 0, "a result")
+    has(result.out, "There is no other combination of values that the constraints allow.", "it says so")
+    has(result.out, "- `TIMES > 4` forbids 4 of 4 combinations: TIMES 1, STEP 1; TIMES 2, STEP 1; TIMES 1, STEP 2; "
+        "TIMES 2, STEP 2\n- `STEP > 1` forbids 0 of 4 combinations\n", "by which one, and what")
+
+
+def halves():
+    """Where one of report and patch cannot be written, both of before stay"""
+    repo, folder = kernels(), lib.temp_dir()
+    whole = autotune(repo, folder)
+    for name in ("suggestions.md", "suggestions.patch"):
+        lib.write(os.path.join(folder, name), "of before\n")
+    os.mkdir(os.path.join(folder, "suggestions.patch.new"))
+    result = autotune(repo, folder, "--quiet")
+    eq((result.code, result.out, result.err.count("\n")), (3, "", 1), "a patch that cannot be written: one line")
+    has(result.err, "suggestions.patch", "which names it")
+    eq(sorted(os.listdir(folder)), ["autotune.jsonl", "samples.json", "suggestions.md", "suggestions.patch",
+                                    "suggestions.patch.new"], "nothing else is left")
+    eq([lib.read(os.path.join(folder, name)) for name in ("suggestions.md", "suggestions.patch")], 2 * ["of before\n"],
+       "both of before stay")
+    os.rmdir(os.path.join(folder, "suggestions.patch.new"))
+    eq(autotune(repo, folder).out, whole.out, "then it goes on")
+    has(lib.read(os.path.join(folder, "suggestions.patch")), "+#define TIMES 1", "with its patch")
+
+
+def full_disk():
+    """A full disk is one clear line, and loses nothing that was measured"""
+    files = scene.tree("tunable", samples=300)
+    files["ci/ratchet.conf"] += '[tune "cpu"]\nparameter = TIMES: 1 3\n'
+    repo, folder = lib.Repo(), os.path.join(lib.temp_dir(), "out")
+    repo.commit(files, "many samples")
+    full = autotune(repo, folder, "--quiet", wrapper=scene.small_disk(folder, 16))
+    eq((full.code, full.out, full.err.count("\n")), (3, "", 1), "one line")
+    has(full.err, "samples.json`: No space left on device", "what was not written")
+    kept = lines(folder)
+    ok(any('"trials"' in line for line in kept), "what was measured is there: %s" % kept)
+    eq([name for name in os.listdir(folder) if name.startswith("s")], [], "and nothing half")
+    result = autotune(repo, folder, "--quiet")
+    eq((result.code, lines(folder)[:len(kept)]), (0, kept), "it is not measured again")
 
 
 def refused():
@@ -119,4 +168,4 @@ def refused():
 
 
 if __name__ == "__main__":
-    lib.main(finds, killed, refused)
+    lib.main(finds, out_of_time, nothing_allowed, halves, full_disk, refused)

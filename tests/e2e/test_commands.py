@@ -113,6 +113,14 @@ def verify():
         has(result.out + result.err, re.compile(word), name + ": why")
 
 
+def as_json(host, repo):
+    """(exit code, what `verify --json` says of the first config)"""
+    result = host.ratchet("verify", "--config", host.config, "--repo", repo.path, "--json", "--quiet")
+    found = json.loads(result.out)
+    eq((found["schema"], found["commit"], found["device"]["slug"]), ("ratchet.verified/1", repo.sha(), "cpu"), "what was verified")
+    return result.code, found["configs"][0]
+
+
 def the_same_bits():
     """verify says whether a kernel's bits are the same again, and with what they vary"""
     host, repo = scene.Host(), lib.Repo()
@@ -122,6 +130,9 @@ def the_same_bits():
     eq(result.code, 0, "a kernel that repeats itself")
     has(result.out, re.compile("^" + said + "the same bits in 4 launches, 2 processes, with 1 and 2 threads$", re.M),
         "is said to")
+    code, told = as_json(host, repo)
+    eq((code, told["name"], told["problem"]["seq_q"], told["right"]), (0, "small", 48, True), "and in JSON")
+    eq(told["bits"], {"same": True, "launches": 4, "processes": 2, "varies": [], "threads": [1, 2]}, "with what was tried")
     early = lib.run([lib.program("RATCHET_BENCH"), "cpu"], data="open 1 9000\nconfig 1 1 1 4 4 8 fp32 0 - - - -\n"
                     "bits head\nquit\n")
     has(early.out, "failed bits: malformed, or out of place", "there are none of an output that is not there")
@@ -132,12 +143,25 @@ def the_same_bits():
         result = host.ratchet("verify", "--config", host.config, "--repo", repo.path)
         eq(result.code, 0, what + ": it is right all the same")
         has(result.out, re.compile("^" + said + words + "$", re.M), what + ": with what")
+        bits = as_json(host, repo)[1]["bits"]
+        eq((bits["same"], bits["varies"]), (False, [what.lower()]), what + ": in JSON")
+        ok("processes" in bits or what == "LAUNCH", "no more is claimed than was looked at: %s" % bits)
     repo.commit({"kernels/attention.c": scene.kernel("odd").replace("    (void)stream;\n", "    if (((const struct "
                  "attention_cpu_stream *)stream)->threads == 2)\n        abort();\n")}, "dies with two threads")
     result = host.ratchet("verify", "--config", host.config, "--repo", repo.path)
     eq(result.code, 0, "a kernel that dies with other threads")
     has(result.out, re.compile("^" + said + "whether its bits are the same again is not known: .*SIGABRT|signal 6",
                                re.M), "is said to")
+    bits = as_json(host, repo)[1]["bits"]
+    eq(bits["same"], None, "nothing is claimed in JSON")
+    ok(bits["why"], "but why")
+    repo.commit({"kernels/attention.c": scene.kernel("wrong")}, "wrong")
+    code, told = as_json(host, repo)
+    eq((code, told["right"], "bits" in told, told["fault"]), (3, False, False, "the kernel"), "a wrong one has no bits")
+    has(told["why"], "wrong result", "and says why")
+    for words in (("bench", "--json"), ("verify", "--json", "--against", "small")):
+        refused = host.ratchet(*words, "--config", host.config, "--repo", repo.path)
+        eq((refused.code, refused.out, refused.err.count("\n")), (64, "", 1), " ".join(words))
 
 
 def doctor():

@@ -299,6 +299,57 @@ def hostile_state():
 # ---- the page ----
 
 
+def by_protocol(baseline_row, protocol):
+    """The same row, as that protocol would have recorded it; the first had no name."""
+    facts = {key: value for key, value in baseline_row["environment"].items() if key != "protocol"}
+    return dict(baseline_row, environment=dict(facts, **({} if protocol == "1" else {"protocol": protocol})))
+
+
+def env_json(protocol):
+    facts = {"cpu": "a processor", **({} if protocol == "1" else {"protocol": protocol})}
+    return json.dumps({"schema": "ratchet.environment/1", "device": {"slug": "cpu", "name": "CPU"}, "environment": facts,
+                       "hash": "sha256:" + "0" * 64})
+
+
+def protocols():
+    """Times of two measuring protocols are never set side by side, and there is no step from one to the other"""
+    host, repo = scene.Host(limits={"keep-days": 100000}), lib.Repo()
+    rows = [by_protocol(row("a", factor, "2025-12-%02dT00:00:00Z" % day, seed=day), protocol)
+            for day, factor, protocol in ((1, 1, "1"), (5, 1.04, "2"), (9, 0.9, "2"))]
+    shas = [commit(repo, baseline(one, by_protocol(row("b", 2, "2025-11-24T00:00:00Z", "new", 2), "1")), day)
+            for one, day in zip(rows, (7, 11, 15))]
+    for number, day, protocol in ((1, 8, "1"), (2, 12, "2"), (3, 13, None), (4, 14, "a <b>"), (5, 14, "a" * 99)):
+        kept = keep(host, "runs/%d-1" % number, verdict(host), day)
+        if protocol is not None:
+            lib.write(os.path.join(kept, "env.json"), env_json(protocol))
+        os.utime(kept, (START + day * DAY,) * 2)
+    found = as_json(host, repo)
+    moves = [move for move in found["moves"] if move["config"] == "a"]
+    eq([(m["commit"], m["protocol"], m.get("protocol_before"), "step" in m) for m in moves],
+       [(shas[2], "2", None, True), (shas[1], "2", "1", False), (shas[0], "1", None, False)], "a step within one alone")
+    eq({c["result"]: c["protocol"] for c in found["checks"]},
+       {"runs/1-1": "1", "runs/2-1": "2", "runs/3-1": "", "runs/4-1": "?", "runs/5-1": "?"}, "checks by their env.json")
+    text = history(host, repo).out
+    charts = dict(re.findall(r"(?m)^([ab][^\n]*)\n((?: .*\n)+)", text))
+    eq(sorted(charts), ["a, measuring protocol %s" % p for p in ("1", "2", "?", "not told")] +
+       ["b, measuring protocol %s" % p for p in ("1", "2", "?", "not told")], "a chart for each")
+    first, second = charts["a, measuring protocol 1"], charts["a, measuring protocol 2"]
+    eq([re.findall(r"(?m)^  (20\S+) +(\S+)", chart) for chart in (first, second)],
+       [[("2025-12-01", "recorded"), ("2025-12-02", "regressed")],
+        [("2025-12-05", "recorded"), ("2025-12-06", "regressed"), ("2025-12-09", "recorded")]], "with its own times alone")
+    has(second, re.compile("^  no step 2025-12-05 %s  measuring protocol 1 → 2: not to be set side by side$" % shas[1][:10],
+                           re.M), "the change is marked")
+    has(second, re.compile("^  step 2025-12-09 %s  -1[0-9]" % shas[2][:10], re.M), "the step behind it is told")
+    lacks(text, "\n  step 2025-12-05", "and none across it")
+    path = os.path.join(host.folder, "page.html")
+    eq(history(host, repo, "--html", path, "--config-name", "a").code, 0, "a page")
+    html = lib.read(path)
+    eq(html.count("<svg"), 5, "figures: one for each protocol, and the months")
+    has(html, "a, measuring protocol 2", "named")
+    has(html, "stands in a figure of its own: the two are not to be set side by side", "and said")
+    has(html, re.compile("<td>measuring protocol 1 → 2</td>"), "in the place of a step")
+
+
 def page():
     """One file with its figures, nothing over anything, on a telephone and in the dark"""
     host, repo = scene.Host(), lib.Repo()
@@ -315,4 +366,4 @@ def page():
     browser.check_page(path, "history", 30, itertools.product((390, 1200), (False, True)))
 
 
-lib.main(told_by_checks, other_repositories, nothing, broken_baselines, hostile_state, page)
+lib.main(told_by_checks, other_repositories, nothing, broken_baselines, hostile_state, protocols, page)

@@ -66,10 +66,24 @@ def earned(result, want, what):
     ok(want(), what, result.text)
 
 
+def told_beside(result, moved, what):
+    """What a promotion took, and how the code of what moved differs, as a check says it."""
+    verdict = result.verdict
+    cost = verdict.get("cost", {})
+    ok(cost.get("device_seconds", 0) > 0 and cost.get("currency") == "USD", what + ": what it took", cost)
+    ok(abs(cost.get("amount", 0) - cost.get("device_seconds", 0) * 3.6 / 3600) < 1e-5, what + ": at the host's price", cost)
+    has(result.file("report.md"), re.compile(r"device-seconds|s of the device|USD"), what + ": the summary says it")
+    for config in verdict["configs"]:
+        if config["verdict"] == moved:
+            ok(config.get("why", {}).get("line"), what + ": how its code differs", config)
+            has(result.file("report.md"), "What differs in the machine code", what + ": in the summary, too")
+    return cost.get("device_seconds", 0)
+
+
 def the_road_of_main():
     """First record, improvement, refactoring, docs, loss: only what earned it moves"""
     s = scene.github("slow")
-    host = scene.Host(s)
+    host = scene.Host(s, settings=("threads = 1", "price-per-hour = 3.6 USD"))
     start = tip(s)
     first = host.promote()
     eq(recorded(s), {"small": (start, "new")}, "the first merge records it")
@@ -89,6 +103,7 @@ def the_road_of_main():
     faster = merge(s, "faster", "right")
     result = host.promote()
     earned(result, lambda: recorded(s) == {"small": (faster, "improved")}, "an improvement")
+    told_beside(result, "improved", "an improvement")
     anchor = recorded(s)
     for name, files in (("refactored", "refactored"), ("docs", {"README": "words\n"})):
         merged = merge(s, name, files)
@@ -99,6 +114,7 @@ def the_road_of_main():
     result = host.promote()
     eq((recorded(s), tip(s)), (anchor, merged), "a loss: the anchor stays")
     has(result.text, "regressed", "and it says so")
+    told_beside(result, "regressed", "a loss")
     s.repo.git("fetch", "-q", s.git_url.replace("http://", "http://x:%s@" % TOKEN), "main")
     number, _ = scene.pull(s, "neutral", {path: text + "/* words */\n" for path, text in slower.items()}, onto="FETCH_HEAD")
     neutral = host.check_pull(number)
@@ -566,6 +582,9 @@ def through_the_daemon():
     eq(result.code, 0, "a push")
     eq(recorded(s), {"small": (start, "new")}, "promotes")
     has(step.file("summary"), "promoted", "and the summary says so")
+    firsts = float(lib.read(os.path.join(host.state, "jobs", "2", "device-ms-1"))) / 1000
+    took = json.loads(lib.read(os.path.join(host.state, "jobs", "2", "verdict.json")))["cost"]["device_seconds"]
+    ok(took > firsts > 0, "what both runs took is told, though they were processes of their own: %s of %s" % (firsts, took))
     jobs = host.ratchet("status", "--socket", host.socket).out
     has(jobs, re.compile("promote +octo/kernels main on cpu$", re.M), "status names the push by its branch")
     has(jobs, re.compile("check +octo/kernels #%d on cpu$" % number, re.M), "and the other by its number")

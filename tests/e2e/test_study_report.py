@@ -87,6 +87,25 @@ def kept():
     eq(verified(path).out, "", "verify finds nothing")
 
 
+def profiled():
+    """What the last check saw in the machine code, and what a profiler counted there, is told in its words"""
+    folder = folders.Folder()
+    host = lib.temp_dir()
+    samples = lib.write(os.path.join(host, "samples.json"), json.dumps(folder.files["samples.json"]))
+    judged = lib.run([lib.program("RATCHET"), "compare", "--json", samples])
+    verdict = json.loads(judged.out)
+    verdict["configs"][0]["why"] = {"line": "head spills 8 bytes a thread, the anchor none", "alike": 0, "unpaired": 0,
+                                    "left_out": 0, "kernels": []}
+    verdict["configs"][1]["metrics"] = {"line": "head reads 2.00 times as much from memory | <b>", "alike": 3, "moved": []}
+    folder.files["end/verdict.json"] = json.dumps(verdict)
+    path = made(folder)
+    text = text_of(path)
+    has(text, "b8_h16_s512_d64: head spills 8 bytes a thread, the anchor none", "the code")
+    has(text, re.compile(r"What a profiler counted of the two[^\n]*\n\n?[-*] b8_h16_s1024_d64: head reads 2\.00 times as much"),
+        "the counts")
+    eq(verified(path).out, "", "verify finds nothing")
+
+
 def missed():
     """A target is met or missed only where the whole interval says so"""
     def target(value):
@@ -407,4 +426,4 @@ def of_this_repository():
             lacks(text, "/tmp/", "%s: nor of a temporary folder" % name)
 
 
-lib.main(of_this_repository, kept, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
+lib.main(of_this_repository, kept, profiled, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)

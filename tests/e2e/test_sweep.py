@@ -279,6 +279,8 @@ def refused():
                        (["a=" + text], "a: "), (["a=" + export], "malloc_usable_size_of_mine"),
                        (["a=" + good, "--device", "nvidia-none"], "not configured"),
                        (["a=" + good, "--seq", "0"], "--seq"),
+                       (["a=" + good, "--batch", "1,99999", "--heads", "64", "--seq", "99999"],
+                        "b99999_h64_s99999_d64_fp32: a tensor has more than 68719476736 elements"),
                        (["a=" + good, "--configs", "nobody"], "no config `nobody`"),
                        (["a=" + good, "--repo", WORK, "--head", "HEAD"], "not in a git repository"),
                        (["a=" + good, "--repo", repo.path, "--head", "HEAD"], "ci/ratchet.conf"),
@@ -396,7 +398,8 @@ def again(host, words, folder):
 
 def cut_off():
     """Killed while it measures, it goes on where it was; what was measured is not measured again"""
-    host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
+    host = scene.Host(settings=("threads = 1", "price-per-hour = 36000 USD"))
+    folder = os.path.join(lib.temp_dir(), "report")
     words = ["sweep", "--config", host.config, *TINY, "--replicates", 12, "--report", folder, "ours=" + ours(),
              "fine=" + odd("odd")]
     kept = []
@@ -414,9 +417,12 @@ def cut_off():
         eq(now[:len(kept)], kept, "what was there is there, to the bit")
         kept = now
     ok(len(kept) > 3, "replicates were kept", len(kept))
+    lib.write(os.path.join(folder, "samples.json.a1B2c3"), "{")  # killed while it wrote
     run = host.ratchet(*words)
     eq(run.code, 0, "and then to its end")
+    ok(not os.path.exists(os.path.join(folder, "samples.json.a1B2c3")), "what was half written is gone")
     has(run.err, "goes on, ", "it says that it goes on")
+    has(run.err, re.compile(r"^ratchet: .*replicate \d+.*; \d+\.\d{4} USD so far$", re.M), "how far, and for how much")
     eq(replicates(folder)[:len(kept)], kept, "with what was there")
     ok(len(replicates(folder)) >= 12, "and the rest", len(replicates(folder)))
     whole = lib.read(folder + "/samples.json")
@@ -432,6 +438,37 @@ def cut_off():
     other = host.ratchet(*words)
     eq((other.code, other.out), (64, ""), "a file that is torn")
     has(other.err, "samples.json: ", "by its name")
+
+
+def too_large():
+    """A config that does not fit into this host's memory is one line, and the others are measured"""
+    host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
+    run = host.ratchet("sweep", "--config", host.config, "--quiet", "--head", "none", "--iterations", 4, "--replicates", 2, "--batch",
+                       "1,60000", "--heads", 64, "--seq", 1024, "--dim", 16, "--report", folder, "ours=" + ours())
+    eq(run.code, 3, "exit")
+    has(run.out, re.compile("^b60000_h64_s1024_d16_fp32: unmeasured, ours: allocate: allocate [0-9]+ bytes: Cannot allocate",
+                            re.M), "why")
+    eq(run.err, "", "nothing else")
+    ok(len(replicates(folder)) >= 2 and not replicates(folder, 1), "the other has its samples")
+    has(lib.read(folder + "/sweep.md"), "allocate", "the report says so")
+
+
+def full_disk():
+    """A disk that is full while it measures: one line at once, the table all the same; with room again it goes on"""
+    host, folder = scene.Host(), os.path.join(lib.temp_dir(), "report")
+    words = ["sweep", "--config", host.config, "--quiet", *TINY[:-4], "--iterations", 30, "--warmup", 1, "--replicates", 3,
+             "--report", folder, "ours=" + ours(), "fine=" + odd("odd")]
+    full = host.ratchet(*words, wrapper=scene.small_disk(folder, 20))
+    eq(full.code, 3, "exit")
+    lines = full.err.splitlines()
+    eq((len(lines), ["samples.json`: No space left on device" in line for line in lines]), (2, [True, True]), "what failed, and that "
+       "it did at the end as well: %s" % full.err)
+    has(full.out, "b1_h1_s24_d16_fp32", "what was measured is printed")
+    kept = replicates(folder)
+    ok(0 < len(kept) < 3, "what had room is kept, and is whole: %d" % len(kept))
+    eq(sorted(os.listdir(folder)), ["samples.json"], "nothing half")
+    eq(host.ratchet(*words).code, 0, "with room again")
+    eq(replicates(folder)[:len(kept)], kept, "it goes on with what was there")
 
 
 def replicates(folder, config=0):
@@ -470,4 +507,4 @@ def bad_files():
 
 
 lib.main(table_and_file, judged, peers, trouble, wrong_later, exposed, refused, lists, report, absent_peers,
-         cut_off, bad_files)
+         cut_off, full_disk, too_large, bad_files)

@@ -100,6 +100,21 @@ static void test_file(void)
     EQ_INT(err.class, ERR_INPUT);
     OK(stat(fifo, &info) == 0 && S_ISFIFO(info.st_mode)); /* nor is a file put in its place */
 
+    tap_case("what a killed write left is known by its name, and that of one file removed");
+    static const char *const names[] = {"half.a1B2c3",  "half.a1B2c3d", "half.a1B2-3",
+                                        "half.x.a1B2c3", "halfa.a1B2c3", "half"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        OK(file_path(other, &err, "%s/%s", folder, names[i]) == 0 &&
+           file_write(other, "x", 1, 0600, &err) == 0);
+        EQ_INT(file_is_half(names[i]), i == 0 || i == 3 || i == 4);
+    }
+    OK(file_path(other, &err, "%s/half", folder) == 0 && file_drop_half(other, &err) == 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        OK(file_path(other, &err, "%s/%s", folder, names[i]) == 0);
+        EQ_INT(access(other, F_OK), i == 0 ? -1 : 0);
+    }
+    OK(file_drop_half("/proc/absent/f", &err) == 0);
+
     tap_case("a lock is exclusive and dies with its holder");
     OK(file_path(other, &err, "%s/lock", folder) == 0);
     int held = -1, second = -1;

@@ -132,9 +132,40 @@ static void test_mean(void)
     samples_free(&samples);
 }
 
+static void test_first_look(void)
+{
+    const struct rule rule = rule_default();
+    struct samples samples = {0};
+    struct change change;
+    struct err err;
+    tap_case("a first look takes marked processes where too few are without a mark");
+    struct config_samples *config = add_config(&samples, ARM_OTHER, 50000, 2, NULL);
+    for (size_t i = 1; i < PROCESSES; i++)
+        config->replicates[i].marks = 1;
+    OK(!ratio(config, ARM_OTHER).known);
+    OK(sweep_first_look(config, ARM_OTHER, &rule, &change, &err) == 0);
+    OK(change.known);
+    NEAR(change.change, 1, 1e-6);
+    OK(config->replicates[1].marks == 1 && config->replicates[0].marks == 0);
+    tap_case("and none where there are enough");
+    config->replicates[1].marks = 0;
+    for (size_t i = 2; i < PROCESSES; i++)
+        for (size_t j = 0; j < config->replicates[i].arms[ARM_OTHER].count; j++)
+            config->replicates[i].arms[ARM_OTHER].ns[j] *= 3;
+    OK(sweep_first_look(config, ARM_OTHER, &rule, &change, &err) == 0);
+    NEAR(change.change, 1, 1e-6);
+    tap_case("without any, nothing is known");
+    config->count = 0;
+    OK(sweep_first_look(config, ARM_OTHER, &rule, &change, &err) == 0);
+    OK(!change.known);
+    config->count = PROCESSES;
+    samples_free(&samples);
+}
+
 int main(void)
 {
     test_ratio();
+    test_first_look();
     test_mean();
     return tap_done();
 }

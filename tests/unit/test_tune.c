@@ -159,6 +159,35 @@ static void combinations(void)
     HAS(err.text, "more than 4096 combinations");
 }
 
+static void forbidden(void)
+{
+    struct tune_forbidden out[TUNE_CONSTRAINTS_MAX] = {{.constraint = NULL}};
+    size_t total;
+    tap_case("what constraints forbid is counted once, and named up to a few");
+    snprintf(space.constraints[space.constraint_count++], TUNE_CONSTRAINT_BYTES, "TILE < 128");
+    snprintf(space.constraints[space.constraint_count++], TUNE_CONSTRAINT_BYTES,
+             "TILE < 128 && DEPTH < 9");
+    snprintf(space.constraints[space.constraint_count++], TUNE_CONSTRAINT_BYTES, "TILE > 128");
+    OK(tune_forbidden(&space, out, &total, &err) == 0);
+    EQ_INT(total, 12);
+    EQ_INT(out[0].count, 4);
+    EQ_STR(out[0].constraint, "TILE < 128");
+    EQ_STR(out[0].names.data,
+           "TILE 128, STAGES 2, DEPTH -1; TILE 128, STAGES 3, DEPTH -1; "
+           "TILE 128, STAGES 2, DEPTH 5; TILE 128, STAGES 3, DEPTH 5");
+    EQ_INT(out[1].count, 0);
+    OK(out[1].names.len == 0);
+    EQ_INT(out[2].count, 8);
+    for (size_t i = 0; i < space.constraint_count; i++)
+        buf_free(&out[i].names);
+    snprintf(space.constraints[2], TUNE_CONSTRAINT_BYTES, "1 / (TILE - 64)");
+    OK(tune_forbidden(&space, out, &total, &err) == -1 && err.class == ERR_INPUT);
+    HAS(err.text, "division by zero");
+    for (size_t i = 0; i < space.constraint_count; i++)
+        buf_free(&out[i].names);
+    space.constraint_count = 0;
+}
+
 static void texts(void)
 {
     const struct tune_candidate candidate = {{128, 3, 5}}, one = {{32, 2, -1}};
@@ -216,6 +245,7 @@ int main(void)
     expressions();
     places();
     combinations();
+    forbidden();
     texts();
     test_spills();
     return tap_done();
