@@ -41,8 +41,11 @@ const char attempts_schema_2[] =
 const char attempts_schema_3[] =
     "ALTER TABLE attempt ADD COLUMN spoiled INTEGER NOT NULL DEFAULT 0;";
 
-/* partial: samples.json of what was measured before a first look, of a check that has ended or is at it. */
-const char attempts_schema_4[] = "ALTER TABLE attempt ADD COLUMN partial TEXT;";
+/* partial: samples.json of what was measured before a first look, of a check that has ended or is at it.
+ * regressed: what the samples said last. */
+const char attempts_schema_4[] = "ALTER TABLE attempt ADD COLUMN partial TEXT;"
+                                 "ALTER TABLE attempt ADD COLUMN regressed INTEGER NOT NULL"
+                                 " DEFAULT 0;";
 
 enum { SPOILED_MAX = 8, SPOILED_TOLD = 3 };
 
@@ -60,70 +63,6 @@ static struct row row_of(struct measurement *measurement, const struct attempts 
 }
 
 /* ---- what was before ---- */
-
-/* Other checks of the same code that came to a look: before that nothing is said of head. And those that
- * were spoiled. */
-static int count_others(const struct row *row, long long *out, long long *spoiled,
-                        struct err *err)
-{
-    DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(row->measurement->store, &stmt, err,
-                   "SELECT count(samples), coalesce(sum(spoiled), 0) FROM attempt"
-                   " WHERE code = ? AND who <> ?",
-                   "tt", row->code, row->who) != 0 ||
-        db_step(stmt, err) < 0)
-        return -1;
-    *out = db_int(stmt, 0);
-    *spoiled = db_int(stmt, 1);
-    return 0;
-}
-
-static void move(struct config_samples *from, struct config_samples *to)
-{
-    struct config_samples kept = *from;
-    kept.config = to->config;
-    memcpy(kept.arms, to->arms, sizeof kept.arms);
-    kept.clock_resolution_ns = to->clock_resolution_ns;
-    kept.anchor_failed = to->anchor_failed;
-    kept.anchor_unbuilt = to->anchor_unbuilt;
-    memcpy(kept.anchor_failure, to->anchor_failure, sizeof kept.anchor_failure);
-    *to = kept;
-    *from = (struct config_samples){0};
-}
-
-/* The replicates of all runs until now, by the newest row that can be read; *own: it is this very
- * check's, which was killed. 1: there are some, 0: none, -1. */
-static int load(const struct row *row, bool *own, struct err *err)
-{
-    DB_STMT_AUTO *stmt = NULL;
-    int more;
-    *own = false;
-    if (db_prepare(
-            row->measurement->store, &stmt, err,
-            "SELECT coalesce(samples, partial) AS measured, who = ?, samples IS NOT NULL"
-            " FROM attempt WHERE code = ? AND measured IS NOT NULL"
-            " ORDER BY who = ? DESC, id DESC",
-            "ttt", row->who, row->code, row->who) != 0)
-        return -1;
-    while ((more = db_step(stmt, err)) > 0) {
-        SAMPLES_AUTO samples = {0};
-        struct err problem = {0};
-        const char *text = db_text(stmt, 0);
-        if (samples_parse(text, strlen(text), "attempt", &row->measurement->host->limits,
-                          &samples, &problem) == 0 &&
-            samples.count == 1) {
-            *own = db_int(stmt, 1) != 0;
-            move(&samples.configs[0], row->config);
-            return 1;
-        }
-        if (db_int(stmt, 2) != 0)
-            measurement_note(row->measurement,
-                             "%s: the samples of an earlier attempt cannot be read: it counts "
-                             "all the same.",
-                             row->config->config.name);
-    }
-    return more;
-}
 
 /* The line at `*at`, which moves on. */
 static size_t next_line(const char **at, const char **line)
@@ -272,18 +211,18 @@ static int find(struct measurement *measurement, struct attempts *out, struct fo
 {
     for (size_t i = 0; i < measurement->samples.count; i++) {
         struct row row = row_of(measurement, out, i);
-        if (row.config->identical || row.config->fault != FAULT_NONE ||
-            attempts_arm_code(&row, ARM_HEAD)[0] == '\0')
+        if (row.code[0] == '\0')
             continue;
-        attempts_code_key(&row, out->codes[i]);
-        if (count_others(&row, &found->others[i], &found->spoiled[i], err) != 0)
+        struct attempts_before before;
+        if (attempts_load(&row, &before, err) != 0)
             return -1;
-        note_spoiled(&row, found->spoiled[i]);
-        int loaded = load(&row, &found->own[i], err);
-        if (loaded < 0 ||
-            (loaded == 0 && found->others[i] == 0 && note_change(&row, err) != 0))
+        note_spoiled(&row, before.spoiled);
+        if (!before.any && before.others == 0 && note_change(&row, err) != 0)
             return -1;
-        found->known[i] = loaded > 0;
+        found->others[i] = before.others;
+        found->spoiled[i] = before.spoiled;
+        found->own[i] = before.own;
+        found->known[i] = before.counts;
     }
     return 0;
 }
@@ -321,6 +260,17 @@ static int open_all(struct measurement *measurement, struct attempts *out,
     return 0;
 }
 
+/* What is remembered of each config, by what name. */
+static void name_codes(struct measurement *measurement, struct attempts *out)
+{
+    for (size_t i = 0; i < measurement->samples.count; i++) {
+        struct row row = row_of(measurement, out, i);
+        if (!row.config->identical && row.config->fault == FAULT_NONE &&
+            attempts_arm_code(&row, ARM_HEAD)[0] != '\0')
+            attempts_code_key(&row, out->codes[i]);
+    }
+}
+
 static int take_up(struct measurement *measurement, struct attempts *out, struct err *err)
 {
     struct found found = {0};
@@ -335,12 +285,14 @@ static int take_up(struct measurement *measurement, struct attempts *out, struct
 void attempts_free(struct attempts *attempts)
 {
     buf_free(&attempts->environment);
+    if (attempts->lock >= 0)
+        close(attempts->lock);
 }
 
 int attempts_take_up(struct measurement *measurement, struct attempts *out, struct err *err)
 {
     const struct job *job = &measurement->job;
-    *out = (struct attempts){.who = ""};
+    *out = (struct attempts){.who = "", .lock = -1};
     memset(out->open, true, sizeof out->open);
     buf_init(&out->environment, ENVIRONMENT_MAX_BYTES);
     if (measurement->store == NULL || job->kind != JOB_CHECK ||
@@ -352,16 +304,26 @@ int attempts_take_up(struct measurement *measurement, struct attempts *out, stru
         snprintf(out->who, sizeof out->who, "run %lld %lld %llu", (long long)time(NULL),
                  (long long)getpid(), (unsigned long long)proc_now_ns());
     if (attempts_put_environment(&measurement->samples.environment, &out->environment, err) !=
-            0 ||
-        db_begin(measurement->store, err) != 0)
+        0)
+        return -1;
+    name_codes(measurement, out);
+    if (attempts_lock(measurement, out, err) != 0 || db_begin(measurement->store, err) != 0)
         return -1;
     return db_end(measurement->store, take_up(measurement, out, err), err);
 }
 
 /* ---- keeping ---- */
 
-/* With `partial`, no look has come of it: it is no attempt yet. */
-static int keep(const struct row *row, bool partial, struct err *err)
+/* Of this code nothing is gone on with that came to no look. */
+static int forget_partial(const struct row *row, struct err *err)
+{
+    return db_run(row->measurement->store, err,
+                  "UPDATE attempt SET partial = NULL WHERE code = ?", "t", row->code);
+}
+
+/* `verdict` NULL: no look has come of it, it is no attempt yet. At a look all others of this code that came to none are
+ * part of it, or of nothing. */
+static int keep(const struct row *row, const struct config_verdict *verdict, struct err *err)
 {
     const struct measurement *measurement = row->measurement;
     const struct samples one = {
@@ -370,11 +332,16 @@ static int keep(const struct row *row, bool partial, struct err *err)
     buf_init(&text, measurement->host->limits.samples_bytes);
     if (samples_format(&one, &text, err) != 0)
         return -1;
+    if (verdict == NULL)
+        return db_run(measurement->store, err,
+                      "UPDATE attempt SET partial = ? WHERE code = ? AND who = ?", "ttt",
+                      text.data, row->code, row->who);
     return db_run(measurement->store, err,
-                  partial ? "UPDATE attempt SET partial = ? WHERE code = ? AND who = ?"
-                          : "UPDATE attempt SET samples = ?, partial = NULL"
-                            " WHERE code = ? AND who = ?",
-                  "ttt", text.data, row->code, row->who);
+                  "UPDATE attempt SET samples = ?, regressed = ? WHERE code = ? AND who = ?",
+                  "titt", text.data, (long long)(verdict->verdict == VERDICT_REGRESSED),
+                  row->code, row->who) != 0
+               ? -1
+               : forget_partial(row, err);
 }
 
 static void note_runs(struct measurement *measurement, const struct config_verdict *verdict)
@@ -395,12 +362,16 @@ static void note_runs(struct measurement *measurement, const struct config_verdi
             verdict->config.name, verdict->run_count, RUNS_MAX, counts.data, changes.data);
 }
 
-/* What said nothing of head is no attempt. What it measured is gone on with, but for what was spoiled, of
- * which only that is remembered. What came to a look before it ended so stays. */
-static int drop(const struct row *row, bool spoiled, struct err *err)
+/* What said nothing of head is no attempt. What it measured is gone on with, unless it came to a look that way: the
+ * same look would say the same again. What came to one that counts before it ended so stays. */
+static int drop(const struct row *row, bool judged, bool spoiled, struct err *err)
 {
+    const struct rule *rule = &row->measurement->config.rule;
+    bool looked = judged && config_samples_unmarked_now(row->config) >= rule->looks[0];
+    if ((spoiled || looked) && forget_partial(row, err) != 0)
+        return -1;
     return db_run(row->measurement->store, err,
-                  spoiled ? "UPDATE attempt SET spoiled = 1, partial = NULL"
+                  spoiled ? "UPDATE attempt SET spoiled = 1"
                             " WHERE code = ? AND who = ? AND samples IS NULL"
                           : "DELETE FROM attempt WHERE code = ? AND who = ?"
                             " AND samples IS NULL AND partial IS NULL",
@@ -421,12 +392,12 @@ static int keep_all(struct measurement *measurement, struct attempts *attempts, 
                                  (ended && verdict->fault == FAULT_PR));
         /* At its end once more: processes without head are no attempts, and they decide. */
         if (counts && (ended || attempts->kept[i] != row.config->attempts) &&
-            keep(&row, false, err) != 0)
+            keep(&row, verdict, err) != 0)
             return -1;
         if (counts)
             attempts->kept[i] = row.config->attempts;
-        else if (ended &&
-                 drop(&row, judged && verdict->clause == CLAUSE_CONTROL_BIASED, err) != 0)
+        else if (ended && drop(&row, judged,
+                               judged && verdict->clause == CLAUSE_CONTROL_BIASED, err) != 0)
             return -1;
     }
     return 0;
@@ -454,7 +425,7 @@ int attempts_save_round(struct measurement *measurement, const struct attempts *
     for (size_t i = 0; i < measurement->samples.count && result == 0; i++) {
         const struct row row = row_of(measurement, attempts, i);
         if (measured[i] && attempts->open[i] && row.code[0] != '\0')
-            result = keep(&row, true, err);
+            result = keep(&row, NULL, err);
     }
     return db_end(measurement->store, result, err);
 }

@@ -12,7 +12,8 @@
  * the next goes on with what was measured until its last look. One that ended before its first look, or was unmeasured
  * till its end and not by the pull request's fault, does not count; but the next goes on with its replicates, as
  * if it were the same check. So nobody draws new dice by ending one in time. Where the control differed, nothing can be
- * gone on with, and head may have seen to that: after SPOILED_MAX of these the code is measured no more. */
+ * gone on with, and head may have seen to that: after SPOILED_MAX of these the code is measured no more. On a host with
+ * several lanes the second check of a code waits until the first has ended. */
 #ifndef RATCHET_PIPELINE_ATTEMPTS_H
 #define RATCHET_PIPELINE_ATTEMPTS_H
 
@@ -33,6 +34,7 @@ struct attempts {
         kept[MODEL_CONFIGS_MAX]; /* replicates started when it was last kept; 0: it was not */
     bool settled;           /* there are some that are remembered, and none of these is open */
     struct buf environment; /* owned: what of it matters, a line for each fact */
+    int lock;               /* owned: while it is open, no other check of this code is at it */
 };
 void attempts_free(struct attempts *attempts);
 #define ATTEMPTS_AUTO __attribute__((cleanup(attempts_free))) struct attempts

@@ -23,4 +23,18 @@ MUST_CHECK int attempts_put_environment(const struct environment *all, struct bu
 /* All that has to be the same; `row` has rule and environment. */
 void attempts_code_key(const struct row *row, char out[FILE_KEY_BYTES]);
 
+struct attempts_before {
+    long long others;  /* checks of this code by others that came to a look */
+    long long spoiled; /* … whose control differed */
+    bool any;          /* row->config has what the next one goes on from: */
+    bool own;          /* it is this very check's, which was killed */
+    bool counts;       /* it came to a look */
+};
+/* The replicates of all runs until now are put into row->config. */
+MUST_CHECK int attempts_load(const struct row *row, struct attempts_before *out,
+                             struct err *err);
+/* Until `out` is freed no other check of its code is at it on this host; the second waits. `out` has its codes. */
+MUST_CHECK int attempts_lock(struct measurement *measurement, struct attempts *out,
+                             struct err *err);
+
 #endif

@@ -177,7 +177,23 @@ def cancelled():
     eq(result.config().get("runs", [])[1:], [], "as the first attempt")
     measured = json.loads(result.file("samples.json"))["configs"][0]["replicates"]
     ok(len(measured) > len(thrown) and measured[:len(thrown)] == thrown, "with all that was measured before")
-    ok(partial(host)[-1] == thrown, "what has come to a look is no part of a check any more")
+    eq(partial(host), [], "what has come to a look is no part of a check any more")
+
+
+def twins():
+    """Two lanes, and two pull requests of one code: the second waits for the first, and finds what is final"""
+    s = scene.github(samples=600)
+    host = scene.Host(s, token=TOKEN, settings=("threads = 1", "cpus = 0", "cpus = 1"))
+    host.daemon()
+    numbers = [scene.pull(s, name, "slow")[0] for name in ("slow", "copy")]
+    first = host.step("pull_request", scene.pull_event(s, numbers[0]), run=1, token=None).start()
+    lib.wait_for(lambda: "replicate " in first.log(), "the first to measure")
+    second = host.step("pull_request", scene.pull_event(s, numbers[1]), run=2, token=None)
+    result = second.run()
+    eq((first.finish().brief(), result.brief()), ((1, "regressed"), (1, "regressed")), "both are regressed")
+    has(second.log(), "waits: the same code is being measured", "the second waited")
+    lacks(second.log(), "replicate ", "and measured nothing")
+    eq(attempts(host, "SELECT count(samples) FROM attempt"), [(1,)], "one attempt")
 
 
 def in_the_queue():
@@ -429,4 +445,4 @@ def slowed_others_stay_so():
 
 if __name__ == "__main__":
     lib.main(slowed_others_stay_so, chosen_in_part, never_green, profiled, choices_of_whom, regressed_is_final, environment_separates,
-             unclear_pools, lost_samples, cancelled, in_the_queue, by_the_daemon, between_looks)
+             unclear_pools, lost_samples, cancelled, twins, in_the_queue, by_the_daemon, between_looks)

@@ -145,6 +145,97 @@ static void test_cut_off(void)
     EQ_INT(cut_off(0, fair, false), 0);
 }
 
+/* The check that comes next; what it went on from, and what is said of that. */
+static size_t next(struct measurement *measurement)
+{
+    struct attempts attempts;
+    begin(measurement);
+    OK(attempts_take_up(measurement, &attempts, &err) == 0);
+    OK(measurement_compare(measurement, &err) == 0);
+    size_t count = measurement->samples.configs[0].count;
+    attempts_free(&attempts);
+    return count;
+}
+
+/* A check that came to a look beside another: it knew nothing of that. */
+static void beside(size_t count, struct changes changes)
+{
+    struct measurement measurement;
+    struct attempts attempts;
+    OK(db_run(store, &err, "UPDATE attempt SET code = 'hidden ' || code", "") == 0);
+    begin(&measurement);
+    OK(attempts_take_up(&measurement, &attempts, &err) == 0);
+    look(&measurement, &attempts, count, changes);
+    OK(attempts_keep(&measurement, &attempts, true, &err) == 0);
+    end(&measurement, &attempts);
+    OK(db_run(store, &err, "UPDATE attempt SET code = replace(code, 'hidden ', '')", "") == 0);
+}
+
+/* Two lanes, or a job that rested while another of the same code ended. */
+static void test_beside(void)
+{
+    static const struct changes slow = {0.10, 0, 0, 0};
+    struct measurement measurement;
+    OK(db_run(store, &err, "DELETE FROM attempt", "") == 0);
+    tap_case("one that was cut off beside a final verdict takes it from nobody");
+    EQ_INT(cut_off(1, fair, false), 0);
+    beside(6, slow);
+    EQ_INT(next(&measurement), 6);
+    EQ_INT(measurement.comparison.verdict, VERDICT_REGRESSED);
+    samples_free(&measurement.samples);
+    comparison_free(&measurement.comparison);
+    tap_case("regressed is final, whatever else was measured beside it");
+    beside(8, fair);
+    EQ_INT(next(&measurement), 6);
+    EQ_INT(measurement.comparison.verdict, VERDICT_REGRESSED);
+    samples_free(&measurement.samples);
+    comparison_free(&measurement.comparison);
+    tap_case("also for a job that comes back");
+    OK(db_run(store, &err, "DELETE FROM attempt", "") == 0);
+    EQ_INT(cut_off(2, fair, false), 0);
+    beside(6, slow);
+    jobs -= 2; /* the one that was cut off */
+    EQ_INT(next(&measurement), 6);
+    EQ_INT(measurement.comparison.verdict, VERDICT_REGRESSED);
+    samples_free(&measurement.samples);
+    comparison_free(&measurement.comparison);
+    jobs += 2;
+}
+
+/* Head's own clock is right, base's is not: main's fault, which six more replicates may not show. */
+static void base_lies(struct config_samples *config)
+{
+    for (size_t i = 0; i < config->count; i++)
+        for (int arm = 0; arm < ARM_OTHER; arm++)
+            config->replicates[i].clock[arm] =
+                (struct clock_slope){arm == ARM_BASE ? 1.3 : 1.0, 0.002, 20};
+}
+
+static void test_looked(void)
+{
+    struct measurement measurement;
+    struct attempts attempts;
+    OK(db_run(store, &err, "DELETE FROM attempt", "") == 0);
+    tap_case("what said nothing at a look is not gone on with: it would say so for ever");
+    begin(&measurement);
+    OK(attempts_take_up(&measurement, &attempts, &err) == 0);
+    add_replicates(&measurement.samples.configs[0], 6, fair);
+    base_lies(&measurement.samples.configs[0]);
+    OK(attempts_save_round(&measurement, &attempts, &(bool){true}, &err) == 0);
+    OK(measurement_compare(&measurement, &err) == 0);
+    EQ_INT(measurement.comparison.verdict, VERDICT_UNMEASURED);
+    OK(measurement.comparison.fault != FAULT_PR);
+    OK(attempts_save(&measurement, &attempts, &err) == 0);
+    OK(attempts_keep(&measurement, &attempts, true, &err) == 0);
+    end(&measurement, &attempts);
+    EQ_INT(cut_off(0, fair, false), 0);
+    tap_case("nor what was cut off before, where a later one was spoiled by it");
+    EQ_INT(cut_off(5, biased, false), 0);
+    EQ_INT(cut_off(3, biased, true), 5);
+    EQ_INT(ask("SELECT sum(spoiled) FROM attempt"), 1);
+    EQ_INT(cut_off(0, fair, false), 0);
+}
+
 static void test_spoiled(void)
 {
     struct measurement measurement;
@@ -185,8 +276,11 @@ int main(void)
         return 99;
     snprintf(path, sizeof path, "%s/db", folder);
     OK(db_open(path, schema, &store, &err) == 0);
+    snprintf(host.state, sizeof host.state, "%s", folder);
     test_killed();
     test_cut_off();
+    test_beside();
+    test_looked();
     test_spoiled();
     db_close(&store);
     OK(file_remove_tree(folder, &err) == 0);
