@@ -79,9 +79,10 @@ static void miss(struct question *question, const char *what)
 }
 
 /* A loss is accepted of the head that somebody saw: what was pushed after the label is another one. */
-static bool is_for_head(struct pipeline *pipeline, const struct github_pull *pull,
+static bool is_for_head(struct question *question, const struct github_pull *pull,
                         const char *labeled_at)
 {
+    struct pipeline *pipeline = question->pipeline;
     struct measurement *measurement = &pipeline->measurement;
     char pushed_at[GITHUB_TIME_BYTES];
     struct err problem = {0};
@@ -91,6 +92,7 @@ static bool is_for_head(struct pipeline *pipeline, const struct github_pull *pul
                          "The label %s on #%d is not counted: when its head %.*s was pushed "
                          "could not be read: %s",
                          ACCEPT_LABEL, pull->number, SHORT_SHA, pull->head, problem.text);
+        question->away = github_may_pass(&pipeline->origin.trouble, problem.class);
         return false;
     }
     if (strcmp(labeled_at, pushed_at) > 0) /* in one second nobody sees what was pushed */
@@ -141,7 +143,7 @@ static bool is_accepted(struct question *question, const struct github_pull *pul
         measurement_note(measurement,
                          "The label %s on #%d was put there by %s, who may not write here",
                          ACCEPT_LABEL, pull->number, who);
-    if (!may_write || !is_for_head(pipeline, pull, when))
+    if (!may_write || !is_for_head(question, pull, when))
         return false;
     size_t used = strlen(question->who);
     if (!is_named(question->who, who) && used + strlen(who) + 2 < sizeof question->who)

@@ -98,11 +98,14 @@ static void say_end(struct measurement *measurement, const struct promote_result
 }
 
 /* What moved is settled: a config recorded for the first time had nothing to be compared
- * with, and an accepted loss is no regression any more. */
+ * with, and an accepted loss is no regression any more. Where it only waits on a branch, people may yet decline it,
+ * and main has lost until then. */
 static void settle_verdicts(struct comparison *comparison, const struct promotion_move *moves,
-                            size_t count)
+                            size_t count, bool on_branch)
 {
     for (size_t i = 0; i < count; i++) {
+        if (on_branch && strcmp(moves[i].why, "new") != 0)
+            continue;
         for (size_t c = 0; c < comparison->count; c++) {
             struct config_verdict *verdict = &comparison->configs[c];
             if (moves[i].why[0] == '\0' || strcmp(moves[i].name, verdict->config.name) != 0 ||
@@ -122,7 +125,7 @@ static void tell(struct measurement *measurement, const struct promotion_move *m
 {
     say_moves(measurement, moves, count);
     say_end(measurement, result);
-    settle_verdicts(&measurement->comparison, moves, count);
+    settle_verdicts(&measurement->comparison, moves, count, result->end == PROMOTED_ON_BRANCH);
 }
 
 /* Decide from the tip that was fetched last, and push. */

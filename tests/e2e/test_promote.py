@@ -350,21 +350,44 @@ def accepted_by_each():
 
 def not_asked():
     """A GitHub that gives no answer about labels is asked once, not for each commit: a promotion waits for no more"""
+    for path in ("/commits/[^/]+/pulls", "/issues/[0-9]+/events", "/activity"):
+        s = scene.github("right")
+        host = scene.Host(s, limits={"github-timeout-ms": 200, "retry-ms": 50})
+        host.promote()
+        anchor = recorded(s)
+        for number in (1, 2, 3):
+            merge(s, "pull-%d" % number, {"kernels/attention.c": scene.kernel("slow", "/* %d */\n" % number)},
+                  label="ratchet:accept-loss")
+        s.fault(path, "drop", times=0)
+        result = host.promote()
+        eq(recorded(s), anchor, path + ": nothing is accepted")
+        if scene.fair(result, (1, "regressed"), path + ": main stays red")[0] == 1:
+            has(result.text, "which GitHub was not asked about", path + ": it was asked no more")
+            asked = {r["path"] for r in s.requests("GET", path)}
+            eq(len(asked), 1, path + ": it was asked once")
+
+
+def declined():
+    """A loss that is accepted only on the branch of a promotion is none: people may decline that"""
     s = scene.github("right")
-    host = scene.Host(s, limits={"github-timeout-ms": 200, "retry-ms": 50})
+    host = scene.Host(s)
     host.promote()
     anchor = recorded(s)
-    for number in (1, 2, 3):
-        merge(s, "pull-%d" % number, {"kernels/attention.c": scene.kernel("slow", "/* %d */\n" % number)},
-              label="ratchet:accept-loss")
-    s.fault("/commits/[^/]+/pulls", "drop", times=0)
+    s.on("protect", branch="main")
+    merge(s, "slower", "slow", label="ratchet:accept-loss")
+    waits = host.promote()
+    eq(recorded(s), anchor, "main's baseline has not moved")
+    if scene.fair(waits, (1, "regressed"), "main has lost, until it has")[0] != 1:
+        return
+    ours, = [p for p in s.state()["pulls"] if p["user"] == lib.BOT]
+    s.on("pulls/%d" % ours["number"], state="closed")
+    s.on("pulls/1/label", name="ratchet:accept-loss", by="alice", on=False)
+    s.on("protect", branch="main", kind=None)
+    merge(s, "words", {"kernels/attention.c": scene.kernel("slow", "/* words */\n")}, label="ratchet:accept-loss")
     result = host.promote()
-    eq(recorded(s), anchor, "nothing is accepted")
-    if scene.fair(result, (1, "regressed"), "and main stays red")[0] == 1:
-        has(result.text, "Labels could not be read", "why")
-        has(result.text, "which GitHub was not asked about", "and that it was asked no more")
-        asked = {r["path"] for r in s.requests("GET", "/commits/[^/]+/pulls")}
-        eq(len(asked), 1, "it was asked of one commit")
+    eq(recorded(s), anchor, "declined, and the label taken off: another's label accepts it not")
+    if scene.fair(result, (1, "regressed"), "main is red")[0] == 1:
+        has(result.text, "is missing, or is not counted, on #1.", "and whose label is missing is said")
 
 
 def accepted_by_fork():
@@ -804,6 +827,6 @@ def killed_while_pushing():
 
 
 if __name__ == "__main__":
-    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, planted, accepted, accepted_by_each, not_asked, accepted_by_fork, accepted_elsewhere, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
+    lib.main(the_road_of_main, only_what_improved, retired, forgotten, a_branch_of_ones_own, another_default_branch, reverted, planted, accepted, accepted_by_each, not_asked, declined, accepted_by_fork, accepted_elsewhere, anchor_gone, race, two_merges_at_once, force_pushed, rules_that_changed, protected, no_permission,
              through_the_daemon, other_branches, a_main_that_loses, a_main_that_is_broken, its_ending_is_owed,
              killed_between_the_runs, killed_while_pushing)
