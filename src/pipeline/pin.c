@@ -97,12 +97,14 @@ static int ask_for_group(struct pipeline *pipeline, bool *base_queued, struct er
 }
 
 /* What the group is judged against, rules and baseline included: the group before it where GitHub's
- * queue has that, too, else the branch. A step may name any commit as the base. */
-static int choose_base(struct measurement *measurement, const char *tip, bool base_queued,
+ * queue has that, too, and this host has found it green, else the branch. A step may name any commit as the base;
+ * and behind a red group this one would be green with all that the other lost in it. */
+static int choose_base(struct pipeline *pipeline, const char *tip, bool base_queued,
                        struct err *err)
 {
+    struct measurement *measurement = &pipeline->measurement;
     struct job *job = &measurement->job;
-    bool current = false, after_tip = false, before_head = false;
+    bool current = false, after_tip = false, before_head = false, green = false;
     memcpy(job->base, tip, sizeof job->base);
     if (git_is_ancestor(measurement->repo, tip, job->head, &current, err) != 0)
         return -1;
@@ -112,10 +114,16 @@ static int choose_base(struct measurement *measurement, const char *tip, bool ba
     if (base_queued &&
         (git_is_ancestor(measurement->repo, tip, job->event_base, &after_tip, err) != 0 ||
          git_is_ancestor(measurement->repo, job->event_base, job->head, &before_head, err) !=
-             0))
+             0 ||
+         pipeline_was_green(pipeline, job->event_base, &green, err) != 0))
         return -1;
-    if (after_tip && before_head)
+    if (after_tip && before_head && green)
         memcpy(job->base, job->event_base, sizeof job->base);
+    else if (after_tip && before_head)
+        measurement_say(measurement,
+                        "the group before, %.*s, has no green verdict of this host: measured "
+                        "against `%s`, with what that one changes",
+                        SHORT_SHA, job->event_base, job->base_ref);
     return 0;
 }
 
@@ -132,7 +140,7 @@ static int pin_group(struct pipeline *pipeline, struct err *err)
         git_fetch(measurement->repo, remote, ref, tip, err) != 0 ||
         checkout_need(measurement->repo, remote, job->head, err) != 0 ||
         (base_queued && checkout_need(measurement->repo, remote, job->event_base, err) != 0) ||
-        choose_base(measurement, tip, base_queued, err) != 0)
+        choose_base(pipeline, tip, base_queued, err) != 0)
         return -1;
     memcpy(job->merge, job->head, sizeof job->merge);
     measurement_say(measurement, "merge group %.*s on %.*s", SHORT_SHA, job->head, SHORT_SHA,

@@ -96,6 +96,10 @@ MUST_CHECK int pipeline_promote(struct pipeline *pipeline,
 /* Write the files of result_files.h into the measurement's folder. */
 MUST_CHECK int results_write(struct measurement *measurement, struct err *err);
 
+/* Is this host's last verdict on that commit, in the context of this job, one that lets merge? */
+MUST_CHECK int pipeline_was_green(const struct pipeline *pipeline, const char *sha,
+                                  bool *green, struct err *err);
+
 /* Set the status of a check, ratchet/<device> on the PR's head, to pending, at once; unless it was
  * chosen in part, and so has no status, or by the outbox (NULL: there is none) a newer job has had its word there. */
 MUST_CHECK int pipeline_announce(struct pipeline *pipeline, struct db *outbox,

@@ -52,6 +52,19 @@ static void status_context(const struct pipeline *pipeline, char out[STATUS_CONT
         snprintf(out, STATUS_CONTEXT_BYTES, "ratchet/%s", job->device);
 }
 
+int pipeline_was_green(const struct pipeline *pipeline, const char *sha, bool *green,
+                       struct err *err)
+{
+    const struct measurement *measurement = &pipeline->measurement;
+    char context[STATUS_CONTEXT_BYTES];
+    *green = false;
+    if (measurement->store == NULL)
+        return 0;
+    status_context(pipeline, context);
+    return outbox_is_green(measurement->store, measurement->job.repository, sha, context,
+                           green, err);
+}
+
 static int set_pending(struct pipeline *pipeline, const char *context, const char *text,
                        struct err *err)
 {

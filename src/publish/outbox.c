@@ -204,6 +204,20 @@ int outbox_put_comment(struct db *db, long long job, const char *repository,
     return put(db, &message, comment->sha[0] != '\0', err);
 }
 
+int outbox_is_green(struct db *db, const char *repository, const char *sha,
+                    const char *context, bool *green, struct err *err)
+{
+    DB_STMT_AUTO *stmt = NULL;
+    if (db_prepare(db, &stmt, err,
+                   "SELECT 1 FROM said WHERE kind = 'status' AND repository = ?"
+                   " AND subject = ? AND slot = ? AND verdict_state = 'success'",
+                   "ttt", repository, sha, context) != 0)
+        return -1;
+    int found = db_step(stmt, err);
+    *green = found > 0;
+    return found < 0 ? -1 : 0;
+}
+
 /* Another job's verdict has the place of a status which this job had announced: its `pending` may stand there now,
  * so that the verdict is said once more. 1: so it is, 0: there is none, -1. */
 static int end_announced(struct db *db, struct message *message, struct err *err)

@@ -49,6 +49,9 @@ MUST_CHECK int outbox_begin_post(struct db *db, long long job, const char *repos
                                  const char *sha, const char *context, struct err *err);
 MUST_CHECK int outbox_end_post(struct db *db, long long job, const char *repository,
                                const char *sha, const char *context, struct err *err);
+/* The verdict that was said last, or is owed, as that status of a commit: does it let merge? */
+MUST_CHECK int outbox_is_green(struct db *db, const char *repository, const char *sha,
+                               const char *context, bool *green, struct err *err);
 /* The status that had no commit yet gets one, and a context. */
 MUST_CHECK int outbox_name_head(struct db *db, long long job, const char *repository,
                                 const char *sha, const char *context, struct err *err);
