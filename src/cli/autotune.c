@@ -83,7 +83,7 @@ static int conclude(const struct autotune *tune, const char *folder, struct err 
                          write_text(folder, "suggestions.patch", &patch, err) != 0))
         return -1;
     if (write_text(folder, "suggestions.md", &report, err) != 0 ||
-        cli_print(&report, err) != 0)
+        cli_print_document(&report, err) != 0)
         return -1;
     return EXIT_HELD;
 }

@@ -2,6 +2,7 @@
 /* `ratchet bench` and `ratchet verify`: the kernel of one commit, any shapes, measured as a
  * check measures (sandbox, verification, fresh processes): alone, or with another commit's. */
 #include "cli/bench_table.h"
+#include "base/line.h"
 #include "cli/cli.h"
 #include "cli/local.h"
 #include "cli/shapes.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLICATES = 6, QUICK_REPLICATES = 3 };
+enum { REPLICATES = 6, QUICK_REPLICATES = 3, BITS_WORDS_BYTES = 2048 };
 static const double quick_ns = 8e9; /* a config: with what a replicate may take longer, 10 s */
 
 struct bench_options {
@@ -25,36 +26,42 @@ struct bench_options {
 };
 
 /* "the same bits in 4 launches, 2 processes, with 1 and 2 threads" */
-static void print_bits(const struct bits *bits)
+static const char *bits_words(const struct bits *bits, char out[BITS_WORDS_BYTES])
 {
     const unsigned *threads = bits->threads;
-    if (!bits->known)
-        printf("whether its bits are the same again is not known: %s",
-               bits->why[0] == '\0' ? "it was not looked at" : bits->why);
-    else if ((bits->varies & BITS_BY_LAUNCH) != 0)
-        printf("its bits vary from launch to launch");
-    else if ((bits->varies & BITS_BY_PROCESS) != 0)
-        printf("its bits vary from process to process, not from launch to launch");
-    else if ((bits->varies & BITS_BY_THREADS) != 0)
-        printf("its bits vary with the threads (%u or %u), not from process to process",
-               threads[0], threads[1]);
-    else
-        printf("the same bits in %d launches, 2 processes", BITS_LAUNCHES);
+    char with[64] = "";
     if (bits->known && bits->varies == 0 && threads[0] != 0)
-        printf(", with %u and %u threads", threads[0], threads[1]);
-    putchar('\n');
+        snprintf(with, sizeof with, ", with %u and %u threads", threads[0], threads[1]);
+    if (!bits->known)
+        snprintf(out, BITS_WORDS_BYTES, "whether its bits are the same again is not known: %s",
+                 bits->why[0] == '\0' ? "it was not looked at" : bits->why);
+    else if ((bits->varies & BITS_BY_LAUNCH) != 0)
+        snprintf(out, BITS_WORDS_BYTES, "its bits vary from launch to launch");
+    else if ((bits->varies & BITS_BY_PROCESS) != 0)
+        snprintf(out, BITS_WORDS_BYTES,
+                 "its bits vary from process to process, not from launch to launch");
+    else if ((bits->varies & BITS_BY_THREADS) != 0)
+        snprintf(out, BITS_WORDS_BYTES,
+                 "its bits vary with the threads (%u or %u), not from process to process",
+                 threads[0], threads[1]);
+    else
+        snprintf(out, BITS_WORDS_BYTES, "the same bits in %d launches, 2 processes%s",
+                 BITS_LAUNCHES, with);
+    return out;
 }
 
 static void print_verified(const struct samples *samples, const struct bits *bits)
 {
-    for (size_t i = 0; i < samples->count; i++)
-        if (samples->configs[i].fault == FAULT_NONE) {
-            printf("%-28s right, before and after timing; ", samples->configs[i].config.name);
-            print_bits(&bits[i]);
-        } else {
-            printf("%-28s %s: %s\n", samples->configs[i].config.name,
-                   bench_fault(samples->configs[i].fault), samples->configs[i].failure);
-        }
+    char words[BITS_WORDS_BYTES];
+    for (size_t i = 0; i < samples->count; i++) {
+        const struct config_samples *config = &samples->configs[i];
+        if (config->fault == FAULT_NONE)
+            line_out("%-28s right, before and after timing; %s", config->config.name,
+                     bits_words(&bits[i], words));
+        else
+            line_out("%-28s %s: %s", config->config.name, bench_fault(config->fault),
+                     config->failure);
+    }
 }
 
 static int print_table(const struct measurement *measurement, bool compared, struct err *err)
@@ -145,7 +152,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (measured != 0)
         return -1;
     if (measurement->samples.count == 0) {
-        fprintf(stderr, "ratchet: %s\n", measurement->comparison.reason);
+        line_err("ratchet: %s", measurement->comparison.reason);
         return local_print_notes(measurement, err) == 0 &&
                        local_print_log(measurement, err) == 0
                    ? EXIT_UNMEASURED
@@ -153,7 +160,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     }
     int code = exit_code(&measurement->samples);
     if (given->quick)
-        puts("A first look, no verdict: few processes, and 8 s a config for all of it.");
+        line_out("A first look, no verdict: few processes, and 8 s a config for all of it.");
     if (verify_only)
         print_verified(&measurement->samples, bits);
     else if (print_table(measurement, compared, err) != 0)
@@ -163,7 +170,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
     if (given->output == NULL && !verify_only && !given->local.quiet)
-        puts("samples not kept: --output FILE does");
+        line_out("samples not kept: --output FILE does");
     return cli_write_samples(&measurement->samples, given->output, &measurement->host->limits,
                              err) == 0
                ? code

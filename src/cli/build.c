@@ -2,6 +2,7 @@
 /* `ratchet build`: the kernel library of one commit, built as a check builds it: by the commit's own
  * recipe, in the sandbox, from the files under its [kernel] path. */
 #include "cli/cli.h"
+#include "base/line.h"
 #include "cli/local.h"
 
 #include "pipeline/builds.h"
@@ -26,7 +27,7 @@ static int build(struct measurement *measurement, const char *output, struct err
         return -1;
     const struct build_result *result = &built.result;
     if (!result->built) {
-        fprintf(stderr, "ratchet build: %.10s: %s\n", measurement->job.head, result->failure);
+        line_err("ratchet build: %.10s: %s", measurement->job.head, result->failure);
         return EXIT_UNMEASURED;
     }
     BUF_AUTO library;
@@ -34,7 +35,7 @@ static int build(struct measurement *measurement, const char *output, struct err
     if (file_read(result->library, &library, err) != 0 ||
         file_write(output, library.data, library.len, 0755, err) != 0)
         return err_wrap(err, "--output");
-    printf("%s %s\n", result->code, output);
+    line_out("%s %s", result->code, output);
     return EXIT_HELD;
 }
 

@@ -2,6 +2,7 @@
 /* `ratchet calibrate`: how often the rule errs on this device, by experiment: a pool of processes
  * is recorded, or read again, and checks are drawn from it. */
 #include "cli/cli.h"
+#include "base/line.h"
 #include "cli/local.h"
 
 #include "intake/values.h"
@@ -75,10 +76,10 @@ static int conclude(const struct calibrate_options *given, const struct pool *po
     if (file_write(path, json.data, json.len, 0644, err) != 0)
         return -1;
     tables_markdown(pool, rule, &figures, &markdown);
-    if (cli_print(&markdown, err) != 0)
+    if (cli_print_document(&markdown, err) != 0)
         return -1;
     if (!given->local.quiet)
-        fprintf(stderr, "ratchet: wrote %s\n", path);
+        line_err("ratchet: wrote %s", path);
     return EXIT_HELD;
 }
 

@@ -3,6 +3,7 @@
  * one pull request of a configured one. */
 #include "cli/cli.h"
 
+#include "base/line.h"
 #include "base/name.h"
 #include "cli/folders.h"
 #include "cli/local.h"
@@ -38,10 +39,9 @@ static int local_job(const struct check_options *options, char path[FILE_PATH_BY
 static void note_same(const struct check_options *given, const struct job *job)
 {
     if (strcmp(job->base, job->head) == 0)
-        fprintf(stderr,
-                "ratchet: nothing to compare: `%.128s` and `%.128s` are one commit; `--base` "
-                "names another (`--base HEAD~1`: the one before)\n",
-                given->base, given->head);
+        line_err("ratchet: nothing to compare: `%.128s` and `%.128s` are one commit; `--base` "
+                 "names another (`--base HEAD~1`: the one before)",
+                 given->base, given->head);
 }
 
 static int github_job(const struct check_options *options, struct job *job, struct err *err)
@@ -75,7 +75,7 @@ static int print_result(const struct measurement *measurement,
         BUF_AUTO text;
         buf_init(&text, 64 << 20);
         return verdict_format_json(&measurement->comparison, &text, err) == 0
-                   ? cli_print(&text, err)
+                   ? cli_print_document(&text, err)
                    : -1;
     }
     if (terminal_print_verdicts(&measurement->comparison, err) != 0 ||

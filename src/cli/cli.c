@@ -2,6 +2,7 @@
 /* Owns the host's configuration, and the files and revisions that a command line names. */
 #include "cli/cli.h"
 
+#include "base/line.h"
 #include "intake/config.h"
 #include "intake/values.h"
 #include "judge/baseline.h"
@@ -217,7 +218,15 @@ int cli_print(const struct buf *text, struct err *err)
 {
     if (buf_check(text, "what is to be printed", err) != 0)
         return -1;
-    fwrite(text->data, 1, text->len, stdout); /* main looks whether all of it was written */
+    line_text(stdout, text->data, text->len); /* main looks whether all of it was written */
+    return 0;
+}
+
+int cli_print_document(const struct buf *document, struct err *err)
+{
+    if (buf_check(document, "what is to be printed", err) != 0)
+        return -1;
+    line_document(document);
     return 0;
 }
 
@@ -225,7 +234,7 @@ void cli_say(void *context, const struct progress_event *event)
 {
     (void)context;
     if (event->text[0] != '\0')
-        fprintf(stderr, "ratchet: %s\n", event->text);
+        line_err("ratchet: %s", event->text);
 }
 
 int cli_read_rule(const char *path, const char *slug, const struct limits *limits,

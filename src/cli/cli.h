@@ -103,8 +103,10 @@ MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
 MUST_CHECK int cli_read_rule(const char *path, const char *slug, const struct limits *limits,
                              struct rule *rule, struct err *err);
 
-/* Print a whole text on stdout, or nothing of it where a part is missing. */
+/* Print a whole text on stdout, safe for a terminal, or nothing of it where a part is missing. */
 MUST_CHECK int cli_print(const struct buf *text, struct err *err);
+/* The same as it is: Markdown and JSON, which are safe as we write them (base/line.h). */
+MUST_CHECK int cli_print_document(const struct buf *document, struct err *err);
 
 /* A progress_function: lines on stderr. `context` is not used. */
 void cli_say(void *context, const struct progress_event *event);

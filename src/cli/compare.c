@@ -113,5 +113,5 @@ int cli_report(int argc, char **argv, struct err *err)
                             .baseline = baseline_path == NULL ? NULL : &baseline};
     if (report_markdown(&report, &markdown, err) != 0)
         return -1;
-    return cli_print(&markdown, err);
+    return cli_print_document(&markdown, err);
 }

@@ -3,6 +3,7 @@
  * other people's frameworks; or what differs from an env.json that was kept. Measures nothing. */
 #include "cli/cli.h"
 
+#include "base/line.h"
 #include "lab/peers.h"
 #include "pipeline/environment.h"
 #include "pipeline/rules.h"
@@ -47,7 +48,7 @@ static int read_rules(const struct env_options *given, struct measurement *measu
         *err = problem;
         return -1;
     }
-    fprintf(stderr, "ratchet env: no recipe of a build: %s\n", problem.text);
+    line_err("ratchet env: no recipe of a build: %s", problem.text);
     return 0;
 }
 
@@ -64,7 +65,7 @@ static int look(const struct env_options *given, struct env *env, struct err *er
     const struct kernel_source *source = measurement->has_config ? &measurement->config.source
                                                                  : NULL;
     if (environment_add_build(measurement, source, &problem) != 0)
-        fprintf(stderr, "ratchet env: no compilers: %s\n", problem.text);
+        line_err("ratchet env: no compilers: %s", problem.text);
     return peers_facts(given->python, &measurement->samples.environment, err);
 }
 
@@ -75,7 +76,7 @@ static int print(const struct samples *samples, const char *output, struct err *
     if (environment_write(&samples->device, &samples->environment, &text, err) != 0)
         return -1;
     return (output != NULL ? file_write(output, text.data, text.len, 0644, err)
-                           : cli_print(&text, err)) == 0
+                           : cli_print_document(&text, err)) == 0
                ? EXIT_HELD
                : -1;
 }

@@ -3,6 +3,7 @@
  * command itself runs in a child; who started it waits, and cleans up after it. */
 #include "cli/folders.h"
 
+#include "base/line.h"
 #include "daemon/collector.h"
 #include "result_files.h"
 
@@ -125,7 +126,7 @@ static void remove_one(const char *path)
 {
     struct err err;
     if (file_remove_tree(path, &err) != 0)
-        fprintf(stderr, "ratchet: %s\n", err.text);
+        line_err("ratchet: %s", err.text);
 }
 
 /* Scratch, its lock, and a folder for results that has none. */
@@ -195,8 +196,8 @@ static int ended(const char *command, const char *lost, int status, const sigset
     bool told = made->results[0] != '\0' && has_verdict();
     wait_for_orphans();
     clean_up(true);
-    fprintf(stderr, "ratchet %s: %s%s%s\n", command, asked ? "interrupted" : strsignal(number),
-            told ? "" : "; ", told ? "" : lost);
+    line_err("ratchet %s: %s%s%s", command, asked ? "interrupted" : strsignal(number),
+             told ? "" : "; ", told ? "" : lost);
     fflush(NULL);
     prctl(PR_SET_DUMPABLE, 0); /* the child has left its core already */
     sigprocmask(SIG_SETMASK, before, NULL);

@@ -2,6 +2,8 @@
 /* Owns how a command line is read, and the print of its table. */
 #include "cli/options.h"
 
+#include "base/line.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -58,10 +60,10 @@ static void print_option(const struct cli_option *option)
              : optional            ? "[="
                                    : " ",
              option->value == NULL ? "" : option->argument, optional ? "]" : "");
-    printf("  %-24s %s", name, option->help);
-    if (option->value != NULL && *option->value != NULL)
-        printf(" [%s]", *option->value);
-    puts(has_more(option) ? "; repeatable" : "");
+    const char *value = option->value == NULL ? NULL : *option->value;
+    line_out("  %-24s %s%s%s%s%s", name, option->help, value == NULL ? "" : " [",
+             value == NULL ? "" : value, value == NULL ? "" : "]",
+             has_more(option) ? "; repeatable" : "");
 }
 
 void cli_print_options(const struct cli_option *options)

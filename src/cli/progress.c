@@ -2,6 +2,7 @@
 /* Owns what the line says while something is measured. */
 #include "cli/progress.h"
 
+#include "base/line.h"
 #include "cli/terminal.h"
 #include "model.h"
 
@@ -52,7 +53,7 @@ void progress_show(void *context, const struct progress_event *event)
     progress_left(&event->now, left);
     bool told = left[0] == '\0' || event->kind == PROGRESS_VERDICT ||
                 strcmp(left, progress->left) == 0; /* not again on every line */
-    fprintf(stderr, "ratchet: %s%s%s\n", event->text, told ? "" : "; ", told ? "" : left);
+    line_err("ratchet: %s%s%s", event->text, told ? "" : "; ", told ? "" : left);
     if (!told)
         memcpy(progress->left, left, sizeof left);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `ratchet study`: one kernel, from where it runs to a report that can be checked; and the checking. */
 #include "cli/cli.h"
+#include "base/line.h"
 #include "cli/folders.h"
 
 #include "cli/shapes.h"
@@ -132,7 +133,8 @@ static int read_options(int argc, char **argv, struct study_given *given, struct
 
 static void print_report(const char *folder)
 {
-    printf("report: %s/COMBINED_REPORT.md\npage:   %s/report.html\n", folder, folder);
+    line_out("report: %s/COMBINED_REPORT.md", folder);
+    line_out("page:   %s/report.html", folder);
 }
 
 static void print_end(const struct study *study, const char *folder)
@@ -141,11 +143,11 @@ static void print_end(const struct study *study, const char *folder)
     size_t kept = 0;
     for (size_t i = 0; i < study->step_count; i++)
         kept += study->steps[i].kept;
-    printf("%zu of %zu proposals kept; %s\n", kept, study->asked.proposals,
-           end != NULL && end->state == STUDY_DONE
-               ? "the best kernel was judged against the first"
-           : end != NULL ? end->why
-                         : "");
+    line_out("%zu of %zu proposals kept; %s", kept, study->asked.proposals,
+             end != NULL && end->state == STUDY_DONE
+                 ? "the best kernel was judged against the first"
+             : end != NULL ? end->why
+                           : "");
     print_report(folder);
 }
 

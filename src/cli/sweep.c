@@ -2,6 +2,7 @@
 /* `ratchet sweep`: kernel libraries that are built already, ours and other people's, as named
  * arms of the same fresh processes. For engineers by hand: who names a library vouches for it. */
 #include "cli/cli.h"
+#include "base/line.h"
 #include "cli/folders.h"
 #include "cli/progress.h"
 #include "cli/shapes.h"
@@ -211,7 +212,7 @@ static void progress_says(void *context, const struct progress_event *event)
     if (set_facts(sweep, &sweep->lost) != 0 ||
         sweep_folder_keep(&sweep->folder, &sweep->measurement.samples, &sweep->host.limits,
                           &sweep->lost) != 0)
-        fprintf(stderr, "ratchet: %s\n", sweep->lost.text);
+        line_err("ratchet: %s", sweep->lost.text);
 }
 
 static int open_sweep(const struct sweep_options *given, struct sweep *sweep, struct err *err)
@@ -259,8 +260,8 @@ static int measure(struct sweep *sweep, struct err *err)
     sweep->progress.all = measurement->config.config_count * measurement->config.rule.looks[0];
     sweep->progress.done = replicates_of(&sweep->folder.before);
     if (sweep->progress.done > 0 && !sweep->progress.quiet)
-        fprintf(stderr, "ratchet: %s: goes on, %zu replicates are there\n", sweep->folder.path,
-                sweep->progress.done);
+        line_err("ratchet: %s: goes on, %zu replicates are there", sweep->folder.path,
+                 sweep->progress.done);
     int measured = measurement_sweep(measurement, &libraries, sweep->folders.scratch, err);
     progress_end(&sweep->progress);
     return measured != 0 ? -1 : set_facts(sweep, err);
@@ -289,9 +290,9 @@ static int report(const struct sweep_options *given, const struct sweep *sweep,
         sweep_folder_write(&sweep->folder, result, given->png, said, err) != 0)
         return -1;
     if (said[0] != '\0')
-        fprintf(stderr, "ratchet: %s\n", said);
+        line_err("ratchet: %s", said);
     if (!given->quiet)
-        fprintf(stderr, "ratchet: wrote %s/sweep.html\n", given->report);
+        line_err("ratchet: wrote %s/sweep.html", given->report);
     return 0;
 }
 
