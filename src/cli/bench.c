@@ -5,6 +5,7 @@
 #include "base/line.h"
 #include "cli/cli.h"
 #include "cli/local.h"
+#include "cli/outputs.h"
 #include "cli/shapes.h"
 
 #include "judge/compare.h"
@@ -82,7 +83,7 @@ static int print_against(const struct measurement *measurement, const char *name
     const struct samples *samples = &measurement->samples;
     const struct config_samples *anchor = samples_find(samples, name);
     if (anchor == NULL)
-        return err_set(err, ERR_USAGE, "--against: no config `%.64s` was measured", name);
+        return err_set(err, ERR_INTERNAL, "--against: `%.64s` was not measured", name);
     for (size_t i = 0; i < samples->count; i++) {
         COMPARISON_AUTO comparison = {0};
         struct replicate pairs[64] = {0}; /* as many as --replicates may be; series borrowed */
@@ -108,13 +109,14 @@ static int configure(const struct bench_options *given, bool verify_only,
                      struct ratchet_config *config, struct err *err)
 {
     unsigned replicates = verify_only ? 1 : given->quick ? QUICK_REPLICATES : REPLICATES;
-    if (verify_only && (given->quick || given->budget != NULL))
+    if (verify_only && (given->quick || given->budget != NULL || given->against != NULL))
         return err_set(err, ERR_USAGE,
-                       "--budget and --quick are bench's: verify times nothing");
-    if (given->quick && given->budget != NULL)
-        return err_set(err, ERR_USAGE, "--quick has a budget of its own: not with --budget");
+                       "--budget, --quick and --against are bench's: verify times nothing");
     if (shapes_apply(&given->shapes, given->local.device, replicates,
                      verify_only ? 1 : config->bench.samples, config, err) != 0)
+        return -1;
+    if (given->against != NULL &&
+        shapes_check_name(config, "--against", given->against, err) != 0)
         return -1;
     if (given->quick)
         config->bench.budget_ns = quick_ns * (double)config->config_count;
@@ -194,7 +196,8 @@ static int bench(int argc, char **argv, bool verify_only, struct err *err)
         CLI_REPO(given.local.repo),
         CLI_HEAD(given.local.head),
         {"compare", &given.local.compare, NULL, "REV", "measure this commit beside it"},
-        {"against", &given.against, NULL, "NAME", "set each other config against this one"},
+        {"against", &given.against, NULL, "NAME",
+         verify_only ? NULL : "set each other config against this one"},
         CLI_DEVICE(given.local.device),
         CLI_CONFIG(given.local.config),
         {"output", &given.output, NULL, "FILE", "write the samples there"},
@@ -204,9 +207,11 @@ static int bench(int argc, char **argv, bool verify_only, struct err *err)
         {"quick", NULL, &given.quick, NULL,
          verify_only ? NULL : "a first look: 3 processes, 8 s a config"},
         CLI_OPTIONS_END};
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
+    static const struct cli_tie ties[] = {{"budget", NULL, "quick"}, CLI_TIES_END};
+    if (cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err) != 0)
         return -1;
-    return run(&given, verify_only, err);
+    return outputs_try("--output", given.output, err) == 0 ? run(&given, verify_only, err)
+                                                           : -1;
 }
 
 int cli_bench(int argc, char **argv, struct err *err)

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "base/line.h"
 #include "cli/local.h"
+#include "cli/outputs.h"
 
 #include "pipeline/builds.h"
 
@@ -54,6 +55,8 @@ int cli_build(int argc, char **argv, struct err *err)
         return -1;
     if (given.output == NULL)
         return err_set(err, ERR_USAGE, "expected --output FILE");
+    if (outputs_try("--output", given.output, err) != 0)
+        return -1;
     struct local *local __attribute__((cleanup(local_free))) = calloc(1, sizeof *local);
     if (local == NULL)
         return err_set(err, ERR_HOST, "out of memory for a pipeline");

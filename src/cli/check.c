@@ -51,21 +51,10 @@ static int github_job(const struct check_options *options, struct job *job, stru
         return err_set(err, ERR_USAGE, "--repository: expected owner/name, not `%s`",
                        options->repository);
     snprintf(job->repository, sizeof job->repository, "%s", options->repository);
-    if (options->pr == NULL)
-        return err_set(err, ERR_USAGE, "--repository needs --pr NUMBER");
     if (value_int(options->pr, 1, INT_MAX, "--pr", &number, err) != 0)
         return -1;
     job->pr = (int)number;
     return 0;
-}
-
-/* A pull request is judged against what main has recorded: never without it. */
-static int by_hand(const struct check_options *options, struct err *err)
-{
-    return options->no_baseline && options->repository != NULL
-               ? err_set(err, ERR_USAGE,
-                         "--no-baseline is for two commits, not for a pull request")
-               : 0;
 }
 
 static int print_result(const struct measurement *measurement,
@@ -126,7 +115,15 @@ static int read_options(int argc, char **argv, struct check_options *given, stru
         CLI_QUIET(given->quiet),
         {"no-baseline", NULL, &given->no_baseline, NULL, "judge against base alone"},
         CLI_OPTIONS_END};
-    return cli_options(argc, argv, options, NULL, 0, NULL, err);
+    /* A pull request has its own commits, and is judged against what main has recorded. */
+    static const struct cli_tie ties[] = {{"pr", "repository", NULL},
+                                          {"repository", "pr", NULL},
+                                          {"repo", NULL, "repository"},
+                                          {"base", NULL, "repository"},
+                                          {"head", NULL, "repository"},
+                                          {"no-baseline", NULL, "repository"},
+                                          CLI_TIES_END};
+    return cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err);
 }
 
 int cli_check(int argc, char **argv, struct err *err)
@@ -140,7 +137,7 @@ int cli_check(int argc, char **argv, struct err *err)
     char local[FILE_PATH_BYTES];
     double budget_ns = 0;
     if (read_options(argc, argv, &given, err) != 0 ||
-        cli_budget(given.budget, &budget_ns, err) != 0 || by_hand(&given, err) != 0 ||
+        cli_budget(given.budget, &budget_ns, err) != 0 ||
         cli_host(given.config, &host, err) != 0 ||
         (given.repository == NULL ? local_job(&given, local, &job, err)
                                   : github_job(&given, &job, err)) != 0)

@@ -38,6 +38,29 @@ int cli_find_file(const char *given, const char *option, char out[PATH_MAX], str
                : err_errno(err, ERR_USAGE, errno, "%s: `%.512s`", option, given);
 }
 
+static bool is_program(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+}
+
+int cli_check_program(const char *given, const char *option, struct err *err)
+{
+    const char *folders = getenv("PATH");
+    char path[FILE_PATH_BYTES];
+    if (strchr(given, '/') != NULL)
+        return is_program(given)
+                   ? 0
+                   : err_set(err, ERR_USAGE, "%s: `%.512s` is no program", option, given);
+    for (const char *at = folders; given[0] != '\0' && at != NULL && *at != '\0';) {
+        size_t len = strcspn(at, ":");
+        if (file_path(path, err, "%.*s/%s", (int)len, at, given) == 0 && is_program(path))
+            return 0;
+        at += len + (at[len] == ':');
+    }
+    return err_set(err, ERR_USAGE, "%s: no program `%.128s` on PATH", option, given);
+}
+
 int cli_find_harness(struct host *host, struct err *err)
 {
     if (host->harness[0] != '\0')

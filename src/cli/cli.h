@@ -78,6 +78,9 @@ void cli_note_uncommitted(const char *repo, const char *head, const char *device
 const struct host_repository *cli_repository(const struct host *host, const char *name,
                                              struct err *err);
 
+/* A program that the command line names, by its path or by its name on PATH. None is ERR_USAGE. */
+MUST_CHECK int cli_check_program(const char *given, const char *option, struct err *err);
+
 /* The token for a repository: the host's file, or GITHUB_TOKEN; "" where there is none. */
 MUST_CHECK int cli_token(const struct host_repository *repository,
                          char token[MODEL_TOKEN_BYTES], struct err *err);

@@ -46,12 +46,11 @@ int cli_compare(int argc, char **argv, struct err *err)
         CLI_CONFIG(config),
         {"json", NULL, &json, NULL, "print verdict.json"},
         CLI_OPTIONS_END};
-    if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
+    static const struct cli_tie ties[] = {{"explain", NULL, "json"}, CLI_TIES_END};
+    if (cli_options_tied(argc, argv, options, ties, &path, 1, &count, err) != 0)
         return -1;
     if (count != 1)
         return err_set(err, ERR_USAGE, "expected one samples.json");
-    if (json && explain)
-        return err_set(err, ERR_USAGE, "--explain is text for people: not with --json");
     struct limits limits;
     SAMPLES_AUTO samples = {0};
     BASELINE_AUTO baseline = {0};

@@ -4,6 +4,7 @@
 #include "cli/folders.h"
 
 #include "base/line.h"
+#include "cli/outputs.h"
 #include "daemon/collector.h"
 #include "result_files.h"
 
@@ -97,17 +98,17 @@ int cli_folders(const struct host *host, const char *output, struct cli_folders 
                 struct err *err)
 {
     bool there = output != NULL && access(output, F_OK) == 0;
-    if (output != NULL && (file_mkdirs(output, 0755, err) != 0 ||
-                           file_path(folders->results, err, "%s", output) != 0)) {
-        err->class = ERR_USAGE; /* a name on the command line */
-        return -1;
-    }
     struct err why;
     made->unnamed = output == NULL;
+    if (output != NULL && file_path(folders->results, err, "%s", output) != 0)
+        return -1;
     if (made->unnamed && name_in_state(host, "runs", "", 0700, folders->results, err) != 0)
         return -1;
     if (!there)
         memcpy(made->results, folders->results, sizeof made->results);
+    if (output != NULL &&
+        outputs_try_in("--output", output, result_files, RESULT_FILE_COUNT, err) != 0)
+        return -1;
     if (made->unnamed && file_mkdirs(folders->results, 0700, &why) != 0)
         return not_in_state(host, &why, err);
     return cli_scratch(host, folders, err);

@@ -39,7 +39,7 @@ int cli_post(int argc, char **argv, struct err *err)
     BUF_AUTO body;
     buf_init(&text, REPORT_MAX_BYTES - sizeof marker);
     buf_init(&body, REPORT_MAX_BYTES);
-    if (file_read(path, &text, err) != 0)
+    if (cli_read(path, &text, err) != 0)
         return -1;
     report_marker(device, true, marker); /* a part keeps its own section */
     if (strncmp(text.data, marker, strlen(marker)) != 0)

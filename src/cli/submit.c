@@ -3,6 +3,7 @@
  * the progress, and leaves summary, outputs and artifacts behind. A daemon that goes away is
  * waited for: it forgets nothing, and the same key finds the same job. */
 #include "cli/cli.h"
+#include "cli/outputs.h"
 
 #include "base/line.h"
 #include "base/proc.h"
@@ -433,7 +434,9 @@ int cli_submit(int argc, char **argv, struct err *err)
         CLI_OPTIONS_END};
     struct host host;
     long long wait_s = -1;
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+    static const struct cli_tie ties[] = {
+        {"device", NULL, "settle"}, {"artifacts", NULL, "settle"}, CLI_TIES_END};
+    if (cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err) != 0 ||
         (wait != NULL && value_int(wait, 0, 86400, "--wait", &wait_s, err) != 0))
         return -1;
     if ((socket != NULL ? cli_limits(config, &host.limits, err)
@@ -452,7 +455,8 @@ int cli_submit(int argc, char **argv, struct err *err)
     }
     if (!submit.settle && find_pull(&host.limits, &submit.event, err) != 0)
         return -1;
-    if (submit.artifacts != NULL && file_mkdirs(submit.artifacts, 0755, err) != 0)
+    if (submit.artifacts != NULL && outputs_try_in("--artifacts", submit.artifacts,
+                                                   result_files, RESULT_FILE_COUNT, err) != 0)
         return -1;
     catch_signals(&submit.waiting);
     buf_init(&submit.report, FILES_MAX_BYTES);

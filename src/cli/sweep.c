@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "base/line.h"
 #include "cli/folders.h"
+#include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/shapes.h"
 #include "cli/sweep_arms.h"
@@ -355,11 +356,9 @@ static int read_options(int argc, char **argv, struct sweep_options *given,
     used = add_several(options, used, arms, given->files, FILES_MAX);
     used = add_several(options, used, ceiling, given->ceilings, CEILINGS);
     options[used] = (struct cli_option)CLI_OPTIONS_END;
-    if (cli_options(argc, argv, options, operands, SWEEP_ARMS_MAX, count, err) != 0)
-        return -1;
-    return given->png && given->report == NULL
-               ? err_set(err, ERR_USAGE, "--png goes with --report")
-               : 0;
+    static const struct cli_tie ties[] = {
+        {"png", "report", NULL}, {"repo", NULL, "head=none"}, CLI_TIES_END};
+    return cli_options_tied(argc, argv, options, ties, operands, SWEEP_ARMS_MAX, count, err);
 }
 
 int cli_sweep(int argc, char **argv, struct err *err)
@@ -373,7 +372,8 @@ int cli_sweep(int argc, char **argv, struct err *err)
     if (sweep == NULL)
         return err_set(err, ERR_HOST, "out of memory for a sweep");
     progress_begin(&sweep->progress, given.quiet);
-    if (cli_budget(given.budget, &sweep->budget_ns, err) != 0 ||
+    if (outputs_try("--output", given.output, err) != 0 ||
+        cli_budget(given.budget, &sweep->budget_ns, err) != 0 ||
         cli_host(given.config, &sweep->host, err) != 0 ||
         read_arms(&given, operands, count, sweep, err) != 0 ||
         open_sweep(&given, sweep, err) != 0)
