@@ -73,12 +73,13 @@ int cli_compare(int argc, char **argv, struct err *err)
 
 int cli_report(int argc, char **argv, struct err *err)
 {
-    const char *samples_path = NULL, *baseline_path = NULL, *path = NULL, *config = NULL;
+    const char *samples_path = NULL, *baseline_path = NULL, *path = NULL, *config = NULL,
+               *rules = NULL;
     size_t count;
     const struct cli_option options[] = {
-        {"samples", &samples_path, NULL, "FILE",
-         "its samples.json: absolute times, the chart"},
+        {"samples", &samples_path, NULL, "FILE", "its samples.json: absolute times"},
         {"baseline", &baseline_path, NULL, "FILE", "its baseline.json"},
+        {"rules", &rules, NULL, "FILE", "its ci/ratchet.conf: the chart, the rule's words"},
         CLI_CONFIG(config),
         CLI_OPTIONS_END};
     if (cli_options(argc, argv, options, &path, 1, &count, err) != 0)
@@ -89,6 +90,7 @@ int cli_report(int argc, char **argv, struct err *err)
     SAMPLES_AUTO samples = {0};
     BASELINE_AUTO baseline = {0};
     COMPARISON_AUTO comparison = {0};
+    struct rule rule;
     if (cli_limits(config, &limits, err) != 0)
         return -1;
     BUF_AUTO text;
@@ -100,7 +102,8 @@ int cli_report(int argc, char **argv, struct err *err)
         (samples_path != NULL &&
          cli_read_samples(samples_path, &limits, &samples, err) != 0) ||
         (baseline_path != NULL &&
-         cli_read_baseline(baseline_path, &limits, &baseline, err) != 0))
+         cli_read_baseline(baseline_path, &limits, &baseline, err) != 0) ||
+        cli_read_rule(rules, comparison.device.slug, &limits, &rule, err) != 0)
         return -1;
     BUF_AUTO spent;
     buf_init(&spent, 512);
@@ -111,7 +114,8 @@ int cli_report(int argc, char **argv, struct err *err)
                             .comparison = &comparison,
                             .timing = comparison.spent.device_ms > 0 ? spent.data : NULL,
                             .samples = samples_path == NULL ? NULL : &samples,
-                            .baseline = baseline_path == NULL ? NULL : &baseline};
+                            .baseline = baseline_path == NULL ? NULL : &baseline,
+                            .rule = rules == NULL ? NULL : &rule};
     if (report_markdown(&report, &markdown, err) != 0)
         return -1;
     return cli_print_document(&markdown, err);

@@ -28,7 +28,7 @@ TABLE = {
     "study": ("config verify quiet", {"no-measure": "verify"},
               {"report": "verify", "repo": "report", **{name: "report" for name in STUDY.split()}}),
     "compare": ("baseline against rules config json", {}, {"explain": "json"}),
-    "report": ("samples baseline config", {}, {}),
+    "report": ("samples baseline rules config", {}, {}),
     "post": ("config repository pr device", {}, {}),
     "promote": ("config repository device output", {"accept": "by", "by": "accept"}, {}),
     "calibrate": ("repo config checks from output quiet", {"rules": "from"},
