@@ -4,10 +4,25 @@
 
 #include "base/scan.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
 enum { LINE_BYTES = 16 << 10, CHUNK_BYTES = 4096 };
+
+static int lost; /* why stdout did not take something, the first time */
+
+static void write_out(FILE *out, const char *bytes, size_t len)
+{
+    errno = 0;
+    if (fwrite(bytes, 1, len, out) < len && out == stdout && lost == 0)
+        lost = errno;
+}
+
+int line_lost(void)
+{
+    return lost;
+}
 
 __attribute__((format(printf, 2, 0))) static void put(FILE *out, const char *format,
                                                       va_list args)
@@ -17,7 +32,7 @@ __attribute__((format(printf, 2, 0))) static void put(FILE *out, const char *for
     scan_line(line);
     size_t len = strlen(line);
     line[len] = '\n'; /* in one piece: others write there, too */
-    fwrite(line, 1, len + 1, out);
+    write_out(out, line, len + 1);
 }
 
 void line_err(const char *format, ...)
@@ -51,7 +66,7 @@ void line_text(FILE *out, const char *text, size_t len)
     while (len > 0) {
         size_t taken = chunk_of(text, len);
         memcpy(chunk, text, taken);
-        fwrite(chunk, 1, scan_lines(chunk, taken), out);
+        write_out(out, chunk, scan_lines(chunk, taken));
         text += taken;
         len -= taken;
     }
@@ -59,5 +74,5 @@ void line_text(FILE *out, const char *text, size_t len)
 
 void line_document(const struct buf *document)
 {
-    fwrite(document->data, 1, document->len, stdout);
+    write_out(stdout, document->data, document->len);
 }

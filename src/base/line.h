@@ -19,5 +19,8 @@ void line_text(FILE *out, const char *text, size_t len);
 /* As it is: Markdown and JSON, which publish/markdown and base/json have made safe, and lines for the
  * Actions runner (publish/actions). */
 void line_document(const struct buf *document);
+/* The errno with which stdout did not take something of it, or 0: what is kept until a flush may be lost
+ * then. */
+int line_lost(void);
 
 #endif

@@ -33,7 +33,7 @@ int program_end(const char *name, int code)
 {
     errno = 0;
     bool lost = fflush(stdout) != 0;
-    int why = lost ? errno : 0;
+    int why = line_lost() != 0 ? line_lost() : lost ? errno : 0;
     if (!lost && !ferror(stdout))
         return code;
     line_err("%s: standard output: not all could be written%s%s", name, why != 0 ? ": " : "",
