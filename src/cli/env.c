@@ -30,23 +30,25 @@ static void env_free(struct env **env)
     *env = NULL;
 }
 
+/* What is taken where nothing is given: told from the same words, given, by where they lie. */
+static const char any_head[] = "HEAD", any_python[] = "python3";
+
 /* The recipe and [bench] of --head. Where nobody named a repository or commit, none is no failure. */
 static int read_rules(const struct env_options *given, struct measurement *measurement,
                       struct err *err)
 {
     char local[FILE_PATH_BYTES], sha[MODEL_SHA_BYTES];
     const char *repo = given->repo == NULL ? "." : given->repo;
-    const char *head = given->head == NULL ? "HEAD" : given->head;
-    if (strcmp(head, "none") == 0)
+    if (strcmp(given->head, "none") == 0)
         return 0;
     struct err problem = {0};
     if (cli_real_path(repo, local, &problem) == 0 &&
-        cli_resolve(local, head, sha, &problem) == 0 &&
+        cli_resolve(local, given->head, sha, &problem) == 0 &&
         rules_read_local(measurement, local, sha, &problem) == 0) {
-        cli_note_uncommitted(local, head, given->device, &measurement->host->limits);
+        cli_note_uncommitted(local, given->head, given->device, &measurement->host->limits);
         return 0;
     }
-    if (given->repo != NULL || given->head != NULL) {
+    if (given->repo != NULL || given->head != any_head) {
         *err = problem;
         return -1;
     }
@@ -68,8 +70,7 @@ static int look(const struct env_options *given, struct env *env, struct err *er
                                                                  : NULL;
     if (environment_add_build(measurement, source, &problem) != 0)
         line_err("ratchet env: no compilers: %s", problem.text);
-    return peers_facts(given->python == NULL ? "python3" : given->python,
-                       &measurement->samples.environment, err);
+    return peers_facts(given->python, &measurement->samples.environment, err);
 }
 
 static int print(const struct samples *samples, const char *output, struct err *err)
@@ -115,14 +116,14 @@ static int print_against(const struct samples *samples, const struct environment
 
 int cli_env(int argc, char **argv, struct err *err)
 {
-    struct env_options given = {.device = "cpu"};
+    struct env_options given = {.head = any_head, .device = "cpu", .python = any_python};
     const struct cli_option options[] = {
         {"repo", &given.repo, NULL, "DIR",
          "git repository with the recipe of the build (else .)"},
-        {"head", &given.head, NULL, "REV", "whose recipe; none: without (else HEAD)"},
+        {"head", &given.head, NULL, "REV", "whose recipe; none: without"},
         CLI_DEVICE(given.device),
         CLI_CONFIG(given.config),
-        {"python", &given.python, NULL, "PROGRAM", "whose frameworks are told (else python3)"},
+        {"python", &given.python, NULL, "PROGRAM", "whose frameworks are told"},
         {"against", &given.against, NULL, "FILE", "an env.json: print what differs"},
         {"output", &given.output, NULL, "FILE", "write it there"},
         CLI_OPTIONS_END};
@@ -134,7 +135,8 @@ int cli_env(int argc, char **argv, struct err *err)
         {"output", NULL, "against"}, {"repo", NULL, "head=none"}, CLI_TIES_END};
     if (cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err) != 0 ||
         cli_check_device(given.device, err) != 0 ||
-        (given.python != NULL && cli_check_program(given.python, "--python", err) != 0) ||
+        (given.python != any_python &&
+         cli_check_program(given.python, "--python", err) != 0) ||
         outputs_try("--output", given.output, err) != 0 ||
         read_against(given.against, given.device, &then, err) != 0 ||
         look(&given, env, err) != 0)
