@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: a table of subcommands. Every stage of a check also runs alone here, on
  * files. One line on stderr for an error; the exit code is the verdict's. */
+#include "base/line.h"
+#include "base/program.h"
 #include "cli/cli.h"
 #include "cli/folders.h"
 
@@ -8,7 +10,6 @@
 #include "intake/host_keys.h"
 
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,13 +74,16 @@ enum { FILE_COUNT = sizeof files / sizeof files[0] };
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: ratchet COMMAND [OPTION]...\n\n");
+    BUF_AUTO text;
+    buf_init(&text, 1 << 16);
+    buf_adds(&text, "usage: ratchet COMMAND [OPTION]...\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].does);
-    fprintf(out, "\nOptions of a command: ratchet help COMMAND\n"
-                 "Keys of a file: ratchet help ratchet.conf, ratchet help ratchetd.conf\n"
-                 "Exit codes: " EXITS_VERDICT ",\n"
-                 "64 usage or malformed input, 70 internal. Manual: man ratchet\n");
+        buf_addf(&text, "  %-9s %s\n", commands[i].name, commands[i].does);
+    buf_adds(&text, "\nOptions of a command: ratchet help COMMAND\n"
+                    "Keys of a file: ratchet help ratchet.conf, ratchet help ratchetd.conf\n"
+                    "Exit codes: " EXITS_VERDICT ",\n"
+                    "64 usage or malformed input, 70 internal. Manual: man ratchet\n");
+    line_text(out, text.data, text.len);
 }
 
 static const struct command *find_command(const char *name)
@@ -88,11 +92,6 @@ static const struct command *find_command(const char *name)
         if (strcmp(name, commands[i].name) == 0)
             return &commands[i];
     return NULL;
-}
-
-static bool written(void)
-{
-    return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -105,11 +104,7 @@ static int run(const struct command *command, int argc, char **argv)
         return code;
     code = where < 0 ? -1 : command->run(argc, argv, &err);
     if (code < 0 && err.class != ERR_NONE)
-        fprintf(stderr, "ratchet %s: %s\n", command->name, err.text);
-    if (!written()) {
-        fprintf(stderr, "ratchet %s: write to standard output failed\n", command->name);
-        return EXIT_UNMEASURED;
-    }
+        line_err("ratchet %s: %s", command->name, err.text);
     return code < 0 ? (int)err_exit_code(err.class) : code;
 }
 
@@ -118,11 +113,14 @@ static int help_command(const struct command *command)
     char name[32], word[] = "--help";
     char *argv[] = {name, word, NULL};
     snprintf(name, sizeof name, "%s", command->name);
-    printf("usage: ratchet %s [OPTION]...%s\n\n%s\n\n", command->name, command->operands,
-           command->does);
+    line_out("usage: ratchet %s [OPTION]...%s", command->name, command->operands);
+    line_out("%s", "");
+    line_out("%s", command->does);
+    line_out("%s", "");
     int code = run(command, 2, argv); /* prints its table */
-    printf("\nexit: %s\n", command->exits);
-    return written() ? code : EXIT_UNMEASURED;
+    line_out("%s", "");
+    line_out("exit: %s", command->exits);
+    return code;
 }
 
 static int help_file(const struct keys_table *keys)
@@ -130,8 +128,8 @@ static int help_file(const struct keys_table *keys)
     BUF_AUTO text;
     buf_init(&text, 1 << 20);
     keys_help(keys, &text);
-    fputs(text.data, stdout);
-    return written() && !text.failed ? 0 : EXIT_UNMEASURED;
+    line_text(stdout, text.data, text.len);
+    return text.failed ? EXIT_UNMEASURED : 0;
 }
 
 static int unknown(const char *kind, const char *word, struct near *near)
@@ -139,7 +137,7 @@ static int unknown(const char *kind, const char *word, struct near *near)
     char meant[NEAR_TEXT_BYTES];
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         near_offer(near, commands[i].name);
-    fprintf(stderr, "ratchet: unknown %s `%s`%s\n", kind, word, near_text(near, "", meant));
+    line_err("ratchet: unknown %s `%s`%s", kind, word, near_text(near, "", meant));
     return EXIT_USAGE;
 }
 
@@ -148,7 +146,7 @@ static int help(const char *topic)
 {
     if (topic == NULL) {
         usage(stdout);
-        return written() ? 0 : EXIT_UNMEASURED;
+        return 0;
     }
     const struct command *command = find_command(topic);
     if (command != NULL)
@@ -162,29 +160,49 @@ static int help(const char *topic)
     return unknown("command or file", topic, &near);
 }
 
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words != NULL && strcmp(*words, word) != 0)
+        words++;
+    return *words != NULL;
+}
+
+static int answer(int argc, char **argv)
+{
+    static const char *const help_words[] = {"--help", "-h", "help", NULL};
+    static const char *const version_words[] = {"--version", "version", "-V", "-v", NULL};
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (is_one_of(argv[1], help_words))
+        return help(argv[2]);
+    if (is_one_of(argv[1], version_words)) {
+        line_out("ratchet " RATCHET_VERSION);
+        return 0;
+    }
+    const struct command *command = find_command(argv[1]);
+    if (command == NULL) {
+        struct near near = {.word = argv[1], .len = strlen(argv[1])};
+        return unknown("command", argv[1], &near);
+    }
+    if (cli_wants_help(argc - 1, argv + 1))
+        return help_command(command);
+    if (program_has_output())
+        return run(command, argc - 1, argv + 1);
+    line_err(
+        "ratchet %s: standard output is closed: nothing was begun (`>/dev/null` throws it "
+        "away)",
+        command->name);
+    return EXIT_UNMEASURED;
+}
+
 int main(int argc, char **argv)
 {
     int guarded = cli_guard(argc, argv);
     if (guarded >= 0)
         return guarded;
     setlocale(LC_ALL, "C");
-    signal(SIGPIPE, SIG_IGN);
-    if (argc < 2) {
-        usage(stderr);
-        return EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0)
-        return help(argv[2]);
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0 ||
-        strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "-v") == 0) {
-        printf("ratchet %s\n", RATCHET_VERSION);
-        return 0;
-    }
-    const struct command *command = find_command(argv[1]);
-    if (command != NULL)
-        return cli_wants_help(argc - 1, argv + 1) ? help_command(command)
-                                                  : run(command, argc - 1, argv + 1);
-    struct near near = {.word = argv[1], .len = strlen(argv[1])};
-    return unknown("command", argv[1], &near);
+    program_begin();
+    return program_end("ratchet", answer(argc, argv));
 }

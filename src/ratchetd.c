@@ -3,6 +3,8 @@
  * daemon/server.c; it logs to stderr, which systemd keeps. */
 #include "base/file.h"
 #include "base/inherited.h"
+#include "base/line.h"
+#include "base/program.h"
 #include "cli/cli.h"
 #include "daemon/idle.h"
 #include "daemon/message.h"
@@ -102,25 +104,24 @@ static void tell_sandbox_limits(const struct host *host)
     struct err why;
     const char *elsewhere = host_run_socket(host, HOST_RUN_SOCKET);
     if (elsewhere[0] != '\0')
-        fprintf(stderr, "ratchetd: sandbox limits: those of ratchet-run, at %s\n", elsewhere);
+        line_err("ratchetd: sandbox limits: those of ratchet-run, at %s", elsewhere);
     else if (cgroup_find(folder, &why) == 0)
-        fprintf(stderr, "ratchetd: sandbox limits: cgroup v2 (memory, pids)\n");
+        line_err("ratchetd: sandbox limits: cgroup v2 (memory, pids)");
     else
-        fprintf(stderr, "ratchetd: sandbox limits: per process; %s\n", why.text);
+        line_err("ratchetd: sandbox limits: per process; %s", why.text);
 }
 
 /* Before anything is opened: who has no file of settings is told what goes on without one. */
 static void tell_settings(const struct host *host)
 {
     if (host->file[0] == '\0')
-        fprintf(stderr,
-                "ratchetd: no " CLI_HOST_CONFIG " and no --config: state in %s, socket "
-                "%s, device cpu\n",
-                host->state, host->socket);
+        line_err("ratchetd: no " CLI_HOST_CONFIG " and no --config: state in %s, socket "
+                 "%s, device cpu",
+                 host->state, host->socket);
     if (host->repository_count == 0)
-        fprintf(stderr, "ratchetd: %s%s no [repository]: every job will be refused\n",
-                host->file[0] == '\0' ? "there is" : host->file,
-                host->file[0] == '\0' ? "" : " names");
+        line_err("ratchetd: %s%s no [repository]: every job will be refused",
+                 host->file[0] == '\0' ? "there is" : host->file,
+                 host->file[0] == '\0' ? "" : " names");
 }
 
 static int run(const char *config, struct err *err)
@@ -134,7 +135,6 @@ static int run(const char *config, struct err *err)
     sigaddset(&handled, SIGINT);
     sigaddset(&handled, SIGCHLD);
     sigprocmask(SIG_BLOCK, &handled, NULL);
-    signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0); /* tokens are in our memory: no core, no ptrace */
     umask(022);
     if (cli_host(config, &host, err) != 0 || lanes_check(&host, machine_core_of, err) != 0)
@@ -144,15 +144,15 @@ static int run(const char *config, struct err *err)
         return -1;
     struct err problem;
     if (hold_undo_clocks(&host, &problem) != 0)
-        fprintf(stderr, "ratchetd: clocks that a killed run left locked: %s\n", problem.text);
+        line_err("ratchetd: clocks that a killed run left locked: %s", problem.text);
     tell_sandbox_limits(&host);
     int fd = inherited_socket();
     if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
         fd = -1;
     if (fd < 0 && make_socket(&host, &socket_lock, &fd, err) != 0)
         return -1;
-    fprintf(stderr, "ratchetd: %zu devices, %zu repositories, listening on %s\n",
-            host.device_count, host.repository_count, host.socket);
+    line_err("ratchetd: %zu devices, %zu repositories, listening on %s", host.device_count,
+             host.repository_count, host.socket);
     return server_run(&host, config, fd, err);
 }
 
@@ -163,7 +163,6 @@ static int step(const char *config, const char *job, const char *lane, struct er
     long long id;
     BUF_AUTO token;
     buf_init(&token, MODEL_TOKEN_BYTES);
-    signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
     umask(022);
     if (value_int(job, 1, LLONG_MAX, "--step", &id, err) != 0 ||
@@ -178,7 +177,6 @@ static int step(const char *config, const char *job, const char *lane, struct er
 static int idle(const char *config, struct err *err)
 {
     static struct host host;
-    signal(SIGPIPE, SIG_IGN);
     umask(022);
     return cli_host(config, &host, err) == 0 ? idle_become(&host, 3) : -1;
 }
@@ -187,7 +185,6 @@ static int idle(const char *config, struct err *err)
 static int watch(const char *config, const char *repository, struct err *err)
 {
     static struct host host;
-    signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM,
            SIG_IGN); /* it ends with the daemon's pipe, and not before its token does */
     prctl(PR_SET_DUMPABLE, 0);
@@ -197,6 +194,8 @@ static int watch(const char *config, const char *repository, struct err *err)
 
 int main(int argc, char **argv)
 {
+    static const char usage[] =
+        "usage: ratchetd [OPTION]...\n\nmeasures pull requests, one lane per device\n\n";
     const char *config = NULL, *job = NULL, *lane = "", *watched = NULL;
     bool version = false, is_idle = false;
     const struct cli_option options[] = {
@@ -212,15 +211,14 @@ int main(int argc, char **argv)
     if (guarded >= 0)
         return guarded;
     setlocale(LC_ALL, "C");
+    program_begin();
     if (cli_wants_help(argc, argv)) {
-        puts("usage: ratchetd [OPTION]...\n\nmeasures pull requests, one lane per device\n");
+        line_text(stdout, usage, strlen(usage));
         cli_print_options(options);
-        return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_HELD : EXIT_UNMEASURED;
+        return program_end("ratchetd", EXIT_HELD);
     }
-    if (cli_options(argc, argv, options, NULL, 0, NULL, &err) == 0 && version) {
-        printf("ratchetd %s\n", RATCHET_VERSION);
-        return 0;
-    }
+    if (cli_options(argc, argv, options, NULL, 0, NULL, &err) == 0 && version)
+        return program_answer("ratchetd", PROGRAM_VERSION, "");
     int end = err.class != ERR_NONE ? -1
               : job != NULL         ? step(config, job, lane, &err)
               : is_idle             ? idle(config, &err)
@@ -228,6 +226,6 @@ int main(int argc, char **argv)
                                     : run(config, &err);
     if (end >= 0)
         return end;
-    fprintf(stderr, "ratchetd: %s\n", err.text);
+    line_err("ratchetd: %s", err.text);
     return (int)err_exit_code(err.class);
 }

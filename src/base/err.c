@@ -2,17 +2,12 @@
 /* Owns the text of errors. Does not print: the mains do. */
 #include "base/err.h"
 
+#include "base/scan.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static void keep_one_line(char *text)
-{
-    for (char *c = text; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-}
 
 __attribute__((format(printf, 3, 0))) static void
 format_text(struct err *err, enum err_class class, const char *format, va_list args)
@@ -20,7 +15,7 @@ format_text(struct err *err, enum err_class class, const char *format, va_list a
     err->class = class;
     err->errnum = 0;
     vsnprintf(err->text, sizeof err->text, format, args);
-    keep_one_line(err->text);
+    scan_line(err->text);
 }
 
 void err_write(struct err *err, enum err_class class, const char *format, ...)
@@ -72,9 +67,9 @@ void err_write_context(struct err *err, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    keep_one_line(err->text);
     size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof err->text - used, ": %s", inner);
+    scan_line(err->text);
 }
 
 enum exit_code err_exit_code(enum err_class class)

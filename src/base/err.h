@@ -44,8 +44,8 @@ enum exit_code {
     EXIT_INTERNAL = 70
 };
 
-/* Fill in `err` and give -1, so that `return err_set(...)` is the whole error path. Control
- * characters in the formatted text are replaced by `?`: it must stay one line.
+/* Fill in `err` and give -1, so that `return err_set(...)` is the whole error path. What a
+ * terminal would act on, or a reader not see, becomes `?` (base/scan): it must stay one line.
  * (Macros, so that compilers and analysers see that the value is always -1.) */
 #define err_set(...) (err_write(__VA_ARGS__), err_failed())
 void err_write(struct err *err, enum err_class class, const char *format, ...)

@@ -8,6 +8,7 @@
 #include "base/name.h"
 #include "base/proc.h"
 #include "base/sanitized.h"
+#include "base/scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,7 +156,7 @@ int git_resolve(struct git_repo *repo, const char *name, char sha[GIT_SHA_BYTES]
     return 0;
 }
 
-/* The first line of foreign text, cut between characters, controls replaced. */
+/* The first line of foreign text, cut between characters, safe to show. */
 static void copy_line(char *out, size_t size, const char *text)
 {
     size_t len = strcspn(text, "\n");
@@ -164,9 +165,9 @@ static void copy_line(char *out, size_t size, const char *text)
         while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
             len--;
     }
-    for (size_t i = 0; i < len; i++)
-        out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    memcpy(out, text, len);
     out[len] = '\0';
+    scan_line(out);
 }
 
 int git_read_commit(struct git_repo *repo, const char *sha, struct git_commit_info *out,

@@ -4,6 +4,7 @@
 
 #include "base/leftover.h"
 #include "base/name.h"
+#include "base/scan.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -276,10 +277,32 @@ void json_push(json_t *array, json_t *value, bool *failed)
         *failed = true;
 }
 
+void json_escape_hidden(struct buf *out, const char *bytes, size_t len)
+{
+    const char *at = bytes, *end = bytes + len, *kept = at;
+    uint32_t character;
+    while (at < end) {
+        size_t hidden = scan_hidden(at, end, &character);
+        if (hidden == 0) {
+            at++;
+            continue;
+        }
+        buf_add(out, kept, (size_t)(at - kept));
+        if (character < 0x10000)
+            buf_addf(out, "\\u%04x", character);
+        else
+            buf_addf(out, "\\u%04x\\u%04x", 0xd7c0 + (character >> 10),
+                     0xdc00 | (character & 0x3ff));
+        kept = at += hidden;
+    }
+    buf_add(out, kept, (size_t)(at - kept));
+}
+
+/* Jansson never hands out half a character. */
 static int append_bytes(const char *bytes, size_t len, void *context)
 {
     struct buf *out = context;
-    buf_add(out, bytes, len);
+    json_escape_hidden(out, bytes, len);
     return out->failed ? -1 : 0;
 }
 

@@ -64,7 +64,11 @@ bool json_has(const json_t *object, const char *key);
 void json_put(json_t *object, const char *key, json_t *value, bool *failed);
 void json_push(json_t *array, json_t *value, bool *failed);
 
-/* Compact (indent 0) or indented text appended to `out`, keys in insertion order. */
+/* Text of JSON as it may be shown on a terminal: control, format and direction characters beyond ASCII are
+ * written by their numbers, which read as the same. */
+void json_escape_hidden(struct buf *out, const char *bytes, size_t len);
+/* Compact (indent 0) or indented text appended to `out`, keys in insertion order; such characters are
+ * escaped. */
 MUST_CHECK int json_print(const json_t *json, int indent, struct buf *out, struct err *err);
 
 #endif

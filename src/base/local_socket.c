@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns both ends of a socket of this host up to the first message. */
+#include "base/line.h"
 #include "base/local_socket.h"
 
 #include "base/file.h"
@@ -60,7 +61,7 @@ static bool peer_may(int peer, uid_t user, const char *program)
     if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
         (who.uid == user || who.uid == 0))
         return true;
-    fprintf(stderr, "%s: user %ld may not ask\n", program, (long)who.uid);
+    line_err("%s: user %ld may not ask", program, (long)who.uid);
     return false;
 }
 
@@ -85,6 +86,6 @@ bool local_fork(int listener, const char *program, pid_t *parent)
     if (child == 0)
         close(listener); /* or who comes when we are dead would wait for it */
     if (child < 0)
-        fprintf(stderr, "%s: fork: %s\n", program, strerror(errno));
+        line_err("%s: fork: %s", program, strerror(errno));
     return child == 0;
 }

@@ -4,20 +4,27 @@
  * have committed is read and written there, with nothing else at hand. Ends with 3 where the commit's tree is to
  * blame, with 2 where it is not. */
 #include "base/git.h"
+#include "base/line.h"
+#include "base/program.h"
 
-#include <stdio.h>
 #include <unistd.h>
+
+static const char usage[] =
+    "ratchet-checkout FOLDER, with a commit of ratchetd's as its input";
 
 int main(int argc, char **argv)
 {
     struct err err = {0};
+    program_begin();
+    enum program_asked asked = program_asked(argc, argv);
+    if (asked != PROGRAM_RUN)
+        return program_answer("ratchet-checkout", asked, usage);
     if (argc != 2) {
-        fputs("usage: ratchet-checkout FOLDER, with a commit of ratchetd's as its input\n",
-              stderr);
+        line_err("usage: %s", usage);
         return EXIT_USAGE;
     }
     if (git_parcel_checkout(STDIN_FILENO, argv[1], &err) == 0)
         return 0;
-    fprintf(stderr, "%s\n", err.text);
+    line_err("%s", err.text);
     return err.class == ERR_INPUT || err.class == ERR_LIMIT ? 3 : 2;
 }

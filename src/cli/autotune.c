@@ -2,6 +2,7 @@
 /* `ratchet autotune`: other values for the parameters of a commit's kernel, measured against today's. */
 #include "cli/cli.h"
 #include "cli/local.h"
+#include "cli/outputs.h"
 #include "cli/shapes.h"
 
 #include "intake/values.h"
@@ -111,7 +112,8 @@ static int conclude(const struct autotune *tune, const char *folder, struct err 
         (best != NULL && tune_patch(&tune->sources, &tune->config.tune,
                                     &tune->trials[best->trial].candidate, &patch, err) != 0))
         return -1;
-    return write_both(folder, &report, &patch, err) != 0 || cli_print(&report, err) != 0
+    return write_both(folder, &report, &patch, err) != 0 ||
+                   cli_print_document(&report, err) != 0
                ? -1
                : EXIT_HELD;
 }
@@ -124,12 +126,14 @@ static int run(const struct autotune_given *given, const struct autotune_options
     struct ratchet_config config;
     if (local_open(&given->local, local, err) != 0)
         return -1;
+    static const char *const names[] = {"suggestions.md", "suggestions.patch", AUTOTUNE_LOG};
     config = measurement->config;
     const struct rule *rule = &config.rule;
     if (shapes_apply(&given->shapes, measurement->job.device,
                      rule->looks[rule->look_count - 1], config.bench.samples, &config,
                      err) != 0 ||
-        file_mkdirs(options->folder, 0755, err) != 0)
+        outputs_try_in("--output", options->folder, names, sizeof names / sizeof *names,
+                       err) != 0)
         return -1;
     measurement_set_config(measurement, &config);
     FD_AUTO lock = -1; /* two at once would write into one another's log */

@@ -2,8 +2,10 @@
 /* `ratchet bench` and `ratchet verify`: the kernel of one commit, any shapes, measured as a
  * check measures (sandbox, verification, fresh processes): alone, or with another commit's. */
 #include "cli/bench_table.h"
+#include "base/line.h"
 #include "cli/cli.h"
 #include "cli/local.h"
+#include "cli/outputs.h"
 #include "cli/shapes.h"
 #include "cli/verified.h"
 
@@ -15,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLICATES = 6, QUICK_REPLICATES = 3 };
+enum { REPLICATES = 6, QUICK_REPLICATES = 3, BITS_WORDS_BYTES = 2048 };
 static const double quick_ns = 8e9; /* a config: with what a replicate may take longer, 10 s */
 
 struct bench_options {
@@ -44,7 +46,9 @@ static int print_verified(const struct measurement *measurement, const struct bi
         verified_json(measurement, bits, &text);
     else
         verified_text(&measurement->samples, bits, &text);
-    return buf_check(&text, "what was verified", err) != 0 ? -1 : cli_print(&text, err);
+    if (buf_check(&text, "what was verified", err) != 0)
+        return -1;
+    return json ? cli_print_document(&text, err) : cli_print(&text, err);
 }
 
 /* Every other config set against one of them: in each process both were measured, so that the
@@ -55,7 +59,7 @@ static int print_against(const struct measurement *measurement, const char *name
     const struct samples *samples = &measurement->samples;
     const struct config_samples *anchor = samples_find(samples, name);
     if (anchor == NULL)
-        return err_set(err, ERR_USAGE, "--against: no config `%.64s` was measured", name);
+        return err_set(err, ERR_INTERNAL, "--against: `%.64s` was not measured", name);
     for (size_t i = 0; i < samples->count; i++) {
         COMPARISON_AUTO comparison = {0};
         struct replicate pairs[64] = {0}; /* as many as --replicates may be; series borrowed */
@@ -81,17 +85,16 @@ static int configure(const struct bench_options *given, bool verify_only,
                      struct ratchet_config *config, struct err *err)
 {
     unsigned replicates = verify_only ? 1 : given->quick ? QUICK_REPLICATES : REPLICATES;
-    if (verify_only && (given->quick || given->budget != NULL))
+    if (verify_only && (given->quick || given->budget != NULL || given->against != NULL))
         return err_set(err, ERR_USAGE,
-                       "--budget and --quick are bench's: verify times nothing");
+                       "--budget, --quick and --against are bench's: verify times nothing");
     if (given->json && !verify_only)
         return err_set(err, ERR_USAGE, "--json is verify's: bench writes samples (--output)");
-    if (given->json && given->against != NULL)
-        return err_set(err, ERR_USAGE, "--against is no part of --json");
-    if (given->quick && given->budget != NULL)
-        return err_set(err, ERR_USAGE, "--quick has a budget of its own: not with --budget");
     if (shapes_apply(&given->shapes, given->local.device, replicates,
                      verify_only ? 1 : config->bench.samples, config, err) != 0)
+        return -1;
+    if (given->against != NULL &&
+        shapes_check_name(config, "--against", given->against, err) != 0)
         return -1;
     if (given->quick)
         config->bench.budget_ns = quick_ns * (double)config->config_count;
@@ -129,7 +132,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (measured != 0)
         return -1;
     if (measurement->samples.count == 0) {
-        fprintf(stderr, "ratchet: %s\n", measurement->comparison.reason);
+        line_err("ratchet: %s", measurement->comparison.reason);
         return local_print_notes(measurement, err) == 0 &&
                        local_print_log(measurement, err) == 0
                    ? EXIT_UNMEASURED
@@ -137,7 +140,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     }
     int code = exit_code(&measurement->samples);
     if (given->quick)
-        puts("A first look, no verdict: few processes, and 8 s a config for all of it.");
+        line_out("A first look, no verdict: few processes, and 8 s a config for all of it.");
     if ((verify_only ? print_verified(measurement, bits, given->json, err)
                      : print_table(measurement, compared, err)) != 0)
         return -1;
@@ -146,7 +149,7 @@ static int walk(struct measurement *measurement, const struct bench_options *giv
     if (given->against != NULL && print_against(measurement, given->against, err) != 0)
         return -1;
     if (given->output == NULL && !verify_only && !given->local.quiet)
-        puts("samples not kept: --output FILE does");
+        line_out("samples not kept: --output FILE does");
     return cli_write_samples(&measurement->samples, given->output, &measurement->host->limits,
                              err) == 0
                ? code
@@ -170,7 +173,8 @@ static int bench(int argc, char **argv, bool verify_only, struct err *err)
         CLI_REPO(given.local.repo),
         CLI_HEAD(given.local.head),
         {"compare", &given.local.compare, NULL, "REV", "measure this commit beside it"},
-        {"against", &given.against, NULL, "NAME", "set each other config against this one"},
+        {"against", &given.against, NULL, "NAME",
+         verify_only ? NULL : "set each other config against this one"},
         CLI_DEVICE(given.local.device),
         CLI_CONFIG(given.local.config),
         {"output", &given.output, NULL, "FILE", "write the samples there"},
@@ -181,9 +185,11 @@ static int bench(int argc, char **argv, bool verify_only, struct err *err)
         {"quick", NULL, &given.quick, NULL,
          verify_only ? NULL : "a first look: 3 processes, 8 s a config"},
         CLI_OPTIONS_END};
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
+    static const struct cli_tie ties[] = {{"budget", NULL, "quick"}, CLI_TIES_END};
+    if (cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err) != 0)
         return -1;
-    return run(&given, verify_only, err);
+    return outputs_try("--output", given.output, err) == 0 ? run(&given, verify_only, err)
+                                                           : -1;
 }
 
 int cli_bench(int argc, char **argv, struct err *err)

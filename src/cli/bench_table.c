@@ -2,6 +2,8 @@
 /* Owns what stands in the table. Every figure is the judge's; none is made here. */
 #include "cli/bench_table.h"
 
+#include "base/line.h"
+
 #include "cli/terminal.h"
 #include "cost.h"
 #include "judge/detectable.h"
@@ -153,11 +155,10 @@ int bench_table(const struct samples *samples, const struct comparison *comparis
 
 void bench_print_against(const struct config_verdict *verdict, const char *name)
 {
-    char text[FIGURE_BYTES];
-    printf("%s against %s: %s", verdict->config.name, name,
-           figure_change(text, &verdict->change));
+    char text[FIGURE_BYTES], effects[128] = "";
     if (verdict->effects_known)
-        printf(", Hedges' g %.2f, Cliff's delta %.2f, p %.2g", verdict->hedges_g,
-               verdict->cliffs_delta, verdict->p_value);
-    putchar('\n');
+        snprintf(effects, sizeof effects, ", Hedges' g %.2f, Cliff's delta %.2f, p %.2g",
+                 verdict->hedges_g, verdict->cliffs_delta, verdict->p_value);
+    line_out("%s against %s: %s%s", verdict->config.name, name,
+             figure_change(text, &verdict->change), effects);
 }

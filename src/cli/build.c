@@ -2,7 +2,9 @@
 /* `ratchet build`: the kernel library of one commit, built as a check builds it: by the commit's own
  * recipe, in the sandbox, from the files under its [kernel] path. */
 #include "cli/cli.h"
+#include "base/line.h"
 #include "cli/local.h"
+#include "cli/outputs.h"
 
 #include "pipeline/builds.h"
 
@@ -26,7 +28,7 @@ static int build(struct measurement *measurement, const char *output, struct err
         return -1;
     const struct build_result *result = &built.result;
     if (!result->built) {
-        fprintf(stderr, "ratchet build: %.10s: %s\n", measurement->job.head, result->failure);
+        line_err("ratchet build: %.10s: %s", measurement->job.head, result->failure);
         return EXIT_UNMEASURED;
     }
     BUF_AUTO library;
@@ -34,7 +36,7 @@ static int build(struct measurement *measurement, const char *output, struct err
     if (file_read(result->library, &library, err) != 0 ||
         file_write(output, library.data, library.len, 0755, err) != 0)
         return err_wrap(err, "--output");
-    printf("%s %s\n", result->code, output);
+    line_out("%s %s", result->code, output);
     return EXIT_HELD;
 }
 
@@ -53,6 +55,8 @@ int cli_build(int argc, char **argv, struct err *err)
         return -1;
     if (given.output == NULL)
         return err_set(err, ERR_USAGE, "expected --output FILE");
+    if (outputs_try("--output", given.output, err) != 0)
+        return -1;
     struct local *local __attribute__((cleanup(local_free))) = calloc(1, sizeof *local);
     if (local == NULL)
         return err_set(err, ERR_HOST, "out of memory for a pipeline");

@@ -2,7 +2,9 @@
 /* `ratchet calibrate`: how often the rule errs on this device, by experiment: a pool of processes
  * is recorded, or read again, and checks are drawn from it. */
 #include "cli/cli.h"
+#include "base/line.h"
 #include "cli/local.h"
+#include "cli/outputs.h"
 
 #include "intake/values.h"
 #include "lab/calibrate.h"
@@ -30,12 +32,6 @@ static int read_numbers(struct calibrate_options *given, struct err *err)
                    &given->process_count, err) != 0) ||
         value_int(given->checks, 10, 10000000, "--checks", &given->check_count, err) != 0)
         return -1;
-    if (given->from != NULL && (given->pool != NULL || given->processes != NULL))
-        return err_set(err, ERR_USAGE,
-                       "--from reads a pool: --pool and --processes record one");
-    if (given->from == NULL && given->rules != NULL)
-        return err_set(err, ERR_USAGE,
-                       "--rules goes with --from: else the commit's are taken");
     return 0;
 }
 
@@ -55,30 +51,35 @@ static int path_in_tree(const char *repo, const char *slug, char out[FILE_PATH_B
                : file_path(out, err, "%s/calibration.json", folder);
 }
 
+/* Where calibration.json goes; tried. */
+static int find_output(const struct calibrate_options *given, const char *slug,
+                       char out[FILE_PATH_BYTES], struct err *err)
+{
+    if (given->output != NULL ? file_path(out, err, "%s", given->output) != 0
+                              : path_in_tree(given->local.repo, slug, out, err) != 0)
+        return -1;
+    return outputs_try("--output", out, err);
+}
+
 /* Draw the checks, write calibration.json, print the tables. */
 static int conclude(const struct calibrate_options *given, const struct pool *pool,
-                    const struct rule *rule, struct err *err)
+                    const struct rule *rule, const char *path, struct err *err)
 {
     struct figures figures __attribute__((cleanup(figures_free))) = {0};
     BUF_AUTO json;
     BUF_AUTO markdown;
-    char path[FILE_PATH_BYTES];
     buf_init(&json, OUTPUT_MAX);
     buf_init(&markdown, OUTPUT_MAX);
     if (simulate(pool, rule, (size_t)given->check_count, rule->seed, &figures, err) != 0 ||
         tables_json(pool, rule, &figures, &json, err) != 0)
         return -1;
-    if (given->output != NULL
-            ? file_path(path, err, "%s", given->output) != 0
-            : path_in_tree(given->local.repo, pool->device.slug, path, err) != 0)
-        return -1;
     if (file_write(path, json.data, json.len, 0644, err) != 0)
         return -1;
     tables_markdown(pool, rule, &figures, &markdown);
-    if (cli_print(&markdown, err) != 0)
+    if (cli_print_document(&markdown, err) != 0)
         return -1;
     if (!given->local.quiet)
-        fprintf(stderr, "ratchet: wrote %s\n", path);
+        line_err("ratchet: wrote %s", path);
     return EXIT_HELD;
 }
 
@@ -87,11 +88,17 @@ static int from_file(const struct calibrate_options *given, struct err *err)
     struct pool pool __attribute__((cleanup(pool_free))) = {0};
     struct limits limits;
     struct rule rule;
-    if (cli_limits(given->local.config, &limits, err) != 0 ||
-        calibrate_read(given->from, &limits, &pool, NULL, err) != 0 ||
-        cli_read_rule(given->rules, pool.device.slug, &limits, &rule, err) != 0)
+    char path[FILE_PATH_BYTES];
+    if (cli_limits(given->local.config, &limits, err) != 0)
         return -1;
-    return conclude(given, &pool, &rule, err);
+    if (calibrate_read(given->from, &limits, &pool, NULL, err) != 0) {
+        err->class = err->class == ERR_NOT_FOUND ? ERR_USAGE : err->class;
+        return err_wrap(err, "--from");
+    }
+    if (cli_read_rule(given->rules, pool.device.slug, &limits, &rule, err) != 0 ||
+        find_output(given, pool.device.slug, path, err) != 0)
+        return -1;
+    return conclude(given, &pool, &rule, path, err);
 }
 
 static int record(const struct calibrate_options *given, struct local *local, struct err *err)
@@ -100,7 +107,7 @@ static int record(const struct calibrate_options *given, struct local *local, st
     struct measurement *measurement = &local->pipeline.measurement;
     struct ratchet_config config = measurement->config;
     const struct rule *rule = &config.rule;
-    char path[FILE_PATH_BYTES];
+    char path[FILE_PATH_BYTES], output[FILE_PATH_BYTES];
     long long samples = config.bench.samples;
     if (given->samples != NULL &&
         value_int(given->samples, 1, 4096, "--samples", &samples, err) != 0)
@@ -115,12 +122,15 @@ static int record(const struct calibrate_options *given, struct local *local, st
             ? file_path(path, err, "%s", given->pool) != 0
             : file_path(path, err, "ratchet-pool-%s.jsonl", given->local.device) != 0)
         return -1;
+    if (outputs_try_append("--pool", path, err) != 0 ||
+        find_output(given, given->local.device, output, err) != 0)
+        return -1;
     local->progress.all = (size_t)given->process_count;
     local->progress.price = measurement->device->price;
     int rc = calibrate_record(measurement, measurement->job.head, path,
                               (size_t)given->process_count, &pool, err);
     progress_end(&local->progress);
-    return rc == 0 ? conclude(given, &pool, rule, err) : -1;
+    return rc == 0 ? conclude(given, &pool, rule, output, err) : -1;
 }
 
 static int run(const struct calibrate_options *given, struct err *err)
@@ -149,7 +159,15 @@ int cli_calibrate(int argc, char **argv, struct err *err)
         {"output", &given.output, NULL, "FILE", "(else baselines/SLUG/calibration.json)"},
         CLI_QUIET(given.local.quiet),
         CLI_OPTIONS_END};
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+    /* A pool that is read was recorded: of a commit, on a device, in so many processes. */
+    static const struct cli_tie ties[] = {{"rules", "from", NULL},
+                                          {"pool", NULL, "from"},
+                                          {"processes", NULL, "from"},
+                                          {"samples", NULL, "from"},
+                                          {"head", NULL, "from"},
+                                          {"device", NULL, "from"},
+                                          CLI_TIES_END};
+    if (cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err) != 0 ||
         read_numbers(&given, err) != 0)
         return -1;
     return given.from != NULL ? from_file(&given, err) : run(&given, err);

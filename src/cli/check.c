@@ -3,6 +3,7 @@
  * one pull request of a configured one. */
 #include "cli/cli.h"
 
+#include "base/line.h"
 #include "base/name.h"
 #include "cli/folders.h"
 #include "cli/local.h"
@@ -38,10 +39,9 @@ static int local_job(const struct check_options *options, char path[FILE_PATH_BY
 static void note_same(const struct check_options *given, const struct job *job)
 {
     if (strcmp(job->base, job->head) == 0)
-        fprintf(stderr,
-                "ratchet: nothing to compare: `%.128s` and `%.128s` are one commit; `--base` "
-                "names another (`--base HEAD~1`: the one before)\n",
-                given->base, given->head);
+        line_err("ratchet: nothing to compare: `%.128s` and `%.128s` are one commit; `--base` "
+                 "names another (`--base HEAD~1`: the one before)",
+                 given->base, given->head);
 }
 
 static int github_job(const struct check_options *options, struct job *job, struct err *err)
@@ -51,21 +51,10 @@ static int github_job(const struct check_options *options, struct job *job, stru
         return err_set(err, ERR_USAGE, "--repository: expected owner/name, not `%s`",
                        options->repository);
     snprintf(job->repository, sizeof job->repository, "%s", options->repository);
-    if (options->pr == NULL)
-        return err_set(err, ERR_USAGE, "--repository needs --pr NUMBER");
     if (value_int(options->pr, 1, INT_MAX, "--pr", &number, err) != 0)
         return -1;
     job->pr = (int)number;
     return 0;
-}
-
-/* A pull request is judged against what main has recorded: never without it. */
-static int by_hand(const struct check_options *options, struct err *err)
-{
-    return options->no_baseline && options->repository != NULL
-               ? err_set(err, ERR_USAGE,
-                         "--no-baseline is for two commits, not for a pull request")
-               : 0;
 }
 
 static int print_result(const struct measurement *measurement,
@@ -75,7 +64,7 @@ static int print_result(const struct measurement *measurement,
         BUF_AUTO text;
         buf_init(&text, 64 << 20);
         return verdict_format_json(&measurement->comparison, &text, err) == 0
-                   ? cli_print(&text, err)
+                   ? cli_print_document(&text, err)
                    : -1;
     }
     if (terminal_print_verdicts(&measurement->comparison, err) != 0 ||
@@ -126,7 +115,15 @@ static int read_options(int argc, char **argv, struct check_options *given, stru
         CLI_QUIET(given->quiet),
         {"no-baseline", NULL, &given->no_baseline, NULL, "judge against base alone"},
         CLI_OPTIONS_END};
-    return cli_options(argc, argv, options, NULL, 0, NULL, err);
+    /* A pull request has its own commits, and is judged against what main has recorded. */
+    static const struct cli_tie ties[] = {{"pr", "repository", NULL},
+                                          {"repository", "pr", NULL},
+                                          {"repo", NULL, "repository"},
+                                          {"base", NULL, "repository"},
+                                          {"head", NULL, "repository"},
+                                          {"no-baseline", NULL, "repository"},
+                                          CLI_TIES_END};
+    return cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err);
 }
 
 int cli_check(int argc, char **argv, struct err *err)
@@ -140,7 +137,7 @@ int cli_check(int argc, char **argv, struct err *err)
     char local[FILE_PATH_BYTES];
     double budget_ns = 0;
     if (read_options(argc, argv, &given, err) != 0 ||
-        cli_budget(given.budget, &budget_ns, err) != 0 || by_hand(&given, err) != 0 ||
+        cli_budget(given.budget, &budget_ns, err) != 0 ||
         cli_host(given.config, &host, err) != 0 ||
         (given.repository == NULL ? local_job(&given, local, &job, err)
                                   : github_job(&given, &job, err)) != 0)

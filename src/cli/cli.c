@@ -2,6 +2,7 @@
 /* Owns the host's configuration, and the files and revisions that a command line names. */
 #include "cli/cli.h"
 
+#include "base/line.h"
 #include "intake/config.h"
 #include "intake/values.h"
 #include "judge/baseline.h"
@@ -35,6 +36,29 @@ int cli_find_file(const char *given, const char *option, char out[PATH_MAX], str
     return realpath(given, out) != NULL
                ? 0
                : err_errno(err, ERR_USAGE, errno, "%s: `%.512s`", option, given);
+}
+
+static bool is_program(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+}
+
+int cli_check_program(const char *given, const char *option, struct err *err)
+{
+    const char *folders = getenv("PATH");
+    char path[FILE_PATH_BYTES];
+    if (strchr(given, '/') != NULL)
+        return is_program(given)
+                   ? 0
+                   : err_set(err, ERR_USAGE, "%s: `%.512s` is no program", option, given);
+    for (const char *at = folders; given[0] != '\0' && at != NULL && *at != '\0';) {
+        size_t len = strcspn(at, ":");
+        if (file_path(path, err, "%.*s/%s", (int)len, at, given) == 0 && is_program(path))
+            return 0;
+        at += len + (at[len] == ':');
+    }
+    return err_set(err, ERR_USAGE, "%s: no program `%.128s` on PATH", option, given);
 }
 
 int cli_find_harness(struct host *host, struct err *err)
@@ -217,7 +241,15 @@ int cli_print(const struct buf *text, struct err *err)
 {
     if (buf_check(text, "what is to be printed", err) != 0)
         return -1;
-    fwrite(text->data, 1, text->len, stdout); /* main looks whether all of it was written */
+    line_text(stdout, text->data, text->len); /* main looks whether all of it was written */
+    return 0;
+}
+
+int cli_print_document(const struct buf *document, struct err *err)
+{
+    if (buf_check(document, "what is to be printed", err) != 0)
+        return -1;
+    line_document(document);
     return 0;
 }
 
@@ -225,7 +257,7 @@ void cli_say(void *context, const struct progress_event *event)
 {
     (void)context;
     if (event->text[0] != '\0')
-        fprintf(stderr, "ratchet: %s\n", event->text);
+        line_err("ratchet: %s", event->text);
 }
 
 int cli_read_rule(const char *path, const char *slug, const struct limits *limits,

@@ -78,6 +78,9 @@ void cli_note_uncommitted(const char *repo, const char *head, const char *device
 const struct host_repository *cli_repository(const struct host *host, const char *name,
                                              struct err *err);
 
+/* A program that the command line names, by its path or by its name on PATH. None is ERR_USAGE. */
+MUST_CHECK int cli_check_program(const char *given, const char *option, struct err *err);
+
 /* The token for a repository: the host's file, or GITHUB_TOKEN; "" where there is none. */
 MUST_CHECK int cli_token(const struct host_repository *repository,
                          char token[MODEL_TOKEN_BYTES], struct err *err);
@@ -103,8 +106,10 @@ MUST_CHECK int cli_read_baseline(const char *path, const struct limits *limits,
 MUST_CHECK int cli_read_rule(const char *path, const char *slug, const struct limits *limits,
                              struct rule *rule, struct err *err);
 
-/* Print a whole text on stdout, or nothing of it where a part is missing. */
+/* Print a whole text on stdout, safe for a terminal, or nothing of it where a part is missing. */
 MUST_CHECK int cli_print(const struct buf *text, struct err *err);
+/* The same as it is: Markdown and JSON, which are safe as we write them (base/line.h). */
+MUST_CHECK int cli_print_document(const struct buf *document, struct err *err);
 
 /* A progress_function: lines on stderr. `context` is not used. */
 void cli_say(void *context, const struct progress_event *event);

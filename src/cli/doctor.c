@@ -5,6 +5,7 @@
 #include "cli/doctor_system.h"
 
 #include "base/http.h"
+#include "base/line.h"
 #include "base/proc.h"
 #include "daemon/client.h"
 #include "measure/away.h"
@@ -41,7 +42,7 @@ static void tell(struct doctor *doctor, bool needed, int result, const char *wha
                  const char *good, const struct err *err)
 {
     const char *word = result == 0 ? "ok" : needed ? "FAIL" : "note";
-    printf("%-4s  %-22s %s\n", word, what, result == 0 ? good : err->text);
+    line_out("%-4s  %-22s %s", word, what, result == 0 ? good : err->text);
     fflush(stdout); /* the next one may take a while */
     doctor->failed += needed && result != 0;
 }
@@ -493,8 +494,7 @@ int cli_doctor(int argc, char **argv, struct err *err)
     away_use(host_run_socket(&doctor.host, HOST_RUN_SOCKET));
     clocks_use(host_clocks_socket(&doctor.host, HOST_CLOCKS_SOCKET));
     examine(&doctor);
-    if (doctor.failed == 0)
-        return EXIT_HELD;
-    printf("%u of the needed things do not work\n", doctor.failed);
-    return EXIT_UNMEASURED;
+    if (doctor.failed > 0)
+        line_out("%u of the needed things do not work", doctor.failed);
+    return doctor.failed == 0 ? EXIT_HELD : EXIT_UNMEASURED;
 }

@@ -2,7 +2,9 @@
 /* `ratchet env`: env.json of this host and one of its devices, as a check would keep it, and of
  * other people's frameworks; or what differs from an env.json that was kept. Measures nothing. */
 #include "cli/cli.h"
+#include "cli/outputs.h"
 
+#include "base/line.h"
 #include "lab/peers.h"
 #include "pipeline/environment.h"
 #include "pipeline/rules.h"
@@ -28,26 +30,29 @@ static void env_free(struct env **env)
     *env = NULL;
 }
 
-/* The recipe and [bench] of --head. Where nobody named a repository, none is no failure. */
+/* What is taken where nothing is given: told from the same words, given, by where they lie. */
+static const char any_head[] = "HEAD", any_python[] = "python3";
+
+/* The recipe and [bench] of --head. Where nobody named a repository or commit, none is no failure. */
 static int read_rules(const struct env_options *given, struct measurement *measurement,
                       struct err *err)
 {
-    char local[FILE_PATH_BYTES], head[MODEL_SHA_BYTES];
+    char local[FILE_PATH_BYTES], sha[MODEL_SHA_BYTES];
     const char *repo = given->repo == NULL ? "." : given->repo;
     if (strcmp(given->head, "none") == 0)
         return 0;
     struct err problem = {0};
     if (cli_real_path(repo, local, &problem) == 0 &&
-        cli_resolve(local, given->head, head, &problem) == 0 &&
-        rules_read_local(measurement, local, head, &problem) == 0) {
+        cli_resolve(local, given->head, sha, &problem) == 0 &&
+        rules_read_local(measurement, local, sha, &problem) == 0) {
         cli_note_uncommitted(local, given->head, given->device, &measurement->host->limits);
         return 0;
     }
-    if (given->repo != NULL) {
+    if (given->repo != NULL || given->head != any_head) {
         *err = problem;
         return -1;
     }
-    fprintf(stderr, "ratchet env: no recipe of a build: %s\n", problem.text);
+    line_err("ratchet env: no recipe of a build: %s", problem.text);
     return 0;
 }
 
@@ -64,7 +69,7 @@ static int look(const struct env_options *given, struct env *env, struct err *er
     const struct kernel_source *source = measurement->has_config ? &measurement->config.source
                                                                  : NULL;
     if (environment_add_build(measurement, source, &problem) != 0)
-        fprintf(stderr, "ratchet env: no compilers: %s\n", problem.text);
+        line_err("ratchet env: no compilers: %s", problem.text);
     return peers_facts(given->python, &measurement->samples.environment, err);
 }
 
@@ -75,7 +80,7 @@ static int print(const struct samples *samples, const char *output, struct err *
     if (environment_write(&samples->device, &samples->environment, &text, err) != 0)
         return -1;
     return (output != NULL ? file_write(output, text.data, text.len, 0644, err)
-                           : cli_print(&text, err)) == 0
+                           : cli_print_document(&text, err)) == 0
                ? EXIT_HELD
                : -1;
 }
@@ -111,7 +116,7 @@ static int print_against(const struct samples *samples, const struct environment
 
 int cli_env(int argc, char **argv, struct err *err)
 {
-    struct env_options given = {.head = "HEAD", .device = "cpu", .python = "python3"};
+    struct env_options given = {.head = any_head, .device = "cpu", .python = any_python};
     const struct cli_option options[] = {
         {"repo", &given.repo, NULL, "DIR",
          "git repository with the recipe of the build (else .)"},
@@ -126,8 +131,13 @@ int cli_env(int argc, char **argv, struct err *err)
     struct env *env __attribute__((cleanup(env_free))) = calloc(1, sizeof *env);
     if (env == NULL)
         return err_set(err, ERR_HOST, "out of memory for a measurement");
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+    static const struct cli_tie ties[] = {
+        {"output", NULL, "against"}, {"repo", NULL, "head=none"}, CLI_TIES_END};
+    if (cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err) != 0 ||
         cli_check_device(given.device, err) != 0 ||
+        (given.python != any_python &&
+         cli_check_program(given.python, "--python", err) != 0) ||
+        outputs_try("--output", given.output, err) != 0 ||
         read_against(given.against, given.device, &then, err) != 0 ||
         look(&given, env, err) != 0)
         return -1;

@@ -3,6 +3,8 @@
  * command itself runs in a child; who started it waits, and cleans up after it. */
 #include "cli/folders.h"
 
+#include "base/line.h"
+#include "cli/outputs.h"
 #include "daemon/collector.h"
 #include "result_files.h"
 
@@ -96,17 +98,17 @@ int cli_folders(const struct host *host, const char *output, struct cli_folders 
                 struct err *err)
 {
     bool there = output != NULL && access(output, F_OK) == 0;
-    if (output != NULL && (file_mkdirs(output, 0755, err) != 0 ||
-                           file_path(folders->results, err, "%s", output) != 0)) {
-        err->class = ERR_USAGE; /* a name on the command line */
-        return -1;
-    }
     struct err why;
     made->unnamed = output == NULL;
+    if (output != NULL && file_path(folders->results, err, "%s", output) != 0)
+        return -1;
     if (made->unnamed && name_in_state(host, "runs", "", 0700, folders->results, err) != 0)
         return -1;
     if (!there)
         memcpy(made->results, folders->results, sizeof made->results);
+    if (output != NULL &&
+        outputs_try_in("--output", output, result_files, RESULT_FILE_COUNT, err) != 0)
+        return -1;
     if (made->unnamed && file_mkdirs(folders->results, 0700, &why) != 0)
         return not_in_state(host, &why, err);
     return cli_scratch(host, folders, err);
@@ -125,7 +127,7 @@ static void remove_one(const char *path)
 {
     struct err err;
     if (file_remove_tree(path, &err) != 0)
-        fprintf(stderr, "ratchet: %s\n", err.text);
+        line_err("ratchet: %s", err.text);
 }
 
 /* Scratch, its lock, and a folder for results that has none. */
@@ -195,8 +197,8 @@ static int ended(const char *command, const char *lost, int status, const sigset
     bool told = made->results[0] != '\0' && has_verdict();
     wait_for_orphans();
     clean_up(true);
-    fprintf(stderr, "ratchet %s: %s%s%s\n", command, asked ? "interrupted" : strsignal(number),
-            told ? "" : "; ", told ? "" : lost);
+    line_err("ratchet %s: %s%s%s", command, asked ? "interrupted" : strsignal(number),
+             told ? "" : "; ", told ? "" : lost);
     fflush(NULL);
     prctl(PR_SET_DUMPABLE, 0); /* the child has left its core already */
     sigprocmask(SIG_SETMASK, before, NULL);

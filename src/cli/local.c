@@ -2,8 +2,8 @@
 /* Owns the opening of a local pipeline, and the one try of posting without a daemon. */
 #include "cli/local.h"
 
+#include "base/line.h"
 #include "cli/terminal.h"
-#include "judge/text.h"
 #include "pipeline/rules.h"
 #include "result_files.h"
 
@@ -64,7 +64,7 @@ int local_print_notes(const struct measurement *measurement, struct err *err)
     BUF_AUTO text;
     buf_init(&text, 1 << 20);
     for (size_t i = 0; i < measurement->note_count; i++) {
-        text_plain(&text, measurement->notes[i]); /* some quote a pull request */
+        buf_adds(&text, measurement->notes[i]);
         buf_addc(&text, '\n');
     }
     return terminal_print(&text, err);
@@ -87,7 +87,7 @@ int local_print_log(const struct measurement *measurement, struct err *err)
         snprintf(one, sizeof one, "%.*s", (int)(len < sizeof one ? len : sizeof one - 1),
                  line);
         buf_adds(&text, "    ");
-        text_plain(&text, one);
+        buf_adds(&text, one);
         buf_addc(&text, '\n');
         line += len + (line[len] == '\n');
     }
@@ -101,8 +101,8 @@ void local_print_folder(const struct measurement *measurement)
     size_t len = getcwd(here, sizeof here) == NULL ? 0 : strlen(here);
     if (len > 1 && strncmp(folder, here, len) == 0 && folder[len] == '/')
         folder += len + 1;
-    printf("report: %s/" RESULT_REPORT "%s\n", folder,
-           measurement->build_log.len > 0 ? ", with the build's log" : "");
+    line_out("report: %s/" RESULT_REPORT "%s", folder,
+             measurement->build_log.len > 0 ? ", with the build's log" : "");
 }
 
 static int owe(struct pipeline *pipeline, struct db *outbox, struct err *err)
@@ -126,6 +126,6 @@ int local_publish(struct pipeline *pipeline, const char *command, struct err *er
                                                : -1;
     db_close(&outbox);
     if (sent == 0 && result.refusal[0] != '\0')
-        fprintf(stderr, "ratchet %s: not posted: %s\n", command, result.refusal);
+        line_err("ratchet %s: not posted: %s", command, result.refusal);
     return sent;
 }

@@ -2,6 +2,8 @@
 /* Owns how a command line is read, and the print of its table. */
 #include "cli/options.h"
 
+#include "base/line.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -58,10 +60,10 @@ static void print_option(const struct cli_option *option)
              : optional            ? "[="
                                    : " ",
              option->value == NULL ? "" : option->argument, optional ? "]" : "");
-    printf("  %-24s %s", name, option->help);
-    if (option->value != NULL && *option->value != NULL)
-        printf(" [%s]", *option->value);
-    puts(has_more(option) ? "; repeatable" : "");
+    const char *value = option->value == NULL ? NULL : *option->value;
+    line_out("  %-24s %s%s%s%s%s", name, option->help, value == NULL ? "" : " [",
+             value == NULL ? "" : value, value == NULL ? "" : "]",
+             has_more(option) ? "; repeatable" : "");
 }
 
 void cli_print_options(const struct cli_option *options)
@@ -87,15 +89,16 @@ bool cli_wants_help(int argc, char **argv)
     return false;
 }
 
-/* What the option at argv[*at] says; *at moves on over a value of its own. */
+/* What the option at argv[*at] says; *at moves on over a value of its own. `given`: of the rows, which. */
 static int read_option(int argc, char **argv, int *at, const struct cli_option *options,
-                       struct err *err)
+                       bool given[CLI_OPTIONS_MAX], struct err *err)
 {
     const char *word = argv[*at];
     size_t len = strcspn(word + 2, "=");
     const struct cli_option *option = find_option(options, word + 2, len);
     if (option == NULL)
         return unknown_option(options, word, len, err);
+    given[option - options] = true;
     const char *value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
     if (option->flag != NULL && value == NULL) {
         *option->flag = true;
@@ -129,9 +132,37 @@ static int unexpected(const struct cli_option *options, const char *word, struct
     return err_set(err, ERR_USAGE, "unexpected argument `%s`", word);
 }
 
-int cli_options(int argc, char **argv, const struct cli_option *options, const char **operands,
-                size_t max, size_t *count, struct err *err)
+/* "name", or "name=value". */
+static bool is_given(const struct cli_option *options, const bool given[CLI_OPTIONS_MAX],
+                     const char *what)
 {
+    size_t len = strcspn(what, "=");
+    const struct cli_option *option = find_option(options, what, len);
+    return option != NULL && given[option - options] &&
+           (what[len] == '\0' || strcmp(*option->value, what + len + 1) == 0);
+}
+
+static int check_ties(const struct cli_option *options, const struct cli_tie *ties,
+                      const bool given[CLI_OPTIONS_MAX], struct err *err)
+{
+    for (; ties->name != NULL; ties++) {
+        if (!is_given(options, given, ties->name))
+            continue;
+        if (ties->needs != NULL && !is_given(options, given, ties->needs))
+            return err_set(err, ERR_USAGE, "`--%s` does nothing without `--%s`", ties->name,
+                           ties->needs);
+        if (ties->bars != NULL && is_given(options, given, ties->bars))
+            return err_set(err, ERR_USAGE, "`--%s` does nothing with `--%s`", ties->name,
+                           ties->bars);
+    }
+    return 0;
+}
+
+int cli_options_tied(int argc, char **argv, const struct cli_option *options,
+                     const struct cli_tie *ties, const char **operands, size_t max,
+                     size_t *count, struct err *err)
+{
+    bool given[CLI_OPTIONS_MAX] = {false};
     size_t found = 0;
     bool only_operands = false;
     if (argc == 2 && is_help(argv[1])) {
@@ -145,7 +176,7 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
             continue;
         }
         if (!only_operands && strncmp(word, "--", 2) == 0) {
-            if (read_option(argc, argv, &i, options, err) != 0)
+            if (read_option(argc, argv, &i, options, given, err) != 0)
                 return -1;
             continue;
         }
@@ -160,5 +191,12 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
         *count = found;
     else if (found > 0)
         return unexpected(options, operands[0], err);
-    return 0;
+    return check_ties(options, ties, given, err);
+}
+
+int cli_options(int argc, char **argv, const struct cli_option *options, const char **operands,
+                size_t max, size_t *count, struct err *err)
+{
+    static const struct cli_tie none[] = {CLI_TIES_END};
+    return cli_options_tied(argc, argv, options, none, operands, max, count, err);
 }

@@ -53,11 +53,30 @@ struct cli_option {
         "budget", &(at), NULL, "TIME", CLI_BUDGET_HELP \
     }
 
+/* Two options of which one has no part without the other, or beside it. `--name` is refused where `needs`
+ * is not given, or where `bars` is; "head=none": that option with that value. */
+struct cli_tie {
+    const char *name;
+    const char *needs, *bars; /* one of them is NULL */
+};
+
+#define CLI_TIES_END     \
+    {                    \
+        NULL, NULL, NULL \
+    }
+
+enum { CLI_OPTIONS_MAX = 96 }; /* rows of a table */
+
 /* Parse options up to a NULL name; what is left goes to operands[max]. Unknown options,
  * missing values and too many operands are ERR_USAGE. After `--help` alone the table is printed,
  * and it fails with ERR_NONE: the command is to end, and nothing went wrong. */
 MUST_CHECK int cli_options(int argc, char **argv, const struct cli_option *options,
                            const char **operands, size_t max, size_t *count, struct err *err);
+
+/* The same for options that are tied: none is ignored without a word. */
+MUST_CHECK int cli_options_tied(int argc, char **argv, const struct cli_option *options,
+                                const struct cli_tie *ties, const char **operands, size_t max,
+                                size_t *count, struct err *err);
 
 /* Is help asked for, by --help or -h among the options? */
 bool cli_wants_help(int argc, char **argv);

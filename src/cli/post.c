@@ -2,6 +2,7 @@
 /* `ratchet post`: one report into one pull request, for those who measured elsewhere. */
 #include "cli/cli.h"
 
+#include "base/line.h"
 #include "intake/values.h"
 #include "publish/github.h"
 #include "publish/report.h"
@@ -38,7 +39,7 @@ int cli_post(int argc, char **argv, struct err *err)
     BUF_AUTO body;
     buf_init(&text, REPORT_MAX_BYTES - sizeof marker);
     buf_init(&body, REPORT_MAX_BYTES);
-    if (file_read(path, &text, err) != 0)
+    if (cli_read(path, &text, err) != 0)
         return -1;
     report_marker(device, true, marker); /* a part keeps its own section */
     if (strncmp(text.data, marker, strlen(marker)) != 0)
@@ -57,6 +58,6 @@ int cli_post(int argc, char **argv, struct err *err)
         .pr = (int)number, .marker = marker, .body = body.data, .len = body.len};
     if (github_upsert_comment(&github, &comment, err) != 0)
         return -1;
-    printf("%s\n", comment.url);
+    line_out("%s", comment.url);
     return 0;
 }

@@ -2,6 +2,7 @@
 /* Owns what the line says while something is measured. */
 #include "cli/progress.h"
 
+#include "base/line.h"
 #include "base/proc.h"
 #include "cli/terminal.h"
 
@@ -66,8 +67,8 @@ void progress_show(void *context, const struct progress_event *event)
     bool told = left[0] == '\0' || event->kind == PROGRESS_VERDICT ||
                 strcmp(left, progress->left) == 0; /* not again on every line */
     put_money(progress, money);
-    fprintf(stderr, "ratchet: %s%s%s%s\n", event->text, told ? "" : "; ", told ? "" : left,
-            told && event->kind != PROGRESS_REPLICATE ? "" : money);
+    line_err("ratchet: %s%s%s%s", event->text, told ? "" : "; ", told ? "" : left,
+             told && event->kind != PROGRESS_REPLICATE ? "" : money);
     if (!told)
         memcpy(progress->left, left, sizeof left);
 }

@@ -18,8 +18,6 @@
 static int parse_accept(const char *names, const char *by, struct promotion_accept *accept,
                         struct err *err)
 {
-    if ((names == NULL) != (by == NULL))
-        return err_set(err, ERR_USAGE, "--accept and --by go together");
     if (names == NULL)
         return 0;
     if (by[0] == '\0' || strlen(by) >= sizeof accept->who)
@@ -80,7 +78,9 @@ int cli_promote(int argc, char **argv, struct err *err)
     static struct promotion_accept accept;
     struct cli_folders folders = {0};
     struct job job = {.kind = JOB_PROMOTE};
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+    static const struct cli_tie ties[] = {
+        {"accept", "by", NULL}, {"by", "accept", NULL}, CLI_TIES_END};
+    if (cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err) != 0 ||
         parse_accept(names, by, &accept, err) != 0 || cli_check_device(device, err) != 0 ||
         cli_host(config, &host, err) != 0)
         return -1;

@@ -178,15 +178,15 @@ static int override_shapes(const struct shapes *given, struct ratchet_config *co
     return 0;
 }
 
-static int no_such_config(const struct ratchet_config *config, const char *name, size_t len,
-                          struct err *err)
+static int no_such_config(const struct ratchet_config *config, const char *option,
+                          const char *name, size_t len, struct err *err)
 {
     enum { LIST_BYTES = 512 };
     BUF_AUTO list;
     buf_init(&list, LIST_BYTES);
     for (size_t i = 0; i < config->config_count; i++)
         buf_addf(&list, "%s%s", i == 0 ? "" : ", ", config->configs[i].name);
-    return err_set(err, ERR_USAGE, "--configs: no config `%.*s`; there is %s%s",
+    return err_set(err, ERR_USAGE, "%s: no config `%.*s`; there is %s%s", option,
                    (int)(len < 64 ? len : 64), name, list.data, list.failed ? ", …" : "");
 }
 
@@ -194,6 +194,8 @@ static int no_such_config(const struct ratchet_config *config, const char *name,
 static int choose_configs(const char *names, struct ratchet_config *config, struct err *err)
 {
     size_t kept = 0;
+    if (names != NULL && names[0] == '\0')
+        return no_such_config(config, "--configs", names, 0, err);
     for (const char *name = names; name != NULL && *name != '\0';) {
         size_t len = strcspn(name, ","), i = 0;
         while (i < config->config_count && (strlen(config->configs[i].name) != len ||
@@ -202,7 +204,7 @@ static int choose_configs(const char *names, struct ratchet_config *config, stru
         if (i < kept)
             return err_set(err, ERR_USAGE, "--configs: `%.*s` is named twice", (int)len, name);
         if (i == config->config_count)
-            return no_such_config(config, name, len, err);
+            return no_such_config(config, "--configs", name, len, err);
         struct config chosen = config->configs[i];
         config->configs[i] = config->configs[kept];
         config->configs[kept++] = chosen;
@@ -213,16 +215,42 @@ static int choose_configs(const char *names, struct ratchet_config *config, stru
     return 0;
 }
 
+int shapes_check_name(const struct ratchet_config *config, const char *option,
+                      const char *name, struct err *err)
+{
+    for (size_t i = 0; i < config->config_count; i++)
+        if (strcmp(config->configs[i].name, name) == 0)
+            return 0;
+    return no_such_config(config, option, name, strlen(name), err);
+}
+
+static int check_dtype(enum dtype dtype, const char *device, struct err *err)
+{
+    return device_has_dtype(device, dtype)
+               ? 0
+               : err_set(err, ERR_USAGE, "--dtype: " DEVICE_LACKS_DTYPE, dtype_name(dtype),
+                         device, device_dtypes(device));
+}
+
 /* Known before anything is built: no fault of the host. */
 static int check_dtypes(const struct ratchet_config *config, const char *device,
                         struct err *err)
 {
-    for (size_t i = 0; i < config->config_count; i++) {
-        enum dtype dtype = config->configs[i].problem.dtype;
-        if (!device_has_dtype(device, dtype))
-            return err_set(err, ERR_USAGE, "--dtype: " DEVICE_LACKS_DTYPE, dtype_name(dtype),
-                           device, device_dtypes(device));
-    }
+    for (size_t i = 0; i < config->config_count; i++)
+        if (check_dtype(config->configs[i].problem.dtype, device, err) != 0)
+            return -1;
+    return 0;
+}
+
+int shapes_check(const struct shapes *given, const char *device, struct err *err)
+{
+    const struct problem any = {1, 1, 1, 1, 1, 1, DTYPE_FP32, false};
+    struct lists lists;
+    if (read_lists(given, &any, &lists, err) != 0)
+        return -1;
+    for (size_t i = 0; given->dtype != NULL && i < lists.dtypes.count; i++)
+        if (check_dtype((enum dtype)lists.dtypes.values[i], device, err) != 0)
+            return -1;
     return 0;
 }
 

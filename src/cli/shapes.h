@@ -47,5 +47,10 @@ struct shapes {
 MUST_CHECK int shapes_apply(const struct shapes *given, const char *device,
                             unsigned replicates, unsigned samples,
                             struct ratchet_config *config, struct err *err);
+/* For a command that hands them on: can they be read, and has the device such types? */
+MUST_CHECK int shapes_check(const struct shapes *given, const char *device, struct err *err);
+/* Is `name`, which `option` gives, one of them? */
+MUST_CHECK int shapes_check_name(const struct ratchet_config *config, const char *option,
+                                 const char *name, struct err *err);
 
 #endif

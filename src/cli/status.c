@@ -2,6 +2,7 @@
 /* `ratchet status`: the daemon's newest jobs. */
 #include "cli/cli.h"
 
+#include "base/line.h"
 #include "base/utc.h"
 #include "daemon/client.h"
 #include "daemon/message.h"
@@ -24,12 +25,12 @@ static void print_job(const json_t *message)
     /* Both of a newer daemon. The lane: where there are several. */
     const char *waits = message_text(message, "waits");
     const char *lane = message_text(message, "lane");
-    printf("%6lld  %s  %-9s %-10s %-8s %s %s on %s%s%s%s%s\n",
-           (long long)json_integer_value(json_object_get(message, "id")), when,
-           message_text(message, "state"), message_text(message, "verdict"),
-           message_text(message, "kind"), message_text(message, "repository"), about,
-           message_text(message, "device"), lane[0] == '\0' ? "" : ", lane ", lane,
-           waits[0] == '\0' ? "" : ": ", waits);
+    line_out("%6lld  %s  %-9s %-10s %-8s %s %s on %s%s%s%s%s",
+             (long long)json_integer_value(json_object_get(message, "id")), when,
+             message_text(message, "state"), message_text(message, "verdict"),
+             message_text(message, "kind"), message_text(message, "repository"), about,
+             message_text(message, "device"), lane[0] == '\0' ? "" : ", lane ", lane,
+             waits[0] == '\0' ? "" : ": ", waits);
 }
 
 int cli_status(int argc, char **argv, struct err *err)
@@ -64,6 +65,6 @@ int cli_status(int argc, char **argv, struct err *err)
     }
     client_close(&connection);
     if (result == 0 && jobs == 0)
-        puts("nothing yet: no job was given to this daemon");
+        line_out("nothing yet: no job was given to this daemon");
     return result;
 }

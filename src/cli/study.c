@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `ratchet study`: one kernel, from where it runs to a report that can be checked; and the checking. */
 #include "cli/cli.h"
+#include "base/line.h"
 #include "cli/folders.h"
 
 #include "cli/shapes.h"
@@ -79,11 +80,13 @@ static int find(const char *given, const char *option, char path[PATH_MAX], cons
 static int find_paths(const struct study_given *given, struct study_paths *paths,
                       struct study_options *out, struct err *err)
 {
-    bool is_path = strchr(given->python, '/') != NULL; /* else a name on PATH */
+    bool is_path = strchr(given->python, '/') != NULL;       /* else a name on PATH */
+    bool is_default = strcmp(given->python, "python3") == 0; /* which may be missing */
     out->program = paths->program;
     out->repo = paths->repo;
     out->python = given->python;
     if (cli_find_self(paths->program, err) != 0 ||
+        (!is_default && cli_check_program(given->python, "--python", err) != 0) ||
         cli_real_path(given->repo, paths->repo, err) != 0 ||
         find(given->config, "--config", paths->config, &out->config, err) != 0 ||
         find(given->candidates, "--candidates", paths->candidates, &out->candidates, err) !=
@@ -114,25 +117,46 @@ static int read_options(int argc, char **argv, struct study_given *given, struct
         {"report", &given->report, NULL, "DIR", "write the documents of a study again"},
         {"no-measure", NULL, &given->no_measure, NULL, "with --verify: the files alone"},
         SHAPES_LISTS(*given),
-        {"causal", &given->causal, NULL, "LIST", "true, false or both"},
+        {"causal", &given->causal, NULL, "LIST", "true, false or false,true"},
         CLI_QUIET(given->quiet),
         {"arms", &given->arms[0], NULL, "FILE", "arms to set beside it (see sweep)"},
         {"arms", &given->arms[1], NULL, "FILE", "arms to set beside it (see sweep)"},
         {"arms", &given->arms[2], NULL, "FILE", "arms to set beside it (see sweep)"},
         {"arms", &given->arms[3], NULL, "FILE", "arms to set beside it (see sweep)"},
         CLI_OPTIONS_END};
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0)
-        return -1;
-    if (given->verify != NULL && given->report != NULL)
-        return err_set(err, ERR_USAGE, "--verify and --report do not go together");
-    return given->no_measure && given->verify == NULL
-               ? err_set(err, ERR_USAGE, "--no-measure goes with --verify")
-               : 0;
+#define MAKES(name)          \
+    {name, NULL, "verify"},  \
+    {                        \
+        name, NULL, "report" \
+    } /* of a study that is made */
+    static const struct cli_tie ties[] = {{"report", NULL, "verify"},
+                                          {"no-measure", "verify", NULL},
+                                          {"repo", NULL, "no-measure"},
+                                          {"repo", NULL, "report"},
+                                          MAKES("head"),
+                                          MAKES("device"),
+                                          MAKES("output"),
+                                          MAKES("candidates"),
+                                          MAKES("python"),
+                                          MAKES("target-speedup"),
+                                          MAKES("budget-min"),
+                                          MAKES("arms"),
+                                          MAKES("batch"),
+                                          MAKES("heads"),
+                                          MAKES("heads-kv"),
+                                          MAKES("seq"),
+                                          MAKES("dim"),
+                                          MAKES("dtype"),
+                                          MAKES("causal"),
+                                          CLI_TIES_END};
+#undef MAKES
+    return cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err);
 }
 
 static void print_report(const char *folder)
 {
-    printf("report: %s/COMBINED_REPORT.md\npage:   %s/report.html\n", folder, folder);
+    line_out("report: %s/COMBINED_REPORT.md", folder);
+    line_out("page:   %s/report.html", folder);
 }
 
 static void print_end(const struct study *study, const char *folder)
@@ -141,11 +165,11 @@ static void print_end(const struct study *study, const char *folder)
     size_t kept = 0;
     for (size_t i = 0; i < study->step_count; i++)
         kept += study->steps[i].kept;
-    printf("%zu of %zu proposals kept; %s\n", kept, study->asked.proposals,
-           end != NULL && end->state == STUDY_DONE
-               ? "the best kernel was judged against the first"
-           : end != NULL ? end->why
-                         : "");
+    line_out("%zu of %zu proposals kept; %s", kept, study->asked.proposals,
+             end != NULL && end->state == STUDY_DONE
+                 ? "the best kernel was judged against the first"
+             : end != NULL ? end->why
+                           : "");
     print_report(folder);
 }
 
@@ -160,6 +184,13 @@ static int make_in(struct making *making, const struct study_given *given, struc
     struct study_options options = {
         .device = given->device, .folder = given->output, .quiet = given->quiet};
     char commit[MODEL_SHA_BYTES];
+    const struct shapes shapes = {.batch = given->batch,
+                                  .heads = given->heads,
+                                  .heads_kv = given->heads_kv,
+                                  .seq = given->seq,
+                                  .dim = given->dim,
+                                  .dtype = given->dtype,
+                                  .causals = given->causal};
     double minutes;
     if (read_number(given->budget, 0.1, budget_minutes_most, "--budget-min", &minutes, err) !=
             0 ||
@@ -167,6 +198,7 @@ static int make_in(struct making *making, const struct study_given *given, struc
          read_number(given->target, 1, speedup_most, "--target-speedup",
                      &options.target_speedup, err) != 0) ||
         cli_check_device(given->device, err) != 0 ||
+        shapes_check(&shapes, given->device, err) != 0 ||
         find_paths(given, &making->paths, &options, err) != 0 ||
         cli_host(options.config, &making->host, err) != 0 ||
         cli_resolve(making->paths.repo, given->head, commit, err) != 0)
@@ -196,9 +228,14 @@ static int make(const struct study_given *given, struct err *err)
 static int report(const struct study_given *given, struct err *err)
 {
     struct limits limits;
+    char folder[PATH_MAX];
     if (cli_limits(given->config, &limits, err) != 0 ||
-        study_documents_write(given->report, &limits, err) != 0)
+        cli_find_file(given->report, "--report", folder, err) != 0)
         return -1;
+    if (study_documents_write(folder, &limits, err) != 0) {
+        err->class = err->class == ERR_NOT_FOUND ? ERR_INPUT : err->class; /* no study's */
+        return -1;
+    }
     print_report(given->report);
     return EXIT_HELD;
 }

@@ -3,6 +3,7 @@
 #include "cli/study_verify.h"
 
 #include "base/git.h"
+#include "base/line.h"
 #include "cli/cli.h"
 #include "cli/folders.h"
 #include "judge/compare.h"
@@ -54,8 +55,8 @@ static int check_files(struct checking *checking, struct err *err)
     if (differ > 0)
         return err_set(err, ERR_INPUT, "%s: %zu thing%s not what the raw samples make",
                        checking->given->folder, differ, differ == 1 ? " is" : "s are");
-    puts("files: each document is what the raw samples make, each file what the inventory "
-         "says");
+    line_out("files: each document is what the raw samples make, each file what the inventory "
+             "says");
     return study_files_read(checking->folder, &checking->host.limits, &checking->files, err);
 }
 
@@ -94,15 +95,15 @@ static int compare_claims(const struct checking *checking, size_t *lost, struct 
         return 0;
     if (compare_samples(&checking->again, NULL, &checking->files.rule, &now, err) != 0)
         return -1;
-    puts("best against first, the study and now:");
+    line_out("best against first, the study and now:");
     for (size_t i = 0; i < then->count; i++) {
         const struct config_verdict *was = &then->configs[i];
         const struct config_verdict *is = comparison_find(&now, was->config.name);
         if (is == NULL)
             continue;
         bool gone = is_lost(&was->change, &is->change, checking->files.rule.threshold);
-        printf("  %-28s %s, now %s%s\n", was->config.name, figure_change(a, &was->change),
-               figure_change(b, &is->change), gone ? ": not seen again" : "");
+        line_out("  %-28s %s, now %s%s", was->config.name, figure_change(a, &was->change),
+                 figure_change(b, &is->change), gone ? ": not seen again" : "");
         *lost += gone;
     }
     return 0;
@@ -124,7 +125,7 @@ static int judge(struct checking *checking, struct err *err)
     if (compare_samples(&checking->again, &baseline, &checking->files.rule, &comparison,
                         err) != 0)
         return -1;
-    puts("the best kernel now, against the study's samples of it:");
+    line_out("the best kernel now, against the study's samples of it:");
     verdict_format_table(&comparison, &text);
     buf_adds(&text, "not measured again: other implementations, other shapes, proposals that "
                     "were not kept\n");
@@ -166,8 +167,8 @@ static int can_measure(struct checking *checking)
         err_write_context(&why, "the study's commit");
     if (why.class == ERR_NONE)
         return 0;
-    fprintf(stderr, "ratchet study: not measured again: %s (--no-measure: the files alone)\n",
-            why.text);
+    line_err("ratchet study: not measured again: %s (--no-measure: the files alone)",
+             why.text);
     return EXIT_UNMEASURED;
 }
 

@@ -3,7 +3,9 @@
  * the progress, and leaves summary, outputs and artifacts behind. A daemon that goes away is
  * waited for: it forgets nothing, and the same key finds the same job. */
 #include "cli/cli.h"
+#include "cli/outputs.h"
 
+#include "base/line.h"
 #include "base/proc.h"
 #include "daemon/client.h"
 #include "daemon/message.h"
@@ -118,7 +120,7 @@ static int find_pull(const struct limits *limits, struct event *event, struct er
             err->class = ERR_INPUT;
         return -1;
     }
-    printf("pull request #%d\n", event->pr);
+    line_out("pull request #%d", event->pr);
     return 0;
 }
 
@@ -181,12 +183,21 @@ static int send_submit(const struct submit *submit, struct client_connection *co
     return client_send(connection, json_incref(message), err);
 }
 
+/* For the runner: it has its end. */
+static void print_line(const struct buf *line)
+{
+    if (line->failed)
+        line_out("[a line that does not fit]");
+    else
+        line_document(line);
+}
+
 static void print_foreign(const char *text)
 {
     BUF_AUTO line;
     buf_init(&line, 16 << 10);
     actions_log_line(&line, text, strlen(text));
-    fputs(line.failed ? "[a line that does not fit]\n" : line.data, stdout);
+    print_line(&line);
     fflush(stdout);
 }
 
@@ -196,7 +207,7 @@ static void annotate(const char *level, const char *title, const char *text)
     BUF_AUTO line;
     buf_init(&line, 16 << 10);
     actions_command(&line, level, title, text);
-    fputs(line.failed ? "[a line that does not fit]\n" : line.data, stdout);
+    print_line(&line);
 }
 
 /* At its place in the tree, on the pages of the run and of the pull request's files. The text is a
@@ -210,7 +221,7 @@ static void annotate_place(struct submit *submit, const char *text)
         return;
     submit->places++;
     actions_error_at(&line, place.path, place.line, place.column, place.text);
-    fputs(line.failed ? "[a line that does not fit]\n" : line.data, stdout);
+    print_line(&line);
 }
 
 /* A piece of a result file: the first one makes the file anew. */
@@ -295,8 +306,8 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
         return 0;
     }
     if (strcmp(type, "accepted") == 0) {
-        printf("job %lld is %s\n", json_integer_value(json_object_get(message, "job")),
-               message_text(message, "state"));
+        line_out("job %lld is %s", json_integer_value(json_object_get(message, "job")),
+                 message_text(message, "state"));
         snprintf(submit->secret, sizeof submit->secret, "%s", message_text(message, "secret"));
         return 0;
     }
@@ -307,9 +318,10 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
         return 0;
     }
     if (strcmp(type, "settled") == 0) {
-        puts(json_is_true(json_object_get(message, "owed"))
-                 ? "something is still owed to GitHub: the next job's token may deliver it"
-                 : "GitHub is owed nothing any more");
+        line_out("%s",
+                 json_is_true(json_object_get(message, "owed"))
+                     ? "something is still owed to GitHub: the next job's token may deliver it"
+                     : "GitHub is owed nothing any more");
         submit->ended = true;
         return 0;
     }
@@ -322,7 +334,7 @@ static int on_message(struct submit *submit, const json_t *message, char last[32
     submit->exit_code = (int)json_integer_value(json_object_get(message, "exit"));
     submit->ended = true;
     annotate("error", "Ratchet", message_text(message, "text"));
-    fprintf(stderr, "ratchet submit: %s\n", message_text(message, "text"));
+    line_err("ratchet submit: %s", message_text(message, "text"));
     return 0;
 }
 
@@ -384,7 +396,7 @@ static int talk_until_ended(struct submit *submit, unsigned wait_s, struct err *
         if (proc_now_ns() - lost_ns >= wait_s * 1000000000ull)
             return err_wrap(err, "gave up after %u s", wait_s);
         if (!told)
-            printf("waiting for ratchetd: %s\n", err->text);
+            line_out("waiting for ratchetd: %s", err->text);
         told = true;
         fflush(stdout);
         ppoll(NULL, 0, &(struct timespec){.tv_sec = 1}, &submit->waiting);
@@ -422,7 +434,9 @@ int cli_submit(int argc, char **argv, struct err *err)
         CLI_OPTIONS_END};
     struct host host;
     long long wait_s = -1;
-    if (cli_options(argc, argv, options, NULL, 0, NULL, err) != 0 ||
+    static const struct cli_tie ties[] = {
+        {"device", NULL, "settle"}, {"artifacts", NULL, "settle"}, CLI_TIES_END};
+    if (cli_options_tied(argc, argv, options, ties, NULL, 0, NULL, err) != 0 ||
         (wait != NULL && value_int(wait, 0, 86400, "--wait", &wait_s, err) != 0))
         return -1;
     if ((socket != NULL ? cli_limits(config, &host.limits, err)
@@ -441,7 +455,8 @@ int cli_submit(int argc, char **argv, struct err *err)
     }
     if (!submit.settle && find_pull(&host.limits, &submit.event, err) != 0)
         return -1;
-    if (submit.artifacts != NULL && file_mkdirs(submit.artifacts, 0755, err) != 0)
+    if (submit.artifacts != NULL && outputs_try_in("--artifacts", submit.artifacts,
+                                                   result_files, RESULT_FILE_COUNT, err) != 0)
         return -1;
     catch_signals(&submit.waiting);
     buf_init(&submit.report, FILES_MAX_BYTES);

@@ -2,7 +2,9 @@
 /* `ratchet sweep`: kernel libraries that are built already, ours and other people's, as named
  * arms of the same fresh processes. For engineers by hand: who names a library vouches for it. */
 #include "cli/cli.h"
+#include "base/line.h"
 #include "cli/folders.h"
+#include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/shapes.h"
 #include "cli/sweep_arms.h"
@@ -211,7 +213,7 @@ static void progress_says(void *context, const struct progress_event *event)
     if (set_facts(sweep, &sweep->lost) != 0 ||
         sweep_folder_keep(&sweep->folder, &sweep->measurement.samples, &sweep->host.limits,
                           &sweep->lost) != 0)
-        fprintf(stderr, "ratchet: %s\n", sweep->lost.text);
+        line_err("ratchet: %s", sweep->lost.text);
 }
 
 static int open_sweep(const struct sweep_options *given, struct sweep *sweep, struct err *err)
@@ -260,8 +262,8 @@ static int measure(struct sweep *sweep, struct err *err)
     sweep->progress.done = replicates_of(&sweep->folder.before);
     sweep->progress.price = measurement->device->price;
     if (sweep->progress.done > 0 && !sweep->progress.quiet)
-        fprintf(stderr, "ratchet: %s: goes on, %zu replicates are there\n", sweep->folder.path,
-                sweep->progress.done);
+        line_err("ratchet: %s: goes on, %zu replicates are there", sweep->folder.path,
+                 sweep->progress.done);
     int measured = measurement_sweep(measurement, &libraries, sweep->folders.scratch, err);
     progress_end(&sweep->progress);
     return measured != 0 ? -1 : set_facts(sweep, err);
@@ -290,9 +292,9 @@ static int report(const struct sweep_options *given, const struct sweep *sweep,
         sweep_folder_write(&sweep->folder, result, given->png, said, err) != 0)
         return -1;
     if (said[0] != '\0')
-        fprintf(stderr, "ratchet: %s\n", said);
+        line_err("ratchet: %s", said);
     if (!given->quiet)
-        fprintf(stderr, "ratchet: wrote %s/sweep.html\n", given->report);
+        line_err("ratchet: wrote %s/sweep.html", given->report);
     return 0;
 }
 
@@ -355,11 +357,9 @@ static int read_options(int argc, char **argv, struct sweep_options *given,
     used = add_several(options, used, arms, given->files, FILES_MAX);
     used = add_several(options, used, ceiling, given->ceilings, CEILINGS);
     options[used] = (struct cli_option)CLI_OPTIONS_END;
-    if (cli_options(argc, argv, options, operands, SWEEP_ARMS_MAX, count, err) != 0)
-        return -1;
-    return given->png && given->report == NULL
-               ? err_set(err, ERR_USAGE, "--png goes with --report")
-               : 0;
+    static const struct cli_tie ties[] = {
+        {"png", "report", NULL}, {"repo", NULL, "head=none"}, CLI_TIES_END};
+    return cli_options_tied(argc, argv, options, ties, operands, SWEEP_ARMS_MAX, count, err);
 }
 
 int cli_sweep(int argc, char **argv, struct err *err)
@@ -373,7 +373,8 @@ int cli_sweep(int argc, char **argv, struct err *err)
     if (sweep == NULL)
         return err_set(err, ERR_HOST, "out of memory for a sweep");
     progress_begin(&sweep->progress, given.quiet);
-    if (cli_budget(given.budget, &sweep->budget_ns, err) != 0 ||
+    if (outputs_try("--output", given.output, err) != 0 ||
+        cli_budget(given.budget, &sweep->budget_ns, err) != 0 ||
         cli_host(given.config, &sweep->host, err) != 0 ||
         read_arms(&given, operands, count, sweep, err) != 0 ||
         open_sweep(&given, sweep, err) != 0)

@@ -3,6 +3,7 @@
 #include "cli/sweep_folder.h"
 
 #include "cli/cli.h"
+#include "cli/outputs.h"
 #include "cli/sweep_png.h"
 #include "judge/samples.h"
 #include "lab/sweep_data.h"
@@ -79,11 +80,10 @@ int sweep_folder_open(const char *path, const char *asked,
 {
     char lock[FILE_PATH_BYTES];
     *out = (struct sweep_folder){.lock = -1};
-    if (file_mkdirs(path, 0755, err) != 0) {
-        err->class = ERR_USAGE; /* a name on the command line */
-        return err_wrap(err, "--report");
-    }
-    if (file_path(out->path, err, "%s", path) != 0 ||
+    static const char *const names[] = {SAMPLES_FILE, "sweep.json", "sweep.csv", "sweep.md",
+                                        "sweep.html"};
+    if (outputs_try_in("--report", path, names, sizeof names / sizeof *names, err) != 0 ||
+        file_path(out->path, err, "%s", path) != 0 ||
         file_path(lock, err, "%s/lock", path) != 0 || file_lock(lock, &out->lock, err) != 0)
         return -1;
     return read_before(out, asked, others, limits, err);

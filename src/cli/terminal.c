@@ -2,9 +2,9 @@
 /* Owns escape sequences: no other file has one. */
 #include "cli/terminal.h"
 
+#include "base/scan.h"
 #include "cli/cli.h"
 #include "cli/table.h"
-#include "judge/text.h"
 #include "judge/verdict.h"
 
 #include <ctype.h>
@@ -82,13 +82,11 @@ void terminal_draw(const char *line)
         signal(SIGTERM, on_interrupt);
         guarded = true;
     }
-    BUF_AUTO plain;
-    buf_init(&plain, LINE_BYTES);
-    text_plain(&plain, line);
-    if (plain.failed)
-        return;
-    size_t len = fitting(plain.data, terminal_width(STDERR_FILENO) - 1);
-    fprintf(stderr, "%s%.*s", clear_line, (int)len, plain.data);
+    char plain[LINE_BYTES];
+    snprintf(plain, sizeof plain, "%s", line);
+    scan_line(plain);
+    size_t len = fitting(plain, terminal_width(STDERR_FILENO) - 1);
+    fprintf(stderr, "%s%.*s", clear_line, (int)len, plain);
     fflush(stderr);
 }
 
@@ -191,18 +189,24 @@ int terminal_print(const struct buf *text, struct err *err)
 {
     size_t columns = terminal_columns(STDOUT_FILENO);
     bool colours = terminal_has_colour(STDOUT_FILENO);
+    BUF_AUTO plain;
     BUF_AUTO shown;
+    buf_init(&plain, TABLE_BYTES);
     buf_init(&shown, TABLE_BYTES);
     if (columns == 0)
         return cli_print(text, err);
     if (buf_check(text, "what is to be printed", err) != 0)
         return -1;
-    for (const char *line = text->len == 0 ? "" : text->data; *line != '\0';) {
-        size_t len = strcspn(line, "\n");
+    buf_add(&plain, text->data, text->len);
+    size_t left = scan_lines(plain.data, plain.len);
+    for (size_t at = 0; at < left;) {
+        const char *line = plain.data + at, *end = memchr(line, '\n', left - at);
+        size_t len = end == NULL ? left - at : (size_t)(end - line);
         put_broken(line, len, columns, colours, &shown);
-        line += len + (line[len] == '\n');
+        at += len + 1;
     }
-    return cli_print(&shown, err);
+    buf_note_loss(&shown, &plain);
+    return cli_print_document(&shown, err);
 }
 
 int terminal_print_verdicts(const struct comparison *comparison, struct err *err)

@@ -21,12 +21,12 @@ size_t terminal_columns(int fd);
 /* May what is written there have colours? Not where NO_COLOR is set (no-color.org). */
 bool terminal_has_colour(int fd);
 
-/* Draw the one line of stderr anew: control characters become `?`, what is wider than the terminal is
+/* Draw the one line of stderr anew: made safe (base/scan.h), and what is wider than the terminal is
  * cut. Until terminal_clear, Ctrl-C leaves no half of it behind. */
 void terminal_draw(const char *line);
 void terminal_clear(void);
 
-/* Print text to stdout. On a terminal long lines are broken between words, and verdicts that begin a row
+/* Print text to stdout, made safe. On a terminal long lines are broken between words, and verdicts that begin a row
  * or stand second in it have colours where that is wanted. */
 MUST_CHECK int terminal_print(const struct buf *text, struct err *err);
 /* The table of verdicts, likewise; on a terminal long names are shortened. */

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/git.h"
+#include "base/line.h"
 #include "intake/config.h"
 #include "pipeline/measurement.h"
 
@@ -59,8 +60,7 @@ void cli_note_uncommitted(const char *repo, const char *head, const char *device
     if (strcmp(head, "HEAD") != 0 && strcmp(head, "@") != 0)
         return; /* a commit that was named is what is meant */
     if (look(repo, device, limits, &changed, first, &problem) != 0) {
-        fprintf(stderr, "ratchet: whether all is committed could not be told: %s\n",
-                problem.text);
+        line_err("ratchet: whether all is committed could not be told: %s", problem.text);
         return;
     }
     if (changed > 1)
@@ -68,5 +68,5 @@ void cli_note_uncommitted(const char *repo, const char *head, const char *device
     err_write(&problem, ERR_NONE,
               "not committed, and so not looked at: `%s`%s (HEAD is taken)", first, more);
     if (changed > 0)
-        fprintf(stderr, "ratchet: %s\n", problem.text);
+        line_err("ratchet: %s", problem.text);
 }

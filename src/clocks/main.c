@@ -5,12 +5,13 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/inherited.h"
+#include "base/line.h"
 #include "base/local_socket.h"
+#include "base/program.h"
 #include "clocks/serve.h"
 #include "measure/device/clocks.h"
 
 #include <pwd.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,6 @@ static int run(const char *user, const char *path, struct clocks_server *server,
 {
     const struct passwd *entry = user == NULL ? NULL : getpwnam(user);
     int fd = inherited_socket();
-    signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
     umask(077);
     if (entry == NULL)
@@ -43,6 +43,9 @@ static int run(const char *user, const char *path, struct clocks_server *server,
 
 int main(int argc, char **argv)
 {
+    static const char usage[] =
+        "usage: ratchet-clocks --for USER --config FILE --folder FOLDER [--socket "
+        "PATH]\n\nlocks the clocks of GPUs for ratchetd\n";
     const char *user = NULL, *path = NULL;
     struct clocks_server server = {.config = NULL};
     struct err err = {0};
@@ -52,26 +55,28 @@ int main(int argc, char **argv)
                    {"--socket", &path},
                    {"--config", &server.config},
                    {"--folder", &server.folder}};
-    bool usage = argc % 2 == 0;
+    bool wrong = argc % 2 == 0;
     int guarded = clocks_guard(argc, argv);
     if (guarded >= 0)
         return guarded;
-    for (int i = 1; !usage && i < argc; i += 2) {
+    program_begin();
+    enum program_asked asked = program_asked(argc, argv);
+    if (asked != PROGRAM_RUN)
+        return program_answer("ratchet-clocks", asked, usage);
+    for (int i = 1; !wrong && i < argc; i += 2) {
         size_t j = 0;
         while (j < sizeof options / sizeof *options && strcmp(argv[i], options[j].name) != 0)
             j++;
-        usage = j == sizeof options / sizeof *options;
-        if (!usage)
+        wrong = j == sizeof options / sizeof *options;
+        if (!wrong)
             *options[j].value = argv[i + 1];
     }
-    if (usage) {
-        fputs(
-            "usage: ratchet-clocks --for USER --config FILE --folder FOLDER [--socket PATH]\n",
-            stderr);
+    if (wrong) {
+        line_text(stderr, usage, strlen(usage));
         return EXIT_USAGE;
     }
     if (run(user, path, &server, &err) == 0)
         return 0;
-    fprintf(stderr, "ratchet-clocks: %s\n", err.text);
+    line_err("ratchet-clocks: %s", err.text);
     return (int)err_exit_code(err.class);
 }

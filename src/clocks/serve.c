@@ -4,6 +4,7 @@
 #include "clocks/serve.h"
 
 #include "base/file.h"
+#include "base/line.h"
 #include "base/local_socket.h"
 #include "intake/host.h"
 #include "measure/device/clocks.h"
@@ -139,7 +140,7 @@ static _Noreturn void keep(int peer, const struct clocks_server *server, pid_t p
     int result = serve_one(peer, server, &err);
     answer(peer, result == 0 ? CLOCKS_DONE : err.text);
     if (result != 0)
-        fprintf(stderr, "ratchet-clocks: %s\n", err.text);
+        line_err("ratchet-clocks: %s", err.text);
     _exit(result == 0 ? 0 : 1);
 }
 
@@ -175,8 +176,7 @@ static int undo_left(const struct clocks_server *server)
     if (child == 0) {
         int result = undo_all(server, &err);
         if (result != 0)
-            fprintf(stderr, "ratchet-clocks: clocks that a killed one left locked: %s\n",
-                    err.text);
+            line_err("ratchet-clocks: clocks that a killed one left locked: %s", err.text);
         _exit(result == 0 ? 0 : 1);
     }
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -187,7 +187,7 @@ static int undo_left(const struct clocks_server *server)
 int clocks_serve(int listener, const struct clocks_server *server, struct err *err)
 {
     if (undo_left(server) != 0)
-        fprintf(stderr, "ratchet-clocks: whoever locks one of them next tries again\n");
+        line_err("ratchet-clocks: whoever locks one of them next tries again");
     signal(SIGCHLD, SIG_IGN); /* they are reaped without us */
     for (;;) {
         FD_AUTO peer = -1;

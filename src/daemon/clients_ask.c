@@ -2,6 +2,7 @@
 /* Owns what a client may ask, and when. */
 #include "daemon/clients_internal.h"
 
+#include "base/line.h"
 #include "base/proc.h"
 #include "daemon/message.h"
 #include "daemon/request.h"
@@ -16,7 +17,7 @@
 /* What was asked for is nothing to do here; the client is told why, and the connection ends. */
 static int send_ignored(struct client *client, const char *why, struct err *err)
 {
-    fprintf(stderr, "ratchetd: ignored: %s\n", why);
+    line_err("ratchetd: ignored: %s", why);
     client->closing = true;
     return message_add(
         &client->out,

@@ -3,6 +3,7 @@
 #include "daemon/clients_internal.h"
 
 #include "base/file.h"
+#include "base/line.h"
 #include "base/proc.h"
 #include "daemon/message.h"
 #include "daemon/results.h"
@@ -37,7 +38,7 @@ static void drop_if_full(struct clients *clients, struct client *client, int add
 {
     if (added == 0)
         return;
-    fprintf(stderr, "ratchetd: a client is dropped: %s\n", err->text);
+    line_err("ratchetd: a client is dropped: %s", err->text);
     clients_drop(clients, client);
 }
 
@@ -80,7 +81,7 @@ static int tell_waits(struct clients *clients, struct client *client, struct err
     uint64_t now = proc_now_ns();
     if (queue_get(clients->db, client->job, &entry, err) != 0 ||
         waits_find(clients->schedule, &entry, &waits, err) != 0) {
-        fprintf(stderr, "ratchetd: job %lld: %s\n", client->job, err->text);
+        line_err("ratchetd: job %lld: %s", client->job, err->text);
         client->waits_ns = now;
         return 0; /* it hears of it another time */
     }

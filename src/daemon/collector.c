@@ -3,6 +3,7 @@
 #include "daemon/collector.h"
 
 #include "base/file.h"
+#include "base/line.h"
 #include "base/proc.h"
 #include "daemon/state.h"
 #include "daemon/store.h"
@@ -147,15 +148,15 @@ static int remove_job(void *context, long long job)
     struct err err;
     struct queue_entry entry;
     if (queue_get(collector->db, job, &entry, &err) == 0 && entry.state == JOB_JUDGED)
-        fprintf(stderr,
-                "ratchetd: job %lld is given up: GitHub has not taken its verdict in %llu days"
-                "%s%s\n",
-                job, collector->host->limits.keep_days, entry.untold[0] == '\0' ? "" : ": ",
-                entry.untold);
+        line_err(
+            "ratchetd: job %lld is given up: GitHub has not taken its verdict in %llu days"
+            "%s%s",
+            job, collector->host->limits.keep_days, entry.untold[0] == '\0' ? "" : ": ",
+            entry.untold);
     if (state_job(collector->host, job, folder, &err) == 0 &&
         file_remove_tree(folder, &err) == 0)
         return 0;
-    fprintf(stderr, "ratchetd: %s\n", err.text);
+    line_err("ratchetd: %s", err.text);
     return -1;
 }
 
@@ -205,14 +206,14 @@ void collector_collect(struct collector *collector)
     time_t before = time(NULL) - keep_s;
     if (queue_note_tried(collector->db, passed_s, &err) != 0 ||
         queue_collect(collector->db, before, keep_s, remove_job, collector, &err) != 0)
-        fprintf(stderr, "ratchetd: collect jobs: %s\n", err.text);
+        line_err("ratchetd: collect jobs: %s", err.text);
     if (attempts_collect(collector->db, before, &err) != 0 ||
         store_collect(collector->db, &err) != 0)
-        fprintf(stderr, "ratchetd: collect what was owed: %s\n", err.text);
+        line_err("ratchetd: collect what was owed: %s", err.text);
     if (collect_old(host, collector->db, before, &err) != 0)
-        fprintf(stderr, "ratchetd: collect: %s\n", err.text);
+        line_err("ratchetd: collect: %s", err.text);
     if (collect_scratch(host, false, &err) != 0)
-        fprintf(stderr, "ratchetd: collect scratch: %s\n", err.text);
+        line_err("ratchetd: collect scratch: %s", err.text);
     if (collect_cache(host, &err) != 0)
-        fprintf(stderr, "ratchetd: collect libraries: %s\n", err.text);
+        line_err("ratchetd: collect libraries: %s", err.text);
 }

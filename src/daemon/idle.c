@@ -4,6 +4,7 @@
 #include "daemon/idle.h"
 
 #include "base/file.h"
+#include "base/line.h"
 #include "base/proc.h"
 #include "measure/device/device.h"
 #include "pipeline/lane_lock.h"
@@ -132,7 +133,7 @@ static bool was_in_use(struct idle *idle)
         return false;
     }
     if (strcmp(text, idle->last) != 0)
-        fprintf(stderr, "ratchetd: idle-command waits: %s\n", text);
+        line_err("ratchetd: idle-command waits: %s", text);
     memcpy(idle->last, text, sizeof text);
     return true;
 }
@@ -166,10 +167,10 @@ static void conclude(struct idle *idle, const struct proc_result *result)
         idle->watch.since_ns = proc_now_ns();
     proc_describe(result, how, sizeof how);
     if (idle->watch.ran)
-        fprintf(stderr, "ratchetd: idle-command ended\n");
+        line_err("ratchetd: idle-command ended");
     else if (!in_use)
-        fprintf(stderr, "ratchetd: idle-command: %s; tried again when idle for %u s\n", how,
-                idle->host->idle_after_s);
+        line_err("ratchetd: idle-command: %s; tried again when idle for %u s", how,
+                 idle->host->idle_after_s);
 }
 
 /* Its end is not waited for: one that has other rights than ours cannot be killed. */
@@ -178,7 +179,7 @@ static void stop(struct idle *idle, const char *why)
     if (idle->stopped)
         return;
     idle->stopped = true;
-    fprintf(stderr, "ratchetd: idle-command is killed: %s\n", why);
+    line_err("ratchetd: idle-command is killed: %s", why);
     kill(-idle->pid, SIGKILL);
 }
 
@@ -196,7 +197,7 @@ void idle_turn(struct idle *idle, bool busy)
         else if (now_ns >= killed_at_ns(idle))
             stop(idle, "it takes longer than idle-timeout-ms");
     } else if (due && start(idle, &err) != 0) {
-        fprintf(stderr, "ratchetd: %s\n", err.text);
+        line_err("ratchetd: %s", err.text);
         idle->watch.since_ns = now_ns;
     }
 }
@@ -257,13 +258,14 @@ int idle_become(const struct host *host, int fd)
         return IDLE_FAILED;
     }
     if (found < 0) {
-        fprintf(stderr, "ratchetd: idle-command: %s\n", err.text);
+        line_err("ratchetd: idle-command: %s", err.text);
         return IDLE_FAILED;
     }
-    fprintf(stderr, "ratchetd: idle for %u s: idle-command runs\n", host->idle_after_s);
+    line_err("ratchetd: idle for %u s: idle-command runs", host->idle_after_s);
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    signal(SIGPIPE, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL); /* ignored here (base/program.h) */
+    signal(SIGXFSZ, SIG_DFL);
     execle("/bin/sh", "sh", "-c", host->idle_command, (char *)NULL, environment);
-    fprintf(stderr, "ratchetd: run /bin/sh: %s\n", strerror(errno));
+    line_err("ratchetd: run /bin/sh: %s", strerror(errno));
     return IDLE_FAILED;
 }

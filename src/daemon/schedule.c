@@ -3,6 +3,7 @@
  * failures. Blocks for nothing but SQLite. */
 #include "daemon/schedule_internal.h"
 
+#include "base/line.h"
 #include "base/proc.h"
 
 #include <stdio.h>
@@ -73,7 +74,7 @@ struct place *schedule_place_of(struct schedule *schedule,
 
 void schedule_log(long long job, const struct err *err)
 {
-    fprintf(stderr, "ratchetd: job %lld: %s\n", job, err->text);
+    line_err("ratchetd: job %lld: %s", job, err->text);
 }
 
 /* ---- start and stop ---- */
@@ -91,9 +92,8 @@ static void end_orphans(struct schedule *schedule)
              after = entry.job.id) {
             int ended = 0;
             if (host_find_repository(host, entry.job.repository) == NULL) {
-                fprintf(stderr,
-                        "ratchetd: job %lld is dropped: repository `%s` is not this host's\n",
-                        entry.job.id, entry.job.repository);
+                line_err("ratchetd: job %lld is dropped: repository `%s` is not this host's",
+                         entry.job.id, entry.job.repository);
                 ended = queue_abandon(schedule->db, entry.job.id, &err);
             } else if (host_find_device(host, entry.job.device) == NULL &&
                        (states[s] == JOB_ACCEPTED || states[s] == JOB_PINNED)) {
@@ -149,8 +149,8 @@ int schedule_accept(struct schedule *schedule, struct request *request,
     if (queue_accept(schedule->db, job, owner, &schedule->host->limits, known, err) != 0 ||
         queue_get(schedule->db, job->id, entry, err) != 0)
         return -1;
-    fprintf(stderr, "ratchetd: job %lld: %s %s #%d on %s\n", job->id,
-            *known ? "again" : "accepted", job->repository, job->pr, job->device);
+    line_err("ratchetd: job %lld: %s %s #%d on %s", job->id, *known ? "again" : "accepted",
+             job->repository, job->pr, job->device);
     if (entry->state != JOB_DONE)
         tokens_add(&schedule->tokens, host_find_repository(schedule->host, job->repository),
                    job->id, request->token);
@@ -236,7 +236,7 @@ static void look_again(struct schedule *schedule, uint64_t at_ns)
 /* The database or the system did not do as it was told: that may be over soon. */
 static void look_again_soon(struct schedule *schedule, const struct err *err)
 {
-    fprintf(stderr, "ratchetd: %s\n", err->text);
+    line_err("ratchetd: %s", err->text);
     look_again(schedule, schedule_in_seconds(1));
 }
 

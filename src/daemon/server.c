@@ -3,6 +3,7 @@
 #include "daemon/server.h"
 
 #include "base/file.h"
+#include "base/line.h"
 #include "base/proc.h"
 #include "daemon/clients.h"
 #include "daemon/collector.h"
@@ -42,8 +43,8 @@ static void on_line(void *context, long long job, const char *line)
     struct server *server = context;
     struct err err;
     if (results_keep_line(server->host, job, line, &err) != 0)
-        fprintf(stderr, "ratchetd: job %lld: %s\n", job, err.text);
-    fprintf(stderr, "ratchetd: job %lld: %s\n", job, line);
+        line_err("ratchetd: job %lld: %s", job, err.text);
+    line_err("ratchetd: job %lld: %s", job, line);
     clients_tell_line(server->clients, job, line);
 }
 

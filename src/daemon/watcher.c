@@ -2,6 +2,7 @@
 /* Owns one look at a watched repository: what is asked, in which order, and what becomes known of it. */
 #include "daemon/watcher.h"
 
+#include "base/line.h"
 #include "daemon/store.h"
 #include "daemon/watcher_words.h"
 #include "intake/event.h"
@@ -199,8 +200,8 @@ static void tell_trouble(struct watcher *watcher, const struct err *err)
     watcher->told = err->class;
     watcher->told_status = watcher->trouble.status;
     if (!same)
-        fprintf(stderr, "ratchetd: watch %s: %s\n", watcher->github.repository,
-                err->class == ERR_NONE ? "goes on" : err->text);
+        line_err("ratchetd: watch %s: %s", watcher->github.repository,
+                 err->class == ERR_NONE ? "goes on" : err->text);
 }
 
 /* The branch comes first: its answer tells GitHub's time. */

@@ -3,6 +3,8 @@
  * machines' affair: of a run its name, and who started it, is all that is read. */
 #include "daemon/watcher_words.h"
 
+#include "base/line.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -91,10 +93,9 @@ int watcher_look_at_runs(struct watcher *watcher, struct err *err)
             return -1;
         watcher->no_runs = true;
         watcher->trouble = (struct github_trouble){0};
-        fprintf(stderr,
-                "ratchetd: watch %s: runs of Actions are not looked at, which takes actions: "
-                "read: %s\n",
-                watcher->github.repository, err->text);
+        line_err("ratchetd: watch %s: runs of Actions are not looked at, which takes actions: "
+                 "read: %s",
+                 watcher->github.repository, err->text);
         return 0;
     }
     /* The first page may say "unchanged", the others are read only behind one that does not. */

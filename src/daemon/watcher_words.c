@@ -2,6 +2,8 @@
 /* Owns whose word is taken for another check, and of which pull request; and how jobs are told of. */
 #include "daemon/watcher_words.h"
 
+#include "base/line.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +16,7 @@ void watcher_tell_jobs(struct watcher *watcher, const struct watched_jobs *jobs,
     for (size_t i = 0; i < jobs->count; i++) {
         err_write(&line, ERR_NONE, "job %lld: accepted %s %s", jobs->id[i],
                   watcher->watched.repository->name, what);
-        fprintf(stderr, "ratchetd: %s\n", line.text);
+        line_err("ratchetd: %s", line.text);
     }
     watcher->look.jobs += (unsigned)jobs->count;
 }
@@ -24,7 +26,7 @@ static void say(const struct watcher *watcher, int pr, const char *login, const 
     struct err line; /* no control characters, whatever a name holds */
     err_write(&line, ERR_AUTH, "watch %s: #%d: the word of %s does not count: %s",
               watcher->github.repository, pr, login, why);
-    fprintf(stderr, "ratchetd: %s\n", line.text);
+    line_err("ratchetd: %s", line.text);
 }
 
 /* May this word start a job? Whether a fork's head may run is asked again when that is pinned. */

@@ -3,6 +3,7 @@
 #include "daemon/watchers.h"
 
 #include "base/file.h"
+#include "base/line.h"
 #include "base/proc.h"
 #include "daemon/lanes.h"
 #include "daemon/watcher.h"
@@ -53,8 +54,8 @@ int watchers_open(const struct host *host, const char *config, struct schedule *
             watchers->all[watchers->count++] = (struct one){
                 .repository = &host->repositories[i], .ask = -1, .tell = -1};
     if (watchers->count > 0)
-        fprintf(stderr, "ratchetd: watching %zu repositories, a look each %llu ms\n",
-                watchers->count, host->limits.watch_ms);
+        line_err("ratchetd: watching %zu repositories, a look each %llu ms", watchers->count,
+                 host->limits.watch_ms);
     *out = watchers;
     return 0;
 }
@@ -129,8 +130,8 @@ static int start(const struct watchers *watchers, struct one *one, struct err *e
 /* Whoever reaps strays may have been quicker. */
 static void end(struct one *one, const struct limits *limits)
 {
-    fprintf(stderr, "ratchetd: watch %s: its process has ended, and is started again\n",
-            one->repository->name);
+    line_err("ratchetd: watch %s: its process has ended, and is started again",
+             one->repository->name);
     while (waitpid(one->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     file_close(&one->ask);
@@ -148,7 +149,7 @@ static void ask(struct watchers *watchers, struct one *one)
     const struct limits *limits = &watchers->host->limits;
     struct err err;
     if (one->pid == 0 && start(watchers, one, &err) != 0) {
-        fprintf(stderr, "ratchetd: %s\n", err.text);
+        line_err("ratchetd: %s", err.text);
         one->due_ns = later_ns(limits->retry_ms);
         return;
     }

@@ -2,11 +2,12 @@
 /* ratchet-bench: loads kernel libraries and times and verifies them, as its parent says over
  * the protocol of wire.h. Installed with the service, never built from a pull request. It
  * holds no secret and trusts nothing it loads. */
+#include "base/line.h"
+#include "base/program.h"
 #include "harness/commands.h"
 #include "harness/device.h"
 #include "harness/voice.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -37,28 +38,24 @@ static int serve(const struct device_ops *ops, struct err *err)
     return heard < 0 ? -1 : 0;
 }
 
-static bool wants_help(int argc, char **argv)
-{
-    return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-                         strcmp(argv[1], "help") == 0);
-}
-
 int main(int argc, char **argv)
 {
     static const char usage[] =
         "usage: ratchet-bench DEVICE, run by ratchet; DEVICE is cpu or cuda\n";
     struct err err = {0};
-    if (wants_help(argc, argv))
-        return fputs(usage, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_HELD : EXIT_UNMEASURED;
+    program_begin();
+    enum program_asked asked = program_asked(argc, argv);
+    if (asked != PROGRAM_RUN)
+        return program_answer("ratchet-bench", asked, usage);
     const struct device_ops *ops = argc == 2 ? find_device(argv[1]) : NULL;
     if (ops == NULL) {
-        fprintf(stderr, "ratchet-bench: %s", usage);
+        line_text(stderr, usage, strlen(usage));
         return EXIT_USAGE;
     }
     const struct rlimit none = {0, 0}; /* a crash of a kernel leaves no core file */
     setrlimit(RLIMIT_CORE, &none);
     if (voice_open(&err) != 0 || serve(ops, &err) != 0) {
-        fprintf(stderr, "ratchet-bench: %s\n", err.text);
+        line_err("ratchet-bench: %s", err.text);
         return (int)err_exit_code(err.class);
     }
     return EXIT_HELD;

@@ -82,7 +82,6 @@ int voice_open(struct err *err)
         dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
         return err_errno(err, ERR_HOST, errno, "set up descriptors");
     close(null);
-    signal(SIGPIPE, SIG_IGN);
     return catch_signals(err);
 }
 

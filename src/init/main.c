@@ -95,9 +95,25 @@ static int watch(pid_t command, const sigset_t *none)
     }
 }
 
+/* For a person who meets it in /proc: no process 1 is asked this. */
+static int answer(const char *word)
+{
+    bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    if (!help && strcmp(word, "--version") != 0 && strcmp(word, "-V") != 0)
+        return -1;
+    puts(help ? "usage: ratchet-init PROCESSES BYTES [=DEVICE:INODE:PATH...] COMMAND "
+                "[WORD...]\n\n"
+                "is process 1 of a sandbox, started by bubblewrap"
+              : "ratchet-init " RATCHET_VERSION);
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 3;
+}
+
 int main(int argc, char **argv)
 {
     sigset_t child, none;
+    int answered = argc == 2 ? answer(argv[1]) : -1;
+    if (answered >= 0)
+        return answered;
     if (argc < 4 || getpid() != 1) {
         fputs("ratchet-init: is process 1 of a sandbox\n", stderr);
         return 64;

@@ -13,8 +13,8 @@
 #include "judge/numbers.h"
 #include "judge/text.h"
 
-/* A host may have become faster since: the processes without head come last. */
-static const double beside_tolerance = 0.10, beside_doubt = 0.05;
+/* A host may have become faster since, for the processes without head come last: so the lines
+ * BESIDE_TOLERANCE and BESIDE_DOUBT. */
 static const double false_accusations = 1e-4; /* of honest checks */
 
 /* Numbers of one side, summed up. */
@@ -61,6 +61,9 @@ int judge_beside(struct judged *judged, struct err *err)
     size_t beside_count = medians_column(medians, arm, arm, column);
     struct side beside = side_of(column, beside_count);
     struct side alone = side_of(without->ns, without->count);
+    struct beside_log *log = &judged->log->beside;
+    *log = (struct beside_log){
+        .wanted = true, .arm = arm, .beside = beside.count, .without = alone.count};
     if (alone.count < 2 && judged->samples->out_of_time) {
         set_verdict(judged, CLAUSE_BUDGET, VERDICT_UNCLEAR, FAULT_NONE);
         add_reason(out, "; but no time was left to see whether %s takes as long without head",
@@ -73,8 +76,13 @@ int judge_beside(struct judged *judged, struct err *err)
     double error = num_sqrt((beside.squares + alone.squares) / df *
                             (1 / (double)beside.count + 1 / (double)alone.count));
     double tail = false_accusations / (2 * judged->levels->family);
-    bool certain = more - error * dist_student_quantile(tail, df) > beside_tolerance;
-    bool likely = more > beside_doubt && more - error * dist_student_quantile(0.025, df) > 0;
+    log->known = true;
+    log->more = more;
+    log->error = error;
+    log->surely = more - error * dist_student_quantile(tail, df);
+    log->likely = more - error * dist_student_quantile(0.025, df);
+    bool certain = log->surely > BESIDE_TOLERANCE;
+    bool likely = more > BESIDE_DOUBT && log->likely > 0;
     if (!certain && !likely)
         return 0;
     set_verdict(judged, CLAUSE_DISTURBS, certain ? VERDICT_UNMEASURED : VERDICT_UNCLEAR,

@@ -14,7 +14,8 @@
 #include "judge/levels.h"
 #include "judge/num.h"
 
-static const double claim_tolerance = 0.03;
+#include <string.h>
+
 #define UNSEEN_TAIL 0.025 /* the usual 95% interval's */
 enum { WIDER_TIMES = 3 }; /* an error that is head's own */
 
@@ -33,12 +34,6 @@ static double weight_of(const struct replicate *replicate, enum arm arm)
                ? 0
                : 1 / larger(clock->error * clock->error, 1e-12);
 }
-
-/* The slope of one arm over its replicates. */
-struct claim {
-    double slope, error;
-    unsigned long long freedom; /* of the error; 0: not known */
-};
 
 /* Over fewer replicates than a verdict needs nothing is known. */
 static struct claim claim_of(const struct config_samples *samples, enum arm arm, size_t least)
@@ -66,15 +61,9 @@ static struct claim claim_of(const struct config_samples *samples, enum arm arm,
     return claim;
 }
 
-/* Of what passes while one arm claims a second, how much passes while another does, as an interval. */
-struct disagreement {
-    enum arm arm, other;
-    double ratio, reach;
-};
-
-/* True where they disagree. The error of a ratio is that of its logarithm, to the first order. */
-static bool disagree(const struct claim claims[ARM_COUNT], enum arm arm, enum arm other,
-                     double tail, struct disagreement *out)
+/* False where one is not known. The error of a ratio is that of its logarithm, to the first order. */
+static bool hold(const struct claim claims[ARM_OTHER], enum arm arm, enum arm other,
+                 double tail, struct claim_pair *out)
 {
     enum { FREEDOM_MAX = 1000 };
     const struct claim *a = &claims[arm], *b = &claims[other];
@@ -83,15 +72,14 @@ static bool disagree(const struct claim claims[ARM_COUNT], enum arm arm, enum ar
     unsigned long long freedom = a->freedom < b->freedom ? a->freedom : b->freedom;
     double of_a = a->error / a->slope, of_b = b->error / b->slope;
     double ratio = a->slope / b->slope;
-    *out = (struct disagreement){arm, other, ratio,
-                                 ratio * num_sqrt(of_a * of_a + of_b * of_b) *
-                                     dist_student_quantile(tail, freedom < FREEDOM_MAX
-                                                                     ? (unsigned)freedom
-                                                                     : FREEDOM_MAX)};
-    return ratio - out->reach > 1 + claim_tolerance;
+    double reach = ratio * num_sqrt(of_a * of_a + of_b * of_b) *
+                   dist_student_quantile(tail, freedom < FREEDOM_MAX ? (unsigned)freedom
+                                                                     : FREEDOM_MAX);
+    *out = (struct claim_pair){arm, other, ratio, reach, ratio - reach > 1 + CLAIM_TOLERANCE};
+    return true;
 }
 
-static bool accuse(struct judged *judged, const struct disagreement *seen, enum fault fault)
+static bool accuse(struct judged *judged, const struct claim_pair *seen, enum fault fault)
 {
     set_verdict(judged, CLAUSE_IMPLAUSIBLE, VERDICT_UNMEASURED, fault);
     add_reason(
@@ -105,16 +93,13 @@ static bool accuse(struct judged *judged, const struct disagreement *seen, enum 
     return true;
 }
 
-/* A clock that could hide so much and not be seen is none to go green by. */
-static const double claim_unseen = 0.25;
-
-/* The main arm whose slope is known best; ARM_COUNT: of none. */
-static enum arm best_known(const struct claim claims[ARM_COUNT])
+/* The main arm whose slope is known best; ARM_OTHER: of none. */
+static enum arm best_known(const struct claim claims[ARM_OTHER])
 {
-    enum arm best = ARM_COUNT;
+    enum arm best = ARM_OTHER;
     for (int arm = ARM_HEAD + 1; arm < ARM_OTHER; arm++)
         if (claims[arm].freedom > 0 &&
-            (best == ARM_COUNT || claims[arm].error < claims[best].error))
+            (best == ARM_OTHER || claims[arm].error < claims[best].error))
             best = (enum arm)arm;
     return best;
 }
@@ -122,22 +107,24 @@ static enum arm best_known(const struct claim claims[ARM_COUNT])
 void judge_unseen(struct judged *judged)
 {
     struct config_verdict *out = judged->out;
-    size_t least = judged->rule->min_replicates;
-    struct claim claims[ARM_COUNT];
-    struct disagreement seen;
+    struct claim claims[ARM_OTHER];
+    struct claim_pair seen = {.ratio = 0};
     if (out->verdict != VERDICT_HELD && out->verdict != VERDICT_IMPROVED)
         return;
-    for (int arm = 0; arm < ARM_OTHER; arm++)
-        claims[arm] = claim_of(judged->samples, (enum arm)arm, least);
+    memcpy(claims, judged->log->claims, sizeof claims);
     enum arm other = best_known(claims);
-    if (other == ARM_COUNT) { /* against the stored samples: it has to be true by itself */
+    bool by_itself = other == ARM_OTHER;
+    if (by_itself) { /* against the stored samples: it has to be true by itself */
         other = ARM_ANCHOR;
         claims[other] = (struct claim){1, 0, claims[ARM_HEAD].freedom};
     }
     if (claims[ARM_HEAD].freedom == 0)
         return;
-    (void)disagree(claims, ARM_HEAD, other, UNSEEN_TAIL, &seen);
-    if (claims[ARM_HEAD].slope > 0 && seen.ratio + seen.reach <= 1 + claim_unseen)
+    (void)hold(claims, ARM_HEAD, other, UNSEEN_TAIL, &seen);
+    judged->log->unseen = seen;
+    if (by_itself)
+        judged->log->unseen.other = ARM_OTHER;
+    if (claims[ARM_HEAD].slope > 0 && seen.ratio + seen.reach <= 1 + CLAIM_UNSEEN)
         return;
     bool heads = claims[ARM_HEAD].error > WIDER_TIMES * claims[other].error;
     set_verdict(judged, CLAUSE_IMPLAUSIBLE, VERDICT_UNCLEAR, heads ? FAULT_PR : FAULT_HOST);
@@ -148,24 +135,37 @@ void judge_unseen(struct judged *judged)
 
 /* Whose doing it is. Head's library runs beside the others and gains where it looks fast beside them:
  * where it claims less than one of them, or where the anchor's own copy does not claim what the
- * anchor does. That main's arms claim less than head's is nothing that head would do. */
+ * anchor does. That main's arms claim less than head's is nothing that head would do. The first pair
+ * that disagrees is named. */
 bool judge_claims(struct judged *judged)
 {
-    enum { PAIRS = ARM_OTHER * (ARM_OTHER - 1) };
-    struct claim claims[ARM_COUNT];
-    struct disagreement seen;
-    double tail = false_accusations / (PAIRS * judged->levels->family);
+    static const struct {
+        enum arm arm, other;
+        enum fault fault;
+    } pairs[CLAIM_PAIRS] = {
+        {ARM_HEAD, ARM_BASE, FAULT_PR},      {ARM_HEAD, ARM_ANCHOR, FAULT_PR},
+        {ARM_HEAD, ARM_CONTROL, FAULT_PR},   {ARM_ANCHOR, ARM_CONTROL, FAULT_PR},
+        {ARM_CONTROL, ARM_ANCHOR, FAULT_PR}, {ARM_BASE, ARM_HEAD, FAULT_BASE},
+        {ARM_BASE, ARM_ANCHOR, FAULT_BASE},  {ARM_BASE, ARM_CONTROL, FAULT_BASE},
+        {ARM_ANCHOR, ARM_HEAD, FAULT_BASE},  {ARM_ANCHOR, ARM_BASE, FAULT_BASE},
+        {ARM_CONTROL, ARM_HEAD, FAULT_BASE}, {ARM_CONTROL, ARM_BASE, FAULT_BASE},
+    };
+    struct config_log *log = judged->log;
+    const struct claim_pair *first = NULL;
+    enum fault fault = FAULT_NONE;
+    double tail = false_accusations / (CLAIM_PAIRS * judged->levels->family);
     for (int arm = 0; arm < ARM_OTHER; arm++)
-        claims[arm] = claim_of(judged->samples, (enum arm)arm, judged->rule->min_replicates);
-    for (int other = ARM_HEAD + 1; other < ARM_OTHER; other++)
-        if (disagree(claims, ARM_HEAD, (enum arm)other, tail, &seen))
-            return accuse(judged, &seen, FAULT_PR);
-    if (disagree(claims, ARM_ANCHOR, ARM_CONTROL, tail, &seen) ||
-        disagree(claims, ARM_CONTROL, ARM_ANCHOR, tail, &seen))
-        return accuse(judged, &seen, FAULT_PR);
-    for (int arm = ARM_HEAD + 1; arm < ARM_OTHER; arm++)
-        for (int other = 0; other < ARM_OTHER; other++)
-            if (other != arm && disagree(claims, (enum arm)arm, (enum arm)other, tail, &seen))
-                return accuse(judged, &seen, FAULT_BASE);
-    return false;
+        log->claims[arm] = claim_of(judged->samples, (enum arm)arm,
+                                    judged->rule->min_replicates);
+    for (size_t i = 0; i < CLAIM_PAIRS; i++) {
+        struct claim_pair *pair = &log->pairs[log->pair_count];
+        if (!hold(log->claims, pairs[i].arm, pairs[i].other, tail, pair))
+            continue;
+        log->pair_count++;
+        if (first == NULL && pair->disagrees) {
+            first = pair;
+            fault = pairs[i].fault;
+        }
+    }
+    return first != NULL && accuse(judged, first, fault);
 }

@@ -8,6 +8,30 @@
 #include "judge/change.h"
 #include "model.h"
 
+/* Wall time for each second that an arm claims, over its replicates (judge/claims.c). */
+struct claim {
+    double slope, error;
+    unsigned long long freedom; /* of the error; 0: not known */
+};
+
+/* Of what passes while one arm claims a second, how much passes while another does, as an interval. */
+struct claim_pair {
+    enum arm arm, other;
+    double ratio, reach;
+    bool disagrees;
+};
+enum { CLAIM_PAIRS = 12 };
+
+/* What head is compared with, beside head and in processes without it (judge/beside.c). */
+struct beside_log {
+    bool wanted; /* there was a reason to look */
+    enum arm arm;
+    size_t beside, without; /* processes of either kind */
+    bool known;             /* enough for the rest */
+    double more, error;     /* of logarithms: beside less without */
+    double surely, likely; /* the least that it is, by an honest check in 10 000, and by 95% */
+};
+
 /* The numbers that the verdict of one config was made from, as they were used. */
 struct config_log {
     double tick_ns, stored_tick_ns;
@@ -23,7 +47,20 @@ struct config_log {
     bool gaps;
     struct missing gap, own_gap, control_gap[2]; /* of control: the slowest, the fastest */
     struct estimate filled, own_filled;
+    /* What arms claim against the host's clock, and each other. */
+    struct claim claims[ARM_OTHER];
+    struct claim_pair pairs[CLAIM_PAIRS]; /* those that could be held against each other */
+    size_t pair_count;
+    struct claim_pair unseen; /* what head could hide: ratio + reach − 1; ratio 0: not asked;
+                               * other ARM_OTHER: against the clock itself */
+    struct beside_log beside;
 };
+
+/* Where the judge draws these lines. */
+#define CLAIM_TOLERANCE 0.03
+#define CLAIM_UNSEEN 0.25
+#define BESIDE_TOLERANCE 0.10
+#define BESIDE_DOUBT 0.05
 
 struct compare_log {
     struct config_log *configs; /* owned, in the order of the samples; the comparison may have

@@ -318,6 +318,64 @@ static void put_gaps(const struct config_verdict *verdict, const struct config_l
                  log->control_gap[0].count, log->control_gap[0].log, log->control_gap[1].log);
 }
 
+/* ---- the host's clock, and processes without head ---- */
+
+/* A pair of main's arms that agrees is not told: of those only the anchor and its copy. */
+static bool is_told(const struct claim_pair *pair)
+{
+    return pair->disagrees || pair->arm == ARM_HEAD ||
+           (pair->arm == ARM_ANCHOR && pair->other == ARM_CONTROL) ||
+           (pair->arm == ARM_CONTROL && pair->other == ARM_ANCHOR);
+}
+
+static void put_claims(const struct config_log *log, struct buf *out)
+{
+    if (log->pair_count == 0)
+        return;
+    buf_adds(out, "  host's clock: what passes while an arm claims a second\n");
+    for (int arm = 0; arm < ARM_OTHER; arm++)
+        if (log->claims[arm].freedom > 0)
+            buf_addf(out, "    %-14s %.5f s, standard error %.5f, %llu degrees of freedom\n",
+                     arm_name((enum arm)arm), log->claims[arm].slope, log->claims[arm].error,
+                     log->claims[arm].freedom);
+    for (size_t i = 0; i < log->pair_count; i++) {
+        const struct claim_pair *pair = &log->pairs[i];
+        if (is_told(pair))
+            buf_addf(out, "    %7s/%-7s %.4f, %.4f to %.4f%s\n", arm_name(pair->arm),
+                     arm_name(pair->other), pair->ratio, pair->ratio - pair->reach,
+                     pair->ratio + pair->reach, pair->disagrees ? ": disagree" : "");
+    }
+    buf_addf(out, "    disagree where a ratio is wholly above %g\n", 1 + CLAIM_TOLERANCE);
+    if (log->unseen.ratio > 0)
+        buf_addf(out,
+                 "    head may take %+.2f%% more than it claims at most, against %s (95%%); a "
+                 "green is unclear above %+g%%\n",
+                 100 * (log->unseen.ratio + log->unseen.reach - 1),
+                 log->unseen.other == ARM_OTHER ? "the clock" : arm_name(log->unseen.other),
+                 100 * CLAIM_UNSEEN);
+}
+
+static void put_beside(const struct beside_log *beside, struct buf *out)
+{
+    if (!beside->wanted)
+        return;
+    buf_addf(out, "  %s beside head against without it: %zu processes against %zu\n",
+             arm_name(beside->arm), beside->beside, beside->without);
+    if (!beside->known) {
+        buf_adds(out, "    too few to tell\n");
+        return;
+    }
+    buf_addf(out, "    difference (ln) %+.6f, standard error %.6f\n", beside->more,
+             beside->error);
+    buf_addf(out, "    at least %+.6f; head disturbs it where above %+g: %s\n", beside->surely,
+             BESIDE_TOLERANCE, beside->surely > BESIDE_TOLERANCE ? "yes" : "no");
+    buf_addf(out,
+             "    at least %+.6f (95%%); unclear where above 0 and the difference above %+g: "
+             "%s\n",
+             beside->likely, BESIDE_DOUBT,
+             beside->likely > 0 && beside->more > BESIDE_DOUBT ? "yes" : "no");
+}
+
 static void put_verdict(const struct config_verdict *verdict, const struct config_log *log,
                         struct buf *out)
 {
@@ -340,6 +398,8 @@ static void put_config(const struct config_samples *samples, const struct rule *
     put_replicates(samples, log, out);
     put_estimates(rule, verdict, log, out);
     put_gaps(verdict, log, out);
+    put_claims(log, out);
+    put_beside(&log->beside, out);
     put_verdict(verdict, log, out);
 }
 

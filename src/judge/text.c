@@ -2,6 +2,9 @@
 /* Owns how a string and a number look in our files; knows no schema. */
 #include "judge/text.h"
 
+#include "base/json.h"
+#include "base/scan.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +38,7 @@ void text_string(struct buf *out, const char *text)
         else if (*s == '"' || *s == '\\')
             buf_addf(out, "\\%c", *s);
         else
-            buf_add(out, s, bytes);
+            json_escape_hidden(out, (const char *)s, bytes);
         s += bytes == 0 ? 1 : bytes;
     }
     buf_addc(out, '"');
@@ -43,14 +46,11 @@ void text_string(struct buf *out, const char *text)
 
 void text_plain(struct buf *out, const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
-        if (*c < 0x20 || *c == 0x7f || c1)
-            buf_addc(out, '?');
-        else
-            buf_addc(out, (char)*c);
-        c += c1;
-    }
+    size_t before = out->len;
+    buf_adds(out, text);
+    if (out->len > before)
+        scan_line(out->data + before);
+    out->len = before + strlen(out->data + before);
 }
 
 /* printf and strtod of the C library round correctly, and our programs never leave the C

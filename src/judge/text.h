@@ -9,7 +9,8 @@
 #include "model.h"
 
 /* A quoted, escaped string. Our texts are one line: control characters, and bytes that
- * are not UTF-8, become `?`, so that what we write is what our readers accept. */
+ * are not UTF-8, become `?`, so that what we write is what our readers accept; what else a
+ * terminal would act on is escaped. */
 void text_string(struct buf *out, const char *text);
 
 /* The number in the fewest of 15, 16 or 17 digits that read back as the same double:
@@ -19,8 +20,8 @@ void text_number(struct buf *out, double number);
 /* "[1.5, 2]", of such numbers. */
 void text_interval(struct buf *out, struct interval interval);
 
-/* Text for a terminal. A failure's words may come from a hostile program: control
- * characters become `?`. */
+/* Text for a terminal, in one line. A failure's words may come from a hostile program: what is safe there
+ * says scan_line (base/scan.h). */
 void text_plain(struct buf *out, const char *text);
 
 /* Three numbers of at most 1e17 percent, each with its sign and two decimals. */

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "base/scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +59,7 @@ static int add_fact(const char *line, struct environment *environment, struct er
         return 0;
     snprintf(name, sizeof name, "%.*s", (int)name_len, line);
     snprintf(value, sizeof value, "%.*s", (int)(len - name_len - 1), line + name_len + 1);
-    for (char *at = value; *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = '?';
+    scan_line(value);
     return environment_set(environment, name, value) == 0 ? 0 : out_of_memory(err);
 }
 

@@ -2,6 +2,8 @@
 /* Owns how one step of a study begins and ends. */
 #include "lab/study_internal.h"
 
+#include "base/line.h"
+#include "base/scan.h"
 #include "judge/samples.h"
 
 #include <stdarg.h>
@@ -24,12 +26,10 @@ int study_settle(struct study_making *making, struct study_step *step, enum stud
         va_start(args, why);
         vsnprintf(step->why, sizeof step->why, why, args);
         va_end(args);
-        for (char *at = step->why; *at != '\0'; at++) /* it may quote a program */
-            *at = (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at;
+        scan_line(step->why); /* it may quote a program */
     }
     if (!making->options->quiet && step->why[0] != '\0')
-        fprintf(stderr, "ratchet: study: %s: %s: %s\n", step->name, study_state_name(state),
-                step->why);
+        line_err("ratchet: study: %s: %s: %s", step->name, study_state_name(state), step->why);
     return study_save(making, err);
 }
 
@@ -38,13 +38,14 @@ static void tell(const struct study_making *making, const struct study_step *ste
 {
     const struct study *study = making->study;
     size_t place = (size_t)(step - study->steps) + 1;
+    char cost[64] = "";
     if (making->options->quiet)
         return;
-    fprintf(stderr, "ratchet: study: %zu of %zu: %s; at most %.0f s left", place,
-            study->step_count, step->name, study_left(making));
     if (study->price.currency[0] != '\0')
-        fprintf(stderr, "; %.4f %s so far", study_cost(study) / 1e6, study->price.currency);
-    fputc('\n', stderr);
+        snprintf(cost, sizeof cost, "; %.4f %s so far", study_cost(study) / 1e6,
+                 study->price.currency);
+    line_err("ratchet: study: %zu of %zu: %s; at most %.0f s left%s", place, study->step_count,
+             step->name, study_left(making), cost);
 }
 
 struct study_step *study_next(struct study_making *making, enum study_phase phase)

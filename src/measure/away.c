@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/line.h"
 #include "base/local_socket.h"
 
 #include <errno.h>
@@ -78,7 +79,7 @@ static void answer(struct away_answer what)
 static _Noreturn void lose(enum away_loss loss, const char *socket, const char *why)
 {
     if (loss == AWAY_ABSENT)
-        fprintf(stderr, "ratchet-run at `%s`: %s\n", socket, why);
+        line_err("ratchet-run at `%s`: %s", socket, why);
     answer((struct away_answer){.loss = loss});
     _exit(EXIT_LOST);
 }

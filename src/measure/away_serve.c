@@ -5,6 +5,7 @@
 #include "measure/away_internal.h"
 
 #include "base/file.h"
+#include "base/line.h"
 #include "base/local_socket.h"
 
 #include <errno.h>
@@ -113,7 +114,7 @@ static _Noreturn void keep(int with, const struct away_bounds *bounds, pid_t par
     reply.failed = receive(with, &request, &err) != 0 ||
                    run(&request, bounds, with, &reply, &err) != 0;
     if (reply.failed) {
-        fprintf(stderr, "ratchet-run: %s\n", err.text);
+        line_err("ratchet-run: %s", err.text);
         if (request.fd[STDERR_FILENO] > STDERR_FILENO)
             dprintf(request.fd[STDERR_FILENO], "ratchet-run: %s\n", err.text);
     }

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "base/scan.h"
 #include "measure/build_internal.h"
 #include "measure/device/device.h"
 #include "measure/fingerprint.h"
@@ -28,14 +29,14 @@ const char toolchain_script[] =
     "first ld; first cmake\n"
     "exit 0\n";
 
-/* Join lines with "; ", unprintable bytes replaced; room is left for the files. */
+/* Join lines with "; ", safe to show; room is left for the files. */
 static int join_lines(const char *lines, char out[BUILD_TOOLCHAIN_BYTES], struct err *err)
 {
     BUF_AUTO text;
     buf_init(&text, BUILD_TOOLCHAIN_BYTES - FILES_BYTES);
     for (const char *at = lines; *at != '\0'; at++) {
         if (*at != '\n')
-            buf_addc(&text, *at < 0x20 || *at == 0x7f ? '?' : *at);
+            buf_addc(&text, *at);
         else if (at[1] != '\0')
             buf_adds(&text, "; ");
     }
@@ -45,6 +46,7 @@ static int join_lines(const char *lines, char out[BUILD_TOOLCHAIN_BYTES], struct
         return err_set(err, ERR_LIMIT, "the compilers' versions are longer than %d bytes",
                        BUILD_TOOLCHAIN_BYTES - FILES_BYTES);
     memcpy(out, text.data, text.len + 1);
+    scan_line(out);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "pipeline/measurement.h"
 
 #include "base/proc.h"
+#include "base/scan.h"
 #include "judge/compare.h"
 #include "judge/explain.h"
 #include "judge/verdict.h"
@@ -113,19 +114,6 @@ void measurement_stage(struct measurement *measurement, enum progress_stage stag
     tell(measurement, PROGRESS_STAGE, "");
 }
 
-/* Names of files are a pull request's own: what a terminal would obey (control characters, C1 ones as
- * UTF-8 included) becomes `?`. */
-static void make_plain(char *line)
-{
-    for (unsigned char *at = (unsigned char *)line; *at != '\0'; at++) {
-        bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
-        if (c1 || *at < 0x20 || *at == 0x7f)
-            *at = '?';
-        if (c1)
-            at[1] = '?';
-    }
-}
-
 void measurement_tell(const struct measurement *measurement, enum progress_kind kind,
                       const char *format, ...)
 {
@@ -134,7 +122,7 @@ void measurement_tell(const struct measurement *measurement, enum progress_kind 
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    make_plain(line);
+    scan_line(line); /* names of files are a pull request's own */
     tell(measurement, kind, line);
 }
 
@@ -145,6 +133,7 @@ void measurement_note(struct measurement *measurement, const char *format, ...)
     va_start(args, format);
     vsnprintf(note, sizeof note, format, args);
     va_end(args);
+    scan_line(note);
     for (size_t i = 0; i < measurement->note_count; i++)
         if (strcmp(measurement->notes[i], note) == 0)
             return; /* a promotion measures twice */

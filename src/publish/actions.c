@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/name.h"
-#include "publish/scan.h"
+#include "base/scan.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -124,13 +124,20 @@ void actions_log_line(struct buf *out, const char *line, size_t len)
 
 static void escape(struct buf *out, const char *text, bool property)
 {
-    for (; *text != '\0'; text++) {
-        bool escaped = *text == '%' || *text == '\r' || *text == '\n' ||
-                       (property && (*text == ':' || *text == ','));
-        if (escaped)
-            buf_addf(out, "%%%02X", (unsigned char)*text);
-        else if (*text == '\t' || ((unsigned char)*text >= 0x20 && *text != 0x7f))
-            buf_addc(out, *text);
+    const char *end = text + strlen(text);
+    while (text < end) {
+        if (*text == '\r') { /* GitHub's own library keeps it */
+            buf_adds(out, "%0D");
+            text++;
+            continue;
+        }
+        uint32_t c = scan_next(&text, end);
+        if (c == SCAN_END)
+            return;
+        if (c == '%' || c == '\n' || (property && (c == ':' || c == ',')))
+            buf_addf(out, "%%%02X", c);
+        else
+            scan_put(out, c);
     }
 }
 

@@ -2,7 +2,7 @@
 /* Owns the forms in which compilers name a place. */
 #include "publish/annotations.h"
 
-#include "publish/scan.h"
+#include "base/scan.h"
 
 #include <stdio.h>
 #include <string.h>

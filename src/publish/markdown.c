@@ -5,7 +5,7 @@
  * copy, is written as code. */
 #include "publish/markdown.h"
 
-#include "publish/scan.h"
+#include "base/scan.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 
 #include "publish/figures.h"
 #include "publish/report_parts.h"
-#include "publish/scan.h"
+#include "base/scan.h"
 
 #include <math.h>
 #include <stdio.h>

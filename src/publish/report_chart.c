@@ -8,7 +8,7 @@
 #include "publish/figures.h"
 #include "publish/markdown.h"
 #include "publish/report_parts.h"
-#include "publish/scan.h"
+#include "base/scan.h"
 
 #include <math.h>
 #include <string.h>

@@ -94,7 +94,7 @@ void table_environment(const struct report_view *view, struct buf *out, size_t b
         if (other != NULL) {
             if (!environment_is_reading(fact->name))
                 buf_adds(&row, "**differs**: ");
-            parts_text(&row, environment_get(&other->environment, fact->name), 160);
+            parts_text(&row, recorded(other, fact->name), 160);
         } else {
             buf_adds(&row, known ? "the same" : "–");
         }

@@ -6,14 +6,15 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/inherited.h"
+#include "base/line.h"
 #include "base/local_socket.h"
+#include "base/program.h"
 #include "measure/away.h"
 #include "measure/away_forms.h"
 #include "measure/cgroup.h"
 
 #include <errno.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,9 +27,9 @@ static void tell_limits(void)
     char folder[FILE_PATH_BYTES];
     struct err why;
     if (cgroup_find(folder, &why) == 0)
-        fprintf(stderr, "ratchet-run: sandbox limits: cgroup v2 (memory, pids)\n");
+        line_err("ratchet-run: sandbox limits: cgroup v2 (memory, pids)");
     else
-        fprintf(stderr, "ratchet-run: sandbox limits: per process; %s\n", why.text);
+        line_err("ratchet-run: sandbox limits: per process; %s", why.text);
 }
 
 /* It is installed beside us, and a build needs it. */
@@ -48,7 +49,6 @@ static int run(const char *user, const char *path, struct away_bounds *bounds, s
     static char checkout[FILE_PATH_BYTES]; /* bounds keep it */
     const struct passwd *entry = user == NULL ? NULL : getpwnam(user);
     int fd = inherited_socket();
-    signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
     umask(022);
     if (entry == NULL)
@@ -59,7 +59,7 @@ static int run(const char *user, const char *path, struct away_bounds *bounds, s
         return -1;
     bounds->checkout = checkout;
     if (geteuid() == 0 || entry->pw_uid == geteuid())
-        fprintf(stderr, "ratchet-run: its user should be neither root nor `%s`\n", user);
+        line_err("ratchet-run: its user should be neither root nor `%s`", user);
     if (fd < 0 && path == NULL)
         return err_set(err, ERR_USAGE, "no socket: neither systemd's nor --socket");
     if (fd < 0 && local_listen(path, &fd, err) != 0)
@@ -70,11 +70,18 @@ static int run(const char *user, const char *path, struct away_bounds *bounds, s
 
 int main(int argc, char **argv)
 {
+    static const char usage[] =
+        "usage: ratchet-run --for USER --state FOLDER [--profiler PATH] [--socket "
+        "PATH]\n\nstarts sandboxes for ratchetd, as another user\n";
     const char *user = NULL, *path = NULL;
     struct away_bounds bounds = {.profiler = ""};
     struct err err = {0};
-    bool usage = argc % 2 == 0;
-    for (int i = 1; !usage && i < argc; i += 2)
+    bool wrong = argc % 2 == 0;
+    program_begin();
+    enum program_asked asked = program_asked(argc, argv);
+    if (asked != PROGRAM_RUN)
+        return program_answer("ratchet-run", asked, usage);
+    for (int i = 1; !wrong && i < argc; i += 2)
         if (strcmp(argv[i], "--for") == 0)
             user = argv[i + 1];
         else if (strcmp(argv[i], "--socket") == 0)
@@ -84,15 +91,13 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--profiler") == 0)
             bounds.profiler = argv[i + 1];
         else
-            usage = true;
-    if (usage) {
-        fputs(
-            "usage: ratchet-run --for USER --state FOLDER [--profiler PATH] [--socket PATH]\n",
-            stderr);
+            wrong = true;
+    if (wrong) {
+        line_text(stderr, usage, strlen(usage));
         return EXIT_USAGE;
     }
     if (run(user, path, &bounds, &err) == 0)
         return 0;
-    fprintf(stderr, "ratchet-run: %s\n", err.text);
+    line_err("ratchet-run: %s", err.text);
     return (int)err_exit_code(err.class);
 }

@@ -245,15 +245,15 @@ class Step:
         self.host, self.folder = host, folder
         self.env = lib.clean_env(env, home=folder)
         self.artifacts = os.path.join(folder, "artifacts")
-        self.argv = [lib.program("RATCHET"), "submit", "--socket", host.socket, "--device", host.device,
-                     "--artifacts", self.artifacts]
+        self.argv = [lib.program("RATCHET"), "submit", "--socket", host.socket]
         self.process = None
 
     def start(self, *args):
         """In the background; `finish` waits for it."""
         out = open(os.path.join(self.folder, "log"), "wb")
         with out:
-            self.process = lib.start(self.argv + list(args), env=self.env, cwd=self.folder,
+            more = [] if "--settle" in args else ["--device", self.host.device, "--artifacts", self.artifacts]
+            self.process = lib.start(self.argv + more + list(args), env=self.env, cwd=self.folder,
                                      stdin=lib.subprocess.DEVNULL, stdout=out,
                                      stderr=lib.subprocess.STDOUT)
         return self

@@ -96,7 +96,7 @@ def refused():
     host, repo = scene.Host(), repository()
     for words, text in ((["bench", "--budget", "10"], "--budget: expected a time with its unit"),
                         (["check", "--budget", "1ms"], "between 1s and 24h"),
-                        (["bench", "--budget", "9s", "--quick"], "--quick has a budget of its own"),
+                        (["bench", "--budget", "9s", "--quick"], "`--budget` does nothing with `--quick`"),
                         (["verify", "--quick"], "verify times nothing")):
         result = host.ratchet(words[0], "--config", host.config, "--repo", repo.path, *words[1:])
         eq(result.code, 64, " ".join(words))

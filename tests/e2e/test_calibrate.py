@@ -115,8 +115,8 @@ def drawing():
 def usage():
     """What cannot be asked for"""
     for words, text in ((["--from", "/nowhere"], "/nowhere"), (["--checks", "9"], "--checks"),
-                        (["--from", POOL, "--processes", "9"], "--from reads a pool"),
-                        (["--rules", CONF], "--rules goes with --from"),
+                        (["--from", POOL, "--processes", "9"], "`--processes` does nothing with `--from`"),
+                        (["--rules", CONF], "`--rules` does nothing without `--from`"),
                         (["--from", COMMITTED], "calibration.json: line 1"), (["--device", "../x"], "not a slug")):
         result = lib.run([lib.program("RATCHET"), "calibrate", *words])
         ok(result.code >= 3, "%s: refused" % " ".join(words), str(result))

@@ -70,6 +70,13 @@ def stage_by_stage():
                           os.path.join(check.folder, "verdict.json"))
     eq(report.code, 0, "report")
     has(report.out, check.verdict["verdict"], "it says the verdict")
+    drawn = host.ratchet("report", "--samples", os.path.join(check.folder, "samples.json"), "--rules",
+                         os.path.join(s.repo.path, "ci/ratchet.conf"), os.path.join(check.folder, "verdict.json")).out
+    posted = lib.read(os.path.join(check.folder, "report.md"))
+    for part, what in ((re.compile(r"(?s)```text\n.*?\n```\n"), "the chart"), (re.compile(r"<sub>Rule: .*"), "the rule")):
+        eq([one.replace("\n", " ") for one in part.findall(drawn)[:1]], [one.replace("\n", " ") for one in part.findall(posted)[:1]],
+           what + " is that of the comment")
+        ok(part.search(drawn), "and is there")
     text = lib.write(os.path.join(folder, "report.md"), report.out)
     for _ in range(2):
         post = host.ratchet("post", "--config", host.config, "--repository", scene.REPOSITORY,

@@ -62,7 +62,7 @@ def prints_env_json():
 def against():
     """What differs, which differences matter, and the exit code"""
     host = scene.Host()
-    told, _ = here(host, "--repo", host.folder, "--head", "none")
+    told, _ = here(host, "--head", "none")
     for what, facts, code, lines in (
             ("the same", {}, 0, ["the same environment"]),
             ("harmless", {"os": "Plan 9"}, 0, ["harmless  os: Plan 9 -> " + told["environment"]["os"]]),
@@ -147,8 +147,11 @@ def frameworks():
         "torch": "2.11.0+cu130, does not load: libcudart.so.13: no such file", **missing}, "one that is broken")
     eq(facts(python_with("import os; os.abort()")), {
         "torch": "not known: signal 6 (Aborted)", **missing}, "one that dies")
-    gone = {name: "not known: program `no-python` is not installed" for name in ("torch", *missing)}
-    eq(facts("no-python"), gone, "no Python at all")
+    dead = facts(lib.write(os.path.join(lib.temp_dir(), "python"), "#!/no/such/python\n", 0o755))
+    eq({name: value[:11] for name, value in dead.items()}, {name: "not known: " for name in ("torch", *missing)},
+       "one that cannot be started")
+    gone = host.ratchet("env", "--config", host.config, "--head", "none", "--python", "no-python")
+    eq((gone.code, gone.err), (64, "ratchet env: --python: no program `no-python` on PATH\n"), "one that is not there")
     lib.write(os.path.join(host.folder, "importlib.py"), "raise SystemExit(3)")
     python = python_with(TORCH)
     here_ = os.path.relpath(python, host.folder)

@@ -498,7 +498,7 @@ def bad_files():
         has(run.err, said, "and why")
     for args, said in ((["--ceiling", "speed=" + good], "copy or matrix, not `speed`"), (["--ceiling", good], "expected copy=LIBRARY"),
                        (["--ceiling", "copy=" + good, "--ceiling", "copy=" + good], "two libraries for the ceiling `copy`"),
-                       (["--png"], "--png goes with --report"), (["--report", good + "/x"], "--report"),
+                       (["--png"], "`--png` does nothing without `--report`"), (["--report", good + "/x"], "--report"),
                        (["--arms", "/none.conf"], "/none.conf"),
                        (["--arms", arms_file("absent.conf", absent.replace("gone", "a"))], "two arms with the name `a`")):
         run = host.ratchet("sweep", "--config", host.config, *TINY, "a=" + good, *args)

@@ -135,6 +135,26 @@ def tables():
     has(host.check(repo, "change").out, NAMES[0], "a pipe gets whole names")
 
 
+def judged_alone():
+    """compare, on files: the same table as after a check, in colours and no wider than the terminal; in a pipe as it is"""
+    host = scene.Host()
+    for case, verdict in (("change_plus4", "regressed"), ("same_samples", "held"), ("mixed_all", None)):
+        folder = os.path.join(lib.TOP, "tests", "judge", case)
+        args = ["compare", os.path.join(folder, "samples.json")]
+        args += ["--baseline", folder + "/baseline.json"] if os.path.exists(folder + "/baseline.json") else []
+        for more in ([], ["--explain"]):
+            pipe = host.ratchet(*args, *more)
+            lacks(pipe.out, "\x1b", "a pipe gets no sequence")
+            for columns in (80, 40):
+                seen = Terminal(host, *args, *more, columns=columns)
+                plain = re.sub(r"\x1b\[\d+m", "", seen.text)
+                eq(seen.code, pipe.code, "%s %s, %d columns: the verdict" % (case, " ".join(more), columns))
+                eq([line for line in plain.split("\n") if len(line) > columns], [], "it fits")
+                if verdict:
+                    has(seen.text, re.compile("\x1b\\[3[12]m%s\x1b" % verdict), "the verdict has a colour")
+            lacks(Terminal(host, *args, *more, NO_COLOR="1").text, "\x1b", "NO_COLOR")
+
+
 def interrupted():
     """Ctrl-C leaves a clean line, which says what it means"""
     host, repo = scene.Host(), sample()
@@ -217,4 +237,4 @@ def what_to_do():
 
 
 if __name__ == "__main__":
-    lib.main(one_line, plain, hostile, tables, interrupted, unreachable, silent_side_by_side, what_to_do)
+    lib.main(one_line, plain, hostile, tables, judged_alone, interrupted, unreachable, silent_side_by_side, what_to_do)

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "publish/actions.h"
 #include "publish/annotations.h"
-#include "publish/scan.h"
+#include "base/scan.h"
 
 enum { TEXT_BYTES = 1 << 20 };
 

@@ -5,7 +5,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "publish/markdown.h"
-#include "publish/scan.h"
+#include "base/scan.h"
 
 #include <ctype.h>
 #include <strings.h>

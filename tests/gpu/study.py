@@ -70,7 +70,7 @@ def main():
     print("study: exit %d after %.0f s" % (made.returncode, time.monotonic() - begin), flush=True)
     if made.returncode != 0:
         return made.returncode
-    files = run([RATCHET, "study", *WHERE, "--verify", FOLDER, "--no-measure"])
+    files = run([RATCHET, "study", *WHERE[2:], "--verify", FOLDER, "--no-measure"])
     again = run([RATCHET, "study", *WHERE, "--verify", FOLDER, "--quiet"])
     print("files: exit %d; measured again: exit %d" % (files.returncode, again.returncode))
     return files.returncode or again.returncode

@@ -4,12 +4,15 @@
 #include "tap.h"
 
 #include "base/err.h"
+#include "base/buf.h"
 #include "judge/compare.h"
+#include "judge/explain.h"
 #include "judge/random.h"
 #include "judge.h"
 #include "measure/agree.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,6 +199,106 @@ static void test_unseen(void)
     samples_free(&samples);
 }
 
+/* The text of --explain says what was held against what, whatever came of it. */
+static void explain(const struct samples *samples, struct comparison *out,
+                    struct config_log *seen, struct buf *text)
+{
+    struct rule rule = rule_default();
+    struct compare_log log __attribute__((cleanup(compare_log_free))) = {0};
+    struct err err = {0};
+    rule.resamples = 200;
+    if (!OK(compare_logged(samples, NULL, &rule, out, &log, &err) == 0))
+        abort();
+    *seen = log.configs[0]; /* for its numbers alone */
+    explain_text(samples, &rule, out, &log, text);
+    OK(!text->failed);
+}
+
+static void says(const struct buf *text, bool wanted, const char *format, ...)
+{
+    char part[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(part, sizeof part, format, args);
+    va_end(args);
+    if (!OK((strstr(text->data, part) != NULL) == wanted))
+        printf("# `%s` in:\n# %s\n", part, text->data);
+}
+
+static void test_explained(void)
+{
+    static const struct {
+        struct game game;
+        bool disagrees, hides;
+    } table[] = {{{.clock = {1, 1, 1, 1}, .noise = 40e3}, false, false},
+                 {{.clock = {0.85, 1, 1, 1}, .noise = 40e3}, true, false},
+                 {{.clock = {1, 1, 0.85, 0.85}, .noise = 40e3}, true, false},
+                 {{.clock = {0.7, 1, 1, 1}, .noise = 3e6}, false, true}};
+    struct random random;
+    random_seed(&random, 5, 0);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct samples samples = {0};
+        struct config_log log;
+        COMPARISON_AUTO comparison = {0};
+        BUF_AUTO text;
+        buf_init(&text, 1 << 20);
+        tap_case("explained");
+        deal(&random, &table[i].game, add_config(&samples, "one"));
+        explain(&samples, &comparison, &log, &text);
+        for (int arm = 0; arm < ARMS; arm++)
+            says(&text, true, "    %-14s %.5f s, standard error %.5f, ", arm_name((enum arm)arm),
+                 log.claims[arm].slope, log.claims[arm].error);
+        EQ_INT(log.pair_count, CLAIM_PAIRS);
+        says(&text, true, "head/anchor  %.4f, ", log.pairs[1].ratio);
+        says(&text, true, "    disagree where a ratio is wholly above 1.03\n");
+        says(&text, table[i].disagrees, ": disagree\n");
+        says(&text, !table[i].disagrees, "    head may take ");
+        says(&text, !table[i].disagrees, "a green is unclear above +25%%\n");
+        OK(table[i].disagrees ||
+           (log.unseen.ratio + log.unseen.reach - 1 > CLAIM_UNSEEN) == table[i].hides);
+        samples_free(&samples);
+    }
+}
+
+/* Three processes without head, in which the anchor takes `faster` less. */
+static void test_explained_beside(void)
+{
+    static const struct {
+        double faster;
+        size_t processes;
+        const char *surely, *likely;
+    } table[] = {{0, 0, NULL, NULL},
+                 {0, 1, NULL, NULL},
+                 {0, 3, "head disturbs it where above +0.1: no", "difference above +0.05: no"},
+                 {0.3, 3, "head disturbs it where above +0.1: yes", "difference above +0.05: yes"},
+                 {0.06, 3, "head disturbs it where above +0.1: no", "difference above +0.05: yes"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct samples samples = {0};
+        struct config_log log;
+        COMPARISON_AUTO comparison = {0};
+        BUF_AUTO text;
+        buf_init(&text, 1 << 20);
+        tap_case("processes without head, explained");
+        struct config_samples *config = add_config(&samples, "one");
+        add_replicates(config, PROCESSES, (struct changes){0, 0, 0, 0});
+        for (size_t p = 0; p < table[i].processes; p++)
+            OK(series_add(&config->without_head,
+                          config->replicates[p].arms[ARM_ANCHOR].ns[0] *
+                              (1 - table[i].faster)) == 0);
+        explain(&samples, &comparison, &log, &text);
+        says(&text, true, "  anchor beside head against without it: %d processes against %zu\n",
+             PROCESSES, table[i].processes);
+        says(&text, table[i].surely == NULL, "    too few to tell\n");
+        if (table[i].surely != NULL) {
+            says(&text, true, "    difference (ln) %+.6f, standard error %.6f\n", log.beside.more,
+                 log.beside.error);
+            says(&text, true, "%s", table[i].surely);
+            says(&text, true, "%s", table[i].likely);
+        }
+        samples_free(&samples);
+    }
+}
+
 /* Honest checks of one config on hosts that are more or less busy. None of 10 000 is accused: by the rule
  * of three fewer than 3 in 10 000 are, with 95% confidence. */
 static void test_false_accusations(void)
@@ -225,6 +328,8 @@ int main(void)
     test_cannot_tell();
     test_accused();
     test_unseen();
+    test_explained();
+    test_explained_beside();
     test_false_accusations();
     return tap_done();
 }

@@ -2,7 +2,7 @@
 /* Foreign text in Markdown: nothing of it may become a cell, a tag, a link or a mention. */
 #include "publish/markdown.h"
 
-#include "publish/scan.h"
+#include "base/scan.h"
 #include "tests/tap.h"
 #include "tests/unit/mutate.h"
 #include "tests/unit/render.h"

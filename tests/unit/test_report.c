@@ -1127,6 +1127,33 @@ static void drifts_safely(struct scene *scene, const char *text)
         OK(strcspn(banner, "\n") < 1500);
 }
 
+/* Whatever fact one side has and the other not: also the one that an older version never wrote down. */
+static void facts_of_one_side(struct scene *scene)
+{
+    static const struct {
+        const char *now, *then;
+    } pairs[] = {{"protocol", "compiler"}, {"compiler", "protocol"}, {"protocol", "protocol"},
+                 {"cpu", "compiler"}};
+    tap_case("facts that one side does not have");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        scene_begin(scene, VERDICT_HELD);
+        struct config_verdict *row = scene_measured(scene, "a", VERDICT_HELD, 0.001, 0, "");
+        char names[2][16], values[2][16] = {"2", "some"};
+        snprintf(names[0], sizeof names[0], "%s", pairs[i].now);
+        snprintf(names[1], sizeof names[1], "%s", pairs[i].then);
+        struct fact now = {names[0], values[0]}, then = {names[1], values[1]};
+        scene->samples.environment = (struct environment){&now, 1};
+        scene->stored.config = row->config;
+        scene->stored.environment = (struct environment){&then, 1};
+        scene->baseline = (struct baseline){
+            .device = scene->comparison.device, .configs = &scene->stored, .count = 1};
+        scene->report.baseline = &scene->baseline;
+        says(scene, "| protocol | 2 | **differs**: 1 |", i == 0);
+        says(scene, "| protocol | 2 | **differs**: some |", i == 2);
+        says(scene, "| cpu | 2 | – |", i == 3);
+    }
+}
+
 static void lines_say_drift(struct scene *scene)
 {
     char line[256], name[MODEL_NAME_BYTES];
@@ -1282,6 +1309,7 @@ int main(void)
     stays_small(scene);
     part_says_so(scene);
     lines_are_short(scene);
+    facts_of_one_side(scene);
     lines_say_drift(scene);
     tap_case("hostile text, rendered");
     if (!render_available())

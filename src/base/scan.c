@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owns the decoding of foreign text; knows nothing of where it is going. */
-#include "publish/scan.h"
+#include "base/scan.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static const uint32_t replacement = 0xfffd;
 
@@ -58,15 +59,19 @@ static void skip_sequence(const char **at, const char *end)
     }
 }
 
-/* Seen by no reader, but acted on: controls, direction marks and overrides, tags. */
+/* Seen by no reader, but acted on, or not seen at all: controls, what Unicode calls format characters (but
+ * the Arabic, Syriac and Kaithi signs, which are drawn), and what is drawn as nothing, selectors of an
+ * emoji's colours aside. */
 static bool is_hidden(uint32_t character)
 {
     static const struct {
         uint32_t first, last;
     } ranges[] = {
-        {0x00, 0x08},     {0x0b, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},
-        {0x61c, 0x61c},   {0x200b, 0x200f}, {0x202a, 0x202e},   {0x2060, 0x206f},
-        {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+        {0x00, 0x08},       {0x0b, 0x1f},       {0x7f, 0x9f},       {0xad, 0xad},
+        {0x34f, 0x34f},     {0x61c, 0x61c},     {0x115f, 0x1160},   {0x17b4, 0x17b5},
+        {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},
+        {0x3164, 0x3164},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfffb},
+        {0x13430, 0x1343f}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (character >= ranges[i].first && character <= ranges[i].last)
@@ -95,19 +100,51 @@ uint32_t scan_next(const char **at, const char *end)
     return SCAN_END;
 }
 
-void scan_put(struct buf *out, uint32_t character)
+size_t scan_encode(uint32_t character, char out[SCAN_CHARACTER_BYTES])
 {
-    if (character < 0x80) {
-        buf_addc(out, (char)character);
-        return;
-    }
-    char bytes[4];
-    size_t len = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
-    for (size_t i = len; i-- > 1; character >>= 6)
-        bytes[i] = (char)(0x80 | (character & 0x3f));
     static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    bytes[0] = (char)(leads[len] | character);
-    buf_add(out, bytes, len);
+    size_t len = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+    for (size_t i = len; i-- > 1; character >>= 6)
+        out[i] = (char)(0x80 | (character & 0x3f));
+    out[0] = (char)(leads[len] | character);
+    return len;
+}
+
+/* The whole of a text for a terminal. Never longer than it was: a `?` takes one byte. */
+static size_t make_shown(char *text, size_t len, bool one_line)
+{
+    const char *at = text, *end = text + len;
+    size_t used = 0;
+    while (at < end) {
+        const char *from = at;
+        uint32_t character = decode(&at, end);
+        bool broken = character == replacement && at == from + 1;
+        if (character == '\t' || (character == '\n' && !one_line))
+            text[used++] = character == '\t' ? ' ' : '\n';
+        else if (character == '\n' || broken || is_hidden(character))
+            text[used++] = '?';
+        else
+            while (from < at)
+                text[used++] = *from++;
+    }
+    return used;
+}
+
+void scan_line(char *text)
+{
+    text[make_shown(text, strlen(text), true)] = '\0';
+}
+
+size_t scan_lines(char *text, size_t len)
+{
+    return make_shown(text, len, false);
+}
+
+size_t scan_hidden(const char *text, const char *end, uint32_t *character)
+{
+    const char *at = text;
+    *character = decode(&at, end);
+    return *character >= 0x7f && is_hidden(*character) ? (size_t)(at - text) : 0;
 }
 
 bool scan_is_space(uint32_t character)
