@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "ratchet-checkout FOLDER, with a commit of ratchetd's as its input";
+    "usage: ratchet-checkout FOLDER\n\n"
+    "writes there a part of a commit, which ratchetd gives as its input\n";
 
 int main(int argc, char **argv)
 {
@@ -20,7 +21,7 @@ int main(int argc, char **argv)
     if (asked != PROGRAM_RUN)
         return program_answer("ratchet-checkout", asked, usage);
     if (argc != 2) {
-        line_err("usage: %s", usage);
+        line_text(stderr, usage, sizeof usage - 1);
         return EXIT_USAGE;
     }
     if (git_parcel_checkout(STDIN_FILENO, argv[1], &err) == 0)

@@ -21,7 +21,7 @@ TABLE = {
     "submit": ("config socket wait settle", {}, {"device": "settle", "artifacts": "settle"}),
     "build": ("repo head device config output", {}, {}),
     "bench": ("repo head compare against device config output quiet quick " + SHAPES, {}, {"budget": "quick"}),
-    "verify": ("repo head compare device config output quiet " + SHAPES, {}, {}),
+    "verify": ("repo head compare device config output json quiet " + SHAPES, {}, {}),
     "sweep": ("head device config output report quiet budget expose arms ceiling " + SHAPES, {"png": "report"},
               {"repo": "head=none"}),
     "autotune": ("repo head device config configs time-budget jobs output quiet", {}, {}),
