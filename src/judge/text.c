@@ -48,8 +48,9 @@ void text_plain(struct buf *out, const char *text)
 {
     size_t before = out->len;
     buf_adds(out, text);
-    if (out->len > before)
-        scan_line(out->data + before);
+    if (out->len == before)
+        return; /* also where there is no room */
+    scan_line(out->data + before);
     out->len = before + strlen(out->data + before);
 }
 

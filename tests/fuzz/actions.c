@@ -47,12 +47,15 @@ static void unescape(const char *text, size_t len, struct buf *out)
     }
 }
 
-/* The characters of `text` that a command may hold. */
+/* The characters of `text` that a command may hold: those worth showing, and '\r'. */
 static void allowed(const char *text, struct buf *out)
 {
-    for (; *text != '\0'; text++)
-        if (strchr("\t\r\n", *text) != NULL || ((unsigned char)*text >= 0x20 && *text != 0x7f))
-            buf_addc(out, *text);
+    const char *end = text + strlen(text);
+    while (text < end) {
+        uint32_t character = *text == '\r' ? (unsigned char)*text++ : scan_next(&text, end);
+        if (character != SCAN_END)
+            scan_put(out, character);
+    }
 }
 
 static void command(const char *title, const char *text)

@@ -16,7 +16,7 @@ TOP = os.path.abspath(os.environ.get("top_srcdir") or
 ROOM = os.path.join(TOP, "src", "judge")
 SUPPORT = [os.path.join(TOP, "src", name) for name in
            ("model.c", "codefacts.c", "metrics.c", "base/err.c", "base/buf.c", "base/json.c", "base/leftover.c",
-            "base/name.c")]
+            "base/name.c", "base/scan.c")]
 DRIVER = os.path.join(TOP, "tests", "unit", "stats_driver.c")
 
 _count = _failed = 0

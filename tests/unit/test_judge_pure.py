@@ -22,7 +22,7 @@ ALLOWED = re.compile(r"""^(
   | __isoc23_strtod
   | _GLOBAL_OFFSET_TABLE_
   | json_\w+                                      # jansson, on bytes
-  | buf_\w+ | err_\w+                            # base, in memory
+  | buf_\w+ | err_\w+ | scan_\w+               # base, in memory
   | (dtype|arm|mark|fault|verdict|against|clause)_name|(dtype|clause)_parse|model_\w+_ok|problem_\w+
   | (environment|samples|series|config_samples|replicate|baseline|comparison|config_verdict)_\w+  # model.c
   | rule_default | code_fact_\w+ | machine_code_none  # codefacts.c
@@ -56,7 +56,7 @@ def includes():
                 yield source, name
 
 
-HEADERS = re.compile(r"^(judge/\w+\.h|base/(buf|err|json)\.h|model\.h|codefacts\.h|metrics\.h|limit\.h|"
+HEADERS = re.compile(r"^(judge/\w+\.h|base/(buf|err|json|scan)\.h|model\.h|codefacts\.h|metrics\.h|limit\.h|"
                      r"(float|limits|math|stdarg|stdbool|stddef|stdint|stdio|stdlib|string)\.h)$")
 STRANGE = ["%s includes %s" % pair for pair in includes() if not HEADERS.match(pair[1])]
 ok(not STRANGE, "its sources include their own room, base's buffers and the C language alone",
