@@ -197,7 +197,7 @@ static int report(const struct study_given *given, struct err *err)
 {
     struct limits limits;
     if (cli_limits(given->config, &limits, err) != 0 ||
-        study_documents_write(given->report, &limits, err) != 0)
+        study_documents_renew(given->report, &limits, err) != 0)
         return -1;
     print_report(given->report);
     return EXIT_HELD;
