@@ -44,8 +44,8 @@ static void tell_speedup(const struct study_result *result, struct buf *out)
     char text[STUDY_WORDS_BYTES], confidence[STUDY_WORDS_BYTES], count[STUDY_WORDS_BYTES];
     const struct change *speedup = &result->speedup;
     if (!speedup->known) {
-        buf_adds(out, " How fast the best kernel is beside the first is not known: too few"
-                      " processes ran both.");
+        buf_adds(out, " How fast the best kernel is beside the first is not known: at no"
+                      " shape did two undisturbed processes time both.");
         return;
     }
     const struct interval *ci = &speedup->ci_decision;
@@ -111,6 +111,7 @@ static void tell_target(const struct study_result *result, struct buf *out)
     else
         buf_addf(out, " That the target of %s is met is not shown: %s.", target,
                  result->speedup.known ? "the interval reaches to both sides of it"
+                 : result->compared    ? "the speed-up is not known"
                  : result->kept > 0    ? "there is no last check"
                                        : "nothing was kept");
 }
@@ -169,9 +170,15 @@ static void tell_spent(const struct study_result *result, struct buf *out)
     if (open > 0)
         buf_addf(out, " %zu of its %zu steps %s not done yet.", open, study->step_count,
                  open == 1 ? "is" : "are");
-    if (failed + skipped > 0)
-        buf_addf(out, " Of its %zu steps %zu failed and %zu %s skipped: see Time and cost.",
-                 study->step_count, failed, skipped, skipped == 1 ? "was" : "were");
+    if (failed + skipped == 0)
+        return;
+    buf_addf(out, " Of its %zu steps", study->step_count);
+    if (failed > 0)
+        buf_addf(out, " %zu failed", failed);
+    if (skipped > 0)
+        buf_addf(out, "%s %zu %s skipped", failed > 0 ? " and" : "", skipped,
+                 skipped == 1 ? "was" : "were");
+    buf_adds(out, ": see Time and cost.");
 }
 
 void study_put_summary(const struct study_page *page)

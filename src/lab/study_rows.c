@@ -136,6 +136,7 @@ static void set_speedup(enum arm first, struct study_row *row)
                                       ? &verdict->own
                                       : &verdict->change;
     row->first_ns = verdict->median_ns[first];
+    row->first_ci = verdict->median_ci[first];
     if (change->known)
         row->speedup = (struct change){true, 1 / (1 + change->change) - 1, inverse(change->ci),
                                        inverse(change->ci_decision)};
