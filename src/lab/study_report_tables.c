@@ -215,10 +215,11 @@ static void put_looks(const struct study_page *page)
               "How the machine code of the best kernel (head) differs from that of the first"
               " (the anchor), which need not be the cause:",
               code_line);
-    put_lines(page,
-              "What a profiler counted of the two, in runs of their own that were not timed;"
-              " end/report.md has the table:",
-              metrics_line);
+    put_lines(
+        page,
+        "What a profiler counted of the two, in one call of each that was not timed, and so"
+        " without an interval; end/report.md has the table:",
+        metrics_line);
 }
 
 static void put_commit(const struct document *document, const char *name, const char *commit,

@@ -150,7 +150,7 @@ static const char *why_missing(const struct study_row *row)
     return samples->fault != FAULT_NONE            ? samples->failure
            : row->verdict->median_ns[ARM_HEAD] > 0 ? NULL
            : samples->identical ? "the machine code of both kernels is the same"
-                                : "no process without a mark";
+                                : "every process was disturbed, and left out";
 }
 
 int study_row_of(const struct study_files *files, const struct config_samples *samples,

@@ -126,6 +126,11 @@ def scattered():
     same = marked(lambda place, number: number % 4 == 0)[1]
     ok(apart["ci_decision"][1] - apart["ci_decision"][0] > same["ci_decision"][1] - same["ci_decision"][0],
        "of as many processes a shape, wider than where they are the same", apart, same)
+    text = marked(lambda place, number: number > 2)[0]
+    has(text, "Whether the best kernel found is faster than the first is not shown", "of three processes nothing is claimed")
+    has(text, "Fewer than 6 undisturbed processes ran at some shape: too few for that.", "which is said")
+    has(text, "is met is not shown: too few processes ran.", "of the target as well")
+    has(text, re.compile(r"Why it is unclear at \S+: .*at least 6"), "and why the judge tells nothing")
     text = marked(lambda place, number: number > 0)[0]
     has(text, "not known: at no shape did two undisturbed processes time both.", "of one process a shape, none")
     has(text, "is met is not shown: the speed-up is not known.", "nor of the target, though there is a check")
@@ -209,7 +214,9 @@ def unbuilt():
     has(text, "☐ Results were verified before and after timing: b8_h16_s512_d64: wrong result", "not ticked")
     has(text, re.compile(r"☐ The control shows no bias: b8_h16_s512_d64: no control was measured"), "nor this")
     has(text, "☐ Enough fresh processes: at least 3 at each shape, 6 are needed", "nor this")
-    has(text, "At 1 of 4 shapes the speed-up is not known.", "the summary says where nothing is known")
+    has(text, "At 1 of 4 shapes the speed-up is not known. Whether the best kernel found is faster than the first is not "
+        "shown", "the summary says where nothing is known, and claims nothing of three processes")
+    has(text, "is met is not shown: the speed-up is not known at every shape.", "and does not speak of an interval")
     has(text, "At the other shapes of the study it is not known.", "and the paragraph for a paper")
     has(json_of(path, "badges/speedup.json")["message"], " at 3 of 4 shapes", "and the badge")
     del folder.files["samples.json"]["configs"][3]
