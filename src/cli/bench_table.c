@@ -25,12 +25,21 @@ static void rate(struct table_row *row, double per_ns, const char *unit, double 
         table_cell(row, "%.60s%s", text, peak > 0 ? " (cache)" : "");
 }
 
-/* Fewer than six processes have no interval worth the name: the judge gives their range. */
-static void interval(struct table_row *row, const struct config_verdict *verdict)
+void bench_interval(struct table_row *row, struct interval ci)
 {
     char low[FIGURE_BYTES], high[FIGURE_BYTES];
-    table_cell(row, "%.40s to %.40s", figure_time(low, verdict->median_ci[ARM_HEAD].low),
-               figure_time(high, verdict->median_ci[ARM_HEAD].high));
+    table_cell(row, "%.40s to %.40s", figure_time(low, ci.low), figure_time(high, ci.high));
+}
+
+/* Fewer than six processes have no interval worth the name: the judge gives their range. */
+const char *bench_interval_name(const struct samples *samples, const struct rule *rule)
+{
+    for (size_t i = 0; i < samples->count; i++) {
+        size_t unmarked = config_samples_unmarked(&samples->configs[i]);
+        if (unmarked > 0 && unmarked < rule->min_replicates)
+            return "95% interval/range";
+    }
+    return "95% interval";
 }
 
 static void changes(struct table_row *row, const struct config_verdict *verdict)
@@ -102,7 +111,7 @@ static int fill(const struct printing *printing, struct table_row *row, size_t i
         return 0;
     }
     table_cell(row, "%.60s", figure_time(text, ns));
-    interval(row, verdict);
+    bench_interval(row, verdict->median_ci[ARM_HEAD]);
     rate(row, cost_operations(problem) / ns, "FLOP/s",
          peaks != NULL && tensor ? 1000 * peaks->fp16_tflop_s : 0);
     rate(row, cost_compulsory_bytes(problem) / ns, "B/s",
@@ -118,12 +127,12 @@ static int fill(const struct printing *printing, struct table_row *row, size_t i
 
 static const char *const names[] = {"config",
                                     "median",
-                                    "95% interval",
+                                    "", /* bench_interval_name */
                                     "FLOP/s",
                                     "bytes/s",
                                     "memory",
                                     "processes",
-                                    "smallest change seen",
+                                    "can tell a change of",
                                     "the other's median",
                                     "change, 95% interval",
                                     "Hedges' g, Cliff's delta, p"};
@@ -141,7 +150,7 @@ int bench_table(const struct samples *samples, const struct comparison *comparis
     struct table table __attribute__((cleanup(table_free))) = {0};
     struct table_row *row = table_row(&table);
     for (size_t c = 0; c < (compared ? 11u : 8u); c++)
-        table_cell(row, "%s", names[c]);
+        table_cell(row, "%s", c == 2 ? bench_interval_name(samples, rule) : names[c]);
     for (size_t i = 0; i < samples->count && i < comparison->count; i++)
         if (fill(&printing, table_row(&table), i, err) != 0)
             return -1;

@@ -20,6 +20,10 @@ MUST_CHECK int bench_table(const struct samples *samples, const struct compariso
 /* Whose fault, where no change is looked at but a kernel. */
 const char *bench_fault(enum fault fault);
 
+/* A cell: the interval of a median; what heads such a column, as it is the range of few processes. */
+void bench_interval(struct table_row *row, struct interval ci);
+const char *bench_interval_name(const struct samples *samples, const struct rule *rule);
+
 /* A cell: how many processes, and how many of them were marked, as what. */
 void bench_processes(struct table_row *row, const struct config_samples *config);
 

@@ -232,7 +232,7 @@ static int report(const struct study_given *given, struct err *err)
     if (cli_limits(given->config, &limits, err) != 0 ||
         cli_find_file(given->report, "--report", folder, err) != 0)
         return -1;
-    if (study_documents_write(folder, &limits, err) != 0) {
+    if (study_documents_renew(folder, &limits, err) != 0) {
         err->class = err->class == ERR_NOT_FOUND ? ERR_INPUT : err->class; /* no study's */
         return -1;
     }

@@ -15,7 +15,6 @@
 #include <stdbool.h>
 
 /* The fact that names what was asked for: the same question goes on, another is refused. */
-#define SWEEP_FACT_ASKED "sweep_asked"
 enum { SWEEP_ASKED_BYTES = FILE_SHA256_BYTES };
 
 /* Device, arms with their machine code, shapes, samples and replicates, as one hash. */

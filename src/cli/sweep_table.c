@@ -41,20 +41,13 @@ static void ratio(struct table_row *row, const struct change *change)
         table_cell(row, "n/a");
 }
 
-static void median(struct table_row *row, const struct config_verdict *verdict, int arm)
-{
-    char text[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
-    table_cell(row, "%.60s", figure_time(text, verdict->median_ns[arm]));
-    table_cell(row, "%.40s to %.40s", figure_time(low, verdict->median_ci[arm].low),
-               figure_time(high, verdict->median_ci[arm].high));
-}
-
 static int add_arm(struct printing *printing, size_t index, int arm, struct err *err)
 {
     const struct config_samples *config = &printing->samples->configs[index];
     const struct config_verdict *verdict = &printing->comparison->configs[index];
     struct table_row *row = table_row(&printing->table);
     struct change change = {.known = false};
+    char text[FIGURE_BYTES];
     table_cell(row, "%s", arm == ARM_HEAD ? config->config.name : "");
     table_cell(row, "%s", name_of(printing, arm));
     if (arm == ARM_HEAD ? config->fault != FAULT_NONE
@@ -66,7 +59,8 @@ static int add_arm(struct printing *printing, size_t index, int arm, struct err 
         table_cell(row, "no samples");
         return 0;
     }
-    median(row, verdict, arm);
+    table_cell(row, "%.60s", figure_time(text, verdict->median_ns[arm]));
+    bench_interval(row, verdict->median_ci[arm]);
     if (arm == ARM_HEAD)
         table_cell(row, "1");
     else if (sweep_ratio(config, (enum arm)arm, printing->rule, &change, err) != 0)
@@ -161,7 +155,8 @@ int sweep_table(const struct samples *samples, const struct comparison *comparis
                                                    .first = result->arms[0].name,
                                                    .shapes = result->row_count};
     struct table_row *row = table_row(&printing.table);
-    static const char *const names[] = {"config", "arm", "median", "95% interval"};
+    const char *const names[] = {"config", "arm", "median",
+                                 bench_interval_name(samples, rule)};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         table_cell(row, "%s", names[i]);
     table_cell(row, "time / %.64s, 95%% interval", printing.first);

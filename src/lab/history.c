@@ -116,8 +116,9 @@ void history_month_text(const struct history *history, const struct history_mont
         buf_addf(out, ", %s",
                  history_money(month->costs[i].micro, month->costs[i].currency, text));
     if (month->unpriced > 0)
-        buf_addf(out, "; without a price: %s of %zu",
-                 history_seconds(history, month->unpriced_ms, text), month->unpriced);
+        buf_addf(out, "; %zu %s no price (%s)", month->unpriced,
+                 month->unpriced == 1 ? "has" : "have",
+                 history_seconds(history, month->unpriced_ms, text));
     if (month->untold > 0)
         buf_addf(out, "; %zu tell%s no time", month->untold, month->untold == 1 ? "s" : "");
 }

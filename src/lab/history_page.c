@@ -25,18 +25,19 @@ static void put_summary(const struct history *history, const struct document *do
     if (history->move_count > 0)
         document_text(
             document,
-            "%zu rows of baseline.json were added, changed or removed between %s and %s, "
+            "%zu row%s of baseline.json %s added, changed or removed between %s and %s, "
             "up to commit %.*s.",
-            history->move_count,
+            history->move_count, history->move_count == 1 ? "" : "s",
+            history->move_count == 1 ? "was" : "were",
             history_day(history->moves[history->move_count - 1].time, first),
             history_day(history->moves[0].time, last), HISTORY_SHORT_SHA, history->head);
     if (history->check_count > 0)
-        document_text(
-            document,
-            "%zu checks are kept on the host where this page was made, from %s to %s. "
-            "Others were forgotten, or ran elsewhere.",
-            history->check_count, history_day(history->checks[0].time, first),
-            history_day(history->checks[history->check_count - 1].time, last));
+        document_text(document,
+                      "%zu check%s kept on the host where this page was made, from %s to %s. "
+                      "Older ones may have been removed; others ran elsewhere.",
+                      history->check_count, history->check_count == 1 ? " is" : "s are",
+                      history_day(history->checks[0].time, first),
+                      history_day(history->checks[history->check_count - 1].time, last));
     if (history->check_count > 0)
         document_text(document,
                       "What a check read of its head is a proposal's time, not the branch's.");

@@ -127,6 +127,7 @@ static void put_row(struct buf *out, const struct study_row *row, bool compared)
     put_number(out, ", \"memory_share\": ", row->memory_share);
     if (compared) {
         put_number(out, ",\n     \"first_ns\": ", row->first_ns);
+        put_interval(out, ", \"first_ci\": ", row->first_ci, 0);
         put_speedup(out, ", \"speedup\": ", &row->speedup);
         put_effects(out, row);
     }

@@ -256,6 +256,30 @@ int study_documents_write(const char *path, const struct limits *limits, struct 
                : 0;
 }
 
+/* What is not in the folder stays out of it. */
+static int renew_one(const char *path, const struct document_file *document, struct err *err)
+{
+    struct err why = {0};
+    BUF_AUTO text;
+    buf_init(&text, DOCUMENT_BYTES);
+    if (!document->derived)
+        return 0;
+    if (study_folder_read(path, document->path, &text, &why) != 0)
+        return why.class == ERR_NOT_FOUND ? 0 : err_set(err, why.class, "%s", why.text);
+    return write_one(path, document->path, &document->text, err);
+}
+
+int study_documents_renew(const char *path, const struct limits *limits, struct err *err)
+{
+    struct documents documents __attribute__((cleanup(documents_free))) = {.list = NULL};
+    if (read_and_make(path, limits, true, &documents, err) != 0)
+        return -1;
+    for (size_t i = 0; i < documents.count; i++)
+        if (renew_one(path, &documents.list[i], err) != 0)
+            return -1;
+    return study_documents_write(path, limits, err);
+}
+
 /* ---- verifying ---- */
 
 static int compare_one(const char *path, const struct document_file *document, struct buf *out,

@@ -18,6 +18,11 @@
 MUST_CHECK int study_documents_write(const char *path, const struct limits *limits,
                                      struct err *err);
 
+/* The same of a study that another version wrote: first the reports of its sweeps, as far as they are there, and
+ * whatever else verify makes again. */
+MUST_CHECK int study_documents_renew(const char *path, const struct limits *limits,
+                                     struct err *err);
+
 /* Make them again and compare: each document byte for byte, and with them baseline.json and the reports of sweeps, which
  * are made of the samples as well; each file with the inventory. Appends a line for each thing that differs, is missing
  * or is not listed; *differ counts those. */

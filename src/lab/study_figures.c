@@ -100,7 +100,8 @@ static int add_forest(struct study_figures *figures, const struct study_result *
     const char *device = study_result_samples(result) == NULL
                              ? result->files->study.asked.device
                              : study_result_samples(result)->device.name;
-    snprintf(note, sizeof note, "%.127s. %s", device, chart->subtitle);
+    snprintf(note, sizeof note, "%.127s. %.4g%% intervals%s", device,
+             100 * result->files->rule.confidence, chart->subtitle);
     drawn.subtitle = note;
     drawn.rows = forest->rows;
     drawn.count = forest->count;
@@ -113,7 +114,7 @@ static int add_speedups(struct study_figures *figures, const struct study_result
 {
     const struct chart_forest chart = {
         .title = "Speed-up of the best kernel over the first",
-        .subtitle = "Of shapes: plain intervals; of the mean: corrected for looks.",
+        .subtitle = ": of each shape alone; of the mean, corrected for looks.",
         .x = {"time of the first over time of the best", CHART_NUMBER, false, false, NULL, 0,
               0},
         .line = 1};
@@ -135,8 +136,7 @@ static int add_proposals(struct study_figures *figures, const struct study_resul
     const struct study_files *files = result->files;
     const struct chart_forest chart = {
         .title = "Proposals, in the order in which they were tried",
-        .subtitle =
-            "Each beside the best kernel before it; intervals corrected for all proposals.",
+        .subtitle = ", corrected for all proposals; each beside the best kernel before it.",
         .x = {"change in time, mean over shapes", CHART_PERCENT, false, false, NULL, 0, 0},
         .legend = legend,
         .legend_count = 2};

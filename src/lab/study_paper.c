@@ -145,7 +145,9 @@ static void tell_speedup(struct study_paper *paper, const struct study_result *r
                 "ci_decision");
     buf_adds(text, ", in brackets the ");
     put_percent(paper, "rule.confidence", result->files->rule.confidence);
-    buf_adds(text, " bootstrap interval over processes, corrected for ");
+    buf_adds(text,
+             " interval over processes, each end the farther of a bootstrap's and of Student's"
+             " t, corrected for ");
     put_count(paper, "rule.looks", result->files->rule.look_count);
     buf_addf(text, " look%s at which measuring could have stopped.",
              result->files->rule.look_count == 1 ? "" : "s");

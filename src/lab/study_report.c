@@ -44,16 +44,24 @@ static void tell_speedup(const struct study_result *result, struct buf *out)
     char text[STUDY_WORDS_BYTES], confidence[STUDY_WORDS_BYTES], count[STUDY_WORDS_BYTES];
     const struct change *speedup = &result->speedup;
     if (!speedup->known) {
-        buf_adds(out, " How fast the best kernel is beside the first is not known: too few"
-                      " processes ran both.");
+        buf_adds(out, " How fast the best kernel is beside the first is not known: at no"
+                      " shape did two undisturbed processes time both.");
         return;
     }
     const struct interval *ci = &speedup->ci_decision;
+    bool enough = result->processes >= files->rule.min_replicates;
+    if (result->speedup_configs < result->row_count)
+        buf_addf(out, " At %zu of %zu shapes the speed-up is not known.",
+                 result->row_count - result->speedup_configs, result->row_count);
     buf_addf(out, " %s: the first takes %s as long as the best (%s interval in brackets,",
-             ci->low > 0 ? "The best kernel found is faster than the first"
-             : ci->high < 0
-                 ? "The best kernel found is slower than the first"
-                 : "Whether the best kernel found is faster than the first is not shown",
+             !enough || (ci->low <= 0 && ci->high >= 0)
+                 ? "Whether the best kernel found is faster than the first is not shown"
+             : result->speedup_configs == result->row_count
+                 ? (ci->low > 0 ? "The best kernel found is faster than the first"
+                                : "The best kernel found is slower than the first")
+                 : (ci->low > 0
+                        ? "Where it is, the best kernel found is faster than the first"
+                        : "Where it is, the best kernel found is slower than the first"),
              study_speedup_text(text, speedup, *ci),
              study_confidence_text(confidence, files->rule.confidence));
     buf_addf(out,
@@ -61,9 +69,22 @@ static void tell_speedup(const struct study_result *result, struct buf *out)
              " %s).",
              study_count_text(text, files->rule.look_count, "look"),
              study_count_text(count, result->speedup_configs, "shape"));
-    if (result->speedup_configs < result->row_count)
-        buf_addf(out, " At %zu of %zu shapes the speed-up is not known.",
-                 result->row_count - result->speedup_configs, result->row_count);
+    if (!enough)
+        buf_addf(out,
+                 " Fewer than %u undisturbed processes ran at some shape: too few for that.",
+                 files->rule.min_replicates);
+}
+
+static const char *why_open(const struct study_result *result)
+{
+    return result->speedup.known && result->speedup_configs < result->row_count
+               ? "the speed-up is not known at every shape"
+           : result->speedup.known && result->processes < result->files->rule.min_replicates
+               ? "too few processes ran"
+           : result->speedup.known ? "the interval reaches to both sides of it"
+           : result->compared      ? "the speed-up is not known"
+           : result->kept > 0      ? "there is no last check"
+                                   : "nothing was kept";
 }
 
 static void tell_result(const struct study_result *result, struct buf *out)
@@ -104,15 +125,10 @@ static void tell_target(const struct study_result *result, struct buf *out)
         return;
     study_times_text(target, result->files->study.asked.target_speedup);
     if (result->target != STUDY_TARGET_OPEN)
-        buf_addf(out, " The target of %s is %s%s.", target, words[result->target],
-                 result->speedup_configs < result->row_count
-                     ? ", over the shapes where it is known"
-                     : "");
+        buf_addf(out, " The target of %s is %s.", target, words[result->target]);
     else
         buf_addf(out, " That the target of %s is met is not shown: %s.", target,
-                 result->speedup.known ? "the interval reaches to both sides of it"
-                 : result->kept > 0    ? "there is no last check"
-                                       : "nothing was kept");
+                 why_open(result));
 }
 
 static void tell_verdicts(const struct study_result *result, struct buf *out)
@@ -131,6 +147,12 @@ static void tell_verdicts(const struct study_result *result, struct buf *out)
             buf_addf(out, "%s %s at %zu", told++ == 0 ? "" : ",", verdict_name(order[i]),
                      counts[order[i]]);
     buf_adds(out, told == 0 ? " nowhere." : ".");
+    for (size_t i = 0; i < result->row_count; i++)
+        if (result->rows[i].verdict->verdict == VERDICT_UNCLEAR) {
+            buf_addf(out, " Why it is unclear at %s: %s.",
+                     result->rows[i].samples->config.name, result->rows[i].verdict->reason);
+            break;
+        }
 }
 
 static void tell_backends(const struct study_result *result, struct buf *out)
@@ -169,9 +191,15 @@ static void tell_spent(const struct study_result *result, struct buf *out)
     if (open > 0)
         buf_addf(out, " %zu of its %zu steps %s not done yet.", open, study->step_count,
                  open == 1 ? "is" : "are");
-    if (failed + skipped > 0)
-        buf_addf(out, " Of its %zu steps %zu failed and %zu %s skipped: see Time and cost.",
-                 study->step_count, failed, skipped, skipped == 1 ? "was" : "were");
+    if (failed + skipped == 0)
+        return;
+    buf_addf(out, " Of its %zu steps", study->step_count);
+    if (failed > 0)
+        buf_addf(out, " %zu failed", failed);
+    if (skipped > 0)
+        buf_addf(out, "%s %zu %s skipped", failed > 0 ? " and" : "", skipped,
+                 skipped == 1 ? "was" : "were");
+    buf_adds(out, ": see Time and cost.");
 }
 
 void study_put_summary(const struct study_page *page)

@@ -10,14 +10,21 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- the kernel itself ---- */
 
+static void put_median(const struct document *document, double ns, struct interval ci)
+{
+    char median[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
+    document_cell(document, "%s [%s, %s]", figure_time(median, ns), figure_time(low, ci.low),
+                  figure_time(high, ci.high));
+}
+
 static void put_time_cells(const struct document *document, const struct study_row *row)
 {
-    char a[FIGURE_BYTES], b[FIGURE_BYTES], c[FIGURE_BYTES];
-    document_cell(document, "%s [%s, %s]", figure_time(a, row->median_ns),
-                  figure_time(b, row->median_ci.low), figure_time(c, row->median_ci.high));
+    char a[FIGURE_BYTES], b[FIGURE_BYTES];
+    put_median(document, row->median_ns, row->median_ci);
     document_cell(document, "%s ± %s", figure_time(a, row->mean_ns),
                   figure_time(b, row->sd_ns));
     document_cell(document, "%s", figure_time(a, row->p95_ns));
@@ -50,11 +57,12 @@ static void put_how_timed(const struct study_page *page)
     document_text(
         document,
         "Times are device time of one launch of the %s kernel. The median is that over"
-        " fresh processes of each process's median, with its %s interval over processes;"
-        " mean and standard deviation are of the same medians. p95 and p99 are of all"
+        " fresh processes of each process's median, with its %s interval over processes (of"
+        " fewer than %u, their range); mean and standard deviation are of the same medians. "
+        "p95 and p99 are of all"
         " samples of all processes, %s: they are no tail of single launches, unless a"
         " launch takes that long by itself.",
-        result->compared ? "best" : "first", confidence,
+        result->compared ? "best" : "first", confidence, result->files->rule.min_replicates,
         study_sample_text(samples, study_result_samples(result)));
     document_text(
         document,
@@ -127,15 +135,28 @@ static void put_effect_cells(const struct document *document, const struct study
 
 static void put_speedup_row(const struct document *document, const struct study_row *row)
 {
-    char text[STUDY_WORDS_BYTES], figure[FIGURE_BYTES];
+    char text[STUDY_WORDS_BYTES];
     document_row(document);
     document_cell(document, "%s", row->samples->config.name);
-    document_cell(document, "%s", figure_time(figure, row->first_ns));
-    document_cell(document, "%s", figure_time(figure, row->median_ns));
+    put_median(document, row->first_ns, row->first_ci);
+    put_median(document, row->median_ns, row->median_ci);
     document_cell(document, "%s", study_speedup_text(text, &row->speedup, row->speedup.ci));
     put_effect_cells(document, row);
     document_cell(document, "%s", verdict_name(row->verdict->verdict));
     document_row_end(document);
+}
+
+/* A rule that was changed since gives the check's samples other intervals than its own files have. */
+static bool told_otherwise(const struct study_result *result)
+{
+    const struct comparison *check = &result->files->check;
+    for (size_t i = 0; i < result->row_count; i++)
+        for (size_t c = 0; c < check->count; c++)
+            if (strcmp(check->configs[c].config.name, result->rows[i].samples->config.name) ==
+                    0 &&
+                strcmp(check->configs[c].reason, result->rows[i].verdict->reason) != 0)
+                return true;
+    return false;
 }
 
 static void put_reasons(const struct study_page *page)
@@ -150,6 +171,11 @@ static void put_reasons(const struct study_page *page)
         document_point(&page->document, "%s: %s", result->rows[i].samples->config.name,
                        result->rows[i].verdict->reason);
     document_list_end(&page->document);
+    if (told_otherwise(result))
+        document_text(&page->document,
+                      "These are of this version's rule, from the samples. What end/ says was"
+                      " written by the check itself, by the rule of its version: from the same"
+                      " samples, it has other intervals.");
 }
 
 /* In words, of those configs where somebody looked; what a line is of: `of`. */
@@ -189,10 +215,11 @@ static void put_looks(const struct study_page *page)
               "How the machine code of the best kernel (head) differs from that of the first"
               " (the anchor), which need not be the cause:",
               code_line);
-    put_lines(page,
-              "What a profiler counted of the two, in runs of their own that were not timed;"
-              " end/report.md has the table:",
-              metrics_line);
+    put_lines(
+        page,
+        "What a profiler counted of the two, in one call of each that was not timed, and so"
+        " without an interval; end/report.md has the table:",
+        metrics_line);
 }
 
 static void put_commit(const struct document *document, const char *name, const char *commit,
@@ -239,8 +266,8 @@ static void put_against_first(const struct study_page *page)
         " processes, in turns of random order. Speed-up is time of the first over time of"
         " the best: in each process the ratio of the two medians, and of these ratios the"
         " geometric mean over processes, so it need not be the quotient of the two columns"
-        " before it. With it stands the %s interval for that shape alone; the judge decides"
-        " by a wider one, corrected for looks and shapes.",
+        " before it. In brackets stand %s intervals over processes, each for that shape"
+        " alone; the judge decides by wider ones, corrected for looks and shapes.",
         study_confidence_text(confidence, result->files->rule.confidence));
     document_table(document, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < result->row_count; i++)
@@ -286,12 +313,10 @@ void study_put_times(const struct study_page *page)
 
 static void put_cell(const struct document *document, const struct sweep_cell *cell)
 {
-    char ns[FIGURE_BYTES], low[FIGURE_BYTES], high[FIGURE_BYTES];
     if (cell->missing != NULL)
         document_cell(document, "–");
     else
-        document_cell(document, "%s [%s, %s]", figure_time(ns, cell->ns),
-                      figure_time(low, cell->ci.low), figure_time(high, cell->ci.high));
+        put_median(document, cell->ns, cell->ci);
 }
 
 static void put_sweep_table(const struct document *document, const struct sweep_result *sweep)
@@ -328,9 +353,11 @@ static int put_means(const struct document *document, const struct sweep_result 
         return 0;
     document_text(document,
                   "Geometric means of the paired ratios over the shapes where both ran, with"
-                  " their %s intervals over the processes that ran at every one of these"
-                  " shapes:",
-                  study_confidence_text(confidence, sweep->rule->confidence));
+                  " their %s intervals over the processes that were undisturbed at every one"
+                  " of these shapes; where those are fewer than %u, the interval is made of"
+                  " the shapes' own, corrected for their number:",
+                  study_confidence_text(confidence, sweep->rule->confidence),
+                  sweep->rule->min_replicates);
     document_list(document);
     for (size_t a = 1; a < sweep->arm_count; a++) {
         struct change change;

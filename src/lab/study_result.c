@@ -43,7 +43,8 @@ static enum study_target target_of(const struct study_result *result)
     const struct change *speedup = &result->speedup;
     if (!(target > 0))
         return STUDY_TARGET_NONE;
-    if (result->speedup_configs < result->row_count) /* of the others nobody knows */
+    if (result->speedup_configs < result->row_count || /* of the others nobody knows */
+        result->processes < result->files->rule.min_replicates)
         return STUDY_TARGET_OPEN;
     return speedup->known && 1 + speedup->ci_decision.low > target    ? STUDY_TARGET_MET
            : speedup->known && 1 + speedup->ci_decision.high < target ? STUDY_TARGET_MISSED

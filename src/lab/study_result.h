@@ -22,6 +22,7 @@ struct study_row {
     size_t processes, sample_count;
     /* Against the first kernel: */
     double first_ns;
+    struct interval first_ci;
     struct change speedup; /* time of the first ÷ time of the best − 1, as the judge has it */
     bool effects_known;    /* over the medians of the processes, best and first: */
     double hedges_g, cliffs_delta, p_value;

@@ -136,6 +136,7 @@ static void set_speedup(enum arm first, struct study_row *row)
                                       ? &verdict->own
                                       : &verdict->change;
     row->first_ns = verdict->median_ns[first];
+    row->first_ci = verdict->median_ci[first];
     if (change->known)
         row->speedup = (struct change){true, 1 / (1 + change->change) - 1, inverse(change->ci),
                                        inverse(change->ci_decision)};
@@ -149,7 +150,7 @@ static const char *why_missing(const struct study_row *row)
     return samples->fault != FAULT_NONE            ? samples->failure
            : row->verdict->median_ns[ARM_HEAD] > 0 ? NULL
            : samples->identical ? "the machine code of both kernels is the same"
-                                : "no process without a mark";
+                                : "every process was disturbed, and left out";
 }
 
 int study_row_of(const struct study_files *files, const struct config_samples *samples,

@@ -66,6 +66,8 @@ struct processes {
     double *sums;   /* owned */
     size_t *counts; /* owned */
     size_t room;
+    size_t configs; /* that have a ratio: two processes with both arms */
+    size_t fewest;  /* processes of one of these */
 };
 
 static void processes_free(struct processes *processes)
@@ -86,9 +88,8 @@ static int processes_new(const struct samples *samples, struct processes *out, s
                : err_set(err, ERR_HOST, "out of memory for a mean");
 }
 
-/* *configs counts those that have a ratio: two processes with both arms. */
 static int add_config(const struct config_samples *config, enum arm arm,
-                      struct processes *processes, size_t *configs, struct err *err)
+                      struct processes *processes, struct err *err)
 {
     struct medians medians __attribute__((cleanup(medians_free))) = {0};
     size_t found = 0;
@@ -107,7 +108,34 @@ static int add_config(const struct config_samples *config, enum arm arm,
         processes->sums[medians.from[i]] += num_log(row[arm] / row[ARM_HEAD]);
         processes->counts[medians.from[i]]++;
     }
-    ++*configs;
+    if (processes->configs++ == 0 || found < processes->fewest)
+        processes->fewest = found;
+    return 0;
+}
+
+/* The mean of the configs' own changes. Its interval is the mean of theirs, corrected for their number: all of
+ * them hold at once, so their mean does, however configs hang together. */
+static int mean_of_configs(const struct samples *samples, enum arm arm,
+                           const struct rule *rule, size_t configs, struct change *change,
+                           struct err *err)
+{
+    struct rule strict = *rule;
+    double sum = 0, low = 0, high = 0, count = (double)configs;
+    strict.confidence = 1 - (1 - rule->confidence) / count;
+    for (size_t i = 0; i < samples->count; i++) {
+        struct change one;
+        if (samples->configs[i].fault != FAULT_NONE)
+            continue;
+        if (sweep_ratio(&samples->configs[i], arm, &strict, &one, err) != 0)
+            return -1;
+        if (!one.known)
+            continue;
+        sum += num_log(1 + one.change);
+        low += num_log(1 + one.ci.low);
+        high += num_log(1 + one.ci.high);
+    }
+    const struct interval ci = {num_exp(low / count) - 1, num_exp(high / count) - 1};
+    *change = (struct change){true, num_exp(sum / count) - 1, ci, ci};
     return 0;
 }
 
@@ -116,12 +144,14 @@ int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *r
 {
     struct processes processes __attribute__((cleanup(processes_free))) = {0};
     struct medians medians __attribute__((cleanup(medians_free))) = {0};
-    size_t found = 0;
     if (processes_new(samples, &processes, err) != 0)
         return -1;
     for (size_t i = 0; i < samples->count; i++)
-        if (add_config(&samples->configs[i], arm, &processes, &found, err) != 0)
+        if (add_config(&samples->configs[i], arm, &processes, err) != 0)
             return -1;
+    size_t found = *configs = processes.configs;
+    size_t enough = processes.fewest < rule->min_replicates ? processes.fewest
+                                                            : rule->min_replicates;
     medians.rows = calloc(processes.room + 1, sizeof *medians.rows);
     if (medians.rows == NULL)
         return err_set(err, ERR_HOST, "out of memory for a mean");
@@ -131,9 +161,8 @@ int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *r
         medians.rows[medians.count][ARM_HEAD] = 1.0;
         medians.rows[medians.count++][arm] = num_exp(processes.sums[i] / (double)found);
     }
+    if (medians.count < enough)
+        return mean_of_configs(samples, arm, rule, found, change, err);
     const struct sweep_pair pair = {arm, ARM_HEAD, 1};
-    if (set_against(&medians, &pair, 0, rule, change, NULL, err) != 0)
-        return -1;
-    *configs = found;
-    return 0;
+    return set_against(&medians, &pair, 0, rule, change, NULL, err);
 }

@@ -36,7 +36,9 @@ MUST_CHECK int sweep_first_look(const struct config_samples *config, enum arm ar
  * the same processes: what a process did to all of them at once must not count as often as
  * there are configs. So the ratios of one process are averaged first: the n-th replicate of each
  * config is of the n-th process, and one that a config lacks, or that was marked, is left out of
- * all. Not known where fewer than two are left. */
+ * all. Where that leaves fewer than the rule's min_replicates, though each config has more, it is the mean
+ * of the configs' own changes, its interval that of theirs, corrected for their number. Not known where no
+ * config has a ratio. */
 MUST_CHECK int sweep_mean(const struct samples *samples, enum arm arm, const struct rule *rule,
                           struct change *change, size_t *configs, struct err *err);
 

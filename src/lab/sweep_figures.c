@@ -328,7 +328,8 @@ static int add_roofline(struct sweep_figures *figures, const struct sweep_result
         roofline.series[result->arm_count] = (struct chart_series){
             roofline.name, CHART_CEILING, 0, roofline.roof, 3};
     snprintf(title, sizeof title, "Roofline: %s", dtype_name(dtype));
-    snprintf(note, sizeof note, "%.127s. A point is a shape.%s", result->samples->device.name,
+    snprintf(note, sizeof note, "%.127s. A point is a shape, its whiskers as elsewhere.%s",
+             result->samples->device.name,
              roofed ? "" : " No ceiling was measured: see --ceiling.");
     const struct chart_lines chart = {
         title,

@@ -2,6 +2,7 @@
 /* Owns the sentences and tables of a sweep's report. No number stands here without its interval. */
 #include "lab/sweep_report.h"
 
+#include "judge/text.h"
 #include "lab/sweep.h"
 #include "publish/figures.h"
 
@@ -43,7 +44,7 @@ static void put_summary(const struct sweep_result *result, const struct document
     BUF_AUTO summary;
     buf_init(&summary, 4096);
     sweep_summary(result, &summary);
-    document_text(document, "In short: %s.", summary.data);
+    document_text(document, "In short, %s.", summary.data);
     document_text(document,
                   "All implementations ran in the same fresh processes, in turns of random"
                   " order, and were checked against fp64. A time is device time of one launch:"
@@ -56,7 +57,8 @@ static void put_summary(const struct sweep_result *result, const struct document
         "One is called the fastest only where every other takes longer by more than"
         " %.2g%%, by which two copies of one binary may differ: the interval of their"
         " paired ratio, corrected for all %zu comparisons of the sweep, lies wholly"
-        " above it, in at least %u processes. Else it is a tie.",
+        " above it, in at least %u processes. Else, with so many processes, it is a tie:"
+        " of these none is told to be the fastest.",
         100 * rule->control_floor, result->comparisons, rule->min_replicates);
 }
 
@@ -102,27 +104,29 @@ static void put_ceilings(const struct sweep_result *result, const struct documen
 
 /* ---- tables ---- */
 
-/* config, a column for each arm from `first` on, and one more where `last` is not NULL. */
+/* config, a column for each arm from `first` on, and with `all` who is the fastest, of how many processes. */
 static void begin_table(const struct sweep_result *result, const struct document *document,
-                        size_t first, const char *last)
+                        size_t first, bool all)
 {
-    const char *columns[SWEEP_ARMS_MAX + 2];
+    const char *columns[SWEEP_ARMS_MAX + 3];
     size_t count = 0;
     columns[count++] = "config";
     for (size_t a = first; a < result->arm_count; a++)
         columns[count++] = result->arms[a].name;
-    if (last != NULL)
-        columns[count++] = last;
+    if (all) {
+        columns[count++] = "fastest";
+        columns[count++] = "processes";
+    }
     document_table(document, columns, count);
 }
 
 static void put_times(const struct sweep_result *result, const struct document *document)
 {
     document_heading(document, "Device time of a launch");
-    begin_table(result, document, 0, "fastest");
+    begin_table(result, document, 0, true);
     for (size_t i = 0; i < result->row_count; i++) {
         const struct sweep_row *row = &result->rows[i];
-        char told[CELL_BYTES];
+        char told[CELL_BYTES], marks[TEXT_MARKS_BYTES];
         document_row(document);
         document_cell(document, "%s", row->config->name);
         for (size_t a = 0; a < result->arm_count; a++) {
@@ -137,6 +141,11 @@ static void put_times(const struct sweep_result *result, const struct document *
         }
         sweep_winner_text(result, row, told, sizeof told);
         document_cell(document, "%s", told);
+        if (row->marked > 0)
+            document_cell(document, "%zu (%zu left out: %s)", row->processes, row->marked,
+                          text_marks(marks, row->marks));
+        else
+            document_cell(document, "%zu", row->processes);
         document_row_end(document);
     }
     document_table_end(document);
@@ -180,7 +189,14 @@ static int put_ratios(const struct sweep_result *result, const struct document *
         return 0;
     snprintf(heading, sizeof heading, "Time over that of %s", result->arms[0].name);
     document_heading(document, heading);
-    begin_table(result, document, 1, NULL);
+    document_text(document,
+                  "In each process the ratio of two medians, and of these ratios the geometric"
+                  " mean, with its own %.3g%% interval over processes, not corrected. The last"
+                  " row is over the processes that were undisturbed at every config; where"
+                  " those are fewer than %u, its interval is made of the configs' own,"
+                  " corrected for their number.",
+                  100 * result->rule->confidence, result->rule->min_replicates);
+    begin_table(result, document, 1, false);
     for (size_t i = 0; i < result->row_count; i++) {
         document_row(document);
         document_cell(document, "%s", result->rows[i].config->name);
@@ -201,7 +217,7 @@ static void put_rates(const struct sweep_result *result, const struct document *
                             " bytes of Q, K, V and O, each moved once: a kernel that moves"
                             " more gets no credit for it. Their intervals follow from those"
                             " of the times, and are in sweep.json.");
-    begin_table(result, document, 0, NULL);
+    begin_table(result, document, 0, false);
     for (size_t i = 0; i < result->row_count; i++) {
         const struct sweep_row *row = &result->rows[i];
         document_row(document);
@@ -258,6 +274,37 @@ static void put_figures(const struct sweep_figures *figures, const struct docume
     document_figures_end(document);
 }
 
+static bool begins(const char *text, const char *front)
+{
+    return strncmp(text, front, strlen(front)) == 0;
+}
+
+/* Of whom and what this is stands above, in words. */
+static bool is_told(const char *fact)
+{
+    return strcmp(fact, SWEEP_FACT_FIRST) == 0 || strcmp(fact, SWEEP_FACT_ASKED) == 0 ||
+           begins(fact, SWEEP_FACT_VERSION) || begins(fact, SWEEP_FACT_ABSENT);
+}
+
+/* "head 1978, other1 1980 MHz": samples call arms by their place, a reader by their names. */
+static void put_clocks(const struct sweep_result *result, const char *text, struct buf *out)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, " "), a = 0;
+        while (a < result->arm_count &&
+               (strlen(arm_name(result->arms[a].arm)) != length ||
+                strncmp(text, arm_name(result->arms[a].arm), length) != 0))
+            a++;
+        if (a < result->arm_count)
+            buf_adds(out, result->arms[a].name);
+        else
+            buf_add(out, text, length);
+        text += length;
+        for (; *text == ' '; text++)
+            buf_addc(out, ' ');
+    }
+}
+
 static void put_environment(const struct sweep_result *result, const struct document *document)
 {
     const struct environment *environment = &result->samples->environment;
@@ -265,9 +312,16 @@ static void put_environment(const struct sweep_result *result, const struct docu
     document_heading(document, "Where it was measured");
     document_table(document, columns, 2);
     for (size_t i = 0; i < environment->count; i++) {
+        const char *name = environment->facts[i].name, *value = environment->facts[i].value;
+        BUF_AUTO clocks;
+        buf_init(&clocks, 4096);
+        if (is_told(name))
+            continue;
+        if (strcmp(name, "seen_mean_clocks") == 0)
+            put_clocks(result, value, &clocks);
         document_row(document);
-        document_cell(document, "%s", environment->facts[i].name);
-        document_cell(document, "%s", environment->facts[i].value);
+        document_cell(document, "%s", name);
+        document_cell(document, "%s", clocks.len > 0 && !clocks.failed ? clocks.data : value);
         document_row_end(document);
     }
     document_table_end(document);

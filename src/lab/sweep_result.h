@@ -17,6 +17,7 @@ enum { SWEEP_ARMS_MAX = 1 + ARM_OTHERS_MAX };
 #define SWEEP_FACT_FIRST "arm_head"
 #define SWEEP_FACT_VERSION "version_"
 #define SWEEP_FACT_ABSENT "absent_"
+#define SWEEP_FACT_ASKED "sweep_asked" /* a hash of what was asked */
 
 /* Shapes whose kernels are no attention: see kernels/ceilings. */
 #define SWEEP_COPY "ceiling_copy"

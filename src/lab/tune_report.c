@@ -85,13 +85,19 @@ static int add_config(const struct autotune *tune, size_t c, struct buf *out, st
     else
         buf_adds(out, "not known | ");
     if (best == NULL)
-        buf_adds(out, "today's: of no candidate it can be said that it is faster | |\n");
+        buf_adds(out, "none is shown to be faster here | |");
     else {
         add_percent(out, &best->configs[c]);
         buf_addf(out, " | %zu: ", best->trial + 1);
         add_words(out, tune, best->trial);
-        buf_adds(out, " |\n");
+        buf_adds(out, " |");
     }
+    const struct config_samples *samples = &tune->samples.configs[c];
+    size_t unmarked = config_samples_unmarked(samples);
+    buf_addf(out, " %zu", unmarked);
+    if (samples->count > unmarked)
+        buf_addf(out, " (%zu left out)", samples->count - unmarked);
+    buf_adds(out, " |\n");
     return 0;
 }
 
@@ -101,8 +107,8 @@ static int add_configs(const struct autotune *tune, struct buf *out, struct err 
         out,
         "\n## Each config\n\nToday's is the median over these processes of their medians, "
         "with its 95% interval; of fewer than six, their range.\n\n| config | today, µs | the "
-        "best against it | candidate |\n"
-        "|---|---|---|---|\n");
+        "best against it | candidate | processes |\n"
+        "|---|---|---|---|---|\n");
     for (size_t c = 0; c < tune->samples.count; c++)
         if (add_config(tune, c, out, err) != 0)
             return -1;
@@ -114,14 +120,14 @@ static void add_verdict(const struct autotune *tune, struct buf *out)
     const struct finalist *best = autotune_best(tune);
     if (best == NULL) {
         buf_adds(out, "**Nothing better than today's values was found.**");
-        buf_adds(out,
-                 tune->finalist_count == 0
-                     ? tune->count == 0
-                           ? " There is no other combination of values that the"
-                             " constraints allow.\n"
-                           : " No candidate could be measured beside today's kernel.\n"
-                     : " Of no candidate the interval over all configs lies wholly below 0"
-                       " while no config's lies wholly above.\n");
+        buf_adds(out, tune->finalist_count == 0
+                          ? tune->count == 0
+                                ? " There is no other combination of values that the"
+                                  " constraints allow.\n"
+                                : " No candidate could be measured beside today's kernel.\n"
+                          : " A candidate is better where its interval over all configs lies "
+                            "wholly below 0"
+                            " and that of no config wholly above: none is.\n");
         return;
     }
     buf_addf(out, "**Candidate %zu is faster than today's kernel: ", best->trial + 1);
@@ -143,16 +149,18 @@ static void add_verdict(const struct autotune *tune, struct buf *out)
 
 static void add_finalists(const struct autotune *tune, struct buf *out)
 {
-    const struct config_samples *first = tune->samples.configs;
     buf_addf(
         out,
-        "\n## The last comparison\n\n%zu candidate%s and today's kernel ran in the same %zu "
-        "fresh processes (`%s`). The intervals hold for all %zu comparisons together at "
-        "%.4g%%: each is a bootstrap interval at %.4g%%.\n\n| candidate | over all configs |"
-        " values |\n|---|---|---|\n",
-        tune->finalist_count, tune->finalist_count == 1 ? "" : "s", first->count,
-        AUTOTUNE_SAMPLES, tune->comparisons, 100 * tune->config.rule.confidence,
-        100 * (1 - (1 - tune->config.rule.confidence) / (double)tune->comparisons));
+        "\n## The last comparison\n\n%zu candidate%s and today's kernel ran in the same fresh "
+        "processes (`%s`). All %zu intervals of candidates, here and above, are to hold "
+        "together at %.4g%%: each is one of %.4g%% over processes. Over all configs it is of "
+        "the processes that were undisturbed at every one; where those are fewer than %u, it "
+        "is made of the configs' own.\n\n| candidate | over all configs | values |\n"
+        "|---|---|---|\n",
+        tune->finalist_count, tune->finalist_count == 1 ? "" : "s", AUTOTUNE_SAMPLES,
+        tune->comparisons, 100 * tune->config.rule.confidence,
+        100 * (1 - (1 - tune->config.rule.confidence) / (double)tune->comparisons),
+        tune->config.rule.min_replicates);
     for (size_t i = 0; i < tune->finalist_count; i++) {
         const struct finalist *finalist = &tune->finalists[i];
         buf_addf(out, "| %zu | ", finalist->trial + 1);

@@ -236,12 +236,12 @@ static void note_budget(struct measurement *measurement)
     double took_s = (double)(proc_now_ns() - budget->begin_ns) / 1e9;
     char what[MODEL_TEXT_BYTES / 2] = "";
     if (ended == 1)
-        snprintf(what, sizeof what, " It was spent before `%s` was settled.",
+        snprintf(what, sizeof what, " It was spent before `%s` had enough replicates.",
                  samples->configs[first].config.name);
     else if (ended > 1)
         snprintf(what, sizeof what,
-                 " It was spent before %zu configs were settled, `%s` among them.", ended,
-                 samples->configs[first].config.name);
+                 " It was spent before %zu configs had enough replicates, `%s` among them.",
+                 ended, samples->configs[first].config.name);
     if (shortened > 0 || ended > 0)
         measurement_note(measurement,
                          "Time budget: %.3g s, measuring took %.3g s. Samples, launches or "

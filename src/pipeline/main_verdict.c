@@ -378,16 +378,22 @@ void main_verdict_quote(struct measurement *measurement)
         return;
     if (find_kept(measurement, &kept))
         quote(measurement, &kept);
+    else if (measurement->repository == NULL &&
+             measurement->comparison.clause != CLAUSE_NOT_TOUCHED)
+        measurement_note(measurement,
+                         "Head's machine code is that of base: whether it is right and is as "
+                         "fast as its baseline was not looked at.");
     else if (measurement->repository == NULL)
         measurement_note(
             measurement,
             "Head has base's kernel: whether that builds, is right and is as fast "
             "as its baseline was not looked at.");
     else
-        measurement_note(
-            measurement,
-            "`%s`'s own verdict on base's kernel is not known here. Head has the "
-            "same one; whether that builds, is right and is as fast as its baseline "
-            "was not looked at.",
-            measurement_branch(measurement));
+        measurement_note(measurement,
+                         "`%s`'s own verdict on base's kernel is not known here. Head has the "
+                         "same one; whether that %sis right and is as fast as its baseline "
+                         "was not looked at.",
+                         measurement_branch(measurement),
+                         measurement->comparison.clause == CLAUSE_NOT_TOUCHED ? "builds, "
+                                                                              : "");
 }

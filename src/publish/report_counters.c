@@ -28,8 +28,8 @@ static void put_config(const struct report_view *view, const struct config_verdi
     parts_name(out, row->config.name);
     buf_adds(out, ": ");
     parts_text(out, row->metrics.line, METRIC_LINE_BYTES);
-    buf_addf(out, ". %zu of %zu metrics moved.\n", row->metrics.count,
-             row->metrics.count + row->metrics.alike);
+    buf_addf(out, ". %zu of %zu metrics differ by enough to be told, 5%% at least.\n",
+             row->metrics.count, row->metrics.count + row->metrics.alike);
     if (row->metrics.count == 0 || out->len >= limit)
         return;
     struct table table = table_begin(view, out, limit - out->len);
@@ -59,7 +59,8 @@ void report_counters(const struct report_view *view, struct buf *out)
     if (more > 0)
         buf_addf(out, "\n%zu more are left out here.\n", more);
     buf_adds(out,
-             "\nCounted in a run of its own, after the verdict: one call of each, with cold "
-             "caches. Shares and waits are of the kernel that executes most instructions. It "
+             "\nCounted in a run of its own, after the verdict: one call of each, so without "
+             "an interval, with cold caches. Shares and waits are of the kernel that executes "
+             "most instructions. It "
              "says what differs, not what of it costs the time.\n\n</details>\n");
 }

@@ -368,8 +368,9 @@ void report_folded(const struct report_view *view, struct buf *out)
         table_evidence(view, out, EVIDENCE_BUDGET);
         write_evidence(view, out);
         buf_adds(out,
-                 "\nThe anchor is the commit that the baseline names, built again and "
-                 "measured now beside head; the control arm is a copy of it, and shows what "
+                 "\nThe anchor is the commit that the baseline names, or base where it names "
+                 "none, built again and measured now beside head; the control arm is a copy "
+                 "of it, and shows what "
                  "this machine makes of no change at all. Replicates are fresh processes in "
                  "which all of them take turns on the same buffers. Effect sizes and p are "
                  "taken over the replicates' medians."

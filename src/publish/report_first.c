@@ -100,7 +100,10 @@ static void write_anchor(const struct report_view *view, const struct config_ver
     if (row->against != AGAINST_ANCHOR || samples == NULL ||
         !name_is_sha(samples->arms[ARM_ANCHOR].commit))
         return;
-    buf_adds(out, ", the baseline's commit ");
+    const struct baseline_config *stored = parts_stored(view, row);
+    bool named = stored != NULL &&
+                 strcmp(stored->commit, samples->arms[ARM_ANCHOR].commit) == 0;
+    buf_adds(out, named ? ", the baseline's commit " : ", commit ");
     parts_commit(out, samples->arms[ARM_ANCHOR].commit);
 }
 

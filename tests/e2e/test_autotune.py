@@ -48,6 +48,12 @@ def finds():
     has(why["`STEP 1 → 7`"], "wrong result", "what is wrong")
     has(why["`TIMES 3 → 1, STEP 1 → 2`"], "the machine code is that of candidate", "what is nothing new")
     lacks(result.out, "`TIMES 3 → 4, STEP 1 → 1`", "what a constraint forbids is none")
+    table = result.out[result.out.index("| config | today"):].split("\n\n")[0].splitlines()[2:]
+    end = json.loads(lib.read(os.path.join(folder, "samples.json")))
+    for row, config in zip(table, end["configs"]):
+        out = sum("marks" in replicate for replicate in config["replicates"])
+        has(row, "| %d%s |" % (len(config["replicates"]) - out, " (%d left out)" % out if out else ""),
+            "%s: as many processes as counted" % config["name"])
     log = [json.loads(line) for line in result.file("autotune.jsonl").splitlines()]
     eq(log[0]["schema"], "ratchet.tune/1", "the log")
     again = autotune(repo, folder)

@@ -48,8 +48,8 @@ def the_budget_wins():
     has(config["reason"], re.compile(r"the time budget was spent after \d of at least 6 replicates.*: whether "
                                      r"it changed by more than ±30% is not resolved"), "the reason")
     report = result.file("report.md")
-    has(report, re.compile(r"Time budget: 1 s, measuring took [\d.e+]+ s\. .* It was spent before \S+ was "
-                           r"settled\."), "what it took")
+    has(report, re.compile(r"Time budget: 1 s, measuring took [\d.e+]+ s\. .* It was spent before \S+ had "
+                           r"enough replicates\."), "what it took")
     has(report, "Calibration: not quoted; that of 2026-11-21 was without the time budget", "another protocol")
     lacks(report, "Run this job again", "another run shows the same")
     has(report, "allow more time", "what helps")
@@ -77,12 +77,13 @@ def a_look():
     eq(quick.code, 3 if "no samples" in quick.out else 0, "a slow kernel fails no look")
     lines = quick.out.splitlines()
     has(lines[0], "A first look, no verdict", "it says what it is")
-    has(lines[1], "smallest change seen", "a column")
+    has(lines[1], "can tell a change of", "a column")
     row = re.split(r"  +", lines[2])
     if row[1] == "no samples":  # all were marked
         lib.note("too busy to measure: " + quick.out)
     else:
         taken, marked = re.match(r"(\d+)(?:, (\d+) marked)?$", row[6]).groups("0")
+        has(lines[1], "95% interval/range", "so few have a range, and no interval of 95%")
         ok(1 <= int(taken) - int(marked) <= 3, "three processes without a mark, at most", row[6])
         has(row[7], re.compile(r"^([\d.]+%|over 1000000%|-)$"), "of which it is")
     cut = host.ratchet(*bench, "--budget", "1s", "--seq", "512")

@@ -241,7 +241,9 @@ def nothing_to_measure():
     scene.branch(repo, "comment", {"kernels/attention.c": scene.kernel("right", "/* more */\n")})
     result = host.check(repo, "comment")
     eq(result.config()["clause"], "identical-code", "the same machine code")
-    has(result.text, unknown, "was not looked at either")
+    has(result.text, "Head's machine code is that of base: whether it is right and is as fast as its baseline was not looked",
+        "both were built: the rest was not looked at either")
+    lacks(result.text, "whether that builds", "which is no longer open")
     s = scene.github("broken")
     host = scene.Host(s)
     number, _ = scene.pull(s, "words", {"README": "words\n"})

@@ -164,7 +164,7 @@ def told_by_checks():
        [("2025-12", 2, 0, 90, [{"amount": 0.06, "currency": "USD"}], 1, 0),
         ("2026-01", 3, 1, 120, [{"amount": 0.12, "currency": "USD"}], 0, 2)], "months")
     text = history(host, repo)
-    has(text.out, "  2025-12  2 checks (2 regressed); 90.0 device-seconds, 0.060000 USD; without a price: 30.0 device-seconds of 1\n",
+    has(text.out, "  2025-12  2 checks (2 regressed); 90.0 device-seconds, 0.060000 USD; 1 has no price (30.0 device-seconds)\n",
         "what has no price is said")
     has(text.out, "  2026-01  3 checks (2 regressed, 1 held), 1 of a head checked before; 120.0 device-seconds, 0.120000 USD; 2 tell no time\n", "cost")
     has(text.out, re.compile(r"^  2025-12-06 regressed +215\.0 µs .*o", re.M), "a head's median in the chart")

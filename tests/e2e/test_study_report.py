@@ -73,6 +73,9 @@ def kept():
         ok(False, "no word of significance: %s" % word)
     has(text, "☑ Clocks were locked", "a tick for what was done")
     has(text, "☐ The same bits from run to run: not known", "none for what nobody looked at")
+    table = text[text.index("| shape | first | best |"):].split("\n\n")[0].splitlines()[2:-1]
+    eq([row for row in table if not re.match(r"\| \S+ (\| [\d.]+ .s \[[\d.]+ .s, [\d.]+ .s\] ){2}\|", row)], [],
+       "no time of either kernel without its interval")
     summary = json_of(path, "summary.json")
     eq((summary["target"]["told"], summary["proposals"]["kept"], len(summary["configs"])), ("met", 2, 4), "summary.json")
     row = summary["configs"][0]
@@ -104,6 +107,33 @@ def profiled():
     has(text, re.compile(r"What a profiler counted of the two[^\n]*\n\n?[-*] b8_h16_s1024_d64: head reads 2\.00 times as much"),
         "the counts")
     eq(verified(path).out, "", "verify finds nothing")
+
+
+def scattered():
+    """Where no process was undisturbed at every shape the speed-up is that of the shapes' own, and no narrower"""
+    def marked(which):
+        folder = folders.Folder()
+        for place, config in enumerate(folder.files["samples.json"]["configs"]):
+            for number, replicate in enumerate(config["replicates"]):
+                if which(place, number):
+                    replicate["marks"] = ["preempted"]
+        path = made(folder)
+        return text_of(path), json_of(path, "summary.json")["speedup"]
+    text, apart = marked(lambda place, number: number % 4 == place)
+    has(text, "The best kernel found is faster than the first: the first takes", "told")
+    has(text, "is met: the whole interval is above it.", "the target as well")
+    lacks(text, "not known: at no shape", "as each shape has its processes")
+    same = marked(lambda place, number: number % 4 == 0)[1]
+    ok(apart["ci_decision"][1] - apart["ci_decision"][0] > same["ci_decision"][1] - same["ci_decision"][0],
+       "of as many processes a shape, wider than where they are the same", apart, same)
+    text = marked(lambda place, number: number > 2)[0]
+    has(text, "Whether the best kernel found is faster than the first is not shown", "of three processes nothing is claimed")
+    has(text, "Fewer than 6 undisturbed processes ran at some shape: too few for that.", "which is said")
+    has(text, "is met is not shown: too few processes ran.", "of the target as well")
+    has(text, re.compile(r"Why it is unclear at \S+: .*at least 6"), "and why the judge tells nothing")
+    text = marked(lambda place, number: number > 0)[0]
+    has(text, "not known: at no shape did two undisturbed processes time both.", "of one process a shape, none")
+    has(text, "is met is not shown: the speed-up is not known.", "nor of the target, though there is a check")
 
 
 def missed():
@@ -184,7 +214,9 @@ def unbuilt():
     has(text, "☐ Results were verified before and after timing: b8_h16_s512_d64: wrong result", "not ticked")
     has(text, re.compile(r"☐ The control shows no bias: b8_h16_s512_d64: no control was measured"), "nor this")
     has(text, "☐ Enough fresh processes: at least 3 at each shape, 6 are needed", "nor this")
-    has(text, "At 1 of 4 shapes the speed-up is not known.", "the summary says where nothing is known")
+    has(text, "At 1 of 4 shapes the speed-up is not known. Whether the best kernel found is faster than the first is not "
+        "shown", "the summary says where nothing is known, and claims nothing of three processes")
+    has(text, "is met is not shown: the speed-up is not known at every shape.", "and does not speak of an interval")
     has(text, "At the other shapes of the study it is not known.", "and the paragraph for a paper")
     has(json_of(path, "badges/speedup.json")["message"], " at 3 of 4 shapes", "and the badge")
     del folder.files["samples.json"]["configs"][3]
@@ -397,6 +429,18 @@ def derived():
         has(verified(made(folder)).out, "%s: is not what the samples give" % name, name)
 
 
+def renewed():
+    """`study --report` writes what verify makes again, where it is there, and nothing that is not"""
+    folder = folders.Folder()
+    folder.files["backends/sweep.md"] = "another version's words\n"
+    path = made(folder)
+    has(verified(path).out, "backends/sweep.md: is not what the samples give", "before")
+    run = lib.run([lib.program("RATCHET"), "study", "--report", path])
+    eq((run.code, verified(path).out), (0, ""), "after")
+    has(text_of(path, "backends/sweep.md"), "In short, ", "its words")
+    ok(not os.path.exists(os.path.join(path, "backends/sweep.html")), "a page that was not there is not")
+
+
 def twice():
     """The same files give the same documents, byte for byte, and figures of before do not stay"""
     path = made(folders.Folder())
@@ -426,4 +470,4 @@ def of_this_repository():
             lacks(text, "/tmp/", "%s: nor of a temporary folder" % name)
 
 
-lib.main(of_this_repository, kept, profiled, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, twice, page)
+lib.main(of_this_repository, kept, profiled, scattered, missed, states, unfinished, unbuilt, traced, badges, injected, bad_folders, every_byte, believed, derived, renewed, twice, page)

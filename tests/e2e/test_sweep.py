@@ -94,7 +94,7 @@ def table_and_file():
     s = Sweep("fast=" + ours(), "slow=" + ours("slow", "-O0"),
               "limited=" + odd("limited", "ODD_UNSUPPORTED=100"), repo=repo)
     eq(s.code, 0, "exit")
-    eq(re.split(r"  +", s.lines[0]), ["config", "arm", "median", "95% interval",
+    eq(re.split(r"  +", s.lines[0]), ["config", "arm", "median", "95% interval/range",
                                       "time / fast, 95% interval", "processes"], "a head line")
     eq([re.split(r"  +", line)[:2] for line in s.lines[1:7]],
        [["small", "fast"], ["", "slow"], ["", "limited"],

@@ -130,7 +130,7 @@ def tables():
         has(plain, re.compile(r"\nprefill_\.\.\S*causal "), "its names are shortened in the middle")
         seen = Terminal(host, "bench", "--config", host.config, "--repo", repo.path, "--replicates", 2, columns=columns)
         eq([line for line in seen.left.split("\n") if len(line) > columns], [], "%d columns: bench" % columns)
-        has(seen.left, "smallest change seen", "no column is left out")
+        has(seen.left, "can tell a change of", "no column is left out")
         eq(len(re.findall(r"prefill_\.\.\S*causal +\d", seen.left)) > 1, True, "the names stand beside each part")
     has(host.check(repo, "change").out, NAMES[0], "a pipe gets whole names")
 

@@ -25,7 +25,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
 import lib  # noqa: E402
 import scene  # noqa: E402
 
-BUSY = re.compile(r"fewer than two processes|too few processes|not known|no process without a mark|"
+BUSY = re.compile(r"fewer than two processes|too few processes|not known|every process was disturbed|"
                   r"today's: of no candidate|Nothing better")
 TUNE = ('[tune "cpu"]\n    parameter = TIMES: %s\n    parameter = STEP: 1 7 9\n'
         '    constraint = STEP == 1 || TIMES == 3\n')

@@ -194,7 +194,7 @@ static void test_report(void)
     OK(report_markdown(&report, &text, &err) == 0);
     HAS(text.data, "\n<details><summary>What the profiler counted: head 21 M sectors of 32 bytes loaded from local "
                    "memory, the anchor 0</summary>\n\n`a`: head 21 M sectors of 32 bytes loaded from local memory, the "
-                   "anchor 0. 2 of 17 metrics moved.\n\n|  | head | anchor |\n| --- | --- | --- |\n| sectors of 32 bytes "
+                   "anchor 0. 2 of 17 metrics differ by enough to be told, 5% at least.\n\n|  | head | anchor |\n| --- | --- | --- |\n| sectors of 32 bytes "
                    "loaded from local memory | 21 M | 0 |\n| waiting for global or local memory | 4.66 cycles an "
                    "instruction | 2.18 cycles an instruction |\n");
     tap_case("no two blank lines");

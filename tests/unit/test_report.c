@@ -660,6 +660,19 @@ static void not_checked(struct scene *scene)
     scene->measured[0].identical = true;
     says(scene, "- No control arm", false);
 
+    tap_case("whose commit the anchor is: the baseline's where that names it, and else nobody's");
+    scene_begin(scene, VERDICT_REGRESSED);
+    scene_measured(scene, "a", VERDICT_REGRESSED, 0.05, 0.05, "");
+    says(scene, "than its anchor, commit 4444444444**", true);
+    scene->stored.config = scene->verdicts[0].config;
+    scene->baseline = (struct baseline){
+        .device = scene->comparison.device, .configs = &scene->stored, .count = 1};
+    scene->report.baseline = &scene->baseline;
+    put(scene->stored.commit, MODEL_SHA_BYTES, "5555555555555555555555555555555555555555");
+    says(scene, "than its anchor, commit 4444444444**", true);
+    put(scene->stored.commit, MODEL_SHA_BYTES, scene->measured[0].arms[ARM_ANCHOR].commit);
+    says(scene, "than its anchor, the baseline's commit 4444444444**", true);
+
     tap_case("a baseline's entry that is another problem, beside an anchor");
     scene_begin(scene, VERDICT_HELD);
     scene_measured(scene, "a", VERDICT_HELD, 0.001, 0.001, "");

@@ -5,6 +5,7 @@
 
 #include "lab/sweep.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { PROCESSES = 6 };
@@ -125,10 +126,17 @@ static void test_mean(void)
     NEAR(change.change, 1, 1e-12);
     NEAR(change.ci.high, 1, 1e-9);
     EQ_INT(configs, 2);
-    tap_case("where no two processes have all configs there is no mean");
+    tap_case("where too few processes have all configs, it is the mean of their own, with no narrower an interval");
     for (size_t i = 1; i < 5; i++)
         samples.configs[i < 3 ? 0 : 1].replicates[i].marks = MARK_SHARED;
-    OK(!mean(&samples, arm, &configs).known);
+    change = mean(&samples, arm, &configs);
+    struct change first = ratio(&samples.configs[0], arm);
+    struct change second = ratio(&samples.configs[1], arm);
+    OK(change.known);
+    EQ_INT(configs, 2);
+    NEAR(log(1 + change.change), (log(1 + first.change) + log(1 + second.change)) / 2, 1e-12);
+    OK(log(1 + change.ci.low) < (log(1 + first.ci.low) + log(1 + second.ci.low)) / 2);
+    OK(log(1 + change.ci.high) > (log(1 + first.ci.high) + log(1 + second.ci.high)) / 2);
     samples_free(&samples);
 }
 
