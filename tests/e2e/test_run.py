@@ -240,8 +240,9 @@ class Asker:
     def __init__(self, runner):
         self.runner = runner
 
-    def ask(self, given=b"", **asked):
-        """What the sandbox wrote, its reply's `failed`. `given`: what its stdin holds, or a descriptor"""
+    def ask(self, given=b"", instead=None, **asked):
+        """What the sandbox wrote, its reply's `failed`, what it said on descriptor 3. `given`: what its stdin holds, or
+        a descriptor; `instead`: others for some of the five"""
         s = {**self.SANDBOX, **asked}
         words = ["11111", "ratchet.sandbox/3", s["kind"], s["device"], s["uuid"], s["minor"], s["cwd"], *s["limits"]]
         for field in "cpus", "binds", "env", "argv":
@@ -250,17 +251,20 @@ class Asker:
         fd = given if isinstance(given, int) else os.memfd_create("commit")
         if not isinstance(given, int):
             os.write(fd, given)
+        fds = [fd, far, far, far_side, life]
+        for at, other in (instead or {}).items():
+            fds[at] = other
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
             client.connect(self.runner.socket)
-            socket.send_fds(client, ["\0".join([*words, ""]).encode()], [fd, far, far, far_side, life])
+            socket.send_fds(client, ["\0".join([*words, ""]).encode()], fds)
             for one in far, far_side, fd:
                 os.close(one)
             reply = client.recv(4096)
-        with open(out, "rb") as said:
-            text = said.read().decode(errors="replace")
-        for one in side, life, far_life:
+        with open(out, "rb") as text, open(side, "rb") as said:
+            text, said = (pipe.read().decode(errors="replace") for pipe in (text, said))
+        for one in life, far_life:
             os.close(one)
-        return text, reply[4] != 0
+        return text, reply[4] != 0, said
 
 
 def script():
@@ -289,7 +293,7 @@ def a_ratchetd_that_is_taken_over():
     os.symlink(host.folder, os.path.join(work, "link"))
     other = Asker(runner)
     honest = recipe("cat kernels/file")
-    text, failed = other.ask(**honest)
+    text, failed, _ = other.ask(**honest)
     ok(not failed and "in the commit" in text, "what is of a form is run", text)
     spoilt = {
         "another program": {"argv": ["/usr/bin/id"]},
@@ -312,10 +316,20 @@ def a_ratchetd_that_is_taken_over():
         "a folder for a file": {"given": os.open(host.folder, os.O_RDONLY)},
         "a folder that is a link's": {"given": os.open(work + "/link/run", os.O_PATH)}}
     for name, change in spoilt.items():
-        text, failed = other.ask(**{**honest, **change})
+        text, failed, _ = other.ask(**{**honest, **change})
         ok(failed and text.startswith("ratchet-run: "), name + ": is refused", text)
         lacks(text, "in the commit", name + ": nothing is run")
-    text, failed = other.ask(**recipe("cat %s; id; ls /; echo x > /run/ratchet-checkout" % secret))
+    near, far = socket.socketpair()  # a folder may come through it
+    socket.send_fds(near, [b"x"], [os.open("/", os.O_RDONLY)])
+    network = socket.create_server(("127.0.0.1", 0))
+    leads_on = {"a folder": os.open("/", os.O_RDONLY), "a socket": far.fileno(), "a network's": network.fileno(),
+                "a device": os.open("/dev/zero", os.O_RDWR), "a link": os.open(work + "/link", os.O_PATH | os.O_NOFOLLOW),
+                "others": os.eventfd(0)}
+    for at in range(5):
+        for name, fd in leads_on.items():
+            text, failed, said = other.ask(**honest, instead={at: fd})
+            ok(failed and "in the commit" not in text and said == "", "%s for descriptor %d: is refused" % (name, at), text)
+    text, failed, _ = other.ask(**recipe("cat %s; id; ls /; echo x > /run/ratchet-checkout" % secret))
     ok(not failed, "a recipe may say anything", text)
     lacks(text, "do not read", "and sees nothing of the host's")
     has(text, "cannot create /run/ratchet-checkout", "nor changes what it is shown")
@@ -376,15 +390,15 @@ def commits_that_are_none():
         "a pipe": write_end, "a device": lambda: os.open("/dev/zero", os.O_RDONLY),
         "a file of the host's": lambda: os.open("/etc/passwd", os.O_RDONLY)}
     for name, given in bad.items():
-        text, failed = other.ask(**recipe("echo it ran; cat kernels/*", given=given() if callable(given) else given,
+        text, failed, _ = other.ask(**recipe("echo it ran; cat kernels/*", given=given() if callable(given) else given,
                                           limits=[str(1 << 20), "0", "0", "0", "0", "0"]))
         lacks(text, "it ran", name + ": nothing is run")
         ok(not failed and text.count("\n") == 1, name + ": and one line says why", text)
-    text, failed = other.ask(**recipe("find . | sort | tr '\\n' ' '; cat /etc/passwd", given=parcel(
+    text, failed, _ = other.ask(**recipe("find . | sort | tr '\\n' ' '; cat /etc/passwd", given=parcel(
         HONEST, paths=("../../etc", "/etc", "kernels/../../../etc", "not-listed/x"))))
     has(text, "\n. ", "paths outside lead to nothing")
     lacks(text, "root:", "least of all to the host's files")
-    text, failed = other.ask(**recipe("find . | sort | tr '\\n' ' '; wc -c; cat /proc/*/cmdline /proc/*/environ; ls -l /proc/*/fd"))
+    text, failed, _ = other.ask(**recipe("find . | sort | tr '\\n' ' '; wc -c; cat /proc/*/cmdline /proc/*/environ; ls -l /proc/*/fd"))
     has(text, "\n. ./kernels ./kernels/file 0\n", "what is not under the paths is not there, and nothing is on stdin")
     for secret in named(*HONEST[0]), "said in private", "not-listed", "memfd":
         lacks(text, secret, "nor is anything left by which a recipe could tell one commit from another")
