@@ -227,7 +227,7 @@ static int open_empty(struct git_repo **repo, git_odb **odb, struct err *err)
     if (*repo == NULL || name == NULL) {
         free(name);
         git_repository_free(lib);
-        return err_set(err, ERR_HOST, "out of memory for a repository");
+        return err_errno(err, ERR_HOST, ENOMEM, "cannot make a repository in memory");
     }
     **repo = (struct git_repo){.path = name, .lib = lib, .in_use = -1};
     return 0;

@@ -338,6 +338,29 @@ def a_ratchetd_that_is_taken_over():
     daemon.kill()
 
 
+def sources_that_do_not_fit():
+    """They are the pull request's fault, as they are where somebody builds by hand (tests/unit/test_build.c)"""
+    for run, (limit, room) in enumerate({"build-disk": 8 << 20, "build-file": 1 << 20}.items(), 1):
+        s, host, runner, daemon = scenery(limits={limit: room})
+        step, number, head = ask(s, host, "large", {"kernels/attention.c": scene.kernel("right", "/* more */\n"),
+                                                    "kernels/large": "x" * (12 << 20)}, run)
+        result = step.run()
+        eq((result.brief(), result.verdict["clause"], result.verdict["fault"]), ((3, "unmeasured"), "build-failed", "the PR"), limit)
+        has(result.file("verdict.json"), "the sources do not fit: a build may hold ", limit + ": it is said")
+        daemon.kill()
+    s, host, runner, daemon = scenery()
+    large = "blob", b"x" * (40 << 20)
+    top = tree((FILE, b"file", large))
+    given = parcel([*commit_of(tree((FOLDER, b"kernels", top)), top), large], limits=(1 << 50, 10, 10))
+    with open(lib.program("RATCHET"), "rb") as program:
+        if b"__asan_init" in program.read():
+            raise lib.Skip("the sanitizers have no room under a limit of memory")
+    text, failed, said = Asker(runner).ask(**recipe("echo it ran", given=given, limits=[str(1 << 30), "0", str(100 << 20), "0", "0", "0"]))
+    ok(not failed and said == "started\ntree\n" and text.count("\n") == 1, "nor is there memory enough: one line says so", text + said)
+    has(text, "emory", "in words")
+    daemon.kill()
+
+
 def flipped(at):
     data = bytearray(parcel(HONEST))
     data[at] ^= 1
@@ -405,5 +428,5 @@ def commits_that_are_none():
     daemon.kill()
 
 
-lib.main(a_ratchetd_that_is_taken_over, commits_that_are_none, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there,
+lib.main(a_ratchetd_that_is_taken_over, commits_that_are_none, sources_that_do_not_fit, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there,
          another_state_folder, who_may_ask)
