@@ -24,8 +24,7 @@ enum { PATHS_MAX = 64, SUBMODULES_MAX = 64 };
 
 struct writer {
     int fd;
-    unsigned long long left; /* of bytes that may be written */
-    struct buf front;        /* what stands before an object */
+    struct buf front; /* what stands before an object */
 };
 
 static void writer_free(struct writer *writer)
@@ -35,9 +34,6 @@ static void writer_free(struct writer *writer)
 
 static int write_bytes(struct writer *writer, const char *bytes, size_t len, struct err *err)
 {
-    if (len > writer->left)
-        return err_set(err, ERR_LIMIT, "the folders on the way to the paths are too large");
-    writer->left -= len;
     while (len > 0) {
         ssize_t put = write(writer->fd, bytes, len);
         if (put < 0 && errno == EINTR)
@@ -108,14 +104,6 @@ static int put_object(void *context, git_odb *odb, const git_oid *oid, struct er
                                                        git_odb_object_size(object), err);
 }
 
-/* Files are counted by the walk, folders of the part by their entries. Those on the way to it are
- * whoever's who made the tree, and have a bound of their own. */
-static unsigned long long most_bytes(const struct git_tree_limits *limits)
-{
-    enum { ENTRY_BYTES = 300, ON_THE_WAY_BYTES = 64 << 20 };
-    return limits->bytes + limits->entries * ENTRY_BYTES + ON_THE_WAY_BYTES;
-}
-
 int git_parcel_write(struct git_repo *repo, const char *sha, const struct git_part *part,
                      const struct git_tree_limits *limits, int fd, struct err *err)
 {
@@ -123,7 +111,6 @@ int git_parcel_write(struct git_repo *repo, const char *sha, const struct git_pa
     __attribute__((cleanup(writer_free))) struct writer writer = {.fd = fd};
     git_oid commit, tree;
     buf_init(&writer.front, 1 << 20);
-    writer.left = most_bytes(limits);
     if (gitlib_oid(sha, &commit, err) != 0 ||
         walk_open(&walk, repo, sha, part, limits, &tree, err) != 0)
         return -1;
