@@ -186,7 +186,8 @@ MUST_CHECK int git_is_ancestor(struct git_repo *repo, const char *ancestor,
 
 /* A merge commit of `theirs` into `ours` (first parent), made here with a fixed author and
  * the time of `theirs`, so the same two commits give the same SHA. A conflict is
- * ERR_CONFLICT, and the text names the first conflicting path. */
+ * ERR_CONFLICT, and the text names the first conflicting path; what takes more memory or time
+ * than there is for a merge, ERR_LIMIT. */
 MUST_CHECK int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
                               char sha[GIT_SHA_BYTES], struct err *err);
 

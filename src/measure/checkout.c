@@ -98,7 +98,11 @@ static int pin_merge(struct git_repo *repo, const struct git_remote_spec *remote
     }
     if (find_merge(repo, remote, job, &found, sha, err) != 0)
         return -1;
-    return found ? 0 : git_make_merge(repo, job->base, job->head, sha, err);
+    if (found || git_make_merge(repo, job->base, job->head, sha, err) == 0)
+        return 0;
+    if (err != NULL && err->class == ERR_LIMIT)
+        err->class = ERR_CONFLICT; /* whose trees do not merge here */
+    return -1;
 }
 
 int checkout_pin(struct git_repo *repo, const struct git_remote_spec *remote, struct job *job,
