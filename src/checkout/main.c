@@ -17,7 +17,11 @@ int main(int argc, char **argv)
               stderr);
         return EXIT_USAGE;
     }
-    if (git_parcel_checkout(STDIN_FILENO, argv[1], &err) == 0)
+    int rc = git_parcel_checkout(STDIN_FILENO, argv[1], &err);
+    /* It is memory, and others hold it, bubblewrap among them, as long as the sandbox lasts. */
+    int ignored = ftruncate(STDIN_FILENO, 0);
+    (void)ignored;
+    if (rc == 0)
         return 0;
     fprintf(stderr, "%s\n", err.text);
     if (err.errnum == ENOSPC || err.errnum == EDQUOT)

@@ -5,6 +5,7 @@ its own. What ratchetd promises holds however one of them ends; no verdict is lo
 could change."""
 
 import ast
+import glob
 import hashlib
 import os
 import re
@@ -33,15 +34,20 @@ def parents():
     return found
 
 
-def below(pid):
-    """Names of a process's descendants"""
-    all_of_them, known, names = parents(), {pid}, []
+def offspring(pid):
+    """{pid: name} of a process's descendants"""
+    all_of_them, found = parents(), {}
     while True:
-        more = {child for child, (parent, _) in all_of_them.items() if parent in known} - known
+        more = {child: name for child, (parent, name) in all_of_them.items()
+                if (parent == pid or parent in found) and child not in found}
         if not more:
-            return sorted(names)
-        known |= more
-        names += [all_of_them[child][1] for child in more]
+            return found
+        found.update(more)
+
+
+def below(pid):
+    """Their names"""
+    return sorted(offspring(pid).values())
 
 
 def sleepers():
@@ -54,6 +60,19 @@ def sleepers():
             continue
         if words[:2] == ["sleep", LONG]:
             found.append(pid)
+    return found
+
+
+def parcels(*pids):
+    """Sizes of the commits that are written down in the memory of these or of their descendants"""
+    found = []
+    for pid in {*pids, *(child for pid in pids for child in offspring(pid))}:
+        for path in glob.glob("/proc/%d/fd/*" % pid):
+            try:
+                if os.readlink(path).startswith("/memfd:commit "):
+                    found.append(os.stat(path).st_size)
+            except OSError:
+                continue
     return found
 
 
@@ -105,6 +124,7 @@ def over_there():
     eq([path for path in files_below(host.folder) if "only here" in lib.read(path)], [], "what it builds is in no file of the host's")
     lacks(below(daemon.process.pid), "bwrap", "below the daemon")
     ok("bwrap" in below(runner.process.pid), "but below ratchet-run", below(runner.process.pid))
+    eq(sum(parcels(daemon.process.pid, runner.process.pid)), 0, "nor in memory outside of the sandbox")
     daemon.kill()
     lib.wait_for(lambda: not below(runner.process.pid), "the sandbox to end with the daemon")
     eq(sleepers(), [], "all of it")
