@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* Part of every cache key: count it up when the sandbox changes what is built. */
-#define BUILD_VERSION "ratchet.build/2"
+#define BUILD_VERSION "ratchet.build/3"
 #define BUILD_EXPORT "attention_kernel"
 
 /* One build's folder below the job's: ours, and not listable (0711). */
