@@ -84,7 +84,7 @@ static void test_spoilt(void)
     size_t taken = 0, objects = 0;
     EQ_INT(write_part(head, paths, 2, &roomy, &err), 0);
     objects = (size_t)((char *)memmem(bytes, len, "commit\0", 7) - bytes);
-    tap_case("a bit of any byte of its objects");
+    tap_case("the first or the last bit of any byte of its objects");
     box_run("mkdir all");
     for (size_t at = objects; at < len; at++)
         for (int bit = 0; bit < 8; bit += 7) {
