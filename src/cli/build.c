@@ -4,7 +4,8 @@
 #include "cli/cli.h"
 #include "cli/local.h"
 
-#include "pipeline/builds.h"
+#include "pipeline/arms.h"
+#include "pipeline/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,17 +18,15 @@ struct build_given {
 /* Exit 3 where it does not build: there is nothing to measure. */
 static int build(struct measurement *measurement, const char *output, struct err *err)
 {
-    struct builds *builds __attribute__((cleanup(builds_stop))) = NULL;
-    struct built built;
-    size_t tag;
-    if (builds_open(measurement, 1, false, &builds, err) != 0 ||
-        builds_add(builds, measurement->job.head, 0, err) != 0 ||
-        builds_next(builds, true, &tag, &built, err) < 0)
+    struct library kernel = {.commit = ""};
+    snprintf(kernel.commit, sizeof kernel.commit, "%s", measurement->job.head);
+    if (rules_read_source(measurement, kernel.commit, &kernel.source, err) != 0 ||
+        arms_build_library(measurement, &kernel, err) != 0)
         return -1;
-    const struct build_result *result = &built.result;
+    const struct build_result *result = &kernel.result;
     if (!result->built) {
-        fprintf(stderr, "ratchet build: %.10s: %s\n", measurement->job.head, result->failure);
-        return EXIT_UNMEASURED;
+        fprintf(stderr, "ratchet build: %.10s: %s\n", kernel.commit, result->failure);
+        return local_print_log(measurement, err) == 0 ? EXIT_UNMEASURED : -1;
     }
     BUF_AUTO library;
     buf_init(&library, measurement->host->limits.kernel_bytes);
