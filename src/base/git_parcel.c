@@ -122,6 +122,28 @@ int git_parcel_write(struct git_repo *repo, const char *sha, const struct git_pa
     return walk_look(&walk, &tree, sha, err);
 }
 
+int git_parcel_write_empty(int fd, struct err *err)
+{
+    static const char
+        bytes[] = /* in git's words; of 0 bytes, 1 entry, no path, no submodule */
+        PARCEL_VERSION "\0"
+                       "e3f33bccb8a3d93bd17443f125a986546ffac24a\0"
+                       "0\0"
+                       "1\0"
+                       "0\0"
+                       "0\0"
+                       "0\0"
+                       "commit\0"
+                       "112\0"
+                       "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
+                       "author R <r@localhost> 0 +0000\n"
+                       "committer R <r@localhost> 0 +0000\n\n"
+                       "tree\0"
+                       "0";
+    struct writer writer = {.fd = fd};
+    return write_bytes(&writer, bytes, sizeof bytes, err);
+}
+
 /* ---- read ---- */
 
 /* It borrows the bytes of the parcel. */

@@ -122,6 +122,17 @@ static void test_spoilt(void)
     box_run("rm -r out");
 }
 
+static void test_empty(void)
+{
+    struct err err = {0};
+    tap_case("one of no files");
+    FD_AUTO fd = memfd_create("parcel", 0);
+    EQ_INT(git_parcel_write_empty(fd, &err), 0);
+    if (!OK(git_parcel_checkout(fd, "out", &err) == 0))
+        printf("# %s\n", err.text);
+    EQ_STR(box_line("ls -A out | wc -l; rmdir out"), "0");
+}
+
 /* ---- what is none ---- */
 
 static void test_none(void)
@@ -201,6 +212,7 @@ int main(void)
         printf("# %s\n", err.text);
     test_whole();
     test_spoilt();
+    test_empty();
     test_none();
     test_damaged();
     git_close(&repo);
