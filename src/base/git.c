@@ -96,8 +96,10 @@ struct call {
  * it. */
 static int limit_memory(struct err *err)
 {
-    struct rlimit limit = {.rlim_cur = 4ull << 30, .rlim_max = 4ull << 30};
-    if (!SANITIZED && setrlimit(RLIMIT_DATA, &limit) != 0)
+    const rlim_t most = 4ull << 30;
+    struct rlimit limit;
+    if (!SANITIZED && getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > most &&
+        setrlimit(RLIMIT_DATA, &(struct rlimit){most, most}) != 0)
         return err_errno(err, ERR_HOST, errno, "cannot limit memory");
     return 0;
 }
@@ -257,9 +259,8 @@ static int write_merge(git_repository *lib, const struct merge *merge, git_index
     return 0;
 }
 
-static int merge_in_child(void *context, struct err *err)
+static int make_merge(const struct merge *merge, struct err *err)
 {
-    const struct merge *merge = context;
     LIB_AUTO(repository) *lib = NULL;
     LIB_AUTO(commit) *ours = NULL;
     LIB_AUTO(commit) *theirs = NULL;
@@ -287,7 +288,17 @@ static int merge_in_child(void *context, struct err *err)
     return write_merge(lib, merge, index, ours, theirs, err);
 }
 
-/* In a child: a pull request can make libgit2 load and compare files of any size. */
+static int merge_in_child(void *context, struct err *err)
+{
+    if (make_merge(context, err) == 0)
+        return 0;
+    if (err->errnum == ENOMEM)
+        err->class = ERR_LIMIT;
+    return -1;
+}
+
+/* In a child: a pull request can make libgit2 load and compare files of any size. What the child dies of is no
+ * fault of this host's. */
 int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
                    char sha[GIT_SHA_BYTES], struct err *err)
 {
@@ -295,9 +306,15 @@ int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
     if (page == NULL)
         return -1;
     struct merge merge = {.path = repo->path, .ours = ours, .theirs = theirs, .sha = page};
-    if (gitlib_call(repo, merge_in_child, &merge, MERGE_MS, err) != 0)
-        return -1;
-    memcpy(sha, page, GIT_SHA_BYTES);
-    git_keep(repo, sha);
-    return 0;
+    struct err why;
+    if (gitlib_call(repo, merge_in_child, &merge, MERGE_MS, &why) == 0) {
+        memcpy(sha, page, GIT_SHA_BYTES);
+        git_keep(repo, sha);
+        return 0;
+    }
+    if (why.class == ERR_TIMEOUT || why.class == ERR_INTERNAL)
+        return err_set(err, ERR_LIMIT, "cannot merge %s into %s: %s", theirs, ours, why.text);
+    if (err != NULL)
+        *err = why;
+    return -1;
 }

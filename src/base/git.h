@@ -186,7 +186,8 @@ MUST_CHECK int git_is_ancestor(struct git_repo *repo, const char *ancestor,
 
 /* A merge commit of `theirs` into `ours` (first parent), made here with a fixed author and
  * the time of `theirs`, so the same two commits give the same SHA. A conflict is
- * ERR_CONFLICT, and the text names the first conflicting path. */
+ * ERR_CONFLICT, and the text names the first conflicting path; what takes more memory or time
+ * than there is for a merge, ERR_LIMIT. */
 MUST_CHECK int git_make_merge(struct git_repo *repo, const char *ours, const char *theirs,
                               char sha[GIT_SHA_BYTES], struct err *err);
 
@@ -203,6 +204,8 @@ MUST_CHECK int git_checkout(struct git_repo *repo, const char *sha,
 MUST_CHECK int git_parcel_write(struct git_repo *repo, const char *sha,
                                 const struct git_part *part,
                                 const struct git_tree_limits *limits, int fd, struct err *err);
+/* One of a commit that has no files, to try whether it is taken. */
+MUST_CHECK int git_parcel_write_empty(int fd, struct err *err);
 /* The folder gets that part of that commit, or nothing: whoever wrote the file is not believed. As
  * git_checkout, and ERR_INTERNAL: it is no such file. */
 MUST_CHECK int git_parcel_checkout(int fd, const char *folder, struct err *err);

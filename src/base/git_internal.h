@@ -53,7 +53,7 @@ MUST_CHECK int gitlib_start(struct err *err);
 const char *gitlib_words(void);
 
 /* The error path of a libgit2 call: maps its code to a class, adds its words. Returns
- * -1. */
+ * -1. The errnum is ENOMEM where there was no memory. */
 int gitlib_error(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

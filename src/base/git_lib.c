@@ -91,7 +91,10 @@ int gitlib_error(struct err *err, int code, const char *format, ...)
     va_end(args);
     bool damaged = gitlib_damaged(code);
     err_write(err, damaged ? ERR_HOST : class_of_code(code), "%s: %s", what, gitlib_words());
+    const git_error *last = git_error_last();
     if (err != NULL && damaged)
         err->errnum = EUCLEAN;
+    else if (err != NULL && last != NULL && last->klass == GIT_ERROR_NOMEMORY)
+        err->errnum = ENOMEM;
     return err_failed();
 }

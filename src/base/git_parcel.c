@@ -6,10 +6,11 @@
  * is that commit's or nothing is. */
 #include "base/git_walk.h"
 
+#include "base/words.h"
+
 #include <errno.h>
 #include <git2/sys/mempack.h>
 #include <git2/sys/repository.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,8 +25,7 @@ enum { PATHS_MAX = 64, SUBMODULES_MAX = 64 };
 
 struct writer {
     int fd;
-    unsigned long long left; /* of bytes that may be written */
-    struct buf front;        /* what stands before an object */
+    struct buf front; /* what stands before an object */
 };
 
 static void writer_free(struct writer *writer)
@@ -35,9 +35,6 @@ static void writer_free(struct writer *writer)
 
 static int write_bytes(struct writer *writer, const char *bytes, size_t len, struct err *err)
 {
-    if (len > writer->left)
-        return err_set(err, ERR_LIMIT, "the folders on the way to the paths are too large");
-    writer->left -= len;
     while (len > 0) {
         ssize_t put = write(writer->fd, bytes, len);
         if (put < 0 && errno == EINTR)
@@ -48,17 +45,6 @@ static int write_bytes(struct writer *writer, const char *bytes, size_t len, str
         len -= (size_t)put;
     }
     return 0;
-}
-
-static void put(struct buf *out, const char *word)
-{
-    buf_add(out, word, strlen(word) + 1);
-}
-
-static void put_number(struct buf *out, unsigned long long number)
-{
-    buf_addf(out, "%llu", number);
-    buf_addc(out, '\0');
 }
 
 static int flush_front(struct writer *writer, struct err *err)
@@ -73,17 +59,17 @@ static int flush_front(struct writer *writer, struct err *err)
 static void put_wanted(struct buf *out, const char *sha, const struct git_part *part,
                        const struct git_tree_limits *limits)
 {
-    put(out, PARCEL_VERSION);
-    put(out, sha);
-    put_number(out, limits->bytes);
-    put_number(out, limits->entries);
-    put_number(out, limits->depth);
-    put_number(out, part->path_count);
+    words_put(out, PARCEL_VERSION);
+    words_put(out, sha);
+    words_put_number(out, limits->bytes);
+    words_put_number(out, limits->entries);
+    words_put_number(out, limits->depth);
+    words_put_number(out, part->path_count);
     for (size_t i = 0; i < part->path_count; i++)
-        put(out, part->paths[i]);
-    put_number(out, part->submodule_count);
+        words_put(out, part->paths[i]);
+    words_put_number(out, part->submodule_count);
     for (size_t i = 0; i < part->submodule_count; i++)
-        put(out, part->submodules[i].path);
+        words_put(out, part->submodules[i].path);
 }
 
 static void free_object(git_odb_object **object)
@@ -101,19 +87,11 @@ static int put_object(void *context, git_odb *odb, const git_oid *oid, struct er
     int code = git_odb_read(&object, odb, oid);
     if (code < 0)
         return gitlib_error(err, code, "cannot read object %s", sha);
-    put(&writer->front, git_object_type2string(git_odb_object_type(object)));
-    put_number(&writer->front, git_odb_object_size(object));
+    words_put(&writer->front, git_object_type2string(git_odb_object_type(object)));
+    words_put_number(&writer->front, git_odb_object_size(object));
     return flush_front(writer, err) != 0 ? -1
                                          : write_bytes(writer, git_odb_object_data(object),
                                                        git_odb_object_size(object), err);
-}
-
-/* Files are counted by the walk, folders of the part by their entries. Those on the way to it are
- * whoever's who made the tree, and have a bound of their own. */
-static unsigned long long most_bytes(const struct git_tree_limits *limits)
-{
-    enum { ENTRY_BYTES = 300, ON_THE_WAY_BYTES = 64 << 20 };
-    return limits->bytes + limits->entries * ENTRY_BYTES + ON_THE_WAY_BYTES;
 }
 
 int git_parcel_write(struct git_repo *repo, const char *sha, const struct git_part *part,
@@ -123,7 +101,6 @@ int git_parcel_write(struct git_repo *repo, const char *sha, const struct git_pa
     __attribute__((cleanup(writer_free))) struct writer writer = {.fd = fd};
     git_oid commit, tree;
     buf_init(&writer.front, 1 << 20);
-    writer.left = most_bytes(limits);
     if (gitlib_oid(sha, &commit, err) != 0 ||
         walk_open(&walk, repo, sha, part, limits, &tree, err) != 0)
         return -1;
@@ -135,40 +112,38 @@ int git_parcel_write(struct git_repo *repo, const char *sha, const struct git_pa
     return walk_look(&walk, &tree, sha, err);
 }
 
+int git_parcel_write_empty(int fd, struct err *err)
+{
+    static const char
+        bytes[] = /* in git's words; of 0 bytes, 1 entry, no path, no submodule */
+        PARCEL_VERSION "\0"
+                       "e3f33bccb8a3d93bd17443f125a986546ffac24a\0"
+                       "0\0"
+                       "1\0"
+                       "0\0"
+                       "0\0"
+                       "0\0"
+                       "commit\0"
+                       "112\0"
+                       "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
+                       "author R <r@localhost> 0 +0000\n"
+                       "committer R <r@localhost> 0 +0000\n\n"
+                       "tree\0"
+                       "0";
+    struct writer writer = {.fd = fd};
+    return write_bytes(&writer, bytes, sizeof bytes, err);
+}
+
 /* ---- read ---- */
 
 /* It borrows the bytes of the parcel. */
 struct parcel {
-    const char *at, *end;
-    bool failed;
+    struct words words;
     const char *sha, *paths[PATHS_MAX];
     struct git_submodule submodules[SUBMODULES_MAX];
     struct git_part part;
     struct git_tree_limits limits;
 };
-
-static const char *take(struct parcel *parcel)
-{
-    const char *word = parcel->at;
-    const char *end = parcel->failed ? NULL : memchr(word, '\0', (size_t)(parcel->end - word));
-    parcel->failed = end == NULL;
-    if (parcel->failed)
-        return "";
-    parcel->at = end + 1;
-    return word;
-}
-
-static unsigned long long take_number(struct parcel *parcel, unsigned long long most)
-{
-    const char *word = take(parcel);
-    errno = 0;
-    unsigned long long number = strtoull(word, NULL, 10);
-    if (word[0] != '\0' && word[strspn(word, "0123456789")] == '\0' && errno == 0 &&
-        number <= most)
-        return number;
-    parcel->failed = true;
-    return 0;
-}
 
 static int malformed(struct err *err)
 {
@@ -177,33 +152,33 @@ static int malformed(struct err *err)
 
 static int take_wanted(struct parcel *parcel, struct err *err)
 {
-    if (strcmp(take(parcel), PARCEL_VERSION) != 0)
+    if (strcmp(words_take(&parcel->words), PARCEL_VERSION) != 0)
         return malformed(err);
-    parcel->sha = take(parcel);
-    parcel->limits.bytes = take_number(parcel, ~0ull);
-    parcel->limits.entries = take_number(parcel, ~0ull);
-    parcel->limits.depth = (unsigned)take_number(parcel, ~0u);
+    parcel->sha = words_take(&parcel->words);
+    parcel->limits.bytes = words_take_number(&parcel->words, ~0ull);
+    parcel->limits.entries = words_take_number(&parcel->words, ~0ull);
+    parcel->limits.depth = (unsigned)words_take_number(&parcel->words, ~0u);
     parcel->part = (struct git_part){.paths = parcel->paths, .submodules = parcel->submodules};
-    parcel->part.path_count = take_number(parcel, PATHS_MAX);
+    parcel->part.path_count = words_take_number(&parcel->words, PATHS_MAX);
     for (size_t i = 0; i < parcel->part.path_count; i++)
-        parcel->paths[i] = take(parcel);
-    parcel->part.submodule_count = take_number(parcel, SUBMODULES_MAX);
+        parcel->paths[i] = words_take(&parcel->words);
+    parcel->part.submodule_count = words_take_number(&parcel->words, SUBMODULES_MAX);
     for (size_t i = 0; i < parcel->part.submodule_count; i++)
-        parcel->submodules[i].path = take(parcel);
-    return parcel->failed ? malformed(err) : 0;
+        parcel->submodules[i].path = words_take(&parcel->words);
+    return parcel->words.failed ? malformed(err) : 0;
 }
 
 static int take_object(struct parcel *parcel, git_odb *odb, struct err *err)
 {
     git_oid oid;
-    git_object_t type = git_object_string2type(take(parcel));
-    size_t size = take_number(parcel, ~0ull);
-    if (parcel->failed || size > (size_t)(parcel->end - parcel->at) ||
+    git_object_t type = git_object_string2type(words_take(&parcel->words));
+    size_t size = words_take_number(&parcel->words, ~0ull);
+    if (parcel->words.failed || size > (size_t)(parcel->words.end - parcel->words.at) ||
         (type != GIT_OBJECT_COMMIT && type != GIT_OBJECT_TREE && type != GIT_OBJECT_BLOB))
         return malformed(err);
     git_error_clear();
-    int code = git_odb_write(&oid, odb, parcel->at, size, type);
-    parcel->at += size;
+    int code = git_odb_write(&oid, odb, parcel->words.at, size, type);
+    parcel->words.at += size;
     return code < 0 ? gitlib_error(err, code, "cannot take an object") : 0;
 }
 
@@ -227,7 +202,7 @@ static int open_empty(struct git_repo **repo, git_odb **odb, struct err *err)
     if (*repo == NULL || name == NULL) {
         free(name);
         git_repository_free(lib);
-        return err_set(err, ERR_HOST, "out of memory for a repository");
+        return err_errno(err, ERR_HOST, ENOMEM, "cannot make a repository in memory");
     }
     **repo = (struct git_repo){.path = name, .lib = lib, .in_use = -1};
     return 0;
@@ -239,7 +214,7 @@ static int check_out(struct parcel *parcel, const char *folder, struct err *err)
     LIB_AUTO(odb) *odb = NULL;
     if (take_wanted(parcel, err) != 0 || open_empty(&repo, &odb, err) != 0)
         return -1;
-    while (parcel->at < parcel->end)
+    while (parcel->words.at < parcel->words.end)
         if (take_object(parcel, odb, err) != 0)
             return -1;
     for (size_t i = 0; i < parcel->part.submodule_count; i++)
@@ -256,7 +231,7 @@ int git_parcel_checkout(int fd, const char *folder, struct err *err)
     char *bytes = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED)
         return err_errno(err, ERR_HOST, errno, "cannot read a commit");
-    struct parcel parcel = {.at = bytes, .end = bytes + len};
+    struct parcel parcel = {.words = {.at = bytes, .end = bytes + len}};
     int rc = check_out(&parcel, folder, err);
     munmap(bytes, len);
     return rc;

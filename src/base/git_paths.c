@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,7 @@ int gitlib_paths_make(const char *const *names, size_t count, struct gitlib_path
     struct gitlib_path *list = calloc(count + 1, sizeof *list);
     *out = (struct gitlib_paths){.list = list};
     if (list == NULL)
-        return err_set(err, ERR_HOST, "out of memory for %zu paths", count);
+        return err_errno(err, ERR_HOST, ENOMEM, "%zu paths", count);
     for (size_t i = 0; i < count; i++)
         if (gitlib_clean_path(names[i], list[i].name, sizeof list[i].name, err) != 0)
             return -1;

@@ -7,12 +7,41 @@
 #include <string.h>
 
 /* Recursion and one descriptor per level, whatever the caller allows. */
-enum { DEPTH_CEILING = 200, ENTRY_BYTES_MAX = 300 };
+enum { DEPTH_CEILING = 200 };
 
 void walk_free(struct walk *walk)
 {
     git_odb_free(walk->odb);
     gitlib_paths_free(&walk->paths);
+}
+
+static int object_size(struct walk *walk, const git_oid *oid, git_object_t want, size_t *size,
+                       struct err *err)
+{
+    git_object_t type;
+    git_error_clear();
+    int code = git_odb_read_header(size, &type, walk->odb, oid);
+    if (code < 0)
+        return gitlib_error(err, code, "cannot look at `%s`", walk->path);
+    if (type != want)
+        return err_set(err, ERR_INPUT, "`%s` is not what its mode says", walk->path);
+    return 0;
+}
+
+/* All that is read of commits and folders is added up before it is, for each may be of any size, and be named
+ * as often as a stranger likes. What is not of the part, in folders on the way to it, counts for no entry. */
+static int count(struct walk *walk, const git_oid *oid, git_object_t type, struct err *err)
+{
+    enum { ENTRY_BYTES = 300, ON_THE_WAY_BYTES = 64 << 20 };
+    const unsigned long long most = walk->limits->entries * ENTRY_BYTES + ON_THE_WAY_BYTES;
+    size_t size;
+    if (object_size(walk, oid, type, &size, err) != 0)
+        return -1;
+    walk->named += size;
+    if (walk->named > most)
+        return err_set(err, ERR_LIMIT, "the commit and its folders have more than %llu bytes",
+                       most);
+    return 0;
 }
 
 int walk_open(struct walk *walk, struct git_repo *repo, const char *sha,
@@ -30,7 +59,7 @@ int walk_open(struct walk *walk, struct git_repo *repo, const char *sha,
     if (code < 0)
         return gitlib_error(err, code, "cannot read %s", repo->path);
     *tree = *git_commit_tree_id(commit);
-    return 0;
+    return count(walk, git_commit_id(commit), GIT_OBJECT_COMMIT, err);
 }
 
 size_t walk_enter(struct walk *walk, const char *name)
@@ -58,27 +87,8 @@ enum reach walk_reach(struct walk *walk, bool written)
     return found;
 }
 
-static int object_size(struct walk *walk, const git_oid *oid, git_object_t want, size_t *size,
-                       struct err *err)
-{
-    git_object_t type;
-    git_error_clear();
-    int code = git_odb_read_header(size, &type, walk->odb, oid);
-    if (code < 0)
-        return gitlib_error(err, code, "cannot look at `%s`", walk->path);
-    if (type != want)
-        return err_set(err, ERR_INPUT, "`%s` is not what its mode says", walk->path);
-    return 0;
-}
-
 int walk_tree(struct walk *walk, const git_oid *oid, git_tree **tree, struct err *err)
 {
-    size_t size;
-    if (object_size(walk, oid, GIT_OBJECT_TREE, &size, err) != 0)
-        return -1;
-    if (size / ENTRY_BYTES_MAX > walk->limits->entries)
-        return err_set(err, ERR_LIMIT, "the tree has more than %llu entries",
-                       walk->limits->entries);
     git_error_clear();
     int code = git_tree_lookup(tree, walk->lib, oid);
     return code < 0 ? gitlib_error(err, code, "cannot read folder `%s`", walk->path) : 0;
@@ -186,7 +196,9 @@ static int check_submodule(struct walk *walk, const git_oid *pinned, enum reach 
     }
     if (walk_into(walk, pinned, &outside, &tree, err) != 0)
         return -1;
-    int rc = show_object(walk, pinned, err);
+    int rc = count(walk, pinned, GIT_OBJECT_COMMIT, err);
+    if (rc == 0)
+        rc = show_object(walk, pinned, err);
     if (rc == 0)
         rc = check_tree(walk, &tree, how, depth, err);
     walk_back(walk, &outside);
@@ -227,7 +239,8 @@ static int check_tree(struct walk *walk, const git_oid *oid, enum reach how, uns
         return err_set(err, ERR_LIMIT, "the tree is more than %u folders deep at `%.100s`",
                        depth - 1, walk->path);
     LIB_AUTO(tree) *tree = NULL;
-    if (walk_tree(walk, oid, &tree, err) != 0 || show_object(walk, oid, err) != 0)
+    if (count(walk, oid, GIT_OBJECT_TREE, err) != 0 || walk_tree(walk, oid, &tree, err) != 0 ||
+        show_object(walk, oid, err) != 0)
         return -1;
     for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
         const git_tree_entry *entry = git_tree_entry_byindex(tree, i);

@@ -12,7 +12,8 @@ struct walk {
     const struct git_part *part;
     struct gitlib_paths paths;
     const struct git_tree_limits *limits;
-    unsigned long long bytes, entries;
+    unsigned long long bytes, entries; /* of the part */
+    unsigned long long named;          /* bytes of what says so: commits and folders */
     bool in_submodule;
     /* The first pass shows files of at most `max` bytes, or submodules instead of entering
      * them, or each object that it comes by, to whoever asks. */
@@ -46,7 +47,7 @@ enum reach walk_reach(struct walk *walk, bool written);
 /* Add a name to walk->path. Returns where to cut it again. */
 size_t walk_enter(struct walk *walk, const char *name);
 
-/* Parsing a tree takes memory for each entry, so its size is looked at before. */
+/* A folder that the first pass has counted. */
 MUST_CHECK int walk_tree(struct walk *walk, const git_oid *oid, git_tree **tree,
                          struct err *err);
 

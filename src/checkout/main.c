@@ -2,11 +2,12 @@
 /* ratchet-checkout: writes a part of a commit, which comes by stdin (base/git_parcel.c), to the folder that is its
  * argument. It runs in the sandbox of a build that ratchet-run makes, before the recipe does: what strangers
  * have committed is read and written there, with nothing else at hand. Ends with 3 where the commit's tree is to
- * blame, with 2 where it is not. */
+ * blame, with 4 where it does not fit into the room that a build has, with 2 otherwise. */
 #include "base/git.h"
 #include "base/line.h"
 #include "base/program.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -24,8 +25,14 @@ int main(int argc, char **argv)
         line_text(stderr, usage, sizeof usage - 1);
         return EXIT_USAGE;
     }
-    if (git_parcel_checkout(STDIN_FILENO, argv[1], &err) == 0)
+    int rc = git_parcel_checkout(STDIN_FILENO, argv[1], &err);
+    /* It is memory, and others hold it, bubblewrap among them, as long as the sandbox lasts. */
+    int ignored = ftruncate(STDIN_FILENO, 0);
+    (void)ignored;
+    if (rc == 0)
         return 0;
     line_err("%s", err.text);
-    return err.class == ERR_INPUT || err.class == ERR_LIMIT ? 3 : 2;
+    if (err.errnum == ENOSPC || err.errnum == EDQUOT)
+        return 4;
+    return err.class == ERR_INPUT || err.class == ERR_LIMIT || err.errnum == ENOMEM ? 3 : 2;
 }

@@ -6,7 +6,8 @@
 #include "cli/local.h"
 #include "cli/outputs.h"
 
-#include "pipeline/builds.h"
+#include "pipeline/arms.h"
+#include "pipeline/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,17 +20,15 @@ struct build_given {
 /* Exit 3 where it does not build: there is nothing to measure. */
 static int build(struct measurement *measurement, const char *output, struct err *err)
 {
-    struct builds *builds __attribute__((cleanup(builds_stop))) = NULL;
-    struct built built;
-    size_t tag;
-    if (builds_open(measurement, 1, false, &builds, err) != 0 ||
-        builds_add(builds, measurement->job.head, 0, err) != 0 ||
-        builds_next(builds, true, &tag, &built, err) < 0)
+    struct library kernel = {.commit = ""};
+    snprintf(kernel.commit, sizeof kernel.commit, "%s", measurement->job.head);
+    if (rules_read_source(measurement, kernel.commit, &kernel.source, err) != 0 ||
+        arms_build_library(measurement, &kernel, err) != 0)
         return -1;
-    const struct build_result *result = &built.result;
+    const struct build_result *result = &kernel.result;
     if (!result->built) {
-        line_err("ratchet build: %.10s: %s", measurement->job.head, result->failure);
-        return EXIT_UNMEASURED;
+        line_err("ratchet build: %.10s: %s", kernel.commit, result->failure);
+        return local_print_log(measurement, err) == 0 ? EXIT_UNMEASURED : -1;
     }
     BUF_AUTO library;
     buf_init(&library, measurement->host->limits.kernel_bytes);

@@ -112,8 +112,7 @@ static int try_lock(const struct host *host, const struct host_device *device,
     struct lane_lock lock = LANE_LOCK_NONE;
     int result = lane_lock_try(host, device, lane, gpu, &lock, err);
     lane_lock_drop(&lock);
-    if (result == 0 ||
-        err->class == ERR_CONFLICT) /* held by a job that runs: that works too */
+    if (result == 0 || err->class == ERR_CONFLICT) /* held by a job that runs: fine, too */
         return 0;
     return advise_lock(host->lock_dir, err);
 }
@@ -472,9 +471,10 @@ static void examine(struct doctor *doctor)
     tell(doctor, true, try_state(host, &err), "state folder", host->state, &err);
     snprintf(text, sizeof text, "bubblewrap%s%.180s: no network, read-only /usr",
              away_socket()[0] == '\0' ? "" : ", by ratchet-run at ", away_socket());
-    int sandbox = sandbox_probe(host->sandbox_uid, host->sandbox_gid, &err);
-    tell(doctor, true, sandbox, "sandbox", text, &err);
-    tell_system(doctor, sandbox == 0);
+    bool works = sandbox_probe(host->sandbox_uid, host->sandbox_gid, &err) == 0 &&
+                 build_probe(host->state, &host->limits, &err) == 0;
+    tell(doctor, true, works ? 0 : -1, "sandbox", text, &err);
+    tell_system(doctor, works);
     tell_sandbox_limits(doctor);
     tell(doctor, true, try_harness(host, text, sizeof text, &err), "harness", text, &err);
     examine_lanes(doctor);

@@ -41,11 +41,16 @@ static void take_descriptors(struct request *request, struct msghdr *message)
             memcpy(&request->fd[i], CMSG_DATA(control) + at++ * sizeof(int), sizeof(int));
 }
 
-/* Who has a folder's descriptor has all that lies below it, and above. */
-static bool leads_on(int fd)
+/* What a proxy has, and nothing else: a folder's descriptor leads to all that lies below it and above, a
+ * socket to a network, or to any descriptor that is sent through it. */
+static bool is_ours(int at, int fd)
 {
-    struct stat info;
-    return fstat(fd, &info) != 0 || S_ISDIR(info.st_mode);
+    struct stat info, null;
+    if (fstat(fd, &info) != 0 || stat("/dev/null", &null) != 0)
+        return false;
+    bool nothing = S_ISCHR(info.st_mode) && info.st_rdev == null.st_rdev;
+    return S_ISFIFO(info.st_mode) ||
+           (at == STDIN_FILENO && (nothing || S_ISREG(info.st_mode)));
 }
 
 static int receive(int from, struct request *request, struct err *err)
@@ -76,8 +81,10 @@ static int receive(int from, struct request *request, struct err *err)
         return err_set(err, ERR_INPUT, "what is asked for is malformed, or another version's");
     take_descriptors(request, &message);
     for (int i = 0; i <= PROC_LIFELINE; i++)
-        if (request->fd[i] < 0 ? i != PROC_SIDE : leads_on(request->fd[i]))
-            return err_set(err, ERR_INPUT, "a descriptor is missing, or a folder's");
+        if (request->fd[i] < 0 ? i != PROC_SIDE : !is_ours(i, request->fd[i]))
+            return err_set(err, ERR_INPUT,
+                           "descriptor %d is missing, or neither a pipe nor a build's input",
+                           i);
     return away_take(request->bytes + front, (size_t)len - front, &request->asked, err);
 }
 

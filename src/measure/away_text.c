@@ -2,23 +2,12 @@
 /* Owns a request as words, written and read. */
 #include "measure/away_internal.h"
 
-#include <errno.h>
+#include "base/words.h"
+
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- written ---- */
-
-static void put(struct buf *out, const char *word)
-{
-    buf_add(out, word, strlen(word) + 1);
-}
-
-static void put_number(struct buf *out, unsigned long long number)
-{
-    buf_addf(out, "%llu", number);
-    buf_addc(out, '\0');
-}
 
 static size_t count(const char *const *list)
 {
@@ -30,34 +19,34 @@ static size_t count(const char *const *list)
 
 static void put_list(struct buf *out, const char *const *list)
 {
-    put_number(out, count(list));
+    words_put_number(out, count(list));
     for (size_t i = 0; i < count(list); i++)
-        put(out, list[i]);
+        words_put(out, list[i]);
 }
 
 int away_put(const struct sandbox *sandbox, struct buf *out, struct err *err)
 {
-    put(out, AWAY_VERSION);
-    put(out, sandbox->kind == SANDBOX_BENCH ? "bench" : "build");
-    put(out, sandbox->kind == SANDBOX_BENCH && sandbox->device != NULL
-                 ? sandbox->device->prefix
-                 : "");
-    put(out, sandbox->gpu == NULL ? "" : sandbox->gpu->uuid);
-    put_number(out, sandbox->gpu == NULL ? 0 : sandbox->gpu->minor);
-    put(out, sandbox->cwd == NULL ? "" : sandbox->cwd);
-    put_number(out, sandbox->disk_bytes);
-    put_number(out, sandbox->total_bytes);
-    put_number(out, sandbox->limits.memory_bytes);
-    put_number(out, sandbox->limits.file_bytes);
-    put_number(out, sandbox->limits.processes);
-    put_number(out, sandbox->limits.open_files);
-    put_number(out, sandbox->cpu_count);
+    words_put(out, AWAY_VERSION);
+    words_put(out, sandbox->kind == SANDBOX_BENCH ? "bench" : "build");
+    words_put(out, sandbox->kind == SANDBOX_BENCH && sandbox->device != NULL
+                       ? sandbox->device->prefix
+                       : "");
+    words_put(out, sandbox->gpu == NULL ? "" : sandbox->gpu->uuid);
+    words_put_number(out, sandbox->gpu == NULL ? 0 : sandbox->gpu->minor);
+    words_put(out, sandbox->cwd == NULL ? "" : sandbox->cwd);
+    words_put_number(out, sandbox->disk_bytes);
+    words_put_number(out, sandbox->total_bytes);
+    words_put_number(out, sandbox->limits.memory_bytes);
+    words_put_number(out, sandbox->limits.file_bytes);
+    words_put_number(out, sandbox->limits.processes);
+    words_put_number(out, sandbox->limits.open_files);
+    words_put_number(out, sandbox->cpu_count);
     for (size_t i = 0; i < sandbox->cpu_count; i++)
-        put_number(out, sandbox->cpus[i]);
-    put_number(out, sandbox->bind_count);
+        words_put_number(out, sandbox->cpus[i]);
+    words_put_number(out, sandbox->bind_count);
     for (size_t i = 0; i < sandbox->bind_count; i++) {
-        put(out, sandbox->binds[i].from);
-        put(out, sandbox->binds[i].to);
+        words_put(out, sandbox->binds[i].from);
+        words_put(out, sandbox->binds[i].to);
         if (sandbox->binds[i].writable)
             return err_set(err, ERR_INTERNAL, "ratchet-run makes nothing writable");
     }
@@ -68,38 +57,11 @@ int away_put(const struct sandbox *sandbox, struct buf *out, struct err *err)
 
 /* ---- read ---- */
 
-struct reader {
-    const char *at, *end;
-    bool failed;
-};
-
-static const char *take(struct reader *reader)
+static void take_list(struct words *reader, const char **list, size_t most)
 {
-    const char *word = reader->at;
-    reader->failed |= word >= reader->end;
-    if (reader->failed)
-        return "";
-    reader->at += strlen(word) + 1;
-    return word;
-}
-
-static unsigned long long take_number(struct reader *reader, unsigned long long most)
-{
-    const char *word = take(reader);
-    errno = 0;
-    unsigned long long number = strtoull(word, NULL, 10);
-    if (word[0] != '\0' && word[strspn(word, "0123456789")] == '\0' && errno == 0 &&
-        number <= most)
-        return number;
-    reader->failed = true;
-    return 0;
-}
-
-static void take_list(struct reader *reader, const char **list, size_t most)
-{
-    size_t n = (size_t)take_number(reader, most);
+    size_t n = (size_t)words_take_number(reader, most);
     for (size_t i = 0; i < n; i++)
-        list[i] = take(reader);
+        list[i] = words_take(reader);
     list[n] = NULL;
 }
 
@@ -111,10 +73,11 @@ static const struct device_kind *kind_of(const char *prefix)
     return NULL;
 }
 
-static void take_device(struct reader *reader, struct away_request *out)
+static void take_device(struct words *reader, struct away_request *out)
 {
-    const char *kind = take(reader), *device = take(reader), *uuid = take(reader);
-    unsigned minor = (unsigned)take_number(reader, UINT_MAX);
+    const char *kind = words_take(reader), *device = words_take(reader),
+               *uuid = words_take(reader);
+    unsigned minor = (unsigned)words_take_number(reader, UINT_MAX);
     out->sandbox.kind = strcmp(kind, "bench") == 0 ? SANDBOX_BENCH : SANDBOX_BUILD;
     out->sandbox.device = device[0] == '\0' ? NULL : kind_of(device);
     out->sandbox.gpu = uuid[0] == '\0' ? NULL : &out->gpu;
@@ -127,19 +90,19 @@ static void take_device(struct reader *reader, struct away_request *out)
     out->gpu.minor = minor;
 }
 
-static void take_limits(struct reader *reader, struct sandbox *sandbox)
+static void take_limits(struct words *reader, struct sandbox *sandbox)
 {
-    sandbox->disk_bytes = take_number(reader, ULLONG_MAX);
-    sandbox->total_bytes = take_number(reader, ULLONG_MAX);
-    sandbox->limits.memory_bytes = take_number(reader, ULLONG_MAX);
-    sandbox->limits.file_bytes = take_number(reader, ULLONG_MAX);
-    sandbox->limits.processes = (unsigned)take_number(reader, UINT_MAX / 2);
-    sandbox->limits.open_files = (unsigned)take_number(reader, UINT_MAX);
+    sandbox->disk_bytes = words_take_number(reader, ULLONG_MAX);
+    sandbox->total_bytes = words_take_number(reader, ULLONG_MAX);
+    sandbox->limits.memory_bytes = words_take_number(reader, ULLONG_MAX);
+    sandbox->limits.file_bytes = words_take_number(reader, ULLONG_MAX);
+    sandbox->limits.processes = (unsigned)words_take_number(reader, UINT_MAX / 2);
+    sandbox->limits.open_files = (unsigned)words_take_number(reader, UINT_MAX);
 }
 
 int away_take(const char *words, size_t len, struct away_request *out, struct err *err)
 {
-    struct reader reader = {.at = words, .end = words + len};
+    struct words reader = {.at = words, .end = words + len};
     struct sandbox *sandbox = &out->sandbox;
     *out = (struct away_request){.sandbox = {.uid = (uid_t)-1,
                                              .gid = (gid_t)-1,
@@ -147,19 +110,19 @@ int away_take(const char *words, size_t len, struct away_request *out, struct er
                                              .cpus = out->cpus,
                                              .env = out->env,
                                              .argv = out->argv}};
-    if (strcmp(take(&reader), AWAY_VERSION) != 0)
+    if (strcmp(words_take(&reader), AWAY_VERSION) != 0)
         return err_set(err, ERR_INPUT, "what is asked for is malformed, or another version's");
     take_device(&reader, out);
-    const char *cwd = take(&reader);
+    const char *cwd = words_take(&reader);
     sandbox->cwd = cwd[0] == '\0' ? NULL : cwd;
     take_limits(&reader, sandbox);
-    sandbox->cpu_count = (size_t)take_number(&reader, AWAY_CPUS_MAX);
+    sandbox->cpu_count = (size_t)words_take_number(&reader, AWAY_CPUS_MAX);
     for (size_t i = 0; i < sandbox->cpu_count; i++)
-        out->cpus[i] = (unsigned)take_number(&reader, UINT_MAX);
-    sandbox->bind_count = (size_t)take_number(&reader, AWAY_BINDS_MAX);
+        out->cpus[i] = (unsigned)words_take_number(&reader, UINT_MAX);
+    sandbox->bind_count = (size_t)words_take_number(&reader, AWAY_BINDS_MAX);
     for (size_t i = 0; i < sandbox->bind_count; i++) {
-        out->binds[i].from = take(&reader);
-        out->binds[i].to = take(&reader);
+        out->binds[i].from = words_take(&reader);
+        out->binds[i].to = words_take(&reader);
     }
     take_list(&reader, out->env, AWAY_VARIABLES_MAX);
     take_list(&reader, out->argv, AWAY_WORDS_MAX);

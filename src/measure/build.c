@@ -18,11 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Part of every cache key: count it up when the sandbox changes what is built. */
-#define BUILD_VERSION "ratchet.build/2"
+#define BUILD_VERSION "ratchet.build/3"
 #define BUILD_EXPORT "attention_kernel"
 
 /* One build's folder below the job's: ours, and not listable (0711). */
@@ -277,5 +278,44 @@ int build_kernel(const struct build_request *request, struct build_result *resul
         rc = err_set(err, problem.class, "%s", problem.text);
     if (rc == 0)
         *result = built;
+    return rc;
+}
+
+static int try_parcel(const struct build_request *request, const char *library,
+                      struct err *err)
+{
+    FD_AUTO fd = memfd_create("commit", MFD_CLOEXEC);
+    const struct build_source source = {.parcel = fd};
+    struct build_result result;
+    bool made = false;
+    BUF_AUTO log;
+    buf_init(&log, request->limits->log_bytes);
+    if (fd < 0)
+        return err_errno(err, ERR_HOST, errno, "cannot write down a commit");
+    if (git_parcel_write_empty(fd, err) != 0 ||
+        build_run(request, &source, library, &made, &result, &log, err) != 0)
+        return -1;
+    return made ? 0 : err_set(err, ERR_HOST, "a build does not work: %s", result.failure);
+}
+
+int build_probe(const char *state, const struct limits *limits, struct err *err)
+{
+    char work[FILE_PATH_BYTES];
+    struct place place;
+    struct build_request request = {.command = ": >out",
+                                    .output = "out",
+                                    .device = "cpu",
+                                    .work = work,
+                                    .uid = (uid_t)-1,
+                                    .gid = (gid_t)-1,
+                                    .limits = limits};
+    if (away_socket()[0] == '\0')
+        return 0;
+    if (file_path(work, err, "%s/work", state) != 0 || make_place(&request, &place, err) != 0)
+        return -1;
+    int rc = try_parcel(&request, place.library, err);
+    struct err problem = {0};
+    if (file_remove_tree(place.folder, &problem) != 0 && rc == 0)
+        rc = err_set(err, problem.class, "%s", problem.text);
     return rc;
 }

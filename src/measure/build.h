@@ -51,6 +51,10 @@ struct build_result {
 MUST_CHECK int build_kernel(const struct build_request *request, struct build_result *result,
                             struct buf *log, struct err *err);
 
+/* Where ratchet-run makes the sandboxes: does a build take a commit there? `state` has a folder work/. ERR_HOST
+ * says why not. */
+MUST_CHECK int build_probe(const char *state, const struct limits *limits, struct err *err);
+
 /* What the library was made with, for the environment: compiler versions, and eight digits
  * that stand for all the files that a build sees. Text of up to BUILD_TOOLCHAIN_BYTES. */
 enum { BUILD_TOOLCHAIN_BYTES = 512 };

@@ -39,6 +39,7 @@ const char build_script[] =
     "else " BUILD_CHECKOUT " /build/src 3>&-; fi\n"
     "code=$?\n"
     "[ $code -ne 3 ] || say tree\n"
+    "[ $code -ne 4 ] || say full\n"
     "[ $code -eq 0 ] || { full; exit $code; }\n"
     "exec </dev/null\n"
     "say copied\n"

@@ -98,7 +98,11 @@ static int pin_merge(struct git_repo *repo, const struct git_remote_spec *remote
     }
     if (find_merge(repo, remote, job, &found, sha, err) != 0)
         return -1;
-    return found ? 0 : git_make_merge(repo, job->base, job->head, sha, err);
+    if (found || git_make_merge(repo, job->base, job->head, sha, err) == 0)
+        return 0;
+    if (err != NULL && err->class == ERR_LIMIT)
+        err->class = ERR_CONFLICT; /* whose trees do not merge here */
+    return -1;
 }
 
 int checkout_pin(struct git_repo *repo, const struct git_remote_spec *remote, struct job *job,
@@ -312,13 +316,11 @@ int checkout_parcel(struct git_repo *repo, const char *sha, const struct git_par
                     const struct limits *limits, int *parcel, struct err *err)
 {
     struct git_tree_limits tree = checkout_limits(limits);
-    FD_AUTO fd = memfd_create("commit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    FD_AUTO fd = memfd_create("commit", MFD_CLOEXEC);
     if (fd < 0)
         return err_errno(err, ERR_HOST, errno, "cannot write down a commit");
     if (git_parcel_write(repo, sha, part, &tree, fd, err) != 0)
         return -1;
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
-        return err_errno(err, ERR_HOST, errno, "cannot seal a commit");
     *parcel = fd;
     fd = -1;
     return 0;

@@ -59,7 +59,7 @@ MUST_CHECK int checkout_tree(struct git_repo *repo, const char *sha,
                              const struct git_part *part, const char *path,
                              const struct limits *limits, struct err *err);
 
-/* The same as a file in memory, for who makes the folder elsewhere. It is not changed any more. */
+/* The same as a file in memory, for who makes the folder elsewhere. */
 MUST_CHECK int checkout_parcel(struct git_repo *repo, const char *sha,
                                const struct git_part *part, const struct limits *limits,
                                int *parcel, struct err *err);

@@ -191,6 +191,13 @@ def program(name):
     return os.path.abspath(path)
 
 
+def not_sanitized():
+    """What limits memory cannot be tried where the sanitizers need it"""
+    with open(program("RATCHET"), "rb") as file:
+        if b"__asan_init" in file.read():
+            raise Skip("the sanitizers have no room under a limit of memory")
+
+
 class Result:
     def __init__(self, argv, code, out, err):
         self.argv, self.code, self.out, self.err = argv, code, out, err

@@ -348,6 +348,21 @@ def conflict():
     has(text, "the PR", "whose fault")
 
 
+def merge_bomb():
+    """A branch of which a merge takes more memory than there is for one"""
+    lib.not_sanitized()
+    host, repo = scene.Host(), sample()
+    level = repo.git("mktree", data="100644 blob %s\tf\n" % repo.git("rev-parse", "main:kernels/attention.c"))
+    for _ in range(5):
+        level = repo.git("mktree", data="".join("040000 tree %s\t%d\n" % (level, n) for n in range(10)))
+    top = repo.git("mktree", data="%s\n040000 tree %s\tbomb\n" % (repo.git("ls-tree", "main"), level))
+    repo.git("update-ref", "refs/heads/bomb", repo.git("commit-tree", "-p", "main", "-m", "bomb", top))
+    scene.branch(repo, "ours", {"README": "ours\n"})
+    result = host.check(repo, "bomb", "ours", wrapper=("prlimit", "--data=20000000:"))
+    eq((result.brief(), result.verdict["clause"], result.verdict["fault"]), ((3, "unmeasured"), "conflict", "the PR"), "whose fault")
+    has(result.verdict["reason"], re.compile("^cannot merge .*: Out of memory$"), "why")
+
+
 def no_sandbox():
     """No sandbox, no run"""
     host, repo = scene.Host(), sample()
@@ -498,5 +513,5 @@ def counters():
 
 
 lib.main(verdicts, counters, counters_wait_for_nobody, costs, json_and_text, faults_of_the_pull_request, faults_of_the_base,
-         nothing_to_measure, rules_come_from_the_base, many_configs, usage, folders, conflict, no_sandbox, limits,
+         nothing_to_measure, rules_come_from_the_base, many_configs, usage, folders, conflict, merge_bomb, no_sandbox, limits,
          full_disk, nothing_is_left)

@@ -5,6 +5,7 @@ its own. What ratchetd promises holds however one of them ends; no verdict is lo
 could change."""
 
 import ast
+import glob
 import hashlib
 import os
 import re
@@ -33,15 +34,20 @@ def parents():
     return found
 
 
-def below(pid):
-    """Names of a process's descendants"""
-    all_of_them, known, names = parents(), {pid}, []
+def offspring(pid):
+    """{pid: name} of a process's descendants"""
+    all_of_them, found = parents(), {}
     while True:
-        more = {child for child, (parent, _) in all_of_them.items() if parent in known} - known
+        more = {child: name for child, (parent, name) in all_of_them.items()
+                if (parent == pid or parent in found) and child not in found}
         if not more:
-            return sorted(names)
-        known |= more
-        names += [all_of_them[child][1] for child in more]
+            return found
+        found.update(more)
+
+
+def below(pid):
+    """Their names"""
+    return sorted(offspring(pid).values())
 
 
 def sleepers():
@@ -54,6 +60,19 @@ def sleepers():
             continue
         if words[:2] == ["sleep", LONG]:
             found.append(pid)
+    return found
+
+
+def parcels(*pids):
+    """Sizes of the commits that are written down in the memory of these or of their descendants"""
+    found = []
+    for pid in {*pids, *(child for pid in pids for child in offspring(pid))}:
+        for path in glob.glob("/proc/%d/fd/*" % pid):
+            try:
+                if os.readlink(path).startswith("/memfd:commit "):
+                    found.append(os.stat(path).st_size)
+            except OSError:
+                continue
     return found
 
 
@@ -105,6 +124,7 @@ def over_there():
     eq([path for path in files_below(host.folder) if "only here" in lib.read(path)], [], "what it builds is in no file of the host's")
     lacks(below(daemon.process.pid), "bwrap", "below the daemon")
     ok("bwrap" in below(runner.process.pid), "but below ratchet-run", below(runner.process.pid))
+    eq(sum(parcels(daemon.process.pid, runner.process.pid)), 0, "nor in memory outside of the sandbox")
     daemon.kill()
     lib.wait_for(lambda: not below(runner.process.pid), "the sandbox to end with the daemon")
     eq(sleepers(), [], "all of it")
@@ -164,6 +184,11 @@ def it_is_not_there():
     eq(step.finish().brief(), (0, "held"), "and then it is measured")
     doctor = host.ratchet("doctor", "--config", host.config)
     has(doctor.out, "bubblewrap, by ratchet-run at " + runner.socket, "doctor tries it")
+    eq(os.listdir(os.path.join(host.state, "work")), [], "and leaves nothing")
+    lib.write(os.path.join(host.folder, "ratchet-checkout"), "#!/bin/sh\necho no libgit2 >&2; exit 127\n")
+    doctor = host.ratchet("doctor", "--config", host.config)
+    eq(doctor.code, 3, "where no commit can be written out, doctor says so")
+    has(doctor.out, re.compile("^FAIL  sandbox  .*exit code 127: no libgit2", re.M), "with the reason")
     runner.kill()
     doctor = host.ratchet("doctor", "--config", host.config)
     eq(doctor.code, 3, "where it is gone, doctor says so")
@@ -240,8 +265,9 @@ class Asker:
     def __init__(self, runner):
         self.runner = runner
 
-    def ask(self, given=b"", **asked):
-        """What the sandbox wrote, its reply's `failed`. `given`: what its stdin holds, or a descriptor"""
+    def ask(self, given=b"", instead=None, **asked):
+        """What the sandbox wrote, its reply's `failed`, what it said on descriptor 3. `given`: what its stdin holds, or
+        a descriptor; `instead`: others for some of the five"""
         s = {**self.SANDBOX, **asked}
         words = ["11111", "ratchet.sandbox/3", s["kind"], s["device"], s["uuid"], s["minor"], s["cwd"], *s["limits"]]
         for field in "cpus", "binds", "env", "argv":
@@ -250,17 +276,20 @@ class Asker:
         fd = given if isinstance(given, int) else os.memfd_create("commit")
         if not isinstance(given, int):
             os.write(fd, given)
+        fds = [fd, far, far, far_side, life]
+        for at, other in (instead or {}).items():
+            fds[at] = other
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
             client.connect(self.runner.socket)
-            socket.send_fds(client, ["\0".join([*words, ""]).encode()], [fd, far, far, far_side, life])
+            socket.send_fds(client, ["\0".join([*words, ""]).encode()], fds)
             for one in far, far_side, fd:
                 os.close(one)
             reply = client.recv(4096)
-        with open(out, "rb") as said:
-            text = said.read().decode(errors="replace")
-        for one in side, life, far_life:
+        with open(out, "rb") as text, open(side, "rb") as said:
+            text, said = (pipe.read().decode(errors="replace") for pipe in (text, said))
+        for one in life, far_life:
             os.close(one)
-        return text, reply[4] != 0
+        return text, reply[4] != 0, said
 
 
 def script():
@@ -289,7 +318,7 @@ def a_ratchetd_that_is_taken_over():
     os.symlink(host.folder, os.path.join(work, "link"))
     other = Asker(runner)
     honest = recipe("cat kernels/file")
-    text, failed = other.ask(**honest)
+    text, failed, _ = other.ask(**honest)
     ok(not failed and "in the commit" in text, "what is of a form is run", text)
     spoilt = {
         "another program": {"argv": ["/usr/bin/id"]},
@@ -312,15 +341,46 @@ def a_ratchetd_that_is_taken_over():
         "a folder for a file": {"given": os.open(host.folder, os.O_RDONLY)},
         "a folder that is a link's": {"given": os.open(work + "/link/run", os.O_PATH)}}
     for name, change in spoilt.items():
-        text, failed = other.ask(**{**honest, **change})
+        text, failed, _ = other.ask(**{**honest, **change})
         ok(failed and text.startswith("ratchet-run: "), name + ": is refused", text)
         lacks(text, "in the commit", name + ": nothing is run")
-    text, failed = other.ask(**recipe("cat %s; id; ls /; echo x > /run/ratchet-checkout" % secret))
+    near, far = socket.socketpair()  # a folder may come through it
+    socket.send_fds(near, [b"x"], [os.open("/", os.O_RDONLY)])
+    network = socket.create_server(("127.0.0.1", 0))
+    leads_on = {"a folder": os.open("/", os.O_RDONLY), "a socket": far.fileno(), "a network's": network.fileno(),
+                "a device": os.open("/dev/zero", os.O_RDWR), "a link": os.open(work + "/link", os.O_PATH | os.O_NOFOLLOW),
+                "others": os.eventfd(0)}
+    for at in range(5):
+        for name, fd in leads_on.items():
+            text, failed, said = other.ask(**honest, instead={at: fd})
+            ok(failed and "in the commit" not in text and said == "", "%s for descriptor %d: is refused" % (name, at), text)
+    text, failed, _ = other.ask(**recipe("cat %s; id; ls /; echo x > /run/ratchet-checkout" % secret))
     ok(not failed, "a recipe may say anything", text)
     lacks(text, "do not read", "and sees nothing of the host's")
     has(text, "cannot create /run/ratchet-checkout", "nor changes what it is shown")
     step, number, head = ask(s, host, "more", {"kernels/attention.c": scene.kernel("right", "/* once */\n")}, 2)
     eq(step.run().brief(), (0, "held"), "the next honest one is right")
+    daemon.kill()
+
+
+def sources_that_do_not_fit():
+    """They are the pull request's fault, as they are where somebody builds by hand (tests/unit/test_build.c)"""
+    for run, (limit, room) in enumerate({"build-disk": 8 << 20, "build-file": 1 << 20}.items(), 1):
+        s, host, runner, daemon = scenery(limits={limit: room})
+        step, number, head = ask(s, host, "large", {"kernels/attention.c": scene.kernel("right", "/* more */\n"),
+                                                    "kernels/large": "x" * (12 << 20)}, run)
+        result = step.run()
+        eq((result.brief(), result.verdict["clause"], result.verdict["fault"]), ((3, "unmeasured"), "build-failed", "the PR"), limit)
+        has(result.file("verdict.json"), "the sources do not fit: a build may hold ", limit + ": it is said")
+        daemon.kill()
+    lib.not_sanitized()
+    s, host, runner, daemon = scenery()
+    large = "blob", b"x" * (40 << 20)
+    top = tree((FILE, b"file", large))
+    given = parcel([*commit_of(tree((FOLDER, b"kernels", top)), top), large], limits=(1 << 50, 10, 10))
+    text, failed, said = Asker(runner).ask(**recipe("echo it ran", given=given, limits=[str(1 << 30), "0", str(100 << 20), "0", "0", "0"]))
+    ok(not failed and said == "started\ntree\n" and text.count("\n") == 1, "nor is there memory enough: one line says so", text + said)
+    has(text, "emory", "in words")
     daemon.kill()
 
 
@@ -376,20 +436,20 @@ def commits_that_are_none():
         "a pipe": write_end, "a device": lambda: os.open("/dev/zero", os.O_RDONLY),
         "a file of the host's": lambda: os.open("/etc/passwd", os.O_RDONLY)}
     for name, given in bad.items():
-        text, failed = other.ask(**recipe("echo it ran; cat kernels/*", given=given() if callable(given) else given,
+        text, failed, _ = other.ask(**recipe("echo it ran; cat kernels/*", given=given() if callable(given) else given,
                                           limits=[str(1 << 20), "0", "0", "0", "0", "0"]))
         lacks(text, "it ran", name + ": nothing is run")
         ok(not failed and text.count("\n") == 1, name + ": and one line says why", text)
-    text, failed = other.ask(**recipe("find . | sort | tr '\\n' ' '; cat /etc/passwd", given=parcel(
+    text, failed, _ = other.ask(**recipe("find . | sort | tr '\\n' ' '; cat /etc/passwd", given=parcel(
         HONEST, paths=("../../etc", "/etc", "kernels/../../../etc", "not-listed/x"))))
     has(text, "\n. ", "paths outside lead to nothing")
     lacks(text, "root:", "least of all to the host's files")
-    text, failed = other.ask(**recipe("find . | sort | tr '\\n' ' '; wc -c; cat /proc/*/cmdline /proc/*/environ; ls -l /proc/*/fd"))
+    text, failed, _ = other.ask(**recipe("find . | sort | tr '\\n' ' '; wc -c; cat /proc/*/cmdline /proc/*/environ; ls -l /proc/*/fd"))
     has(text, "\n. ./kernels ./kernels/file 0\n", "what is not under the paths is not there, and nothing is on stdin")
     for secret in named(*HONEST[0]), "said in private", "not-listed", "memfd":
         lacks(text, secret, "nor is anything left by which a recipe could tell one commit from another")
     daemon.kill()
 
 
-lib.main(a_ratchetd_that_is_taken_over, commits_that_are_none, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there,
+lib.main(a_ratchetd_that_is_taken_over, commits_that_are_none, sources_that_do_not_fit, the_same_verdicts, over_there, it_dies, it_dies_under_a_kernel, it_is_not_there,
          another_state_folder, who_may_ask)

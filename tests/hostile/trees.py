@@ -84,6 +84,12 @@ def wide_and_deep(w):
     return with_kernels(w, (FOLDER, b"bomb", at))
 
 
+def large_folders(w):
+    """A folder of one file, whose mode begins with half a million zeros, under many names"""
+    at = raw_tree(w, [(b"0" * 550000 + FILE, b"x", blob(w, "x\n"))])
+    return with_kernels(w, *[(FOLDER, b"%03d" % n, at) for n in range(200)])
+
+
 def many(w):
     sha = blob(w, "x\n")
     return with_kernels(w, *[(FILE, b"f%d" % n, sha) for n in range(3000)])
@@ -168,6 +174,7 @@ ROWS = [
     Row("filters and encodings", None, IDENTICAL, tree=attributes),
     Row("folders in folders", None, UNBUILT, "more than 16 folders deep", tree=deep(40)),
     Row("a bomb of folders", None, UNBUILT, "more than 2000 entries", tree=wide_and_deep),
+    Row("large folders, named very often", None, UNBUILT, "its folders have more than 67708864 bytes", tree=large_folders),
     Row("very many files", None, UNBUILT, "more than 2000 entries", tree=many),
     Row("a very large file", None, UNBUILT, "more than 4194304 bytes", tree=heavy),
 ]

@@ -4,7 +4,10 @@
  * test_git_http.py's. */
 #include "gitbox.h"
 #include "base/name.h"
+#include "base/sanitized.h"
 #include "tests/tap.h"
+
+#include <sys/resource.h>
 
 static struct git_repo *repo;
 static struct git_remote_spec upstream;
@@ -427,6 +430,48 @@ static void test_merge(void)
     EQ_INT(err.class, ERR_NOT_FOUND);
 }
 
+/* With no more of a resource than so much: the child that merges has the same ceiling. */
+static int merge_within(__rlimit_resource_t which, rlim_t most, const char *theirs,
+                        struct err *err)
+{
+    char sha[GIT_SHA_BYTES];
+    struct rlimit before, limit;
+    if (getrlimit(which, &before) != 0)
+        abort();
+    limit = (struct rlimit){.rlim_cur = most, .rlim_max = before.rlim_max};
+    if (setrlimit(which, &limit) != 0)
+        abort();
+    int rc = git_make_merge(repo, sha_of("main"), theirs, sha, err);
+    if (setrlimit(which, &before) != 0)
+        abort();
+    return rc;
+}
+
+/* Ten folders of ten folders of …: whoever merges it has an entry for each of its files. */
+static void test_merge_bomb(void)
+{
+    struct err err = {0};
+    char bomb[GIT_SHA_BYTES];
+    box_run("cd work; t=$(printf '100644 blob %%s\\tf\\n' $(git rev-parse HEAD:README) | git mktree);"
+            "for level in 1 2 3 4 5 6 7; do t=$(for i in 0 1 2 3 4 5 6 7 8 9; do"
+            " printf '040000 tree %%s\\t%%s\\n' $t $i; done | git mktree); done;"
+            "t=$( (git ls-tree v1; printf '040000 tree %%s\\tbomb\\n' $t) | git mktree);"
+            "git push -q ../upstream.git $(git commit-tree -p 'v1^{commit}' -m bomb $t):refs/heads/bomb");
+    EQ_INT(fetch("refs/heads/bomb", bomb, &err), 0);
+    tap_case("no memory is left");
+    if (!SANITIZED) {
+        OK(merge_within(RLIMIT_DATA, 64 << 20, bomb, &err) == -1);
+        EQ_INT(err.class, ERR_LIMIT);
+        HAS(err.text, "emory");
+    }
+    tap_case("it is killed");
+    struct rusage used;
+    OK(getrusage(RUSAGE_SELF, &used) == 0);
+    OK(merge_within(RLIMIT_CPU, (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 2, bomb, &err) == -1);
+    EQ_INT(err.class, ERR_LIMIT);
+    HAS(err.text, bomb);
+}
+
 static int commit(const char *path, const char *text, char sha[GIT_SHA_BYTES],
                   struct err *err)
 {
@@ -611,6 +656,7 @@ int main(void)
     test_differs();
     test_shallow();
     test_merge();
+    test_merge_bomb();
     test_commit_files();
     test_commit_patch();
     test_push();

@@ -44,7 +44,7 @@ static int checkout(const char *name, const char *path,
 
 /* ---- trees byte by byte: git's own commands would refuse some of these ---- */
 
-static char raw[1 << 16];
+static char raw[1 << 18];
 static size_t raw_len;
 
 static void raw_entry(const char *mode, const char *name, const char *sha)
@@ -309,6 +309,20 @@ static void test_bombs(void)
         " printf '100644 blob %%s\\t%%0250d\\n' $b $i; done | git mktree > ../big;"
         "git update-ref refs/heads/hostile $(echo big | git commit-tree $(cat ../big))");
     expect_refused("big", ERR_LIMIT, "more than 1000 entries");
+
+    tap_case("a large folder of one file, named many times");
+    char mode[250001] = "";
+    memset(mode, '0', sizeof mode - 1);
+    memcpy(mode + sizeof mode - 7, "100644", 6);
+    raw_entry(mode, "f", blob());
+    tree = raw_tree();
+    for (int i = 0; i < 400; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "%03d", i);
+        raw_entry("40000", name, tree);
+    }
+    raw_commit("hostile");
+    expect_refused("padded", ERR_LIMIT, "the commit and its folders have more than 67408864 bytes");
 }
 
 int main(void)

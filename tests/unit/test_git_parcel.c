@@ -84,7 +84,7 @@ static void test_spoilt(void)
     size_t taken = 0, objects = 0;
     EQ_INT(write_part(head, paths, 2, &roomy, &err), 0);
     objects = (size_t)((char *)memmem(bytes, len, "commit\0", 7) - bytes);
-    tap_case("a bit of any byte of its objects");
+    tap_case("the first or the last bit of any byte of its objects");
     box_run("mkdir all");
     for (size_t at = objects; at < len; at++)
         for (int bit = 0; bit < 8; bit += 7) {
@@ -120,6 +120,17 @@ static void test_spoilt(void)
     memcpy(bytes + len, more, sizeof more - 1);
     EQ_INT(take(bytes, len + sizeof more - 1, &err), 0);
     box_run("rm -r out");
+}
+
+static void test_empty(void)
+{
+    struct err err = {0};
+    tap_case("one of no files");
+    FD_AUTO fd = memfd_create("parcel", 0);
+    EQ_INT(git_parcel_write_empty(fd, &err), 0);
+    if (!OK(git_parcel_checkout(fd, "out", &err) == 0))
+        printf("# %s\n", err.text);
+    EQ_STR(box_line("ls -A out | wc -l; rmdir out"), "0");
 }
 
 /* ---- what is none ---- */
@@ -201,6 +212,7 @@ int main(void)
         printf("# %s\n", err.text);
     test_whole();
     test_spoilt();
+    test_empty();
     test_none();
     test_damaged();
     git_close(&repo);
