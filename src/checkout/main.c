@@ -32,7 +32,7 @@ int main(int argc, char **argv)
     if (rc == 0)
         return 0;
     line_err("%s", err.text);
-    if (err.errnum == ENOSPC || err.errnum == EDQUOT)
+    if (err.errnum == ENOSPC || err.errnum == EDQUOT || err.errnum == EFBIG)
         return 4;
     return err.class == ERR_INPUT || err.class == ERR_LIMIT || err.errnum == ENOMEM ? 3 : 2;
 }
