@@ -149,13 +149,14 @@ static void put_speedup_row(const struct document *document, const struct study_
 /* A rule that was changed since gives the check's samples other intervals than its own files have. */
 static bool told_otherwise(const struct study_result *result)
 {
-    const struct comparison *check = &result->files->check;
-    for (size_t i = 0; i < result->row_count; i++)
-        for (size_t c = 0; c < check->count; c++)
-            if (strcmp(check->configs[c].config.name, result->rows[i].samples->config.name) ==
-                    0 &&
-                strcmp(check->configs[c].reason, result->rows[i].verdict->reason) != 0)
-                return true;
+    for (size_t i = 0; i < result->row_count; i++) {
+        const struct config_verdict *now = result->rows[i].verdict;
+        const struct config_verdict *then = comparison_find(&result->files->check,
+                                                            now->config.name);
+        if (then != NULL && (then->change.ci_decision.low != now->change.ci_decision.low ||
+                             then->change.ci_decision.high != now->change.ci_decision.high))
+            return true;
+    }
     return false;
 }
 
