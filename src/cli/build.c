@@ -7,6 +7,7 @@
 #include "cli/outputs.h"
 
 #include "pipeline/arms.h"
+#include "pipeline/builds.h"
 #include "pipeline/rules.h"
 
 #include <stdio.h>
@@ -27,6 +28,7 @@ static int build(struct measurement *measurement, const char *output, struct err
         return -1;
     const struct build_result *result = &kernel.result;
     if (!result->built) {
+        builds_add_error(measurement, &kernel.result);
         line_err("ratchet build: %.10s: %s", kernel.commit, result->failure);
         return local_print_log(measurement, err) == 0 ? EXIT_UNMEASURED : -1;
     }

@@ -80,8 +80,7 @@ void builds_stop(struct builds **builds)
 
 /* ---- one process ---- */
 
-/* The first line of the log that speaks of an error, behind "build failed: exit code 1". */
-static void add_error(const struct measurement *measurement, struct build_result *result)
+void builds_add_error(const struct measurement *measurement, struct build_result *result)
 {
     const struct buf *log = &measurement->build_log;
     const char *at = result->built || log->len == 0 ? NULL : strstr(log->data, "error");
@@ -102,7 +101,7 @@ static void build_it(const struct builds *builds, const char *commit, struct ans
     answer->status = rules_read_source(measurement, commit, &library.source, &answer->err) == 0
                          ? arms_build_library(measurement, &library, &answer->err)
                          : -1;
-    add_error(measurement, &library.result);
+    builds_add_error(measurement, &library.result);
     answer->built.result = library.result;
     answer->built.spills = builds->spills && library.result.built
                                ? spills_of(measurement, library.result.library)

@@ -26,6 +26,8 @@ MUST_CHECK int builds_add(struct builds *builds, const char *commit, size_t tag,
  * that the host could not do is an error; the others go on. */
 MUST_CHECK int builds_next(struct builds *builds, bool wait, size_t *tag, struct built *built,
                            struct err *err);
+/* The first line of the log that speaks of an error, behind "build failed: exit code 1". */
+void builds_add_error(const struct measurement *measurement, struct build_result *result);
 /* Kills those that are left. NULL is fine. */
 void builds_stop(struct builds **builds);
 

