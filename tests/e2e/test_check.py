@@ -350,7 +350,8 @@ def conflict():
 
 def merge_bomb():
     """A branch of which a merge takes more memory than there is for one"""
-    lib.not_sanitized()
+    if lib.has_sanitizers():
+        return
     host, repo = scene.Host(), sample()
     level = repo.git("mktree", data="100644 blob %s\tf\n" % repo.git("rev-parse", "main:kernels/attention.c"))
     for _ in range(5):

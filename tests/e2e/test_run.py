@@ -373,7 +373,8 @@ def sources_that_do_not_fit():
         eq((result.brief(), result.verdict["clause"], result.verdict["fault"]), ((3, "unmeasured"), "build-failed", "the PR"), limit)
         has(result.file("verdict.json"), "the sources do not fit: a build may hold ", limit + ": it is said")
         daemon.kill()
-    lib.not_sanitized()
+    if lib.has_sanitizers():
+        return
     s, host, runner, daemon = scenery()
     large = "blob", b"x" * (40 << 20)
     top = tree((FILE, b"file", large))
@@ -433,7 +434,7 @@ def commits_that_are_none():
         "more than its limit": parcel([*kernels((FILE, b"file", large)), large], limits=(1 << 20, 10, 10)),
         "more than there is room for": parcel([*kernels((FILE, b"file", large)), large], limits=(1 << 50, 10, 10)),
         "more paths than there is room for": parcel(HONEST, paths=["kernels"] * 100),
-        "a pipe": write_end, "a device": lambda: os.open("/dev/zero", os.O_RDONLY),
+        "a pipe": write_end,
         "a file of the host's": lambda: os.open("/etc/passwd", os.O_RDONLY)}
     for name, given in bad.items():
         text, failed, _ = other.ask(**recipe("echo it ran; cat kernels/*", given=given() if callable(given) else given,
