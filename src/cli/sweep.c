@@ -137,11 +137,12 @@ static int add_ceiling(struct ratchet_config *config, const char *name,
 }
 
 /* Configs of their own, after the others. What is copied is far more than any cache holds, 128 MiB on a CPU
- * and 1 GiB on a GPU; what is multiplied takes milliseconds. The dtype is the first shape's. */
+ * and 1 GiB on a GPU, and of few keys: no processor copies faster than it could compute them (floor_ns of a
+ * device). What is multiplied takes milliseconds. The dtype is the first shape's. */
 static int add_ceilings(const struct sweep *sweep, bool is_gpu, struct ratchet_config *config,
                         struct err *err)
 {
-    static const struct problem cpu_copy = {1, 2048, 2048, 64, 64, 64, DTYPE_FP32, false};
+    static const struct problem cpu_copy = {8, 2048, 2048, 8, 8, 64, DTYPE_FP32, false};
     static const struct problem cpu_matrix = {1, 8, 8, 512, 512, 64, DTYPE_FP32, false};
     static const struct problem gpu_copy = {256, 32, 32, 128, 128, 128, DTYPE_FP16, false};
     static const struct problem gpu_matrix = {8, 32, 32, 4096, 4096, 128, DTYPE_FP16, false};
