@@ -214,7 +214,8 @@ static void explain(const struct samples *samples, struct comparison *out,
     OK(!text->failed);
 }
 
-static void says(const struct buf *text, bool wanted, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void says(const struct buf *text, bool wanted,
+                                                       const char *format, ...)
 {
     char part[256];
     va_list args;
