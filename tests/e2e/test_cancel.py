@@ -74,7 +74,7 @@ def while_it_waits_and_measures():
     lock = open(os.path.join(host.folder, "ratchet-cpu.lock"), "a")
     fcntl.flock(lock, fcntl.LOCK_EX)
     number, head = scene.pull(s, "slow", "slow")
-    for run, what, reached in ((1, "waiting", "waiting for the device"), (2, "measuring", "replicate 1")):
+    for run, what, reached in ((1, "waiting", "waiting for the device"), (2, "measuring", "replicate ")):
         step = pull_step(s, host, number, run=run).start()
         lib.wait_for(lambda: reached in step.log(), what)
         cancelled(s, host, daemon, step, head, (signal.SIGTERM,), what)
@@ -85,7 +85,7 @@ def while_it_waits_and_measures():
 def while_it_promotes():
     """Cancelled in the first run of a promotion, and between the two: nothing is promoted"""
     context = "ratchet/cpu (promotion)"
-    for what, reached in (("promoting", "replicate 1"), ("between two runs", "second run in")):
+    for what, reached in (("promoting", "replicate "), ("between two runs", "second run in")):
         s, host, daemon = scenery(gap="10m", **LONG)
         start = test_promote.tip(s)
         step = host.step("push", test_promote.push_event(s)).start()

@@ -138,7 +138,7 @@ def building():
 
 def measuring():
     """While it measures: likewise"""
-    in_the_middle(False, "replicate 1")
+    in_the_middle(False, "replicate ")
 
 
 def in_the_middle(builds, words):

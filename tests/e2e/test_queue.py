@@ -148,7 +148,7 @@ def destroyed():
     s, host, daemon = queue_scenery(limits={"ask-again-ms": 1}, samples=400)
     run = Runs(host)
     number, _ = scene.pull(s, "slow", "slow")
-    for what, reached in (("waits", "waiting for the device"), ("measures", "replicate 1")):
+    for what, reached in (("waits", "waiting for the device"), ("measures", "replicate ")):
         event, group = queued(s, number)
         with open(os.path.join(host.folder, "ratchet-cpu.lock"), "a") as lock:
             if what == "waits":
