@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/line.h"
+#include "base/proc.h"
 #include "intake/config.h"
 #include "intake/values.h"
 #include "judge/baseline.h"
@@ -46,19 +47,12 @@ static bool is_program(const char *path)
 
 int cli_check_program(const char *given, const char *option, struct err *err)
 {
-    const char *folders = getenv("PATH");
     char path[FILE_PATH_BYTES];
-    if (strchr(given, '/') != NULL)
-        return is_program(given)
-                   ? 0
-                   : err_set(err, ERR_USAGE, "%s: `%.512s` is no program", option, given);
-    for (const char *at = folders; given[0] != '\0' && at != NULL && *at != '\0';) {
-        size_t len = strcspn(at, ":");
-        if (file_path(path, err, "%.*s/%s", (int)len, at, given) == 0 && is_program(path))
-            return 0;
-        at += len + (at[len] == ':');
-    }
-    return err_set(err, ERR_USAGE, "%s: no program `%.128s` on PATH", option, given);
+    if (proc_find(given, path, NULL) == 0 && is_program(path))
+        return 0;
+    return strchr(given, '/') != NULL
+               ? err_set(err, ERR_USAGE, "%s: `%.512s` is no program", option, given)
+               : err_set(err, ERR_USAGE, "%s: no program `%.128s` on PATH", option, given);
 }
 
 int cli_find_harness(struct host *host, struct err *err)
