@@ -126,7 +126,7 @@ static int run(const struct autotune_given *given, const struct autotune_options
     struct ratchet_config config;
     if (local_open(&given->local, local, err) != 0)
         return -1;
-    static const char *const names[] = {"suggestions.md", "suggestions.patch", AUTOTUNE_LOG};
+    static const char *const names[] = {REPORT_FILE, PATCH_FILE, AUTOTUNE_LOG};
     config = measurement->config;
     const struct rule *rule = &config.rule;
     if (shapes_apply(&given->shapes, measurement->job.device,

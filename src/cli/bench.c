@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLICATES = 6, QUICK_REPLICATES = 3, BITS_WORDS_BYTES = 2048 };
+enum { REPLICATES = 6, QUICK_REPLICATES = 3 };
 static const double quick_ns = 8e9; /* a config: with what a replicate may take longer, 10 s */
 
 struct bench_options {
