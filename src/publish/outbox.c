@@ -124,14 +124,15 @@ static int keep_verdict(struct db *db, const struct message *message, struct err
                   message->repository, message->subject, message->slot);
 }
 
-/* The verdict of another job that was said last in the message's place: the message has its words then. 1, 0, -1. */
+/* The verdict of another job that was said last in the message's place, where this job had announced one: the
+ * message has its words then. 1, 0, -1. */
 static int take_verdict(struct db *db, struct message *message, struct err *err)
 {
     DB_STMT_AUTO *stmt = NULL;
     if (db_prepare(db, &stmt, err,
                    "SELECT verdict_text, verdict_state, verdict_url FROM said"
-                   " WHERE kind = 'status' AND repository = ? AND subject = ? AND slot = ?"
-                   " AND verdict_job NOT IN (0, ?)",
+                   " WHERE kind = 'status' AND repository = ?1 AND subject = ?2 AND slot = ?3"
+                   " AND live = ?4 AND verdict_job NOT IN (0, ?4)",
                    "ttti", message->repository, message->subject, message->slot,
                    message->job) != 0)
         return -1;
@@ -222,16 +223,7 @@ int outbox_is_green(struct db *db, const char *repository, const char *sha,
  * so that the verdict is said once more. 1: so it is, 0: there is none, -1. */
 static int end_announced(struct db *db, struct message *message, struct err *err)
 {
-    DB_STMT_AUTO *stmt = NULL;
-    if (db_prepare(db, &stmt, err,
-                   "SELECT 1 FROM said WHERE kind = 'status' AND repository = ?"
-                   " AND subject = ? AND slot = ? AND live = ?",
-                   "ttti", message->repository, message->subject, message->slot,
-                   message->job) != 0)
-        return -1;
-    int found = db_step(stmt, err);
-    if (found > 0)
-        found = take_verdict(db, message, err);
+    int found = take_verdict(db, message, err);
     if (found > 0 &&
         (db_run(db, err, "UPDATE said SET live = 0 WHERE kind = 'status' AND live = ?", "i",
                 message->job) != 0 ||
