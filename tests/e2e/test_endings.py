@@ -112,15 +112,19 @@ def refused_once():
         lacks(host.ratchet("status", "--config", host.config).out, "No, %d" % run, "%d: which is no trouble" % status)
 
 
-def come_late():
-    """A `pending` that nobody answered, and that GitHub carries out after the final status, does not stay"""
+def comes_late(killed):
+    """A first `pending` that GitHub carries out after the final status"""
     s, host, daemon = scenery(token=TOKEN, limits={"http-timeout-ms": 3000})
     number, head = scene.pull(s, "wrong", "wrong")
     late = s.fault("/statuses/", "hold", method="POST")
-    again = s.fault("/statuses/", "hold", method="POST", skip=2)
+    again = s.fault("/statuses/", "hold", method="POST", skip=1 if killed else 2)
     step = pull_step(s, host, number, token=None).start()
+    if killed:
+        s.await_fault(late)
+        daemon.kill()
+        daemon.start()
     s.await_fault(again)
-    eq(scene.status(s, head), ["pending", "error"], "the final status is there")
+    eq(scene.status(s, head), ["error"] if killed else ["pending", "error"], "the final status is there")
     s.release(late)
     lib.wait_for(lambda: scene.status(s, head)[-1] == "pending", "the first to be carried out")
     s.release(again)
@@ -129,24 +133,14 @@ def come_late():
     eq(scene.status(s, head)[-1], "error", "is the last word")
 
 
+def come_late():
+    """A `pending` that nobody answered, and that GitHub carries out after the final status, does not stay"""
+    comes_late(killed=False)
+
+
 def come_late_after_a_kill():
     """Nor does one that was on its way when the daemon was killed"""
-    s, host, daemon = scenery(token=TOKEN, limits={"http-timeout-ms": 3000})
-    number, head = scene.pull(s, "wrong", "wrong")
-    late = s.fault("/statuses/", "hold", method="POST")
-    again = s.fault("/statuses/", "hold", method="POST", skip=1)
-    step = pull_step(s, host, number, token=None).start()
-    s.await_fault(late)
-    daemon.kill()
-    daemon.start()
-    s.await_fault(again)
-    eq(scene.status(s, head), ["error"], "the final status is there")
-    s.release(late)
-    lib.wait_for(lambda: scene.status(s, head)[-1] == "pending", "what was on its way to be carried out")
-    s.release(again)
-    eq(step.finish().brief(), (3, "unmeasured"), "the step's verdict")
-    settled(s, host)
-    eq(scene.status(s, head)[-1], "error", "is the last word")
+    comes_late(killed=True)
 
 
 def older_comes_late():

@@ -145,16 +145,17 @@ static void test_cut_off(void)
     EQ_INT(cut_off(0, fair, false), 0);
 }
 
-/* The check that comes next; what it went on from, and what is said of that. */
-static size_t next(struct measurement *measurement)
+/* The check that comes next finds six replicates, and that they are regressed. */
+static void regressed_stands(void)
 {
+    struct measurement measurement;
     struct attempts attempts;
-    begin(measurement);
-    OK(attempts_take_up(measurement, &attempts, &err) == 0);
-    OK(measurement_compare(measurement, &err) == 0);
-    size_t count = measurement->samples.configs[0].count;
-    attempts_free(&attempts);
-    return count;
+    begin(&measurement);
+    OK(attempts_take_up(&measurement, &attempts, &err) == 0);
+    OK(measurement_compare(&measurement, &err) == 0);
+    EQ_INT(measurement.samples.configs[0].count, 6);
+    EQ_INT(measurement.comparison.verdict, VERDICT_REGRESSED);
+    end(&measurement, &attempts);
 }
 
 /* A check that came to a look beside another: it knew nothing of that. */
@@ -175,30 +176,20 @@ static void beside(size_t count, struct changes changes)
 static void test_beside(void)
 {
     static const struct changes slow = {0.10, 0, 0, 0};
-    struct measurement measurement;
     OK(db_run(store, &err, "DELETE FROM attempt", "") == 0);
     tap_case("one that was cut off beside a final verdict takes it from nobody");
     EQ_INT(cut_off(1, fair, false), 0);
     beside(6, slow);
-    EQ_INT(next(&measurement), 6);
-    EQ_INT(measurement.comparison.verdict, VERDICT_REGRESSED);
-    samples_free(&measurement.samples);
-    comparison_free(&measurement.comparison);
+    regressed_stands();
     tap_case("regressed is final, whatever else was measured beside it");
     beside(8, fair);
-    EQ_INT(next(&measurement), 6);
-    EQ_INT(measurement.comparison.verdict, VERDICT_REGRESSED);
-    samples_free(&measurement.samples);
-    comparison_free(&measurement.comparison);
+    regressed_stands();
     tap_case("also for a job that comes back");
     OK(db_run(store, &err, "DELETE FROM attempt", "") == 0);
     EQ_INT(cut_off(2, fair, false), 0);
     beside(6, slow);
     jobs -= 2; /* the one that was cut off */
-    EQ_INT(next(&measurement), 6);
-    EQ_INT(measurement.comparison.verdict, VERDICT_REGRESSED);
-    samples_free(&measurement.samples);
-    comparison_free(&measurement.comparison);
+    regressed_stands();
     jobs += 2;
 }
 
