@@ -421,6 +421,10 @@ static int exchange_once(const struct http_request *request, const char *url, lo
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, lines);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
     CURLcode code = curl_easy_perform(curl);
+    long request_bytes = 0;
+    if (curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK ||
+        request_bytes > 0)
+        response->sent = true;
     if (code != CURLE_OK)
         return explain(code, detail, &exchange, request, url, err);
     if (exchange.link_too_long)

@@ -25,6 +25,7 @@ struct http_request {
 };
 
 struct http_response {
+    bool sent;                         /* some of a request has left: it may have been done */
     long status;                       /* HTTP status */
     char link_next[HTTP_HEADER_BYTES]; /* target of Link rel="next", or "" */
     long retry_after_s;                /* -1: not given */

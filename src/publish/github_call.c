@@ -312,11 +312,12 @@ int github_call(const struct github *github, struct github_budget *budget,
             note_trouble(github, 0, 0, false, false);
             return 0;
         }
-        if (outcome == BROKEN && request->once)
+        bool lost = outcome == BROKEN && response.sent;
+        if (lost && request->once)
             failure->lost = true;
         long long pause_ms = outcome == REFUSED ? 0 : wait_ms(&response, budget, limited);
         note_trouble(github, failure->status, pause_ms, limited,
-                     outcome == BROKEN && strcmp(request->method, "GET") != 0);
+                     lost && strcmp(request->method, "GET") != 0);
         if (failure->lost || outcome == REFUSED)
             return -1;
         if (limited && github->no_wait)
