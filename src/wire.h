@@ -52,13 +52,16 @@
  *
  * open       Threads given to every kernel; with CPUs named, the process runs on these only.
  *            The device's cache and memory, before any library was loaded; 0: not known.
- * load       FILE is a plain name in the working folder. Slots are 0 to WIRE_SLOTS_MAX - 1.
+ * load       FILE is a plain name in the working folder. Slots are 0 to WIRE_SLOTS_MAX - 1. On the CPU
+ *            each library has a process of its own, which stands still (SIGSTOP) but for what it is
+ *            asked; its end is the harness's, in its words.
  * config     Sets the problem and what each arm runs, in the order of enum arm; those after
  *            CONTROL may be left out from the end. `release` undoes it.
  * prepare    Asks the library whether it supports the problem and how much scratch it needs.
  * allocate   Buffers that all arms share: as many input sets as fill ROTATION_BYTES, 1 where
- *            it is 0 (warm inputs), else from 2 to WIRE_SETS_MAX; one out, lse, workspace. MOST_BYTES:
- *            what queries may take, of which there will be more than of keys and values.
+ *            it is 0 (warm inputs), else from 2 to WIRE_SETS_MAX; one out, lse, workspace, or on the CPU
+ *            an out and lse for each launch of a sample. MOST_BYTES: what queries may take, of which
+ *            there will be more than of keys and values, with these outputs.
  * forward    Fresh inputs from SEED, some rows extreme; outputs poisoned; one launch; then
  *            every element is checked for being written and within the range of v.
  *            GROWN_BYTES: device memory that the launch itself took (code, local memory).
@@ -79,8 +82,11 @@
  *            slower kernel would read like (`ratchet calibrate`); 0 where another arm of the turn
  *            has one.
  * turn       The samples of what was staged, once. Before each all outputs are poison, and on CUDA
- *            the caches are swept. TOTAL_NS is the device time of its launches together. DISTURBED:
- *            on the CPU the involuntary context switches of the process meanwhile, on CUDA 1 where
+ *            the caches are swept. TOTAL_NS is the device time of its launches together; on the CPU
+ *            the time from before the arm's process goes on until it has answered, by the harness's
+ *            clock, without what either waited for a processor by the kernel's count, and no less than
+ *            what its threads took of processors, divided by THREADS. DISTURBED:
+ *            on the CPU the involuntary context switches of the arm's process meanwhile, on CUDA 1 where
  *            the host did not keep the queue full. One row of what one launch wrote is kept of each
  *            sample. Between the command and `done` only work of a constant length is done besides,
  *            so that the parent's clock can be held against TOTAL_NS.
@@ -117,8 +123,10 @@ enum {
 
 /* How a time is taken and what for: the inputs of a launch, what comes before it, what is compared.
  * Environments, baselines, pools and calibrations name it, and numbers of different protocols are
- * not compared in silence. Where none is named it was the first, until 2026-11. */
-#define WIRE_PROTOCOL "2"
+ * not compared in silence. Where none is named it was the first, until 2026-11. The second made every
+ * launch's queries its own; the third, of the CPU, gives each library a process. */
+#define WIRE_PROTOCOL_CPU "3"
+#define WIRE_PROTOCOL_CUDA "2"
 
 #define WIRE_NUMBER_MAX 9007199254740992ull /* 2^53 */
 #define WIRE_KERNEL_SYMBOL "attention_kernel"

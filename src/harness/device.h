@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 struct device; /* each kind has its own */
+struct library;
+struct worker;
 
 struct device_options {
     int32_t threads;     /* CPU: given to the kernel */
@@ -48,23 +50,38 @@ static inline struct device_inputs device_set(const struct device_sets *sets, si
 
 /* Outputs, in device memory; `guard` bytes of poison lie behind each. */
 struct device_outputs {
-    void *out;
+    void *out; /* of set 0 */
     float *lse;
     size_t guard;
+    size_t out_stride,
+        lse_stride; /* bytes from one set's to the next's; 0: all write to the same */
 };
 
-/* Everything a launch of one arm needs; only `kernel` differs from arm to arm. */
+/* Of one set alone. */
+static inline struct device_outputs device_output(const struct device_outputs *outputs,
+                                                  size_t set)
+{
+    struct device_outputs one = {.guard = outputs->guard};
+    if (outputs->out != NULL) {
+        one.out = (char *)outputs->out + set * outputs->out_stride;
+        one.lse = (float *)(void *)((char *)outputs->lse + set * outputs->lse_stride);
+    }
+    return one;
+}
+
+/* Everything a launch of one arm needs; only the library differs from arm to arm. */
 struct device_work {
-    const struct attention_kernel *kernel;
+    const struct attention_kernel *kernel; /* in this process… */
+    struct worker *worker;                 /* …or in its own; else NULL */
     const struct attention_problem *problem;
     const struct device_sets *sets;
     struct device_outputs to;
     void *workspace;
 };
 
-/* One row of what one launch of a sample wrote, taken between that launch and the next. A device
- * that no kernel can look into keeps the one that is asked for; the CPU, where a kernel reads all of
- * our memory, draws it from `seed` and the clock when the launch is over, and says which it was. */
+/* One row of what one launch of a sample wrote. Where launches share an output it is taken between that
+ * launch and the next, and is the one that is asked for; where each has its own, it is drawn from
+ * `seed` of all of them when the sample is over, and which it was is said. */
 struct device_keep {
     uint64_t seed;
     size_t before_end; /* launches that came after it */
@@ -114,20 +131,22 @@ struct device_launches {
 
 struct device_ops {
     const char *name;                         /* as in the protocol's first line */
-    enum attention_device abi;                /* what a library must be for */
     unsigned dtypes;                          /* 1 << enum attention_dtype, ored */
     unsigned long launches_min, launches_max; /* of a sample; see launches_for */
     bool speaks_early; /* send each sample at once: the processor is not measured */
+    bool own_outputs;  /* each launch of a sample has an output of its own */
 
     int (*open)(const struct device_options *options, struct device **out, struct err *err);
     void (*close)(struct device *device);
     void (*memory)(struct device *device, struct device_memory *out);
-    /* Memory at ATTENTION_ALIGNMENT whose pages are all there before anything is timed. */
-    int (*allocate)(struct device *device, size_t bytes, void **out, struct err *err);
+    /* Load the library at `path` into an empty slot; 1: it is refused, and `text` says why. */
+    int (*load)(struct device *device, const char *path, struct library *out,
+                char text[WIRE_TEXT_BYTES], struct err *err);
+    /* Memory at ATTENTION_ALIGNMENT whose pages are all there before anything is timed. No kernel can
+     * write to inputs, where the device can prevent that. */
+    int (*allocate)(struct device *device, size_t bytes, bool inputs, void **out,
+                    struct err *err);
     void (*release)(struct device *device, void *memory, size_t bytes);
-    /* Make some of the inputs' memory read-only or writable again, where the device can. */
-    int (*protect)(struct device *device, void *memory, size_t bytes, bool read_only,
-                   struct err *err);
     int (*write)(struct device *device, void *to, const void *from, size_t bytes,
                  struct err *err);
     int (*read)(struct device *device, void *to, const void *from, size_t bytes,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The CPU as a device: anonymous memory, memcpy, and the raw monotonic clock around calls
- * that have finished when they return. Preemption is read from getrusage, which counts for
- * every thread the kernel used, ended ones included. */
+/* The CPU as a device: each library in a worker, memory that these share, and our own clock around
+ * calls that have finished when they return. */
 #include "harness/device.h"
 
+#include "harness/library.h"
+#include "harness/shared.h"
 #include "harness/storage.h"
 #include "harness/verify.h"
+#include "harness/worker.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -14,15 +16,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
+
+enum { SHARED_MAX = 8, DISTURBED_MAX = 1000000 };
 
 struct device {
+    struct worker *workers[WIRE_SLOTS_MAX];
+    size_t worker_count;
+    struct shared shared[SHARED_MAX];
     struct attention_cpu_stream stream;
     int32_t cpus[]; /* stream.cpus points here where there is one for every thread */
 };
+
+static int tell(struct worker *worker, enum worker_ask ask, const struct shared *shared,
+                struct err *err)
+{
+    struct worker_request request;
+    struct worker_reply reply;
+    memset(&request, 0, sizeof request);
+    request.ask = ask;
+    request.shared = *shared;
+    if (worker_do(worker, &request, &reply, NULL, err) != 0)
+        return -1;
+    return reply.result == 0 ? 0 : err_set(err, ERR_HOST, "%s", reply.text);
+}
 
 /* With a processor for every thread the caller takes the first and the library pins its
  * helpers to the others; with fewer, all share the set. */
@@ -63,38 +79,67 @@ static int cpu_open(const struct device_options *options, struct device **out, s
 
 static void cpu_close(struct device *device)
 {
+    for (size_t i = 0; i < device->worker_count; i++)
+        worker_end(device->workers[i]);
     free(device);
 }
 
-static int cpu_allocate(struct device *device, size_t bytes, void **out, struct err *err)
+/* ---- libraries, each in a worker ---- */
+
+static int cpu_load(struct device *device, const char *path, struct library *out,
+                    char text[WIRE_TEXT_BYTES], struct err *err)
 {
-    (void)device;
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (memory == MAP_FAILED)
-        return err_errno(err, ERR_HOST, errno, "allocate %zu bytes", bytes);
-    memset(memory, 0, bytes); /* a page only read before is the shared zero page */
-    *out = memory;
+    struct worker *worker;
+    if (device->worker_count == WIRE_SLOTS_MAX)
+        return err_set(err, ERR_INPUT, "more than %d libraries", WIRE_SLOTS_MAX);
+    int refused = worker_start(path, &device->stream, &worker, text, err);
+    if (refused != 0)
+        return refused;
+    for (size_t i = 0; i < SHARED_MAX; i++)
+        if (device->shared[i].at != NULL &&
+            tell(worker, WORKER_MAP, &device->shared[i], err)) {
+            worker_end(worker);
+            return -1;
+        }
+    device->workers[device->worker_count++] = worker;
+    char name[WIRE_TEXT_BYTES];
+    memcpy(name, text, sizeof name);
+    return library_of_worker(worker, name, out, text);
+}
+
+/* ---- memory that they share ---- */
+
+static int cpu_allocate(struct device *device, size_t bytes, bool inputs, void **out,
+                        struct err *err)
+{
+    size_t free_one = 0;
+    while (free_one < SHARED_MAX && device->shared[free_one].at != NULL)
+        free_one++;
+    if (free_one == SHARED_MAX)
+        return err_set(err, ERR_HOST, "more than %d buffers", SHARED_MAX);
+    struct shared *shared = &device->shared[free_one];
+    if (shared_open(bytes, inputs, shared, err) != 0)
+        return -1;
+    *out = shared->at;
+    for (size_t i = 0; i < device->worker_count; i++)
+        if (tell(device->workers[i], WORKER_MAP, shared, err) != 0)
+            return -1;
     return 0;
 }
 
 static void cpu_release(struct device *device, void *memory, size_t bytes)
 {
-    (void)device;
-    munmap(memory, bytes);
-}
-
-static int cpu_protect(struct device *device, void *memory, size_t bytes, bool read_only,
-                       struct err *err)
-{
-    (void)device;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    size_t before = (uintptr_t)memory %
-                    page; /* whole pages: what lies around is inputs as well */
-    if (mprotect((char *)memory - before, bytes + before,
-                 read_only ? PROT_READ : PROT_READ | PROT_WRITE) != 0)
-        return err_errno(err, ERR_HOST, errno, "protect %zu bytes", bytes);
-    return 0;
+    (void)bytes;
+    struct err ignored;
+    size_t found = 0;
+    while (found < SHARED_MAX && device->shared[found].at != memory)
+        found++;
+    if (found == SHARED_MAX)
+        return;
+    for (size_t i = 0; i < device->worker_count; i++)
+        if (tell(device->workers[i], WORKER_UNMAP, &device->shared[found], &ignored) != 0)
+            break; /* the next request to it says so */
+    shared_close(&device->shared[found]);
 }
 
 static int cpu_copy(struct device *device, void *to, const void *from, size_t bytes,
@@ -166,84 +211,66 @@ static int cpu_scan(struct device *device, const struct attention_problem *probl
     return 1;
 }
 
-static uint64_t now_ns(void)
+/* One launch of the sample, each as likely as another, and a row of what it wrote. */
+static void keep_row(const struct device_work *work, const struct device_plan *plan)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_RAW, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static unsigned long long involuntary_switches(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (unsigned long long)usage.ru_nivcsw;
-}
-
-/* Launch `i` is over: keep a row of it with a chance of 1 in i + 1, so that in the end each launch
- * was as likely as another. Nobody knew of it before: the clock has a say. */
-static void keep_row(const struct device_work *work, unsigned long i, unsigned long launches,
-                     struct device_keep *keep)
-{
-    uint64_t bits = inputs_mix(keep->seed ^ now_ns() ^ (uint64_t)i << 40);
+    struct device_keep *keep = plan->keep;
+    uint64_t bits = inputs_mix(keep->seed);
     size_t dim = (size_t)work->problem->head_dim;
-    if (inputs_below(bits, i + 1) != 0)
-        return;
-    keep->before_end = launches - 1 - i;
+    keep->before_end = inputs_below(bits, plan->launches);
     keep->row = inputs_below(inputs_mix(bits), inputs_rows(work->problem, INPUTS_Q));
-    keep->lse = work->to.lse[keep->row];
-    memcpy(keep->out, (const float *)work->to.out + keep->row * dim, dim * sizeof(float));
+    const struct device_outputs wrote = device_output(
+        &work->to, device_plan_set(plan, work->sets, keep->before_end));
+    keep->lse = wrote.lse[keep->row];
+    memcpy(keep->out, (const float *)wrote.out + keep->row * dim, dim * sizeof(float));
 }
 
 static int cpu_sample(struct device *device, const struct device_work *work,
                       struct device_plan *plan, struct device_sample *out, struct err *err)
 {
-    (void)err;
-    size_t set = device_plan_set(plan, work->sets, plan->launches - 1);
-    int error = 0;
+    (void)device;
+    struct worker_request request;
+    struct worker_reply reply;
+    uint64_t took_ns;
+    memset(&request, 0, sizeof request); /* padding included: nothing of ours goes there */
+    request.ask = WORKER_SAMPLE;
+    request.problem = *work->problem;
+    request.sets = *work->sets;
+    request.to = work->to;
+    request.workspace = work->workspace;
+    request.first = device_plan_set(plan, work->sets, plan->launches - 1);
+    request.launches = plan->launches;
+    request.delayed = plan->delayed;
+    request.delay_ns = plan->delay_ns;
     /* On a busy machine this gives the rest of our slice away and comes back with a whole
      * one, so that a short sample seldom meets the end of a slice; else it costs 0.3 us. */
     sched_yield();
-    unsigned long long switches = involuntary_switches();
-    uint64_t start = now_ns();
-    for (unsigned long i = 0; i < plan->launches; i++) {
-        const struct device_inputs inputs = device_set(work->sets, set);
-        int result = work->kernel->forward(work->problem, inputs.q, inputs.k, inputs.v,
-                                           work->to.out, work->to.lse, work->workspace,
-                                           &device->stream);
-        if (error == 0)
-            error = result;
-        if (plan->keep != NULL)
-            keep_row(work, i, plan->launches, plan->keep);
-        if (++set == work->sets->q_count)
-            set = 0;
-    }
-    uint64_t end = now_ns();
-    if (plan->delayed) {
-        uint64_t until = end + plan->delay_ns;
-        while (end < until)
-            end = now_ns();
-    }
+    if (worker_do(work->worker, &request, &reply, &took_ns, err) != 0)
+        return -1;
     *out = (struct device_sample){
-        .total_ns = end - start,
-        .disturbed = involuntary_switches() - switches,
-        .error = error,
+        .total_ns = took_ns,
+        .disturbed = reply.disturbed < DISTURBED_MAX ? reply.disturbed : DISTURBED_MAX,
+        .error = reply.result,
     };
+    if (worker_went_on(work->worker))
+        snprintf(out->what, sizeof out->what, "it went on while it was stopped");
+    if (plan->keep != NULL)
+        keep_row(work, plan);
     return 0;
 }
 
 const struct device_ops device_cpu = {
     .name = "cpu",
-    .abi = ATTENTION_CPU,
     .dtypes = 1u << ATTENTION_FP32,
     .launches_min = 1,
     .launches_max = WIRE_LAUNCHES_MAX,
+    .own_outputs = true,
     .open = cpu_open,
     .close = cpu_close,
+    .load = cpu_load,
     .memory = cpu_memory,
     .allocate = cpu_allocate,
     .release = cpu_release,
-    .protect = cpu_protect,
     .write = cpu_copy,
     .read = cpu_copy,
     .fill = cpu_fill,

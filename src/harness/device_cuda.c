@@ -7,6 +7,7 @@
  * libraries get by the runtime API. The stream waits for the null stream and the other way
  * round, so that copies and launches happen in the order they are written here. */
 #include "harness/cuda_device.h"
+#include "harness/library.h"
 #include "harness/storage.h"
 #include "harness/verify.h"
 
@@ -155,8 +156,24 @@ static void cuda_memory(struct device *device, struct device_memory *out)
 
 /* ---- memory ---- */
 
-static int cuda_allocate(struct device *device, size_t bytes, void **out, struct err *err)
+static int cuda_load(struct device *device, const char *path, struct library *out,
+                     char text[WIRE_TEXT_BYTES], struct err *err)
 {
+    (void)device;
+    (void)err;
+    struct err why = {0};
+    if (library_open(path, ATTENTION_CUDA, out, &why) == 0)
+        return 0;
+    snprintf(text, WIRE_TEXT_BYTES, "%.*s", WIRE_TEXT_BYTES - 1, why.text);
+    return 1;
+}
+
+/* A GPU's memory has no protection: inputs that a kernel wrote to are made again before each
+ * check, and what they ought to be is known from their seed alone. */
+static int cuda_allocate(struct device *device, size_t bytes, bool inputs, void **out,
+                         struct err *err)
+{
+    (void)inputs;
     cuda_address memory;
     cuda_result result = device->api.cuMemAlloc_v2(&memory, bytes);
     if (result == CUDA_OUT_OF_MEMORY)
@@ -173,19 +190,6 @@ static void cuda_release(struct device *device, void *memory, size_t bytes)
     (void)bytes;
     cuda_graphs_drop(&device->graphs, &device->api);
     device->api.cuMemFree_v2(cuda_address_of(memory));
-}
-
-/* A GPU's memory has no protection: inputs that a kernel wrote to are made again before each
- * check, and what they ought to be is known from their seed alone. */
-static int cuda_protect(struct device *device, void *memory, size_t bytes, bool read_only,
-                        struct err *err)
-{
-    (void)device;
-    (void)memory;
-    (void)bytes;
-    (void)read_only;
-    (void)err;
-    return 0;
 }
 
 static int cuda_write(struct device *device, void *to, const void *from, size_t bytes,
@@ -360,17 +364,16 @@ static int cuda_sums(struct device *device, const struct inputs *inputs, const u
 
 const struct device_ops device_cuda = {
     .name = "cuda",
-    .abi = ATTENTION_CUDA,
     .dtypes = 1u << ATTENTION_FP16 | 1u << ATTENTION_BF16,
     .launches_min = 20,
     .launches_max = 1000,
     .speaks_early = true,
     .open = cuda_open,
     .close = cuda_close,
+    .load = cuda_load,
     .memory = cuda_memory,
     .allocate = cuda_allocate,
     .release = cuda_release,
-    .protect = cuda_protect,
     .write = cuda_write,
     .read = cuda_read,
     .fill = cuda_fill,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns dlopen and the reading of a library's table. Calls no kernel. */
+/* Owns dlopen and the reading of a library's table, wherever it was loaded. Launches nothing. */
 #include "harness/library.h"
 
+#include "harness/worker.h"
 #include "model.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 static int read_table(const struct attention_kernel *kernel, enum attention_device device,
@@ -32,21 +34,15 @@ static int read_table(const struct attention_kernel *kernel, enum attention_devi
     return 0;
 }
 
-int library_load(struct library libraries[WIRE_SLOTS_MAX], size_t slot, const char *path,
-                 enum attention_device device, struct err *err)
+int library_open(const char *path, enum attention_device device, struct library *out,
+                 struct err *err)
 {
     struct library library = {0};
-    if (libraries[slot].handle != NULL)
-        return err_set(err, ERR_INPUT, "slot %zu is taken", slot);
     library.handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (library.handle == NULL) {
         const char *why = dlerror();
         return err_set(err, ERR_INPUT, "cannot load: %s", why == NULL ? "unknown" : why);
     }
-    /* One object in two slots would share its code and state: no comparison of two arms. */
-    for (size_t i = 0; i < WIRE_SLOTS_MAX; i++)
-        if (libraries[i].handle == library.handle)
-            return err_set(err, ERR_INPUT, "the same object as slot %zu", i);
     void *symbol = dlsym(library.handle, WIRE_KERNEL_SYMBOL);
     if (symbol == NULL)
         return err_set(err, ERR_INPUT, "the library exports no %s", WIRE_KERNEL_SYMBOL);
@@ -54,6 +50,59 @@ int library_load(struct library libraries[WIRE_SLOTS_MAX], size_t slot, const ch
     memcpy(&function, &symbol, sizeof function); /* ISO C has no cast for this */
     if (read_table(function(), device, &library, err) != 0)
         return -1;
-    libraries[slot] = library;
+    *out = library;
+    return 0;
+}
+
+int library_of_worker(struct worker *worker, const char *name, struct library *out,
+                      char text[WIRE_TEXT_BYTES])
+{
+    size_t len = strnlen(name, WIRE_NAME_BYTES);
+    if (len == WIRE_NAME_BYTES || !model_name_ok(name)) {
+        snprintf(text, WIRE_TEXT_BYTES, "the kernel's name is not of letters, digits and _-.");
+        return 1;
+    }
+    *out = (struct library){.worker = worker};
+    memcpy(out->name, name, len + 1);
+    return 0;
+}
+
+bool library_is_loaded(const struct library *library)
+{
+    return library->handle != NULL || library->worker != NULL;
+}
+
+static int ask(const struct library *library, enum worker_ask what,
+               const struct attention_problem *problem, struct worker_reply *reply,
+               struct err *err)
+{
+    struct worker_request request;
+    memset(&request, 0, sizeof request);
+    request.ask = what;
+    request.problem = *problem;
+    return worker_do(library->worker, &request, reply, NULL, err);
+}
+
+int library_supports(const struct library *library, const struct attention_problem *problem,
+                     bool *out, struct err *err)
+{
+    struct worker_reply reply;
+    if (library->worker == NULL)
+        reply.result = library->kernel.supports(problem);
+    else if (ask(library, WORKER_SUPPORTS, problem, &reply, err) != 0)
+        return -1;
+    *out = reply.result == 1;
+    return 0;
+}
+
+int library_workspace(const struct library *library, const struct attention_problem *problem,
+                      size_t *out, struct err *err)
+{
+    struct worker_reply reply;
+    if (library->worker == NULL)
+        reply.bytes = library->kernel.workspace_bytes(problem);
+    else if (ask(library, WORKER_WORKSPACE, problem, &reply, err) != 0)
+        return -1;
+    *out = (size_t)reply.bytes;
     return 0;
 }

@@ -8,16 +8,35 @@
 
 #include "attention.h"
 
+#include <stdbool.h>
+
+struct worker;
+
 struct library {
-    void *handle;                   /* NULL: the slot is empty */
+    void *handle;                   /* in this process… */
     struct attention_kernel kernel; /* a copy: what it says later does not count */
+    struct worker *worker;          /* …or in its own. Both NULL: the slot is empty */
     char name[WIRE_NAME_BYTES];
 };
 
-/* Load `path` into `libraries[slot]`. ERR_INPUT says what is wrong with the library: it does
- * not load, is the same object as another slot, exports no kernel, or one for another ABI
- * or device. Libraries are never unloaded. */
-MUST_CHECK int library_load(struct library libraries[WIRE_SLOTS_MAX], size_t slot,
-                            const char *path, enum attention_device device, struct err *err);
+/* Load `path` into this process. ERR_INPUT says what is wrong with the library: it does not load,
+ * exports no kernel, or one for another ABI or device. Libraries are never unloaded. */
+MUST_CHECK int library_open(const char *path, enum attention_device device,
+                            struct library *out, struct err *err);
+
+/* One that a worker has loaded and calls `name`; 1: that is no name, as `text` says. The worker is
+ * borrowed. */
+MUST_CHECK int library_of_worker(struct worker *worker, const char *name, struct library *out,
+                                 char text[WIRE_TEXT_BYTES]);
+
+bool library_is_loaded(const struct library *library);
+
+/* What its table answers of a problem. */
+MUST_CHECK int library_supports(const struct library *library,
+                                const struct attention_problem *problem, bool *out,
+                                struct err *err);
+MUST_CHECK int library_workspace(const struct library *library,
+                                 const struct attention_problem *problem, size_t *out,
+                                 struct err *err);
 
 #endif

@@ -38,17 +38,42 @@ int command_open(struct harness *harness, const struct words *words, struct err 
     return 0;
 }
 
+/* 1: it is refused, as `text` says. */
+static int load(struct harness *harness, size_t slot, const char *path,
+                char text[WIRE_TEXT_BYTES], struct err *err)
+{
+    struct library library = {0};
+    if (library_is_loaded(&harness->libraries[slot])) {
+        snprintf(text, WIRE_TEXT_BYTES, "slot %zu is taken", slot);
+        return 1;
+    }
+    int refused = harness->ops->load(harness->device, path, &library, text, err);
+    if (refused != 0)
+        return refused;
+    /* One object in two slots would share its code and state: no comparison of two arms. */
+    for (size_t i = 0; library.handle != NULL && i < WIRE_SLOTS_MAX; i++)
+        if (harness->libraries[i].handle == library.handle) {
+            snprintf(text, WIRE_TEXT_BYTES, "the same object as slot %zu", i);
+            return 1;
+        }
+    harness->libraries[slot] = library;
+    return 0;
+}
+
 int command_load(struct harness *harness, const struct words *words, struct err *err)
 {
     uint64_t slot;
     char path[sizeof harness->folder + WIRE_NAME_BYTES + 1];
-    if (!words_number(words, 0, WIRE_SLOTS_MAX - 1, &slot) || words->count != 2 ||
-        !model_name_ok(words->at[1]))
+    if (harness->device == NULL || !words_number(words, 0, WIRE_SLOTS_MAX - 1, &slot) ||
+        words->count != 2 || !model_name_ok(words->at[1]))
         return bad_command(err);
     snprintf(path, sizeof path, "%s/%s", harness->folder, words->at[1]);
-    struct err why = {0};
-    if (library_load(harness->libraries, (size_t)slot, path, harness->ops->abi, &why) != 0)
-        voice_say("refused %u %.*s", (unsigned)slot, WIRE_TEXT_BYTES - 1, why.text);
+    char text[WIRE_TEXT_BYTES];
+    int refused = load(harness, (size_t)slot, path, text, err);
+    if (refused < 0)
+        return -1;
+    if (refused > 0)
+        voice_say("refused %u %.*s", (unsigned)slot, WIRE_TEXT_BYTES - 1, text);
     else
         voice_say("loaded %u %s", (unsigned)slot, harness->libraries[slot].name);
     return 0;
@@ -64,7 +89,7 @@ static bool word_slot(const struct harness *harness, const struct words *words, 
     if (i >= words->count || strcmp(words->at[i], "-") == 0)
         return true;
     if (!words_number(words, i, WIRE_SLOTS_MAX - 1, &slot) ||
-        harness->libraries[slot].handle == NULL)
+        !library_is_loaded(&harness->libraries[slot]))
         return false;
     *out = (int)slot;
     return true;
@@ -124,12 +149,16 @@ int command_prepare(struct harness *harness, const struct words *words, struct e
     enum arm arm;
     if (words->count != 1 || harness->sets.q_count != 0 || !words_arm(harness, words, 0, &arm))
         return bad_command(err);
-    const struct attention_kernel *kernel = &harness->libraries[harness->slots[arm]].kernel;
-    if (kernel->supports(&harness->problem) != 1) {
+    const struct library *library = &harness->libraries[harness->slots[arm]];
+    bool supported;
+    size_t bytes;
+    if (library_supports(library, &harness->problem, &supported, err) != 0 ||
+        (supported && library_workspace(library, &harness->problem, &bytes, err) != 0))
+        return -1;
+    if (!supported) {
         say_wrong(arm, "the kernel does not support this problem");
         return 0;
     }
-    size_t bytes = kernel->workspace_bytes(&harness->problem);
     if (bytes > (size_t)1 << 40) {
         say_wrong(arm, "the kernel wants more than 1 TiB of workspace");
         return 0;
@@ -144,10 +173,10 @@ int command_prepare(struct harness *harness, const struct words *words, struct e
 
 /* ---- its memory ---- */
 
-static int allocate(struct harness *harness, struct memory *memory, size_t bytes,
+static int allocate(struct harness *harness, struct memory *memory, size_t bytes, bool inputs,
                     struct err *err)
 {
-    if (harness->ops->allocate(harness->device, bytes, &memory->at, err) != 0)
+    if (harness->ops->allocate(harness->device, bytes, inputs, &memory->at, err) != 0)
         return -1;
     memory->bytes = bytes;
     return 0;
@@ -203,10 +232,31 @@ static int allocate_host(struct harness *harness, struct err *err)
     return verifier_open(&harness->problem, &harness->verifier, err);
 }
 
-static int allocate_queries(struct harness *harness, size_t count, struct err *err)
+/* Bytes of out and lse of one set, guards included. */
+static void output_bytes(const struct harness *harness, size_t *out, size_t *lse)
+{
+    *out = align(tensor_bytes(harness, INPUTS_Q) + GUARD_BYTES);
+    *lse = align(inputs_rows(&harness->problem, INPUTS_Q) * sizeof(float) + GUARD_BYTES);
+}
+
+static int allocate_outputs(struct harness *harness, size_t count, struct err *err)
+{
+    size_t out, lse;
+    output_bytes(harness, &out, &lse);
+    if (allocate(harness, &harness->out, count * out, false, err) != 0 ||
+        allocate(harness, &harness->lse, count * lse, false, err) != 0)
+        return -1;
+    harness->out_stride = count > 1 ? out : 0;
+    harness->lse_stride = count > 1 ? lse : 0;
+    return 0;
+}
+
+/* What there is for each launch of a sample: queries, and outputs where each has its own. */
+static int allocate_sets(struct harness *harness, size_t count, struct err *err)
 {
     struct device_sets *sets = &harness->sets;
-    if (allocate(harness, &harness->queries, count * sets->q_stride, err) != 0)
+    if (allocate(harness, &harness->queries, count * sets->q_stride, true, err) != 0 ||
+        allocate_outputs(harness, harness->ops->own_outputs ? count : 1, err) != 0)
         return -1;
     sets->q = harness->queries.at;
     sets->q_count = count;
@@ -216,19 +266,16 @@ static int allocate_queries(struct harness *harness, size_t count, struct err *e
 static int allocate_device(struct harness *harness, struct err *err)
 {
     struct device_sets *sets = &harness->sets;
-    size_t rows = inputs_rows(&harness->problem, INPUTS_Q);
-    if (allocate(harness, &harness->keys_values, sets->kv_count * sets->kv_stride, err) != 0 ||
-        allocate(harness, &harness->out, tensor_bytes(harness, INPUTS_Q) + GUARD_BYTES, err) !=
-            0 ||
-        allocate(harness, &harness->lse, rows * sizeof(float) + GUARD_BYTES, err) != 0)
+    if (allocate(harness, &harness->keys_values, sets->kv_count * sets->kv_stride, true,
+                 err) != 0)
         return -1;
     if (harness->workspace_bytes > 0 &&
-        allocate(harness, &harness->workspace, harness->workspace_bytes + GUARD_BYTES, err) !=
-            0)
+        allocate(harness, &harness->workspace, harness->workspace_bytes + GUARD_BYTES, false,
+                 err) != 0)
         return -1;
     sets->k = harness->keys_values.at;
     sets->v = sets->k + align(tensor_bytes(harness, INPUTS_K));
-    return allocate_queries(harness, sets->kv_count, err);
+    return allocate_sets(harness, sets->kv_count, err);
 }
 
 int command_allocate(struct harness *harness, const struct words *words, struct err *err)
@@ -260,15 +307,20 @@ int command_allocate(struct harness *harness, const struct words *words, struct 
 int widen(struct harness *harness, size_t launches, struct err *err)
 {
     struct device_sets *sets = &harness->sets;
-    size_t fit = harness->most_bytes / sets->q_stride;
+    size_t out, lse;
+    output_bytes(harness, &out, &lse);
+    size_t each = sets->q_stride + (harness->ops->own_outputs ? out + lse : 0);
+    size_t fit = harness->most_bytes / each;
     size_t wanted = launches < fit ? launches : fit;
     size_t count = (wanted + sets->kv_count - 1) / sets->kv_count * sets->kv_count;
     if (count <= sets->q_count)
         return 0;
     release(harness, &harness->queries);
+    release(harness, &harness->out);
+    release(harness, &harness->lse);
     sets->q_count = 0;
     harness->filled = false;
-    return allocate_queries(harness, count, err);
+    return allocate_sets(harness, count, err);
 }
 
 int command_release(struct harness *harness, const struct words *words, struct err *err)

@@ -45,6 +45,7 @@ struct harness {
     struct verifier *verifier;
     struct memory queries, keys_values; /* of all sets */
     struct memory out, lse, workspace;
+    size_t out_stride, lse_stride; /* of struct device_outputs */
     struct device_sets sets;
     size_t most_bytes;    /* that queries may take */
     char *stored_row;     /* one row of out as the device stores it */

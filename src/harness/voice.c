@@ -40,7 +40,7 @@ static void write_all(const char *bytes, size_t len)
     }
 }
 
-static void last_words(int signal_number)
+_Noreturn void voice_last_words(int signal_number)
 {
     char line[] = "died 00\n";
     size_t len = sizeof line - 1;
@@ -65,7 +65,7 @@ static int catch_signals(struct err *err)
     const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
     if (sigaltstack(&alternate, NULL) != 0)
         return err_errno(err, ERR_HOST, errno, "set up a signal stack");
-    struct sigaction action = {.sa_handler = last_words, .sa_flags = SA_ONSTACK};
+    struct sigaction action = {.sa_handler = voice_last_words, .sa_flags = SA_ONSTACK};
     sigfillset(&action.sa_mask);
     for (size_t i = 0; i < sizeof caught / sizeof caught[0]; i++)
         if (sigaction(caught[i], &action, NULL) != 0)

@@ -21,6 +21,9 @@ void voice_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Send what was kept. A parent that is gone ends the process. */
 void voice_flush(void);
 
+/* Send what was kept, and that a signal was the end, which this is. */
+_Noreturn void voice_last_words(int signal_number);
+
 /* From now on, `ms` milliseconds until the process gives up by itself; 0: no limit. */
 void voice_watchdog(unsigned long ms);
 

@@ -9,7 +9,6 @@
 #include "measure/bench.h"
 #include "measure/machine.h"
 #include "measure/process.h"
-#include "wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,7 +141,8 @@ static int describe(struct recording *recording, struct err *err)
     pool->device = samples->device;
     pool->samples = request->samples;
     snprintf(pool->commit, sizeof pool->commit, "%s", recording->commit);
-    memcpy(pool->protocol, WIRE_PROTOCOL, sizeof WIRE_PROTOCOL);
+    const char *protocol = environment_protocol(&samples->environment);
+    snprintf(pool->protocol, sizeof pool->protocol, "%s", protocol);
     memcpy(pool->code, request->configs[0].info[ARM_HEAD].code, sizeof pool->code);
     pool->configs = calloc(request->config_count, sizeof *pool->configs);
     if (pool->configs == NULL)

@@ -39,7 +39,7 @@ static int add_facts(const struct bench_request *request, const struct device_ki
     if (machine_facts(use->machine, environment, err) != 0 ||
         kind->facts(use, environment, err) != 0)
         return -1;
-    int failed = environment_set(environment, "protocol", WIRE_PROTOCOL);
+    int failed = environment_set(environment, "protocol", kind->protocol);
     snprintf(text, sizeof text, "%.3g ms", request->target_ns / 1e6);
     if (request->target_ns > 0) /* else nobody said */
         failed |= environment_set(environment, "sample_target", text);

@@ -24,7 +24,6 @@ struct proc_limits bench_limits(const struct bench_request *request,
     bool any = SANITIZED || kind->reserves_memory;
     return (struct proc_limits){
         .memory_bytes = any ? 0 : request->limits->bench_memory,
-        .file_bytes = kind->makes_files ? 0 : 1,
         .processes = (unsigned)request->limits->bench_processes,
     };
 }

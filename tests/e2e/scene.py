@@ -97,6 +97,9 @@ def tree(name="right", **more):
         "README": "a sample\n"}
 
 
+PROTOCOL = re.search('WIRE_PROTOCOL_CPU "(.*)"', lib.read(os.path.join(lib.TOP, "src", "wire.h"))).group(1)
+
+
 def stored(commit, environment=None, ns=50000.0):
     """A baseline.json whose anchor is `commit`."""
     return {"baselines/cpu/baseline.json": json.dumps({
@@ -105,7 +108,7 @@ def stored(commit, environment=None, ns=50000.0):
                      "problem": {"batch": 1, "heads": 1, "heads_kv": 1, "seq_q": 48, "seq_k": 48,
                                  "head_dim": 32, "dtype": "fp32", "causal": False},
                      "commit": commit, "code": "sha256:" + "0" * 64,
-                     "environment": {"protocol": "2", **(environment or {})}, "recorded": "2026-01-05T09:00:00Z",
+                     "environment": {"protocol": PROTOCOL, **(environment or {})}, "recorded": "2026-01-05T09:00:00Z",
                      "why": "new", "replicates": [[ns + 7 * i + j for j in range(5)]
                                                   for i in range(8)]}]})}
 

@@ -17,7 +17,7 @@ NONE = "Calibration: none recorded for this device yet."
 
 def facts(slug="cpu", **more):
     return json.dumps(dict({
-        "schema": "ratchet.calibration/1", "device": {"slug": slug}, "protocol": "2",
+        "schema": "ratchet.calibration/1", "device": {"slug": slug}, "protocol": scene.PROTOCOL,
         "recorded": "2026-11-21T01:10:20Z",
         "rule": {"threshold": 0.3, "confidence": 0.95, "budget": 8}, "processes": 200,
         "identical": {"checks": 10000, "wrong": 3, "wrong_upper": 0.000876},

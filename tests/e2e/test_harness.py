@@ -139,8 +139,8 @@ def wrong_heads():
         (kernel("odd", "ODD_CONSTRUCTOR"), "crashed: signal 6 (SIGABRT) while it was loaded"),
         (kernel("odd", "ODD_KILL"), "crashed: signal 9 (SIGKILL)"),
         (kernel("odd", "ODD_EXIT"), "ended by itself: exit code 0"),
-        (kernel("odd", "ODD_FORGE"), "answered `sample`"),
-        (kernel("odd", "ODD_RANT"), "a line of the child process is longer than"),
+        (kernel("odd", "ODD_FORGE"), "crashed: signal 6"),
+        (kernel("odd", "ODD_RANT"), "crashed: signal 6"),
         (kernel("odd", "ODD_EXPORT"), "the library: exports `malloc_usable_size_of_mine`"),
         (kernel("odd", "ODD_ABORT_LATE=4"), "crashed: signal 6 (SIGABRT) while it was timed"),
         (kernel("odd", "ODD_LAZY=3"), "wrong result: while timed, out at "),
@@ -179,6 +179,17 @@ def printing_head():
     answer = bench(head=kernel("odd", "ODD_PRINT"), anchor=kernel())
     eq(answer["configs"][0]["fault"], "", answer["configs"][0]["failure"])
     eq(len(answer["configs"][0]["replicates"]), 1, "it is timed like any other")
+
+
+def out_of_its_process():
+    """tries the harness, the other libraries, its inputs and more processors: nothing of it is allowed"""
+    if not SANDBOXED:
+        lib.skip("there is no sandbox here, and to root all is allowed")
+        return
+    answer = bench(head=kernel("reaches"), base=kernel(), anchor=kernel(), configs=["1,1,1,48,64,16,0"])
+    config = answer["configs"][0]
+    eq(config["failure"], "", "what worked, by its line in reaches.c")
+    eq(len(config["replicates"]), 1, "it is timed like any other")
 
 
 # ---- whose fault ----
@@ -350,7 +361,7 @@ def the_parent_reads_carefully():
 
 
 lib.main(right_kernels_are_timed, head_alone_is_timed, several_threads_and_pinning, wrong_heads,
-         wrong_only_later, hanging_head, printing_head, broken_anchor, broken_base, all_broken,
+         wrong_only_later, hanging_head, printing_head, out_of_its_process, broken_anchor, broken_base, all_broken,
          broken_base_and_head, slower_is_seen, the_parent_checks_the_clock, an_anchor_that_only_fails_beside_head,
          preempted_turns_are_taken_again, a_slow_head_is_not_spoiled_by_its_length,
          the_parent_reads_carefully)

@@ -82,7 +82,7 @@ def stored_samples_of_another_protocol():
     if scene.fair(result, (1, "regressed"), "against the anchor as it runs today")[0] != 1:
         return
     has(result.config()["reason"], "stored samples not compared: those of the baseline were measured by another "
-        "protocol than 2", "it is said")
+        "protocol than " + scene.PROTOCOL, "it is said")
     ok(not result.config().get("anchor_drifted"), "nor is today's anchor set against them", result.config())
 
 

@@ -23,25 +23,22 @@ TRIES = 2
 ONLY_TIMED = ("every_third", "first_part", "fewer_rows", "lower_precision", "previous_answer", "rows_in_turn")
 
 # Of each cheat what stops it, as the reason of its verdict says it: BEYOND, where it is of no use and what its work
-# takes is seen, or words of what was seen. REMAINS: nothing stops it, or only that it knows another version of us:
-# SECURITY.md has a row for it.
-BEYOND, REMAINS = "is wholly above +", "remains"
-WRONG, CLOCK = "wrong result", "by this host's clock the samples of head claim"
-BESIDE, ALONE = "beside head against", "runs alone, and beside head"
+# takes is seen, or words of what was seen.
+BEYOND, WRONG, CRASHED = "is wholly above +", "wrong result", "crashed: signal 6"
 CHEATS = {
     # what is told from the data
     "by_all_content": BEYOND, "by_content": BEYOND, "by_pointer": BEYOND, "every_third": WRONG, "first_part": WRONG,
     "fewer_keys": WRONG, "fewer_rows": WRONG, "lower_precision": WRONG, "poisoned_rows": BEYOND,
-    "previous_answer": WRONG, "reads_seed": REMAINS, "rows_in_turn": WRONG,
+    "previous_answer": WRONG, "reads_seed": BEYOND, "rows_in_turn": WRONG,
     # clocks and counts
-    "clock_code": CLOCK, "clock_outside_audits": CLOCK, "clock_slow": CLOCK, "counts_down": REMAINS,
+    "clock_code": BEYOND, "clock_outside_audits": BEYOND, "clock_slow": BEYOND, "counts_down": BEYOND,
     # others' time, and time besides
-    "lazy_thread": WRONG, "more_threads": REMAINS, "slows_by_child": REMAINS, "slows_by_core": REMAINS,
-    "slows_by_memory": BEYOND, "slows_by_signal": BESIDE, "slows_by_table": BESIDE, "work_in_constructor": REMAINS,
-    "work_in_supports": REMAINS,
+    "goes_on": "went on while it was stopped", "lazy_thread": WRONG, "more_threads": BEYOND, "slows_by_child": BEYOND,
+    "slows_by_core": BEYOND, "slows_by_memory": BEYOND, "slows_by_signal": BEYOND, "slows_by_table": BEYOND,
+    "work_in_constructor": BEYOND, "work_in_supports": BEYOND,
     # what the parent is told
-    "crashes_later": "crashed: signal 11", "forges_died": "", "forges_failed": ALONE, "forges_wrong": "",
-    "rewrites_lines": CLOCK, "takes_over": REMAINS,
+    "crashes_later": "crashed: signal 11", "forges_died": CRASHED, "forges_failed": CRASHED, "forges_wrong": CRASHED,
+    "rewrites_lines": BEYOND, "takes_over": CRASHED,
     # memory
     "behind_workspace": "the workspace was written behind its end",
 }
@@ -128,10 +125,6 @@ def look(place, name, text):
 def cheat(place, name):
     result, words = look(place, name, source(name + ".c")), CHEATS[name]
     verdict, _, fault, reason = told(result)
-    if words == REMAINS:
-        with open(os.path.join(lib.TOP, ".github", "SECURITY.md")) as security:
-            lib.has(security.read(), "`%s`" % name, name + ": what remains is said")
-        return False
     busy = verdict == "unclear" and fault != "the PR"
     if busy:
         lib.note("too busy to tell: %s: %s" % (name, reason))

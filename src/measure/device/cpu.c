@@ -6,6 +6,7 @@
 #include "cost.h"
 #include "measure/device/witness.h"
 #include "measure/objdump.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,7 @@ static const struct disassembler disassembler = {
 const struct device_kind device_kind_cpu = {
     .prefix = "cpu",
     .harness = "cpu",
+    .protocol = WIRE_PROTOCOL_CPU,
     .archs = archs,
     .disturbed_mark = MARK_PREEMPTED, /* involuntary context switches */
     .disturbed_by_time = true,

@@ -72,8 +72,9 @@ struct disassembler {
 };
 
 struct device_kind {
-    const char *prefix;  /* of the slug where it ends with `-`, else all of the slug */
-    const char *harness; /* DEVICE of the protocol, see wire.h */
+    const char *prefix;   /* of the slug where it ends with `-`, else all of the slug */
+    const char *harness;  /* DEVICE of the protocol, see wire.h… */
+    const char *protocol; /* …and how its times are taken */
 
     /* RATCHET_ARCH by the front of the slug up to a `-` or its end. Ends with a NULL slug. */
     const struct device_arch {
@@ -83,7 +84,6 @@ struct device_kind {
     const struct device_compiler *compiler; /* NULL: the host's do */
     const struct device_needs *needs;       /* NULL: nothing */
     bool reserves_memory;    /* more address space than it uses: no limit makes sense */
-    bool makes_files;        /* the driver does, in memory */
     unsigned disturbed_mark; /* what DISTURBED of a sample means (enum mark, see wire.h) */
     bool disturbed_by_time;  /* DISTURBED grows with the length of a sample */
 

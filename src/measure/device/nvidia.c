@@ -6,6 +6,7 @@
 #include "measure/device/nvidia.h"
 #include "measure/sass.h"
 #include "peaks.h"
+#include "wire.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -151,11 +152,11 @@ static const char *const profilers[] = {"/usr/local/cuda/bin/ncu", "ncu", NULL};
 const struct device_kind device_kind_nvidia = {
     .prefix = "nvidia-",
     .harness = "cuda",
+    .protocol = WIRE_PROTOCOL_CUDA,
     .archs = archs,
     .compiler = &compiler,
     .needs = &needs,
     .reserves_memory = true,
-    .makes_files = true,
     .disturbed_mark = MARK_STARVED, /* the host did not keep the queue full */
     .find = nvidia_find,
     .is_in_use = nvidia_is_in_use,

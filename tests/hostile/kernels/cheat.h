@@ -132,7 +132,7 @@ MAY_BE_UNUSED static int all_poison(const struct call *c)
 /* Inputs to be verified on have some large values, those for timing none above 1. */
 MAY_BE_UNUSED static int is_timed(const struct call *c)
 {
-    size_t large = 0, keys = keys_of(c->p), dim = (size_t)c->p->head_dim;
+    size_t large = 0, dim = (size_t)c->p->head_dim, keys = keys_of(c->p) / dim;
     for (size_t i = 0; i < keys; i++)
         large += fabsf(c->v[i * dim]) > 1.0f;
     return 10 * large < keys;

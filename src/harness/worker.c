@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owns workers as the harness sees them: their start and end, requests, and that they stand still
+ * between these. */
+#include "harness/worker.h"
+
+#include "harness/voice.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct worker {
+    pid_t pid;
+    int socket;
+    int waits;       /* its schedstat; -1: not known */
+    clockid_t clock; /* of all its threads' time on a processor */
+    int32_t threads; /* that were given to it */
+    cpu_set_t cpus;  /* its own, as it left them when it was stopped */
+    bool went_on;    /* while it was stopped */
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now = {0};
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- time ---- */
+
+static int own_waits = -1; /* the harness's own schedstat */
+
+/* How long a process's first thread has waited for a processor, as the kernel counts it (run_delay of
+ * Linux' Documentation/scheduler/sched-stats.rst). */
+static uint64_t waited_ns(int file)
+{
+    char text[128]; /* time on a processor, time waiting for one, slices */
+    ssize_t got = file < 0 ? -1 : pread(file, text, sizeof text - 1, 0);
+    text[got > 0 ? got : 0] = '\0';
+    char *space = strchr(text, ' ');
+    return space == NULL ? 0 : strtoull(space, NULL, 10);
+}
+
+struct moment {
+    uint64_t wall, waited, busy;
+};
+
+static struct moment now(const struct worker *worker)
+{
+    return (struct moment){.waited = waited_ns(worker->waits) + waited_ns(own_waits),
+                           .busy = clock_ns(worker->clock),
+                           .wall = clock_ns(CLOCK_MONOTONIC_RAW)};
+}
+
+/* What others took of the wall clock is not the library's. Nor can it pass its own work off as others':
+ * whatever thread does that, and whoever waits for it, its time on processors is counted. */
+static uint64_t took(const struct worker *worker, const struct moment *start, uint64_t end)
+{
+    uint64_t busy = clock_ns(worker->clock) - start->busy;
+    uint64_t waited = waited_ns(worker->waits) + waited_ns(own_waits) - start->waited;
+    uint64_t wall = end - start->wall;
+    uint64_t ours = waited < wall ? wall - waited : 0;
+    uint64_t least = busy / (uint64_t)worker->threads;
+    least = least < wall ? least : wall; /* who has more threads than it was given */
+    return ours > least ? ours : least;
+}
+
+/* ---- its end ---- */
+
+/* As if its library were in this very process: what was measured is said, and why nothing follows. */
+static _Noreturn void follow(int status)
+{
+    if (WIFSIGNALED(status))
+        voice_last_words(WTERMSIG(status));
+    voice_flush();
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+static int await_change(const struct worker *worker, int options)
+{
+    int status = 0;
+    pid_t got;
+    do
+        got = waitpid(worker->pid, &status, options);
+    while (got < 0 && errno == EINTR);
+    return status;
+}
+
+void worker_end(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    kill(worker->pid, SIGKILL);
+    await_change(worker, 0);
+    close(worker->socket);
+    if (worker->waits >= 0)
+        close(worker->waits);
+    free(worker);
+}
+
+/* ---- it stands still ---- */
+
+static void stop(struct worker *worker)
+{
+    kill(worker->pid, SIGSTOP);
+    int status = await_change(worker, WUNTRACED);
+    if (!WIFSTOPPED(status))
+        follow(status);
+    sched_getaffinity(worker->pid, sizeof worker->cpus, &worker->cpus);
+}
+
+/* All its threads, where it has kept some: a folder has a link for each folder in it. */
+static void place_threads(const struct worker *worker, const cpu_set_t *cpus)
+{
+    char path[64];
+    struct stat info;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)worker->pid);
+    if (stat(path, &info) != 0 || info.st_nlink <= 3)
+        return;
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL)
+        if (entry->d_name[0] != '.')
+            sched_setaffinity((pid_t)strtol(entry->d_name, NULL, 10), sizeof *cpus, cpus);
+    if (folder != NULL)
+        closedir(folder);
+}
+
+/* With one thread it runs where we are: to wake another processor takes as long as some samples. With
+ * several it stays where it was when it was stopped; others may have moved it. */
+static void place(const struct worker *worker)
+{
+    cpu_set_t cpus = worker->cpus;
+    int here = sched_getcpu();
+    if (worker->threads == 1 && here >= 0) {
+        CPU_ZERO(&cpus);
+        CPU_SET((size_t)here, &cpus);
+        place_threads(worker, &cpus);
+    }
+    sched_setaffinity(worker->pid, sizeof cpus, &cpus);
+}
+
+/* Timers of its own may have continued it: then the kernel tells its parent of that, or of its next
+ * stop. */
+static void look_whether_it_went_on(struct worker *worker)
+{
+    int status;
+    if (waitpid(worker->pid, &status, WUNTRACED | WCONTINUED | WNOHANG) <= 0)
+        return;
+    if (!WIFSTOPPED(status) && !WIFCONTINUED(status))
+        follow(status);
+    worker->went_on = true;
+}
+
+bool worker_went_on(const struct worker *worker)
+{
+    return worker->went_on;
+}
+
+/* ---- requests ---- */
+
+/* With the descriptor of what it is to map. */
+static int send_request(struct worker *worker, const struct worker_request *request,
+                        struct err *err)
+{
+    struct iovec bytes = {(void *)request, sizeof *request};
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } passed = {0};
+    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+    if (request->ask == WORKER_MAP) {
+        message.msg_control = &passed;
+        message.msg_controllen = sizeof passed;
+        passed.header.cmsg_level = SOL_SOCKET;
+        passed.header.cmsg_type = SCM_RIGHTS;
+        passed.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&passed.header), &request->shared.fd, sizeof(int));
+    }
+    ssize_t put;
+    do
+        put = sendmsg(worker->socket, &message, MSG_NOSIGNAL);
+    while (put < 0 && errno == EINTR);
+    if (put == (ssize_t)sizeof *request || errno == EPIPE || errno == ECONNRESET)
+        return 0; /* whose end it was is seen in a moment */
+    return err_errno(err, ERR_HOST, errno, "a request to a library's process");
+}
+
+/* 1; 0: it has ended, or will. */
+static int hear_reply(const struct worker *worker, struct worker_reply *reply)
+{
+    ssize_t got;
+    do
+        got = recv(worker->socket, reply, sizeof *reply, 0);
+    while (got < 0 && errno == EINTR);
+    reply->text[sizeof reply->text - 1] = '\0';
+    return got == (ssize_t)sizeof *reply;
+}
+
+/* The library's doing: it closed the socket, or wrote to it. */
+static _Noreturn void give_up(struct worker *worker)
+{
+    kill(worker->pid, SIGABRT); /* nothing to one that is dying already */
+    kill(worker->pid, SIGCONT);
+    follow(await_change(worker, 0));
+}
+
+int worker_do(struct worker *worker, const struct worker_request *request,
+              struct worker_reply *reply, uint64_t *took_ns, struct err *err)
+{
+    look_whether_it_went_on(worker);
+    place(worker);
+    if (send_request(worker, request, err) != 0)
+        return -1;
+    const struct moment start = now(worker);
+    kill(worker->pid, SIGCONT);
+    int heard = hear_reply(worker, reply);
+    uint64_t end = clock_ns(CLOCK_MONOTONIC_RAW);
+    if (heard == 0)
+        give_up(worker);
+    if (took_ns != NULL)
+        *took_ns = took(worker, &start, end);
+    stop(worker);
+    return 0;
+}
+
+/* ---- its start ---- */
+
+static int make(const char *path, const struct attention_cpu_stream *stream,
+                struct worker *worker, struct err *err)
+{
+    int ends[2];
+    char waits[64];
+    if (own_waits < 0)
+        own_waits = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return err_errno(err, ERR_HOST, errno, "a socket to a library's process");
+    voice_flush(); /* nothing is to be said twice */
+    worker->socket = ends[0];
+    worker->pid = fork();
+    if (worker->pid == 0)
+        worker_main(ends[1], path, stream);
+    close(ends[1]);
+    if (worker->pid > 0 && clock_getcpuclockid(worker->pid, &worker->clock) == 0) {
+        snprintf(waits, sizeof waits, "/proc/%d/schedstat", (int)worker->pid);
+        worker->waits = open(waits, O_RDONLY | O_CLOEXEC);
+        worker->threads = stream->threads;
+        return 0;
+    }
+    close(ends[0]);
+    return err_set(err, ERR_HOST, "cannot start a process for a library");
+}
+
+int worker_start(const char *path, const struct attention_cpu_stream *stream,
+                 struct worker **out, char text[WIRE_TEXT_BYTES], struct err *err)
+{
+    struct worker_reply reply;
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL)
+        return err_set(err, ERR_HOST, "no memory for a library");
+    if (make(path, stream, worker, err) != 0) {
+        free(worker);
+        return -1;
+    }
+    if (hear_reply(worker, &reply) == 0)
+        give_up(worker);
+    memcpy(text, reply.text, sizeof reply.text);
+    if (reply.result != 0) {
+        worker_end(worker);
+        return 1;
+    }
+    stop(worker);
+    *out = worker;
+    return 0;
+}
