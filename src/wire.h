@@ -83,10 +83,11 @@
  *            has one.
  * turn       The samples of what was staged, once. Before each all outputs are poison, and on CUDA
  *            the caches are swept. TOTAL_NS is the device time of its launches together; on the CPU
- *            the time from before the arm's process goes on until it has answered, by the harness's
- *            clock, without what either waited for a processor by the kernel's count, and no less than
- *            what its threads took of processors, divided by THREADS. DISTURBED:
- *            on the CPU the involuntary context switches of the arm's process meanwhile, on CUDA 1 where
+ *            the time from before the arm's process goes on until it stands still, by the harness's
+ *            clock; where THREADS is 1, without the harness's time on a processor and what either waited
+ *            for one, by the kernel's count, and no less than the time that it had one. DISTURBED:
+ *            on the CPU 1 where others kept it off the processor for a while (several THREADS: the
+ *            involuntary context switches of the arm's process), on CUDA 1 where
  *            the host did not keep the queue full. One row of what one launch wrote is kept of each
  *            sample. Between the command and `done` only work of a constant length is done besides,
  *            so that the parent's clock can be held against TOTAL_NS.

@@ -52,27 +52,37 @@ static uint64_t waited_ns(int file)
 }
 
 struct moment {
-    uint64_t wall, waited, busy;
+    uint64_t wall, busy, waited, ours;
 };
 
 static struct moment now(const struct worker *worker)
 {
-    return (struct moment){.waited = waited_ns(worker->waits) + waited_ns(own_waits),
+    return (struct moment){.wall = clock_ns(CLOCK_MONOTONIC_RAW),
                            .busy = clock_ns(worker->clock),
-                           .wall = clock_ns(CLOCK_MONOTONIC_RAW)};
+                           .waited = waited_ns(worker->waits) + waited_ns(own_waits),
+                           .ours = clock_ns(CLOCK_THREAD_CPUTIME_ID)};
 }
 
-/* What others took of the wall clock is not the library's. Nor can it pass its own work off as others':
- * whatever thread does that, and whoever waits for it, its time on processors is counted. */
-static uint64_t took(const struct worker *worker, const struct moment *start, uint64_t end)
+static uint64_t less(uint64_t from, uint64_t what)
 {
-    uint64_t busy = clock_ns(worker->clock) - start->busy;
-    uint64_t waited = waited_ns(worker->waits) + waited_ns(own_waits) - start->waited;
-    uint64_t wall = end - start->wall;
-    uint64_t ours = waited < wall ? wall - waited : 0;
-    uint64_t least = busy / (uint64_t)worker->threads;
-    least = least < wall ? least : wall; /* who has more threads than it was given */
-    return ours > least ? ours : least;
+    return from > what ? from - what : 0;
+}
+
+/* What others took of the wall clock is not the library's, nor what we needed to wake and to stop it. It cannot
+ * pass its own work off as others': whichever thread does that, and whichever waits for it, its time on
+ * processors is counted. That works for one processor; with several threads it is the wall clock. Others' time
+ * is told as well: what is in the caches afterwards is theirs. */
+static struct worker_took took(const struct worker *worker, const struct moment *start,
+                               const struct moment *end)
+{
+    uint64_t wall = end->wall - start->wall;
+    uint64_t busy = end->busy - start->busy;
+    uint64_t waited = end->waited - start->waited;
+    if (worker->threads > 1 || busy > wall) /* it has more threads than it was given */
+        return (struct worker_took){.ns = wall};
+    uint64_t rest = less(less(wall, waited), end->ours - start->ours);
+    return (struct worker_took){.ns = rest > busy ? rest : busy,
+                                .others_ns = waited < wall - busy ? waited : wall - busy};
 }
 
 /* ---- its end ---- */
@@ -216,33 +226,39 @@ static _Noreturn void give_up(struct worker *worker)
 }
 
 int worker_do(struct worker *worker, const struct worker_request *request,
-              struct worker_reply *reply, uint64_t *took_ns, struct err *err)
+              struct worker_reply *reply, struct worker_took *out, struct err *err)
 {
     look_whether_it_went_on(worker);
     place(worker);
     if (send_request(worker, request, err) != 0)
         return -1;
-    const struct moment start = now(worker);
+    struct moment start = now(worker);
+    start.wall = clock_ns(CLOCK_MONOTONIC_RAW); /* once more: to read the rest takes a while */
     kill(worker->pid, SIGCONT);
-    int heard = hear_reply(worker, reply);
-    uint64_t end = clock_ns(CLOCK_MONOTONIC_RAW);
-    if (heard == 0)
+    if (hear_reply(worker, reply) == 0)
         give_up(worker);
-    if (took_ns != NULL)
-        *took_ns = took(worker, &start, end);
-    stop(worker);
+    stop(worker); /* until then a thread of it may work on, whatever it answered */
+    const struct moment end = now(worker);
+    if (out != NULL)
+        *out = took(worker, &start, &end);
     return 0;
 }
 
 /* ---- its start ---- */
 
+static int open_of(pid_t pid, const char *file)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static int make(const char *path, const struct attention_cpu_stream *stream,
                 struct worker *worker, struct err *err)
 {
     int ends[2];
-    char waits[64];
     if (own_waits < 0)
-        own_waits = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+        own_waits = open_of(getpid(), "schedstat");
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return err_errno(err, ERR_HOST, errno, "a socket to a library's process");
     voice_flush(); /* nothing is to be said twice */
@@ -252,8 +268,7 @@ static int make(const char *path, const struct attention_cpu_stream *stream,
         worker_main(ends[1], path, stream);
     close(ends[1]);
     if (worker->pid > 0 && clock_getcpuclockid(worker->pid, &worker->clock) == 0) {
-        snprintf(waits, sizeof waits, "/proc/%d/schedstat", (int)worker->pid);
-        worker->waits = open(waits, O_RDONLY | O_CLOEXEC);
+        worker->waits = open_of(worker->pid, "schedstat");
         worker->threads = stream->threads;
         return 0;
     }

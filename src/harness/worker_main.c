@@ -87,7 +87,7 @@ static void sample(const struct attention_kernel *kernel, const struct worker_re
     }
     if (request->delayed)
         delay(request->delay_ns);
-    reply->disturbed = involuntary_switches() - switches;
+    reply->switches = involuntary_switches() - switches;
 }
 
 static void obey(const struct attention_kernel *kernel, const struct worker_request *request,

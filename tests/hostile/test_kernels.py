@@ -33,9 +33,9 @@ CHEATS = {
     # clocks and counts
     "clock_code": BEYOND, "clock_outside_audits": BEYOND, "clock_slow": BEYOND, "counts_down": BEYOND,
     # others' time, and time besides
-    "goes_on": "went on while it was stopped", "lazy_thread": WRONG, "more_threads": BEYOND, "slows_by_child": BEYOND,
-    "slows_by_core": BEYOND, "slows_by_memory": BEYOND, "slows_by_signal": BEYOND, "slows_by_table": BEYOND,
-    "work_in_constructor": BEYOND, "work_in_supports": BEYOND,
+    "answers_first": BEYOND, "goes_on": "went on while it was stopped", "lazy_thread": WRONG, "more_threads": BEYOND,
+    "slows_by_child": BEYOND, "slows_by_core": BEYOND, "slows_by_memory": BEYOND, "slows_by_signal": BEYOND,
+    "slows_by_table": BEYOND, "work_in_constructor": BEYOND, "work_in_supports": BEYOND,
     # what the parent is told
     "crashes_later": "crashed: signal 11", "forges_died": CRASHED, "forges_failed": CRASHED, "forges_wrong": CRASHED,
     "rewrites_lines": BEYOND, "takes_over": CRASHED,
