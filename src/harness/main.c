@@ -56,13 +56,13 @@ int main(int argc, char **argv)
     }
     const struct rlimit none = {0, 0}; /* a crash of a kernel leaves no core file */
     setrlimit(RLIMIT_CORE, &none);
-    /* Who runs as the same user shall not read its memory or take its descriptors. (The tool that looks for
-     * leaks at the end of a sanitized one has to.) */
-    if (!SANITIZED)
-        prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_DUMPABLE,
+          0); /* a library's process, the same user's, does not read its memory */
     if (voice_open(&err) != 0 || serve(ops, &err) != 0) {
         line_err("ratchet-bench: %s", err.text);
         return (int)err_exit_code(err.class);
     }
+    if (SANITIZED)
+        prctl(PR_SET_DUMPABLE, 1); /* who looks for leaks now has to */
     return EXIT_HELD;
 }
