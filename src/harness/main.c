@@ -56,8 +56,8 @@ int main(int argc, char **argv)
     }
     const struct rlimit none = {0, 0}; /* a crash of a kernel leaves no core file */
     setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE,
-          0); /* a library's process, the same user's, does not read its memory */
+    /* A library's process, the same user's, does not read its memory. */
+    prctl(PR_SET_DUMPABLE, 0);
     if (voice_open(&err) != 0 || serve(ops, &err) != 0) {
         line_err("ratchet-bench: %s", err.text);
         return (int)err_exit_code(err.class);
