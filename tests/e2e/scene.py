@@ -160,7 +160,7 @@ class Host:
     """A host: its folders and ratchetd.conf. `standin` is the GitHub it knows, if any."""
 
     def __init__(self, standin=None, limits=None, api=None, token=None, device="cpu",
-                 settings=("threads = 1",), app=None, daemon=(), repository=()):
+                 settings=("threads = 1",), app=None, daemon=(), repository=(), harness=None):
         self.folder = lib.temp_dir()
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, "state")
@@ -169,7 +169,7 @@ class Host:
         self.standin = standin
         self.device = device
         lines = ["[daemon]", "state = " + self.state, "socket = " + self.socket,
-                 *(daemon or ["lock-dir = " + self.folder]), "harness = " + lib.program("RATCHET_BENCH"),
+                 *(daemon or ["lock-dir = " + self.folder]), "harness = " + (harness or lib.program("RATCHET_BENCH")),
                  '[device "%s"]' % device, *settings]
         if standin is not None:
             lines += ['[repository "%s"]' % standin.repository, "api = " + (api or standin.url),
