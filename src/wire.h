@@ -86,11 +86,10 @@
  *            the time from before the arm's process goes on until it stands still, by the harness's
  *            clock; where THREADS is 1, without the harness's time on a processor and what either waited
  *            for one, by the kernel's count, and no less than the time that it had one. DISTURBED:
- *            on the CPU 1 where others kept it off the processor for a while (several THREADS: the
- *            involuntary context switches of the arm's process), on CUDA 1 where
- *            the host did not keep the queue full. One row of what one launch wrote is kept of each
- *            sample. Between the command and `done` only work of a constant length is done besides,
- *            so that the parent's clock can be held against TOTAL_NS.
+ *            on the CPU, with several THREADS, the involuntary context switches of the arm's process,
+ *            on CUDA 1 where the host did not keep the queue full. One row of what one launch wrote is
+ *            kept of each sample. Between the command and `done` only work of a constant length is done
+ *            besides, so that the parent's clock can be held against TOTAL_NS.
  * compare    The rows kept in that turn, in fp64.
  * trace      Samples like those of a turn, which CUPTI watches as well: KERNEL_NS is the sum of
  *            the kernels' own times (tests/gpu/record_traces.py). CUDA only; nothing is verified, and

@@ -19,10 +19,6 @@
 
 enum { SHARED_MAX = 8, DISTURBED_MAX = 1000000 };
 
-/* Whom others kept off the processor for longer finds other things in its caches. To stop a process has it
- * wait for us, for a tenth of that. */
-#define OTHERS_NS 200000u
-
 struct device {
     struct worker *workers[WIRE_SLOTS_MAX];
     size_t worker_count;
@@ -229,14 +225,13 @@ static void keep_row(const struct device_work *work, const struct device_plan *p
     memcpy(keep->out, (const float *)wrote.out + keep->row * dim, dim * sizeof(float));
 }
 
-/* With several threads the kernel does not tell whose time others took: then it is the word of the
- * library's process, which gains nothing by it but that a sample is taken again. */
+/* With one thread what others took of the processor is not in the time. With several that cannot be told; then
+ * it is the word of the library's process, which gains by it that a sample is taken again. */
 static unsigned long long disturbances(const struct device *device,
-                                       const struct worker_took *took,
                                        const struct worker_reply *reply)
 {
     if (device->stream.threads == 1)
-        return took->others_ns > OTHERS_NS ? 1 : 0;
+        return 0;
     return reply->switches < DISTURBED_MAX ? reply->switches : DISTURBED_MAX;
 }
 
@@ -245,7 +240,7 @@ static int cpu_sample(struct device *device, const struct device_work *work,
 {
     struct worker_request request;
     struct worker_reply reply;
-    struct worker_took took;
+    uint64_t took_ns;
     memset(&request, 0, sizeof request); /* padding included: nothing of ours goes there */
     request.ask = WORKER_SAMPLE;
     request.problem = *work->problem;
@@ -259,11 +254,11 @@ static int cpu_sample(struct device *device, const struct device_work *work,
     /* On a busy machine this gives the rest of our slice away and comes back with a whole
      * one, so that a short sample seldom meets the end of a slice; else it costs 0.3 us. */
     sched_yield();
-    if (worker_do(work->worker, &request, &reply, &took, err) != 0)
+    if (worker_do(work->worker, &request, &reply, &took_ns, err) != 0)
         return -1;
     *out = (struct device_sample){
-        .total_ns = took.ns,
-        .disturbed = disturbances(device, &took, &reply),
+        .total_ns = took_ns,
+        .disturbed = disturbances(device, &reply),
         .error = reply.result,
     };
     if (worker_went_on(work->worker))

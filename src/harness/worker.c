@@ -70,19 +70,16 @@ static uint64_t less(uint64_t from, uint64_t what)
 
 /* What others took of the wall clock is not the library's, nor what we needed to wake and to stop it. It cannot
  * pass its own work off as others': whichever thread does that, and whichever waits for it, its time on
- * processors is counted. That works for one processor; with several threads it is the wall clock. Others' time
- * is told as well: what is in the caches afterwards is theirs. */
-static struct worker_took took(const struct worker *worker, const struct moment *start,
-                               const struct moment *end)
+ * processors is counted. That works for one processor; with several threads it is the wall clock. */
+static uint64_t took(const struct worker *worker, const struct moment *start,
+                     const struct moment *end)
 {
     uint64_t wall = end->wall - start->wall;
     uint64_t busy = end->busy - start->busy;
-    uint64_t waited = end->waited - start->waited;
     if (worker->threads > 1 || busy > wall) /* it has more threads than it was given */
-        return (struct worker_took){.ns = wall};
-    uint64_t rest = less(less(wall, waited), end->ours - start->ours);
-    return (struct worker_took){.ns = rest > busy ? rest : busy,
-                                .others_ns = waited < wall - busy ? waited : wall - busy};
+        return wall;
+    uint64_t rest = less(less(wall, end->waited - start->waited), end->ours - start->ours);
+    return rest > busy ? rest : busy;
 }
 
 /* ---- its end ---- */
@@ -226,7 +223,7 @@ static _Noreturn void give_up(struct worker *worker)
 }
 
 int worker_do(struct worker *worker, const struct worker_request *request,
-              struct worker_reply *reply, struct worker_took *out, struct err *err)
+              struct worker_reply *reply, uint64_t *took_ns, struct err *err)
 {
     look_whether_it_went_on(worker);
     place(worker);
@@ -239,8 +236,8 @@ int worker_do(struct worker *worker, const struct worker_request *request,
         give_up(worker);
     stop(worker); /* until then a thread of it may work on, whatever it answered */
     const struct moment end = now(worker);
-    if (out != NULL)
-        *out = took(worker, &start, &end);
+    if (took_ns != NULL)
+        *took_ns = took(worker, &start, &end);
     return 0;
 }
 

@@ -53,16 +53,11 @@ MUST_CHECK int worker_start(const char *path, const struct attention_cpu_stream 
                             struct worker **out, char text[WIRE_TEXT_BYTES], struct err *err);
 void worker_end(struct worker *worker);
 
-/* From before it went on until it stood still again, by our own clock. With one thread, without our own time
- * and `others_ns`, what it or we waited for a processor that none of its threads had. */
-struct worker_took {
-    uint64_t ns, others_ns;
-};
-
-/* Asks, and returns when the worker is stopped again. `took` may be NULL. */
+/* Asks, and returns when the worker is stopped again. *took_ns, where it is asked for: from before it went
+ * on until it stood still again, by our own clock; with one thread, without our own time and what it or we
+ * waited for a processor that none of its threads had. */
 MUST_CHECK int worker_do(struct worker *worker, const struct worker_request *request,
-                         struct worker_reply *reply, struct worker_took *took,
-                         struct err *err);
+                         struct worker_reply *reply, uint64_t *took_ns, struct err *err);
 
 /* Has it run, by some timer of its own, between two requests? */
 bool worker_went_on(const struct worker *worker);
