@@ -2,6 +2,7 @@
 /* Owns the status of a commit, and how its description is cut to what GitHub takes. */
 #include "publish/github.h"
 
+#include "base/scan.h"
 #include "publish/github_check.h"
 
 #include <stdio.h>
@@ -10,46 +11,22 @@
 
 enum { DESCRIPTION_UNITS = 140 };
 
-/* Bytes of the UTF-8 character at `text`, 0 where there is none. */
-static size_t utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80   ? 1
-                    : text[0] < 0xc2 ? 0
-                    : text[0] < 0xe0 ? 2
-                    : text[0] < 0xf0 ? 3
-                    : text[0] < 0xf5 ? 4
-                                     : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0; /* overlong, a surrogate, beyond Unicode */
-    return length;
-}
-
-/* At most 140 characters, whole ones, on one line. Characters beyond the BMP count twice:
- * which way GitHub counts them is not written down. What cannot be UTF-8 becomes `?`,
- * because a text that an error was cut short in is still worth saying. */
+/* One line of characters that can be seen, in the units of UTF-16, which GitHub counts. */
 static void cut_description(const char *text, struct buf *out)
 {
     size_t units = 0;
     size_t room = 0; /* length of `out` where an ellipsis would still fit */
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0';) {
-        size_t length = utf8_length(c);
-        units += length == 4 ? 2 : 1;
-        if (units <= DESCRIPTION_UNITS - 1)
-            room = out->len + (length == 0 ? 1 : length);
+    const char *end = text + strlen(text);
+    for (uint32_t c; (c = scan_next(&text, end)) != SCAN_END;) {
+        units += c > 0xffff ? 2 : 1;
         if (units > DESCRIPTION_UNITS) {
             out->len = room;
             buf_adds(out, "…");
             return;
         }
-        if (length <= 1)
-            buf_addc(out, length == 0 ? '?' : *c < 0x20 || *c == 0x7f ? ' ' : (char)*c);
-        else
-            buf_add(out, c, length);
-        c += length == 0 ? 1 : length;
+        scan_put(out, c == '\n' || c == '\t' ? ' ' : c);
+        if (units <= DESCRIPTION_UNITS - 1)
+            room = out->len;
     }
 }
 

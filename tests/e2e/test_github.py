@@ -591,8 +591,9 @@ def statuses():
     eq(status("ä" * 150)[1]["description"], "ä" * 139 + "…", "cut between characters")
     eq(status("😀" * 80)[1]["description"], "😀" * 69 + "…", "however GitHub counts these")
     eq(status(b"cut short \xc3".decode("utf-8", "surrogateescape"))[1]["description"],
-       "cut short ?", "half a character")
+       "cut short \ufffd", "half a character")
     eq(status("a\nb\tc")[1]["description"], "a b c", "one line")
+    eq(status("held \u202ederger\u2066 \u200e\x1b[31mred")[1]["description"], "held derger red", "nothing that turns it around")
     s.fault("/statuses/", "answer", status=502, after=True, headers={"Retry-After": "0"})
     eq(status("again")[0], "none", "an answer lost: said again")
     eq([x["description"] for x in s.statuses(s.head)][-2:], ["again", "again"], "to no harm")
