@@ -52,7 +52,7 @@
     X(idle_ms, "idle-timeout-ms", 60000, LIMIT_MS, "milliseconds of idle-command")            \
     X(bench_memory, "bench-memory", 16ull << 30, LIMIT_BYTES,                                 \
       "bytes of memory of a bench (see doctor)")                                              \
-    X(bench_processes, "bench-processes", 128, LIMIT_COUNT, "threads of a bench")             \
+    X(bench_processes, "bench-processes", 128, LIMIT_COUNT, "processes, threads of a bench")  \
     X(queue_jobs, "queue-jobs", 64, LIMIT_COUNT, "jobs waiting for one device")               \
     X(job_attempts, "job-attempts", 3, LIMIT_COUNT,                                           \
       "starts of one job before it is given up")                                              \

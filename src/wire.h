@@ -15,7 +15,7 @@
  *     ratchet-bench VERSION DEVICE            VERSION is WIRE_VERSION, DEVICE cpu or cuda
  *
  * command                                     answer
- *     open THREADS WATCHDOG_MS [CPU]...           opened L2_BYTES FREE_BYTES TOTAL_BYTES
+ *     open THREADS WATCHDOG_MS [CPU]...           opened L2_BYTES FREE_BYTES TOTAL_BYTES APART
  *     load SLOT FILE                              loaded SLOT NAME      NAME is the kernel's
  *                                                 refused SLOT TEXT
  *     config B H HKV SQ SK D DTYPE CAUSAL         configured
@@ -51,8 +51,10 @@
  *                        illegal address, say); nothing follows
  *
  * open       Threads given to every kernel; with CPUs named, the process runs on these only.
- *            The device's cache and memory, before any library was loaded; 0: not known.
- * load       FILE is a plain name in the working folder. Slots are 0 to WIRE_SLOTS_MAX - 1. On the CPU
+ *            The device's cache and memory, before any library was loaded; 0: not known. APART: 1 where
+ *            no library reaches the harness's clock, so that nothing needs to be held against it.
+ * load       FILE is a plain name in the working folder. Slots are 0 to WIRE_SLOTS_MAX - 1. Not while
+ *            something is configured. On the CPU
  *            each library has a process of its own, which stands still (SIGSTOP) but for what it is
  *            asked; its end is the harness's, in its words.
  * config     Sets the problem and what each arm runs, in the order of enum arm; those after
@@ -86,8 +88,8 @@
  *            the time from before the arm's process goes on until it stands still, by the harness's
  *            clock; where THREADS is 1, without the harness's time on a processor and what either waited
  *            for one, by the kernel's count, and no less than the time that it had one. DISTURBED:
- *            on the CPU, with several THREADS, the involuntary context switches of the arm's process,
- *            on CUDA 1 where the host did not keep the queue full. One row of what one launch wrote is
+ *            on the CPU, with several THREADS, how many times 200 us its first thread waited for a
+ *            processor, on CUDA 1 where the host did not keep the queue full. One row of what one launch wrote is
  *            kept of each sample. Between the command and `done` only work of a constant length is done
  *            besides, so that the parent's clock can be held against TOTAL_NS.
  * compare    The rows kept in that turn, in fp64.
@@ -101,7 +103,7 @@
 #define RATCHET_WIRE_H
 
 enum {
-    WIRE_VERSION = 3,
+    WIRE_VERSION = 4,
     WIRE_LINE_BYTES = 1024,
     WIRE_TEXT_BYTES = 400,
     WIRE_NAME_BYTES = 64, /* FILE, NAME, DEVICE, NUL included: letters, digits, `_-.` */

@@ -135,6 +135,7 @@ struct device_ops {
     unsigned long launches_min, launches_max; /* of a sample; see launches_for */
     bool speaks_early; /* send each sample at once: the processor is not measured */
     bool own_outputs;  /* each launch of a sample has an output of its own */
+    bool clock_apart;  /* no library reaches the clock that samples are taken by */
 
     int (*open)(const struct device_options *options, struct device **out, struct err *err);
     void (*close)(struct device *device);

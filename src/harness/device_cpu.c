@@ -3,6 +3,7 @@
  * calls that have finished when they return. */
 #include "harness/device.h"
 
+#include "base/sanitized.h"
 #include "harness/library.h"
 #include "harness/shared.h"
 #include "harness/storage.h"
@@ -16,8 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
-enum { SHARED_MAX = 8, DISTURBED_MAX = 1000000 };
+enum { SHARED_MAX = 8, DISTURBANCE_NS = 200000 };
 
 struct device {
     struct worker *workers[WIRE_SLOTS_MAX];
@@ -73,6 +75,8 @@ static int cpu_open(const struct device_options *options, struct device **out, s
         memcpy(device->cpus, options->cpus, threads * sizeof device->cpus[0]);
         device->stream.cpus = device->cpus;
     }
+    prctl(PR_SET_DUMPABLE,
+          0); /* a library's process, the same user's, does not read our memory */
     *out = device;
     return 0;
 }
@@ -81,6 +85,8 @@ static void cpu_close(struct device *device)
 {
     for (size_t i = 0; i < device->worker_count; i++)
         worker_end(device->workers[i]);
+    if (SANITIZED)
+        prctl(PR_SET_DUMPABLE, 1); /* who looks for leaks now has to */
     free(device);
 }
 
@@ -95,12 +101,6 @@ static int cpu_load(struct device *device, const char *path, struct library *out
     int refused = worker_start(path, &device->stream, &worker, text, err);
     if (refused != 0)
         return refused;
-    for (size_t i = 0; i < SHARED_MAX; i++)
-        if (device->shared[i].at != NULL &&
-            tell(worker, WORKER_MAP, &device->shared[i], err)) {
-            worker_end(worker);
-            return -1;
-        }
     device->workers[device->worker_count++] = worker;
     char name[WIRE_TEXT_BYTES];
     memcpy(name, text, sizeof name);
@@ -138,7 +138,7 @@ static void cpu_release(struct device *device, void *memory, size_t bytes)
         return;
     for (size_t i = 0; i < device->worker_count; i++)
         if (tell(device->workers[i], WORKER_UNMAP, &device->shared[found], &ignored) != 0)
-            break; /* the next request to it says so */
+            continue; /* the next request to it says so */
     shared_close(&device->shared[found]);
 }
 
@@ -225,14 +225,11 @@ static void keep_row(const struct device_work *work, const struct device_plan *p
     memcpy(keep->out, (const float *)wrote.out + keep->row * dim, dim * sizeof(float));
 }
 
-/* With one thread what others took of the processor is not in the time. With several that cannot be told; then
- * it is the word of the library's process, which gains by it that a sample is taken again. */
+/* With one thread what others took of the processor is not in the time. */
 static unsigned long long disturbances(const struct device *device,
-                                       const struct worker_reply *reply)
+                                       const struct worker_took *took)
 {
-    if (device->stream.threads == 1)
-        return 0;
-    return reply->switches < DISTURBED_MAX ? reply->switches : DISTURBED_MAX;
+    return device->stream.threads == 1 ? 0 : took->waited_ns / DISTURBANCE_NS;
 }
 
 static int cpu_sample(struct device *device, const struct device_work *work,
@@ -240,7 +237,7 @@ static int cpu_sample(struct device *device, const struct device_work *work,
 {
     struct worker_request request;
     struct worker_reply reply;
-    uint64_t took_ns;
+    struct worker_took took;
     memset(&request, 0, sizeof request); /* padding included: nothing of ours goes there */
     request.ask = WORKER_SAMPLE;
     request.problem = *work->problem;
@@ -251,17 +248,14 @@ static int cpu_sample(struct device *device, const struct device_work *work,
     request.launches = plan->launches;
     request.delayed = plan->delayed;
     request.delay_ns = plan->delay_ns;
-    /* On a busy machine this gives the rest of our slice away and comes back with a whole
-     * one, so that a short sample seldom meets the end of a slice; else it costs 0.3 us. */
-    sched_yield();
-    if (worker_do(work->worker, &request, &reply, &took_ns, err) != 0)
+    if (worker_do(work->worker, &request, &reply, &took, err) != 0)
         return -1;
     *out = (struct device_sample){
-        .total_ns = took_ns,
-        .disturbed = disturbances(device, &reply),
+        .total_ns = took.ns,
+        .disturbed = disturbances(device, &took),
         .error = reply.result,
     };
-    if (worker_went_on(work->worker))
+    if (took.went_on)
         snprintf(out->what, sizeof out->what, "it went on while it was stopped");
     if (plan->keep != NULL)
         keep_row(work, plan);
@@ -274,6 +268,7 @@ const struct device_ops device_cpu = {
     .launches_min = 1,
     .launches_max = WIRE_LAUNCHES_MAX,
     .own_outputs = true,
+    .clock_apart = true,
     .open = cpu_open,
     .close = cpu_close,
     .load = cpu_load,

@@ -4,14 +4,12 @@
  * holds no secret and trusts nothing it loads. */
 #include "base/line.h"
 #include "base/program.h"
-#include "base/sanitized.h"
 #include "harness/commands.h"
 #include "harness/device.h"
 #include "harness/voice.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 static const struct device_ops *const devices[] = {&device_cpu, &device_cuda};
@@ -56,13 +54,9 @@ int main(int argc, char **argv)
     }
     const struct rlimit none = {0, 0}; /* a crash of a kernel leaves no core file */
     setrlimit(RLIMIT_CORE, &none);
-    /* A library's process, the same user's, does not read its memory. */
-    prctl(PR_SET_DUMPABLE, 0);
     if (voice_open(&err) != 0 || serve(ops, &err) != 0) {
         line_err("ratchet-bench: %s", err.text);
         return (int)err_exit_code(err.class);
     }
-    if (SANITIZED)
-        prctl(PR_SET_DUMPABLE, 1); /* who looks for leaks now has to */
     return EXIT_HELD;
 }

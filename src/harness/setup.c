@@ -34,7 +34,8 @@ int command_open(struct harness *harness, const struct words *words, struct err 
     harness->watchdog_ms = (unsigned long)watchdog;
     struct device_memory memory;
     harness->ops->memory(harness->device, &memory);
-    voice_say("opened %llu %llu %llu", memory.l2, memory.free, memory.total);
+    voice_say("opened %llu %llu %llu %d", memory.l2, memory.free, memory.total,
+              harness->ops->clock_apart);
     return 0;
 }
 
@@ -64,8 +65,9 @@ int command_load(struct harness *harness, const struct words *words, struct err 
 {
     uint64_t slot;
     char path[sizeof harness->folder + WIRE_NAME_BYTES + 1];
-    if (harness->device == NULL || !words_number(words, 0, WIRE_SLOTS_MAX - 1, &slot) ||
-        words->count != 2 || !model_name_ok(words->at[1]))
+    if (harness->device == NULL || harness->configured ||
+        !words_number(words, 0, WIRE_SLOTS_MAX - 1, &slot) || words->count != 2 ||
+        !model_name_ok(words->at[1]))
         return bad_command(err);
     snprintf(path, sizeof path, "%s/%s", harness->folder, words->at[1]);
     char text[WIRE_TEXT_BYTES];

@@ -9,8 +9,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Far from where the loader puts programs and libraries, which differ from worker to worker. */
+/* Far from where the loader puts programs and libraries, which differ from worker to worker, and from what
+ * AddressSanitizer keeps. Some kernels have addresses of 39 bits on ARM. */
+#if defined(__aarch64__)
+static uintptr_t next_address = (uintptr_t)1 << 37;
+#else
 static uintptr_t next_address = (uintptr_t)1 << 45;
+#endif
 
 static size_t whole_pages(size_t bytes)
 {

@@ -47,9 +47,9 @@ struct harness {
     struct memory out, lse, workspace;
     size_t out_stride, lse_stride; /* of struct device_outputs */
     struct device_sets sets;
-    size_t most_bytes;    /* that queries may take */
-    char *stored_row;     /* one row of out as the device stores it */
-    float *row;           /* the same as floats, followed by its lse */
+    size_t most_bytes; /* that queries may take, with outputs where each launch has its own */
+    char *stored_row;  /* one row of out as the device stores it */
+    float *row;        /* the same as floats, followed by its lse */
     double largest_value; /* the largest |v| of the inputs made last */
     enum arm ran;         /* `rows` may come for this arm; ARM_COUNT: for none */
     uint64_t verify_seed;
@@ -123,7 +123,7 @@ COMMAND(allocate);
 COMMAND(release);
 /* What `release` does; also of a config that was never complete. */
 void forget_config(struct harness *harness);
-/* More queries, as many as the sets of a sample of so many launches and as most_bytes allows. What
+/* More queries (and outputs), as many as the sets of a sample of so many launches and as most_bytes allows. What
  * was filled is gone. */
 MUST_CHECK int widen(struct harness *harness, size_t launches, struct err *err);
 /* timing.c's memory for a turn, and what was staged of one. */

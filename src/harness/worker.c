@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { END_TRIES = 1000 };
+
 struct worker {
     pid_t pid;
     int socket;
@@ -52,15 +54,17 @@ static uint64_t waited_ns(int file)
 }
 
 struct moment {
-    uint64_t wall, busy, waited, ours;
+    uint64_t wall, busy, ours;
+    uint64_t waited, we_waited;
 };
 
 static struct moment now(const struct worker *worker)
 {
     return (struct moment){.wall = clock_ns(CLOCK_MONOTONIC_RAW),
                            .busy = clock_ns(worker->clock),
-                           .waited = waited_ns(worker->waits) + waited_ns(own_waits),
-                           .ours = clock_ns(CLOCK_THREAD_CPUTIME_ID)};
+                           .ours = clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                           .waited = waited_ns(worker->waits),
+                           .we_waited = waited_ns(own_waits)};
 }
 
 static uint64_t less(uint64_t from, uint64_t what)
@@ -71,15 +75,19 @@ static uint64_t less(uint64_t from, uint64_t what)
 /* What others took of the wall clock is not the library's, nor what we needed to wake and to stop it. It cannot
  * pass its own work off as others': whichever thread does that, and whichever waits for it, its time on
  * processors is counted. That works for one processor; with several threads it is the wall clock. */
-static uint64_t took(const struct worker *worker, const struct moment *start,
-                     const struct moment *end)
+static struct worker_took took(const struct worker *worker, const struct moment *start,
+                               const struct moment *end)
 {
     uint64_t wall = end->wall - start->wall;
     uint64_t busy = end->busy - start->busy;
+    struct worker_took took = {
+        .ns = wall, .waited_ns = end->waited - start->waited, .went_on = worker->went_on};
     if (worker->threads > 1 || busy > wall) /* it has more threads than it was given */
-        return wall;
-    uint64_t rest = less(less(wall, end->waited - start->waited), end->ours - start->ours);
-    return rest > busy ? rest : busy;
+        return took;
+    uint64_t others = took.waited_ns + (end->we_waited - start->we_waited);
+    uint64_t rest = less(less(wall, others), end->ours - start->ours);
+    took.ns = rest > busy ? rest : busy;
+    return took;
 }
 
 /* ---- its end ---- */
@@ -123,7 +131,6 @@ static void stop(struct worker *worker)
     int status = await_change(worker, WUNTRACED);
     if (!WIFSTOPPED(status))
         follow(status);
-    sched_getaffinity(worker->pid, sizeof worker->cpus, &worker->cpus);
 }
 
 /* All its threads, where it has kept some: a folder has a link for each folder in it. */
@@ -169,14 +176,9 @@ static void look_whether_it_went_on(struct worker *worker)
     worker->went_on = true;
 }
 
-bool worker_went_on(const struct worker *worker)
-{
-    return worker->went_on;
-}
-
 /* ---- requests ---- */
 
-/* With the descriptor of what it is to map. */
+/* Of what it is to map, with the descriptor. */
 static int send_request(struct worker *worker, const struct worker_request *request,
                         struct err *err)
 {
@@ -203,27 +205,29 @@ static int send_request(struct worker *worker, const struct worker_request *requ
     return err_errno(err, ERR_HOST, errno, "a request to a library's process");
 }
 
-/* 1; 0: it has ended, or will. */
-static int hear_reply(const struct worker *worker, struct worker_reply *reply)
+/* One that has ended ends us as well; so does one that answers what was not asked, or closes its socket. */
+static void hear_reply(const struct worker *worker, struct worker_reply *reply)
 {
     ssize_t got;
     do
         got = recv(worker->socket, reply, sizeof *reply, 0);
     while (got < 0 && errno == EINTR);
     reply->text[sizeof reply->text - 1] = '\0';
-    return got == (ssize_t)sizeof *reply;
-}
-
-/* The library's doing: it closed the socket, or wrote to it. */
-static _Noreturn void give_up(struct worker *worker)
-{
-    kill(worker->pid, SIGABRT); /* nothing to one that is dying already */
-    kill(worker->pid, SIGCONT);
-    follow(await_change(worker, 0));
+    if (got == (ssize_t)sizeof *reply)
+        return;
+    for (int tries = 0; got <= 0 && tries < END_TRIES; tries++) {
+        int status;
+        if (waitpid(worker->pid, &status, WNOHANG) > 0)
+            follow(status);
+        usleep(1000); /* to end takes a process a moment */
+    }
+    voice_say("crashed it meddled with what it is asked and answers by");
+    voice_flush();
+    _exit(1);
 }
 
 int worker_do(struct worker *worker, const struct worker_request *request,
-              struct worker_reply *reply, uint64_t *took_ns, struct err *err)
+              struct worker_reply *reply, struct worker_took *out, struct err *err)
 {
     look_whether_it_went_on(worker);
     place(worker);
@@ -232,12 +236,12 @@ int worker_do(struct worker *worker, const struct worker_request *request,
     struct moment start = now(worker);
     start.wall = clock_ns(CLOCK_MONOTONIC_RAW); /* once more: to read the rest takes a while */
     kill(worker->pid, SIGCONT);
-    if (hear_reply(worker, reply) == 0)
-        give_up(worker);
+    hear_reply(worker, reply);
     stop(worker); /* until then a thread of it may work on, whatever it answered */
     const struct moment end = now(worker);
-    if (took_ns != NULL)
-        *took_ns = took(worker, &start, &end);
+    sched_getaffinity(worker->pid, sizeof worker->cpus, &worker->cpus);
+    if (out != NULL)
+        *out = took(worker, &start, &end);
     return 0;
 }
 
@@ -263,14 +267,17 @@ static int make(const char *path, const struct attention_cpu_stream *stream,
     worker->pid = fork();
     if (worker->pid == 0)
         worker_main(ends[1], path, stream);
+    int number = errno;
     close(ends[1]);
-    if (worker->pid > 0 && clock_getcpuclockid(worker->pid, &worker->clock) == 0) {
-        worker->waits = open_of(worker->pid, "schedstat");
-        worker->threads = stream->threads;
-        return 0;
+    if (worker->pid < 0) {
+        close(ends[0]);
+        return err_errno(err, ERR_HOST, number, "a process for a library");
     }
-    close(ends[0]);
-    return err_set(err, ERR_HOST, "cannot start a process for a library");
+    if (clock_getcpuclockid(worker->pid, &worker->clock) != 0)
+        worker->clock = CLOCK_MONOTONIC_RAW; /* then its time is no less than what passed */
+    worker->waits = open_of(worker->pid, "schedstat");
+    worker->threads = stream->threads;
+    return 0;
 }
 
 int worker_start(const char *path, const struct attention_cpu_stream *stream,
@@ -284,14 +291,14 @@ int worker_start(const char *path, const struct attention_cpu_stream *stream,
         free(worker);
         return -1;
     }
-    if (hear_reply(worker, &reply) == 0)
-        give_up(worker);
+    hear_reply(worker, &reply);
     memcpy(text, reply.text, sizeof reply.text);
     if (reply.result != 0) {
         worker_end(worker);
         return 1;
     }
     stop(worker);
+    sched_getaffinity(worker->pid, sizeof worker->cpus, &worker->cpus);
     *out = worker;
     return 0;
 }

@@ -25,7 +25,7 @@ struct worker_request {
         WORKER_WORKSPACE, /* bytes: what workspace_bytes() returned */
         WORKER_MAP,       /* shared, with its descriptor */
         WORKER_UNMAP,
-        WORKER_SAMPLE /* result: the first nonzero value of forward; switches */
+        WORKER_SAMPLE /* result: the first nonzero value of forward */
     } ask;
     struct attention_problem problem;
     struct shared shared;
@@ -42,7 +42,6 @@ struct worker_request {
 struct worker_reply {
     int result;
     unsigned long long bytes;
-    unsigned long long switches; /* involuntary, of all its threads */
     char text
         [WIRE_TEXT_BYTES]; /* once loaded the library's name; else, or of a map, what went wrong */
 };
@@ -53,14 +52,19 @@ MUST_CHECK int worker_start(const char *path, const struct attention_cpu_stream 
                             struct worker **out, char text[WIRE_TEXT_BYTES], struct err *err);
 void worker_end(struct worker *worker);
 
-/* Asks, and returns when the worker is stopped again. *took_ns, where it is asked for: from before it went
- * on until it stood still again, by our own clock; with one thread, without our own time and what it or we
- * waited for a processor that none of its threads had. */
-MUST_CHECK int worker_do(struct worker *worker, const struct worker_request *request,
-                         struct worker_reply *reply, uint64_t *took_ns, struct err *err);
+struct worker_took {
+    uint64_t
+        ns; /* from before it went on until it stood still again, by our own clock; with one
+                           thread, without our own time and what it or we waited for a processor that
+                           none of its threads had */
+    uint64_t waited_ns; /* its first thread, for a processor, as the kernel counts it */
+    bool went_on; /* by some timer of its own, between two requests, now or ever before */
+};
 
-/* Has it run, by some timer of its own, between two requests? */
-bool worker_went_on(const struct worker *worker);
+/* Asks, and returns when the worker is stopped again. `took` may be NULL. */
+MUST_CHECK int worker_do(struct worker *worker, const struct worker_request *request,
+                         struct worker_reply *reply, struct worker_took *took,
+                         struct err *err);
 
 /* ---- inside (worker_main.c, worker_filter.c) ---- */
 

@@ -45,6 +45,8 @@ static const int never[] = {
     SYS_pidfd_send_signal,
     SYS_setpriority,
     SYS_ioprio_set,
+    SYS_tkill,
+    SYS_fallocate,
     SYS_migrate_pages,
     SYS_move_pages,
     SYS_kcmp,
@@ -71,14 +73,15 @@ static const struct {
     {SYS_sched_setattr, 0, 0},
 };
 
-/* Refused with this value of that argument: signals to others when a file is ready, and the pages of shared
- * memory taken away. */
+/* Refused with this value of that argument: to outlive the harness, signals to others when a file is ready,
+ * and the pages of shared memory taken away. */
 static const struct {
     int call, argument;
     unsigned value;
 } but[] = {
-    {SYS_fcntl, 1, F_SETOWN},  {SYS_fcntl, 1, F_SETOWN_EX}, {SYS_fcntl, 1, F_SETSIG},
-    {SYS_ioctl, 1, FIOSETOWN}, {SYS_ioctl, 1, SIOCSPGRP},   {SYS_madvise, 2, MADV_REMOVE},
+    {SYS_prctl, 0, PR_SET_PDEATHSIG}, {SYS_fcntl, 1, F_SETOWN},  {SYS_fcntl, 1, F_SETOWN_EX},
+    {SYS_fcntl, 1, F_SETSIG},         {SYS_ioctl, 1, FIOSETOWN}, {SYS_ioctl, 1, SIOCSPGRP},
+    {SYS_madvise, 2, MADV_REMOVE},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
@@ -174,8 +177,10 @@ int worker_confine(bool pins, struct err *err)
     struct program program = {0};
     write_program(&program, pins);
     const struct sock_fprog filter = {program.count, program.at};
+    /* Without that flag older kernels take a filter for a wish to be slower, against what processors guess. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+                &filter) != 0)
         return err_errno(err, ERR_HOST, errno, "filter the calls of a library's process");
     return 0;
 }

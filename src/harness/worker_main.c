@@ -13,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,14 +54,6 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Of every thread that the kernel used, ended ones included. */
-static unsigned long long involuntary_switches(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (unsigned long long)usage.ru_nivcsw;
-}
-
 static void delay(uint64_t ns)
 {
     uint64_t until = now_ns() + ns;
@@ -73,7 +64,6 @@ static void delay(uint64_t ns)
 static void sample(const struct attention_kernel *kernel, const struct worker_request *request,
                    const struct attention_cpu_stream *stream, struct worker_reply *reply)
 {
-    unsigned long long switches = involuntary_switches();
     size_t set = request->first;
     for (unsigned long i = 0; i < request->launches; i++) {
         const struct device_inputs inputs = device_set(&request->sets, set);
@@ -87,7 +77,6 @@ static void sample(const struct attention_kernel *kernel, const struct worker_re
     }
     if (request->delayed)
         delay(request->delay_ns);
-    reply->switches = involuntary_switches() - switches;
 }
 
 static void obey(const struct attention_kernel *kernel, const struct worker_request *request,
@@ -123,12 +112,10 @@ static void obey(const struct attention_kernel *kernel, const struct worker_requ
 static int settle_in(int socket, bool pins, struct err *err)
 {
     const struct rlimit no_file = {1, 1};
-    const struct itimerval no_timer = {0};
     sigset_t none;
     sigemptyset(&none);
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
-    setitimer(ITIMER_REAL, &no_timer, NULL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0); /* a terminal's stop and go on are not for it */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || setrlimit(RLIMIT_FSIZE, &no_file) != 0 ||

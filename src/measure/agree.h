@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Do the times that a harness claims agree with the host's own clock? The harness runs code whose
+/* Do the times that a harness claims agree with the host's own clock? On a GPU the harness runs code whose
  * author gains by a short time, and reads the clock within reach of it; our clock is out of reach.
  *
  * Each turn, every arm takes a number of launches that was drawn for it. So the wall time of turns,

@@ -13,7 +13,7 @@ static const struct shape {
     unsigned long long max[LINE_NUMBERS]; /* of each n */
 } shapes[LINE_KINDS] = {
     [LINE_HELLO] = {"ratchet-bench", "nw", {WIRE_NUMBER_MAX}},
-    [LINE_OPENED] = {"opened", "nnn", {WIRE_NUMBER_MAX, WIRE_NUMBER_MAX, WIRE_NUMBER_MAX}},
+    [LINE_OPENED] = {"opened", "nnnn", {WIRE_NUMBER_MAX, WIRE_NUMBER_MAX, WIRE_NUMBER_MAX, 1}},
     [LINE_LOADED] = {"loaded", "nw", {WIRE_SLOTS_MAX - 1, 0}},
     [LINE_REFUSED] = {"refused", "nt", {WIRE_SLOTS_MAX - 1, 0}},
     [LINE_CONFIGURED] = {"configured", "", {0}},

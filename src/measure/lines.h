@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 enum line_kind {
-    LINE_HELLO,   /* numbers: version; name: device */
-    LINE_OPENED,  /* numbers: bytes of L2, of free and of all memory */
+    LINE_HELLO, /* numbers: version; name: device */
+    LINE_OPENED, /* numbers: bytes of L2, of free and of all memory; is its clock out of reach? */
     LINE_LOADED,  /* numbers: slot; name: the kernel's */
     LINE_REFUSED, /* numbers: slot; text */
     LINE_CONFIGURED,

@@ -72,6 +72,7 @@ static int open_device(struct stage *stage, struct err *err)
     if (reply == REPLY_OK) {
         stage->use.l2_bytes = line.numbers[0];
         stage->free_bytes = line.numbers[1];
+        stage->clock_apart = line.numbers[3] == 1;
         return 0;
     }
     bool ours = reply == REPLY_LOST && session_loss(stage->session) == LOSS_OURS;
@@ -103,7 +104,9 @@ static bool load_slot(struct process *process, size_t i)
             slots_find(&process->slots, config->bench, slot->arm) != (int)i)
             continue;
         config->started = true;
-        if (reply == REPLY_LOST)
+        if (reply == REPLY_FAILED && line.kind == LINE_FAILED)
+            trouble_set(&config->trouble[ARM_COUNT], TROUBLE_HOST, false, "", line.text);
+        else if (reply == REPLY_LOST)
             trouble_set_loss(config->trouble, session, slot->arm, " while it was loaded");
         else
             trouble_set(&config->trouble[slot->arm], TROUBLE_REFUSED, true, "", text);

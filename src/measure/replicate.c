@@ -127,7 +127,8 @@ static enum reply verify(struct run *run, enum arm arm, const char *when)
 
 /* ---- memory ---- */
 
-/* Queries of a sample, beyond those of the rotation: as many as this, where there is room. */
+/* Queries of a sample, beyond those of the rotation, with outputs where each launch has its own: as many as
+ * this, where there is room. */
 static const double queries_most_bytes_gpu = 8.0 * (1 << 30);
 static const double queries_most_bytes = 256.0 * (1 << 20);
 
@@ -248,6 +249,7 @@ static int time_arms(struct run *run, struct replicate *replicate, struct err *e
         .session = stage->session,
         .request = stage->request,
         .kind = stage->kind,
+        .clock_apart = stage->clock_apart,
         .launches = line.numbers[0] > 0 ? line.numbers[0] : 1,
         .floor_ns = stage->kind->floor_ns(&stage->use, &config->bench->config.problem),
         .wall_ns = time_for_turns(run),

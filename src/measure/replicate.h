@@ -12,6 +12,7 @@ struct stage {
     const struct bench_request *request;
     const struct device_kind *kind;
     struct device_use use;
+    bool clock_apart; /* no library reaches the harness's: it is not held against ours */
     unsigned long long free_bytes; /* of a GPU, before any library; 0: not known */
     const struct slots *slots;
     const struct experiment *experiment; /* NULL: replicates */

@@ -277,9 +277,12 @@ static bool off_clock(const struct turn *turn, unsigned long long least_rest_ns)
 }
 
 /* What its entries claim, and our own clock; of turns that nothing disturbed at all. */
-static int keep_claims(const struct turn *turn, struct agree *agree, struct err *err)
+static int keep_claims(const struct turns *turns, const struct turn *turn, struct agree *agree,
+                       struct err *err)
 {
     double claimed[TURNS_ENTRIES_MAX];
+    if (turns->clock_apart)
+        return 0;
     for (size_t i = 0; i < turn->count; i++)
         if (turn->disturbed[i] > 0)
             return 0;
@@ -419,7 +422,7 @@ static int take_for_clock(struct turns *turns, struct aside *aside, struct turns
 {
     size_t coming = turns->request->warmup + turns->request->samples;
     double spent_ns = 0.0, took_ns = 0.0, most_ns = turns->wall_ns / 10;
-    if (turns->count < 2)
+    if (turns->count < 2 || turns->clock_apart)
         return 0;
     for (size_t i = most_ns > 0 ? 0 : coming; i < turns->count + CLOCK_TURNS; i++) {
         struct turn turn = {.watched = false};
@@ -427,7 +430,7 @@ static int take_for_clock(struct turns *turns, struct aside *aside, struct turns
             (most_ns > 0 && took_ns >= most_ns))
             break;
         if (take_shuffled(turns, &turn, end, err) != 0 ||
-            (turn.marks == 0 && keep_claims(&turn, &aside->agree, err) != 0))
+            (turn.marks == 0 && keep_claims(turns, &turn, &aside->agree, err) != 0))
             return -1;
         spent_ns += (double)turn.sum_ns;
         took_ns += (double)turn.took_ns;
@@ -453,7 +456,7 @@ static int take_planned(const struct turns *turns, struct series *out,
         if (!turn.watched && turns->wall_ns > 0)
             plan_again(turns, i + 1, (double)turn.took_ns, &plan);
         turn.marks |= off_clock(&turn, least_rest) ? MARK_CLOCK : 0;
-        if (turn.marks == 0 && keep_claims(&turn, &aside->agree, err) != 0)
+        if (turn.marks == 0 && keep_claims(turns, &turn, &aside->agree, err) != 0)
             return -1;
         if (!turn.watched)
             continue;

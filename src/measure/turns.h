@@ -25,6 +25,7 @@ struct turns {
     struct witness *witness; /* turns_take's own */
     struct turns_entry entries[TURNS_ENTRIES_MAX];
     size_t count;
+    bool clock_apart;            /* the harness's: it is not held against ours */
     bool delays;                 /* entries have delays, 0 included: all pay for that */
     unsigned long long launches; /* of one sample, about: see wire.h */
     double floor_ns;             /* per launch: below it no time can be */

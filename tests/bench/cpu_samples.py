@@ -52,19 +52,20 @@ def measure(program, library):
 
 
 def main():
-    folder = tempfile.mkdtemp(prefix="ratchet-samples-")
-    library = build(folder)
-    print("%-40s %12s %14s %14s" % ("harness, machine", "ns a launch", "9th decile", "besides, us"))
-    for busy in (0, os.cpu_count()):
-        loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
-        for program in sys.argv[1:]:
-            launch, decile, besides = measure(os.path.abspath(program), library)
-            machine = "busy" if busy else "quiet"
-            print("%-40s %12.0f %13.3fx %14.1f" % ("%.30s, %s" % (program[-30:], machine), launch, decile,
-                                                 besides / 1000))
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+    with tempfile.TemporaryDirectory(prefix="ratchet-samples-") as folder:
+        library = build(folder)
+        print("%-40s %12s %14s %14s" % ("harness, machine", "ns a launch", "9th decile", "besides, us"))
+        for busy in (0, os.cpu_count()):
+            loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
+            try:
+                for program in sys.argv[1:]:
+                    name = "%.30s, %s" % (program[-30:], "busy" if busy else "quiet")
+                    launch, decile, besides = measure(os.path.abspath(program), library)
+                    print("%-40s %12.0f %13.3fx %14.1f" % (name, launch, decile, besides / 1000))
+            finally:
+                for loop in loops:
+                    loop.kill()
+                    loop.wait()
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def forward(words):
 
 
 ANSWERS = {
-    "open": lambda w: say("opened", 0, 9000 if HOW == "memory" else 0, 0),
+    "open": lambda w: say("opened", 0, 9000 if HOW == "memory" else 0, 0, 0),
     "load": lambda w: say("loaded", w[0] if HOW != "slot" else 63, "fake"),
     "config": config,
     "prepare": lambda w: say("prepared", w[0], 0),
@@ -107,7 +107,7 @@ VERBATIM = {  # said in place of the first `forward`'s answer
 
 
 def main():
-    say("ratchet-bench", 1 if HOW == "version" else 3, "cpu")
+    say("ratchet-bench", 1 if HOW == "version" else 4, "cpu")
     for line in sys.stdin:
         word, *words = line.split()
         if word == "quit":

@@ -25,7 +25,7 @@ class Harness:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.hear()
         opened = self.ask("open 1 %d" % watchdog_ms)
-        self.l2, self.free, self.total = (int(word) for word in opened.split()[1:])
+        self.l2, self.free, self.total = (int(word) for word in opened.split()[1:4])
         self.names = [self.ask("load %d lib-%02d.so" % (slot, slot)).split()[-1]
                       for slot in range(len(libraries))]
 

@@ -67,6 +67,7 @@ static int reach(pid_t pid)
     memset(&cpus, 0xff, sizeof cpus);
     TRY(kill(pid, SIGCONT) == 0);
     TRY(syscall(SYS_tgkill, pid, pid, SIGCONT) == 0);
+    TRY(syscall(SYS_tkill, pid, SIGCONT) == 0);
     TRY(syscall(SYS_pidfd_open, pid, 0) >= 0);
     TRY(ptrace(PTRACE_SEIZE, pid, 0, 0) == 0);
     TRY(process_vm_readv(pid, &here, 1, &there, 1, 0) >= 0);
@@ -128,6 +129,7 @@ static int reach_out(const void *k, void *out)
     TRY(fcntl(pair[0], F_SETSIG, SIGCONT) == 0);
     TRY(ioctl(pair[0], FIOSETOWN, &one) == 0);
     TRY(unshare(CLONE_NEWUSER) == 0);
+    TRY(prctl(PR_SET_PDEATHSIG, 0) == 0);
     TRY(execl("/proc/self/exe", "again", NULL) == 0);
     TRY(syscall(SYS_io_uring_setup, 8, &cpus) >= 0 || errno == EFAULT);
     close(pair[0]);
