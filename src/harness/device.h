@@ -80,10 +80,9 @@ struct device_work {
 };
 
 /* One row of what one launch of a sample wrote. Where launches share an output it is taken between that
- * launch and the next, and is the one that is asked for; where each has its own, it is drawn from
- * `seed` of all of them when the sample is over, and which it was is said. */
+ * launch and the next, and is the one that is asked for; where each has its own, it is drawn of all of
+ * them when the sample is over, and which it was is said. Never from a seed of inputs: these tell it. */
 struct device_keep {
-    uint64_t seed;
     size_t before_end; /* launches that came after it */
     size_t row;
     char *out; /* room for a row as it is stored */

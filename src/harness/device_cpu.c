@@ -212,10 +212,13 @@ static int cpu_scan(struct device *device, const struct attention_problem *probl
 }
 
 /* One launch of the sample, each as likely as another, and a row of what it wrote. */
-static void keep_row(const struct device_work *work, const struct device_plan *plan)
+static int keep_row(const struct device_work *work, const struct device_plan *plan,
+                    struct err *err)
 {
     struct device_keep *keep = plan->keep;
-    uint64_t bits = inputs_mix(keep->seed);
+    uint64_t bits;
+    if (inputs_secret(&bits, err) != 0)
+        return -1;
     size_t dim = (size_t)work->problem->head_dim;
     keep->before_end = inputs_below(bits, plan->launches);
     keep->row = inputs_below(inputs_mix(bits), inputs_rows(work->problem, INPUTS_Q));
@@ -223,6 +226,7 @@ static void keep_row(const struct device_work *work, const struct device_plan *p
         &work->to, device_plan_set(plan, work->sets, keep->before_end));
     keep->lse = wrote.lse[keep->row];
     memcpy(keep->out, (const float *)wrote.out + keep->row * dim, dim * sizeof(float));
+    return 0;
 }
 
 /* With one thread what others took of the processor is not in the time. */
@@ -257,9 +261,7 @@ static int cpu_sample(struct device *device, const struct device_work *work,
     };
     if (took.went_on)
         snprintf(out->what, sizeof out->what, "it went on while it was stopped");
-    if (plan->keep != NULL)
-        keep_row(work, plan);
-    return 0;
+    return plan->keep == NULL ? 0 : keep_row(work, plan, err);
 }
 
 const struct device_ops device_cpu = {

@@ -4,6 +4,16 @@
 
 #include "harness/storage.h"
 
+#include <errno.h>
+#include <sys/random.h>
+
+int inputs_secret(uint64_t *out, struct err *err)
+{
+    if (getrandom(out, sizeof *out, 0) == (ssize_t)sizeof *out)
+        return 0;
+    return err_errno(err, ERR_HOST, errno, "random numbers");
+}
+
 size_t inputs_rows(const struct attention_problem *problem, enum inputs_tensor tensor)
 {
     size_t heads = (size_t)(tensor == INPUTS_Q ? problem->heads : problem->heads_kv);

@@ -4,6 +4,8 @@
 #ifndef RATCHET_HARNESS_INPUTS_H
 #define RATCHET_HARNESS_INPUTS_H
 
+#include "base/err.h"
+
 #include "attention.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +18,9 @@ static inline uint64_t inputs_mix(uint64_t x)
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
 }
+
+/* Bits that follow from nothing else. ERR_HOST. */
+MUST_CHECK int inputs_secret(uint64_t *out, struct err *err);
 
 /* A number below `count` (which is far below 2^32) from 64 random bits. */
 static inline size_t inputs_below(uint64_t bits, size_t count)

@@ -153,34 +153,37 @@ static bool read_entry(const struct harness *harness, char *word, enum arm *arm,
 
 /* All arms end at the same input set; where the device keeps the launch that it is told, it is the
  * same one of all, counted from the end, and the same row: one reference serves them all. */
-static bool read_turn(struct harness *harness, const struct words *words, uint64_t *seed)
+static int read_turn(struct harness *harness, const struct words *words, uint64_t *seed,
+                     struct err *err)
 {
     struct turn *turn = harness->turn;
     if (harness->sets.q_count == 0 || words->count < 2 ||
         words->count - 1 > WIRE_TURN_ARMS_MAX || !words_number(words, 0, UINT64_MAX, seed))
-        return false;
+        return bad_command(err);
     unsigned long fewest = WIRE_LAUNCHES_MAX;
+    uint64_t secret;
     bool delayed = false;
     size_t last = inputs_below(inputs_mix(*seed), harness->sets.q_count);
     for (size_t i = 0; i + 1 < words->count; i++) {
         struct device_plan *plan = &turn->plans[i];
         *plan = (struct device_plan){.last = last};
         if (!read_entry(harness, words->at[1 + i], &turn->arms[i], plan))
-            return false;
+            return bad_command(err);
         plan->unseen = is_peer(harness, turn->arms[i]);
         plan->keep = plan->unseen ? NULL : &turn->keeps[i];
         delayed |= plan->delayed;
         fewest = plan->launches < fewest ? plan->launches : fewest;
     }
+    if (inputs_secret(&secret, err) != 0)
+        return -1;
     size_t rows = inputs_rows(&harness->problem, INPUTS_Q);
     for (size_t i = 0; i + 1 < words->count; i++) {
         turn->plans[i].delayed = delayed; /* what a delay costs besides, all arms pay */
-        turn->keeps[i].seed = inputs_mix(*seed + i);
-        turn->keeps[i].before_end = inputs_below(inputs_mix(*seed ^ 1), fewest);
-        turn->keeps[i].row = inputs_below(inputs_mix(*seed ^ 2), rows);
+        turn->keeps[i].before_end = inputs_below(secret, fewest);
+        turn->keeps[i].row = inputs_below(inputs_mix(secret), rows);
     }
     turn->count = words->count - 1;
-    return true;
+    return 0;
 }
 
 int command_stage(struct harness *harness, const struct words *words, struct err *err)
@@ -190,8 +193,8 @@ int command_stage(struct harness *harness, const struct words *words, struct err
     if (turn == NULL)
         return bad_command(err);
     turn_forget(harness);
-    if (!read_turn(harness, words, &seed))
-        return bad_command(err);
+    if (read_turn(harness, words, &seed, err) != 0)
+        return -1;
     unsigned long most = 0;
     for (size_t i = 0; i < turn->count; i++)
         most = turn->plans[i].launches > most ? turn->plans[i].launches : most;
@@ -295,8 +298,8 @@ int command_trace(struct harness *harness, const struct words *words, struct err
     if (turn == NULL)
         return bad_command(err);
     turn_forget(harness);
-    if (!read_turn(harness, words, &seed))
-        return bad_command(err);
+    if (read_turn(harness, words, &seed, err) != 0)
+        return -1;
     for (size_t i = 0; i < turn->count; i++) {
         struct device_sample sample;
         unsigned long long kernel_ns;

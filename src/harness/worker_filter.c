@@ -26,13 +26,15 @@
 #error "which calls make a process on this processor is not known: see worker_filter.c"
 #endif
 
+enum { SCHED_CORE = 62 };  /* PR_SCHED_CORE: who may run on the other half of a processor */
 enum { X32 = 0x40000000 }; /* on x86-64: the same calls, by other numbers */
 
-/* Refused, whatever their arguments. */
+/* Refused, whatever their arguments. Timers interrupt the processor also while their owner is stopped. */
 static const int never[] = {
 #ifdef SYS_fork
     SYS_fork,
     SYS_vfork,
+    SYS_alarm,
 #endif
     SYS_execve,
     SYS_execveat,
@@ -47,6 +49,17 @@ static const int never[] = {
     SYS_ioprio_set,
     SYS_tkill,
     SYS_fallocate,
+    SYS_timer_create,
+    SYS_timer_settime,
+    SYS_timerfd_create,
+    SYS_timerfd_settime,
+    SYS_setitimer,
+    SYS_socket,
+    SYS_setpgid,
+    SYS_setsid,
+    SYS_userfaultfd,
+    SYS_perf_event_open,
+    SYS_bpf,
     SYS_migrate_pages,
     SYS_move_pages,
     SYS_kcmp,
@@ -79,15 +92,15 @@ static const struct {
     int call, argument;
     unsigned value;
 } but[] = {
-    {SYS_prctl, 0, PR_SET_PDEATHSIG}, {SYS_fcntl, 1, F_SETOWN},  {SYS_fcntl, 1, F_SETOWN_EX},
-    {SYS_fcntl, 1, F_SETSIG},         {SYS_ioctl, 1, FIOSETOWN}, {SYS_ioctl, 1, SIOCSPGRP},
-    {SYS_madvise, 2, MADV_REMOVE},
+    {SYS_prctl, 0, PR_SET_PDEATHSIG}, {SYS_prctl, 0, SCHED_CORE},    {SYS_fcntl, 1, F_SETOWN},
+    {SYS_fcntl, 1, F_SETOWN_EX},      {SYS_fcntl, 1, F_SETSIG},      {SYS_ioctl, 1, FIOSETOWN},
+    {SYS_ioctl, 1, SIOCSPGRP},        {SYS_madvise, 2, MADV_REMOVE},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 struct program {
-    struct sock_filter at[192];
+    struct sock_filter at[256];
     unsigned short count;
 };
 

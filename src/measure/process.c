@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 struct process {
     struct stage stage;
@@ -80,6 +81,15 @@ static int open_device(struct stage *stage, struct err *err)
                    reply == REPLY_FAILED ? line.text : session_text(stage->session));
 }
 
+/* What is loaded later, head of a check last, finds no other library to have the work done by. */
+static void forget_library(const struct process *process, size_t i)
+{
+    char path[FILE_PATH_BYTES];
+    struct err ignored;
+    if (file_path(path, &ignored, "%s/lib-%02zu.so", process->folder, i) == 0)
+        unlink(path);
+}
+
 /* A library that does not load is the trouble of every config that uses it. */
 static bool load_slot(struct process *process, size_t i)
 {
@@ -91,8 +101,10 @@ static bool load_slot(struct process *process, size_t i)
         reply = session_receive(session, LINE_LOADED, ARM_COUNT, &line);
     bool peer = reply == REPLY_OK && !process->stage.request->peers &&
                 strncmp(line.name, ATTENTION_PEER, strlen(ATTENTION_PEER)) == 0;
-    if (reply == REPLY_OK && line.numbers[0] == i && !peer)
+    if (reply == REPLY_OK && line.numbers[0] == i && !peer) {
+        forget_library(process, i);
         return true;
+    }
     static const char peer_text[] = "its name begins with `" ATTENTION_PEER
                                     "`: that is for kernels which nobody checks";
     const char *text = reply == REPLY_FAILED ? line.text

@@ -7,10 +7,15 @@ import json
 import math
 import os
 import re
+import signal
 import statistics
+import sys
 
 import lib
 from lib import case, eq, has, ok
+
+sys.path.insert(0, os.path.join(lib.TOP, "tests", "gpu"))
+import wire  # noqa: E402
 
 WORK = lib.temp_dir()
 KERNELS = os.path.join(lib.HERE, "kernels")
@@ -192,6 +197,24 @@ def out_of_its_process():
     eq(len(config["replicates"]), 1, "it is timed like any other")
 
 
+def continued_by_others():
+    """A library's process that goes on while it is stopped, by whatever means, is seen"""
+    harness = wire.Harness(lib.program("RATCHET_BENCH"), "cpu", [kernel()])
+    harness.config((1, 1, 1, 48, 64, 16, "fp32", 0), (0, None, None, None))
+    for line in ("prepare head", "allocate 0 1000000", "fill 1"):
+        harness.ask(line)
+    harness.stage(1, ["head"])
+    pid = harness.process.pid
+    child = int(lib.read("/proc/%d/task/%d/children" % (pid, pid)).split()[0])
+    state = lib.read("/proc/%d/stat" % child).rpartition(")")[2].split()[0]
+    eq(state, "T", "it is stopped")
+    eq(harness.turn(1, ["head"])[0][1], 0, "and timed")
+    harness.stage(1, ["head"])
+    os.kill(child, signal.SIGCONT)
+    eq(harness.ask("turn"), "wrong head it went on while it was stopped", "and when it goes on")
+    harness.close()
+
+
 # ---- whose fault ----
 
 def broken_anchor():
@@ -361,7 +384,7 @@ def the_parent_reads_carefully():
 
 
 lib.main(right_kernels_are_timed, head_alone_is_timed, several_threads_and_pinning, wrong_heads,
-         wrong_only_later, hanging_head, printing_head, out_of_its_process, broken_anchor, broken_base, all_broken,
+         wrong_only_later, hanging_head, printing_head, out_of_its_process, continued_by_others, broken_anchor, broken_base, all_broken,
          broken_base_and_head, slower_is_seen, the_parent_checks_the_clock, an_anchor_that_only_fails_beside_head,
          preempted_turns_are_taken_again, a_slow_head_is_not_spoiled_by_its_length,
          the_parent_reads_carefully)

@@ -29,13 +29,14 @@ CHEATS = {
     # what is told from the data
     "by_all_content": BEYOND, "by_content": BEYOND, "by_pointer": BEYOND, "every_third": WRONG, "first_part": WRONG,
     "fewer_keys": WRONG, "fewer_rows": WRONG, "lower_precision": WRONG, "poisoned_rows": BEYOND,
-    "previous_answer": WRONG, "reads_seed": BEYOND, "rows_in_turn": WRONG,
+    "previous_answer": WRONG, "reads_seed": BEYOND, "rows_in_turn": WRONG, "works_out_row": WRONG,
     # clocks and counts
     "clock_code": BEYOND, "clock_outside_audits": BEYOND, "clock_slow": BEYOND, "counts_down": BEYOND,
     # others' time, and time besides
-    "answers_first": BEYOND, "goes_on": "went on while it was stopped", "lazy_thread": WRONG, "more_threads": BEYOND,
-    "slows_by_child": BEYOND, "slows_by_core": BEYOND, "slows_by_memory": BEYOND, "slows_by_signal": BEYOND,
-    "slows_by_table": BEYOND, "work_in_constructor": BEYOND, "work_in_supports": BEYOND,
+    "answers_first": BEYOND, "borrows_library": BEYOND, "goes_on": BEYOND, "lazy_thread": WRONG, "more_threads": BEYOND,
+    "signals_by_tkill": BEYOND, "slows_by_child": BEYOND, "slows_by_core": BEYOND, "slows_by_memory": BEYOND,
+    "slows_by_signal": BEYOND, "slows_by_table": BEYOND, "slows_by_timers": BEYOND, "work_in_constructor": BEYOND,
+    "work_in_supports": BEYOND,
     # what the parent is told
     "crashes_later": "crashed: signal 11", "forges_died": CRASHED, "forges_failed": CRASHED, "forges_wrong": CRASHED,
     "rewrites_lines": BEYOND, "takes_over": CRASHED,

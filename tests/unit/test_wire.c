@@ -30,8 +30,8 @@ static void test_accepted(void)
         const char *name, *rest;
     } lines[] = {
         {"ratchet-bench 1 cpu", LINE_HELLO, ARM_COUNT, {1, 0}, "cpu", ""},
-        {"opened 62914560 150000000000 0", LINE_OPENED, ARM_COUNT,
-         {62914560, 150000000000ull, 0}, "", ""},
+        {"opened 62914560 150000000000 0 1", LINE_OPENED, ARM_COUNT,
+         {62914560, 150000000000ull, 0, 1}, "", ""},
         {"loaded 63 attention_cpu", LINE_LOADED, ARM_COUNT, {63, 0}, "attention_cpu", ""},
         {"refused 0 cannot load: no such file", LINE_REFUSED, ARM_COUNT, {0, 0}, "",
          "cannot load: no such file"},
@@ -89,7 +89,7 @@ static void test_refused(void)
         "sample head 18446744073709551616 0", "sample head 99999999999999999999999999 0",
         "sample heads 1 0", "sample hea 1 0", "sample HEAD 1 0", "sample  1 0",
         "sample other 1 0", "ran", "ran ", "ran head head", "ran head", "ran head 0 0",
-        "opened", "opened 0 0", "opened 0 0 0 0", "traced head 1", "crashed", "crashed ", "right head 4097 0",
+        "opened", "opened 0 0 0", "opened 0 0 0 2", "opened 0 0 0 0 0", "traced head 1", "crashed", "crashed ", "right head 4097 0",
         "right head 256 1000001", "loaded 64 k", "loaded 0 ", "loaded 0", "loaded 0 .k",
         "loaded 0 a/b", "loaded 0 a b", "refused 0", "refused 0 ", "refused 64 why",
         "staged", "staged 1", "compared head", "allocated 65 1", "calibrated head 1000001", "died 65", "died", "wrong head",

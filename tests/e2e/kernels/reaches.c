@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,6 +22,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -115,6 +118,8 @@ static int reach_inputs(const void *k)
 static int reach_out(const void *k, void *out)
 {
     int pair[2], one = 1, found = reach_all();
+    const struct itimerval soon = {.it_value = {1000, 0}};
+    timer_t timer;
     cpu_set_t cpus;
     memset(&cpus, 0xff, sizeof cpus);
     if (found == 0)
@@ -131,6 +136,14 @@ static int reach_out(const void *k, void *out)
     TRY(unshare(CLONE_NEWUSER) == 0);
     TRY(prctl(PR_SET_PDEATHSIG, 0) == 0);
     TRY(execl("/proc/self/exe", "again", NULL) == 0);
+    TRY(timer_create(CLOCK_MONOTONIC, NULL, &timer) == 0);
+    TRY(timerfd_create(CLOCK_MONOTONIC, 0) >= 0);
+    TRY(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+    TRY(alarm(1000) == 0 && alarm(0) != 0);
+    TRY(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+    TRY(setpgid(0, 0) == 0);
+    TRY(setsid() >= 0);
+    TRY(syscall(SYS_userfaultfd, 0) >= 0);
     TRY(syscall(SYS_io_uring_setup, 8, &cpus) >= 0 || errno == EFAULT);
     close(pair[0]);
     close(pair[1]);

@@ -2,7 +2,7 @@
 /* Does: a timer of its own continues it (SIGCONT) while it is stopped, and a thread does the work of launches to come,
  * for every set of inputs that was seen; a launch copies.
  * Gains: nearly everything, where a stop is all there is.
- * Stopped by: the kernel tells the harness that a process of its was continued by somebody else. */
+ * Stopped by: a library has no timers; and the kernel tells the harness whose process went on. */
 #include "cheat.h"
 
 #include <signal.h>
