@@ -75,8 +75,8 @@ static int cpu_open(const struct device_options *options, struct device **out, s
         memcpy(device->cpus, options->cpus, threads * sizeof device->cpus[0]);
         device->stream.cpus = device->cpus;
     }
-    prctl(PR_SET_DUMPABLE,
-          0); /* a library's process, the same user's, does not read our memory */
+    /* A library's process, the same user's, does not read our memory. */
+    prctl(PR_SET_DUMPABLE, 0);
     *out = device;
     return 0;
 }

@@ -123,8 +123,8 @@ COMMAND(allocate);
 COMMAND(release);
 /* What `release` does; also of a config that was never complete. */
 void forget_config(struct harness *harness);
-/* More queries (and outputs), as many as the sets of a sample of so many launches and as most_bytes allows. What
- * was filled is gone. */
+/* More queries (and outputs), as many as the sets of a sample of so many launches and as most_bytes
+ * allows. What was filled is gone. */
 MUST_CHECK int widen(struct harness *harness, size_t launches, struct err *err);
 /* timing.c's memory for a turn, and what was staged of one. */
 MUST_CHECK int turn_open(struct harness *harness, struct err *err);
