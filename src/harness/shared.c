@@ -48,8 +48,8 @@ int shared_open(size_t bytes, bool inputs, struct shared *out, struct err *err)
         close(shared.fd);
         return -1;
     }
-    next_address += shared.bytes +
-                    whole_pages(1); /* what is written behind the end is a fault */
+    /* With a page between, to write behind the end is a fault. */
+    next_address += shared.bytes + whole_pages(1);
     *out = shared;
     if (seal(&shared, err) != 0) {
         shared_close(out);
