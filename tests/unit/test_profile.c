@@ -7,6 +7,7 @@
 #include "measure/sandbox.h"
 #include "tests/tap.h"
 #include "tests/unit/jobs.h"
+#include "wire.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -279,7 +280,9 @@ static void test_good(void)
     tap_case("the program that it starts hears its commands");
     buf_clear(&said);
     EQ_INT(profile("/bench/ratchet-bench cpu; cat " PLAIN, 60000, &said, &out, &err), 0);
-    HAS(said.data, "\nratchet-bench 3 cpu\nopened ");
+    char hello[64];
+    snprintf(hello, sizeof hello, "\nratchet-bench %d cpu\nopened ", WIRE_VERSION);
+    HAS(said.data, hello);
     HAS(said.data, "\nrefused 0 ");
     tap_case("a metric that it does not know is left out");
     buf_clear(&said);

@@ -10,6 +10,7 @@
 #include "measure/objdump.h"
 #include "measure/sass.h"
 #include "tests/tap.h"
+#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -441,14 +442,14 @@ static size_t ask_fake(const char *says, struct code_listing out[1][ARM_COUNT], 
     BUF_AUTO script;
     buf_init(&script, 4096);
     buf_addf(&script,
-             "#!/bin/sh\necho ratchet-bench 3 cpu\n"
+             "#!/bin/sh\necho ratchet-bench %d cpu\n"
              "while read -r word a b; do case $word in\n"
-             "open) echo opened 0 0 0;; load) echo loaded $a fake;; config) echo configured;;\n"
+             "open) echo opened 0 0 0 0;; load) echo loaded $a fake;; config) echo configured;;\n"
              "prepare) echo prepared $a 0;; allocate) echo allocated 1 1024;;\n"
              "launches) if [ $a = head ]; then %s; else echo launches $a 1; echo launched $a 64 "
              "7 0 8 _Zf; fi;;\n"
              "release) echo released;; quit) exit 0;; esac; done\n",
-             says);
+             WIRE_VERSION, says);
     OK(mkdtemp(folder) != NULL && file_path(harness, err, "%s/harness", folder) == 0 &&
        file_write(harness, script.data, script.len, 0755, err) == 0);
     struct bench_config bench = {.config = {.name = "a", .problem = {1, 1, 1, 8, 8, 8,
