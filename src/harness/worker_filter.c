@@ -190,10 +190,12 @@ int worker_confine(bool pins, struct err *err)
     struct program program = {0};
     write_program(&program, pins);
     const struct sock_fprog filter = {program.count, program.at};
-    /* Without that flag older kernels take a filter for a wish to be slower, against what processors guess. */
+    /* Without that flag, which prctl cannot pass, older kernels take a filter for a wish to be slower, against
+     * what processors guess. Where we may not call it ourselves, under a filter of systemd's, it is prctl. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                &filter) != 0)
+        (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+                 &filter) != 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0))
         return err_errno(err, ERR_HOST, errno, "filter the calls of a library's process");
     return 0;
 }

@@ -100,7 +100,7 @@ int main(void) {
     Row("a kernel that sleeps", kernel("for (;;) pause();"), LATE,
         "gave no answer within 2000 ms"),
     Row("a kernel that forks", kernel("int n = 0; for (; n < 10000; n++) { int p = fork(); if (p == 0) for (;;) pause(); "
-                                      "if (p < 0) _exit(errno); }"), ENDED, "ended by itself: exit code 11"),
+                                      "if (p < 0) _exit(errno); }"), ENDED, "ended by itself: exit code 1"),
     Row("a kernel that takes all memory", kernel("for (char *at; (at = malloc(1 << 26)) != NULL;) "
                                                  "memset(at, 1, 1 << 26); _exit(12);"), ENDED, "exit code 12"),
     Row("a kernel that says more than anybody reads", kernel("for (int n = 0; n < 200000; n++) "

@@ -70,9 +70,9 @@ ROWS = [
     launched("a kernel that looks at its environment", "env", "CANARY", 0, 2),
     launched("a kernel that reads a file outside", "read", "@CANARY@", 0, 2),
     launched("a kernel that reads its process 1", "read", "/proc/1/environ", 0, 13),
-    launched("a kernel that writes where main's library lies", "write", "/bench/lib-00.so", 0, 13),
-    launched("a kernel that asks for the network", "tcp", "127.0.0.1", "@PORT@", 111),
-    launched("a kernel and the daemon's socket", "unix", "@SOCKET@", 0, 2),
-    launched("a kernel and an abstract socket", "unix", "@@MARK@", 0, 111),
+    launched("a kernel that writes where main's library lies", "write", "/bench/lib-00.so", 0, 30),
+    launched("a kernel that asks for the network", "tcp", "127.0.0.1", "@PORT@", 1),
+    launched("a kernel and the daemon's socket", "unix", "@SOCKET@", 0, 1),
+    launched("a kernel and an abstract socket", "unix", "@@MARK@", 0, 1),
     launched("a kernel that traces its process 1", "ptrace", "", 1, 1),
 ]
