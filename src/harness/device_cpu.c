@@ -261,7 +261,7 @@ static int cpu_sample(struct device *device, const struct device_work *work,
     };
     if (took.went_on)
         snprintf(out->what, sizeof out->what, "it went on while it was stopped");
-    return plan->keep == NULL ? 0 : keep_row(work, plan, err);
+    return plan->keep == NULL || work->to.out == NULL ? 0 : keep_row(work, plan, err);
 }
 
 const struct device_ops device_cpu = {

@@ -95,7 +95,7 @@ static bool load_slot(struct process *process, size_t i)
 {
     const struct slot *slot = &process->slots.slots[i];
     struct session *session = process->stage.session;
-    struct line line;
+    struct line line = {.kind = LINE_KINDS};
     enum reply reply = session_send(session, "load %zu lib-%02zu.so", i, i);
     if (reply == REPLY_OK)
         reply = session_receive(session, LINE_LOADED, ARM_COUNT, &line);
