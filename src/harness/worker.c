@@ -41,6 +41,7 @@ static uint64_t clock_ns(clockid_t clock)
 /* ---- time ---- */
 
 static int own_waits = -1; /* the harness's own schedstat */
+static cpu_set_t own_cpus; /* where the harness may run */
 
 /* How long a process's first thread has waited for a processor, as the kernel counts it (run_delay of
  * Linux' Documentation/scheduler/sched-stats.rst). */
@@ -150,8 +151,9 @@ static void place_threads(const struct worker *worker, const cpu_set_t *cpus)
         closedir(folder);
 }
 
-/* With one thread it runs where we are: to wake another processor takes as long as some samples. With
- * several it stays where it was when it was stopped; others may have moved it. */
+/* With one thread it runs where we are, and there we stay until it stands still: to wake another processor takes
+ * as long as some samples, and one that has just gone idle looks out for work for a while, at the cost of its
+ * other half. With several threads it stays where it was when it was stopped; others may have moved it. */
 static void place(const struct worker *worker)
 {
     cpu_set_t cpus = worker->cpus;
@@ -160,8 +162,15 @@ static void place(const struct worker *worker)
         CPU_ZERO(&cpus);
         CPU_SET((size_t)here, &cpus);
         place_threads(worker, &cpus);
+        sched_setaffinity(0, sizeof cpus, &cpus);
     }
     sched_setaffinity(worker->pid, sizeof cpus, &cpus);
+}
+
+static void leave_place(const struct worker *worker)
+{
+    if (worker->threads == 1)
+        sched_setaffinity(0, sizeof own_cpus, &own_cpus);
 }
 
 /* Timers of its own may have continued it: then the kernel tells its parent of that, or of its next
@@ -240,6 +249,7 @@ int worker_do(struct worker *worker, const struct worker_request *request,
     stop(worker); /* until then a thread of it may work on, whatever it answered */
     const struct moment end = now(worker);
     sched_getaffinity(worker->pid, sizeof worker->cpus, &worker->cpus);
+    leave_place(worker);
     if (out != NULL)
         *out = took(worker, &start, &end);
     return 0;
@@ -258,8 +268,10 @@ static int make(const char *path, const struct attention_cpu_stream *stream,
                 struct worker *worker, struct err *err)
 {
     int ends[2];
-    if (own_waits < 0)
+    if (own_waits < 0) {
         own_waits = open_of(getpid(), "schedstat");
+        sched_getaffinity(0, sizeof own_cpus, &own_cpus);
+    }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return err_errno(err, ERR_HOST, errno, "a socket to a library's process");
     voice_flush(); /* nothing is to be said twice */
