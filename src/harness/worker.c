@@ -3,11 +3,11 @@
  * between these. */
 #include "harness/worker.h"
 
+#include "base/run_delay.h"
 #include "harness/voice.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ enum { END_TRIES = 1000 };
 struct worker {
     pid_t pid;
     int socket;
-    int waits;       /* its schedstat; -1: not known */
+    int waits;       /* for a processor: run_delay.h */
     clockid_t clock; /* of all its threads' time on a processor */
     int32_t threads; /* that were given to it */
     cpu_set_t cpus;  /* its own, as it left them when it was stopped */
@@ -40,19 +40,8 @@ static uint64_t clock_ns(clockid_t clock)
 
 /* ---- time ---- */
 
-static int own_waits = -1; /* the harness's own schedstat */
+static int own_waits = -1; /* the harness's own */
 static cpu_set_t own_cpus; /* where the harness may run */
-
-/* How long a process's first thread has waited for a processor, as the kernel counts it (run_delay of
- * Linux' Documentation/scheduler/sched-stats.rst). */
-static uint64_t waited_ns(int file)
-{
-    char text[128]; /* time on a processor, time waiting for one, slices */
-    ssize_t got = file < 0 ? -1 : pread(file, text, sizeof text - 1, 0);
-    text[got > 0 ? got : 0] = '\0';
-    char *space = strchr(text, ' ');
-    return space == NULL ? 0 : strtoull(space, NULL, 10);
-}
 
 struct moment {
     uint64_t wall, busy, ours;
@@ -64,8 +53,8 @@ static struct moment now(const struct worker *worker)
     return (struct moment){.wall = clock_ns(CLOCK_MONOTONIC_RAW),
                            .busy = clock_ns(worker->clock),
                            .ours = clock_ns(CLOCK_THREAD_CPUTIME_ID),
-                           .waited = waited_ns(worker->waits),
-                           .we_waited = waited_ns(own_waits)};
+                           .waited = run_delay_ns(worker->waits),
+                           .we_waited = run_delay_ns(own_waits)};
 }
 
 static uint64_t less(uint64_t from, uint64_t what)
@@ -257,19 +246,12 @@ int worker_do(struct worker *worker, const struct worker_request *request,
 
 /* ---- its start ---- */
 
-static int open_of(pid_t pid, const char *file)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 static int make(const char *path, const struct attention_cpu_stream *stream,
                 struct worker *worker, struct err *err)
 {
     int ends[2];
     if (own_waits < 0) {
-        own_waits = open_of(getpid(), "schedstat");
+        own_waits = run_delay_open(getpid());
         sched_getaffinity(0, sizeof own_cpus, &own_cpus);
     }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -287,7 +269,7 @@ static int make(const char *path, const struct attention_cpu_stream *stream,
     }
     if (clock_getcpuclockid(worker->pid, &worker->clock) != 0)
         worker->clock = CLOCK_MONOTONIC_RAW; /* then its time is no less than what passed */
-    worker->waits = open_of(worker->pid, "schedstat");
+    worker->waits = run_delay_open(worker->pid);
     worker->threads = stream->threads;
     return 0;
 }

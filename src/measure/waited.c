@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owns the reading of schedstat, and the search for a process below another. */
+/* Owns the search for a process below another. */
 #include "measure/waited.h"
 
+#include "base/run_delay.h"
+
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,15 +45,12 @@ static pid_t child_of(pid_t pid)
 
 void waited_open(struct waited *waited, pid_t sandbox, const char *name)
 {
-    char path[64];
     pid_t pid = sandbox;
     waited->file = -1;
     for (int depth = 0; depth < DEPTH_MAX && pid > 0 && !is_called(pid, name); depth++)
         pid = child_of(pid);
-    if (pid <= 0 || !is_called(pid, name))
-        return;
-    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
-    waited->file = open(path, O_RDONLY | O_CLOEXEC);
+    if (pid > 0 && is_called(pid, name))
+        waited->file = run_delay_open(pid);
 }
 
 void waited_close(struct waited *waited)
@@ -64,9 +62,5 @@ void waited_close(struct waited *waited)
 
 uint64_t waited_ns(const struct waited *waited)
 {
-    char text[TEXT_BYTES]; /* time on a processor, time waiting for one, slices */
-    uint64_t delay = 0;
-    ssize_t got = waited->file < 0 ? -1 : pread(waited->file, text, sizeof text - 1, 0);
-    text[got > 0 ? got : 0] = '\0';
-    return sscanf(text, "%*u %" SCNu64, &delay) == 1 ? delay : 0;
+    return run_delay_ns(waited->file);
 }

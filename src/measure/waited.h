@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a harness has waited for a processor, as the kernel counts it (run_delay of
- * schedstat, Linux' Documentation/scheduler/sched-stats.rst): what others on the machine take of the
- * wall clock. Where the kernel or the sandbox does not show it, it is not known, and counts as none. */
+/* How long a harness has waited for a processor (base/run_delay.h): what others on the machine take of the
+ * wall clock. */
 #ifndef RATCHET_MEASURE_WAITED_H
 #define RATCHET_MEASURE_WAITED_H
 
