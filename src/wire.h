@@ -54,9 +54,8 @@
  *            The device's cache and memory, before any library was loaded; 0: not known. APART: 1 where
  *            no library reaches the harness's clock, so that nothing needs to be held against it.
  * load       FILE is a plain name in the working folder. Slots are 0 to WIRE_SLOTS_MAX - 1. Not while
- *            something is configured. On the CPU
- *            each library has a process of its own, which stands still (SIGSTOP) but for what it is
- *            asked; its end is the harness's, in its words.
+ *            something is configured. On the CPU each library has a process of its own, which stands
+ *            still (SIGSTOP) but for what it is asked; its end is the harness's, in its words.
  * config     Sets the problem and what each arm runs, in the order of enum arm; those after
  *            CONTROL may be left out from the end. `release` undoes it.
  * prepare    Asks the library whether it supports the problem and how much scratch it needs.
@@ -89,9 +88,9 @@
  *            clock; where THREADS is 1, without the harness's time on a processor and what either waited
  *            for one, by the kernel's count, and no less than the time that it had one. DISTURBED:
  *            on the CPU, with several THREADS, how many times 200 us its first thread waited for a
- *            processor, on CUDA 1 where the host did not keep the queue full. One row of what one launch wrote is
- *            kept of each sample. Between the command and `done` only work of a constant length is done
- *            besides, so that the parent's clock can be held against TOTAL_NS.
+ *            processor, on CUDA 1 where the host did not keep the queue full. One row of what one
+ *            launch wrote is kept of each sample. Between the command and `done` only work of a constant
+ *            length is done besides, so that the parent's clock can be held against TOTAL_NS.
  * compare    The rows kept in that turn, in fp64.
  * trace      Samples like those of a turn, which CUPTI watches as well: KERNEL_NS is the sum of
  *            the kernels' own times (tests/gpu/record_traces.py). CUDA only; nothing is verified, and

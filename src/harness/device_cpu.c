@@ -34,8 +34,7 @@ static int tell(struct worker *worker, enum worker_ask ask, const struct shared 
 {
     struct worker_request request;
     struct worker_reply reply;
-    memset(&request, 0, sizeof request);
-    request.ask = ask;
+    worker_request_begin(&request, ask);
     request.shared = *shared;
     if (worker_do(worker, &request, &reply, NULL, err) != 0)
         return -1;
@@ -102,9 +101,11 @@ static int cpu_load(struct device *device, const char *path, struct library *out
     if (refused != 0)
         return refused;
     device->workers[device->worker_count++] = worker;
-    char name[WIRE_TEXT_BYTES];
-    memcpy(name, text, sizeof name);
-    return library_of_worker(worker, name, out, text);
+    struct err why = {0};
+    if (library_of_worker(worker, text, out, &why) == 0)
+        return 0;
+    snprintf(text, WIRE_TEXT_BYTES, "%.*s", WIRE_TEXT_BYTES - 1, why.text);
+    return 1;
 }
 
 /* ---- memory that they share ---- */
@@ -242,8 +243,7 @@ static int cpu_sample(struct device *device, const struct device_work *work,
     struct worker_request request;
     struct worker_reply reply;
     struct worker_took took;
-    memset(&request, 0, sizeof request); /* padding included: nothing of ours goes there */
-    request.ask = WORKER_SAMPLE;
+    worker_request_begin(&request, WORKER_SAMPLE);
     request.problem = *work->problem;
     request.sets = *work->sets;
     request.to = work->to;

@@ -154,8 +154,6 @@ static void cuda_memory(struct device *device, struct device_memory *out)
         out->l2 = (unsigned long long)l2;
 }
 
-/* ---- memory ---- */
-
 static int cuda_load(struct device *device, const char *path, struct library *out,
                      char text[WIRE_TEXT_BYTES], struct err *err)
 {
@@ -167,6 +165,8 @@ static int cuda_load(struct device *device, const char *path, struct library *ou
     snprintf(text, WIRE_TEXT_BYTES, "%.*s", WIRE_TEXT_BYTES - 1, why.text);
     return 1;
 }
+
+/* ---- memory ---- */
 
 /* A GPU's memory has no protection: inputs that a kernel wrote to are made again before each
  * check, and what they ought to be is known from their seed alone. */

@@ -6,8 +6,19 @@
 #include "model.h"
 
 #include <dlfcn.h>
-#include <stdio.h>
 #include <string.h>
+
+static int set_name(struct library *library, const char *name, struct err *err)
+{
+    size_t len = name == NULL ? 0 : strnlen(name, WIRE_NAME_BYTES);
+    if (len == 0 || len >= WIRE_NAME_BYTES)
+        return err_set(err, ERR_INPUT, "the kernel's name is missing or too long");
+    memcpy(library->name, name, len);
+    library->name[len] = '\0';
+    if (!model_name_ok(library->name))
+        return err_set(err, ERR_INPUT, "the kernel's name is not of letters, digits and _-.");
+    return 0;
+}
 
 static int read_table(const struct attention_kernel *kernel, enum attention_device device,
                       struct library *library, struct err *err)
@@ -23,13 +34,8 @@ static int read_table(const struct attention_kernel *kernel, enum attention_devi
                        device == ATTENTION_CPU ? "ATTENTION_CPU" : "ATTENTION_CUDA");
     if (kernel->supports == NULL || kernel->workspace_bytes == NULL || kernel->forward == NULL)
         return err_set(err, ERR_INPUT, "a function is missing in the library's table");
-    size_t len = kernel->name == NULL ? 0 : strnlen(kernel->name, WIRE_NAME_BYTES);
-    if (len == 0 || len >= WIRE_NAME_BYTES)
-        return err_set(err, ERR_INPUT, "the kernel's name is missing or too long");
-    memcpy(library->name, kernel->name, len);
-    library->name[len] = '\0';
-    if (!model_name_ok(library->name))
-        return err_set(err, ERR_INPUT, "the kernel's name is not of letters, digits and _-.");
+    if (set_name(library, kernel->name, err) != 0)
+        return -1;
     library->kernel = *kernel;
     return 0;
 }
@@ -55,16 +61,10 @@ int library_open(const char *path, enum attention_device device, struct library 
 }
 
 int library_of_worker(struct worker *worker, const char *name, struct library *out,
-                      char text[WIRE_TEXT_BYTES])
+                      struct err *err)
 {
-    size_t len = strnlen(name, WIRE_NAME_BYTES);
-    if (len == WIRE_NAME_BYTES || !model_name_ok(name)) {
-        snprintf(text, WIRE_TEXT_BYTES, "the kernel's name is not of letters, digits and _-.");
-        return 1;
-    }
     *out = (struct library){.worker = worker};
-    memcpy(out->name, name, len + 1);
-    return 0;
+    return set_name(out, name, err);
 }
 
 bool library_is_loaded(const struct library *library)
@@ -72,37 +72,18 @@ bool library_is_loaded(const struct library *library)
     return library->handle != NULL || library->worker != NULL;
 }
 
-static int ask(const struct library *library, enum worker_ask what,
-               const struct attention_problem *problem, struct worker_reply *reply,
-               struct err *err)
+int library_prepare(const struct library *library, const struct attention_problem *problem,
+                    bool *supported, size_t *workspace, struct err *err)
 {
     struct worker_request request;
-    memset(&request, 0, sizeof request);
-    request.ask = what;
+    struct worker_reply reply;
+    worker_request_begin(&request, WORKER_PREPARE);
     request.problem = *problem;
-    return worker_do(library->worker, &request, reply, NULL, err);
-}
-
-int library_supports(const struct library *library, const struct attention_problem *problem,
-                     bool *out, struct err *err)
-{
-    struct worker_reply reply;
     if (library->worker == NULL)
-        reply.result = library->kernel.supports(problem);
-    else if (ask(library, WORKER_SUPPORTS, problem, &reply, err) != 0)
+        reply = worker_prepare(&library->kernel, problem);
+    else if (worker_do(library->worker, &request, &reply, NULL, err) != 0)
         return -1;
-    *out = reply.result == 1;
-    return 0;
-}
-
-int library_workspace(const struct library *library, const struct attention_problem *problem,
-                      size_t *out, struct err *err)
-{
-    struct worker_reply reply;
-    if (library->worker == NULL)
-        reply.bytes = library->kernel.workspace_bytes(problem);
-    else if (ask(library, WORKER_WORKSPACE, problem, &reply, err) != 0)
-        return -1;
-    *out = (size_t)reply.bytes;
+    *supported = reply.result == 1;
+    *workspace = (size_t)reply.bytes;
     return 0;
 }

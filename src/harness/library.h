@@ -24,19 +24,15 @@ struct library {
 MUST_CHECK int library_open(const char *path, enum attention_device device,
                             struct library *out, struct err *err);
 
-/* One that a worker has loaded and calls `name`; 1: that is no name, as `text` says. The worker is
- * borrowed. */
+/* One that a worker has loaded and calls `name`; ERR_INPUT: that is no name. The worker is borrowed. */
 MUST_CHECK int library_of_worker(struct worker *worker, const char *name, struct library *out,
-                                 char text[WIRE_TEXT_BYTES]);
+                                 struct err *err);
 
 bool library_is_loaded(const struct library *library);
 
-/* What its table answers of a problem. */
-MUST_CHECK int library_supports(const struct library *library,
-                                const struct attention_problem *problem, bool *out,
-                                struct err *err);
-MUST_CHECK int library_workspace(const struct library *library,
-                                 const struct attention_problem *problem, size_t *out,
-                                 struct err *err);
+/* What its table answers of a problem: bytes of workspace only where it is supported. */
+MUST_CHECK int library_prepare(const struct library *library,
+                               const struct attention_problem *problem, bool *supported,
+                               size_t *workspace, struct err *err);
 
 #endif

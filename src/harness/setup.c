@@ -154,8 +154,7 @@ int command_prepare(struct harness *harness, const struct words *words, struct e
     const struct library *library = &harness->libraries[harness->slots[arm]];
     bool supported;
     size_t bytes;
-    if (library_supports(library, &harness->problem, &supported, err) != 0 ||
-        (supported && library_workspace(library, &harness->problem, &bytes, err) != 0))
+    if (library_prepare(library, &harness->problem, &supported, &bytes, err) != 0)
         return -1;
     if (!supported) {
         say_wrong(arm, "the kernel does not support this problem");

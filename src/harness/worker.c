@@ -103,8 +103,6 @@ static int await_change(const struct worker *worker, int options)
 
 void worker_end(struct worker *worker)
 {
-    if (worker == NULL)
-        return;
     kill(worker->pid, SIGKILL);
     await_change(worker, 0);
     close(worker->socket);
@@ -162,8 +160,7 @@ static void leave_place(const struct worker *worker)
         sched_setaffinity(0, sizeof own_cpus, &own_cpus);
 }
 
-/* Timers of its own may have continued it: then the kernel tells its parent of that, or of its next
- * stop. */
+/* It may have been continued: then the kernel tells its parent of that, or of its next stop. */
 static void look_whether_it_went_on(struct worker *worker)
 {
     int status;

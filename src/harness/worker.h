@@ -15,15 +15,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct worker;
 
 /* What one request asks of the library. */
 struct worker_request {
     enum worker_ask {
-        WORKER_SUPPORTS,  /* result: what supports() returned */
-        WORKER_WORKSPACE, /* bytes: what workspace_bytes() returned */
-        WORKER_MAP,       /* shared, with its descriptor */
+        WORKER_PREPARE, /* result: what supports() returned; bytes: where 1, what workspace_bytes() did */
+        WORKER_MAP, /* shared, with its descriptor */
         WORKER_UNMAP,
         WORKER_SAMPLE /* result: the first nonzero value of forward */
     } ask;
@@ -39,12 +39,29 @@ struct worker_request {
     uint64_t delay_ns;
 };
 
+/* `text`: once loaded the library's name; else, or of a map, what went wrong. */
 struct worker_reply {
     int result;
     unsigned long long bytes;
-    char text
-        [WIRE_TEXT_BYTES]; /* once loaded the library's name; else, or of a map, what went wrong */
+    char text[WIRE_TEXT_BYTES];
 };
+
+/* All of it is zero, padding included: nothing of ours goes to a library. */
+static inline void worker_request_begin(struct worker_request *request, enum worker_ask ask)
+{
+    memset(request, 0, sizeof *request);
+    request->ask = ask;
+}
+
+/* What WORKER_PREPARE answers. */
+static inline struct worker_reply worker_prepare(const struct attention_kernel *kernel,
+                                                 const struct attention_problem *problem)
+{
+    struct worker_reply reply = {.result = kernel->supports(problem)};
+    if (reply.result == 1)
+        reply.bytes = kernel->workspace_bytes(problem);
+    return reply;
+}
 
 /* The stream is every forward's. 1: it is refused, and `text` says why; 0 with its name in `text`; -1:
  * ERR_HOST. The caller ends *out. */
@@ -52,13 +69,12 @@ MUST_CHECK int worker_start(const char *path, const struct attention_cpu_stream 
                             struct worker **out, char text[WIRE_TEXT_BYTES], struct err *err);
 void worker_end(struct worker *worker);
 
+/* ns: from before it went on until it stood still again, by our own clock; with one thread, without our own time
+ * and what it or we waited for a processor that none of its threads had. waited_ns: what its first thread
+ * waited, as the kernel counts it. went_on: between two requests, by itself or by others, now or ever before. */
 struct worker_took {
-    uint64_t
-        ns; /* from before it went on until it stood still again, by our own clock; with one
-                           thread, without our own time and what it or we waited for a processor that
-                           none of its threads had */
-    uint64_t waited_ns; /* its first thread, for a processor, as the kernel counts it */
-    bool went_on; /* by some timer of its own, between two requests, now or ever before */
+    uint64_t ns, waited_ns;
+    bool went_on;
 };
 
 /* Asks, and returns when the worker is stopped again. `took` may be NULL. */

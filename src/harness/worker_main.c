@@ -84,11 +84,8 @@ static void obey(const struct attention_kernel *kernel, const struct worker_requ
 {
     struct err why = {0};
     switch (request->ask) {
-    case WORKER_SUPPORTS:
-        reply->result = kernel->supports(&request->problem);
-        break;
-    case WORKER_WORKSPACE:
-        reply->bytes = kernel->workspace_bytes(&request->problem);
+    case WORKER_PREPARE:
+        *reply = worker_prepare(kernel, &request->problem);
         break;
     case WORKER_MAP:
         reply->result = shared_map(&request->shared, fd, &why);
